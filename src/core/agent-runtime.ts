@@ -1,0 +1,69 @@
+import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
+import type { AgentId, AgentType } from "./agent-id.ts";
+import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
+import type { Subscription } from "./subscription.ts";
+import type { TopicId } from "./topic-id.ts";
+
+export interface SendOptions {
+  /** The agent on whose behalf it is sent. Default: nobody. */
+  readonly sender?: AgentId | undefined;
+  /** Aborting rejects the call at once with `CancelledError` (code `cancelled`); a late answer is ignored. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the call rejects with `TimedOutError`. Default: the runtime's own. */
+  readonly timeoutMs?: number | undefined;
+  /** Default: a new id. Over gRPC the wire carries its own request id (protocol.md §5.9). */
+  readonly messageId?: string | undefined;
+}
+
+export interface SendOptionsWithAnswer<Answer> extends SendOptions {
+  /** The type the answer must have, where the message's own type does not name one; else `unexpected-answer`. */
+  readonly answer: MessageType<Answer>;
+}
+
+export interface PublishOptions {
+  readonly sender?: AgentId | undefined;
+  /** Hands the handlers' signal (in process), and ends a wait for room. */
+  readonly signal?: AbortSignal | undefined;
+  readonly messageId?: string | undefined;
+}
+
+export interface RegisterFactoryOptions<T extends Agent> {
+  /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
+  readonly expectedClass?: ClassOf<T> | undefined;
+}
+
+/** Where agents live: carries messages, makes agents, keeps their state (protocol.md §5.3, §5.8, §5.9). A port: three adapters pass one contract suite. */
+export interface AgentRuntime {
+  /** Sends a call and resolves to its answer (undefined when the handler returned nothing). Exactly one outcome. */
+  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
+  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  /** Publishes an event; resolves when it is queued, not when it is handled. */
+  publishMessage(message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void>;
+
+  /** Throws `already-exists` when the type is taken here or at the host; then nothing is left behind. */
+  registerFactory<T extends Agent>(
+    type: string | AgentType,
+    factory: AgentFactory<T>,
+    options?: RegisterFactoryOptions<T>,
+  ): Promise<AgentType>;
+  registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId>;
+  /** The id for a type and key; with `lazy: false` the agent is made now. Default key `default`, lazy. */
+  get(idOrType: AgentId | AgentType | string, key?: string, options?: { readonly lazy?: boolean }): Promise<AgentId>;
+  /** The agent object itself: `not-found`, `not-accessible` (lives elsewhere) or `wrong-class` otherwise. */
+  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T>;
+
+  /** Throws `already-exists` when an equal one is there. */
+  addSubscription(subscription: Subscription): Promise<void>;
+  /** Throws `not-found` for an unknown id. */
+  removeSubscription(id: string): Promise<void>;
+  /** One or many; a pair of type name and content type that is known already is replaced. */
+  addMessageSerializer(types: MessageType | readonly MessageType[]): void;
+
+  agentMetadata(id: AgentId): Promise<AgentMetadata>;
+  agentSaveState(id: AgentId): Promise<AgentState>;
+  agentLoadState(id: AgentId, state: AgentState): Promise<void>;
+  /** The states of all live agents by `type/key`. */
+  saveState(): Promise<AgentState>;
+  /** Loads what `saveState` gave; agents of types that are not registered here are passed over. */
+  loadState(state: AgentState): Promise<void>;
+}

@@ -1,0 +1,15 @@
+import type { AgentId } from "./agent-id.ts";
+import type { TopicId } from "./topic-id.ts";
+
+/** What a handler learns beside the message (protocol.md §5.5). */
+export interface MessageContext {
+  /** The agent that sent or published it; undefined when it was no agent. */
+  readonly sender: AgentId | undefined;
+  /** Set for events, undefined for calls. */
+  readonly topicId: TopicId | undefined;
+  readonly isRpc: boolean;
+  /** The event's id; for a call over gRPC the request id on the wire. */
+  readonly messageId: string;
+  /** Aborts when the work is no longer wanted: caller's cancel, deadline, shutdown. Made on first use. */
+  readonly signal: AbortSignal;
+}

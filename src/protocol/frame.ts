@@ -1,0 +1,64 @@
+/** Ids as they stand on the wire: not validated. */
+export interface WireAgentId {
+  readonly type: string;
+  readonly key: string;
+}
+
+export interface WirePayload {
+  readonly typeName: string;
+  readonly contentType: string;
+  /** For `application/x-protobuf`: the bytes of a `google.protobuf.Any` (protocol.md §4.1). */
+  readonly data: Uint8Array;
+}
+
+export type WireMetadata = Readonly<Record<string, string>>;
+
+/** One event, as a CloudEvent carries it (protocol.md §3.1). */
+export interface WireEvent {
+  readonly id: string;
+  readonly topicType: string;
+  readonly topicSource: string;
+  readonly sender: WireAgentId | undefined;
+  readonly payload: WirePayload;
+  /** `traceparent`, `tracestate` and others that ride along as text attributes. */
+  readonly attributes: WireMetadata;
+}
+
+/** A subscription's pattern, of the kinds that travel. */
+export type WirePattern =
+  | { readonly kind: "type"; readonly topicType: string; readonly agentType: string }
+  | { readonly kind: "prefix"; readonly topicTypePrefix: string; readonly agentType: string };
+
+/**
+ * What one message of the data channel says: the hinge between the wire and the runtimes (protocol.md §1.2).
+ * Kinds `register-type`, `subscribe` and their acks exist in generation 1 only.
+ */
+export type Frame =
+  | {
+      readonly kind: "request";
+      readonly requestId: string;
+      readonly source: WireAgentId | undefined;
+      readonly target: WireAgentId | undefined;
+      readonly payload: WirePayload | undefined;
+      readonly metadata: WireMetadata;
+    }
+  | {
+      readonly kind: "response";
+      readonly requestId: string;
+      readonly payload: WirePayload | undefined;
+      /** Empty: no error. */
+      readonly error: string;
+      readonly metadata: WireMetadata;
+    }
+  | { readonly kind: "event"; readonly event: WireEvent }
+  | { readonly kind: "register-type"; readonly requestId: string; readonly agentType: string }
+  | { readonly kind: "subscribe"; readonly requestId: string; readonly pattern: WirePattern | undefined }
+  | {
+      readonly kind: "ack";
+      readonly of: "register-type" | "subscribe";
+      readonly requestId: string;
+      readonly success: boolean;
+      readonly error: string | undefined;
+    }
+  /** No arm of the oneof is set, or one this version does not know: ignored with a warning. */
+  | { readonly kind: "empty" };

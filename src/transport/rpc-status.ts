@@ -1,0 +1,43 @@
+/** The status codes of gRPC, by their numbers on the wire (grpc.github.io, "Status codes and their use"). */
+export const StatusCode = {
+  ok: 0,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  aborted: 10,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
+} as const;
+
+export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
+
+/** How a call ended: a code and a text for people. */
+export interface RpcStatus {
+  readonly code: StatusCode;
+  readonly details: string;
+}
+
+/** A call that ended with a status other than OK. */
+export class RpcError extends Error {
+  override readonly name = "RpcError";
+  readonly status: RpcStatus;
+
+  constructor(code: StatusCode, details: string, options?: ErrorOptions) {
+    super(details, options);
+    this.status = { code, details };
+  }
+
+  get code(): StatusCode {
+    return this.status.code;
+  }
+}
