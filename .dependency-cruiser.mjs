@@ -1,0 +1,107 @@
+/**
+ * The walls of ARCHITECTURE.md: imports go down the layers only, rooms on one line do not know each other,
+ * and another room is entered by one of its doors (an index.ts).
+ */
+const layers = [
+  ["core"],
+  ["protocol", "protobuf", "telemetry", "security", "context"],
+  ["transport", "storage", "cluster"],
+  ["worker", "host"],
+  ["grpc", "admin", "testing"],
+  ["cli"],
+];
+
+const room = (name) => `^src/${name}/`;
+const anyOf = (names) => `^src/(${names.join("|")})/`;
+
+/** One rule a room: everything beside or above it is out of reach. */
+const layerRules = layers.flatMap((line, height) =>
+  line
+    .map((name) => {
+      const beside = line.filter((other) => other !== name);
+      const above = layers.slice(height + 1).flat();
+      return {
+        name: `layer-${name}`,
+        comment: `${name} may import only the layers below it`,
+        severity: "error",
+        from: { path: room(name) },
+        to: { path: anyOf([...beside, ...above]) },
+      };
+    })
+    .filter((rule) => rule.to.path !== "^src/()/"),
+);
+
+export default {
+  forbidden: [
+    ...layerRules,
+    {
+      name: "known-rooms",
+      comment: "a new room needs its place in the layers (this file and ARCHITECTURE.md)",
+      severity: "error",
+      from: { path: "^src/", pathNot: anyOf(layers.flat()) },
+      to: {},
+    },
+    {
+      name: "context-knows-only-core",
+      severity: "error",
+      from: { path: room("context") },
+      to: { path: "^src/", pathNot: ["^src/context/", "^src/core/index\\.ts$"] },
+    },
+    {
+      name: "enter-by-the-door",
+      comment: "another room is entered by an index.ts, never by its inner files",
+      severity: "error",
+      from: { path: "^src/([^/]+)/" },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/$1/", "/index\\.ts$"] },
+    },
+    {
+      name: "examples-use-doors-only",
+      comment: "an example imports only what a user can: troupe/... through the package's doors",
+      severity: "error",
+      from: { path: "^examples/" },
+      to: { path: "^src/", pathNot: "/index\\.ts$" },
+    },
+    {
+      name: "src-is-alone",
+      comment: "the library knows nothing of tests, tools, examples or benchmarks",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(tests|tools|examples|bench)/" },
+    },
+    {
+      name: "core-runs-anywhere",
+      comment: "core has no node: imports",
+      severity: "error",
+      from: { path: room("core") },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "core-needs-no-package",
+      comment: "core takes nothing but types from npm",
+      severity: "error",
+      from: { path: room("core") },
+      to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer"], dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "no-dev-dependency-in-src",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/testing/contracts/" },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "no-cycles",
+      comment: "a cycle of type imports alone is allowed: it is gone after compilation",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(dist|build|coverage)/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["source", "import", "node", "default"] },
+  },
+};

@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+/** `troupe/...` resolves to src, so tests need no build. */
+const conditions = ["source", "module", "node", "development"];
+
+export default defineConfig({
+  // Node 20 has neither standard decorators nor `await using`: esbuild lowers both for this target.
+  esbuild: { target: "node20" },
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["tests/{unit,contract,integration,e2e,conformance,property,architecture}/**/*.test.ts"],
+    environment: "node",
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    retry: 0,
+  },
+});
