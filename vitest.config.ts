@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 
 /** `troupe/...` resolves to src, so tests need no build. */
 const conditions = ["source", "module", "node", "development"];
@@ -11,6 +12,7 @@ export default defineConfig({
   test: {
     include: ["tests/{unit,contract,integration,e2e,conformance,property,architecture}/**/*.test.ts"],
     environment: "node",
+    reporters: ["default", new ClosingLineReporter()],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     retry: 0,

@@ -1,0 +1,8 @@
+// `npm run build`: compiles src to dist from a clean start.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./run.mjs";
+import { ensureBuilt } from "./setup.mjs";
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+await ensureBuilt();

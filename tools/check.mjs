@@ -1,0 +1,18 @@
+// `npm run check`: format and lint, types (type tests included), walls, generated code, doors and file lengths. Seconds.
+import { compareGenerated } from "./generated.mjs";
+import { bins, runNode } from "./run.mjs";
+import { ensureInstalled } from "./setup.mjs";
+import { Tally } from "./tally.mjs";
+
+await ensureInstalled();
+const node = (file, ...args) => runNode(file, args, { quiet: true });
+const tally = new Tally();
+const checks = {
+  "format and lint (biome)": () => node(bins.biome, "check", "--error-on-warnings", "."),
+  "types and type tests (tsc)": () => node(bins.tsc, "-p", "tsconfig.json"),
+  "walls (dependency-cruiser)": () => node(bins.depcruise, "src", "examples"),
+  "generated code is up to date (buf)": compareGenerated,
+  "doors and file lengths (vitest)": () => node(bins.vitest, "run", "tests/architecture"),
+};
+for (const [name, check] of Object.entries(checks)) tally.count(name, await check());
+process.exitCode = tally.close();

@@ -1,0 +1,31 @@
+// `npm run examples [-- name ...]`: runs every examples/<name>/main.ts. An example checks itself: it ends with 0 when all is
+// well, with 77 when the machine lacks something it needs (its last line says what), with anything else when it failed.
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root, runNode } from "./run.mjs";
+import { ensurePrograms } from "./setup.mjs";
+import { Tally } from "./tally.mjs";
+
+const skippedCode = 77;
+const timeoutMs = 120_000;
+/** Has a command of its own, and takes longer. */
+const notHere = ["demo"];
+
+await ensurePrograms();
+const only = process.argv.slice(2);
+const names = readdirSync(join(root, "examples")).filter(
+  (name) =>
+    existsSync(join(root, "examples", name, "main.ts")) &&
+    (only.length > 0 ? only.includes(name) : !notHere.includes(name)),
+);
+const tally = new Tally();
+for (const name of names) {
+  const startedMs = Date.now();
+  const { code, output } = await runNode(`build/examples/${name}/main.js`, [], { quiet: true, timeoutMs });
+  const label = `example ${name} (${((Date.now() - startedMs) / 1000).toFixed(1)} s)`;
+  if (code === 0) tally.passed(label);
+  else if (code === skippedCode) tally.skipped(label, output.trim().split("\n").at(-1));
+  else tally.failed(label, `ended with ${code}\n${output}`);
+}
+if (names.length === 0) tally.failed("examples", "none found");
+process.exitCode = tally.close();

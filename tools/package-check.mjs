@@ -1,0 +1,75 @@
+// `npm run package-check`: packs the package, installs it into an empty project, and uses it there as a stranger would.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
+import { ensureBuilt } from "./setup.mjs";
+import { Tally } from "./tally.mjs";
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+await ensureBuilt();
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const doors = Object.keys(manifest.exports).filter((door) => !door.endsWith(".json"));
+const project = mkdtempSync(join(tmpdir(), "troupe-package-"));
+const tally = new Tally();
+try {
+  const packed = await runNpm(["pack", "--pack-destination", project, "--loglevel=error"], { quiet: true });
+  mustSucceed(packed, "npm pack");
+  const tarball = join(project, packed.output.trim().split("\n").at(-1));
+  tally.count("publint", await runNode(bins.publint, ["run", tarball, "--strict"], { quiet: true }));
+  tally.count("are the types wrong", await runNode(bins.attw, [tarball, "--profile", "esm-only"], { quiet: true }));
+  await install(tarball);
+  for (const door of doors) await importDoor(door.replace(".", manifest.name));
+  tally.count(
+    "the command line starts",
+    await run(process.execPath, [join("node_modules", manifest.name, manifest.bin.troupe), "--help"], {
+      cwd: project,
+      quiet: true,
+    }),
+  );
+  await runHello();
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
+process.exitCode = tally.close();
+
+/** The package with its dependencies, and what the hello example needs besides. */
+async function install(tarball) {
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module" }));
+  const besides = ["zod", "@types/node"].map((name) => `${name}@${manifest.devDependencies[name]}`);
+  const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
+  mustSucceed(await runNpm(["install", ...flags, tarball, ...besides], { cwd: project, quiet: true }), "npm install");
+}
+
+async function importDoor(specifier) {
+  const script = `const door = await import(${JSON.stringify(specifier)});
+    if (Object.keys(door).length === 0) throw new Error("nothing is exported");`;
+  const args = ["--input-type=module", "--eval", script];
+  tally.count(
+    `import ${specifier}`,
+    await run(process.execPath, args, { cwd: project, quiet: true, timeoutMs: 30_000 }),
+  );
+}
+
+/** Compiles the example against the installed declarations, all of them checked, and runs it. */
+async function runHello() {
+  cpSync(join(root, "examples", "hello"), join(project, "hello"), { recursive: true });
+  const compilerOptions = {
+    target: "es2023",
+    lib: ["es2023", "esnext.disposable", "esnext.decorators"],
+    module: "nodenext",
+    types: ["node"],
+    strict: true,
+    skipLibCheck: false,
+    rewriteRelativeImportExtensions: true,
+    outDir: "out",
+    rootDir: ".",
+  };
+  const uses = doors.map((door) => `import type {} from "${door.replace(".", manifest.name)}";`).join("\n");
+  writeFileSync(join(project, "doors.ts"), `${uses}\n`);
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["hello", "doors.ts"] }));
+  const compiled = await runNode(bins.tsc, ["-p", project], { quiet: true });
+  tally.count("the hello example compiles against the installed package", compiled);
+  const main = join(project, "out", "hello", "main.js");
+  tally.count("the hello example runs", await runNode(main, [], { cwd: project, quiet: true, timeoutMs: 60_000 }));
+}

@@ -1,0 +1,70 @@
+// What the tools share: where the project is, and how to start a program on any system.
+import { spawn } from "node:child_process";
+import { delimiter, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The project's folder. */
+export const root = resolve(fileURLToPath(import.meta.url), "../..");
+
+/** The command line programs of the dev dependencies, as files for `node`: starting them so needs no shell. */
+export const bins = Object.freeze({
+  attw: "node_modules/@arethetypeswrong/cli/dist/index.js",
+  biome: "node_modules/@biomejs/biome/bin/biome",
+  buf: "node_modules/@bufbuild/buf/bin/buf",
+  depcruise: "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
+  publint: "node_modules/publint/src/cli.js",
+  tsc: "node_modules/typescript/bin/tsc",
+  vitest: "node_modules/vitest/vitest.mjs",
+});
+
+/**
+ * Runs a program to its end and resolves to `{ code, output }`; never rejects for a failing program.
+ * Its output is shown as it comes, or with `quiet` only collected. `timeoutMs` ends it and counts as failure.
+ */
+export function run(command, args, options = {}) {
+  const { cwd = root, quiet = false, timeoutMs, env = process.env, shell = false } = options;
+  return new Promise((resolveRun) => {
+    const child = spawn(command, args, { cwd, env, shell, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
+    let output = "";
+    child.stdout?.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.stderr?.on("data", (chunk) => {
+      output += chunk;
+    });
+    const timer = timeoutMs
+      ? setTimeout(() => {
+          output += `\nended after ${timeoutMs} ms without finishing\n`;
+          child.kill("SIGKILL");
+        }, timeoutMs)
+      : undefined;
+    child.on("error", (error) => resolveRun({ code: 1, output: `${output}${error.message}\n` }));
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolveRun({ code: code ?? 1, output });
+    });
+  });
+}
+
+/** Runs a JavaScript program, or one of `bins`, with this Node. The bins of node_modules are on its PATH. */
+export function runNode(file, args = [], options = {}) {
+  const path = [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter);
+  return run(process.execPath, [resolve(root, file), ...args], {
+    ...options,
+    env: { ...process.env, ...options.env, PATH: path },
+  });
+}
+
+/** Runs npm, the one that started us where there is one. */
+export function runNpm(args, options = {}) {
+  const npm = process.env.npm_execpath;
+  if (npm?.endsWith(".js")) return run(process.execPath, [npm, ...args], options);
+  return run("npm", args, { ...options, shell: process.platform === "win32" });
+}
+
+/** Ends the tool with a message when a step it needs has failed. */
+export function mustSucceed({ code, output }, what) {
+  if (code === 0) return;
+  console.error(`${output}\n${what} failed`);
+  process.exit(1);
+}
