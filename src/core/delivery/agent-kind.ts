@@ -1,0 +1,49 @@
+import type { Agent, AgentFactory, ClassOf } from "../agent.ts";
+import type { AgentId } from "../agent-id.ts";
+import { TroupeError } from "../errors.ts";
+
+/** How a shelf compares a made agent with the class that was promised: exactly, or subclasses too. */
+export type ClassCheck = "exact" | "subclass";
+
+/** Where the agents of one type come from: a factory, or instances handed in, which share one class. */
+export type AgentSource =
+  | {
+      readonly by: "factory";
+      readonly factory: AgentFactory;
+      readonly expectedClass: ClassOf<Agent> | undefined;
+    }
+  | { readonly by: "instances"; readonly prototype: object };
+
+/** The agents of one type on a shelf. */
+export interface AgentKind {
+  readonly source: AgentSource;
+  /** By key. */
+  readonly live: Map<string, Agent>;
+  /** In the making: later callers share the one attempt. */
+  readonly making: Map<string, Promise<Agent>>;
+}
+
+export function createAgentKind(source: AgentSource): AgentKind {
+  return { source, live: new Map(), making: new Map() };
+}
+
+/** Throws `wrong-class` when a factory made something else than it promised. */
+export function assertPromisedClass(
+  agent: Agent,
+  id: AgentId,
+  expected: ClassOf<Agent> | undefined,
+  check: ClassCheck,
+): void {
+  if (expected === undefined) return;
+  const fits = check === "exact" ? Object.getPrototypeOf(agent) === expected.prototype : agent instanceof expected;
+  if (fits) return;
+  throw new TroupeError(
+    "wrong-class",
+    `Factory registered using the wrong type: ${id.type} was promised as ${expected.name} and made ${classNameOf(agent)}.`,
+  );
+}
+
+/** The name of a value's class, for texts. */
+export function classNameOf(value: object): string {
+  return value.constructor?.name || "an unnamed class";
+}

@@ -1,0 +1,10 @@
+export type { ClassCheck } from "./agent-kind.ts";
+export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
+export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
+export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";
+export { Mailboxes } from "./mailboxes.ts";
+export { PatternIndex, type TopicPattern } from "./pattern-index.ts";
+export { type CallBounds, PendingCall } from "./pending-call.ts";
+export { PendingCalls } from "./pending-calls.ts";
+export { resolveTopic } from "./resolve-topic.ts";
+export { SubscriptionTable } from "./subscription-table.ts";

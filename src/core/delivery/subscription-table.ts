@@ -1,0 +1,109 @@
+import { AgentId } from "../agent-id.ts";
+import { TroupeError } from "../errors.ts";
+import type { Subscription } from "../subscription.ts";
+import type { TopicId } from "../topic-id.ts";
+import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
+
+interface Row {
+  readonly order: number;
+  readonly subscription: Subscription;
+  readonly pattern: TopicPattern | undefined;
+  /** Set with `pattern`: the type of the agent that is reached. */
+  readonly agentType: string | undefined;
+}
+
+/** The subscriptions of one runtime: who gets an event. Ids are unique; the order is that of adding (protocol.md §5.2). */
+export class SubscriptionTable {
+  readonly #rows = new Map<string, Row>();
+  readonly #index = new PatternIndex<Row>();
+  /** Kinds the index doesn't know are asked one by one. */
+  readonly #others = new Set<Row>();
+  #nextOrder = 0;
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  has(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
+  /** All, in the order they were added. */
+  subscriptions(): Subscription[] {
+    return [...this.#rows.values()].map((row) => row.subscription);
+  }
+
+  /** Throws `already-exists` when an equal one, or another with its id, is there. */
+  add(subscription: Subscription): void {
+    const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
+    if (this.#hasEqual(row)) throw new TroupeError("already-exists", "Subscription already exists");
+    this.#rows.set(subscription.id, row);
+    if (row.pattern === undefined) this.#others.add(row);
+    else this.#index.add(row.pattern, row);
+  }
+
+  /** Removes and returns it; throws `not-found` for an unknown id. */
+  remove(id: string): Subscription {
+    const row = this.#rows.get(id);
+    if (row === undefined) throw new TroupeError("not-found", "Subscription does not exist");
+    this.#rows.delete(id);
+    if (row.pattern === undefined) this.#others.delete(row);
+    else this.#index.remove(row.pattern, (other) => other === row);
+    return row.subscription;
+  }
+
+  /** The agents an event on this topic reaches, each once, in the order of their subscriptions. */
+  recipients(topic: TopicId): AgentId[] {
+    const rows = this.#matching(topic);
+    const [first] = rows;
+    if (rows.length === 1 && first !== undefined) return [recipientOf(first, topic)];
+    const recipients: AgentId[] = [];
+    const seen = new Set<string>();
+    for (const row of rows) {
+      const id = recipientOf(row, topic);
+      const text = id.toString();
+      if (seen.has(text)) continue;
+      seen.add(text);
+      recipients.push(id);
+    }
+    return recipients;
+  }
+
+  #matching(topic: TopicId): Row[] {
+    const rows = this.#index.matches(topic.type);
+    if (this.#others.size === 0) return rows;
+    const others = [...this.#others].filter((row) => row.subscription.isMatch(topic));
+    return others.length === 0 ? rows : [...rows, ...others].sort((a, b) => a.order - b.order);
+  }
+
+  #hasEqual(row: Row): boolean {
+    const { subscription, pattern } = row;
+    if (this.#rows.has(subscription.id)) return true;
+    const candidates = pattern === undefined ? this.#rows.values() : [...this.#index.under(pattern), ...this.#others];
+    for (const other of candidates) {
+      if (other.subscription.equals(subscription) || subscription.equals(other.subscription)) return true;
+    }
+    return false;
+  }
+}
+
+/** An id's type can't contain `/`, so the text of two ids is the same only if the ids are. */
+function recipientOf(row: Row, topic: TopicId): AgentId {
+  return row.agentType === undefined ? row.subscription.mapToAgent(topic) : new AgentId(row.agentType, topic.source);
+}
+
+/** By its fields, which are those of `TypeSubscription` and `TypePrefixSubscription`. */
+function patternAndType(subscription: Subscription): Pick<Row, "pattern" | "agentType"> {
+  const agentType = textField(subscription, "agentType");
+  const topicType = textField(subscription, "topicType");
+  const prefix = textField(subscription, "topicTypePrefix");
+  if (agentType === undefined) return { pattern: undefined, agentType: undefined };
+  if (topicType !== undefined) return { pattern: { kind: "type", topicType }, agentType };
+  if (prefix !== undefined) return { pattern: { kind: "prefix", prefix }, agentType };
+  return { pattern: undefined, agentType: undefined };
+}
+
+function textField(value: object, name: string): string | undefined {
+  const field: unknown = Reflect.get(value, name);
+  return typeof field === "string" ? field : undefined;
+}

@@ -1,0 +1,129 @@
+import type { AgentId } from "./agent-id.ts";
+import type { Logger } from "./logger.ts";
+import type { MessageContext } from "./message-context.ts";
+import type { TraceCarrier, Tracing } from "./tracing.ts";
+
+/** What an intervention returns, the class or an instance, to drop the message. */
+export class DropMessage {
+  /** Keeps structurally empty objects from being taken for it. */
+  readonly dropsMessage = true;
+}
+
+type Intervened = unknown;
+
+/**
+ * Sees messages before they are delivered, may change, drop or refuse them (protocol.md §5.7). Each method returns the
+ * message to go on with, or `DropMessage`; an error it throws goes to the caller (for events it is logged and the event
+ * dropped). Several chain: each sees what the one before returned.
+ */
+export interface InterventionHandler {
+  onSend?(
+    message: unknown,
+    details: { readonly messageContext: MessageContext; readonly recipient: AgentId },
+  ): Intervened | Promise<Intervened>;
+  onPublish?(message: unknown, details: { readonly messageContext: MessageContext }): Intervened | Promise<Intervened>;
+  /** `sender` is the agent that answers, `recipient` the one that asked (undefined when it was no agent). */
+  onResponse?(
+    message: unknown,
+    details: { readonly sender: AgentId; readonly recipient: AgentId | undefined },
+  ): Intervened | Promise<Intervened>;
+}
+
+/** Lets everything through: a base for classes that override some methods (AutoGen's name). */
+export class DefaultInterventionHandler implements InterventionHandler {
+  onSend(message: unknown, _details: Parameters<NonNullable<InterventionHandler["onSend"]>>[1]): Intervened {
+    return message;
+  }
+
+  onPublish(message: unknown, _details: Parameters<NonNullable<InterventionHandler["onPublish"]>>[1]): Intervened {
+    return message;
+  }
+
+  onResponse(message: unknown, _details: Parameters<NonNullable<InterventionHandler["onResponse"]>>[1]): Intervened {
+    return message;
+  }
+}
+
+/** All the interventions of a runtime as one. Both runtimes use it, so that they behave alike. */
+export class InterventionChain {
+  readonly #handlers: readonly InterventionHandler[];
+  readonly #tracing: Tracing | undefined;
+  readonly #logger: Logger | undefined;
+  /** Whether anybody listens at all; where not, callers skip the chain. */
+  readonly seesSend: boolean;
+  readonly seesPublish: boolean;
+  readonly seesResponse: boolean;
+
+  constructor(
+    handlers: readonly InterventionHandler[] = [],
+    options: { readonly tracing?: Tracing | undefined; readonly logger?: Logger | undefined } = {},
+  ) {
+    this.#handlers = handlers;
+    this.#tracing = options.tracing;
+    this.#logger = options.logger;
+    this.seesSend = handlers.some((handler) => handler.onSend !== undefined);
+    this.seesPublish = handlers.some((handler) => handler.onPublish !== undefined);
+    this.seesResponse = handlers.some((handler) => handler.onResponse !== undefined);
+  }
+
+  /** The message to deliver, or `DropMessage`; rejects with what a handler throws. `link`: the message's trace context. */
+  onSend(
+    message: unknown,
+    details: { readonly messageContext: MessageContext; readonly recipient: AgentId },
+    link?: TraceCarrier,
+  ): Promise<unknown> {
+    return this.#run("onSend", message, (handler, current) =>
+      handler.onSend === undefined ? current : this.#traced(handler, link, () => handler.onSend?.(current, details)),
+    );
+  }
+
+  /** As `onSend`, for an event. */
+  onPublish(
+    message: unknown,
+    details: { readonly messageContext: MessageContext },
+    link?: TraceCarrier,
+  ): Promise<unknown> {
+    return this.#run("onPublish", message, (handler, current) =>
+      handler.onPublish === undefined
+        ? current
+        : this.#traced(handler, link, () => handler.onPublish?.(current, details)),
+    );
+  }
+
+  /** As `onSend`, for an answer; these have no span. */
+  onResponse(
+    message: unknown,
+    details: { readonly sender: AgentId; readonly recipient: AgentId | undefined },
+  ): Promise<unknown> {
+    return this.#run("onResponse", message, (handler, current) =>
+      handler.onResponse === undefined ? current : handler.onResponse(current, details),
+    );
+  }
+
+  async #run(
+    name: keyof InterventionHandler,
+    message: unknown,
+    step: (handler: InterventionHandler, current: unknown) => unknown,
+  ): Promise<unknown> {
+    let current = message;
+    for (const handler of this.#handlers) {
+      const next = await step(handler, current);
+      if (next === DropMessage || next instanceof DropMessage) return DropMessage;
+      if (next !== undefined && next !== null) current = next;
+      else if (current !== undefined && current !== null) this.#warn(handler, name);
+    }
+    return current;
+  }
+
+  #traced(handler: InterventionHandler, link: TraceCarrier | undefined, body: () => unknown): unknown {
+    if (this.#tracing === undefined) return body();
+    return this.#tracing.span("intercept", { destination: handler.constructor.name, link }, body);
+  }
+
+  #warn(handler: InterventionHandler, name: keyof InterventionHandler): void {
+    this.#logger?.warn(
+      `Intervention handler ${handler.constructor.name} returned nothing from ${name}: the message is unchanged. ` +
+        "Return the message, or DropMessage to drop it.",
+    );
+  }
+}
