@@ -29,9 +29,20 @@ export type WirePattern =
   | { readonly kind: "type"; readonly topicType: string; readonly agentType: string }
   | { readonly kind: "prefix"; readonly topicTypePrefix: string; readonly agentType: string };
 
+/** Generation 1's registration inside the data channel (protocol.md §1.6). Never sent to a peer that does not speak it. */
+export type LegacyFrame =
+  | { readonly kind: "register-type"; readonly requestId: string; readonly agentType: string }
+  | { readonly kind: "subscribe"; readonly requestId: string; readonly pattern: WirePattern | undefined }
+  | {
+      readonly kind: "ack";
+      readonly of: "register-type" | "subscribe";
+      readonly requestId: string;
+      readonly success: boolean;
+      readonly error: string | undefined;
+    };
+
 /**
  * What one message of the data channel says: the hinge between the wire and the runtimes (protocol.md §1.2).
- * Kinds `register-type`, `subscribe` and their acks exist in generation 1 only.
  */
 export type Frame =
   | {
@@ -51,14 +62,6 @@ export type Frame =
       readonly metadata: WireMetadata;
     }
   | { readonly kind: "event"; readonly event: WireEvent }
-  | { readonly kind: "register-type"; readonly requestId: string; readonly agentType: string }
-  | { readonly kind: "subscribe"; readonly requestId: string; readonly pattern: WirePattern | undefined }
-  | {
-      readonly kind: "ack";
-      readonly of: "register-type" | "subscribe";
-      readonly requestId: string;
-      readonly success: boolean;
-      readonly error: string | undefined;
-    }
+  | LegacyFrame
   /** No arm of the oneof is set, or one this version does not know: ignored with a warning. */
   | { readonly kind: "empty" };

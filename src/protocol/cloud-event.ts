@@ -1,0 +1,130 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import { jsonContentType, protobufContentType } from "../core/index.ts";
+import type { WireAgentId, WireEvent, WireMetadata, WirePayload } from "./frame.ts";
+import {
+  type CloudEvent_CloudEventAttributeValue as AttributeValue,
+  CloudEvent_CloudEventAttributeValueSchema as AttributeValueSchema,
+  type CloudEvent,
+  CloudEventSchema,
+} from "./gen/cloudevents_pb.ts";
+import { bareContentType } from "./payload.ts";
+import { attribute, eventSpecVersion, publishKind, unknownSender } from "./wire-names.ts";
+
+const ownAttributes: ReadonlySet<string> = new Set(Object.values(attribute));
+
+/** An event as every known peer reads it: five attributes always, JSON in `binary_data`, protobuf in `proto_data` (protocol.md §3.1). */
+export function toWireCloudEvent(event: WireEvent): CloudEvent {
+  const { payload, sender } = event;
+  const attributes: { [name: string]: AttributeValue } = {};
+  for (const [name, value] of Object.entries(event.attributes)) attributes[name] = text(value);
+  attributes[attribute.contentType] = text(payload.contentType);
+  attributes[attribute.schema] = text(payload.typeName);
+  attributes[attribute.senderType] = text(sender?.type ?? unknownSender);
+  attributes[attribute.senderKey] = text(sender?.key ?? unknownSender);
+  attributes[attribute.kind] = text(publishKind);
+  return create(CloudEventSchema, {
+    id: event.id,
+    source: event.topicSource,
+    specVersion: eventSpecVersion,
+    type: event.topicType,
+    attributes,
+    data: toWireData(payload),
+  });
+}
+
+function toWireData(payload: WirePayload): CloudEvent["data"] {
+  return bareContentType(payload.contentType) === protobufContentType
+    ? { case: "protoData", value: fromBinary(AnySchema, payload.data) }
+    : { case: "binaryData", value: payload.data };
+}
+
+function text(value: string): AttributeValue {
+  return create(AttributeValueSchema, { attr: { case: "ceString", value } });
+}
+
+/**
+ * Reads what Python, .NET and others write: JSON in either data arm, no `spec_version`, no sender, attributes without a
+ * value, a missing content type where the data arm tells it (protocol.md §3.1). `unknown/unknown` is left as it stands.
+ */
+export function fromWireCloudEvent(event: CloudEvent): WireEvent {
+  const texts: { [name: string]: string } = Object.create(null);
+  for (const [name, value] of Object.entries(event.attributes)) {
+    const held = attributeText(value);
+    if (held !== undefined) texts[name] = held;
+  }
+  return wireEvent(event.id, event.type, event.source, texts, fromWireData(event.data));
+}
+
+/** What the data arm of an event holds, and the content type it implies when the event names none. */
+export interface EventData {
+  readonly bytes: Uint8Array;
+  readonly impliedContentType: string;
+}
+
+/** Puts an event together from the parts on the wire; both decoders end here. */
+export function wireEvent(
+  id: string,
+  topicType: string,
+  topicSource: string,
+  texts: { readonly [name: string]: string },
+  data: EventData,
+): WireEvent {
+  const senderType = texts[attribute.senderType];
+  const senderKey = texts[attribute.senderKey];
+  const sender: WireAgentId | undefined =
+    senderType === undefined || senderKey === undefined ? undefined : { type: senderType, key: senderKey };
+  return {
+    id,
+    topicType,
+    topicSource,
+    sender,
+    payload: {
+      typeName: texts[attribute.schema] ?? "",
+      contentType: texts[attribute.contentType] ?? data.impliedContentType,
+      data: data.bytes,
+    },
+    attributes: otherAttributes(texts),
+  };
+}
+
+function otherAttributes(texts: { readonly [name: string]: string }): WireMetadata {
+  const others: { [name: string]: string } = {};
+  for (const name in texts) {
+    const value = texts[name];
+    if (value !== undefined && !ownAttributes.has(name)) others[name] = value;
+  }
+  return others;
+}
+
+/** Attributes travel on as text; those without text or without a value at all are passed over (W22). */
+function attributeText({ attr }: AttributeValue): string | undefined {
+  switch (attr.case) {
+    case "ceString":
+    case "ceUri":
+    case "ceUriRef":
+      return attr.value;
+    case "ceBoolean":
+    case "ceInteger":
+      return String(attr.value);
+    case "ceBytes":
+    case "ceTimestamp":
+    case undefined:
+      return undefined;
+  }
+}
+
+export const noEventData: EventData = { bytes: new Uint8Array(0), impliedContentType: "" };
+
+function fromWireData(data: CloudEvent["data"]): EventData {
+  switch (data.case) {
+    case "binaryData":
+      return { bytes: data.value, impliedContentType: "" };
+    case "textData":
+      return { bytes: new TextEncoder().encode(data.value), impliedContentType: jsonContentType };
+    case "protoData":
+      return { bytes: toBinary(AnySchema, data.value), impliedContentType: protobufContentType };
+    case undefined:
+      return noEventData;
+  }
+}

@@ -1,0 +1,16 @@
+import type { Frame } from "./frame.ts";
+import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts";
+import { parsing } from "./parse.ts";
+
+/** One message of the data channel as bytes. Throws `invalid-message` for text that is not valid Unicode. */
+export function encodeFrame(frame: Frame): Uint8Array {
+  return parsing("the frame to be written", () => encodeFrameGenerated(frame));
+}
+
+/**
+ * Reads one message of the data channel; payload bytes may be a view into `bytes`. Throws `invalid-message` for bytes
+ * that are no protobuf message; a message without a known arm is the frame `empty` (protocol.md §1.3).
+ */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  return parsing("a frame", () => decodeFrameGenerated(bytes));
+}

@@ -1,0 +1,51 @@
+export type { Frame, WireAgentId, WireEvent, WireMetadata, WirePattern, WirePayload } from "./frame.ts";
+export { decodeFrame, encodeFrame } from "./frame-codec.ts";
+export { bareContentType, isVoidPayload, noneTypeName } from "./payload.ts";
+export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./stored-state.ts";
+export {
+  decodeGetStateAnswer,
+  decodeSaveStateAnswer,
+  decodeStoredState,
+  encodeGetStateAnswer,
+  encodeSaveStateAnswer,
+  encodeStoredState,
+} from "./stored-state.ts";
+export type { WireSubscription } from "./unary.ts";
+export {
+  decodeAddSubscriptionRequest,
+  decodeAgentId,
+  decodeGetSubscriptionsResponse,
+  decodeRegisterAgentRequest,
+  decodeRemoveSubscriptionRequest,
+  emptyMessage,
+  encodeAddSubscriptionRequest,
+  encodeAgentId,
+  encodeGetSubscriptionsResponse,
+  encodeRegisterAgentRequest,
+  encodeRemoveSubscriptionRequest,
+} from "./unary.ts";
+export type { WireError } from "./wire-error.ts";
+export { fromWireError, toWireError } from "./wire-error.ts";
+export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
+export {
+  anyPrefix,
+  attribute,
+  clientIdKey,
+  eventSpecVersion,
+  metadataKey,
+  method,
+  publishKind,
+  serviceName,
+  unknownSender,
+} from "./wire-names.ts";
+export { isSamePattern } from "./wire-pattern.ts";
+export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./wire-state.ts";
+export {
+  agentDestination,
+  clientDestination,
+  controlFailure,
+  controlReply,
+  decodeControl,
+  encodeControl,
+  isControlRequest,
+} from "./wire-state.ts";
