@@ -1,17 +1,16 @@
-// `npm run bench -- <name> [arguments]`: compiles and runs bench/<name>.ts or bench/<name>/main.ts.
+// `npm run bench -- <name> [arguments]`: compiles and runs bench/<name>/main.ts.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root, runNode } from "./run.mjs";
 import { ensurePrograms } from "./setup.mjs";
 
 const [name, ...args] = process.argv.slice(2);
-const program = [`${name}/main`, `${name}`].find((path) => existsSync(join(root, "bench", `${path}.ts`)));
-if (name === undefined || program === undefined) {
+if (name === undefined || !benchmarks().includes(name)) {
   console.error(`usage: npm run bench -- <name>, where <name> is one of: ${benchmarks().join(", ")}`);
   process.exitCode = 64;
 } else {
   await ensurePrograms();
-  const { code } = await runNode(`build/bench/${program}.js`, args);
+  const { code } = await runNode(`build/bench/${name}/main.js`, args);
   process.exitCode = code;
 }
 

@@ -1,5 +1,5 @@
 // `npm run test:interop [-- vitest arguments]`: makes the Python environments that are missing, then tests against them.
-import { ensureVenvs } from "./interop-venvs.mjs.mts";
+import { ensureVenvs } from "./interop-venvs.mjs";
 import { bins, runNode } from "./run.mjs";
 import { ensureInstalled } from "./setup.mjs";
 
