@@ -1,5 +1,5 @@
 // `npm run check`: format and lint, types (type tests included), walls, generated code, doors and file lengths. Seconds.
-import { compareGenerated } from "./generated.mjs";
+import { compareGenerated } from "./generate.mjs";
 import { bins, runNode } from "./run.mjs";
 import { ensureInstalled } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
