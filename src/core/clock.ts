@@ -2,8 +2,13 @@
 export interface Clock {
   /** Milliseconds that only grow. */
   now(): number;
-  /** Calls `callback` once after `delayMs`. A pending timer of the system clock does not keep the process alive. */
-  setTimer(delayMs: number, callback: () => void): Timer;
+  /** Calls `callback` once after `delayMs`. A pending timer of the system clock keeps the process alive only if asked to. */
+  setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
+}
+
+export interface TimerOptions {
+  /** Default false. True where somebody awaits what the timer ends, such as a call's timeout. */
+  readonly keepAlive?: boolean | undefined;
 }
 
 export interface Timer {
@@ -14,9 +19,9 @@ export interface Timer {
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  setTimer: (delayMs, callback) => {
+  setTimer: (delayMs, callback, options) => {
     const timer = setTimeout(callback, delayMs);
-    timer.unref?.();
+    if (options?.keepAlive !== true) timer.unref?.();
     return { cancel: () => clearTimeout(timer) };
   },
 };

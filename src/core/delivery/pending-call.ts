@@ -70,7 +70,8 @@ export class PendingCall<Answer> {
     }
     if (timeoutMs !== undefined && timeoutMs <= longestTimerMs) {
       const clock = bounds.clock ?? systemClock;
-      this.#timer = clock.setTimer(timeoutMs, () => this.#giveUp(bounds, timedOut(bounds)));
+      const giveUp = () => this.#giveUp(bounds, timedOut(bounds));
+      this.#timer = clock.setTimer(timeoutMs, giveUp, { keepAlive: true });
     }
   }
 
