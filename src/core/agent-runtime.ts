@@ -1,5 +1,7 @@
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
 import type { AgentId, AgentType } from "./agent-id.ts";
+import type { AmbientContexts } from "./ambient.ts";
+import type { Logger } from "./logger.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
 import type { Subscription } from "./subscription.ts";
 import type { TopicId } from "./topic-id.ts";
@@ -34,6 +36,11 @@ export interface RegisterFactoryOptions<T extends Agent> {
 
 /** Where agents live: carries messages, makes agents, keeps their state (protocol.md §5.3, §5.8, §5.9). A port: three adapters pass one contract suite. */
 export interface AgentRuntime {
+  /** Where its agents tell what happens, for people. */
+  readonly logger: Logger;
+  /** AutoGen's ambient contexts, when the runtime was given any. */
+  readonly ambient: AmbientContexts | undefined;
+
   /** Sends a call and resolves to its answer (undefined when the handler returned nothing). Exactly one outcome. */
   sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
   sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;

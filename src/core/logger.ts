@@ -7,3 +7,17 @@ export interface Logger {
 }
 
 export type LogFields = { readonly [name: string]: unknown };
+
+/** Warnings and errors on the console, nothing else: what a runtime uses when it is given no logger. */
+export const defaultLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  // biome-ignore lint/suspicious/noConsole: the one place where core speaks to people by itself
+  warn: (text, fields) => console.warn(...withFields(text, fields)),
+  // biome-ignore lint/suspicious/noConsole: as above
+  error: (text, fields) => console.error(...withFields(text, fields)),
+};
+
+function withFields(text: string, fields: LogFields | undefined): unknown[] {
+  return fields === undefined ? [text] : [text, fields];
+}

@@ -9,7 +9,9 @@ export type MessageIdentity =
   /** The value's prototype is exactly this one (`classMessage`). */
   | { readonly by: "prototype"; readonly prototype: object }
   /** The value has this own property with this text (protobuf-es: `$typeName`). */
-  | { readonly by: "tag"; readonly property: string; readonly value: string };
+  | { readonly by: "tag"; readonly property: string; readonly value: string }
+  /** The value is undefined or null (`voidMessage`). */
+  | { readonly by: "absence" };
 
 /**
  * A type of message: its name on the wire, how its values are told from others, written and read. Declared once with

@@ -1,0 +1,41 @@
+/**
+ * AutoGen's cancellation token, over an `AbortController` (protocol.md §5.6). Wherever an `AbortSignal` is taken, pass
+ * `token.signal`.
+ */
+export class CancellationToken {
+  readonly #controller = new AbortController();
+  readonly #callbacks: (() => void)[] = [];
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isCancelled(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  /**
+   * Aborts the signal, then runs the callbacks in the order they were added; one that throws does not stop the others,
+   * its error is thrown when all have run. Twice is fine.
+   */
+  cancel(reason?: unknown): void {
+    if (this.isCancelled) return;
+    this.#controller.abort(reason);
+    const failures: unknown[] = [];
+    for (const callback of this.#callbacks.splice(0)) {
+      try {
+        callback();
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    }
+    if (failures.length === 1) throw failures[0];
+    if (failures.length > 1) throw new AggregateError(failures, "Several callbacks of a cancellation token failed.");
+  }
+
+  /** Called when the token is cancelled; at once when it is already. */
+  addCallback(callback: () => void): void {
+    if (this.isCancelled) callback();
+    else this.#callbacks.push(callback);
+  }
+}

@@ -1,0 +1,81 @@
+export type {
+  Agent,
+  AgentFactory,
+  AgentFactoryContext,
+  AgentMetadata,
+  AgentState,
+  ClassOf,
+} from "./agent.ts";
+export {
+  AgentId,
+  AgentType,
+  agentTypeText,
+  assertAgentType,
+  isPortableAgentType,
+  isValidAgentType,
+} from "./agent-id.ts";
+export type {
+  AgentRuntime,
+  PublishOptions,
+  RegisterFactoryOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+} from "./agent-runtime.ts";
+export type { AmbientContexts } from "./ambient.ts";
+export { type AgentClass, BaseAgent } from "./base-agent.ts";
+export { CancellationToken } from "./cancellation-token.ts";
+export {
+  defaultSubscription,
+  type SubscriptionFactory,
+  type SubscriptionFactoryContext,
+  subscriptionFactory,
+  typeSubscription,
+} from "./class-subscriptions.ts";
+export { type Clock, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
+export { DefaultSubscription } from "./default-subscription.ts";
+export {
+  CancelledError,
+  CantHandleException,
+  type ErrorCode,
+  errorText,
+  HandlerError,
+  MessageDroppedException,
+  NotAccessibleError,
+  TimedOutError,
+  TroupeError,
+  UndeliverableException,
+} from "./errors.ts";
+export { handles } from "./handles.ts";
+export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
+export type { MessageContext } from "./message-context.ts";
+export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
+export type { RegisterInstanceOptions, RegisterOptions } from "./register-agent.ts";
+export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
+export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
+export {
+  type DefinedMessage,
+  type DefinedMessageType,
+  type DefineMessageOptions,
+  defineMessage,
+  type MessageSchema,
+} from "./serialization/define-message.ts";
+export { type JsonCodec, nativeJson } from "./serialization/json-codec.ts";
+export {
+  type AnswerOf,
+  type Answers,
+  type Branded,
+  jsonContentType,
+  type MessageIdentity,
+  type MessageOf,
+  type MessageType,
+  messageTypeKey,
+  protobufContentType,
+} from "./serialization/message-type.ts";
+export { messageTypeText } from "./serialization/message-type-text.ts";
+export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
+export { voidMessage } from "./serialization/void-message.ts";
+export type { Subscription } from "./subscription.ts";
+export { DefaultTopicId, isValidTopicType, TopicId } from "./topic-id.ts";
+export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export { directMessageSubscription, TypePrefixSubscription } from "./type-prefix-subscription.ts";
+export { TypeSubscription } from "./type-subscription.ts";

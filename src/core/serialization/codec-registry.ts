@@ -1,0 +1,102 @@
+import { TroupeError } from "../errors.ts";
+import { brandOf, MessageIndex } from "./message-index.ts";
+import { jsonContentType, type MessageType } from "./message-type.ts";
+import { messageTypeText } from "./message-type-text.ts";
+import { UnknownPayload } from "./unknown-payload.ts";
+import { voidMessage } from "./void-message.ts";
+
+/** A message's bytes with what names them on the wire. */
+export interface EncodedMessage {
+  readonly typeName: string;
+  readonly contentType: string;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Turns messages into bytes and back, by the types it was told of (protocol.md §4). A type is known under the pair of
+ * its name and content type; a later one replaces an earlier one. Values that carry their type need not be registered
+ * to be sent.
+ */
+export class CodecRegistry {
+  readonly #byContentType = new Map<string, Map<string, MessageType>>();
+  /** The types of a value: one, or one for each content type, the newest first. */
+  readonly #byIdentity = new MessageIndex<readonly MessageType[]>();
+
+  constructor(types: readonly MessageType[] = []) {
+    this.add([voidMessage, ...types]);
+  }
+
+  add(types: MessageType | readonly MessageType[]): void {
+    for (const type of isList(types) ? types : [types]) {
+      const contentType = essence(type.contentType);
+      const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
+      this.#byContentType.set(contentType, names.set(type.typeName, type));
+      const others = (this.#byIdentity.get(type) ?? []).filter((other) => essence(other.contentType) !== contentType);
+      this.#byIdentity.set(type, [type, ...others]);
+    }
+  }
+
+  /** Whether a message of this name and content type can be read. */
+  has(typeName: string, contentType: string): boolean {
+    return this.#lookUp(typeName, contentType) !== undefined;
+  }
+
+  /** The type a value is written with: its own, or the registered one; of several that of the preferred content type. */
+  typeOf(value: unknown, preferredContentType?: string): MessageType | undefined {
+    const brand = brandOf(value);
+    if (brand !== undefined && (preferredContentType === undefined || brand.contentType === preferredContentType)) {
+      return brand;
+    }
+    const types = this.#byIdentity.find(value);
+    if (types === undefined || types.length === 0) return brand;
+    return types.find(({ contentType }) => contentType === preferredContentType) ?? brand ?? types[0];
+  }
+
+  /**
+   * Throws `invalid-message` when the value's type is not known or the value can't be written. The type that the
+   * message names as its answer is known from then on.
+   */
+  encode(value: unknown, preferredContentType?: string): EncodedMessage {
+    const type = this.typeOf(value, preferredContentType);
+    if (type === undefined) {
+      if (value instanceof UnknownPayload) {
+        return { typeName: value.typeName, contentType: value.dataContentType, data: value.payload };
+      }
+      throw new TroupeError("invalid-message", undeclared(value));
+    }
+    const answer = type.answer;
+    if (answer !== undefined && !this.has(answer.typeName, answer.contentType)) this.add(answer);
+    return { typeName: type.typeName, contentType: type.contentType, data: type.serialize(value) };
+  }
+
+  /** The message, or an `UnknownPayload` when its type is not known. Throws `invalid-message` when it can't be read. */
+  decode(typeName: string, contentType: string, bytes: Uint8Array): unknown {
+    const type = this.#lookUp(typeName, contentType);
+    return type === undefined ? new UnknownPayload(typeName, contentType, bytes) : type.deserialize(bytes);
+  }
+
+  #lookUp(typeName: string, contentType: string): MessageType | undefined {
+    const names = this.#byContentType.get(contentType) ?? this.#byContentType.get(essence(contentType));
+    return names?.get(typeName);
+  }
+}
+
+/** A content type without its parameters, in lower case. */
+function essence(contentType: string): string {
+  if (contentType === jsonContentType) return contentType;
+  const end = contentType.indexOf(";");
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
+function undeclared(value: unknown): string {
+  const name = messageTypeText(value);
+  return (
+    `Unknown type ${name}: the value can't be sent because it is of no declared message type. ` +
+    "Make it with defineMessage (a copy by spread or JSON has lost its mark: call the type again), " +
+    "or declare its class with classMessage or its schema with protobufMessage and pass that to addMessageSerializer."
+  );
+}
+
+function isList(types: MessageType | readonly MessageType[]): types is readonly MessageType[] {
+  return Array.isArray(types);
+}

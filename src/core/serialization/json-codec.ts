@@ -1,0 +1,92 @@
+import { errorText, TroupeError } from "../errors.ts";
+
+/** How a message's JSON text is read and written; give your own for numbers beyond 2^53, bytes or other special values. */
+export interface JsonCodec {
+  /** Throws when the text is not JSON. */
+  parse(text: string): unknown;
+  /** Throws when the value can't be written without loss. */
+  stringify(value: unknown): string;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** The UTF-8 bytes of a value's JSON text; `invalid-message` when the codec can't write it. */
+export function encodeJson(codec: JsonCodec, typeName: string, value: unknown): Uint8Array {
+  try {
+    return encoder.encode(codec.stringify(value));
+  } catch (thrown) {
+    throw new TroupeError("invalid-message", `${typeName} can't be written as JSON: ${errorText(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** The value of UTF-8 JSON bytes (a byte order mark is passed over); `invalid-message` when they are none. */
+export function decodeJson(codec: JsonCodec, typeName: string, bytes: Uint8Array): unknown {
+  try {
+    return codec.parse(decoder.decode(bytes));
+  } catch (thrown) {
+    throw new TroupeError("invalid-message", `${typeName} can't be read as JSON: ${errorText(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/**
+ * The language's own JSON, refusing what it would lose silently: bytes, Map, Set, NaN, infinities, functions, symbols
+ * (and bigint, which it refuses by itself). Dates are written as ISO text, so the schema has to take that text back.
+ */
+export const nativeJson: JsonCodec = {
+  parse: (text) => JSON.parse(text),
+  stringify: (value) => {
+    const text = JSON.stringify(value, undefined);
+    const loss = findLoss(value, "");
+    if (loss !== undefined || text === undefined) {
+      throw new TypeError(
+        `${loss ?? typeof value} has no JSON form. Give the message type a \`json\` codec that writes it`,
+      );
+    }
+    return text;
+  },
+};
+
+/** Where a value holds something that JSON drops or changes; called after `JSON.stringify`, so there are no cycles. */
+function findLoss(value: unknown, path: string): string | undefined {
+  switch (typeof value) {
+    case "number":
+      return Number.isFinite(value) ? undefined : `${value}${at(path)}`;
+    case "bigint":
+    case "function":
+    case "symbol":
+      return `a ${typeof value}${at(path)}`;
+    case "object":
+      return value === null ? undefined : findLossIn(value, path);
+    default:
+      return undefined;
+  }
+}
+
+function findLossIn(value: object, path: string): string | undefined {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Map || value instanceof Set) {
+    return `a ${value.constructor.name}${at(path)}`;
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") return undefined;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const loss = findLoss(value[index], `${path}[${index}]`);
+      if (loss !== undefined) return loss;
+    }
+    return undefined;
+  }
+  for (const [key, field] of Object.entries(value)) {
+    if (typeof field === "string") continue;
+    const loss = findLoss(field, path === "" ? key : `${path}.${key}`);
+    if (loss !== undefined) return loss;
+  }
+  return undefined;
+}
+
+function at(path: string): string {
+  return path === "" ? "" : ` (at ${path})`;
+}

@@ -1,0 +1,80 @@
+import { type MessageIdentity, type MessageType, messageTypeKey } from "./message-type.ts";
+
+/** The type that a value carries itself (what `defineMessage` makes), if it does. */
+export function brandOf(value: unknown): MessageType | undefined {
+  if (typeof value !== "object" || value === null || !(messageTypeKey in value)) return undefined;
+  return isMessageType(value[messageTypeKey]) ? value[messageTypeKey] : undefined;
+}
+
+function isMessageType(value: unknown): value is MessageType {
+  return typeof value === "function" && "typeName" in value;
+}
+
+/**
+ * Finds what is filed for a message's type from the message itself, in one step whatever the number of types: branded
+ * and tagged values by name, instances of classes by their exact prototype.
+ */
+export class MessageIndex<Entry> {
+  readonly #byBrand = new Map<string, Entry>();
+  readonly #byPrototype = new Map<object, Entry>();
+  /** One map for each tag property; in practice at most one (`$typeName`). */
+  readonly #byTag: { readonly property: string; readonly entries: Map<string, Entry> }[] = [];
+  #forAbsence: Entry | undefined;
+
+  /** What is filed for the type of this value. */
+  find(value: unknown): Entry | undefined {
+    if (value === undefined || value === null) return this.#forAbsence;
+    if (typeof value !== "object") return undefined;
+    const brand = brandOf(value);
+    if (brand !== undefined) return this.#byBrand.get(brand.typeName);
+    if (this.#byPrototype.size > 0) {
+      const entry = this.#byPrototype.get(Object.getPrototypeOf(value));
+      if (entry !== undefined) return entry;
+    }
+    for (const { property, entries } of this.#byTag) {
+      const tag = Reflect.get(value, property);
+      if (typeof tag === "string") return entries.get(tag);
+    }
+    return undefined;
+  }
+
+  /** What is filed for this type. */
+  get(type: MessageType): Entry | undefined {
+    const identity = type.identity;
+    switch (identity.by) {
+      case "brand":
+        return this.#byBrand.get(type.typeName);
+      case "prototype":
+        return this.#byPrototype.get(identity.prototype);
+      case "tag":
+        return this.#tagged(identity)?.get(identity.value);
+      case "absence":
+        return this.#forAbsence;
+    }
+  }
+
+  set(type: MessageType, entry: Entry): void {
+    const identity = type.identity;
+    switch (identity.by) {
+      case "brand":
+        this.#byBrand.set(type.typeName, entry);
+        return;
+      case "prototype":
+        this.#byPrototype.set(identity.prototype, entry);
+        return;
+      case "tag": {
+        const entries = this.#tagged(identity) ?? new Map<string, Entry>();
+        if (entries.size === 0) this.#byTag.push({ property: identity.property, entries });
+        entries.set(identity.value, entry);
+        return;
+      }
+      case "absence":
+        this.#forAbsence = entry;
+        return;
+    }
+  }
+
+  #tagged(identity: MessageIdentity & { readonly by: "tag" }): Map<string, Entry> | undefined {
+    return this.#byTag.find(({ property }) => property === identity.property)?.entries;
+  }
+}

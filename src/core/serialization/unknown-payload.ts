@@ -1,0 +1,28 @@
+import type { MessageType } from "./message-type.ts";
+
+/**
+ * A message whose type nobody here has declared, with its bytes as they came (protocol.md §4.3). Agents may declare a
+ * handler for it (`unknownPayloadMessage`); by default it is unhandled. Sent on, it travels under its own type name.
+ */
+export class UnknownPayload {
+  readonly typeName: string;
+  readonly dataContentType: string;
+  readonly payload: Uint8Array;
+
+  constructor(typeName: string, dataContentType: string, payload: Uint8Array) {
+    this.typeName = typeName;
+    this.dataContentType = dataContentType;
+    this.payload = payload;
+  }
+}
+
+/** The type to declare a handler for messages of undeclared types with. */
+export const unknownPayloadMessage: MessageType<UnknownPayload> = {
+  typeName: "UnknownPayload",
+  contentType: "application/octet-stream",
+  identity: { by: "prototype", prototype: UnknownPayload.prototype },
+  answer: undefined,
+  is: (value): value is UnknownPayload => value instanceof UnknownPayload,
+  serialize: (value) => value.payload,
+  deserialize: (bytes) => new UnknownPayload("UnknownPayload", "application/octet-stream", bytes),
+};
