@@ -12,7 +12,7 @@ const checks = {
   "types and type tests (tsc)": () => node(bins.tsc, "-p", "tsconfig.json"),
   "walls (dependency-cruiser)": () => node(bins.depcruise, "src", "examples"),
   "generated code is up to date (buf)": compareGenerated,
-  "doors and file lengths (vitest)": () => node(bins.vitest, "run", "tests/architecture"),
+  "doors and file lengths (vitest)": () => node(bins.vitest, "run", "--reporter=dot", "tests/architecture"),
 };
 for (const [name, check] of Object.entries(checks)) tally.count(name, await check());
 process.exitCode = tally.close();
