@@ -1,0 +1,108 @@
+// The demo: a host, two TypeScript workers and (where there is one) a Python worker, each a process of its own.
+// Shows a call, an event that reaches every worker, state that moves from one worker to another, and a clear error.
+// This process is a worker too: it asks the questions. Then everything stops, and it ends with 0 when all went well.
+import assert from "node:assert/strict";
+import { AgentId, TopicId, UndeliverableException } from "troupe";
+import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { troupeCommand } from "../support/command-line.ts";
+import { RunningProgram, startProgram } from "../support/processes.ts";
+import { findPythonWithAutoGen, howToGetPython, sourceFile } from "../support/python.ts";
+import { Audience } from "./audience.ts";
+import { AskForPoem, News, Visit } from "./messages.ts";
+import { hear, note, paint, scene } from "./stage.ts";
+
+const startedMs = performance.now();
+setTimeout(() => {
+  console.error("The demo has not ended within two minutes: something hangs.");
+  process.exit(1);
+}, 120_000).unref();
+
+console.log(paint("bold", "Troupe demo: agents in several processes, one conversation"));
+
+scene("A host starts: it carries messages, and knows nothing of their contents");
+await using host = startProgram(troupeCommand(), ["host", "--address", "127.0.0.1:0"], {
+  onLine: (line) => hear("host", line),
+});
+const address = /127\.0\.0\.1:\d+/.exec(await host.line("127.0.0.1:"))?.[0] ?? "";
+
+scene("Workers join: each is a process that serves some types of agent");
+await using north = startWorker("north");
+await north.line("ready");
+await using south = startWorker("south");
+await south.line("ready");
+const pythonCommand = findPythonWithAutoGen();
+await using python = pythonCommand === undefined ? undefined : startPythonWorker(pythonCommand);
+if (python === undefined) note(`no Python with AutoGen is here; it could join as a third worker. ${howToGetPython}`);
+else await python.line("ready");
+const workers = ["north", "south", ...(python === undefined ? [] : ["python"])];
+
+await using runtime = new GrpcWorkerAgentRuntime(address);
+await runtime.start();
+const audience = new Audience();
+await audience.join(runtime);
+const asUs = { sender: new AgentId("visitor", "you"), timeoutMs: 10_000 };
+note(`this process (${process.pid}) has joined as well, to ask the questions`);
+
+scene("A call: one agent is asked, its answer comes back typed");
+for (const worker of workers) {
+  const poet = new AgentId(`poet_${worker}`, "1");
+  const poem = await runtime.sendMessage(AskForPoem({ about: "multiple processes" }), poet, asUs);
+  note(`${poet} answers: "${poem.text}"`);
+  assert.match(poem.text, /multiple processes/);
+}
+
+scene("An event: published once, it reaches an agent on every worker");
+const headline = "Agents found in several places at once";
+await runtime.publishMessage(News({ headline }), new TopicId("news", "today"));
+const heardBy = await audience.hearing(headline, workers);
+note(`heard by ${heardBy.join(", ")}`);
+assert.deepEqual(heardBy.toSorted(), workers.toSorted());
+
+scene("State: saved on one worker, loaded on another");
+const northDoor = new AgentId("doorkeeper_north", "main");
+const southDoor = new AgentId("doorkeeper_south", "main");
+for (const visitor of ["Ada", "Grace"]) await runtime.sendMessage(Visit({ visitor }), northDoor, asUs);
+const state = await runtime.agentSaveState(northDoor);
+note(`saved from ${northDoor}: ${JSON.stringify(state)}`);
+await runtime.agentLoadState(southDoor, state);
+const tally = await runtime.sendMessage(Visit({ visitor: "Barbara" }), southDoor, asUs);
+note(`${southDoor} went on counting: ${tally.visitors} visitors`);
+assert.equal(tally.visitors, 3);
+
+scene("A mistake: a call to a type that nobody serves fails at once");
+const askedMs = performance.now();
+const toNobody = runtime.sendMessage(Visit({ visitor: "Nobody" }), new AgentId("doorkeeper_west", "main"), asUs);
+await assert.rejects(toNobody, (error) => {
+  assert(error instanceof UndeliverableException);
+  note(`after ${Math.ceil(performance.now() - askedMs)} ms: ${error.name}: ${error.message}`);
+  return true;
+});
+
+scene("Everything stops: workers finish what they do, then the host ends");
+await runtime.stop();
+const exitCodes: Record<string, number | string> = {};
+for (const [name, program] of Object.entries({ python, south, north, host })) {
+  if (program !== undefined) exitCodes[name] = await program.stop();
+}
+note(
+  `exit codes: ${Object.entries(exitCodes)
+    .map(([name, code]) => `${name} ${code}`)
+    .join(", ")}`,
+);
+for (const [name, code] of Object.entries(exitCodes)) assert.equal(code, 0, `${name} ended with ${code}`);
+
+const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+console.log(
+  `\n${paint("green", "All went well")} in ${seconds} s. Next: docs/guide/index.md, or read examples/demo/main.ts.`,
+);
+
+function startWorker(name: string): RunningProgram {
+  const file = import.meta.filename.replace(/main(\.\w+)$/, "worker$1");
+  return startProgram(file, [name, address], { onLine: (line) => hear(name, line) });
+}
+
+function startPythonWorker(command: string): RunningProgram {
+  return new RunningProgram(command, [sourceFile("demo/worker.py"), address], {
+    onLine: (line) => hear("python", line),
+  });
+}

@@ -1,0 +1,13 @@
+import { defineMessage } from "troupe";
+import { z } from "zod";
+
+/** An event: every reader on every worker hears it. */
+export const News = defineMessage("News", z.object({ headline: z.string() }));
+/** An event: a reader tells where it heard the news. */
+export const Heard = defineMessage("Heard", z.object({ worker: z.string(), headline: z.string() }));
+
+export const Poem = defineMessage("Poem", z.object({ text: z.string() }));
+export const AskForPoem = defineMessage("AskForPoem", z.object({ about: z.string() }), { answer: Poem });
+
+export const Tally = defineMessage("Tally", z.object({ visitors: z.int() }));
+export const Visit = defineMessage("Visit", z.object({ visitor: z.string() }), { answer: Tally });

@@ -1,0 +1,61 @@
+// A worker of the demo: `worker NAME ADDRESS`. Joins the host and serves three agent types until SIGTERM.
+import {
+  type AgentState,
+  event,
+  type MessageContext,
+  type MessageOf,
+  RoutedAgent,
+  rpc,
+  TopicId,
+  typeSubscription,
+} from "troupe";
+import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { AskForPoem, Heard, News, Poem, Tally, Visit } from "./messages.ts";
+
+const [name = "north", address = "127.0.0.1:50051"] = process.argv.slice(2);
+
+@typeSubscription("news")
+class Reader extends RoutedAgent {
+  @event(News)
+  async read({ headline }: MessageOf<typeof News>) {
+    console.log(`${this.id} reads: ${headline}`);
+    await this.publishMessage(Heard({ worker: name, headline }), new TopicId("heard", "demo"));
+  }
+}
+
+class Poet extends RoutedAgent {
+  @rpc(AskForPoem)
+  write({ about }: MessageOf<typeof AskForPoem>, context: MessageContext) {
+    console.log(`${this.id} is asked for a poem by ${context.sender}`);
+    return Poem({ text: `O ${about}, from ${name} I sing of thee` });
+  }
+}
+
+class Doorkeeper extends RoutedAgent {
+  #visitors = 0;
+
+  @rpc(Visit)
+  welcome({ visitor }: MessageOf<typeof Visit>) {
+    this.#visitors += 1;
+    console.log(`${this.id} welcomes ${visitor}, visitor number ${this.#visitors}`);
+    return Tally({ visitors: this.#visitors });
+  }
+
+  override saveState() {
+    return { visitors: this.#visitors };
+  }
+
+  override loadState(state: AgentState) {
+    this.#visitors = Number(state.visitors);
+    console.log(`${this.id} remembers ${this.#visitors} visitors`);
+  }
+}
+
+const runtime = new GrpcWorkerAgentRuntime(address);
+await runtime.start();
+await Reader.register(runtime, `reader_${name}`, () => new Reader("reads the news"));
+await Poet.register(runtime, `poet_${name}`, () => new Poet("writes poems"));
+await Doorkeeper.register(runtime, `doorkeeper_${name}`, () => new Doorkeeper("counts visitors"));
+console.log(`ready (process ${process.pid}, Node ${process.versions.node})`);
+await runtime.stopWhenSignal();
+console.log("drained");

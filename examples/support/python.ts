@@ -1,0 +1,31 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** How to get a Python with AutoGen, for people who have none. */
+export const howToGetPython =
+  "To see it, run `node tools/interop-venvs.mjs --only gen3` (needs Python 3.10 to 3.13), " +
+  "or set TROUPE_PYTHON to a Python with `pip install 'autogen-ext[grpc]==0.7.5'`.";
+
+/** A Python that can import AutoGen's gRPC runtime: TROUPE_PYTHON, the project's `.venvs/gen3`, or the first on the PATH. */
+export function findPythonWithAutoGen(): string | undefined {
+  const chosen = process.env.TROUPE_PYTHON;
+  const bin = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"];
+  const candidates = chosen ? [chosen] : [join(projectFolder(), ".venvs", "gen3", ...bin), "python3", "python"];
+  return candidates.find(hasAutoGen);
+}
+
+/** A file of the examples as it lies in the project: what is not TypeScript is not copied when they are compiled. */
+export function sourceFile(path: string): string {
+  return join(projectFolder(), "examples", path);
+}
+
+function hasAutoGen(python: string): boolean {
+  return spawnSync(python, ["-c", "import autogen_ext.runtimes.grpc"], { stdio: "ignore" }).status === 0;
+}
+
+function projectFolder(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  return folder;
+}

@@ -1,0 +1,35 @@
+// Two workers: a caller in this process asks an agent in another, through a host.
+// Shows the distributed set-up: every worker only knows the host's address, agents only know each other's ids.
+// Also what happens when nobody serves a type: the call fails at once, with an error that says what to do.
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { AgentId, UndeliverableException } from "troupe";
+import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
+import { Question } from "./messages.ts";
+
+await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+await host.start();
+
+const worker = fork(import.meta.filename.replace("main", "worker"), [host.address]);
+await once(worker, "message"); // it says "ready"
+
+await using runtime = new GrpcWorkerAgentRuntime(host.address);
+await runtime.start();
+const sender = new AgentId("pilgrim", "1");
+
+const answer = await runtime.sendMessage(Question({ text: "why?" }), new AgentId("oracle", "delphi"), { sender });
+console.log(`process ${process.pid} asked; answer: ${answer.text}`);
+assert.equal(answer.text, `Dear pilgrim, "why?" is a good question. (process ${worker.pid})`);
+
+const toNobody = runtime.sendMessage(Question({ text: "anybody?" }), new AgentId("nobody", "here"));
+await assert.rejects(toNobody, (error) => {
+  assert(error instanceof UndeliverableException);
+  console.log(`nobody serves "nobody": ${error.message}`);
+  return true;
+});
+
+worker.kill("SIGTERM");
+const [code] = await once(worker, "exit");
+console.log(`the worker drained and ended with code ${code}`);
+assert.equal(code, 0);
