@@ -1,0 +1,16 @@
+// The target process: `target ADDRESS`. Serves the agent type `target`, which answers a Ping with the same.
+import { handlerTable, RoutedAgent } from "troupe";
+import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { tell } from "../support/peer-commands.ts";
+import { Ping } from "./messages.ts";
+
+class Target extends RoutedAgent {
+  static override readonly handlers = handlerTable<Target>().rpc(Ping, (ping) => ping);
+}
+
+const [address = ""] = process.argv.slice(2);
+const runtime = new GrpcWorkerAgentRuntime(address);
+await runtime.start();
+await Target.register(runtime, "target", () => new Target("answers"));
+process.stdin.on("close", () => process.exit(0)).resume();
+tell("ready");

@@ -1,0 +1,44 @@
+import type { Contender, Round } from "./contender.ts";
+
+export interface RoundsPlan<Load> {
+  readonly loads: readonly Load[];
+  readonly rounds: number;
+  readonly secondsPerRound: number;
+  readonly warmUpSeconds: number;
+  /** Told before each round. */
+  readonly onRound?: (text: string) => void;
+}
+
+/** All rounds of one contender under one load. */
+export interface Series<Load> {
+  readonly contender: string;
+  readonly load: Load;
+  readonly rounds: readonly Round[];
+}
+
+/**
+ * Measures all contenders in turn, again and again (A B C A B C …), so that whatever else happens on the machine hits
+ * them alike. All are started first and warmed up with every load; those that wait use no processor.
+ */
+export async function measureInterleaved<Load>(
+  contenders: readonly Contender<Load>[],
+  plan: RoundsPlan<Load>,
+): Promise<Series<Load>[]> {
+  const lanes = plan.loads.flatMap((load) =>
+    contenders.map((contender) => ({ contender, load, rounds: [] as Round[] })),
+  );
+  try {
+    for (const contender of contenders) await contender.start();
+    for (const { contender, load } of lanes) {
+      plan.onRound?.(`warming up ${contender.name}, ${load}`);
+      await contender.measure(load, plan.warmUpSeconds);
+    }
+    for (let round = 1; round <= plan.rounds; round++) {
+      plan.onRound?.(`round ${round} of ${plan.rounds}`);
+      for (const { contender, load, rounds } of lanes) rounds.push(await contender.measure(load, plan.secondsPerRound));
+    }
+  } finally {
+    await Promise.all(contenders.map((contender) => contender.stop()));
+  }
+  return lanes.map(({ contender, load, rounds }) => ({ contender: contender.name, load, rounds }));
+}

@@ -1,0 +1,12 @@
+/** A table for the terminal and for log files: the first column to the left, the others to the right. */
+export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ");
+  return [line(header), line(widths.map((width) => "─".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+/** 12345.6 → "12,346"; small numbers keep a decimal. */
+export function formatNumber(value: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 1 : 0 });
+}
