@@ -21,7 +21,7 @@ export type StreamEnd =
 export interface StreamReceiver {
   /** One whole message. The bytes belong to the receiver and are never reused; they may be a view into a larger buffer. */
   onFrame(frame: Uint8Array): void;
-  /** The peer will send nothing more (half-close); this side may still send. */
+  /** Servers only: the client will send nothing more (half-close); this side may still send. A client's stream ends instead. */
   onHalfClose(): void;
   /** A message that was thrown away (too large, broken compression, bad framing that could be skipped); the stream lives. */
   onBadFrame(status: RpcStatus): void;
@@ -36,9 +36,12 @@ export interface FrameStream {
   /**
    * Queues one message; everything queued in one turn of the event loop leaves in one write. False: the queue has grown
    * beyond the high-water mark (bytes not yet accepted by the connection), wait for `onDrain` or act on it; the frame is
-   * queued all the same. After the end it does nothing and returns false.
+   * queued all the same. After the end it does nothing and returns false. The frame must not be changed afterwards.
+   * Throws `RpcError` (resource-exhausted) for a frame longer than `maxSendBytes`; nothing is queued then.
    */
   send(frame: Uint8Array): boolean;
+  /** The longest frame `send` takes, in bytes: the transport's `maxSendMessageBytes` (default 4 GiB - 1, so it never throws). */
+  readonly maxSendBytes: number;
   /** Bytes queued here and not yet handed to the network. */
   readonly queuedBytes: number;
   /** Stop taking messages from the network (flow control then holds the peer); frames already parsed may still arrive. */
@@ -69,7 +72,11 @@ export interface StreamOptions {
   readonly metadata?: Metadata;
 }
 
-/** A client's connection to one host. Connecting happens on first use; a lost connection is not re-made here. */
+/**
+ * A client's connection to one host. Connecting happens on first use; a lost connection is not re-made here.
+ * A bare method name is one of `agents.AgentRpc`; a full path (`/troupe.v1.X/Y`) names any other service.
+ * `unary` rejects and `openStream` throws with `RpcError` (invalid-argument) for metadata that can't travel.
+ */
 export interface Link {
   /** Resolves when the connection stands; rejects with `RpcError` (unavailable) when it can't be made. */
   ready(options?: { readonly signal?: AbortSignal }): Promise<void>;

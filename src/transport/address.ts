@@ -1,0 +1,77 @@
+import { RpcError, StatusCode } from "./rpc-status.ts";
+
+/** Where to connect to or listen on. `path` is a Unix socket and excludes host and port. */
+export type TransportAddress =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly secure: boolean }
+  | { readonly kind: "unix"; readonly path: string; readonly secure: boolean };
+
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
+
+/**
+ * Reads `host:port`, `[::1]:port`, `http://…`, `https://…`, `dns:///host:port`, `ipv4:…` and `unix:/path`.
+ * A missing port is an error unless a URL scheme gives one. Throws `RpcError` (invalid-argument) saying what is expected.
+ */
+export function parseAddress(text: string): TransportAddress {
+  const trimmed = text.trim();
+  if (trimmed.startsWith("unix:")) return parseUnix(text, trimmed.slice("unix:".length));
+  const scheme = SCHEME.exec(trimmed)?.[1]?.toLowerCase();
+  switch (scheme) {
+    case undefined:
+      return parseHostPort(text, trimmed.replace(/^(dns|ipv4|ipv6):(?!\d+$)/i, ""), { secure: false });
+    case "http":
+      return parseHostPort(text, withoutScheme(trimmed), { secure: false, defaultPort: 80 });
+    case "https":
+      return parseHostPort(text, withoutScheme(trimmed), { secure: true, defaultPort: 443 });
+    case "dns":
+      // dns://<resolver>/host:port — the resolver is not ours to choose.
+      return parseHostPort(text, withoutScheme(trimmed).replace(/^[^/]*\//, ""), { secure: false });
+    default:
+      throw badAddress(text, `the scheme "${scheme}" is unknown`);
+  }
+}
+
+/** `host:port` as it is written into logs and `Listening.address`; IPv6 hosts get brackets. */
+export function formatAddress(address: TransportAddress): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  return `${formatHost(address.host)}:${address.port}`;
+}
+
+/** Puts an IPv6 host into brackets. */
+export function formatHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+interface HostPortRules {
+  readonly secure: boolean;
+  readonly defaultPort?: number;
+}
+
+function parseHostPort(text: string, hostPort: string, rules: HostPortRules): TransportAddress {
+  const bare = rules.defaultPort === undefined ? hostPort : hostPort.replace(/\/+$/, "");
+  const match = /^(?:\[([0-9a-f:.%a-z]+)\]|([^[\]:/?#@\s]+))(?::(\d{1,5}))?$/i.exec(bare);
+  if (match === null) throw badAddress(text);
+  const host = match[1] ?? match[2];
+  const port = match[3] === undefined ? rules.defaultPort : Number(match[3]);
+  if (host === undefined) throw badAddress(text);
+  if (port === undefined) throw badAddress(text, "the port is missing");
+  if (port > 65535) throw badAddress(text, `the port ${port} is above 65535`);
+  return { kind: "tcp", host, port, secure: rules.secure };
+}
+
+function parseUnix(text: string, rest: string): TransportAddress {
+  const path = rest.startsWith("//") ? rest.slice(2) : rest;
+  if (path === "") throw badAddress(text, "the path of the Unix socket is missing");
+  return { kind: "unix", path, secure: false };
+}
+
+function withoutScheme(text: string): string {
+  return text.replace(SCHEME, "");
+}
+
+function badAddress(text: string, why?: string): RpcError {
+  const because = why === undefined ? "" : `: ${why}`;
+  return new RpcError(
+    StatusCode.invalidArgument,
+    `"${text}" is not an address${because}. Write host:port (127.0.0.1:50051), [IPv6]:port, http://host:port or unix:/path.`,
+  );
+}

@@ -1,0 +1,45 @@
+import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
+import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "./limits.ts";
+
+export interface GrpcDialerOptions extends ConnectionLimitOptions {
+  /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */
+  readonly tls?: TlsConnectionOptions;
+  /** First part of the `user-agent` header, before our own name. Default: none. */
+  readonly userAgent?: string;
+  /** Time to make a connection, in milliseconds. Default: 20 000. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Sends an HTTP/2 PING when this many milliseconds have passed since the last one. Default: 0, never. grpc-python's
+   * servers hang up on pings more frequent than every 5 minutes on a connection without traffic.
+   */
+  readonly keepAliveMs?: number;
+  /** How long to wait for a PING's answer before the connection counts as lost, in milliseconds. Default: 20 000. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Concurrent streams assumed to be allowed until the server has said how many. Default: 100, as HTTP/2 suggests. */
+  readonly peerMaxConcurrentStreams?: number;
+}
+
+export interface GrpcDialerSettings {
+  readonly limits: ConnectionLimits;
+  readonly tls: TlsConnectionOptions | undefined;
+  readonly userAgent: string;
+  readonly connectTimeoutMs: number;
+  readonly keepAliveMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly peerMaxConcurrentStreams: number;
+}
+
+/** How this library names itself to gRPC peers, in the form `grpc-<language>/<version>` they expect. */
+export const USER_AGENT = "grpc-troupe-js/0.1.0";
+
+export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
+  return {
+    limits: toConnectionLimits(options),
+    tls: options.tls,
+    userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
+    connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
+    keepAliveMs: options.keepAliveMs ?? 0,
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+    peerMaxConcurrentStreams: options.peerMaxConcurrentStreams ?? 100,
+  };
+}

@@ -1,0 +1,120 @@
+import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import type { FrameStream, StreamEnd, StreamReceiver } from "../link.ts";
+import { type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { messageOf } from "../system-error.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { inflaterFor } from "./compression.ts";
+import { isGrpcContentType } from "./content-type.ts";
+import { endFromReset, statusFromHttp } from "./end-status.ts";
+import type { MessageLimits } from "./limits.ts";
+import { MessagePipe } from "./message-pipe.ts";
+import { fromTrailers } from "./status-trailers.ts";
+
+export interface ClientStreamOptions {
+  readonly connection: ClientConnection;
+  readonly limits: MessageLimits;
+  readonly onClosed: () => void;
+}
+
+/** The client's hold on one call. */
+export class GrpcClientStream implements FrameStream {
+  readonly #http2: ClientHttp2Stream;
+  // Only an aborted signal makes Node reset a stream without half-closing it first, which the server would see as goodbye.
+  readonly #reset = new AbortController();
+  readonly #connection: ClientConnection;
+  readonly #pipe: MessagePipe;
+  #status: RpcStatus | undefined;
+
+  /** Throws `RpcError` (unavailable) when the connection is gone or going. */
+  constructor(headers: OutgoingHttpHeaders, receiver: StreamReceiver, options: ClientStreamOptions) {
+    this.#connection = options.connection;
+    const http2 = this.#connection.request(headers, this.#reset.signal);
+    this.#http2 = http2;
+    this.#pipe = new MessagePipe(http2, receiver, {
+      limits: options.limits,
+      onReceiverFailure: (error) =>
+        this.#fail(StatusCode.internal, `The receiver of this stream threw: ${messageOf(error)}`),
+    });
+    http2.on("response", (headers) => this.#onResponse(headers));
+    http2.on("trailers", (headers) => {
+      this.#status ??= fromTrailers(headers);
+    });
+    // Every error also closes the stream, and is told from there.
+    http2.on("error", () => undefined);
+    http2.once("close", () => {
+      this.#pipe.end(this.#endOf(http2.rstCode));
+      options.onClosed();
+    });
+  }
+
+  get queuedBytes(): number {
+    return this.#pipe.writer.queuedBytes;
+  }
+
+  get maxSendBytes(): number {
+    return this.#pipe.writer.maxSendBytes;
+  }
+
+  send(frame: Uint8Array): boolean {
+    return this.#pipe.writer.send(frame);
+  }
+
+  pause(): void {
+    this.#pipe.pause();
+  }
+
+  resume(): void {
+    this.#pipe.resume();
+  }
+
+  end(): void {
+    this.#pipe.writer.end();
+  }
+
+  cancel(): void {
+    this.#abandon({ by: "cancelled" });
+  }
+
+  flushed(): Promise<void> {
+    return this.#pipe.writer.flushed();
+  }
+
+  #onResponse(headers: IncomingHttpHeaders): void {
+    this.#status = fromTrailers(headers);
+    const httpStatus = Number(headers[":status"]);
+    const contentType = headers["content-type"];
+    if (this.#status === undefined && (httpStatus !== 200 || !isGrpcContentType(contentType))) {
+      this.#abandon({ by: "status", status: statusFromHttp(httpStatus, contentType) });
+      return;
+    }
+    const encoding = headers["grpc-encoding"];
+    const inflate = inflaterFor(typeof encoding === "string" ? encoding : undefined);
+    if (inflate !== undefined) this.#pipe.startReading(inflate, () => this.#onServerDone());
+    else this.#fail(StatusCode.unimplemented, `The server compresses with "${encoding}", which this side can't undo.`);
+  }
+
+  /** The server has sent its last; without a status yet, the closing of the stream tells what happened. */
+  #onServerDone(): void {
+    const hasUnsent = this.queuedBytes > 0;
+    if (this.#status !== undefined) this.#pipe.end({ by: "status", status: this.#status });
+    if (hasUnsent) this.#reset.abort();
+    else this.#http2.end();
+  }
+
+  #fail(code: StatusCode, details: string): void {
+    this.#abandon({ by: "status", status: { code, details } });
+  }
+
+  #abandon(end: StreamEnd): void {
+    this.#pipe.end(end);
+    this.#reset.abort();
+  }
+
+  #endOf(resetCode: number): StreamEnd {
+    if (this.#status !== undefined) return { by: "status", status: this.#status };
+    if (!this.#connection.isGone) return endFromReset(resetCode);
+    const reason = this.#connection.lossReason;
+    if (this.#connection.wasReady) return { by: "connection-lost", reason };
+    return { by: "status", status: { code: StatusCode.unavailable, details: reason } };
+  }
+}

@@ -1,0 +1,107 @@
+import { PREFIX_BYTES } from "./message-packing.ts";
+
+/** What the parser finds, in the order of arrival. */
+export interface FrameSink {
+  /** One whole message. A view into the chunk it came in, if it lay in one; else a fresh copy. */
+  onMessage(message: Uint8Array, isCompressed: boolean): void;
+  /** A message was announced that is longer than allowed, or whose flag byte is unknown; its bytes are skipped, unbuffered. */
+  onSkipped(skipped: SkippedMessage): void;
+}
+
+/** Why a message was skipped: `too-large`, or a flag byte other than 0 and 1. */
+export interface SkippedMessage {
+  readonly why: "too-large" | "bad-flag";
+  readonly announcedBytes: number;
+  readonly flag: number;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Cuts a byte stream into length-prefixed messages, however it is split into chunks. Holds at most one unfinished
+ * message, and of that only what has arrived.
+ */
+export class FrameParser {
+  readonly #sink: FrameSink;
+  readonly #maxMessageBytes: number;
+  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  #prefixFilled = 0;
+  /** Parts of the message under way, and how many of its bytes are missing; 0 when none is under way. */
+  #parts: Uint8Array[] = [];
+  #missingBytes = 0;
+  #isCompressed = false;
+  #bytesToSkip = 0;
+
+  constructor(sink: FrameSink, maxMessageBytes: number) {
+    this.#sink = sink;
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /** True between the first byte of a message and its last. */
+  get isMidMessage(): boolean {
+    return this.#prefixFilled > 0 || this.#missingBytes > 0 || this.#bytesToSkip > 0;
+  }
+
+  push(chunk: Uint8Array): void {
+    let offset = 0;
+    while (offset < chunk.byteLength) {
+      if (this.#bytesToSkip > 0) offset = this.#skip(chunk, offset);
+      else if (this.#missingBytes > 0) offset = this.#fillMessage(chunk, offset);
+      else if (this.#prefixFilled > 0 || chunk.byteLength - offset < PREFIX_BYTES)
+        offset = this.#fillPrefix(chunk, offset);
+      else offset = this.#begin(chunk, offset + PREFIX_BYTES, chunk, offset);
+    }
+  }
+
+  /** Starts the message whose prefix stands at `prefixOffset`; its body begins at `offset` of `chunk`. */
+  #begin(chunk: Uint8Array, offset: number, prefix: Uint8Array, prefixOffset: number): number {
+    const flag = prefix[prefixOffset] ?? 0;
+    const length = readLength(prefix, prefixOffset + 1);
+    if (flag > 1 || length > this.#maxMessageBytes) {
+      this.#bytesToSkip = length;
+      this.#sink.onSkipped({ why: flag > 1 ? "bad-flag" : "too-large", announcedBytes: length, flag });
+      return offset;
+    }
+    const end = offset + length;
+    if (end <= chunk.byteLength) {
+      this.#sink.onMessage(length === 0 ? EMPTY : chunk.subarray(offset, end), flag === 1);
+      return end;
+    }
+    this.#isCompressed = flag === 1;
+    this.#missingBytes = length;
+    return offset;
+  }
+
+  #fillPrefix(chunk: Uint8Array, offset: number): number {
+    const taken = Math.min(PREFIX_BYTES - this.#prefixFilled, chunk.byteLength - offset);
+    this.#prefix.set(chunk.subarray(offset, offset + taken), this.#prefixFilled);
+    this.#prefixFilled += taken;
+    if (this.#prefixFilled < PREFIX_BYTES) return offset + taken;
+    this.#prefixFilled = 0;
+    return this.#begin(chunk, offset + taken, this.#prefix, 0);
+  }
+
+  #fillMessage(chunk: Uint8Array, offset: number): number {
+    const taken = Math.min(this.#missingBytes, chunk.byteLength - offset);
+    this.#parts.push(chunk.subarray(offset, offset + taken));
+    this.#missingBytes -= taken;
+    if (this.#missingBytes === 0) {
+      const parts = this.#parts;
+      this.#parts = [];
+      const only = parts.length === 1 ? parts[0] : undefined;
+      this.#sink.onMessage(only ?? Buffer.concat(parts), this.#isCompressed);
+    }
+    return offset + taken;
+  }
+
+  #skip(chunk: Uint8Array, offset: number): number {
+    const taken = Math.min(this.#bytesToSkip, chunk.byteLength - offset);
+    this.#bytesToSkip -= taken;
+    return offset + taken;
+  }
+}
+
+function readLength(bytes: Uint8Array, offset: number): number {
+  const low = ((bytes[offset + 1] ?? 0) << 16) | ((bytes[offset + 2] ?? 0) << 8) | (bytes[offset + 3] ?? 0);
+  return (bytes[offset] ?? 0) * 0x100_0000 + low;
+}

@@ -1,0 +1,114 @@
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../address.ts";
+import { startDeadline } from "../deadline.ts";
+import type { LinkService, Listener, Listening } from "../link.ts";
+import { listenError } from "../system-error.ts";
+import { ServerDispatch } from "./server-dispatch.ts";
+import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
+import { ServerSession } from "./server-session.ts";
+
+/**
+ * Opens gRPC servers (HTTP/2, plaintext unless `tls` is given). `listen` rejects with `RpcError`: invalid-argument for an
+ * address that can't be read or is not this machine's, unavailable for one in use; the system's error is its `cause`.
+ */
+export function grpcListener(options: GrpcListenerOptions = {}): Listener {
+  const settings = toListenerSettings(options);
+  return {
+    async listen(text, services) {
+      const address = parseAddress(text);
+      const server = createHttp2Server(settings);
+      // Listening for connections before binding, so that not even the first one is missed.
+      const listening = new GrpcListening(server, services, settings);
+      await listening.bind(address);
+      return listening;
+    },
+  };
+}
+
+type AnyServer = Http2Server | Http2SecureServer;
+
+class GrpcListening implements Listening {
+  readonly closed: Promise<void>;
+  readonly #server: AnyServer;
+  readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
+  #address = "";
+  #isClosing = false;
+  #resolveClosed: () => void = () => undefined;
+
+  constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
+    this.#server = server;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const dispatch = new ServerDispatch(services, settings.limits);
+    server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
+    server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
+      const session = this.#sessions.get(stream.session);
+      if (session === undefined) stream.destroy();
+      else dispatch.accept(stream, { headers, rawHeaders: raw }, session);
+    });
+    // A broken connection tells its own calls.
+    server.on("sessionError", () => undefined);
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  bind(address: TransportAddress): Promise<void> {
+    const server = this.#server;
+    return new Promise((resolve, reject) => {
+      server.once("error", (error) => reject(listenError(formatAddress(address), error)));
+      const onListening = (): void => {
+        // From here on an error is a connection that could not be accepted (no descriptors left): the client sees it.
+        server.on("error", () => undefined);
+        const bound = server.address();
+        const port = bound === null || typeof bound === "string" ? undefined : bound.port;
+        this.#address = address.kind === "unix" ? formatAddress(address) : `${formatHost(address.host)}:${port}`;
+        resolve();
+      };
+      if (address.kind === "unix") server.listen(address.path, onListening);
+      else server.listen(address.port, address.host, onListening);
+    });
+  }
+
+  async close(graceMs = 0): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#server.close(() => this.#resolveClosed());
+      for (const session of this.#sessions.values()) session.goAway();
+    }
+    const stop = startDeadline(graceMs, () => this.#cut());
+    await this.closed;
+    stop();
+  }
+
+  #cut(): void {
+    for (const session of this.#sessions.values()) session.cut("This host was stopped.");
+  }
+
+  #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
+    http2.setLocalWindowSize(settings.limits.windowBytes);
+    this.#sessions.set(http2, new ServerSession(http2));
+    http2.once("close", () => this.#sessions.delete(http2));
+    if (this.#isClosing) http2.close();
+  }
+}
+
+function createHttp2Server(settings: GrpcListenerSettings): AnyServer {
+  const { limits, maxConcurrentStreams, tls } = settings;
+  const options = {
+    noDelay: true,
+    maxSessionMemory: limits.maxSessionMemoryMb,
+    settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams, enablePush: false },
+  };
+  return tls === undefined ? createServer(options) : createSecureServer({ ...tls, ...options, allowHTTP1: false });
+}

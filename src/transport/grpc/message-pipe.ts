@@ -1,0 +1,91 @@
+import type { Http2Stream } from "node:http2";
+import type { StreamEnd, StreamReceiver } from "../link.ts";
+import type { Inflate } from "./compression.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import type { MessageLimits } from "./limits.ts";
+import { MessageReader } from "./message-reader.ts";
+
+/** What both ends' streams have in common: messages over one HTTP/2 stream, a receiver, exactly one end. */
+export class MessagePipe {
+  readonly writer: FrameWriter;
+  readonly #http2: Http2Stream;
+  readonly #receiver: StreamReceiver;
+  readonly #limits: MessageLimits;
+  readonly #onReceiverFailure: (error: unknown) => void;
+  #hasEnded = false;
+
+  /** `onReceiverFailure` is told when the receiver breaks its promise not to throw. */
+  constructor(
+    http2: Http2Stream,
+    receiver: StreamReceiver,
+    options: { readonly limits: MessageLimits; readonly onReceiverFailure: (error: unknown) => void },
+  ) {
+    this.#http2 = http2;
+    this.#receiver = receiver;
+    this.#limits = options.limits;
+    this.#onReceiverFailure = options.onReceiverFailure;
+    this.writer = new FrameWriter(http2, {
+      highWaterBytes: this.#limits.highWaterBytes,
+      maxMessageBytes: this.#limits.maxSendMessageBytes,
+      onDrain: () => this.#tell(() => receiver.onDrain()),
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Messages reach the receiver from now on; `onPeerDone` is called after the last one. */
+  startReading(inflate: Inflate, onPeerDone: () => void): void {
+    const receiver = this.#receiver;
+    const reader = new MessageReader({
+      maxMessageBytes: this.#limits.maxReceiveMessageBytes,
+      inflate,
+      // One read may hold many messages: the receiver may end the stream at any of them.
+      onMessage: (message) => {
+        if (!this.#hasEnded) receiver.onFrame(message);
+      },
+      onBadMessage: (status) => {
+        if (!this.#hasEnded) receiver.onBadFrame(status);
+      },
+    });
+    this.#http2.on("data", (chunk: Uint8Array) => this.#tell(() => reader.push(chunk)));
+    this.#http2.on("end", () =>
+      this.#tell(() => {
+        reader.end();
+        if (!this.#hasEnded) onPeerDone();
+      }),
+    );
+  }
+
+  pause(): void {
+    if (!this.#hasEnded) this.#http2.pause();
+  }
+
+  resume(): void {
+    if (!this.#hasEnded) this.#http2.resume();
+  }
+
+  /** Nothing is delivered after this; the end itself is reported in its own turn, so that nobody is re-entered. */
+  end(end: StreamEnd): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.writer.close();
+    process.nextTick(() => {
+      try {
+        this.#receiver.onEnd(end);
+      } catch (error) {
+        this.#onReceiverFailure(error);
+      }
+    });
+  }
+
+  #tell(event: () => void): void {
+    if (this.#hasEnded) return;
+    try {
+      event();
+    } catch (error) {
+      this.#onReceiverFailure(error);
+    }
+  }
+}

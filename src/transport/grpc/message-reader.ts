@@ -1,0 +1,65 @@
+import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import type { Inflate } from "./compression.ts";
+import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
+
+export interface MessageReaderOptions {
+  /** Limit of one message, as sent and as inflated. */
+  readonly maxMessageBytes: number;
+  readonly inflate: Inflate;
+  readonly onMessage: (message: Uint8Array) => void;
+  /** A message was thrown away; the ones behind it are fine. */
+  readonly onBadMessage: (status: RpcStatus) => void;
+}
+
+/** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */
+export class MessageReader {
+  readonly #options: MessageReaderOptions;
+  readonly #parser: FrameParser;
+
+  constructor(options: MessageReaderOptions) {
+    this.#options = options;
+    const sink = {
+      onMessage: (message: Uint8Array, isCompressed: boolean) => this.#deliver(message, isCompressed),
+      onSkipped: (skipped: SkippedMessage) => options.onBadMessage(skippedStatus(skipped, options.maxMessageBytes)),
+    };
+    this.#parser = new FrameParser(sink, options.maxMessageBytes);
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#parser.push(chunk);
+  }
+
+  /** The peer sends no more; a message that is still incomplete is reported as bad. */
+  end(): void {
+    if (!this.#parser.isMidMessage) return;
+    this.#options.onBadMessage({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
+  }
+
+  #deliver(message: Uint8Array, isCompressed: boolean): void {
+    const readable = isCompressed ? this.#inflate(message) : message;
+    if (readable !== undefined) this.#options.onMessage(readable);
+  }
+
+  #inflate(message: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#options.inflate(message, this.#options.maxMessageBytes);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      this.#options.onBadMessage(error.status);
+      return undefined;
+    }
+  }
+}
+
+function skippedStatus(skipped: SkippedMessage, maxMessageBytes: number): RpcStatus {
+  if (skipped.why === "bad-flag") {
+    return { code: StatusCode.internal, details: `A message has the unknown compression flag ${skipped.flag}.` };
+  }
+  return oversizeStatus(skipped.announcedBytes, maxMessageBytes);
+}
+
+/** What is said of a received message above the limit. */
+export function oversizeStatus(messageBytes: number, limitBytes: number): RpcStatus {
+  const details = `A message of ${messageBytes} bytes is over the receiving limit of ${limitBytes} bytes; send less or raise maxReceiveMessageBytes.`;
+  return { code: StatusCode.resourceExhausted, details };
+}

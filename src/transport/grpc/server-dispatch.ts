@@ -1,0 +1,85 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { startDeadline } from "../deadline.ts";
+import type { LinkService } from "../link.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { ServerCall } from "../server-call.ts";
+import { toRpcStatus } from "../to-rpc-status.ts";
+import { type CallRequest, readCallRequest } from "./call-request.ts";
+import { isGrpcContentType } from "./content-type.ts";
+import type { MessageLimits } from "./limits.ts";
+import { fromRawHeaders } from "./metadata.ts";
+import { refuse, refuseHttp } from "./server-response.ts";
+import { GrpcServerStream } from "./server-stream.ts";
+import { serveUnary } from "./server-unary.ts";
+
+/** The connection a call came by. */
+export interface CallOrigin {
+  readonly peer: string;
+  /** Why the connection is gone; undefined while it stands. */
+  readonly lossReason: () => string | undefined;
+}
+
+/** A call's headers, once as Node merges repeated ones, once flat as they came. */
+export interface CallHeaders {
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+}
+
+/** Ends a call with a status at once. */
+type FinishNow = (status: RpcStatus) => void;
+
+/** Gives every incoming HTTP/2 stream to the service its path names, or refuses it as gRPC demands. */
+export class ServerDispatch {
+  readonly #services: ReadonlyMap<string, LinkService>;
+  readonly #limits: MessageLimits;
+
+  constructor(services: readonly LinkService[], limits: MessageLimits) {
+    this.#services = new Map(services.map((service) => [service.serviceName, service]));
+    this.#limits = limits;
+  }
+
+  accept(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
+    // A stream's errors also close it, and are told from there.
+    http2.on("error", () => undefined);
+    if (headers[":method"] !== "POST") refuseHttp(http2, 405, { allow: "POST" });
+    else if (!isGrpcContentType(headers["content-type"])) refuseHttp(http2, 415);
+    else this.#acceptCall(http2, { headers, rawHeaders }, origin);
+  }
+
+  #acceptCall(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
+    try {
+      const request = readCallRequest(headers, this.#services);
+      const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin.peer);
+      const finishNow = this.#serve(http2, { request, call, origin });
+      if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
+    } catch (error) {
+      refuse(http2, toRpcStatus(error));
+    }
+  }
+
+  #serve(
+    http2: ServerHttp2Stream,
+    serving: { readonly request: CallRequest; readonly call: ServerCall; readonly origin: CallOrigin },
+  ): FinishNow {
+    const { call, origin } = serving;
+    const { service, shape, inflate } = serving.request;
+    const limits = this.#limits;
+    if (shape === "unary") {
+      serveUnary(http2, { service, call, limits, inflate });
+      return (status) => refuse(http2, status);
+    }
+    const receiver = service.stream(call);
+    const stream = new GrpcServerStream(http2, receiver, { call, limits, lossReason: origin.lossReason });
+    stream.open(receiver, inflate);
+    return (status) => stream.finishNow(status);
+  }
+}
+
+function enforceDeadline(http2: ServerHttp2Stream, timeoutMs: number, call: ServerCall, finishNow: FinishNow): void {
+  const status: RpcStatus = { code: StatusCode.deadlineExceeded, details: "Deadline exceeded" };
+  const stop = startDeadline(timeoutMs, () => {
+    call.abort(new RpcError(status.code, status.details));
+    finishNow(status);
+  });
+  http2.once("close", stop);
+}

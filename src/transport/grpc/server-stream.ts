@@ -1,0 +1,125 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../link.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import type { ServerCall } from "../server-call.ts";
+import { messageOf } from "../system-error.ts";
+import type { Inflate } from "./compression.ts";
+import type { MessageLimits } from "./limits.ts";
+import { MessagePipe } from "./message-pipe.ts";
+import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
+import { toTrailers } from "./status-trailers.ts";
+
+export interface ServerStreamOptions {
+  readonly call: ServerCall;
+  readonly limits: MessageLimits;
+  /** Why the connection is gone; undefined while it stands. */
+  readonly lossReason: () => string | undefined;
+}
+
+/** The server's hold on one bidirectional call. */
+export class GrpcServerStream implements ServerStream {
+  readonly #http2: ServerHttp2Stream;
+  readonly #call: ServerCall;
+  readonly #pipe: MessagePipe;
+  readonly #options: ServerStreamOptions;
+  #status: RpcStatus | undefined;
+  #areTrailersSent = false;
+
+  constructor(http2: ServerHttp2Stream, receiver: ServerStreamReceiver, options: ServerStreamOptions) {
+    this.#http2 = http2;
+    this.#call = options.call;
+    this.#options = options;
+    this.#pipe = new MessagePipe(http2, receiver, {
+      limits: options.limits,
+      onReceiverFailure: (error) =>
+        this.finishNow({
+          code: StatusCode.internal,
+          details: `The receiver of this stream threw: ${messageOf(error)}`,
+        }),
+    });
+    http2.once("wantTrailers", () => this.#sendTrailers());
+    http2.once("close", () => this.#onClose());
+  }
+
+  /** Sends the response headers, hands the stream to its receiver and begins to read. */
+  open(receiver: ServerStreamReceiver, inflate: Inflate): void {
+    this.#http2.respond(GRPC_RESPONSE_HEADERS, { waitForTrailers: true });
+    try {
+      receiver.onOpen(this);
+    } catch (error) {
+      this.finishNow({ code: StatusCode.internal, details: `The receiver of this stream threw: ${messageOf(error)}` });
+    }
+    this.#pipe.startReading(inflate, () => receiver.onHalfClose());
+  }
+
+  get queuedBytes(): number {
+    return this.#pipe.writer.queuedBytes;
+  }
+
+  get maxSendBytes(): number {
+    return this.#pipe.writer.maxSendBytes;
+  }
+
+  send(frame: Uint8Array): boolean {
+    return this.#pipe.writer.send(frame);
+  }
+
+  pause(): void {
+    this.#pipe.pause();
+  }
+
+  resume(): void {
+    this.#pipe.resume();
+  }
+
+  end(): void {
+    this.finish({ code: StatusCode.ok, details: "" });
+  }
+
+  finish(status: RpcStatus): void {
+    if (this.#pipe.hasEnded || this.#status !== undefined) return;
+    this.#status = status;
+    this.#pipe.writer.end();
+  }
+
+  /** Ends the call with a status without the frames that are still queued. */
+  finishNow(status: RpcStatus): void {
+    if (this.#pipe.hasEnded) return;
+    this.#status = status;
+    this.#pipe.end({ by: "status", status });
+    this.#http2.end();
+    this.#http2.resume();
+  }
+
+  cancel(): void {
+    this.#pipe.end({ by: "cancelled" });
+    this.#http2.close(constants.NGHTTP2_CANCEL);
+    this.#http2.resume();
+  }
+
+  flushed(): Promise<void> {
+    return this.#pipe.writer.flushed();
+  }
+
+  #sendTrailers(): void {
+    if (this.#http2.destroyed || this.#http2.closed) return;
+    const status = this.#status ?? { code: StatusCode.ok, details: "" };
+    this.#http2.sendTrailers(toTrailers(status));
+    this.#areTrailersSent = true;
+    this.#pipe.end({ by: "status", status });
+    release(this.#http2);
+  }
+
+  #onClose(): void {
+    const end = this.#endOf();
+    this.#pipe.end(end);
+    if (this.#areTrailersSent) return;
+    const text = end.by === "connection-lost" ? end.reason : "The caller cancelled the call.";
+    this.#call.abort(new RpcError(StatusCode.cancelled, text));
+  }
+
+  #endOf(): StreamEnd {
+    const reason = this.#options.lossReason();
+    return reason === undefined ? { by: "peer" } : { by: "connection-lost", reason };
+  }
+}

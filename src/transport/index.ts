@@ -1,0 +1,24 @@
+export type { GrpcDialerOptions } from "./grpc/client-options.ts";
+export { USER_AGENT } from "./grpc/client-options.ts";
+export { grpcDialer } from "./grpc/grpc-client.ts";
+export { grpcListener } from "./grpc/grpc-server.ts";
+export type { ConnectionLimitOptions, MessageLimitOptions } from "./grpc/limits.ts";
+export type { GrpcListenerOptions } from "./grpc/server-options.ts";
+export type {
+  CallContext,
+  Dialer,
+  FrameStream,
+  Link,
+  LinkService,
+  Listener,
+  Listening,
+  Metadata,
+  ServerStream,
+  ServerStreamReceiver,
+  StreamEnd,
+  StreamOptions,
+  StreamReceiver,
+  UnaryOptions,
+} from "./link.ts";
+export type { RpcStatus } from "./rpc-status.ts";
+export { RpcError, StatusCode } from "./rpc-status.ts";
