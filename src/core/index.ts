@@ -31,7 +31,8 @@ export {
   subscriptionFactory,
   typeSubscription,
 } from "./class-subscriptions.ts";
-export { type Clock, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
+export { type Clock, type MakeId, randomId, systemClock, type Timer, type TimerOptions } from "./clock.ts";
+export { event, type HandlerDecorator, messageHandler, rpc } from "./decorators.ts";
 export { DefaultSubscription } from "./default-subscription.ts";
 export {
   CancelledError,
@@ -45,11 +46,16 @@ export {
   TroupeError,
   UndeliverableException,
 } from "./errors.ts";
+export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOrLater } from "./handler.ts";
+export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./handler-table.ts";
 export { handles } from "./handles.ts";
+export { DefaultInterventionHandler, DropMessage, type InterventionHandler } from "./intervention.ts";
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageContext } from "./message-context.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RegisterInstanceOptions, RegisterOptions } from "./register-agent.ts";
+export { RoutedAgent } from "./routed-agent.ts";
+export type { RuntimeOptions } from "./runtime-options.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {
@@ -74,6 +80,7 @@ export {
 export { messageTypeText } from "./serialization/message-type-text.ts";
 export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
 export { voidMessage } from "./serialization/void-message.ts";
+export { SingleThreadedAgentRuntime, type SingleThreadedAgentRuntimeOptions } from "./single-threaded-agent-runtime.ts";
 export type { Subscription } from "./subscription.ts";
 export { DefaultTopicId, isValidTopicType, TopicId } from "./topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";

@@ -1,9 +1,13 @@
+export { InterventionChain } from "../intervention.ts";
 export type { ClassCheck } from "./agent-kind.ts";
 export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
+export { assertAnswer } from "./assert-answer.ts";
 export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
 export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";
 export { Mailboxes } from "./mailboxes.ts";
+export { type LoggedMessage, MessageLog } from "./message-log.ts";
 export { PatternIndex, type TopicPattern } from "./pattern-index.ts";
+export { payloadText } from "./payload-text.ts";
 export { type CallBounds, PendingCall } from "./pending-call.ts";
 export { PendingCalls } from "./pending-calls.ts";
 export { resolveTopic } from "./resolve-topic.ts";

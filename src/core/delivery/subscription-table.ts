@@ -2,6 +2,8 @@ import { AgentId } from "../agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import type { Subscription } from "../subscription.ts";
 import type { TopicId } from "../topic-id.ts";
+import { TypePrefixSubscription } from "../type-prefix-subscription.ts";
+import { TypeSubscription } from "../type-subscription.ts";
 import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
 
 interface Row {
@@ -92,18 +94,14 @@ function recipientOf(row: Row, topic: TopicId): AgentId {
   return row.agentType === undefined ? row.subscription.mapToAgent(topic) : new AgentId(row.agentType, topic.source);
 }
 
-/** By its fields, which are those of `TypeSubscription` and `TypePrefixSubscription`. */
 function patternAndType(subscription: Subscription): Pick<Row, "pattern" | "agentType"> {
-  const agentType = textField(subscription, "agentType");
-  const topicType = textField(subscription, "topicType");
-  const prefix = textField(subscription, "topicTypePrefix");
-  if (agentType === undefined) return { pattern: undefined, agentType: undefined };
-  if (topicType !== undefined) return { pattern: { kind: "type", topicType }, agentType };
-  if (prefix !== undefined) return { pattern: { kind: "prefix", prefix }, agentType };
+  if (subscription instanceof TypeSubscription) {
+    const { topicType, agentType } = subscription;
+    return { pattern: { kind: "type", topicType }, agentType };
+  }
+  if (subscription instanceof TypePrefixSubscription) {
+    const { topicTypePrefix: prefix, agentType } = subscription;
+    return { pattern: { kind: "prefix", prefix }, agentType };
+  }
   return { pattern: undefined, agentType: undefined };
-}
-
-function textField(value: object, name: string): string | undefined {
-  const field: unknown = Reflect.get(value, name);
-  return typeof field === "string" ? field : undefined;
 }

@@ -1,0 +1,60 @@
+import type { AgentId } from "../agent-id.ts";
+import { errorText } from "../errors.ts";
+import type { DeliveryStage, MessageKind, RuntimeEventSink } from "../message-events.ts";
+import type { TopicId } from "../topic-id.ts";
+
+export interface LoggedMessage {
+  readonly message: unknown;
+  readonly sender: AgentId | undefined;
+  readonly receiver: AgentId | TopicId | undefined;
+}
+
+/** Writes the structured message events of protocol.md §5.11. A runtime has one only if somebody listens. */
+export class MessageLog {
+  readonly #sink: RuntimeEventSink;
+  readonly #payloadText: (message: unknown) => string;
+
+  /** `payloadText` gives a message's JSON; asked only when the sink wants payloads. */
+  constructor(sink: RuntimeEventSink, payloadText: (message: unknown) => string) {
+    this.#sink = sink;
+    this.#payloadText = payloadText;
+  }
+
+  message(kind: MessageKind, stage: DeliveryStage, logged: LoggedMessage): void {
+    this.#sink.emit({
+      type: "Message",
+      payload: this.#payload(logged.message),
+      sender: textOrNull(logged.sender),
+      receiver: textOrNull(logged.receiver),
+      kind,
+      delivery_stage: stage,
+    });
+  }
+
+  dropped(kind: MessageKind, logged: LoggedMessage): void {
+    this.#sink.emit({
+      type: "MessageDropped",
+      payload: this.#payload(logged.message),
+      sender: textOrNull(logged.sender),
+      receiver: textOrNull(logged.receiver),
+      kind,
+    });
+  }
+
+  handlerException(message: unknown, handlingAgent: AgentId, error: unknown): void {
+    this.#sink.emit({
+      type: "MessageHandlerException",
+      payload: this.#payload(message),
+      handling_agent: handlingAgent.toString(),
+      exception: errorText(error),
+    });
+  }
+
+  #payload(message: unknown): string {
+    return this.#sink.withPayloads ? this.#payloadText(message) : "";
+  }
+}
+
+function textOrNull(id: { toString(): string } | undefined): string | null {
+  return id === undefined ? null : id.toString();
+}

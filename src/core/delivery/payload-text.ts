@@ -1,0 +1,15 @@
+import type { CodecRegistry } from "../serialization/codec-registry.ts";
+import { jsonContentType } from "../serialization/message-type.ts";
+
+const decoder = new TextDecoder();
+
+/** A message's JSON for events and spans; Python's text when it has none (protocol.md §5.10, §5.11). Never throws. */
+export function payloadText(message: unknown, codecs: CodecRegistry): string {
+  try {
+    const { contentType, data } = codecs.encode(message, jsonContentType);
+    if (contentType === jsonContentType) return decoder.decode(data);
+  } catch {
+    // Not declared, or not to be written as JSON: the text below says so.
+  }
+  return "Message could not be serialized";
+}

@@ -1,0 +1,249 @@
+import type { Agent } from "../agent.ts";
+import type { AgentId } from "../agent-id.ts";
+import type { AgentShelf } from "../delivery/agent-shelf.ts";
+import { assertAnswer } from "../delivery/assert-answer.ts";
+import { type HandleMessageOptions, handleMessage } from "../delivery/handle-message.ts";
+import { HandlerContext } from "../delivery/handler-context.ts";
+import type { MessageLog } from "../delivery/message-log.ts";
+import type { SubscriptionTable } from "../delivery/subscription-table.ts";
+import { errorText, MessageDroppedException } from "../errors.ts";
+import { DropMessage, type InterventionChain } from "../intervention.ts";
+import type { Logger } from "../logger.ts";
+import type { TraceCarrier, Tracing } from "../tracing.ts";
+import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
+import type { EnvelopeQueue } from "./envelope-queue.ts";
+import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
+
+export interface DispatcherOptions extends HandleMessageOptions {
+  readonly shelf: AgentShelf;
+  readonly subscriptions: SubscriptionTable;
+  readonly interventions: InterventionChain;
+  readonly logger: Logger;
+  readonly log: MessageLog | undefined;
+  readonly tracing: Tracing | undefined;
+  /** The JSON of a message, for spans. */
+  readonly payloadText: (message: unknown) => string;
+  /** An event could not be handled by one of its recipients, after it was logged. */
+  readonly onEventFailure: (error: unknown) => void;
+}
+
+/**
+ * What happens to an envelope taken from the queue (protocol.md §5.7, §5.8). The road without interventions, spans and
+ * events makes no closure and no promise beyond the handler's own.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts one envelope on its way and marks it done in its queue when it has been handled. A promise: the interventions
+   * are still busy with it, take the next one after them. Never rejects.
+   */
+  dispatch(envelope: Envelope, queue: EnvelopeQueue): void | Promise<void> {
+    const { interventions } = this.#options;
+    switch (envelope.kind) {
+      case "send":
+        if (interventions.seesSend) return this.#interveneSend(envelope, queue);
+        void this.#send(envelope, queue);
+        return;
+      case "publish":
+        if (interventions.seesPublish) return this.#intervenePublish(envelope, queue);
+        void this.#publish(envelope, queue);
+        return;
+      case "response":
+        if (interventions.seesResponse) return this.#interveneResponse(envelope, queue);
+        this.#respond(envelope);
+        queue.done();
+    }
+  }
+
+  async #interveneSend(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
+    const { context: messageContext, recipient, link, call } = envelope;
+    try {
+      const details = { messageContext, recipient };
+      const message = await this.#options.interventions.onSend(envelope.message, details, link);
+      if (message !== DropMessage) {
+        void this.#send({ ...envelope, message }, queue);
+        return;
+      }
+      this.#options.log?.dropped("MessageKind.DIRECT", {
+        message: envelope.message,
+        sender: messageContext.sender,
+        receiver: recipient,
+      });
+      call.reject(new MessageDroppedException());
+    } catch (error) {
+      call.reject(error);
+    }
+    queue.done();
+  }
+
+  async #intervenePublish(envelope: PublishEnvelope, queue: EnvelopeQueue): Promise<void> {
+    const { logger, interventions, log } = this.#options;
+    try {
+      const details = { messageContext: eventContext(envelope) };
+      const message = await interventions.onPublish(envelope.message, details, envelope.link);
+      if (message !== DropMessage) {
+        void this.#publish({ ...envelope, message }, queue);
+        return;
+      }
+      log?.dropped("MessageKind.PUBLISH", {
+        message: envelope.message,
+        sender: envelope.sender,
+        receiver: envelope.topicId,
+      });
+    } catch (error) {
+      logger.error(`An intervention failed on an event, which is dropped: ${errorText(error)}`, { error });
+    }
+    queue.done();
+  }
+
+  async #interveneResponse(envelope: ResponseEnvelope, queue: EnvelopeQueue | undefined): Promise<void> {
+    const { recipient: sender, context, call } = envelope.to;
+    const recipient = context.sender;
+    try {
+      const message = await this.#options.interventions.onResponse(envelope.message, { sender, recipient });
+      if (message !== DropMessage) this.#respond({ ...envelope, message });
+      else {
+        this.#options.log?.dropped("MessageKind.RESPOND", { message: envelope.message, sender, receiver: recipient });
+        call.reject(new MessageDroppedException());
+      }
+    } catch (error) {
+      call.reject(error);
+    }
+    queue?.done();
+  }
+
+  async #send(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
+    const { tracing } = this.#options;
+    if (tracing === undefined) await this.#handleSend(envelope, queue);
+    else {
+      const { recipient: destination, link } = envelope;
+      await tracing.span("send", { destination, link }, () => this.#handleSend(envelope, queue));
+    }
+    queue.done();
+  }
+
+  /** Never rejects: a failure goes to the caller. */
+  async #handleSend(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
+    const { message, recipient, context, call } = envelope;
+    const { log, shelf, tracing } = this.#options;
+    const { sender } = context;
+    try {
+      log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: recipient });
+      const found = shelf.agentFor(recipient);
+      const agent = found instanceof Promise ? await found : found;
+      const answer = await this.#handle(agent, recipient, message, context, envelope.link);
+      log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
+        message: answer,
+        sender: recipient,
+        receiver: sender,
+      });
+      this.#giveBack({ kind: "response", message: answer, to: envelope, link: tracing?.inject() }, queue);
+    } catch (error) {
+      log?.handlerException(message, recipient, error);
+      call.reject(error);
+    } finally {
+      context.release();
+    }
+  }
+
+  /** Answers go through the queue; one that comes after the runtime has stopped goes to its caller directly. */
+  #giveBack(envelope: ResponseEnvelope, queue: EnvelopeQueue): void {
+    if (queue.push(envelope)) return;
+    if (this.#options.interventions.seesResponse) void this.#interveneResponse(envelope, undefined);
+    else this.#respond(envelope);
+  }
+
+  #respond(envelope: ResponseEnvelope): void {
+    const { tracing } = this.#options;
+    if (tracing === undefined) {
+      this.#settle(envelope);
+      return;
+    }
+    const { recipient: sender, context } = envelope.to;
+    const attributes = () => this.#attributes({ sender, recipient: context.sender, message: envelope.message });
+    tracing.span("ack", { destination: context.sender, link: envelope.link, attributes }, () => this.#settle(envelope));
+  }
+
+  #settle(envelope: ResponseEnvelope): void {
+    const { message, to } = envelope;
+    try {
+      const logged = { message, sender: to.recipient, receiver: to.context.sender };
+      this.#options.log?.message("MessageKind.RESPOND", "DeliveryStage.DELIVER", logged);
+      assertAnswer(message, to.promised, to.recipient);
+      to.call.resolve(message);
+    } catch (error) {
+      to.call.reject(error);
+    }
+  }
+
+  async #publish(envelope: PublishEnvelope, queue: EnvelopeQueue): Promise<void> {
+    const { tracing } = this.#options;
+    const { topicId: destination, link } = envelope;
+    if (tracing === undefined) await this.#handlePublish(envelope);
+    else await tracing.span("publish", { destination, link }, () => this.#handlePublish(envelope));
+    queue.done();
+  }
+
+  /** Never rejects: each recipient fails by itself. */
+  async #handlePublish(envelope: PublishEnvelope): Promise<void> {
+    const { subscriptions, onEventFailure } = this.#options;
+    let recipients: AgentId[];
+    try {
+      recipients = subscriptions.recipients(envelope.topicId);
+    } catch (error) {
+      onEventFailure(error);
+      return;
+    }
+    const handled: Promise<void>[] = [];
+    for (const recipient of recipients) {
+      if (!recipient.equals(envelope.sender)) handled.push(this.#handleEvent(envelope, recipient));
+    }
+    await Promise.all(handled);
+  }
+
+  async #handleEvent(envelope: PublishEnvelope, recipient: AgentId): Promise<void> {
+    const { message, sender, link } = envelope;
+    const { log, logger, shelf, onEventFailure } = this.#options;
+    const context = eventContext(envelope);
+    let agent: Agent | undefined;
+    try {
+      log?.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
+      const found = shelf.agentFor(recipient);
+      agent = found instanceof Promise ? await found : found;
+      await this.#handle(agent, recipient, message, context, link);
+    } catch (error) {
+      logger.error(`Error processing publish message for ${recipient}: ${errorText(error)}`, { error });
+      if (agent !== undefined) log?.handlerException(message, recipient, error);
+      onEventFailure(error);
+    }
+    context.release();
+  }
+
+  #handle(
+    agent: Agent,
+    recipient: AgentId,
+    message: unknown,
+    context: HandlerContext,
+    link: TraceCarrier | undefined,
+  ): unknown {
+    const { tracing } = this.#options;
+    if (tracing === undefined) return handleMessage(agent, message, context, this.#options);
+    const attributes = () => this.#attributes({ sender: context.sender, recipient, message, context });
+    const body = () => handleMessage(agent, message, context, this.#options);
+    return tracing.span("process", { destination: recipient, link, attributes }, body);
+  }
+
+  #attributes(subject: SpanSubject): Record<string, string> {
+    return spanAttributes(subject, this.#options.shelf, this.#options.payloadText);
+  }
+}
+
+function eventContext(envelope: PublishEnvelope): HandlerContext {
+  const { sender, topicId, messageId, signal } = envelope;
+  return new HandlerContext({ sender, topicId, isRpc: false, messageId, signal });
+}

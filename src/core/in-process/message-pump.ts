@@ -1,0 +1,170 @@
+import type { Clock } from "../clock.ts";
+import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Envelope } from "./envelope.ts";
+import { EnvelopeQueue } from "./envelope-queue.ts";
+import { until } from "./until.ts";
+import { yieldToEventLoop } from "./yield-to-event-loop.ts";
+
+type PumpState =
+  /** Takes envelopes in and lets them wait, unless stepped by hand. */
+  | { readonly at: "stopped" }
+  /** `loop` resolves when it has ended. */
+  | { readonly at: "running"; readonly loop: Promise<void> }
+  /** Takes nothing until it is started again. */
+  | { readonly at: "closed" };
+
+/** Envelopes handled in a row before timers and sockets get a turn. */
+const envelopesPerTurn = 256;
+
+/** Takes envelopes from the queue, one after the other, and gives them to the dispatcher: the runtime's life cycle. */
+export class MessagePump {
+  readonly #dispatcher: Dispatcher;
+  readonly #clock: Clock;
+  #queue = new EnvelopeQueue();
+  #state: PumpState = { at: "stopped" };
+  /** An event's handler failed and that is not to be ignored: whoever steps or stops next gets it. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(dispatcher: Dispatcher, clock: Clock) {
+    this.#dispatcher = dispatcher;
+    this.#clock = clock;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Queues it; throws `UndeliverableException` (code `shutting-down`) and rejects its call when nothing is taken in. */
+  push(envelope: Envelope): void {
+    if (this.#queue.push(envelope)) return;
+    const error = this.#refusal();
+    if (envelope.kind !== "send") throw error;
+    envelope.call.reject(error);
+  }
+
+  start(): void {
+    if (this.#state.at === "running") throw new TroupeError("wrong-state", "Runtime is already started");
+    if (this.#queue.isClosed) this.#queue = new EnvelopeQueue();
+    this.#failure = undefined;
+    this.#state = { at: "running", loop: this.#run(this.#queue) };
+  }
+
+  async stop(): Promise<void> {
+    this.#assertRunning();
+    await this.#end(this.#queue);
+  }
+
+  async stopWhenIdle(): Promise<void> {
+    this.#assertRunning();
+    const queue = this.#queue;
+    await queue.idle();
+    await this.#end(queue);
+  }
+
+  async stopWhen(condition: () => boolean): Promise<void> {
+    this.#assertRunning();
+    const queue = this.#queue;
+    await until(condition, queue, this.#clock);
+    await this.#end(queue);
+  }
+
+  async processNext(): Promise<void> {
+    this.#throwFailure();
+    const queue = this.#queue;
+    await queue.arrival();
+    this.#throwFailure();
+    const envelope = queue.take();
+    if (envelope === undefined) return;
+    await this.#dispatcher.dispatch(envelope, queue);
+    await yieldToEventLoop();
+  }
+
+  /** An event could not be handled: processing ends, what waits is refused. The first failure is the one that is told. */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined || this.#queue.isClosed) return;
+    this.#failure = { error };
+    this.#discard(this.#queue);
+  }
+
+  /** Waits until all is handled, `timeoutMs` at most; when not running there is nothing to wait for. */
+  async drain(timeoutMs: number): Promise<void> {
+    if (this.#state.at !== "running") return;
+    const queue = this.#queue;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimer(timeoutMs, resolve, { keepAlive: true });
+      void queue.idle().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (this.#state.at === "running") await this.#end(this.#queue);
+    } finally {
+      this.#state = { at: "closed" };
+      this.#discard(this.#queue);
+    }
+  }
+
+  async #run(queue: EnvelopeQueue): Promise<void> {
+    let left = envelopesPerTurn;
+    while (!queue.isClosed) {
+      const envelope = queue.take();
+      if (envelope === undefined) {
+        await queue.arrival();
+        continue;
+      }
+      const intervening = this.#dispatcher.dispatch(envelope, queue);
+      if (intervening !== undefined) await intervening;
+      left -= 1;
+      if (left > 0) continue;
+      left = envelopesPerTurn;
+      await yieldToEventLoop();
+    }
+  }
+
+  /** Ends the run that uses this queue, unless it has ended already; throws the failure that nobody has been told of. */
+  async #end(queue: EnvelopeQueue): Promise<void> {
+    if (this.#queue !== queue || this.#state.at !== "running") return;
+    const { loop } = this.#state;
+    this.#discard(queue);
+    this.#queue = new EnvelopeQueue();
+    this.#state = { at: "stopped" };
+    await loop;
+    this.#throwFailure();
+  }
+
+  #discard(queue: EnvelopeQueue): void {
+    if (queue.isClosed) return;
+    const left = queue.close();
+    for (const envelope of left) {
+      if (envelope.kind === "send") envelope.call.reject(this.#refusal());
+      // The handler has done its work: its answer need not be lost.
+      else if (envelope.kind === "response") void this.#dispatcher.dispatch(envelope, queue);
+    }
+  }
+
+  #refusal(): UndeliverableException {
+    if (this.#failure !== undefined) {
+      const text = `Runtime stopped: an event's handler failed (${errorText(this.#failure.error)}).`;
+      return new UndeliverableException(text, { code: "shutting-down", cause: this.#failure.error });
+    }
+    return new UndeliverableException("Runtime stopped before the message was delivered. Start it again and resend.", {
+      code: "shutting-down",
+    });
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    this.#failure = undefined;
+    throw failure.error;
+  }
+
+  #assertRunning(): void {
+    if (this.#state.at !== "running") throw new TroupeError("wrong-state", "Runtime is not started");
+  }
+}

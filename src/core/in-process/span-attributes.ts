@@ -1,0 +1,46 @@
+import type { AgentId } from "../agent-id.ts";
+import type { AgentShelf } from "../delivery/agent-shelf.ts";
+import type { MessageContext } from "../message-context.ts";
+
+/** What a `process` or `ack` span tells beside its name (protocol.md §5.10). */
+export interface SpanSubject {
+  readonly sender: AgentId | undefined;
+  readonly recipient: AgentId | undefined;
+  readonly message: unknown;
+  /** `process` only. */
+  readonly context?: MessageContext;
+}
+
+/** The attributes, with Python's keys and text forms. A class is named only for an agent that lives: none is made for it. */
+export function spanAttributes(
+  subject: SpanSubject,
+  shelf: AgentShelf,
+  payloadText: (message: unknown) => string,
+): Record<string, string> {
+  const { sender, recipient, context, message } = subject;
+  const attributes: Record<string, string> = {};
+  if (sender !== undefined) addAgent(attributes, "sender", sender, shelf);
+  if (recipient !== undefined) addAgent(attributes, "recipient", recipient, shelf);
+  if (context !== undefined) attributes.message_context = contextText(context);
+  attributes.message = message === undefined || message === null ? "No Message" : payloadText(message);
+  return attributes;
+}
+
+function addAgent(
+  attributes: Record<string, string>,
+  role: "sender" | "recipient",
+  id: AgentId,
+  shelf: AgentShelf,
+): void {
+  attributes[`${role}_agent_type`] = id.type;
+  const agent = shelf.peek(id);
+  if (agent !== undefined) attributes[`${role}_agent_class`] = agent.constructor.name;
+}
+
+/** As Python's `json.dumps` writes it: a space after each colon and comma, `"None"` for what is not set. */
+function contextText(context: MessageContext): string {
+  const sender = JSON.stringify(context.sender?.toString() ?? "None");
+  const topic = JSON.stringify(context.topicId?.toString() ?? "None");
+  const messageId = JSON.stringify(context.messageId);
+  return `{"sender": ${sender}, "topic_id": ${topic}, "is_rpc": ${context.isRpc}, "message_id": ${messageId}}`;
+}

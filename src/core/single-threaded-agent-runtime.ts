@@ -1,0 +1,257 @@
+import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
+import { AgentId, AgentType, agentTypeText } from "./agent-id.ts";
+import type {
+  AgentRuntime,
+  PublishOptions,
+  RegisterFactoryOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+} from "./agent-runtime.ts";
+import type { AmbientContexts } from "./ambient.ts";
+import { type Clock, randomId, systemClock } from "./clock.ts";
+import { AgentShelf } from "./delivery/agent-shelf.ts";
+import { HandlerContext } from "./delivery/handler-context.ts";
+import { Mailboxes } from "./delivery/mailboxes.ts";
+import { MessageLog } from "./delivery/message-log.ts";
+import { payloadText } from "./delivery/payload-text.ts";
+import { type CallBounds, PendingCall } from "./delivery/pending-call.ts";
+import { resolveTopic } from "./delivery/resolve-topic.ts";
+import { SubscriptionTable } from "./delivery/subscription-table.ts";
+import { CancelledError, UndeliverableException } from "./errors.ts";
+import { Dispatcher } from "./in-process/dispatcher.ts";
+import { MessagePump } from "./in-process/message-pump.ts";
+import { InterventionChain } from "./intervention.ts";
+import { defaultLogger, type Logger } from "./logger.ts";
+import type { RuntimeOptions } from "./runtime-options.ts";
+import { CodecRegistry } from "./serialization/codec-registry.ts";
+import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
+import { messageTypeText } from "./serialization/message-type-text.ts";
+import type { Subscription } from "./subscription.ts";
+import type { TopicId } from "./topic-id.ts";
+import type { Tracing } from "./tracing.ts";
+
+export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
+  /**
+   * Default true: an event's handler that throws is logged and that is all. False: the next `processNext`, `stop`,
+   * `stopWhenIdle` or `stopWhen` throws what it threw, and nothing more is processed.
+   */
+  readonly ignoreUnhandledExceptions?: boolean | undefined;
+  /** How long disposal lets handlers finish before it stops. Default 5000. */
+  readonly drainTimeoutMs?: number | undefined;
+}
+
+/**
+ * The runtime within one process: one queue, taken from in order; handlers run concurrently (protocol.md §5.8). Calls and
+ * events wait in the queue until `start`. Messages are handed over as they are, nothing is serialized.
+ */
+export class SingleThreadedAgentRuntime implements AgentRuntime {
+  readonly logger: Logger;
+  readonly ambient: AmbientContexts | undefined;
+  readonly #shelf: AgentShelf;
+  readonly #subscriptions = new SubscriptionTable();
+  readonly #codecs = new CodecRegistry();
+  readonly #pump: MessagePump;
+  readonly #log: MessageLog | undefined;
+  readonly #tracing: Tracing | undefined;
+  readonly #clock: Clock;
+  readonly #makeId: () => string;
+  readonly #defaultTimeoutMs: number | undefined;
+  readonly #drainTimeoutMs: number;
+
+  constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
+    const { logger = defaultLogger, ambient, tracing, events, clock = systemClock } = options;
+    this.logger = logger;
+    this.ambient = ambient;
+    this.#tracing = tracing;
+    this.#clock = clock;
+    this.#makeId = options.makeId ?? randomId;
+    this.#defaultTimeoutMs = options.defaultTimeoutMs;
+    this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
+    const toText = (message: unknown) => payloadText(message, this.#codecs);
+    this.#log = events === undefined ? undefined : new MessageLog(events, toText);
+    this.#shelf = new AgentShelf({ runtime: this, ambient, events, logger });
+    const dispatcher = new Dispatcher({
+      shelf: this.#shelf,
+      subscriptions: this.#subscriptions,
+      interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
+      logger,
+      log: this.#log,
+      tracing,
+      payloadText: toText,
+      ambient,
+      mailboxes: options.sequentialAgents === true ? new Mailboxes() : undefined,
+      onEventFailure: (error) => {
+        if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
+      },
+    });
+    this.#pump = new MessagePump(dispatcher, clock);
+  }
+
+  /** How many calls, events and answers wait to be taken from the queue. */
+  get unprocessedMessagesCount(): number {
+    return this.#pump.waiting;
+  }
+
+  /** Begins to process. Throws `wrong-state` when it is running. */
+  start(): void {
+    this.#pump.start();
+  }
+
+  /**
+   * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
+   * dropped, handlers that run may finish. Throws `wrong-state` when not running. It can be started again.
+   */
+  stop(): Promise<void> {
+    return this.#pump.stop();
+  }
+
+  /** Stops when everything has been handled, whatever came up meanwhile included. */
+  stopWhenIdle(): Promise<void> {
+    return this.#pump.stopWhenIdle();
+  }
+
+  /** Stops when `condition` holds: asked after messages have been handled, and every 100 ms. */
+  stopWhen(condition: () => boolean): Promise<void> {
+    return this.#pump.stopWhen(condition);
+  }
+
+  /** Takes one from the queue, waiting for it if need be, and resolves when it is on its way. For stepping without `start`. */
+  processNext(): Promise<void> {
+    return this.#pump.processNext();
+  }
+
+  /** Stops if running, ends what waits, then closes every live agent. Twice is fine; `start` may follow. */
+  async close(): Promise<void> {
+    try {
+      await this.#pump.close();
+    } finally {
+      await this.#shelf.close();
+    }
+  }
+
+  /** Lets everything in the queue be handled, for at most `drainTimeoutMs`, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#pump.drain(this.#drainTimeoutMs);
+    } finally {
+      await this.close();
+    }
+  }
+
+  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
+  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage(
+    message: unknown,
+    recipient: AgentId,
+    options: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
+  ): Promise<unknown> {
+    const { sender } = options;
+    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    if (this.#tracing === undefined) return this.#send(message, recipient, options);
+    const details = { destination: recipient, messageType: messageTypeText(message) };
+    return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
+  }
+
+  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+    const topic = resolveTopic(topicId, options.sender);
+    if (this.#tracing === undefined) {
+      this.#publish(message, topic, options);
+      return;
+    }
+    const details = { destination: topic, messageType: messageTypeText(message) };
+    this.#tracing.span("create", details, () => this.#publish(message, topic, options));
+  }
+
+  async registerFactory<T extends Agent>(
+    type: string | AgentType,
+    factory: AgentFactory<T>,
+    options?: RegisterFactoryOptions<T>,
+  ): Promise<AgentType> {
+    const text = agentTypeText(type);
+    this.#shelf.addFactory(text, factory, options);
+    return new AgentType(text);
+  }
+
+  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+    await this.#shelf.addInstance(agent, id);
+    return id;
+  }
+
+  async get(
+    idOrType: AgentId | AgentType | string,
+    key = "default",
+    options: { readonly lazy?: boolean } = {},
+  ): Promise<AgentId> {
+    const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
+    if (options.lazy === false) await this.#shelf.agentFor(id);
+    return id;
+  }
+
+  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
+    return this.#shelf.instance(id, agentClass);
+  }
+
+  async addSubscription(subscription: Subscription): Promise<void> {
+    this.#subscriptions.add(subscription);
+  }
+
+  async removeSubscription(id: string): Promise<void> {
+    this.#subscriptions.remove(id);
+  }
+
+  addMessageSerializer(types: MessageType | readonly MessageType[]): void {
+    this.#codecs.add(types);
+  }
+
+  agentMetadata(id: AgentId): Promise<AgentMetadata> {
+    return this.#shelf.metadata(id);
+  }
+
+  agentSaveState(id: AgentId): Promise<AgentState> {
+    return this.#shelf.saveState(id);
+  }
+
+  agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+    return this.#shelf.loadState(id, state);
+  }
+
+  saveState(): Promise<AgentState> {
+    return this.#shelf.saveAll();
+  }
+
+  loadState(state: AgentState): Promise<void> {
+    return this.#shelf.loadAll(state);
+  }
+
+  #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
+    const { sender, signal, timeoutMs = this.#defaultTimeoutMs, messageId = this.#makeId() } = options;
+    if (signal?.aborted) return Promise.reject(new CancelledError(undefined, { cause: signal.reason }));
+    if (!this.#shelf.hasType(recipient.type)) {
+      const hint = `no agent type ${recipient.type} is registered in this runtime.`;
+      return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
+    }
+    const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId });
+    const isBounded = signal !== undefined || timeoutMs !== undefined;
+    const call = new PendingCall<unknown>(
+      isBounded ? this.#bounds({ signal, timeoutMs, recipient }, context) : undefined,
+    );
+    const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
+    const link = this.#tracing?.inject();
+    this.#pump.push({ kind: "send", message, recipient, context, call, promised, link });
+    return call.promise;
+  }
+
+  /** When the caller gives up, the handler's signal aborts. */
+  #bounds(bounds: Pick<CallBounds, "signal" | "timeoutMs" | "recipient">, context: HandlerContext): CallBounds {
+    const { signal } = bounds;
+    const onGivenUp = (error: Error) => context.abort(signal?.aborted ? signal.reason : error);
+    return { ...bounds, clock: this.#clock, onGivenUp };
+  }
+
+  #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
+    const { sender, signal, messageId = this.#makeId() } = options;
+    this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
+    const link = this.#tracing?.inject();
+    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, link });
+  }
+}
