@@ -1,0 +1,155 @@
+import {
+  asciiBytes,
+  type PeekedRequest,
+  type PeekedResponse,
+  requestIdBytes,
+  requestIdText,
+  withRequestId,
+} from "../protocol/index.ts";
+import { whyInvalidAgentType } from "./agent-type-check.ts";
+import { CallTable } from "./call-table.ts";
+import type { Tally } from "./counters.ts";
+import type { Directory } from "./directory.ts";
+import { HeldCalls } from "./held-calls.ts";
+import { type CallFailure, callFailure, failureAnswer } from "./host-errors.ts";
+import type { ResolvedHostOptions } from "./options.ts";
+import type { PendingCall } from "./pending-call.ts";
+import type { Session } from "./session.ts";
+import type { SessionTable } from "./session-table.ts";
+
+export interface CallRouterParts {
+  readonly options: ResolvedHostOptions;
+  readonly tally: Tally;
+  readonly directory: Directory;
+  readonly sessions: SessionTable;
+}
+
+const decoder = new TextDecoder();
+
+/** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome (protocol.md H1–H7). */
+export class CallRouter {
+  readonly #tally: Tally;
+  readonly #directory: Directory;
+  readonly #sessions: SessionTable;
+  readonly #calls: CallTable;
+  readonly #held: HeldCalls;
+  #isDraining = false;
+
+  constructor({ options, tally, directory, sessions }: CallRouterParts) {
+    this.#tally = tally;
+    this.#directory = directory;
+    this.#sessions = sessions;
+    this.#calls = new CallTable({
+      clock: options.clock,
+      makeId: options.makeId,
+      defaultTimeoutMs: options.callTimeoutMs,
+      onTimeout: (call) => {
+        this.#tally.timedOutCalls += 1;
+        this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
+      },
+    });
+    this.#held = new HeldCalls(options.clock, options.channelWaitMs, (call) => {
+      if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
+    });
+  }
+
+  get pendingCount(): number {
+    return this.#calls.size;
+  }
+
+  /** A call came in on a worker's channel. */
+  route(caller: Session, request: PeekedRequest): void {
+    this.#tally.calls += 1;
+    const { targetType, targetKey } = request;
+    if (this.#isDraining) return this.refuse(caller, requestIdText(request), callFailure.shuttingDown());
+    if (targetType === undefined) return this.refuse(caller, requestIdText(request), callFailure.noTarget());
+    const clientId = this.#directory.locate(targetType, targetKey);
+    if (clientId === undefined) return this.refuse(caller, requestIdText(request), unknownTarget(targetType));
+    const call = this.#calls.open(
+      { caller, callerId: requestIdBytes(request), targetType, targetKey },
+      request.timeoutMs,
+    );
+    const frame = withRequestId(request, asciiBytes(call.hostId));
+    const target = this.#sessions.data.of(clientId);
+    if (target !== undefined) return this.#forward(call, frame, target);
+    const failure = this.#held.hold(clientId, call, frame);
+    if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+  }
+
+  /** An answer came in on a worker's channel. */
+  answer(from: Session, response: PeekedResponse): void {
+    const call = this.#calls.find(requestIdText(response));
+    if (call === undefined) {
+      this.#tally.lateAnswers += 1;
+      return;
+    }
+    if (call.target !== from) {
+      this.#tally.strayAnswers += 1;
+      return;
+    }
+    this.#calls.take(call);
+    const frame = withRequestId(response, call.callerId);
+    if (call.caller.send(frame) === "too-large") {
+      const { maxFrameBytes } = call.caller.traits;
+      return this.#fail(call, callFailure.answerTooLarge(call.targetType, frame.length, maxFrameBytes));
+    }
+    this.#tally.answers += 1;
+  }
+
+  /** Answers a call that never entered the table. */
+  refuse(caller: Session, requestId: string, failure: CallFailure): void {
+    this.#tally.failedCalls += 1;
+    caller.send(failureAnswer(requestId, failure));
+  }
+
+  /** Calls that have waited for this client's channel go out. */
+  sessionOpened(session: Session): void {
+    for (const { call, frame } of this.#held.release(session.clientId)) this.#forward(call, frame, session);
+  }
+
+  /** What this worker asked is forgotten; what it was asked and has not answered fails (protocol.md H4, H5). */
+  sessionEnded(session: Session): void {
+    for (const call of [...session.asked]) this.#drop(call);
+    for (const call of [...session.asking]) {
+      if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
+    }
+  }
+
+  /** From now on calls are refused, and those without an outcome have it now (protocol.md H21). */
+  drain(): void {
+    this.#isDraining = true;
+    for (const call of this.#calls.all()) {
+      this.#held.forget(call);
+      if (this.#calls.take(call)) this.#fail(call, callFailure.shuttingDown());
+    }
+  }
+
+  #forward(call: PendingCall, frame: Uint8Array, target: Session): void {
+    this.#calls.assign(call, target);
+    const outcome = target.send(frame);
+    if (outcome === "queued" || !this.#calls.take(call)) return;
+    const failure =
+      outcome === "too-large"
+        ? callFailure.requestTooLarge(call.targetType, frame.length, target.traits.maxFrameBytes)
+        : callFailure.disconnected(call.targetType);
+    this.#fail(call, failure);
+  }
+
+  #drop(call: PendingCall): void {
+    this.#held.forget(call);
+    this.#calls.take(call);
+  }
+
+  /** The call has left the table; its caller learns why. */
+  #fail(call: PendingCall, failure: CallFailure): void {
+    this.#held.forget(call);
+    this.#tally.failedCalls += 1;
+    call.caller.send(failureAnswer(decoder.decode(call.callerId), failure));
+  }
+}
+
+/** Types that nobody could have registered are told apart, so that the caller sees what is wrong with its target. */
+function unknownTarget(agentType: string): CallFailure {
+  const reason = whyInvalidAgentType(agentType);
+  return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
+}

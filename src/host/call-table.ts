@@ -1,0 +1,74 @@
+import type { Clock, MakeId } from "../core/index.ts";
+import { CallDeadlines } from "./call-deadlines.ts";
+import type { PendingCall } from "./pending-call.ts";
+import type { Session } from "./session.ts";
+
+export interface CallTableParts {
+  readonly clock: Clock;
+  readonly makeId: MakeId;
+  readonly defaultTimeoutMs: number;
+  /** The call's time is up; it has left the table already. */
+  readonly onTimeout: (call: PendingCall) => void;
+}
+
+/** All calls without an outcome. Whoever takes a call out owes its caller the outcome, so that there is exactly one. */
+export class CallTable {
+  readonly #calls = new Map<string, PendingCall>();
+  readonly #deadlines: CallDeadlines;
+  readonly #epoch: string;
+  readonly #defaultTimeoutMs: number;
+  #count = 0;
+
+  constructor({ clock, makeId, defaultTimeoutMs, onTimeout }: CallTableParts) {
+    // Answers to calls of an earlier host must not match ours, so ids begin with a mark of this one.
+    this.#epoch = makeId()
+      .replace(/[^A-Za-z0-9]/g, "")
+      .slice(0, 8);
+    this.#defaultTimeoutMs = defaultTimeoutMs;
+    this.#deadlines = new CallDeadlines(clock, defaultTimeoutMs, (call) => {
+      if (this.take(call)) onTimeout(call);
+    });
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** Enters a call before it is forwarded. `ownTimeoutMs` is the caller's bound and counts when it is the smaller one. */
+  open(call: Omit<PendingCall, "hostId" | "timeoutMs" | "target">, ownTimeoutMs: number | undefined): PendingCall {
+    this.#count += 1;
+    const hostId = `${this.#epoch}-${this.#count}`;
+    const pending: PendingCall = { ...call, hostId, timeoutMs: this.#timeoutMs(ownTimeoutMs), target: undefined };
+    this.#calls.set(hostId, pending);
+    call.caller.asked.add(pending);
+    this.#deadlines.add(pending);
+    return pending;
+  }
+
+  assign(call: PendingCall, target: Session): void {
+    call.target = target;
+    target.asking.add(call);
+  }
+
+  find(hostId: string): PendingCall | undefined {
+    return this.#calls.get(hostId);
+  }
+
+  /** Takes a call out; false: somebody else has done so. */
+  take(call: PendingCall): boolean {
+    if (!this.#calls.delete(call.hostId)) return false;
+    call.caller.asked.delete(call);
+    call.target?.asking.delete(call);
+    this.#deadlines.remove(call);
+    return true;
+  }
+
+  all(): readonly PendingCall[] {
+    return [...this.#calls.values()];
+  }
+
+  #timeoutMs(own: number | undefined): number {
+    if (own === undefined) return this.#defaultTimeoutMs;
+    return this.#defaultTimeoutMs === 0 ? own : Math.min(own, this.#defaultTimeoutMs);
+  }
+}

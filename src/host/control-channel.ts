@@ -1,0 +1,59 @@
+import type { Logger } from "../core/index.ts";
+import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../transport/index.ts";
+import { ControlSession } from "./control-session.ts";
+import type { Tally } from "./counters.ts";
+
+export interface ControlChannelParts {
+  readonly clientId: string;
+  readonly tally: Tally;
+  readonly logger: Logger | undefined;
+  readonly onSession: (session: ControlSession) => void;
+  readonly onEnvelope: (session: ControlSession, envelope: Uint8Array) => void;
+  readonly onGone: (session: ControlSession) => void;
+}
+
+/** The host's end of one `OpenControlChannel` call. Nothing that arrives on it ends it (protocol.md H20). */
+export class ControlChannel implements ServerStreamReceiver {
+  readonly #parts: ControlChannelParts;
+  #session: ControlSession | undefined;
+
+  constructor(parts: ControlChannelParts) {
+    this.#parts = parts;
+  }
+
+  onOpen(stream: ServerStream): void {
+    this.#session = new ControlSession(this.#parts.clientId, stream);
+    this.#parts.onSession(this.#session);
+  }
+
+  onFrame(envelope: Uint8Array): void {
+    if (this.#session?.isOpen) this.#parts.onEnvelope(this.#session, envelope);
+  }
+
+  onHalfClose(): void {
+    const session = this.#session;
+    this.#gone();
+    session?.finish({ code: StatusCode.ok, details: "" });
+  }
+
+  onBadFrame(status: RpcStatus): void {
+    const { tally, logger, clientId } = this.#parts;
+    tally.badFrames += 1;
+    logger?.warn("a control message was refused by the transport", { clientId, reason: status.details });
+  }
+
+  onDrain(): void {
+    // Control messages are few; their queue has no bound yet.
+  }
+
+  onEnd(): void {
+    this.#session?.markClosed();
+    this.#gone();
+  }
+
+  #gone(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) this.#parts.onGone(session);
+  }
+}

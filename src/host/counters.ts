@@ -1,0 +1,65 @@
+/** What a host has done since it was made. Numbers only grow, except those under "now". */
+export interface HostCounters {
+  /** Now: open data channels, open control channels, calls without an answer yet, agent types, subscriptions. */
+  readonly channels: number;
+  readonly controlChannels: number;
+  readonly pendingCalls: number;
+  readonly agentTypes: number;
+  readonly subscriptions: number;
+  /** Calls taken from callers, and answers of targets handed back to them. */
+  readonly calls: number;
+  readonly answers: number;
+  /** Calls that the host answered with an error itself, and those of them whose time was up. */
+  readonly failedCalls: number;
+  readonly timedOutCalls: number;
+  /** Answers thrown away: too late, a second one, or to a call that this host never made (protocol.md H7). */
+  readonly lateAnswers: number;
+  /** Answers thrown away because another worker than the one asked sent them. */
+  readonly strayAnswers: number;
+  /** Events taken, and frames sent out for them. */
+  readonly events: number;
+  readonly deliveredEvents: number;
+  /** Events that no subscription with a known worker matched. */
+  readonly unroutableEvents: number;
+  /** Events dropped because their topic type is not valid. */
+  readonly invalidEvents: number;
+  /** Deliveries skipped: the worker has no open channel. */
+  readonly skippedEvents: number;
+  /** Deliveries kept from a peer that would choke on them (`filterByPeer`). */
+  readonly filteredEvents: number;
+  /** Frames without a known content, and frames that are no protobuf message or were refused by the transport. */
+  readonly emptyFrames: number;
+  readonly badFrames: number;
+  /** Control envelopes passed on, and those that nobody could be found for. */
+  readonly controlMessages: number;
+  readonly unroutableControlMessages: number;
+  /** Clients whose registrations were forgotten because their channel never came. */
+  readonly expiredClients: number;
+}
+
+type Gauge = "channels" | "controlChannels" | "pendingCalls" | "agentTypes" | "subscriptions";
+
+/** The counters as the host's parts write them; the gauges are asked for when a snapshot is made. */
+export type Tally = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };
+
+export function createTally(): Tally {
+  return {
+    calls: 0,
+    answers: 0,
+    failedCalls: 0,
+    timedOutCalls: 0,
+    lateAnswers: 0,
+    strayAnswers: 0,
+    events: 0,
+    deliveredEvents: 0,
+    unroutableEvents: 0,
+    invalidEvents: 0,
+    skippedEvents: 0,
+    filteredEvents: 0,
+    emptyFrames: 0,
+    badFrames: 0,
+    controlMessages: 0,
+    unroutableControlMessages: 0,
+    expiredClients: 0,
+  };
+}

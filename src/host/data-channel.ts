@@ -1,0 +1,67 @@
+import type { Logger } from "../core/index.ts";
+import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../transport/index.ts";
+import type { Tally } from "./counters.ts";
+import { type PeerTraits, Session } from "./session.ts";
+
+/** What the host does as a worker's data channel comes and goes. */
+export interface DataChannelParts {
+  readonly clientId: string;
+  readonly peer: string;
+  readonly traits: PeerTraits;
+  readonly tally: Tally;
+  readonly logger: Logger | undefined;
+  readonly onSession: (session: Session) => void;
+  readonly onFrame: (session: Session, frame: Uint8Array) => void;
+  /** Called once for each session, however it ended. */
+  readonly onGone: (session: Session) => void;
+}
+
+/** The host's end of one `OpenChannel` call. */
+export class DataChannel implements ServerStreamReceiver {
+  readonly #parts: DataChannelParts;
+  #session: Session | undefined;
+
+  constructor(parts: DataChannelParts) {
+    this.#parts = parts;
+  }
+
+  onOpen(stream: ServerStream): void {
+    const { clientId, peer, traits, onSession } = this.#parts;
+    this.#session = new Session({ clientId, peer, traits, stream });
+    onSession(this.#session);
+  }
+
+  onFrame(frame: Uint8Array): void {
+    // A channel that was replaced may still have frames on their way: nothing of it counts any more.
+    if (this.#session?.isOpen) this.#parts.onFrame(this.#session, frame);
+  }
+
+  /** The worker has nothing more to say: as in .NET's gateway it counts as gone (protocol.md §1.5, H10). */
+  onHalfClose(): void {
+    const session = this.#session;
+    this.#gone();
+    session?.finish({ code: StatusCode.ok, details: "" });
+  }
+
+  onBadFrame(status: RpcStatus): void {
+    const { tally, logger, clientId } = this.#parts;
+    tally.badFrames += 1;
+    logger?.warn("a frame was refused by the transport", { clientId, reason: status.details });
+  }
+
+  onDrain(): void {
+    // The bound on a session's queue will resume here (protocol.md H19).
+  }
+
+  onEnd(): void {
+    const session = this.#session;
+    session?.markClosed();
+    this.#gone();
+  }
+
+  #gone(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) this.#parts.onGone(session);
+  }
+}

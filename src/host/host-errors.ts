@@ -1,0 +1,46 @@
+import { encodeFrame, metadataKey } from "../protocol/index.ts";
+
+/** An error that the host itself answers a call with (protocol.md §2.3). */
+export interface CallFailure {
+  readonly text: string;
+  readonly errorType: "UndeliverableException" | "Timeout";
+}
+
+export const shuttingDownText = "Host is shutting down.";
+
+function undeliverable(text: string): CallFailure {
+  return { text, errorType: "UndeliverableException" };
+}
+
+export const callFailure = {
+  unknownType: (agentType: string) => undeliverable(`Agent type ${agentType} not found.`),
+  disconnected: (agentType: string) => undeliverable(`Client for agent type ${agentType} disconnected.`),
+  timedOut: (type: string, key: string, timeoutMs: number): CallFailure => ({
+    text: `Request to ${type}/${key} timed out after ${timeoutMs} ms.`,
+    errorType: "Timeout",
+  }),
+  shuttingDown: () => undeliverable(shuttingDownText),
+  noTarget: () => undeliverable("The request names no target agent."),
+  invalid: (reason: string) => undeliverable(reason),
+  overloaded: (agentType: string) =>
+    undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`),
+  requestTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
+    undeliverable(
+      `The request of ${bytes} bytes exceeds the ${maxBytes} bytes that the worker of agent type ${agentType} can receive.`,
+    ),
+  answerTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
+    undeliverable(
+      `The answer of agent type ${agentType} has ${bytes} bytes, more than the ${maxBytes} bytes that the caller can receive.`,
+    ),
+} as const;
+
+/** The answer that carries a failure, under the caller's own request id. */
+export function failureAnswer(requestId: string, failure: CallFailure): Uint8Array {
+  return encodeFrame({
+    kind: "response",
+    requestId,
+    payload: undefined,
+    error: failure.text,
+    metadata: { [metadataKey.errorType]: failure.errorType },
+  });
+}

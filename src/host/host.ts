@@ -1,0 +1,97 @@
+import { type Clock, systemClock, TroupeError } from "../core/index.ts";
+import type { Listener, Listening } from "../transport/index.ts";
+import type { HostCounters } from "./counters.ts";
+import type { HostOptions } from "./options.ts";
+import { HostServicer } from "./servicer.ts";
+
+export interface HostParts {
+  readonly listener: Listener;
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  /** What is served. Default: a new `HostServicer` with the given options. */
+  readonly servicer?: HostServicer;
+}
+
+type HostState =
+  | { readonly at: "new" }
+  | { readonly at: "starting"; readonly done: Promise<Listening> }
+  | { readonly at: "serving"; readonly listening: Listening }
+  | { readonly at: "ending"; readonly done: Promise<void> };
+
+const defaultGraceMs = 5_000;
+
+/** A servicer on a listener: what workers connect to. It starts once; disposing it stops it with the default grace of 5 s. */
+export class Host implements AsyncDisposable {
+  readonly servicer: HostServicer;
+  readonly #listener: Listener;
+  readonly #clock: Clock;
+  #address: string;
+  #state: HostState = { at: "new" };
+
+  constructor({ listener, address, servicer }: HostParts, options: HostOptions = {}) {
+    this.#listener = listener;
+    this.#address = address;
+    this.#clock = options.clock ?? systemClock;
+    this.servicer = servicer ?? new HostServicer(options);
+  }
+
+  /** The address that workers dial, with the real port once the host has started. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when the address can't be had. */
+  async start(): Promise<void> {
+    if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
+    const done = this.#listener.listen(this.#address, [this.servicer.asLinkService()]);
+    this.#state = { at: "starting", done };
+    try {
+      const listening = await done;
+      this.#address = listening.address;
+      if (this.#isStarting()) this.#state = { at: "serving", listening };
+    } catch (error) {
+      if (this.#isStarting()) this.#state = { at: "new" };
+      throw error;
+    }
+  }
+
+  /** Refuses new calls, answers the pending ones with an error and ends all streams within `graceMs`. Twice is fine; never rejects. */
+  async stop(graceMs: number = defaultGraceMs): Promise<void> {
+    const state = this.#state;
+    switch (state.at) {
+      case "new":
+        return;
+      case "ending":
+        return state.done;
+      case "starting":
+        this.#state = { at: "ending", done: this.#endAfter(state.done, graceMs) };
+        return this.#state.done;
+      case "serving":
+        this.#state = { at: "ending", done: this.#end(state.listening, graceMs) };
+        return this.#state.done;
+    }
+  }
+
+  counters(): HostCounters {
+    return this.servicer.counters();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #isStarting(): boolean {
+    return this.#state.at === "starting";
+  }
+
+  async #endAfter(starting: Promise<Listening>, graceMs: number): Promise<void> {
+    const listening = await starting.catch(() => undefined);
+    if (listening !== undefined) await this.#end(listening, graceMs);
+  }
+
+  async #end(listening: Listening, graceMs: number): Promise<void> {
+    const deadline = this.#clock.now() + graceMs;
+    await this.servicer.drain(graceMs);
+    await listening.close(Math.max(0, deadline - this.#clock.now()));
+  }
+}

@@ -1,0 +1,78 @@
+import { errorText } from "../core/index.ts";
+import {
+  decodeAddSubscriptionRequest,
+  decodeAgentId,
+  decodeRegisterAgentRequest,
+  decodeRemoveSubscriptionRequest,
+  decodeStoredState,
+  emptyMessage,
+  encodeGetStateAnswer,
+  encodeGetSubscriptionsResponse,
+  encodeSaveStateAnswer,
+  method,
+  serviceName,
+} from "../protocol/index.ts";
+import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/index.ts";
+import type { HostServicer } from "./servicer.ts";
+
+type Unary = (request: Uint8Array, call: CallContext) => Promise<Uint8Array>;
+
+/** Puts the servicer's methods behind their names on the wire, and the wire's bytes before them. */
+export function createLinkService(servicer: HostServicer): LinkService {
+  const unary = new Map(Object.entries(unaryCalls(servicer)));
+  return {
+    serviceName,
+    unaryMethods: new Set(unary.keys()),
+    streamMethods: new Set([method.openChannel, method.openControlChannel]),
+    unary: async (request, call) => {
+      const serve = unary.get(call.method);
+      if (serve === undefined) throw unknownMethod(call);
+      return serve(request, call);
+    },
+    stream: (call) => {
+      switch (call.method) {
+        case method.openChannel:
+          return servicer.openChannel(call);
+        case method.openControlChannel:
+          return servicer.openControlChannel(call);
+        default:
+          throw unknownMethod(call);
+      }
+    },
+  };
+}
+
+function unaryCalls(servicer: HostServicer): { readonly [name: string]: Unary } {
+  return {
+    [method.registerAgent]: async (request, call) => {
+      await servicer.registerAgent({ agentType: read(decodeRegisterAgentRequest, request) }, call);
+      return emptyMessage;
+    },
+    [method.addSubscription]: async (request, call) => {
+      await servicer.addSubscription(read(decodeAddSubscriptionRequest, request), call);
+      return emptyMessage;
+    },
+    [method.removeSubscription]: async (request, call) => {
+      await servicer.removeSubscription({ id: read(decodeRemoveSubscriptionRequest, request) }, call);
+      return emptyMessage;
+    },
+    [method.getSubscriptions]: async (_request, call) =>
+      encodeGetSubscriptionsResponse(await servicer.getSubscriptions(call)),
+    [method.getState]: async (request, call) =>
+      encodeGetStateAnswer(await servicer.getState(read(decodeAgentId, request), call)),
+    [method.saveState]: async (request, call) =>
+      encodeSaveStateAnswer(await servicer.saveState(read(decodeStoredState, request), call)),
+  };
+}
+
+function read<T>(decode: (bytes: Uint8Array) => T, request: Uint8Array): T {
+  try {
+    return decode(request);
+  } catch (cause) {
+    throw new RpcError(StatusCode.invalidArgument, errorText(cause), { cause });
+  }
+}
+
+function unknownMethod(call: CallContext): RpcError {
+  return new RpcError(StatusCode.unimplemented, `The method ${call.method} is not served here.`);
+}

@@ -1,0 +1,16 @@
+import type { Session } from "./session.ts";
+
+/** A call on its way: who asked, under which id, and who was asked under ours (protocol.md H1). */
+export interface PendingCall {
+  /** Unique among all hosts and all times; what the target sees as the request id. */
+  readonly hostId: string;
+  readonly caller: Session;
+  /** The caller's own request id, as raw bytes. */
+  readonly callerId: Uint8Array;
+  readonly targetType: string;
+  readonly targetKey: string;
+  /** 0: no bound. */
+  readonly timeoutMs: number;
+  /** Undefined while the call waits for the target's channel. */
+  target: Session | undefined;
+}

@@ -1,0 +1,57 @@
+import type { Logger } from "../core/index.ts";
+import { peekFrame } from "../protocol/index.ts";
+import type { CallRouter } from "./call-router.ts";
+import type { ChannelRegistration } from "./channel-registration.ts";
+import type { Tally } from "./counters.ts";
+import type { EventRouter } from "./event-router.ts";
+import { callFailure } from "./host-errors.ts";
+import type { Session } from "./session.ts";
+
+export interface RouterParts {
+  readonly calls: CallRouter;
+  readonly events: EventRouter;
+  readonly registration: ChannelRegistration;
+  readonly tally: Tally;
+  readonly logger: Logger | undefined;
+}
+
+/** Sends each frame of a data channel on its way by what it is. Never throws: no frame ends a stream. */
+export class Router {
+  readonly #parts: RouterParts;
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+  }
+
+  receive(session: Session, bytes: Uint8Array): void {
+    const { calls, events, registration, tally, logger } = this.#parts;
+    const frame = peekFrame(bytes);
+    switch (frame.kind) {
+      case "request":
+        return calls.route(session, frame);
+      case "response":
+        return calls.answer(session, frame);
+      case "event":
+        return events.route(frame);
+      case "register-type":
+        return registration.registerType(session, frame.requestId, frame.agentType);
+      case "subscribe":
+        return registration.subscribe(session, frame.requestId, frame.pattern);
+      case "ack":
+      case "empty":
+        // Acks are what a host says; no worker has a reason to.
+        tally.emptyFrames += 1;
+        logger?.warn("a frame without a known content was ignored", { clientId: session.clientId });
+        return;
+      case "bad":
+        tally.badFrames += 1;
+        logger?.warn("a frame could not be read", { clientId: session.clientId, reason: frame.reason });
+        if (frame.requestId === undefined) return;
+        return calls.refuse(
+          session,
+          frame.requestId,
+          callFailure.invalid(`The request can't be read: ${frame.reason}.`),
+        );
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { isUtf8 } from "node:buffer";
+
+/** The wire types of protobuf that current encoders write. Groups are not among them: whoever meets one takes the slow road. */
+export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const shortText = 40;
+
+/**
+ * Steps over the fields of one protobuf message without making anything of them. After a read that fails (`malformed`)
+ * the position means nothing. Numbers beyond 31 bits are malformed: neither tags nor lengths of sane frames need them.
+ */
+export class RawReader {
+  readonly bytes: Uint8Array;
+  readonly end: number;
+  position: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.bytes = bytes;
+    this.position = start;
+    this.end = end;
+  }
+
+  get atEnd(): boolean {
+    return this.position >= this.end;
+  }
+
+  /** A tag or a length; -1: malformed. */
+  number(): number {
+    const { bytes, end } = this;
+    let position = this.position;
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      if (position >= end) return -1;
+      const byte = bytes[position++] ?? 0;
+      if (shift === 28 && byte > 0x07) return -1;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.position = position;
+        return value;
+      }
+    }
+    return -1;
+  }
+
+  /** Reads the length of a bytes field and returns where it ends; the position is then at its start. -1: malformed. */
+  length(): number {
+    const length = this.number();
+    if (length < 0) return -1;
+    const end = this.position + length;
+    return end <= this.end ? end : -1;
+  }
+
+  /** Steps over the value of a field; false: malformed or a group. */
+  skip(wireType: number): boolean {
+    switch (wireType) {
+      case WireType.varint:
+        return this.#skipVarint();
+      case WireType.fixed64:
+        return this.#forward(8);
+      case WireType.fixed32:
+        return this.#forward(4);
+      case WireType.bytes: {
+        const end = this.length();
+        if (end < 0) return false;
+        this.position = end;
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  #skipVarint(): boolean {
+    const last = Math.min(this.end, this.position + 10);
+    while (this.position < last) if ((this.bytes[this.position++] ?? 0) < 0x80) return true;
+    return false;
+  }
+
+  #forward(count: number): boolean {
+    this.position += count;
+    return this.position <= this.end;
+  }
+}
+
+/** The text between two positions; bytes that are not UTF-8 give replacement characters. */
+export function textAt(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > shortText) return decoder.decode(bytes.subarray(start, end));
+  let text = "";
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x80) return decoder.decode(bytes.subarray(start, end));
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+/** Whether the bytes between two positions are UTF-8, as protobuf demands of every text. */
+export function isTextAt(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > shortText) return isUtf8(bytes.subarray(start, end));
+  for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) >= 0x80) return isUtf8(bytes.subarray(at, end));
+  return true;
+}

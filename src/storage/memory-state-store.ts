@@ -1,0 +1,75 @@
+import { type MakeId, randomId } from "../core/index.ts";
+import type { StoredData, WireAgentId } from "../protocol/index.ts";
+import type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
+
+export interface MemoryStateStoreOptions {
+  /** Upper bound of all data together, in bytes. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Upper bound of agents with a state. Default 100 000. */
+  readonly maxEntries?: number;
+  /** Makes eTags. Default: random UUIDs. */
+  readonly makeId?: MakeId;
+}
+
+interface Entry extends StateVersion {
+  readonly size: number;
+}
+
+/** Keeps states in this process, bounded; a save beyond a bound is refused and what is stored stays. */
+export class MemoryStateStore implements StateStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #maxBytes: number;
+  readonly #maxEntries: number;
+  readonly #makeId: MakeId;
+  #bytes = 0;
+
+  constructor({ maxBytes = 256 * 1024 * 1024, maxEntries = 100_000, makeId = randomId }: MemoryStateStoreOptions = {}) {
+    this.#maxBytes = maxBytes;
+    this.#maxEntries = maxEntries;
+    this.#makeId = makeId;
+  }
+
+  async load(id: WireAgentId): Promise<StateVersion | undefined> {
+    const entry = this.#entries.get(nameOf(id));
+    return entry && { eTag: entry.eTag, data: entry.data };
+  }
+
+  async save(id: WireAgentId, data: StoredData | undefined, eTag: string): Promise<SaveOutcome> {
+    const name = nameOf(id);
+    const before = this.#entries.get(name);
+    if (before !== undefined && eTag !== "" && eTag !== before.eTag) return { at: "conflict", eTag: before.eTag };
+    const size = sizeOf(data);
+    const bytes = this.#bytes - (before?.size ?? 0) + size;
+    if (bytes > this.#maxBytes) return { at: "full", limit: `${this.#maxBytes} bytes of agent state` };
+    if (before === undefined && this.#entries.size >= this.#maxEntries) {
+      return { at: "full", limit: `${this.#maxEntries} agents with a state` };
+    }
+    const entry = { eTag: this.#makeId(), data: copyOf(data), size };
+    this.#entries.set(name, entry);
+    this.#bytes = bytes;
+    return { at: "saved", eTag: entry.eTag };
+  }
+}
+
+/** Types may hold any text here, so that a separator must not be one that a type can contain. */
+function nameOf({ type, key }: WireAgentId): string {
+  return `${type.length}:${type}/${key}`;
+}
+
+/** Bytes from the wire may be a view into a far larger buffer. */
+function copyOf(data: StoredData | undefined): StoredData | undefined {
+  return data?.kind === "binary" ? { kind: "binary", bytes: data.bytes.slice() } : data;
+}
+
+function sizeOf(data: StoredData | undefined): number {
+  switch (data?.kind) {
+    case "binary":
+      return data.bytes.length;
+    case "text":
+      return data.text.length * 2;
+    case "proto":
+      return data.any.length;
+    case undefined:
+      return 0;
+  }
+}
