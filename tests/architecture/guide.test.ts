@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+import { codeBlocks, modulesOf } from "../support/markdown-code.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const guide = readdirSync(join(root, "docs/guide")).map((name) => `docs/guide/${name}`);
+const pages = ["README.md", ...guide.filter((page) => page.endsWith(".md"))];
+
+describe("the README and the guide", () => {
+  test("show TypeScript that compiles", { timeout: 60_000 }, () => {
+    expect(compileErrors()).toEqual([]);
+  });
+
+  test.each(quotations())("$page shows $file as it is", ({ code, file }) => {
+    expect(read(file)).toContain(code);
+  });
+
+  test.each(pages)("%s links only to pages that exist", (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? "");
+    const missing = links.filter(
+      (link) => !ts.sys.fileExists(at(page, link)) && !ts.sys.directoryExists(at(page, link)),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+function quotations() {
+  return pages.flatMap((page) =>
+    codeBlocks(read(page)).flatMap(({ quotes, code }) => (quotes === undefined ? [] : [{ page, file: quotes, code }])),
+  );
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), "utf8").replaceAll("\r\n", "\n");
+}
+
+function at(page: string, link: string): string {
+  return join(root, dirname(page), link);
+}
+
+/** `page:line text` of everything the compiler has against the pages' code; it sees it beside the pages themselves. */
+function compileErrors(): string[] {
+  const modules = new Map(pages.flatMap((page) => [...modulesOf(join(root, page), read(page))]));
+  const options = compilerOptions();
+  const host = ts.createCompilerHost(options);
+  const { readFile, fileExists } = host;
+  host.fileExists = (file) => modules.has(file) || fileExists(file);
+  host.readFile = (file) => modules.get(file) ?? readFile(file);
+  const getSourceFile = host.getSourceFile.bind(host);
+  host.getSourceFile = (file, languageVersion, ...rest) => {
+    const text = modules.get(file);
+    if (text === undefined) return getSourceFile(file, languageVersion, ...rest);
+    return ts.createSourceFile(file, text, languageVersion, true);
+  };
+  const program = ts.createProgram([...modules.keys()], options, host);
+  return [...modules.keys()].flatMap((file) => {
+    const source = program.getSourceFile(file);
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(describeError);
+  });
+}
+
+function compilerOptions(): ts.CompilerOptions {
+  const file = join(root, "tsconfig.json");
+  const { config } = ts.readConfigFile(file, ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: ["none.ts"] }, ts.sys, root);
+  // A page explains; it need not use everything it names.
+  return { ...options, noUnusedLocals: false, noUnusedParameters: false };
+}
+
+function describeError({ file, start, messageText }: ts.Diagnostic): string {
+  const text = ts.flattenDiagnosticMessageText(messageText, "\n");
+  if (file === undefined || start === undefined) return text;
+  const page = relative(root, file.fileName).replace(/(\.\d+)?\.ts$/, "");
+  return `${page}:${file.getLineAndCharacterOfPosition(start).line + 1} ${text}`;
+}
