@@ -27,7 +27,7 @@ export interface EnsureVenvsOptions {
   readonly log?: (line: string) => void;
 }
 
-export const generations: Readonly<
+export const releases: Readonly<
   Record<
     GenerationName,
     { readonly release: string; readonly requirements: readonly string[]; readonly newestPython: number }

@@ -21,7 +21,7 @@ const lockStaleMs = 10 * 60_000;
  * What each generation installs (protocol.md §1.1). grpcio and protobuf are pinned because they speak the wire; the
  * newest Python is the newest one for which that grpcio has a wheel: building it from source takes most of an hour.
  */
-export const generations = Object.freeze({
+export const releases = Object.freeze({
   gen1: { release: "0.4.0", requirements: requirementsOf("0.4.0", "1.62.3", "4.25.9"), newestPython: 12 },
   gen2: { release: "0.4.4", requirements: requirementsOf("0.4.4", "1.62.3", "4.25.9"), newestPython: 12 },
   gen3: { release: "0.7.5", requirements: requirementsOf("0.7.5", "1.70.0", "5.29.6"), newestPython: 13 },
@@ -67,7 +67,7 @@ export function findPythons(preferred) {
 
 /** The newest Python that can carry a generation, or undefined. `preferred`: use this program only. */
 export function findPython(generation = "gen3", preferred) {
-  const { newestPython } = generations[generation];
+  const { newestPython } = releases[generation];
   return findPythons(preferred)
     .filter((python) => python.minor <= newestPython)
     .sort((a, b) => b.minor - a.minor)[0];
@@ -85,7 +85,7 @@ export function venvPython(generation) {
  * `{ generation, python?, status: "present" | "made" | "no-python" | "failed", reason? }`. Never rejects for a failed one.
  */
 export async function ensureVenvs(options = {}) {
-  const { only = Object.keys(generations), python: preferred, remake = false, log = () => {} } = options;
+  const { only = Object.keys(releases), python: preferred, remake = false, log = () => {} } = options;
   mkdirSync(venvsDirectory, { recursive: true });
   writeFileSync(join(venvsDirectory, ".gitignore"), "*\n");
   return Promise.all(only.map((generation) => ensureVenv(generation, { preferred, remake, log })));
@@ -93,7 +93,7 @@ export async function ensureVenvs(options = {}) {
 
 async function ensureVenv(generation, { preferred, remake, log }) {
   const directory = join(venvsDirectory, generation);
-  const { release, requirements, newestPython } = generations[generation];
+  const { release, requirements, newestPython } = releases[generation];
   const present = remake ? undefined : venvPython(generation);
   if (present) {
     log(`${generation}: AutoGen ${release} is present`);
@@ -142,7 +142,7 @@ function interpreterIn(directory) {
 }
 
 function wantedStamp(generation) {
-  return `${JSON.stringify({ requirements: generations[generation].requirements })}\n`;
+  return `${JSON.stringify({ requirements: releases[generation].requirements })}\n`;
 }
 
 function readStamp(directory) {
@@ -188,7 +188,7 @@ function run(command, args) {
 }
 
 function parseArguments(args) {
-  const options = { only: Object.keys(generations), check: false, remake: false, python: undefined };
+  const options = { only: Object.keys(releases), check: false, remake: false, python: undefined };
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--check") options.check = true;
     else if (args[i] === "--remake") options.remake = true;
@@ -196,7 +196,7 @@ function parseArguments(args) {
     else if (args[i] === "--only" && args[i + 1]) options.only = args[++i].split(",");
     else return undefined;
   }
-  return options.only.every((generation) => Object.hasOwn(generations, generation)) ? options : undefined;
+  return options.only.every((generation) => Object.hasOwn(releases, generation)) ? options : undefined;
 }
 
 async function main() {
