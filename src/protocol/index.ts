@@ -1,6 +1,11 @@
+export type { ControlDestination } from "./control-destination.ts";
+export { parseControlDestination } from "./control-destination.ts";
 export type { Frame, WireAgentId, WireEvent, WireMetadata, WirePattern, WirePayload } from "./frame.ts";
 export { decodeFrame, encodeFrame } from "./frame-codec.ts";
+export { peekFrame } from "./frame-peek.ts";
 export { bareContentType, isVoidPayload, noneTypeName } from "./payload.ts";
+export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
+export { asciiBytes, requestIdBytes, requestIdText, withRequestId } from "./request-id.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./stored-state.ts";
 export {
   decodeGetStateAnswer,

@@ -1,13 +1,6 @@
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
-import {
-  agentIdShape,
-  anyShape,
-  attributeEntryShape,
-  payloadShape,
-  type Shape,
-  stepOver,
-} from "./raw-shape.ts";
+import { agentIdShape, anyShape, attributeEntryShape, payloadShape, type Shape, stepOver } from "./raw-shape.ts";
 import { metadataKey } from "./wire-names.ts";
 
 // Each function walks over every field of one message and gives up (undefined) at whatever a canonical encoder would not
