@@ -44,7 +44,7 @@ export abstract class BaseAgent implements Agent {
     this: AgentClass<T>,
     runtime: AgentRuntime,
     type: string | AgentType,
-    factory: AgentFactory<T>,
+    factory: AgentFactory<NoInfer<T>>,
     options: RegisterOptions = {},
   ): Promise<AgentType> {
     // biome-ignore lint/complexity/noThisInStatic: the class it is called on is what gets registered

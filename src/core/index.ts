@@ -14,6 +14,7 @@ export {
   isPortableAgentType,
   isValidAgentType,
 } from "./agent-id.ts";
+export { AgentProxy } from "./agent-proxy.ts";
 export type {
   AgentRuntime,
   PublishOptions,
@@ -24,6 +25,7 @@ export type {
 export type { AmbientContexts } from "./ambient.ts";
 export { type AgentClass, BaseAgent } from "./base-agent.ts";
 export { CancellationToken } from "./cancellation-token.ts";
+export type { ChatCompletionClient, Completion, CompletionOptions, ToolSchema } from "./chat-completion-client.ts";
 export {
   defaultSubscription,
   type SubscriptionFactory,
@@ -32,6 +34,14 @@ export {
   typeSubscription,
 } from "./class-subscriptions.ts";
 export { type Clock, type MakeId, randomId, systemClock, type Timer, type TimerOptions } from "./clock.ts";
+export {
+  type Closure,
+  ClosureAgent,
+  type ClosureAgentOptions,
+  type ClosureContext,
+  type RegisterClosureOptions,
+  type UnknownTypePolicy,
+} from "./closure-agent.ts";
 export { event, type HandlerDecorator, messageHandler, rpc } from "./decorators.ts";
 export { DefaultSubscription } from "./default-subscription.ts";
 export {
@@ -46,10 +56,29 @@ export {
   TroupeError,
   UndeliverableException,
 } from "./errors.ts";
+export {
+  FunctionCall,
+  type FunctionCallFields,
+  FunctionExecutionResult,
+  type FunctionExecutionResultFields,
+  type FunctionExecutionResultInput,
+} from "./function-call.ts";
 export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOrLater } from "./handler.ts";
 export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./handler-table.ts";
 export { handles } from "./handles.ts";
 export { DefaultInterventionHandler, DropMessage, type InterventionHandler } from "./intervention.ts";
+export {
+  AssistantMessage,
+  type AssistantMessageFields,
+  FunctionExecutionResultMessage,
+  type FunctionExecutionResultMessageFields,
+  type ImageFields,
+  type LLMMessage,
+  SystemMessage,
+  type SystemMessageFields,
+  UserMessage,
+  type UserMessageFields,
+} from "./llm-messages.ts";
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageContext } from "./message-context.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
@@ -82,6 +111,16 @@ export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-p
 export { voidMessage } from "./serialization/void-message.ts";
 export { SingleThreadedAgentRuntime, type SingleThreadedAgentRuntimeOptions } from "./single-threaded-agent-runtime.ts";
 export type { Subscription } from "./subscription.ts";
+export { defineTool, type Tool, type ToolRunOptions } from "./tool.ts";
+export { ToolAgent } from "./tool-agent.ts";
+export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tool-agent-caller-loop.ts";
+export {
+  InvalidToolArgumentsException,
+  ToolException,
+  ToolExecutionException,
+  type ToolFailure,
+  ToolNotFoundException,
+} from "./tool-errors.ts";
 export { DefaultTopicId, isValidTopicType, TopicId } from "./topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export { directMessageSubscription, TypePrefixSubscription } from "./type-prefix-subscription.ts";

@@ -1,0 +1,125 @@
+import { CantHandleException, TroupeError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import type { MessageContext } from "./message-context.ts";
+import type { MessageOf, MessageType } from "./serialization/message-type.ts";
+import { messageTypeText } from "./serialization/message-type-text.ts";
+
+/** One message type or several; a handler of several gets the union of their values. */
+export type MessageTypes = MessageType | readonly MessageType[];
+
+type EachOf<Types extends MessageTypes> = Types extends readonly (infer Type)[] ? Type : Types;
+type AnswerNamedBy<Type> = Type extends MessageType<infer _Message, infer Answer> ? Answer : never;
+
+/** The values that a handler declared for these types is given. */
+export type HandledMessage<Types extends MessageTypes> = MessageOf<EachOf<Types>>;
+
+/** What a handler declared for these types has to answer; unknown (anything) when one of them names no answer. */
+export type HandledAnswer<Types extends MessageTypes> = AnswerNamedBy<EachOf<Types>>;
+
+export type NowOrLater<T> = T | Promise<T>;
+
+export interface HandlerOptions<Message> {
+  /** A second choice after the type: the first handler in order whose `match` says yes is called. Default: always yes. */
+  readonly match?: ((message: Message, context: MessageContext) => boolean) | undefined;
+  /** Whether a result of an undeclared type is an error (true, the default) or a warning. */
+  readonly strict?: boolean | undefined;
+}
+
+/** Which deliveries a handler takes: both, events only, calls only. */
+export type HandlerKind = "message" | "event" | "rpc";
+
+/** Method syntax, so that handlers of every message type fit: theirs was checked where they were declared. */
+interface Erased {
+  handle(message: unknown, context: MessageContext): unknown;
+  match(message: unknown, context: MessageContext): boolean;
+}
+
+/** A handler as tables and decorators hand it over. */
+export interface DeclaredHandler {
+  readonly kind: HandlerKind;
+  readonly types: MessageTypes;
+  readonly handle: Erased["handle"];
+  readonly match?: Erased["match"] | undefined;
+  readonly strict?: boolean | undefined;
+}
+
+/** What a handler needs of the agent it runs for. */
+interface WithLogger {
+  readonly runtime: { readonly logger: Logger };
+}
+
+/** One declared handler as the routing sees it: which messages it takes and what it may return (protocol.md §5.5). */
+export class Handler {
+  readonly types: readonly MessageType[];
+  readonly #kind: HandlerKind;
+  readonly #handle: Erased["handle"];
+  readonly #match: Erased["match"] | undefined;
+  readonly #strict: boolean;
+  /** The types it may return; undefined when a handled type names no answer, so that anything goes. */
+  readonly #answers: readonly MessageType[] | undefined;
+  readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, result);
+
+  constructor(declared: DeclaredHandler) {
+    this.types = isList(declared.types) ? declared.types : [declared.types];
+    if (this.types.length === 0)
+      throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
+    this.#kind = declared.kind;
+    this.#handle = declared.handle;
+    this.#match = declared.match;
+    this.#strict = declared.strict ?? true;
+    const answers = this.types.flatMap(({ answer }) => answer ?? []);
+    this.#answers = answers.length === this.types.length ? answers : undefined;
+  }
+
+  /** Whether it takes this message, whose type is one of its own. */
+  accepts(message: unknown, context: MessageContext): boolean {
+    if (this.#kind === "event" && context.isRpc) return false;
+    if (this.#kind === "rpc" && !context.isRpc) return false;
+    const match = this.#match;
+    return match === undefined || match(message, context);
+  }
+
+  run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
+    return this.checkResult(agent, this.#handle.call(agent, message, context));
+  }
+
+  /** Throws `CantHandleException` (warns, if not strict) when the message is of none of its types. */
+  checkMessage(agent: WithLogger, message: unknown): void {
+    if (this.types.some((type) => type.is(message))) return;
+    const text = `Message type ${messageTypeText(message)} not in target types ${namesOf(this.types)}`;
+    if (this.#strict) throw new CantHandleException(text);
+    agent.runtime.logger.warn(text);
+  }
+
+  /** The result, or a promise of it; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
+  checkResult(agent: WithLogger, result: unknown): unknown {
+    if (this.#kind !== "event" && this.#answers === undefined) return result;
+    if (!(result instanceof Promise)) return this.#checkSettled(agent, result);
+    return result.then(this.#strict ? this.#checkStrictly : (settled) => this.#checkSettled(agent, settled));
+  }
+
+  #checkSettled(agent: WithLogger | undefined, result: unknown): unknown {
+    if (this.#kind === "event") {
+      if (result === undefined || result === null) return undefined;
+      this.#complain(agent, `Return type ${messageTypeText(result)} is not None.`, " It will be ignored.");
+      return undefined;
+    }
+    const answers = this.#answers ?? [];
+    for (const answer of answers) if (answer.is(result)) return result;
+    this.#complain(agent, `Return type ${messageTypeText(result)} not in return types ${namesOf(answers)}`, "");
+    return result;
+  }
+
+  #complain(agent: WithLogger | undefined, text: string, consequence: string): void {
+    if (this.#strict || agent === undefined) throw new TroupeError("unexpected-answer", text);
+    agent.runtime.logger.warn(text + consequence);
+  }
+}
+
+function namesOf(types: readonly MessageType[]): string {
+  return `[${[...new Set(types.map(({ typeName }) => typeName))].join(", ")}]`;
+}
+
+function isList(types: MessageTypes): types is readonly MessageType[] {
+  return Array.isArray(types);
+}

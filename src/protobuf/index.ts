@@ -1,0 +1,1 @@
+export { type ProtobufMessageOptions, protobufMessage } from "./protobuf-message.ts";

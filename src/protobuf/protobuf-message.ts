@@ -1,0 +1,46 @@
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
+import { errorText, type MessageType, protobufContentType, TroupeError } from "../core/index.ts";
+
+export interface ProtobufMessageOptions<Answer> {
+  /** The type that answers a call with this message. Default: none is promised. */
+  readonly answer?: MessageType<Answer> | undefined;
+}
+
+/**
+ * Declares messages made from a schema that protobuf-es generated. The wire name is the message's full name; the bytes
+ * are those of a `google.protobuf.Any` around it (protocol.md §4.1).
+ */
+export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
+  schema: Desc,
+  options: ProtobufMessageOptions<Answer> = {},
+): MessageType<MessageShape<Desc>, Answer> {
+  const typeName = schema.typeName;
+  return {
+    typeName,
+    contentType: protobufContentType,
+    identity: { by: "tag", property: "$typeName", value: typeName },
+    answer: options.answer,
+    is: (value): value is MessageShape<Desc> =>
+      typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === typeName,
+    serialize: (value) => attempt(typeName, "written", () => toBinary(AnySchema, anyPack(schema, value))),
+    deserialize: (bytes) => attempt(typeName, "read", () => unpack(schema, fromBinary(AnySchema, bytes))),
+  };
+}
+
+function unpack<Desc extends DescMessage>(schema: Desc, any: Any): MessageShape<Desc> {
+  // Only what follows the last slash names the type: senders differ in the prefix.
+  const packed = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
+  if (packed !== schema.typeName) throw new TypeError(`it holds a ${packed || "message without type"}`);
+  return fromBinary(schema, any.value);
+}
+
+function attempt<T>(typeName: string, done: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    throw new TroupeError("invalid-message", `${typeName} can't be ${done} as protobuf: ${errorText(cause)}`, {
+      cause,
+    });
+  }
+}
