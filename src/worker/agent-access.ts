@@ -1,0 +1,62 @@
+import type { AgentShelf } from "../core/delivery/index.ts";
+import {
+  type Agent,
+  type AgentId,
+  type AgentMetadata,
+  type AgentState,
+  type ClassOf,
+  NotAccessibleError,
+  TroupeError,
+} from "../core/index.ts";
+import type { HostConnection } from "./host-connection.ts";
+import { RemoteAgents } from "./remote-agents.ts";
+
+/** Agents by their id, wherever they live: here from the shelf, elsewhere over the control channel (W19). */
+export class AgentAccess {
+  readonly #shelf: AgentShelf;
+  /** Undefined when there is none at the moment. */
+  readonly #connection: () => HostConnection | undefined;
+
+  constructor(shelf: AgentShelf, connection: () => HostConnection | undefined) {
+    this.#shelf = shelf;
+    this.#connection = connection;
+  }
+
+  async ensureMade(id: AgentId): Promise<void> {
+    if (!this.#shelf.hasType(id.type)) throw await this.#notHere(id);
+    await this.#shelf.agentFor(id);
+  }
+
+  async instance<T extends Agent>(id: AgentId, agentClass: ClassOf<T> | undefined): Promise<T> {
+    if (!this.#shelf.hasType(id.type)) throw await this.#notHere(id);
+    return this.#shelf.instance(id, agentClass);
+  }
+
+  async metadata(id: AgentId): Promise<AgentMetadata> {
+    return this.#shelf.hasType(id.type) ? this.#shelf.metadata(id) : this.#remote(id).metadata(id);
+  }
+
+  async saveState(id: AgentId): Promise<AgentState> {
+    return this.#shelf.hasType(id.type) ? this.#shelf.saveState(id) : this.#remote(id).saveState(id);
+  }
+
+  async loadState(id: AgentId, state: AgentState): Promise<void> {
+    return this.#shelf.hasType(id.type) ? this.#shelf.loadState(id, state) : this.#remote(id).loadState(id, state);
+  }
+
+  #remote(id: AgentId): RemoteAgents {
+    const connection = this.#connection();
+    if (connection !== undefined) return new RemoteAgents(connection.control);
+    throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
+  }
+
+  /** An agent elsewhere, or none at all: told apart by the host's subscriptions, which name nearly every type there is. */
+  async #notHere(id: AgentId): Promise<Error> {
+    const listed = await this.#connection()
+      ?.registry.subscriptions()
+      .catch(() => undefined);
+    return listed?.some(({ pattern }) => pattern?.agentType === id.type)
+      ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
+      : new TroupeError("not-found", `Agent with name ${id.type} not found.`);
+  }
+}

@@ -1,0 +1,127 @@
+import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
+import { type AgentId, errorText, type TraceCarrier, UndeliverableException } from "../core/index.ts";
+import { type Frame, fromWireAgentId, toWireError } from "../protocol/index.ts";
+import type { Outbox } from "./outbox.ts";
+import { traced } from "./traced.ts";
+import type { Work } from "./work-in-progress.ts";
+import type { WorkerParts } from "./worker-parts.ts";
+
+export type RequestFrame = Extract<Frame, { readonly kind: "request" }>;
+type ResponseFrame = Extract<Frame, { readonly kind: "response" }>;
+
+/** Answers the calls that reach this worker. Whatever happens to one, exactly one answer leaves for it (W5–W9, §6). */
+export class CallAnswering {
+  readonly #parts: WorkerParts;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers at once that nothing is taken any more. */
+  refuse(frame: RequestFrame, outbox: Outbox): void {
+    const error = new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
+    new OwedAnswer(frame.requestId, outbox, this.#parts).fail(error);
+  }
+
+  /** Runs the agent's handler and sends what it returns or throws. Never throws or rejects. */
+  async answer(frame: RequestFrame, outbox: Outbox): Promise<void> {
+    const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
+    this.#parts.work.add(owed);
+    try {
+      await this.#handle(frame, owed);
+    } catch (error) {
+      owed.fail(error);
+    } finally {
+      this.#parts.work.delete(owed);
+    }
+  }
+
+  async #handle(frame: RequestFrame, owed: OwedAnswer): Promise<void> {
+    const { registry, settings } = this.#parts;
+    if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
+    const target = fromWireAgentId(frame.target);
+    const sender = frame.source === undefined ? undefined : fromWireAgentId(frame.source);
+    const { typeName = "", contentType = "", data = new Uint8Array(0) } = frame.payload ?? {};
+    const message = registry.decode(typeName, contentType, data);
+    const details = {
+      destination: target,
+      link: frame.metadata,
+      messageType: typeName,
+      attributes: () => ({ request_id: frame.requestId }),
+    };
+    await traced(settings.tracing, "process", details, async () => {
+      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId: frame.requestId });
+      owed.context = context;
+      owed.carrier = settings.tracing?.inject();
+      owed.succeed(await this.#deliver(message, target, context), target, sender);
+    });
+  }
+
+  async #deliver(message: unknown, target: AgentId, context: HandlerContext): Promise<unknown> {
+    const { shelf, log, mailboxes, settings } = this.#parts;
+    if (!shelf.hasType(target.type)) throw new UndeliverableException(`Agent with name ${target.type} not found.`);
+    const agent = await shelf.agentFor(target);
+    const { sender } = context;
+    log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: target });
+    try {
+      return await handleMessage(agent, message, context, { ambient: settings.ambient, mailboxes });
+    } catch (error) {
+      log?.handlerException(message, target, error);
+      throw error;
+    } finally {
+      context.release();
+    }
+  }
+}
+
+/** The answer owed for one call: the first outcome is sent, later ones are not. */
+class OwedAnswer implements Work {
+  context: HandlerContext | undefined;
+  /** Trace context of the span that handles the call. */
+  carrier: TraceCarrier | undefined;
+  readonly #requestId: string;
+  readonly #outbox: Outbox;
+  readonly #parts: WorkerParts;
+  #isPaid = false;
+
+  constructor(requestId: string, outbox: Outbox, parts: WorkerParts) {
+    this.#requestId = requestId;
+    this.#outbox = outbox;
+    this.#parts = parts;
+  }
+
+  /** An answer that can't be written or is too large becomes a failure. */
+  succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
+    if (this.#isPaid) return;
+    const { registry, settings, log } = this.#parts;
+    const payload = registry.encode(result, settings.preferredContentType);
+    log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
+    const metadata = this.carrier ?? {};
+    this.#outbox.send({ kind: "response", requestId: this.#requestId, payload, error: "", metadata });
+    this.#isPaid = true;
+  }
+
+  fail(thrown: unknown): void {
+    if (this.#isPaid) return;
+    this.#isPaid = true;
+    const { error, metadata } = toWireError(thrown);
+    const frame: ResponseFrame = {
+      kind: "response",
+      requestId: this.#requestId,
+      payload: undefined,
+      error,
+      metadata: { ...this.carrier, ...metadata },
+    };
+    try {
+      this.#outbox.send(frame);
+    } catch (cause) {
+      this.#parts.counts.unsentAnswers += 1;
+      this.#parts.settings.logger.warn(`The answer to a call could not be sent: ${errorText(cause)}`);
+    }
+  }
+
+  abandon(reason: Error): void {
+    this.fail(reason);
+    this.context?.abort(reason);
+  }
+}

@@ -1,0 +1,85 @@
+import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
+import { type AgentId, errorText, type TopicId } from "../core/index.ts";
+import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../protocol/index.ts";
+import { traced } from "./traced.ts";
+import type { Work } from "./work-in-progress.ts";
+import type { WorkerParts } from "./worker-parts.ts";
+
+interface OpenedEvent {
+  readonly message: unknown;
+  readonly topicId: TopicId;
+  readonly sender: AgentId | undefined;
+  readonly wire: WireEvent;
+}
+
+/** Hands events to the agents that this worker's own subscriptions name: each once, never the sender, each on its own (§3.3, W11, W12). */
+export class EventDelivery {
+  readonly #parts: WorkerParts;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  /** Never throws: an event that can't be read is counted, logged and dropped. */
+  deliver(wire: WireEvent): void {
+    let recipients: readonly AgentId[];
+    let event: OpenedEvent;
+    try {
+      const topicId = fromWireTopic(wire.topicType, wire.topicSource);
+      const sender = this.#sender(wire);
+      recipients = this.#parts.subscriptions.recipients(topicId).filter((id) => !id.equals(sender));
+      if (recipients.length === 0) return;
+      const { typeName, contentType, data } = wire.payload;
+      event = { message: this.#parts.registry.decode(typeName, contentType, data), topicId, sender, wire };
+    } catch (error) {
+      this.#parts.counts.unreadableEvents += 1;
+      const name = `${wire.payload.typeName} on ${wire.topicType}/${wire.topicSource}`;
+      this.#parts.settings.logger.warn(`An event (${name}) was dropped: ${errorText(error)}`, { error });
+      return;
+    }
+    for (const recipient of recipients) void this.#deliverTo(recipient, event);
+  }
+
+  #sender(wire: WireEvent): AgentId | undefined {
+    if (!this.#parts.settings.exposeUnknownSender) return fromWireSender(wire.sender);
+    return wire.sender === undefined ? undefined : fromWireAgentId(wire.sender);
+  }
+
+  async #deliverTo(recipient: AgentId, event: OpenedEvent): Promise<void> {
+    const { topicId, sender, wire } = event;
+    const context = new HandlerContext({ sender, topicId, isRpc: isRpcTopic(topicId.type), messageId: wire.id });
+    const work: Work = { abandon: (reason) => context.abort(reason) };
+    const { settings, counts } = this.#parts;
+    const details = { destination: recipient, link: wire.attributes, messageType: wire.payload.typeName };
+    this.#parts.work.add(work);
+    try {
+      await traced(settings.tracing, "process", details, () => this.#handle(recipient, event, context));
+    } catch (error) {
+      counts.failedEventHandlers += 1;
+      settings.logger.error(`${recipient} failed on an event from ${topicId}: ${errorText(error)}`, { error });
+    } finally {
+      context.release();
+      this.#parts.work.delete(work);
+    }
+  }
+
+  async #handle(recipient: AgentId, { message, sender }: OpenedEvent, context: HandlerContext): Promise<void> {
+    const { shelf, log, mailboxes, settings } = this.#parts;
+    const agent = await shelf.agentFor(recipient);
+    log?.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
+    try {
+      await handleMessage(agent, message, context, { ambient: settings.ambient, mailboxes });
+    } catch (error) {
+      log?.handlerException(message, recipient, error);
+      throw error;
+    }
+  }
+}
+
+/** Topic types whose part after the first `:` asks for an answer: handled by `rpc` handlers, never answered (protocol.md §3.4). */
+function isRpcTopic(topicType: string): boolean {
+  const colon = topicType.indexOf(":");
+  if (colon < 0) return false;
+  const suffix = topicType.slice(colon + 1);
+  return suffix === "rpc_request" || suffix.startsWith("rpc_request=");
+}

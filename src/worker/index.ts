@@ -1,0 +1,4 @@
+export type { WorkerCounts } from "./worker-counts.ts";
+export type { WorkerClosed } from "./worker-lifecycle.ts";
+export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";
+export { WorkerRuntime } from "./worker-runtime.ts";

@@ -1,0 +1,46 @@
+import { TroupeError, UndeliverableException } from "../core/index.ts";
+import { encodeFrame, type Frame } from "../protocol/index.ts";
+import type { FrameStream } from "../transport/index.ts";
+
+/** Where frames leave a connection. Nothing is queued here: the stream queues and batches. */
+export class Outbox {
+  readonly #stream: FrameStream;
+  readonly #maxMessageBytes: number;
+  #closedBecause: UndeliverableReason | undefined;
+
+  constructor(stream: FrameStream, maxMessageBytes: number) {
+    this.#stream = stream;
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /** Throws `invalid-message`, `message-too-large` or `UndeliverableException`; then nothing was sent and the stream lives. */
+  send(frame: Frame): void {
+    if (this.#closedBecause !== undefined) {
+      throw new UndeliverableException(this.#closedBecause.text, { code: this.#closedBecause.code });
+    }
+    const bytes = encodeFrame(frame);
+    if (bytes.length > this.#maxMessageBytes) {
+      throw new TroupeError(
+        "message-too-large",
+        `The message has ${bytes.length} bytes and the limit is ${this.#maxMessageBytes}. ` +
+          "Send less, or raise maxMessageBytes here and the limits of host and receiver.",
+      );
+    }
+    this.#stream.send(bytes);
+  }
+
+  /** From now on `send` throws; the first reason stands. */
+  close(reason: UndeliverableReason): void {
+    this.#closedBecause ??= reason;
+  }
+
+  /** Resolves when all that was sent has been handed to the network, or can't be any more. */
+  flushed(): Promise<void> {
+    return this.#stream.flushed();
+  }
+}
+
+export interface UndeliverableReason {
+  readonly code: "disconnected" | "shutting-down";
+  readonly text: string;
+}

@@ -1,0 +1,131 @@
+import { assertAnswer, HandlerContext, PendingCalls } from "../core/delivery/index.ts";
+import {
+  type AgentId,
+  DropMessage,
+  MessageDroppedException,
+  type MessageType,
+  messageTypeText,
+  type SendOptions,
+  type TraceCarrier,
+  UndeliverableException,
+} from "../core/index.ts";
+import { type Frame, fromWireError, isVoidPayload, toWireAgentId } from "../protocol/index.ts";
+import type { Outbox, UndeliverableReason } from "./outbox.ts";
+import { traced } from "./traced.ts";
+import type { WorkerParts } from "./worker-parts.ts";
+
+type ResponseFrame = Extract<Frame, { readonly kind: "response" }>;
+
+export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
+
+/** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
+export class OutgoingCalls {
+  readonly #parts: WorkerParts;
+  readonly #pending: PendingCalls<ResponseFrame>;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    this.#pending = new PendingCalls({ clock: parts.settings.clock });
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** Sends and awaits. What fails before the frame has left (encoding, size, connection) leaves nothing behind (W3). */
+  send(message: unknown, recipient: AgentId, options: CallOptions, outbox: Outbox): Promise<unknown> {
+    const { tracing } = this.#parts.settings;
+    if (tracing === undefined) return this.#call(message, recipient, options, outbox);
+    const details = { destination: recipient, messageType: messageTypeText(message) };
+    return tracing.span("create", details, () => this.#call(message, recipient, options, outbox));
+  }
+
+  /** An answer from the host; one that nobody waits for is counted (W9). */
+  onResponse(frame: ResponseFrame): void {
+    if (this.#pending.resolve(frame.requestId, frame)) return;
+    this.#parts.counts.unexpectedAnswers += 1;
+    this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
+  }
+
+  rejectAll(reason: UndeliverableReason): void {
+    this.#pending.rejectAll(() => new UndeliverableException(reason.text, { code: reason.code }));
+  }
+
+  async #call(original: unknown, recipient: AgentId, options: CallOptions, outbox: Outbox): Promise<unknown> {
+    const { registry, interventions, settings, log } = this.#parts;
+    const { sender, signal, timeoutMs = settings.defaultTimeoutMs } = options;
+    const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
+    const payload = registry.encode(message, settings.preferredContentType);
+    const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
+    if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    const requestId = this.#parts.nextRequestId();
+    const source = sender === undefined ? undefined : toWireAgentId(sender);
+    const metadata = settings.tracing?.inject() ?? {};
+    const target = toWireAgentId(recipient);
+    if (signal?.aborted !== true) {
+      traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
+        outbox.send({ kind: "request", requestId, source, target, payload, metadata }),
+      );
+    }
+    const frame = await this.#pending.open(requestId, { timeoutMs, signal, recipient });
+    return this.#ack(frame, recipient, sender, promised);
+  }
+
+  async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+    const { sender, signal, messageId = this.#parts.settings.makeId() } = options;
+    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, signal });
+    try {
+      const result = await this.#parts.interventions.onSend(message, { messageContext, recipient });
+      if (result !== DropMessage) return result;
+      this.#parts.log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
+      throw new MessageDroppedException();
+    } finally {
+      messageContext.release();
+    }
+  }
+
+  #ack(
+    frame: ResponseFrame,
+    recipient: AgentId,
+    sender: AgentId | undefined,
+    promised: MessageType | undefined,
+  ): Promise<unknown> {
+    const link: TraceCarrier = frame.metadata;
+    const details = {
+      link,
+      messageType: frame.payload?.typeName,
+      attributes: () => ({ request_id: frame.requestId }),
+    };
+    return traced(this.#parts.settings.tracing, "ack", details, () => this.#open(frame, recipient, sender, promised));
+  }
+
+  async #open(
+    frame: ResponseFrame,
+    recipient: AgentId,
+    sender: AgentId | undefined,
+    promised: MessageType | undefined,
+  ): Promise<unknown> {
+    if (frame.error !== "") throw fromWireError(frame.error, frame.metadata);
+    const { registry, interventions, log } = this.#parts;
+    const { payload } = frame;
+    let answer = isVoidPayload(payload)
+      ? undefined
+      : registry.decode(payload.typeName, payload.contentType, payload.data);
+    if (interventions.seesResponse) {
+      const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
+      if (result === DropMessage) {
+        log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
+        throw new MessageDroppedException();
+      }
+      answer = result;
+    }
+    assertAnswer(answer, promised, recipient);
+    log?.message("MessageKind.RESPOND", "DeliveryStage.DELIVER", {
+      message: answer,
+      sender: recipient,
+      receiver: sender,
+    });
+    return answer;
+  }
+}

@@ -1,0 +1,50 @@
+import { TimedOutError, TroupeError, UndeliverableException } from "../core/index.ts";
+import { RpcError, StatusCode } from "../transport/index.ts";
+
+/** A host's refusal as an error of ours. "Already" in its text means taken, whatever the status (protocol.md §2.2, W18). */
+export function refusalError(what: string, thrown: unknown): Error {
+  if (!(thrown instanceof RpcError)) return thrown instanceof Error ? thrown : new Error(String(thrown));
+  const { code, details } = thrown.status;
+  const options = { cause: thrown };
+  if (isTaken(details) || code === StatusCode.alreadyExists) {
+    return new TroupeError("already-exists", details, options);
+  }
+  const text = `The host did not ${what}: ${details}`;
+  switch (code) {
+    case StatusCode.invalidArgument:
+      return new TroupeError("invalid-argument", text, options);
+    case StatusCode.notFound:
+      return new TroupeError("not-found", text, options);
+    case StatusCode.deadlineExceeded:
+      return new TimedOutError(text, options);
+    case StatusCode.cancelled:
+    case StatusCode.unavailable:
+      return new UndeliverableException(text, { ...options, code: "disconnected" });
+    default:
+      return new UndeliverableException(text, options);
+  }
+}
+
+/** The refusal of generation 1, which has a text and no status. */
+export function legacyRefusalError(what: string, text: string): Error {
+  return isTaken(text)
+    ? new TroupeError("already-exists", text)
+    : new UndeliverableException(`The host did not ${what}: ${text}`);
+}
+
+function isTaken(text: string): boolean {
+  return /already (registered|exists)/i.test(text);
+}
+
+/** The method is not there at all, or Python's stub of it (protocol.md §1.1). */
+export function isNotImplemented(thrown: unknown): boolean {
+  if (!(thrown instanceof RpcError)) return false;
+  if (thrown.code === StatusCode.unimplemented) return true;
+  return thrown.code === StatusCode.unknown && /not ?implemented/i.test(thrown.status.details);
+}
+
+/** The host does not know the subscription: our status, or Python's (protocol.md §2.2). */
+export function isUnknownSubscription(thrown: unknown): boolean {
+  if (!(thrown instanceof RpcError)) return false;
+  return thrown.code === StatusCode.notFound || thrown.status.details.includes("Subscription does not exist");
+}

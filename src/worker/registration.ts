@@ -1,0 +1,107 @@
+import {
+  type Agent,
+  type AgentFactory,
+  type AgentId,
+  assertAgentType,
+  type RegisterFactoryOptions,
+  type Subscription,
+  TroupeError,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../core/index.ts";
+import type { WirePattern, WireSubscription } from "../protocol/index.ts";
+import type { HostRegistry } from "./host-registry.ts";
+import type { WorkerParts } from "./worker-parts.ts";
+
+/**
+ * What this worker serves, here and at its host. The shelf's types and the table's subscriptions are the record: it is
+ * replayed to each new host. Local first, then the host; what the host refuses is taken back here (W16, W17).
+ */
+export class Registration {
+  readonly #parts: WorkerParts;
+  /** The host's registry as it is reached now; undefined before the start, when things are only recorded. Rejects when there is none. */
+  readonly #host: () => Promise<HostRegistry | undefined>;
+
+  constructor(parts: WorkerParts, host: () => Promise<HostRegistry | undefined>) {
+    this.#parts = parts;
+    this.#host = host;
+  }
+
+  async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options?: RegisterFactoryOptions<T>) {
+    assertAgentType(type);
+    const host = await this.#host();
+    this.#parts.shelf.addFactory(type, factory, options);
+    try {
+      await host?.registerType(type);
+    } catch (error) {
+      this.#parts.shelf.removeFactory(type);
+      throw error;
+    }
+  }
+
+  /** The host learns of a type with its first instance; more of them are none of its business (W18). */
+  async addInstance(agent: Agent, id: AgentId): Promise<void> {
+    const host = await this.#host();
+    const isFirst = !this.#parts.shelf.hasType(id.type);
+    await this.#parts.shelf.addInstance(agent, id);
+    if (!isFirst) return;
+    try {
+      await host?.registerType(id.type);
+    } catch (error) {
+      this.#parts.shelf.removeInstance(id);
+      throw error;
+    }
+  }
+
+  async addSubscription(subscription: Subscription): Promise<void> {
+    const wire = toWireSubscription(subscription);
+    const host = await this.#host();
+    this.#parts.subscriptions.add(subscription);
+    try {
+      await host?.addSubscription(wire);
+    } catch (error) {
+      this.#parts.subscriptions.remove(subscription.id);
+      throw error;
+    }
+  }
+
+  async removeSubscription(id: string): Promise<void> {
+    const { subscriptions } = this.#parts;
+    const subscription = subscriptions.subscriptions().find((known) => known.id === id);
+    if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
+    const host = await this.#host();
+    await host?.removeSubscription(toWireSubscription(subscription));
+    if (subscriptions.has(id)) subscriptions.remove(id);
+  }
+
+  /** Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal. */
+  async replay(host: HostRegistry): Promise<void> {
+    await all(this.#parts.shelf.types().map((type) => host.registerType(type)));
+    await all(
+      this.#parts.subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))),
+    );
+  }
+}
+
+/** Waits for all of them, so that none goes on behind the back of a failed start. */
+async function all(calls: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
+}
+
+/** Throws `invalid-argument` for a kind of subscription that can't travel. */
+function toWireSubscription(subscription: Subscription): WireSubscription {
+  return { id: subscription.id, pattern: toPattern(subscription) };
+}
+
+function toPattern(subscription: Subscription): WirePattern {
+  if (subscription instanceof TypeSubscription) {
+    return { kind: "type", topicType: subscription.topicType, agentType: subscription.agentType };
+  }
+  if (subscription instanceof TypePrefixSubscription) {
+    return { kind: "prefix", topicTypePrefix: subscription.topicTypePrefix, agentType: subscription.agentType };
+  }
+  throw new TroupeError(
+    "invalid-argument",
+    "Only TypeSubscription and TypePrefixSubscription can be told to a host; this subscription is of another kind.",
+  );
+}

@@ -1,0 +1,42 @@
+import { type AgentId, type AgentMetadata, type AgentState, NotAccessibleError } from "../core/index.ts";
+import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentId } from "../protocol/index.ts";
+import type { ControlChannel } from "./control-channel.ts";
+import { parseState } from "./state-text.ts";
+
+/** Agents on other workers, reached over the control channel. Python's workers never open one, so they don't answer. */
+export class RemoteAgents {
+  readonly #control: ControlChannel;
+
+  constructor(control: ControlChannel) {
+    this.#control = control;
+  }
+
+  async metadata(id: AgentId): Promise<AgentMetadata> {
+    const answer = await this.#ask(id, { kind: "metadata-request", agentId: toWireAgentId(id) });
+    if (answer.kind !== "metadata-response") throw wrongAnswer(id, answer);
+    return { type: answer.type, key: answer.key, description: answer.description };
+  }
+
+  async saveState(id: AgentId): Promise<AgentState> {
+    const answer = await this.#ask(id, { kind: "save-request", agentId: toWireAgentId(id) });
+    if (answer.kind !== "save-response") throw wrongAnswer(id, answer);
+    return parseState(answer.state, id);
+  }
+
+  async loadState(id: AgentId, state: AgentState): Promise<void> {
+    const text = JSON.stringify(state);
+    const answer = await this.#ask(id, { kind: "load-request", agentId: toWireAgentId(id), state: text });
+    if (answer.kind !== "load-response") throw wrongAnswer(id, answer);
+  }
+
+  async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
+    const answer = await this.#control.request(agentDestination(id), request);
+    const error = answer.error ?? "";
+    if (error !== "") throw new NotAccessibleError(`${id} on another worker: ${error}`);
+    return answer;
+  }
+}
+
+function wrongAnswer(id: AgentId, answer: ControlAnswer): Error {
+  return new NotAccessibleError(`${id} was answered for with a ${answer.kind}, which was not asked for.`);
+}

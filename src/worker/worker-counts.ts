@@ -1,0 +1,26 @@
+/** What a worker passed over or lost, since it was made; each is logged as well. */
+export interface WorkerCounts {
+  /** Messages from the host that could not be read. */
+  unreadableFrames: number;
+  /** Events whose payload, topic or sender could not be read. */
+  unreadableEvents: number;
+  /** Events that came while the worker was stopping. */
+  eventsAfterStop: number;
+  /** Event handlers, or the making of their agents, that failed. */
+  failedEventHandlers: number;
+  /** Answers nobody waits for: late, second or unknown. */
+  unexpectedAnswers: number;
+  /** Answers that could not be sent: the connection was gone or the call was given up. */
+  unsentAnswers: number;
+}
+
+export function noCounts(): WorkerCounts {
+  return {
+    unreadableFrames: 0,
+    unreadableEvents: 0,
+    eventsAfterStop: 0,
+    failedEventHandlers: 0,
+    unexpectedAnswers: 0,
+    unsentAnswers: 0,
+  };
+}

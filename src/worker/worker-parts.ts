@@ -1,0 +1,27 @@
+import type {
+  AgentShelf,
+  InterventionChain,
+  Mailboxes,
+  MessageLog,
+  SubscriptionTable,
+} from "../core/delivery/index.ts";
+import type { CodecRegistry } from "../core/index.ts";
+import type { WorkInProgress } from "./work-in-progress.ts";
+import type { WorkerCounts } from "./worker-counts.ts";
+import type { WorkerSettings } from "./worker-options.ts";
+
+/** What the parts of one worker share; it outlives connections. */
+export interface WorkerParts {
+  readonly settings: WorkerSettings;
+  readonly shelf: AgentShelf;
+  readonly subscriptions: SubscriptionTable;
+  readonly registry: CodecRegistry;
+  readonly interventions: InterventionChain;
+  /** There only if somebody takes message events. */
+  readonly log: MessageLog | undefined;
+  readonly mailboxes: Mailboxes | undefined;
+  readonly work: WorkInProgress;
+  readonly counts: WorkerCounts;
+  /** "1", "2", …: calls and generation 1's registrations share one sequence (protocol.md §1.6). */
+  readonly nextRequestId: () => string;
+}

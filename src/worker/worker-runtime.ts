@@ -1,0 +1,214 @@
+import {
+  AgentShelf,
+  InterventionChain,
+  Mailboxes,
+  MessageLog,
+  payloadText,
+  SubscriptionTable,
+} from "../core/delivery/index.ts";
+import {
+  type Agent,
+  type AgentFactory,
+  AgentId,
+  type AgentMetadata,
+  type AgentRuntime,
+  type AgentState,
+  AgentType,
+  type AmbientContexts,
+  type AnswerOf,
+  agentTypeText,
+  type ClassOf,
+  CodecRegistry,
+  type Logger,
+  type MessageType,
+  type PublishOptions,
+  type RegisterFactoryOptions,
+  type SendOptions,
+  type SendOptionsWithAnswer,
+  type Subscription,
+  type TopicId,
+} from "../core/index.ts";
+import { AgentAccess } from "./agent-access.ts";
+import { type CallOptions, OutgoingCalls } from "./outgoing-calls.ts";
+import { OutgoingEvents } from "./outgoing-events.ts";
+import { defaultStopSignals, untilSignal } from "./until-signal.ts";
+import { WorkInProgress } from "./work-in-progress.ts";
+import { noCounts, type WorkerCounts } from "./worker-counts.ts";
+import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
+import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
+import type { WorkerParts } from "./worker-parts.ts";
+
+/**
+ * The runtime of a worker process: its agents are reached through a host, and reach others through it (protocol.md §5.9).
+ * What is registered before `start` is announced then, types before subscriptions.
+ */
+export class WorkerRuntime implements AgentRuntime {
+  readonly logger: Logger;
+  readonly ambient: AmbientContexts | undefined;
+  readonly #parts: WorkerParts;
+  readonly #lifecycle: WorkerLifecycle;
+  readonly #calls: OutgoingCalls;
+  readonly #events: OutgoingEvents;
+  readonly #agents: AgentAccess;
+
+  /** Throws `invalid-argument` for options that can't be meant. Connects to nothing yet. */
+  constructor(options: WorkerRuntimeOptions) {
+    this.#parts = this.#makeParts(options);
+    this.logger = this.#parts.settings.logger;
+    this.ambient = this.#parts.settings.ambient;
+    this.#calls = new OutgoingCalls(this.#parts);
+    this.#events = new OutgoingEvents(this.#parts);
+    this.#lifecycle = new WorkerLifecycle(this.#parts, this.#calls);
+    this.#agents = new AgentAccess(this.#parts.shelf, () => this.#lifecycle.currentConnection);
+  }
+
+  /** Resolves with the reason when the run ends: it was stopped, or the host was lost. Never rejects. */
+  get closed(): Promise<WorkerClosed> {
+    return this.#lifecycle.closed;
+  }
+
+  get isRunning(): boolean {
+    return this.#lifecycle.isRunning;
+  }
+
+  /** Calls of this worker that wait for their answer. */
+  get pendingCallsCount(): number {
+    return this.#calls.pendingCount;
+  }
+
+  /** What was passed over or lost so far; a copy. */
+  get counts(): Readonly<WorkerCounts> {
+    return { ...this.#parts.counts };
+  }
+
+  /** Connects to the host. Throws `wrong-state` when running, `UndeliverableException` when the host can't be reached. */
+  start(): Promise<void> {
+    return this.#lifecycle.start();
+  }
+
+  /**
+   * Takes nothing new, lets handlers finish for `drainTimeoutMs`, answers for the rest, sends what is queued, leaves and
+   * closes the agents. Throws `wrong-state` when it was never started; twice is fine. It can be started again.
+   */
+  stop(): Promise<void> {
+    return this.#lifecycle.stop();
+  }
+
+  /** Stops at the first of these signals, or when the host is lost; resolves when it has stopped. */
+  async stopWhenSignal(signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
+    await untilSignal(signals, this.closed);
+    await this.stop();
+  }
+
+  /** As `stop`, and nothing when it is not running. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#lifecycle.isIdle) await this.stop();
+  }
+
+  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
+  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
+    const { outbox } = this.#lifecycle.connection("sending message");
+    return this.#calls.send(message, recipient, options, outbox);
+  }
+
+  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+    const { outbox } = this.#lifecycle.connection("publishing message");
+    return this.#events.publish(message, topicId, options, outbox);
+  }
+
+  async registerFactory<T extends Agent>(
+    type: string | AgentType,
+    factory: AgentFactory<T>,
+    options?: RegisterFactoryOptions<T>,
+  ): Promise<AgentType> {
+    const text = agentTypeText(type);
+    await this.#lifecycle.registration.addFactory(text, factory, options);
+    return new AgentType(text);
+  }
+
+  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+    await this.#lifecycle.registration.addInstance(agent, id);
+    return id;
+  }
+
+  /**
+   * Registers a factory and its subscriptions in one call.
+   * @deprecated Use the agent class's `register`, or `registerFactory` and `addSubscription`.
+   */
+  async register<T extends Agent>(
+    type: string | AgentType,
+    factory: AgentFactory<T>,
+    subscriptions: readonly Subscription[] | (() => readonly Subscription[] | Promise<readonly Subscription[]>) = [],
+  ): Promise<AgentType> {
+    const registered = await this.registerFactory(type, factory);
+    const list = typeof subscriptions === "function" ? await subscriptions() : subscriptions;
+    for (const subscription of list) await this.addSubscription(subscription);
+    return registered;
+  }
+
+  async get(
+    idOrType: AgentId | AgentType | string,
+    key = "default",
+    options: { readonly lazy?: boolean } = {},
+  ): Promise<AgentId> {
+    const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
+    if (options.lazy === false) await this.#agents.ensureMade(id);
+    return id;
+  }
+
+  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
+    return this.#agents.instance(id, agentClass);
+  }
+
+  addSubscription(subscription: Subscription): Promise<void> {
+    return this.#lifecycle.registration.addSubscription(subscription);
+  }
+
+  removeSubscription(id: string): Promise<void> {
+    return this.#lifecycle.registration.removeSubscription(id);
+  }
+
+  addMessageSerializer(types: MessageType | readonly MessageType[]): void {
+    this.#parts.registry.add(types);
+  }
+
+  agentMetadata(id: AgentId): Promise<AgentMetadata> {
+    return this.#agents.metadata(id);
+  }
+
+  agentSaveState(id: AgentId): Promise<AgentState> {
+    return this.#agents.saveState(id);
+  }
+
+  agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+    return this.#agents.loadState(id, state);
+  }
+
+  saveState(): Promise<AgentState> {
+    return this.#parts.shelf.saveAll();
+  }
+
+  loadState(state: AgentState): Promise<void> {
+    return this.#parts.shelf.loadAll(state);
+  }
+
+  #makeParts(options: WorkerRuntimeOptions): WorkerParts {
+    const settings = workerSettings(options);
+    const { ambient, events, logger, tracing } = settings;
+    const registry = new CodecRegistry();
+    let lastRequestId = 0;
+    return {
+      settings,
+      registry,
+      shelf: new AgentShelf({ runtime: this, ambient, events, logger, classCheck: "exact" }),
+      subscriptions: new SubscriptionTable(),
+      interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
+      log: events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry)),
+      mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,
+      work: new WorkInProgress(),
+      counts: noCounts(),
+      nextRequestId: () => String(++lastRequestId),
+    };
+  }
+}
