@@ -2,8 +2,8 @@ export type { GrpcDialerOptions } from "./grpc/client-options.ts";
 export { USER_AGENT } from "./grpc/client-options.ts";
 export { grpcDialer } from "./grpc/grpc-client.ts";
 export { grpcListener } from "./grpc/grpc-server.ts";
-export type { ConnectionLimitOptions, MessageLimitOptions } from "./grpc/limits.ts";
 export type { GrpcListenerOptions } from "./grpc/server-options.ts";
+export type { ConnectionLimitOptions, MessageLimitOptions } from "./limits.ts";
 export type {
   CallContext,
   Dialer,
@@ -20,5 +20,7 @@ export type {
   StreamReceiver,
   UnaryOptions,
 } from "./link.ts";
+export type { MemoryNetwork, MemoryNetworkOptions } from "./memory-link.ts";
+export { createMemoryNetwork } from "./memory-link.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";

@@ -1,5 +1,5 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "./limits.ts";
+import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../limits.ts";
 
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
   /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */

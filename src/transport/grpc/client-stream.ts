@@ -1,4 +1,5 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, StreamEnd, StreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
@@ -6,7 +7,6 @@ import type { ClientConnection } from "./client-connection.ts";
 import { inflaterFor } from "./compression.ts";
 import { isGrpcContentType } from "./content-type.ts";
 import { endFromReset, statusFromHttp } from "./end-status.ts";
-import type { MessageLimits } from "./limits.ts";
 import { MessagePipe } from "./message-pipe.ts";
 import { fromTrailers } from "./status-trailers.ts";
 

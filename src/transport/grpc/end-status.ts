@@ -1,6 +1,6 @@
 import { constants } from "node:http2";
 import type { StreamEnd } from "../link.ts";
-import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 
 /** How a client's stream ended when the server reset it before any status ("HTTP2 error codes", PROTOCOL-HTTP2.md). */
 export function endFromReset(resetCode: number): StreamEnd {
@@ -28,20 +28,6 @@ export function statusFromHttp(httpStatus: number, contentType: string | undefin
     code,
     details: `The answer is not gRPC: HTTP status ${httpStatus}, content-type ${type}. Is this the right port?`,
   };
-}
-
-/** The error a unary caller gets for this end. */
-export function errorFromEnd(end: StreamEnd): RpcError {
-  switch (end.by) {
-    case "status":
-      return new RpcError(end.status.code, end.status.details);
-    case "cancelled":
-      return new RpcError(StatusCode.cancelled, "The call was cancelled.");
-    case "peer":
-      return new RpcError(StatusCode.cancelled, "The server cancelled the call.");
-    case "connection-lost":
-      return new RpcError(StatusCode.unavailable, end.reason);
-  }
 }
 
 function endedWith(code: StatusCode, details: string): StreamEnd {

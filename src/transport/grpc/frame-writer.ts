@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { RpcError, StatusCode } from "../rpc-status.ts";
+import { refuseOversize } from "../oversize.ts";
 import { PREFIX_BYTES, packMessages } from "./message-packing.ts";
 
 /** Bytes handed to the connection at once at most; more waits here, where it is counted. */
@@ -49,8 +49,7 @@ export class FrameWriter {
   /** False above the high-water mark, and after the end. Throws `RpcError` (resource-exhausted) for an oversize message. */
   send(message: Uint8Array): boolean {
     if (this.#isClosed || this.#isEnding) return false;
-    if (message.byteLength > this.#options.maxMessageBytes)
-      throw tooLargeToSend(message, this.#options.maxMessageBytes);
+    refuseOversize(message, this.#options.maxMessageBytes);
     this.#waiting.push(message);
     this.#waitingBytes += message.byteLength + PREFIX_BYTES;
     this.#queuedCount += 1;
@@ -148,11 +147,4 @@ export class FrameWriter {
     }
     if (done > 0) this.#flushWaiters = this.#flushWaiters.slice(done);
   }
-}
-
-function tooLargeToSend(message: Uint8Array, limit: number): RpcError {
-  return new RpcError(
-    StatusCode.resourceExhausted,
-    `A message of ${message.byteLength} bytes is over the sending limit of ${limit} bytes; send less or raise maxSendMessageBytes.`,
-  );
 }

@@ -1,19 +1,17 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { parseAddress } from "../address.ts";
+import { deadStream } from "../dead-stream.ts";
 import type { Dialer, FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
+import { toMetadataHeaders } from "../metadata.ts";
+import { toMethodPath } from "../method-path.ts";
 import { RpcError } from "../rpc-status.ts";
+import { callUnary } from "../unary-call.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { type GrpcDialerOptions, type GrpcDialerSettings, toDialerSettings } from "./client-options.ts";
 import { GrpcClientStream } from "./client-stream.ts";
-import { callUnary } from "./client-unary.ts";
 import { ACCEPTED_ENCODINGS } from "./compression.ts";
 import { GRPC_CONTENT_TYPE } from "./content-type.ts";
-import { deadStream } from "./dead-stream.ts";
-import { toMetadataHeaders } from "./metadata.ts";
 import { formatTimeout } from "./timeout-header.ts";
-
-/** The service whose methods a link calls by their bare names. */
-const DEFAULT_SERVICE = "agents.AgentRpc";
 
 /**
  * Makes links over gRPC (HTTP/2, plaintext unless `tls` or an `https://` address says otherwise). `dial` throws
@@ -74,7 +72,7 @@ class GrpcLink implements Link {
   #headers(method: string, metadata: Metadata): OutgoingHttpHeaders {
     return {
       ":method": "POST",
-      ":path": method.startsWith("/") ? method : `/${DEFAULT_SERVICE}/${method}`,
+      ":path": toMethodPath(method),
       te: "trailers",
       "content-type": GRPC_CONTENT_TYPE,
       "user-agent": this.#settings.userAgent,

@@ -1,9 +1,6 @@
 /** Bytes before every message: one for the compression flag, four for the length (big endian). */
 export const PREFIX_BYTES = 5;
 
-/** The longest message the four length bytes can announce. */
-export const MAX_MESSAGE_BYTES = 0xffff_ffff;
-
 /** Messages up to this size are copied together; longer ones travel by reference, with only their prefix copied. */
 const COPY_UP_TO_BYTES = 16 * 1024;
 

@@ -1,8 +1,8 @@
 import type { Http2Stream } from "node:http2";
+import type { MessageLimits } from "../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../link.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import type { MessageLimits } from "./limits.ts";
 import { MessageReader } from "./message-reader.ts";
 
 /** What both ends' streams have in common: messages over one HTTP/2 stream, a receiver, exactly one end. */

@@ -1,3 +1,4 @@
+import { oversizeStatus } from "../oversize.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
@@ -56,10 +57,4 @@ function skippedStatus(skipped: SkippedMessage, maxMessageBytes: number): RpcSta
     return { code: StatusCode.internal, details: `A message has the unknown compression flag ${skipped.flag}.` };
   }
   return oversizeStatus(skipped.announcedBytes, maxMessageBytes);
-}
-
-/** What is said of a received message above the limit. */
-export function oversizeStatus(messageBytes: number, limitBytes: number): RpcStatus {
-  const details = `A message of ${messageBytes} bytes is over the receiving limit of ${limitBytes} bytes; send less or raise maxReceiveMessageBytes.`;
-  return { code: StatusCode.resourceExhausted, details };
 }

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { startDeadline } from "../deadline.ts";
+import type { MessageLimits } from "../limits.ts";
 import type { LinkService } from "../link.ts";
+import { fromRawHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { ServerCall } from "../server-call.ts";
 import { toRpcStatus } from "../to-rpc-status.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
 import { isGrpcContentType } from "./content-type.ts";
-import type { MessageLimits } from "./limits.ts";
-import { fromRawHeaders } from "./metadata.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
 import { serveUnary } from "./server-unary.ts";

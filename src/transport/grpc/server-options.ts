@@ -1,5 +1,5 @@
 import type { TlsOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "./limits.ts";
+import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../limits.ts";
 
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
   /** Options of node:tls (key, cert, ca, requestCert, …); giving them turns TLS on. Default: plaintext HTTP/2. */

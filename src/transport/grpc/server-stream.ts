@@ -1,10 +1,10 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
+import type { MessageLimits } from "../limits.ts";
 import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../link.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
 import type { Inflate } from "./compression.ts";
-import type { MessageLimits } from "./limits.ts";
 import { MessagePipe } from "./message-pipe.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 import { toTrailers } from "./status-trailers.ts";

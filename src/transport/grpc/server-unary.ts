@@ -1,10 +1,10 @@
 import type { ServerHttp2Stream } from "node:http2";
+import type { MessageLimits } from "../limits.ts";
 import type { LinkService } from "../link.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { toRpcStatus } from "../to-rpc-status.ts";
 import type { Inflate } from "./compression.ts";
-import type { MessageLimits } from "./limits.ts";
 import { packMessages } from "./message-packing.ts";
 import { MessageReader } from "./message-reader.ts";
 import { GRPC_RESPONSE_HEADERS, refuse } from "./server-response.ts";

@@ -1,5 +1,5 @@
-import type { Metadata } from "../link.ts";
-import { RpcError, StatusCode } from "../rpc-status.ts";
+import type { Metadata } from "./link.ts";
+import { RpcError, StatusCode } from "./rpc-status.ts";
 
 /** Headers that belong to gRPC itself and are neither shown to services nor taken from callers. */
 const RESERVED: ReadonlySet<string> = new Set([

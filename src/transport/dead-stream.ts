@@ -1,5 +1,5 @@
-import type { FrameStream, StreamReceiver } from "../link.ts";
-import type { RpcStatus } from "../rpc-status.ts";
+import type { FrameStream, StreamReceiver } from "./link.ts";
+import type { RpcStatus } from "./rpc-status.ts";
 
 /** A stream that could not be opened: it reports its end in a turn of its own and does nothing else. */
 export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {

@@ -1,7 +1,7 @@
-import { startDeadline } from "../deadline.ts";
-import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
-import { RpcError, StatusCode } from "../rpc-status.ts";
-import { errorFromEnd } from "./end-status.ts";
+import { startDeadline } from "./deadline.ts";
+import { errorFromEnd } from "./end-error.ts";
+import type { FrameStream, StreamReceiver, UnaryOptions } from "./link.ts";
+import { RpcError, StatusCode } from "./rpc-status.ts";
 
 /** One request and its one answer, over a stream that `open` makes. Rejects with `RpcError`. */
 export function callUnary(

@@ -1,4 +1,5 @@
-import { MAX_MESSAGE_BYTES } from "./message-packing.ts";
+/** The longest message the four length bytes of gRPC framing can announce. */
+const MAX_MESSAGE_BYTES = 0xffff_ffff;
 
 const MIB = 1024 * 1024;
 

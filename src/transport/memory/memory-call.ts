@@ -1,0 +1,154 @@
+import type { MessageLimits } from "../limits.ts";
+import type { FrameStream, ServerStream, ServerStreamReceiver, StreamEnd, StreamReceiver } from "../link.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import type { ServerCall } from "../server-call.ts";
+import { messageOf } from "../system-error.ts";
+import { MemoryParty } from "./memory-party.ts";
+import { MemoryPipe, type Schedule } from "./memory-pipe.ts";
+
+export interface MemoryCallOptions {
+  readonly schedule: Schedule;
+  readonly limits: MessageLimits;
+  readonly windowBytes: number;
+  /** Both sides have ended. */
+  readonly onClosed: () => void;
+}
+
+/** One call between two receivers: a pipe each way, and one end for each side. */
+export class MemoryCall {
+  readonly client: FrameStream;
+  readonly #server: ServerStream;
+  readonly #up: MemoryPipe;
+  readonly #down: MemoryPipe;
+  readonly #clientParty: MemoryParty;
+  readonly #serverParty: MemoryParty;
+  readonly #limits: MessageLimits;
+  #note: ServerCall | undefined;
+  #status: RpcStatus | undefined;
+
+  constructor(receiver: StreamReceiver, options: MemoryCallOptions) {
+    const { schedule, limits, windowBytes } = options;
+    this.#limits = limits;
+    const onEnded = (): void => {
+      if (this.#clientParty.hasEnded && this.#serverParty.hasEnded) options.onClosed();
+    };
+    this.#clientParty = new MemoryParty({ schedule, onEnded, onFailure: (error) => this.#clientFailed(error) });
+    this.#serverParty = new MemoryParty({ schedule, onEnded, onFailure: (error) => this.finishNow(threw(error)) });
+    this.#clientParty.receiver = receiver;
+    const client = this.#clientParty;
+    const server = this.#serverParty;
+    this.#up = new MemoryPipe({
+      ...{ schedule, limits, windowBytes },
+      onFrame: (frame) => server.tell((to) => to.onFrame(frame)),
+      onBadFrame: (status) => server.tell((to) => to.onBadFrame(status)),
+      onSent: () => undefined,
+      onReceived: () => server.tell((to) => to.onHalfClose()),
+      onDrain: () => client.tell((to) => to.onDrain()),
+    });
+    this.#down = new MemoryPipe({
+      ...{ schedule, limits, windowBytes },
+      onFrame: (frame) => client.tell((to) => to.onFrame(frame)),
+      onBadFrame: (status) => client.tell((to) => to.onBadFrame(status)),
+      onSent: () => this.#endServer({ by: "status", status: this.#endStatus() }),
+      onReceived: () => this.#endClient({ by: "status", status: this.#endStatus() }),
+      onDrain: () => server.tell((to) => to.onDrain()),
+    });
+    this.client = this.#makeClient();
+    this.#server = this.#makeServer();
+    this.#down.resume();
+  }
+
+  /** The server takes the call: its receiver gets the stream, then whatever the client has sent. */
+  accept(receiver: ServerStreamReceiver, note: ServerCall): void {
+    if (this.#clientParty.hasEnded) return;
+    this.#note = note;
+    this.#serverParty.receiver = receiver;
+    this.#serverParty.tell(() => receiver.onOpen(this.#server));
+    if (!this.#serverParty.hasEnded) this.#up.resume();
+  }
+
+  /** The server, or nobody at all, answers with a status; what is queued is dropped. */
+  finishNow(status: RpcStatus): void {
+    this.#endServer({ by: "status", status });
+    this.#endClient({ by: "status", status });
+  }
+
+  /** The connection is gone, and each side learns its own reason. */
+  lose(clientReason: string, serverReason: string): void {
+    this.#endServer({ by: "connection-lost", reason: serverReason });
+    this.#endClient({ by: "connection-lost", reason: clientReason });
+  }
+
+  #makeClient(): FrameStream {
+    const up = this.#up;
+    return {
+      ...this.#halfOf(up, this.#down),
+      get queuedBytes() {
+        return up.queuedBytes;
+      },
+      end: () => up.end(),
+      cancel: () => this.#endClient({ by: "cancelled" }),
+    };
+  }
+
+  #makeServer(): ServerStream {
+    const down = this.#down;
+    const finish = (status: RpcStatus): void => {
+      this.#status ??= status;
+      down.end();
+    };
+    return {
+      ...this.#halfOf(down, this.#up),
+      get queuedBytes() {
+        return down.queuedBytes;
+      },
+      finish,
+      end: () => finish({ code: StatusCode.ok, details: "" }),
+      cancel: () => {
+        if (this.#serverParty.hasEnded) return;
+        this.#endServer({ by: "cancelled" });
+        this.#endClient({ by: "peer" });
+      },
+    };
+  }
+
+  #halfOf(outgoing: MemoryPipe, incoming: MemoryPipe): Omit<FrameStream, "queuedBytes" | "end" | "cancel"> {
+    return {
+      send: (frame) => outgoing.send(frame),
+      maxSendBytes: this.#limits.maxSendMessageBytes,
+      pause: () => incoming.pause(),
+      resume: () => incoming.resume(),
+      flushed: () => outgoing.flushed(),
+    };
+  }
+
+  #endClient(end: StreamEnd): void {
+    if (this.#clientParty.hasEnded) return;
+    this.#clientParty.end(end);
+    this.#up.close();
+    this.#down.close();
+    // Too late for a server that has said its status; one that has not learns that the client is gone.
+    this.#endServer({ by: "peer" });
+  }
+
+  #endServer(end: StreamEnd): void {
+    if (this.#serverParty.hasEnded) return;
+    this.#serverParty.end(end);
+    this.#up.close();
+    if (end.by === "status") return;
+    const text = end.by === "connection-lost" ? end.reason : "The caller cancelled the call.";
+    this.#note?.abort(new RpcError(StatusCode.cancelled, text));
+  }
+
+  #clientFailed(error: unknown): void {
+    this.#endClient({ by: "status", status: threw(error) });
+  }
+
+  #endStatus(): RpcStatus {
+    return this.#status ?? { code: StatusCode.ok, details: "" };
+  }
+}
+
+function threw(error: unknown): RpcStatus {
+  return { code: StatusCode.internal, details: `The receiver of this stream threw: ${messageOf(error)}` };
+}

@@ -1,0 +1,96 @@
+import type { Metadata, StreamReceiver } from "../link.ts";
+import { type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { ServerCall } from "../server-call.ts";
+import { toRpcStatus } from "../to-rpc-status.ts";
+import { UnaryReceiver } from "../unary-receiver.ts";
+import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
+import type { MemoryListening } from "./memory-listening.ts";
+
+export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClosed"> {
+  readonly peer: string;
+  readonly onClosed: (reason: string) => void;
+}
+
+/** One client's connection to one listening server, and the calls it carries. */
+export class MemoryConnection {
+  readonly #listening: MemoryListening;
+  readonly #options: MemoryConnectionOptions;
+  readonly #calls = new Set<MemoryCall>();
+  #isClosing = false;
+  #isClosed = false;
+
+  constructor(listening: MemoryListening, options: MemoryConnectionOptions) {
+    this.#listening = listening;
+    this.#options = options;
+    listening.join(this);
+  }
+
+  openCall(path: string, metadata: Metadata, receiver: StreamReceiver): MemoryCall {
+    const call = new MemoryCall(receiver, { ...this.#options, onClosed: () => this.#forget(call) });
+    this.#calls.add(call);
+    this.#options.schedule(() => this.#accept(call, path, metadata));
+    return call;
+  }
+
+  /** Takes no new calls and ends with the last one. */
+  goAway(): void {
+    this.#isClosing = true;
+    this.#closeIfIdle();
+  }
+
+  /** Ends every call and the connection. */
+  cut(reason: string): void {
+    for (const call of this.#calls) call.lose(reason, reason);
+    this.#close(reason);
+  }
+
+  /** The client says goodbye: its calls end as cancelled. */
+  leave(reason: string): void {
+    for (const call of this.#calls) call.client.cancel();
+    this.#close(reason);
+  }
+
+  #accept(call: MemoryCall, path: string, metadata: Metadata): void {
+    if (this.#isClosed) return;
+    if (this.#isClosing) call.finishNow({ code: StatusCode.unavailable, details: this.#shuttingDown() });
+    else this.#serve(call, path, metadata);
+  }
+
+  #serve(call: MemoryCall, path: string, metadata: Metadata): void {
+    const slash = path.lastIndexOf("/");
+    const method = path.slice(slash + 1);
+    const service = this.#listening.services.get(path.slice(1, slash));
+    const note = new ServerCall(method, metadata, this.#options.peer);
+    try {
+      if (service?.unaryMethods.has(method) === true) call.accept(new UnaryReceiver(service, note), note);
+      else if (service?.streamMethods.has(method) === true) call.accept(service.stream(note), note);
+      else call.finishNow(methodNotFound(path));
+    } catch (error) {
+      call.finishNow(toRpcStatus(error));
+    }
+  }
+
+  #forget(call: MemoryCall): void {
+    this.#calls.delete(call);
+    this.#closeIfIdle();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#isClosing && this.#calls.size === 0) this.#close(this.#shuttingDown());
+  }
+
+  #close(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#listening.forget(this);
+    this.#options.onClosed(reason);
+  }
+
+  #shuttingDown(): string {
+    return `${this.#listening.address} is shutting down and takes no new calls.`;
+  }
+}
+
+function methodNotFound(path: string): RpcStatus {
+  return { code: StatusCode.unimplemented, details: `Method not found: ${path}` };
+}

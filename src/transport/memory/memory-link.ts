@@ -1,0 +1,74 @@
+import { deadStream } from "../dead-stream.ts";
+import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
+import { toMetadataHeaders } from "../metadata.ts";
+import { toMethodPath } from "../method-path.ts";
+import { RpcError, StatusCode } from "../rpc-status.ts";
+import { callUnary } from "../unary-call.ts";
+import type { MemoryConnection } from "./memory-connection.ts";
+import type { Schedule } from "./memory-pipe.ts";
+
+export interface MemoryLinkOptions {
+  readonly address: string;
+  readonly schedule: Schedule;
+  /** Metadata that goes with every call, below the caller's own. */
+  readonly metadata: Metadata;
+  /** Connects, or returns undefined when nobody listens. */
+  readonly connect: (onClosed: (reason: string) => void) => MemoryConnection | undefined;
+}
+
+/** A client's end of a memory network. */
+export class MemoryLink implements Link {
+  readonly closed: Promise<string>;
+  readonly #options: MemoryLinkOptions;
+  #connection: MemoryConnection | undefined;
+  #closeReason: string | undefined;
+  #resolveClosed: (reason: string) => void = () => undefined;
+
+  constructor(options: MemoryLinkOptions) {
+    this.#options = options;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (options.signal?.aborted === true) {
+      const text = `Waiting for the connection to ${this.#options.address} was called off.`;
+      throw new RpcError(StatusCode.cancelled, text, { cause: options.signal.reason });
+    }
+    await new Promise<void>((resolve) => this.#options.schedule(resolve));
+    if (this.#open() === undefined) throw new RpcError(StatusCode.unavailable, this.#closeReason ?? "");
+  }
+
+  async unary(method: string, request: Uint8Array, options: UnaryOptions = {}): Promise<Uint8Array> {
+    return callUnary((receiver) => this.openStream(method, receiver, options), request, options);
+  }
+
+  openStream(method: string, receiver: StreamReceiver, options: StreamOptions = {}): FrameStream {
+    const metadata = { ...this.#options.metadata, ...toMetadataHeaders(options.metadata ?? {}) };
+    const connection = this.#open();
+    if (connection !== undefined) return connection.openCall(toMethodPath(method), metadata, receiver).client;
+    return deadStream(receiver, { code: StatusCode.unavailable, details: this.#closeReason ?? "" });
+  }
+
+  async close(): Promise<void> {
+    const reason = `The connection to ${this.#options.address} was closed by this side.`;
+    this.#connection?.leave(reason);
+    this.#onClosed(reason);
+    await this.closed;
+  }
+
+  #open(): MemoryConnection | undefined {
+    if (this.#closeReason !== undefined) return undefined;
+    this.#connection ??= this.#options.connect((reason) => this.#onClosed(reason));
+    if (this.#connection === undefined) {
+      this.#onClosed(`Nothing listens on ${this.#options.address}. Start the host there, or check the address.`);
+    }
+    return this.#connection;
+  }
+
+  #onClosed(reason: string): void {
+    this.#closeReason ??= reason;
+    this.#resolveClosed(this.#closeReason);
+  }
+}

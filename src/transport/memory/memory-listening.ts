@@ -1,0 +1,54 @@
+import { startDeadline } from "../deadline.ts";
+import type { LinkService, Listening } from "../link.ts";
+import type { MemoryConnection } from "./memory-connection.ts";
+
+/** A server in a memory network. */
+export class MemoryListening implements Listening {
+  readonly address: string;
+  readonly services: ReadonlyMap<string, LinkService>;
+  readonly closed: Promise<void>;
+  readonly #connections = new Set<MemoryConnection>();
+  readonly #onStopped: () => void;
+  #isClosing = false;
+  #resolveClosed: () => void = () => undefined;
+
+  /** `onStopped` is called when the address is free again. */
+  constructor(address: string, services: readonly LinkService[], onStopped: () => void) {
+    this.address = address;
+    this.services = new Map(services.map((service) => [service.serviceName, service]));
+    this.#onStopped = onStopped;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  join(connection: MemoryConnection): void {
+    this.#connections.add(connection);
+  }
+
+  forget(connection: MemoryConnection): void {
+    this.#connections.delete(connection);
+    this.#settleClosed();
+  }
+
+  async close(graceMs = 0): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#onStopped();
+      for (const connection of this.#connections) connection.goAway();
+      this.#settleClosed();
+    }
+    const stop = startDeadline(graceMs, () => this.cut("This host was stopped."));
+    await this.closed;
+    stop();
+  }
+
+  /** Breaks every connection; the server goes on listening. */
+  cut(reason: string): void {
+    for (const connection of this.#connections) connection.cut(reason);
+  }
+
+  #settleClosed(): void {
+    if (this.#isClosing && this.#connections.size === 0) this.#resolveClosed();
+  }
+}

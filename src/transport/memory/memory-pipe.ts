@@ -1,0 +1,142 @@
+import type { MessageLimits } from "../limits.ts";
+import { oversizeStatus, refuseOversize } from "../oversize.ts";
+import type { RpcStatus } from "../rpc-status.ts";
+
+/** Runs a task soon, after what runs now; tasks run in the order they were given. */
+export type Schedule = (task: () => void) => void;
+
+export interface MemoryPipeOptions {
+  readonly schedule: Schedule;
+  readonly limits: MessageLimits;
+  /** Bytes that may be under way to a receiver that has paused. */
+  readonly windowBytes: number;
+  readonly onFrame: (frame: Uint8Array) => void;
+  readonly onBadFrame: (status: RpcStatus) => void;
+  /** The sender has handed over its last frame. */
+  readonly onSent: () => void;
+  /** The receiver has had the last frame. */
+  readonly onReceived: () => void;
+  readonly onDrain: () => void;
+}
+
+/** One direction of a stream: frames wait with the sender until the window takes them, then wait for the receiver. */
+export class MemoryPipe {
+  readonly #options: MemoryPipeOptions;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #underWay: Uint8Array[] = [];
+  #underWayBytes = 0;
+  /** A new pipe holds back until its receiver is there. */
+  #isPaused = true;
+  #isPlanned = false;
+  #isEnding = false;
+  #isAllSent = false;
+  #isClosed = false;
+  #owesDrain = false;
+  #flushWaiters: (() => void)[] = [];
+
+  constructor(options: MemoryPipeOptions) {
+    this.#options = options;
+  }
+
+  get queuedBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  send(frame: Uint8Array): boolean {
+    if (this.#isClosed || this.#isEnding) return false;
+    refuseOversize(frame, this.#options.limits.maxSendMessageBytes);
+    this.#waiting.push(frame);
+    this.#waitingBytes += frame.byteLength;
+    this.#plan();
+    if (this.#waitingBytes <= this.#options.limits.highWaterBytes) return true;
+    this.#owesDrain = true;
+    return false;
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    this.#plan();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#plan();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#underWay = [];
+    this.#settleFlushed();
+  }
+
+  /** Resolves when nothing that was queued before waits any more. */
+  flushed(): Promise<void> {
+    if (this.#isClosed || this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#flushWaiters.push(resolve));
+  }
+
+  #plan(): void {
+    if (this.#isPlanned || this.#isClosed) return;
+    this.#isPlanned = true;
+    this.#options.schedule(() => this.#run());
+  }
+
+  #run(): void {
+    this.#isPlanned = false;
+    do {
+      this.#handOver();
+      this.#deliver();
+    } while (!this.#isPaused && this.#waiting.length > 0);
+    if (this.#waiting.length === 0) this.#settleFlushed();
+    if (this.#owesDrain && !this.#isClosed && this.#waitingBytes <= this.#options.limits.highWaterBytes / 2) {
+      this.#owesDrain = false;
+      this.#options.onDrain();
+    }
+    this.#finish();
+  }
+
+  #handOver(): void {
+    while (this.#underWayBytes < this.#options.windowBytes) {
+      const frame = this.#waiting.shift();
+      if (frame === undefined) break;
+      this.#waitingBytes -= frame.byteLength;
+      this.#underWayBytes += frame.byteLength;
+      this.#underWay.push(frame);
+    }
+  }
+
+  #deliver(): void {
+    while (!this.#isPaused && !this.#isClosed) {
+      const frame = this.#underWay.shift();
+      if (frame === undefined) break;
+      this.#underWayBytes -= frame.byteLength;
+      const limit = this.#options.limits.maxReceiveMessageBytes;
+      if (frame.byteLength > limit) this.#options.onBadFrame(oversizeStatus(frame.byteLength, limit));
+      // A copy, as over a network: the receiver owns its bytes, and the sender may send the same ones elsewhere.
+      else this.#options.onFrame(frame.slice());
+    }
+  }
+
+  #finish(): void {
+    if (!this.#isEnding || this.#isClosed || this.#waiting.length > 0) return;
+    if (!this.#isAllSent) {
+      this.#isAllSent = true;
+      this.#options.onSent();
+    }
+    if (this.#isPaused || this.#underWay.length > 0) return;
+    this.#isClosed = true;
+    this.#options.onReceived();
+  }
+
+  #settleFlushed(): void {
+    for (const resolve of this.#flushWaiters) resolve();
+    this.#flushWaiters = [];
+  }
+}
