@@ -66,8 +66,9 @@ export class Session {
   }
 }
 
-const stockLibrary = "grpc-";
-const dotnetLibrary = "grpc-dotnet/";
+/** Libraries name themselves `grpc-<language>/…`, perhaps after the application's own name. Ours has no such limits. */
+const stockLibrary = /(^|\s)grpc-(?!troupe)/;
+const dotnetLibrary = /(^|\s)grpc-dotnet\//;
 
 /** Reads a peer's traits off the `user-agent` that its library sends. */
 export function peerTraits(
@@ -76,7 +77,7 @@ export function peerTraits(
 ): PeerTraits {
   const userAgent = options.filterByPeer ? (metadata["user-agent"] ?? "") : "";
   return {
-    takesJsonEvents: !userAgent.startsWith(dotnetLibrary),
-    maxFrameBytes: userAgent.startsWith(stockLibrary) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
+    takesJsonEvents: !dotnetLibrary.test(userAgent),
+    maxFrameBytes: stockLibrary.test(userAgent) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
   };
 }

@@ -1,0 +1,49 @@
+import type { Clock, Timer } from "../core/index.ts";
+
+interface Pending {
+  readonly dueMs: number;
+  readonly callback: () => void;
+}
+
+/** A clock that stands still until it is told to go on; timers run inside `advance`, in the order they fall due. */
+export class ManualClock implements Clock {
+  readonly #timers = new Set<Pending>();
+  #nowMs: number;
+
+  constructor(startMs = 0) {
+    this.#nowMs = startMs;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    const pending = { dueMs: this.#nowMs + Math.max(0, delayMs), callback };
+    this.#timers.add(pending);
+    return { cancel: () => this.#timers.delete(pending) };
+  }
+
+  /** Timers that have not run and were not cancelled. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  advance(byMs: number): void {
+    const endMs = this.#nowMs + byMs;
+    for (let next = this.#nextDue(endMs); next !== undefined; next = this.#nextDue(endMs)) {
+      this.#timers.delete(next);
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.callback();
+    }
+    this.#nowMs = endMs;
+  }
+
+  #nextDue(endMs: number): Pending | undefined {
+    let first: Pending | undefined;
+    for (const timer of this.#timers) {
+      if (timer.dueMs <= endMs && (first === undefined || timer.dueMs < first.dueMs)) first = timer;
+    }
+    return first;
+  }
+}
