@@ -1,7 +1,7 @@
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { Contender, Round } from "../support/contender.ts";
 import { PeerProcess } from "../support/peer-process.ts";
-import { projectFolder, troupeCommand, venvPython } from "../support/project.ts";
+import { projectFolder, thisNode, troupeCommand, venvPython } from "../support/project.ts";
 
 /** How many calls are under way at a time. */
 export type InFlight = number;
@@ -47,7 +47,7 @@ class CallContender implements Contender<InFlight> {
       const host = this.#started("host", pythonPeer("host"));
       return String((await host.next("ready")).address);
     }
-    const host = this.#started("host", [process.execPath, troupeCommand(), "host", "--address", "127.0.0.1:0"]);
+    const host = this.#started("host", [...thisNode, troupeCommand(), "host", "--address", "127.0.0.1:0"]);
     return host.match(/127\.0\.0\.1:\d+/);
   }
 
@@ -55,7 +55,7 @@ class CallContender implements Contender<InFlight> {
     const command =
       this.#sides.workers === "python"
         ? pythonPeer(role, address)
-        : [process.execPath, join(import.meta.dirname, `${role}.js`), address];
+        : [...thisNode, join(import.meta.dirname, `${role}${extname(import.meta.filename)}`), address];
     await this.#started(role, command).next("ready");
   }
 

@@ -1,4 +1,4 @@
-// npm run bench -- rpc [--rounds 5] [--seconds 2] [--warm-up 1] [--in-flight 1,64]
+// npm run bench -- rpc [--rounds 5] [--seconds 2] [--warm-up 1] [--in-flight 1,64] [--only TEXT]
 // Calls through a host: three processes (host, caller, target), payloads of 100 bytes, ours beside AutoGen's Python.
 import { parseArgs } from "node:util";
 import { printComparison } from "../support/comparison.ts";
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "2" },
     "warm-up": { type: "string", default: "1" },
     "in-flight": { type: "string", default: "1,64" },
+    only: { type: "string", default: "" },
   },
 });
 const plan = {
@@ -21,7 +22,7 @@ const plan = {
   warmUpSeconds: Number(values["warm-up"]),
 };
 
-const contenders = createContenders();
+const contenders = createContenders().filter((contender) => contender.name.includes(values.only));
 const present = contenders.filter((contender) => contender.absent === undefined);
 const absent = contenders.filter((contender) => contender.absent !== undefined);
 console.log(`calls through a host, ${plan.rounds} interleaved rounds of ${plan.secondsPerRound} s\n`);

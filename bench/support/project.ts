@@ -4,8 +4,12 @@ import { dirname, join } from "node:path";
 /** The project's folder, wherever this was compiled to. */
 export const projectFolder = findUp(import.meta.dirname);
 
-/** The file behind the command `troupe`. */
+/** How this process runs its programs: compiled ones with `node FILE`, sources with what `node` needs for them. */
+export const thisNode: readonly string[] = [process.execPath, ...process.execArgv];
+
+/** The file behind the command `troupe`, from source when this is. */
 export function troupeCommand(): string {
+  if (import.meta.filename.endsWith(".ts")) return join(projectFolder, "src/cli/main.ts");
   const manifest = JSON.parse(readFileSync(join(projectFolder, "package.json"), "utf8")) as { bin: { troupe: string } };
   return join(projectFolder, manifest.bin.troupe);
 }
