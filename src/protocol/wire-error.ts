@@ -10,6 +10,7 @@ import {
   UndeliverableException,
 } from "../core/index.ts";
 import type { WireMetadata } from "./frame.ts";
+import { wellFormed } from "./well-formed.ts";
 import { metadataKey } from "./wire-names.ts";
 import { fromWireToolError, toWireToolError } from "./wire-tool-error.ts";
 
@@ -63,9 +64,4 @@ export function fromWireError(error: string, metadata: WireMetadata): Error {
   const named = metadata[metadataKey.errorType] ?? "";
   const make = Object.hasOwn(makers, named) ? makers[named] : undefined;
   return make?.(error) ?? fromWireToolError(named, error, metadata) ?? new HandlerError(error);
-}
-
-/** The text with lone surrogates replaced, which UTF-8 can't hold: an error must get through whatever its text. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

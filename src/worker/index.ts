@@ -1,3 +1,4 @@
+export { defaultStopSignals, untilSignal } from "./until-signal.ts";
 export type { WorkerCounts } from "./worker-counts.ts";
 export type { WorkerClosed } from "./worker-lifecycle.ts";
 export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";

@@ -19,10 +19,11 @@ export class Outbox {
       throw new UndeliverableException(this.#closedBecause.text, { code: this.#closedBecause.code });
     }
     const bytes = encodeFrame(frame);
-    if (bytes.length > this.#maxMessageBytes) {
+    const limit = Math.min(this.#maxMessageBytes, this.#stream.maxSendBytes);
+    if (bytes.length > limit) {
       throw new TroupeError(
         "message-too-large",
-        `The message has ${bytes.length} bytes and the limit is ${this.#maxMessageBytes}. ` +
+        `The message has ${bytes.length} bytes and the limit is ${limit}. ` +
           "Send less, or raise maxMessageBytes here and the limits of host and receiver.",
       );
     }

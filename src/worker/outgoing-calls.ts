@@ -9,7 +9,14 @@ import {
   type TraceCarrier,
   UndeliverableException,
 } from "../core/index.ts";
-import { type Frame, fromWireError, isVoidPayload, toWireAgentId } from "../protocol/index.ts";
+import {
+  type Frame,
+  fromWireError,
+  isVoidPayload,
+  metadataKey,
+  toWireAgentId,
+  type WireMetadata,
+} from "../protocol/index.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
 import { traced } from "./traced.ts";
 import type { WorkerParts } from "./worker-parts.ts";
@@ -61,7 +68,7 @@ export class OutgoingCalls {
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     const requestId = this.#parts.nextRequestId();
     const source = sender === undefined ? undefined : toWireAgentId(sender);
-    const metadata = settings.tracing?.inject() ?? {};
+    const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(timeoutMs) };
     const target = toWireAgentId(recipient);
     if (signal?.aborted !== true) {
       traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
@@ -128,4 +135,10 @@ export class OutgoingCalls {
     });
     return answer;
   }
+}
+
+/** Tells our host how long an answer is wanted, so that it keeps nothing longer (H6); other peers pass it by. */
+function timeoutMetadata(timeoutMs: number | undefined): WireMetadata | undefined {
+  if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return undefined;
+  return { [metadataKey.timeoutMs]: String(Math.ceil(timeoutMs)) };
 }
