@@ -25,6 +25,9 @@ export class Host implements AsyncDisposable {
   readonly servicer: HostServicer;
   readonly #listener: Listener;
   readonly #clock: Clock;
+  /** Resolves when the host has stopped; never rejects. */
+  readonly closed: Promise<void>;
+  #markClosed: () => void = () => {};
   #address: string;
   #state: HostState = { at: "new" };
 
@@ -32,6 +35,9 @@ export class Host implements AsyncDisposable {
     this.#listener = listener;
     this.#address = address;
     this.#clock = options.clock ?? systemClock;
+    this.closed = new Promise((resolve) => {
+      this.#markClosed = resolve;
+    });
     this.servicer = servicer ?? new HostServicer(options);
   }
 
@@ -42,6 +48,7 @@ export class Host implements AsyncDisposable {
 
   /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when the address can't be had. */
   async start(): Promise<void> {
+    if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     const done = this.#listener.listen(this.#address, [this.servicer.asLinkService()]);
     this.#state = { at: "starting", done };
@@ -86,12 +93,14 @@ export class Host implements AsyncDisposable {
 
   async #endAfter(starting: Promise<Listening>, graceMs: number): Promise<void> {
     const listening = await starting.catch(() => undefined);
-    if (listening !== undefined) await this.#end(listening, graceMs);
+    if (listening === undefined) this.#markClosed();
+    else await this.#end(listening, graceMs);
   }
 
   async #end(listening: Listening, graceMs: number): Promise<void> {
     const deadline = this.#clock.now() + graceMs;
     await this.servicer.drain(graceMs);
     await listening.close(Math.max(0, deadline - this.#clock.now()));
+    this.#markClosed();
   }
 }

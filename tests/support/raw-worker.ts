@@ -44,7 +44,7 @@ export class RawWorker {
     this.#stream = this.link.openStream(
       "OpenChannel",
       {
-        onFrame: (bytes) => this.#inbox.push({ frame: decodeFrame(bytes), bytes }),
+        onFrame: (bytes) => this.#inbox.put({ frame: decodeFrame(bytes), bytes }),
         onHalfClose: () => {},
         onBadFrame: (status: RpcStatus) => {
           throw new Error(`bad frame: ${status.details}`);
@@ -103,11 +103,11 @@ export class RawWorker {
   }
 
   async next(): Promise<Frame> {
-    return (await this.#inbox.next()).frame;
+    return (await this.#inbox.take()).frame;
   }
 
   nextArrived(): Promise<Arrived> {
-    return this.#inbox.next();
+    return this.#inbox.take();
   }
 
   async nextRequest(): Promise<Extract<Frame, { kind: "request" }>> {

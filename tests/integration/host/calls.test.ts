@@ -54,8 +54,16 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
   });
 
   it.each([
-    ["an invalid type", { type: "a b", key: "k" }, "Invalid agent type: a b. Allowed values MUST match the regex: `^[\\w\\-\\.]+\\Z`"],
-    ["an empty type", { type: "", key: "k" }, "Invalid agent type: . Allowed values MUST match the regex: `^[\\w\\-\\.]+\\Z`"],
+    [
+      "an invalid type",
+      { type: "a b", key: "k" },
+      "Invalid agent type: a b. Allowed values MUST match the regex: `^[\\w\\-\\.]+\\Z`",
+    ],
+    [
+      "an empty type",
+      { type: "", key: "k" },
+      "Invalid agent type: . Allowed values MUST match the regex: `^[\\w\\-\\.]+\\Z`",
+    ],
     ["no target", undefined, "The request names no target agent."],
   ])("answers a call with %s as target with an error [§8.45]", async (_name, target, error) => {
     await using rig = await start();
@@ -64,21 +72,24 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     expect(await caller.nextResponse()).toMatchObject({ requestId: "7", error });
   });
 
-  it.each(["cancel", "end"] as const)("answers the caller when the target leaves by %s mid-call [§8.46]", async (leave) => {
-    await using rig = await start();
-    const target = await new RawWorker(rig.dial(), "T").join();
-    await target.register("echo");
-    const caller = await new RawWorker(rig.dial(), "C").join();
-    caller.request("1", "echo/k");
-    await target.nextRequest();
-    target.stream[leave]();
-    expect(await caller.nextResponse()).toMatchObject({
-      requestId: "1",
-      error: "Client for agent type echo disconnected.",
-      metadata: { agerrortype: "UndeliverableException" },
-    });
-    expect(rig.host.counters().pendingCalls).toBe(0);
-  });
+  it.each(["cancel", "end"] as const)(
+    "answers the caller when the target leaves by %s mid-call [§8.46]",
+    async (leave) => {
+      await using rig = await start();
+      const target = await new RawWorker(rig.dial(), "T").join();
+      await target.register("echo");
+      const caller = await new RawWorker(rig.dial(), "C").join();
+      caller.request("1", "echo/k");
+      await target.nextRequest();
+      target.stream[leave]();
+      expect(await caller.nextResponse()).toMatchObject({
+        requestId: "1",
+        error: "Client for agent type echo disconnected.",
+        metadata: { agerrortype: "UndeliverableException" },
+      });
+      expect(rig.host.counters().pendingCalls).toBe(0);
+    },
+  );
 
   it("forgets the calls of a caller that disconnects and discards the late answer [§8.47]", async () => {
     await using rig = await start();
@@ -124,18 +135,21 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     { own: "5000", hostMs: 1_000, afterMs: 1_000 },
     { own: "200", hostMs: 0, afterMs: 200 },
     { own: "soon", hostMs: 1_000, afterMs: 1_000 },
-  ])("takes the smaller of the caller's bound ($own) and its own ($hostMs): $afterMs ms", async ({ own, hostMs, afterMs }) => {
-    const clock = new ManualClock();
-    await using rig = await start({ clock, callTimeoutMs: hostMs });
-    const worker = await new RawWorker(rig.dial(), "T").join();
-    await worker.register("echo");
-    worker.request("1", "echo/k", { metadata: { agtimeoutms: own } });
-    expect((await worker.nextRequest()).metadata).toEqual({ agtimeoutms: own });
-    clock.advance(afterMs - 1);
-    expect(await worker.settled()).toEqual([]);
-    clock.advance(1);
-    expect((await worker.nextResponse()).error).toBe(`Request to echo/k timed out after ${afterMs} ms.`);
-  });
+  ])(
+    "takes the smaller of the caller's bound ($own) and its own ($hostMs): $afterMs ms",
+    async ({ own, hostMs, afterMs }) => {
+      const clock = new ManualClock();
+      await using rig = await start({ clock, callTimeoutMs: hostMs });
+      const worker = await new RawWorker(rig.dial(), "T").join();
+      await worker.register("echo");
+      worker.request("1", "echo/k", { metadata: { agtimeoutms: own } });
+      expect((await worker.nextRequest()).metadata).toEqual({ agtimeoutms: own });
+      clock.advance(afterMs - 1);
+      expect(await worker.settled()).toEqual([]);
+      clock.advance(1);
+      expect((await worker.nextResponse()).error).toBe(`Request to echo/k timed out after ${afterMs} ms.`);
+    },
+  );
 
   it("forwards only the first of two answers [§8.49]", async () => {
     await using rig = await start();
@@ -234,8 +248,18 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     await worker.register("echo");
     worker.request("1", "echo/k");
     const { requestId } = await worker.nextRequest();
-    worker.send({ kind: "response", requestId, payload: undefined, error: "boom", metadata: { agerrortype: "HandlerError" } });
-    expect(await worker.nextResponse()).toMatchObject({ requestId: "1", error: "boom", metadata: { agerrortype: "HandlerError" } });
+    worker.send({
+      kind: "response",
+      requestId,
+      payload: undefined,
+      error: "boom",
+      metadata: { agerrortype: "HandlerError" },
+    });
+    expect(await worker.nextResponse()).toMatchObject({
+      requestId: "1",
+      error: "boom",
+      metadata: { agerrortype: "HandlerError" },
+    });
   });
 
   it("holds a call until the channel of a client that has registered ahead of it opens [§8.19]", async () => {
@@ -283,12 +307,16 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     await target.register("echo");
     const caller = await new RawWorker(rig.dial(), "C").join();
     caller.request("1", "echo/k", { payload: textPayload("x".repeat(2_000)) });
-    expect((await caller.nextResponse()).error).toMatch(/^The request of \d+ bytes exceeds the 1000 bytes that the worker/);
+    expect((await caller.nextResponse()).error).toMatch(
+      /^The request of \d+ bytes exceeds the 1000 bytes that the worker/,
+    );
     target.request("2", "echo/k");
     const asked = await target.nextRequest();
     expect(encodeFrame(asked).length).toBeLessThan(1_000);
     target.respond(asked.requestId, "x".repeat(2_000));
-    expect((await target.nextResponse()).error).toMatch(/^The answer of agent type echo has \d+ bytes, more than the 1000/);
+    expect((await target.nextResponse()).error).toMatch(
+      /^The answer of agent type echo has \d+ bytes, more than the 1000/,
+    );
   });
 });
 

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { Command, CommanderError } from "commander";
+import { hostCommand } from "./commands/host.ts";
+import { oneLine } from "./one-line.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  readonly version: string;
+};
+
+const program = new Command("troupe")
+  .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
+  .version(version)
+  .addCommand(hostCommand())
+  .exitOverride()
+  .showSuggestionAfterError();
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has already said what is wrong, in one line; help and version are no failures.
+    process.exitCode = error.exitCode;
+  } else {
+    process.stderr.write(`error: ${oneLine(error)}\n`);
+    process.exitCode = 1;
+  }
+}

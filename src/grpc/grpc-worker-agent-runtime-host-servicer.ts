@@ -1,0 +1,7 @@
+import { HostServicer } from "../host/index.ts";
+
+/**
+ * AutoGen's name for the servicer of `agents.AgentRpc`: `openChannel`, `openControlChannel`, `registerAgent`, `addSubscription`,
+ * `removeSubscription`, `getSubscriptions`, `getState`, `saveState`. To serve it on a listener of your own, hand over `asLinkService()`.
+ */
+export class GrpcWorkerAgentRuntimeHostServicer extends HostServicer {}

@@ -1,0 +1,56 @@
+import { Host, type HostOptions } from "../host/index.ts";
+import { type GrpcListenerOptions, grpcListener } from "../transport/index.ts";
+import { defaultStopSignals, untilSignal } from "../worker/index.ts";
+import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
+
+export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
+  /** TLS, message size limits and HTTP/2 windows of the listener. Default: plaintext, messages up to 64 MiB. */
+  readonly channelOptions?: GrpcListenerOptions;
+}
+
+/**
+ * The host that workers of AutoGen's gRPC runtime connect to (protocol.md §5.9). `address` is `host:port`; with port 0 it
+ * reads as the real one once the host has started. Start it once; `await using` stops it.
+ */
+export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
+  readonly servicer: GrpcWorkerAgentRuntimeHostServicer;
+  readonly #host: Host;
+
+  constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
+    this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
+    this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);
+  }
+
+  get address(): string {
+    return this.#host.address;
+  }
+
+  /** Resolves when the host has stopped; never rejects. */
+  get closed(): Promise<void> {
+    return this.#host.closed;
+  }
+
+  /** Resolves when workers can connect. Rejects with `Host runtime is already started.`, or saying why the address can't be had. */
+  start(): Promise<void> {
+    return this.#host.start();
+  }
+
+  /** Answers pending calls with an error and ends all streams within `graceSeconds`. Twice is fine; never rejects. */
+  stop(graceSeconds = 5): Promise<void> {
+    return this.#host.stop(graceSeconds * 1_000);
+  }
+
+  /** Waits for one of the signals, then stops. Resolves early when the host is stopped in another way. */
+  async stopWhenSignal(graceSeconds = 5, signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
+    await untilSignal(signals, this.#host.closed);
+    await this.stop(graceSeconds);
+  }
+
+  counters() {
+    return this.#host.counters();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,3 @@
+export type { GrpcWorkerAgentRuntimeHostOptions } from "./grpc-worker-agent-runtime-host.ts";
+export { GrpcWorkerAgentRuntimeHost } from "./grpc-worker-agent-runtime-host.ts";
+export { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";

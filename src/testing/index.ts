@@ -1,0 +1,3 @@
+export { ManualClock } from "./manual-clock.ts";
+export type { TestHost, TestHostOptions } from "./start-test-host.ts";
+export { startTestHost } from "./start-test-host.ts";
