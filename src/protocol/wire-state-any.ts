@@ -28,8 +28,10 @@ export function packControl(body: ControlBody): Any {
     }
     case "load-response":
       return pack(LoadStateResponseSchema, create(LoadStateResponseSchema, withError(body.error)));
-    case "metadata-request":
-      return pack(AgentMetadataRequestSchema, create(AgentMetadataRequestSchema, withAgentId(body.agentId)));
+    case "metadata-request": {
+      const fields = { ...withAgentId(body.agentId), onlyIfServed: body.onlyIfServed };
+      return pack(AgentMetadataRequestSchema, create(AgentMetadataRequestSchema, fields));
+    }
     case "metadata-response": {
       const { type, key, description, error } = body;
       const fields = { type, key, description, ...withError(error) };
@@ -63,8 +65,10 @@ function unpackKnown({ typeUrl, value }: Any): ControlBody | undefined {
     }
     case LoadStateResponseSchema.typeName:
       return { kind: "load-response", error: fromBinary(LoadStateResponseSchema, value).error };
-    case AgentMetadataRequestSchema.typeName:
-      return { kind: "metadata-request", agentId: wireId(fromBinary(AgentMetadataRequestSchema, value).agentId) };
+    case AgentMetadataRequestSchema.typeName: {
+      const { agentId, onlyIfServed } = fromBinary(AgentMetadataRequestSchema, value);
+      return { kind: "metadata-request", agentId: wireId(agentId), onlyIfServed };
+    }
     case AgentMetadataResponseSchema.typeName: {
       const { type, key, description, error } = fromBinary(AgentMetadataResponseSchema, value);
       return { kind: "metadata-response", type, key, description, error };

@@ -9,7 +9,12 @@ export type ControlRequest =
   | { readonly kind: "save-request"; readonly agentId: WireAgentId | undefined }
   /** `state`: the agent's state as JSON text. */
   | { readonly kind: "load-request"; readonly agentId: WireAgentId | undefined; readonly state: string }
-  | { readonly kind: "metadata-request"; readonly agentId: WireAgentId | undefined };
+  | {
+      readonly kind: "metadata-request";
+      readonly agentId: WireAgentId | undefined;
+      /** Asks only whether the type is served there: no agent is made and the description stays empty. */
+      readonly onlyIfServed: boolean;
+    };
 
 export type ControlAnswer =
   | { readonly kind: "save-response"; readonly state: string; readonly error: string | undefined }

@@ -50,13 +50,19 @@ export class AgentAccess {
     throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
   }
 
-  /** An agent elsewhere, or none at all: told apart by the host's subscriptions, which name nearly every type there is. */
+  /** An agent elsewhere, or none at all? */
   async #notHere(id: AgentId): Promise<Error> {
-    const listed = await this.#connection()
-      ?.registry.subscriptions()
-      .catch(() => undefined);
-    return listed?.some(({ pattern }) => pattern?.agentType === id.type)
+    return (await this.#isElsewhere(id))
       ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
       : new TroupeError("not-found", `Agent with name ${id.type} not found.`);
+  }
+
+  /** The host's subscriptions name nearly every type there is; for the rest its worker is asked, where it can be. */
+  async #isElsewhere(id: AgentId): Promise<boolean> {
+    const connection = this.#connection();
+    if (connection === undefined) return false;
+    const listed = await connection.registry.subscriptions().catch(() => undefined);
+    if (listed?.some(({ pattern }) => pattern?.agentType === id.type)) return true;
+    return new RemoteAgents(connection.control).isServed(id);
   }
 }

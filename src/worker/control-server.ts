@@ -27,6 +27,9 @@ async function serve(request: ControlRequest, id: AgentId, shelf: AgentShelf): P
       await shelf.loadState(id, parseState(request.state, id));
       return { kind: "load-response", error: undefined };
     case "metadata-request": {
+      if (request.onlyIfServed) {
+        return { kind: "metadata-response", type: id.type, key: id.key, description: "", error: undefined };
+      }
       const { type, key, description } = await shelf.metadata(id);
       return { kind: "metadata-response", type, key, description, error: undefined };
     }

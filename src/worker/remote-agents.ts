@@ -11,8 +11,19 @@ export class RemoteAgents {
     this.#control = control;
   }
 
+  /** Whether a worker with a control channel serves the type; makes no agent. */
+  async isServed(id: AgentId): Promise<boolean> {
+    try {
+      await this.#ask(id, { kind: "metadata-request", agentId: toWireAgentId(id), onlyIfServed: true });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async metadata(id: AgentId): Promise<AgentMetadata> {
-    const answer = await this.#ask(id, { kind: "metadata-request", agentId: toWireAgentId(id) });
+    const request = { kind: "metadata-request", agentId: toWireAgentId(id), onlyIfServed: false } as const;
+    const answer = await this.#ask(id, request);
     if (answer.kind !== "metadata-response") throw wrongAnswer(id, answer);
     return { type: answer.type, key: answer.key, description: answer.description };
   }

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe_control.proto.
  */
 export const file_troupe_control: GenFile = /*@__PURE__*/
-  fileDesc("ChR0cm91cGVfY29udHJvbC5wcm90bxIJdHJvdXBlLnYxIjkKFEFnZW50TWV0YWRhdGFSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQiZQoVQWdlbnRNZXRhZGF0YVJlc3BvbnNlEgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhIKBWVycm9yGAQgASgJSACIAQFCCAoGX2Vycm9yYgZwcm90bzM", [file_agent_worker]);
+  fileDesc("ChR0cm91cGVfY29udHJvbC5wcm90bxIJdHJvdXBlLnYxIlEKFEFnZW50TWV0YWRhdGFSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQSFgoOb25seV9pZl9zZXJ2ZWQYAiABKAgiZQoVQWdlbnRNZXRhZGF0YVJlc3BvbnNlEgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhIKBWVycm9yGAQgASgJSACIAQFCCAoGX2Vycm9yYgZwcm90bzM", [file_agent_worker]);
 
 /**
  * @generated from message troupe.v1.AgentMetadataRequest
@@ -25,6 +25,13 @@ export type AgentMetadataRequest = Message<"troupe.v1.AgentMetadataRequest"> & {
    * @generated from field: agents.AgentId agent_id = 1;
    */
   agentId?: AgentId | undefined;
+
+  /**
+   * asks whether the type is served there; no agent is made, the description stays empty
+   *
+   * @generated from field: bool only_if_served = 2;
+   */
+  onlyIfServed: boolean;
 };
 
 /**
