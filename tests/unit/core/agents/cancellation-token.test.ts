@@ -1,0 +1,36 @@
+import { CancellationToken } from "troupe";
+import { expect, test } from "vitest";
+
+test("cancelling aborts the signal and runs the callbacks in order, once", () => {
+  const token = new CancellationToken();
+  const ran: string[] = [];
+  token.addCallback(() => ran.push(`first, aborted: ${token.signal.aborted}`));
+  token.addCallback(() => ran.push("second"));
+  expect(token.isCancelled).toBe(false);
+  token.cancel("enough");
+  token.cancel();
+  expect(token.isCancelled).toBe(true);
+  expect(token.signal.reason).toBe("enough");
+  expect(ran).toEqual(["first, aborted: true", "second"]);
+});
+
+test("a callback added after the cancelling is called at once", () => {
+  const token = new CancellationToken();
+  token.cancel();
+  let called = false;
+  token.addCallback(() => {
+    called = true;
+  });
+  expect(called).toBe(true);
+});
+
+test("a callback that throws does not stop the others; its error is thrown when all have run", () => {
+  const token = new CancellationToken();
+  const ran: number[] = [];
+  token.addCallback(() => {
+    throw new Error("one");
+  });
+  token.addCallback(() => ran.push(2));
+  expect(() => token.cancel()).toThrow("one");
+  expect(ran).toEqual([2]);
+});

@@ -1,0 +1,279 @@
+import {
+  CantHandleException,
+  classMessage,
+  defineMessage,
+  event,
+  handlerTable,
+  type MessageContext,
+  type MessageOf,
+  messageHandler,
+  RoutedAgent,
+  rpc,
+  TopicId,
+  UnknownPayload,
+  unknownPayloadMessage,
+  voidMessage,
+} from "troupe";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { bound, contextOf, RecordingRuntime } from "./recording-runtime.ts";
+
+const Answer = defineMessage("Answer", z.object({ from: z.string() }));
+const Ask = defineMessage("Ask", z.object({ text: z.string() }), { answer: Answer });
+const Note = defineMessage("Note", z.object({ text: z.string() }));
+type Ask = MessageOf<typeof Ask>;
+type Note = MessageOf<typeof Note>;
+
+class Point {
+  readonly x: number;
+  constructor(x: number) {
+    this.x = x;
+  }
+}
+class Point3 extends Point {}
+const PointMessage = classMessage("Point", Point);
+
+const call = contextOf();
+const anEvent = contextOf({ topicId: new TopicId("t", "s") });
+
+describe("routing", () => {
+  test("of several handlers for a type, that with the smallest name in code-point order is asked first", async () => {
+    class Several extends RoutedAgent {
+      @rpc(Ask)
+      zz(_ask: Ask) {
+        return Answer({ from: "zz" });
+      }
+      @rpc(Ask)
+      aa(_ask: Ask) {
+        return Answer({ from: "aa" });
+      }
+      @rpc(Ask, { match: (ask) => ask.text !== "not for Bb" })
+      Bb(_ask: Ask) {
+        return Answer({ from: "Bb" });
+      }
+    }
+    const agent = bound(new Several(""));
+    expect(agent.onMessage(Ask({ text: "" }), call)).toEqual({ from: "Bb" });
+    expect(agent.onMessage(Ask({ text: "not for Bb" }), call)).toEqual({ from: "aa" });
+  });
+
+  test("an instance of a subclass of a handled class is unhandled", () => {
+    const runtime = new RecordingRuntime();
+    class Points extends RoutedAgent {
+      @messageHandler(PointMessage)
+      point(point: Point) {
+        return point.x;
+      }
+    }
+    const agent = bound(new Points(""), runtime);
+    expect(agent.onMessage(new Point(3), call)).toBe(3);
+    expect(agent.onMessage(new Point3(3), call)).toBeUndefined();
+    expect(runtime.infos).toEqual(["Unhandled message: Point3"]);
+  });
+
+  test("event handlers take events only and rpc handlers calls only; the other kind is unhandled", () => {
+    const seen: string[] = [];
+    class Kinds extends RoutedAgent {
+      @event(Note)
+      note(_note: Note) {
+        seen.push("event");
+      }
+      @rpc(Ask)
+      ask(_ask: Ask) {
+        seen.push("rpc");
+        return Answer({ from: "" });
+      }
+    }
+    const runtime = new RecordingRuntime();
+    const agent = bound(new Kinds(""), runtime);
+    expect(agent.onMessage(Note({ text: "" }), call)).toBeUndefined();
+    expect(agent.onMessage(Ask({ text: "" }), anEvent)).toBeUndefined();
+    expect(seen).toEqual([]);
+    expect(runtime.infos).toEqual(["Unhandled message: Note", "Unhandled message: Ask"]);
+    agent.onMessage(Note({ text: "" }), anEvent);
+    agent.onMessage(Ask({ text: "" }), call);
+    expect(seen).toEqual(["event", "rpc"]);
+  });
+
+  test("messages of equal wire name are the same type, from whichever declaration they come", () => {
+    const twin = defineMessage("Ask", z.object({ text: z.string() }));
+    class Asked extends RoutedAgent {
+      @rpc(Ask)
+      ask(ask: Ask) {
+        return Answer({ from: ask.text });
+      }
+    }
+    expect(bound(new Asked("")).onMessage(twin({ text: "a twin" }), call)).toEqual({ from: "a twin" });
+  });
+
+  test("inherited handlers count, an undecorated override takes its parent's away", () => {
+    class Parent extends RoutedAgent {
+      @rpc(Ask)
+      ask(_ask: Ask) {
+        return Answer({ from: "parent" });
+      }
+    }
+    class Heir extends Parent {}
+    class Quiet extends Parent {
+      override ask(_ask: Ask) {
+        return Answer({ from: "quiet" });
+      }
+    }
+    expect(bound(new Heir("")).onMessage(Ask({ text: "" }), call)).toEqual({ from: "parent" });
+    expect(bound(new Quiet("")).onMessage(Ask({ text: "" }), call)).toBeUndefined();
+    expect(Quiet.handledTypes()).toEqual([]);
+  });
+
+  test("handlers may be declared for unknown payloads and for nothing", () => {
+    class Any extends RoutedAgent {
+      @messageHandler(unknownPayloadMessage)
+      unknown(payload: UnknownPayload) {
+        return payload.typeName;
+      }
+      @messageHandler(voidMessage)
+      nothing() {
+        return "nothing";
+      }
+    }
+    const agent = bound(new Any(""));
+    expect(agent.onMessage(new UnknownPayload("Foreign", "application/json", new Uint8Array()), call)).toBe("Foreign");
+    expect(agent.onMessage(undefined, call)).toBe("nothing");
+  });
+
+  test("what is no message at all is unhandled", () => {
+    class Empty extends RoutedAgent {}
+    const runtime = new RecordingRuntime();
+    const agent = bound(new Empty(""), runtime);
+    for (const message of ["text", 5, {}, null]) expect(agent.onMessage(message, call)).toBeUndefined();
+    expect(runtime.infos.at(0)).toBe("Unhandled message: string");
+  });
+
+  test("onUnhandledMessage may be overridden, and its result answers a call", () => {
+    class Echo extends RoutedAgent {
+      protected override onUnhandledMessage(message: unknown) {
+        return message;
+      }
+    }
+    expect(bound(new Echo("")).onMessage("text", call)).toBe("text");
+  });
+});
+
+describe("handler tables", () => {
+  class Counter extends RoutedAgent {
+    total = 0;
+    static override readonly handlers = handlerTable<Counter>()
+      .event([Note, Ask], function (message) {
+        this.total += message.text.length;
+      })
+      .rpc(Ask, () => Answer({ from: "first" }), { match: (ask) => ask.text === "first" })
+      .rpc(Ask, async function (_ask, { messageId }) {
+        return Answer({ from: `${this.total} ${messageId}` });
+      });
+  }
+
+  test("are asked in their own order, with the agent as `this`", async () => {
+    const agent = bound(new Counter(""));
+    agent.onMessage(Note({ text: "four" }), anEvent);
+    agent.onMessage(Ask({ text: "five!" }), anEvent);
+    expect(agent.total).toBe(9);
+    expect(agent.onMessage(Ask({ text: "first" }), call)).toEqual({ from: "first" });
+    expect(await agent.onMessage(Ask({ text: "" }), call)).toEqual({ from: "9 m1" });
+  });
+
+  test("are inherited, extended with `including`, and go before decorated methods", () => {
+    class Child extends Counter {
+      static override readonly handlers = handlerTable<Child>()
+        .rpc(Ask, () => Answer({ from: "child" }), { match: (ask) => ask.text === "child" })
+        .including(Counter.handlers);
+
+      @rpc(Ask)
+      decorated(_ask: Ask) {
+        return Answer({ from: "decorated" });
+      }
+    }
+    const agent = bound(new Child(""));
+    expect(agent.onMessage(Ask({ text: "child" }), call)).toEqual({ from: "child" });
+    expect(agent.onMessage(Ask({ text: "first" }), call)).toEqual({ from: "first" });
+    expect(Child.handledTypes().map(({ typeName }) => typeName)).toEqual(["Ask", "Note", "Ask", "Ask", "Ask", "Ask"]);
+  });
+});
+
+describe("strictness", () => {
+  const wrong: object = Note({ text: "" });
+  /** A handler whose declared answer its result does not keep, as plain JavaScript might write it. */
+  const lying = (result: unknown) => (): never => result as never;
+
+  class Liar extends RoutedAgent {
+    static override readonly handlers = handlerTable<Liar>()
+      .rpc(Ask, lying(wrong), { match: (ask) => ask.text === "now" })
+      .rpc(Ask, lying(Promise.resolve(wrong)), { match: (ask) => ask.text === "later" })
+      .rpc(Ask, lying(Promise.resolve(undefined)), { match: (ask) => ask.text === "nothing" })
+      .rpc(Ask, lying(wrong), { match: (ask) => ask.text === "mild now", strict: false })
+      .rpc(Ask, lying(Promise.resolve(wrong)), { strict: false })
+      .event(Note, lying(wrong), { match: (note) => note.text === "now" })
+      .event(Note, lying(Promise.resolve(wrong)), { match: (note) => note.text === "later" })
+      .event(Note, lying(Promise.resolve(wrong)), { strict: false });
+  }
+
+  test("a result that is not the declared answer is an error", async () => {
+    const agent = bound(new Liar(""));
+    const text = "Return type Note not in return types [Answer]";
+    expect(() => agent.onMessage(Ask({ text: "now" }), call)).toThrow(text);
+    await expect(agent.onMessage(Ask({ text: "later" }), call)).rejects.toMatchObject({
+      message: text,
+      code: "unexpected-answer",
+    });
+    await expect(agent.onMessage(Ask({ text: "nothing" }), call)).rejects.toThrow("Return type NoneType not in");
+  });
+
+  test("without strictness it is a warning, and the value is passed on", async () => {
+    const runtime = new RecordingRuntime();
+    const agent = bound(new Liar(""), runtime);
+    expect(agent.onMessage(Ask({ text: "mild now" }), call)).toBe(wrong);
+    expect(await agent.onMessage(Ask({ text: "mild later" }), call)).toBe(wrong);
+    const text = "Return type Note not in return types [Answer]";
+    expect(runtime.warnings).toEqual([text, text]);
+  });
+
+  test("an event handler with a result is an error, or a warning that drops the result", async () => {
+    const runtime = new RecordingRuntime();
+    const agent = bound(new Liar(""), runtime);
+    expect(() => agent.onMessage(Note({ text: "now" }), anEvent)).toThrow("Return type Note is not None.");
+    await expect(agent.onMessage(Note({ text: "later" }), anEvent)).rejects.toThrow("Return type Note is not None.");
+    expect(await agent.onMessage(Note({ text: "mild" }), anEvent)).toBeUndefined();
+    expect(runtime.warnings).toEqual(["Return type Note is not None. It will be ignored."]);
+  });
+
+  test("a decorated method called directly keeps the same promises", async () => {
+    class Direct extends RoutedAgent {
+      @rpc(Ask)
+      async strict(ask: Ask, _context?: MessageContext) {
+        return ask.text === "lie" ? lying(wrong)() : Answer({ from: "direct" });
+      }
+      @rpc(Ask, { strict: false })
+      async mild(_ask: Ask) {
+        return Answer({ from: "mild" });
+      }
+    }
+    const runtime = new RecordingRuntime();
+    const agent = bound(new Direct(""), runtime);
+    expect(await agent.strict(Ask({ text: "" }))).toEqual({ from: "direct" });
+    await expect(agent.strict(Ask({ text: "lie" }))).rejects.toThrow("Return type Note not in return types [Answer]");
+    // @ts-expect-error not the declared message
+    expect(() => agent.strict(wrong)).toThrow(CantHandleException);
+    // @ts-expect-error not the declared message
+    expect(() => agent.strict(wrong)).toThrow("Message type Note not in target types [Ask]");
+    // @ts-expect-error not the declared message
+    expect(await agent.mild(wrong)).toEqual({ from: "mild" });
+    expect(runtime.warnings).toEqual(["Message type Note not in target types [Ask]"]);
+  });
+
+  test("private and static methods, and a second decorator, are refused where they are declared", () => {
+    const plain = { name: "m", static: false, private: false } as ClassMethodDecoratorContext<RoutedAgent, never>;
+    const method: never = function m() {} as never;
+    expect(() => event(Note)(method, { ...plain, private: true } as never)).toThrow("only public methods");
+    expect(() => event(Note)(method, { ...plain, static: true } as never)).toThrow("only public methods");
+    event(Note)(method, plain);
+    expect(() => rpc(Note)(method, plain)).toThrow("is a handler already");
+  });
+});
