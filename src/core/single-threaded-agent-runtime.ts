@@ -120,7 +120,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#pump.processNext();
   }
 
-  /** Stops if running, ends what waits, then closes every live agent. Twice is fine; `start` may follow. */
+  /** Stops if running, ends what waits and what runs, then closes every live agent. Twice is fine; `start` may follow. */
   async close(): Promise<void> {
     try {
       await this.#pump.close();

@@ -61,10 +61,8 @@ export class AgentShelf {
     }
     const home = kind ?? createAgentKind({ by: "instances", prototype });
     this.#kinds.set(id.type, home);
-    const bound = this.#bind(agent, id).finally(() => home.making.delete(id.key));
-    home.making.set(id.key, bound);
     try {
-      home.live.set(id.key, await bound);
+      await this.#shelve(home, id.key, this.#bind(agent, id));
     } catch (error) {
       this.removeInstance(id);
       throw error;
@@ -92,7 +90,7 @@ export class AgentShelf {
   agentFor(id: AgentId): Agent | Promise<Agent> {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw new TroupeError("not-found", `Agent with name ${id.type} not found.`);
-    return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#startMaking(kind, id);
+    return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#shelve(kind, id.key, this.#make(kind, id));
   }
 
   /** The live agent if there is one; makes none. */
@@ -162,9 +160,19 @@ export class AgentShelf {
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
   }
 
-  #startMaking(kind: AgentKind, id: AgentId): Promise<Agent> {
-    const made = this.#make(kind, id).finally(() => kind.making.delete(id.key));
-    kind.making.set(id.key, made);
+  /**
+   * The agent becomes live in the first reaction to its promise, and whoever waits for it holds that same promise: so
+   * messages that came meanwhile reach it in their order, before those that find it live.
+   */
+  #shelve(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
+    kind.making.set(key, made);
+    made.then(
+      (agent) => {
+        kind.making.delete(key);
+        kind.live.set(key, agent);
+      },
+      () => kind.making.delete(key),
+    );
     return made;
   }
 
@@ -179,9 +187,7 @@ export class AgentShelf {
       return this.#bind(agent, id);
     };
     try {
-      const agent = await (ambient === undefined ? build() : ambient.inFactory(context, build));
-      kind.live.set(id.key, agent);
-      return agent;
+      return await (ambient === undefined ? build() : ambient.inFactory(context, build));
     } catch (error) {
       this.#options.logger?.error(`Error constructing agent ${id}: ${errorText(error)}`, { error });
       this.#options.events?.emit({

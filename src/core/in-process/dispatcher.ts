@@ -33,9 +33,21 @@ export interface DispatcherOptions extends HandleMessageOptions {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #runningCalls = new Set<SendEnvelope>();
+  readonly #runningEvents = new Set<HandlerContext>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+  }
+
+  /** Ends what is being handled, for good: signals abort, and callers get the error. Handlers may still run, unheard. */
+  abandon(makeError: () => unknown): void {
+    for (const { call, context } of this.#runningCalls) {
+      const error = makeError();
+      context.abort(error);
+      call.reject(error);
+    }
+    for (const context of this.#runningEvents) context.abort(makeError());
   }
 
   /**
@@ -132,6 +144,7 @@ export class Dispatcher {
     const { message, recipient, context, call } = envelope;
     const { log, shelf, tracing } = this.#options;
     const { sender } = context;
+    this.#runningCalls.add(envelope);
     try {
       log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: recipient });
       const found = shelf.agentFor(recipient);
@@ -147,6 +160,7 @@ export class Dispatcher {
       log?.handlerException(message, recipient, error);
       call.reject(error);
     } finally {
+      this.#runningCalls.delete(envelope);
       context.release();
     }
   }
@@ -210,6 +224,7 @@ export class Dispatcher {
     const { message, sender, link } = envelope;
     const { log, logger, shelf, onEventFailure } = this.#options;
     const context = eventContext(envelope);
+    this.#runningEvents.add(context);
     let agent: Agent | undefined;
     try {
       log?.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
@@ -221,6 +236,7 @@ export class Dispatcher {
       if (agent !== undefined) log?.handlerException(message, recipient, error);
       onEventFailure(error);
     }
+    this.#runningEvents.delete(context);
     context.release();
   }
 

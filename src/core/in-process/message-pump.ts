@@ -106,6 +106,7 @@ export class MessagePump {
     } finally {
       this.#state = { at: "closed" };
       this.#discard(this.#queue);
+      this.#dispatcher.abandon(() => this.#refusal());
     }
   }
 
@@ -152,9 +153,8 @@ export class MessagePump {
       const text = `Runtime stopped: an event's handler failed (${errorText(this.#failure.error)}).`;
       return new UndeliverableException(text, { code: "shutting-down", cause: this.#failure.error });
     }
-    return new UndeliverableException("Runtime stopped before the message was delivered. Start it again and resend.", {
-      code: "shutting-down",
-    });
+    const text = "Runtime stopped before the message was delivered or answered.";
+    return new UndeliverableException(text, { code: "shutting-down" });
   }
 
   #throwFailure(): void {

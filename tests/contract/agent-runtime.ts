@@ -1,0 +1,26 @@
+import { describe } from "vitest";
+import { describeAgents } from "./agent-runtime/agents.ts";
+import { describeCalls } from "./agent-runtime/calls.ts";
+import { describeEndings } from "./agent-runtime/endings.ts";
+import { describeEvents } from "./agent-runtime/events.ts";
+import { describeInterventions } from "./agent-runtime/interventions.ts";
+import { describeState } from "./agent-runtime/state.ts";
+import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
+
+export type { Deviation, Deviations, MakeWorld, World, WorldOptions } from "./agent-runtime/world.ts";
+
+/**
+ * Every promise of the `AgentRuntime` port. An adapter plugs in with one call: how to make a world of one or two started
+ * runtimes, and in what it deviates, each with the reason.
+ */
+export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviations: Deviations = {}): void {
+  const suite = createSuite(makeWorld, deviations);
+  describe(`AgentRuntime: ${name}`, () => {
+    describeCalls(suite);
+    describeEvents(suite);
+    describeAgents(suite);
+    describeState(suite);
+    describeInterventions(suite);
+    describeEndings(suite);
+  });
+}

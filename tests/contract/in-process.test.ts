@@ -1,0 +1,15 @@
+import { SingleThreadedAgentRuntime } from "../../src/core/index.ts";
+import { describeAgentRuntime } from "./agent-runtime.ts";
+
+describeAgentRuntime(
+  "in process",
+  async ({ caller, callee }) => {
+    const runtime = new SingleThreadedAgentRuntime({ ...callee, ...caller });
+    runtime.start();
+    return { caller: runtime, callee: runtime, close: () => runtime.close() };
+  },
+  {
+    "one-runtime": "there is one runtime and nothing is remote",
+    "no-serialization": "messages are handed over as they are",
+  },
+);
