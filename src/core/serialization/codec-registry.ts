@@ -57,13 +57,11 @@ export class CodecRegistry {
    * message names as its answer is known from then on.
    */
   encode(value: unknown, preferredContentType?: string): EncodedMessage {
-    const type = this.typeOf(value, preferredContentType);
-    if (type === undefined) {
-      if (value instanceof UnknownPayload) {
-        return { typeName: value.typeName, contentType: value.dataContentType, data: value.payload };
-      }
-      throw new TroupeError("invalid-message", undeclared(value));
+    if (value instanceof UnknownPayload) {
+      return { typeName: value.typeName, contentType: value.dataContentType, data: value.payload };
     }
+    const type = this.typeOf(value, preferredContentType);
+    if (type === undefined) throw new TroupeError("invalid-message", undeclared(value));
     const answer = type.answer;
     if (answer !== undefined && !this.has(answer.typeName, answer.contentType)) this.add(answer);
     return { typeName: type.typeName, contentType: type.contentType, data: type.serialize(value) };

@@ -1,0 +1,154 @@
+import { inspect } from "node:util";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type } from "arktype";
+import { defineMessage, type JsonCodec, messageTypeText, TroupeError } from "troupe";
+import * as v from "valibot";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (data: Uint8Array) => new TextDecoder().decode(data);
+
+const Greeting = defineMessage("Greeting", z.object({ content: z.string() }));
+
+describe("a defined message", () => {
+  test("is an object of its own type that shows only its fields", () => {
+    const greeting = Greeting({ content: "hi" });
+    expect(greeting instanceof Greeting).toBe(true);
+    expect(Greeting.is(greeting)).toBe(true);
+    expect(greeting).toEqual({ content: "hi" });
+    expect({ ...greeting }).toStrictEqual({ content: "hi" });
+    expect(Object.keys(greeting)).toEqual(["content"]);
+    expect(JSON.stringify(greeting)).toBe('{"content":"hi"}');
+    expect(inspect(greeting)).toBe("Greeting { content: 'hi' }");
+    expect(messageTypeText(greeting)).toBe("Greeting");
+    expect(Greeting.typeName).toBe("Greeting");
+    expect(Greeting.name).toBe("Greeting");
+  });
+
+  test("is not of another type with the same fields, and a plain object is of none", () => {
+    const Farewell = defineMessage("Farewell", z.object({ content: z.string() }));
+    expect(Farewell.is(Greeting({ content: "hi" }))).toBe(false);
+    expect(Greeting.is({ content: "hi" })).toBe(false);
+    expect(Greeting({ content: "hi" }) instanceof Farewell).toBe(false);
+  });
+
+  test("is validated when it is made, with every issue in the error", () => {
+    const Order = defineMessage("Order", z.object({ item: z.string(), at: z.object({ row: z.number() }) }));
+    const make = () => Order({ item: 5, at: { row: "x" } } as never);
+    expect(make).toThrow(TroupeError);
+    expect(make).toThrow(expect.objectContaining({ code: "invalid-message" }));
+    expect(make).toThrow(/^Not a valid Order: item: .+; at\.row: /);
+  });
+
+  test("is validated when it arrives", () => {
+    expect(() => Greeting.deserialize(bytes('{"content": 5}'))).toThrow(/^Not a valid Greeting: content: /);
+    expect(() => Greeting.deserialize(bytes("null"))).toThrow(/^Not a valid Greeting: /);
+    expect(() => Greeting.deserialize(bytes("{oops"))).toThrow(/^Greeting can't be read as JSON: /);
+    expect(() => Greeting.deserialize(Uint8Array.of(0x22, 0xff, 0x22))).toThrow(/^Greeting can't be read as JSON: /);
+  });
+
+  test("is a copy: what it was made of stays as it was", () => {
+    const fields = { content: "hi" };
+    const greeting = Greeting(fields);
+    fields.content = "changed";
+    expect(greeting.content).toBe("hi");
+    expect(Object.getPrototypeOf(fields)).toBe(Object.prototype);
+  });
+
+  test("may be declared with zod, valibot, arktype or any other Standard Schema", () => {
+    const WithValibot = defineMessage("V", v.object({ n: v.pipe(v.number(), v.integer()) }));
+    const WithArktype = defineMessage("A", type({ n: "number.integer" }));
+    const own: StandardSchemaV1<{ n: number }> = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value) =>
+          typeof value === "object" && value !== null && "n" in value && value.n === 1
+            ? { value: { n: 1 } }
+            : { issues: [{ message: "not one", path: [{ key: "n" }] }] },
+      },
+    };
+    const WithOwn = defineMessage("O", own);
+    for (const Type of [WithValibot, WithArktype, WithOwn]) {
+      expect(Type({ n: 1 })).toEqual({ n: 1 });
+      expect(Type.deserialize(bytes('{"n":1}'))).toEqual({ n: 1 });
+      expect(() => Type({ n: 1.5 })).toThrow(/^Not a valid [VAO]: /);
+    }
+    expect(text(WithArktype.serialize(WithArktype({ n: 1 })))).toBe('{"n":1}');
+    expect(() => WithOwn({ n: 2 })).toThrow("Not a valid O: n: not one");
+  });
+
+  test("can't be declared with a schema that answers later", () => {
+    const Later = defineMessage("Later", z.object({ name: z.string().refine(async () => true) }));
+    const asynchronous: StandardSchemaV1<{ n: number }> = {
+      "~standard": { version: 1, vendor: "test", validate: async () => ({ issues: [{ message: "late" }] }) },
+    };
+    expect(() => defineMessage("Later", asynchronous)({ n: 1 })).toThrow(/Later validates asynchronously/);
+    expect(() => Later({ name: "x" })).toThrow();
+  });
+
+  test("is an object: lists and plain values are refused", () => {
+    const List = defineMessage("List", z.array(z.number()));
+    expect(() => List([1])).toThrow("Not a valid List: a message is an object with named fields.");
+    // @ts-expect-error text is no object
+    const Text = defineMessage("Text", z.string());
+    expect(() => Text("x" as never)).toThrow("a message is an object");
+  });
+
+  test("can't have its prototype replaced by what arrives", () => {
+    const Loose = defineMessage("Loose", type({ n: "number" }));
+    expect(() => Loose.deserialize(bytes('{"n": 1, "__proto__": {"admin": true}}'))).toThrow("Not a valid Loose");
+  });
+
+  test("needs a name", () => {
+    expect(() => defineMessage("", z.object({}))).toThrow("needs a name");
+  });
+});
+
+describe("JSON", () => {
+  test("is read in Python's style and in the compact one", () => {
+    const Both = defineMessage("Both", z.object({ text: z.string(), n: z.number().nullable() }));
+    const expected = { text: "é", n: null };
+    expect(Both.deserialize(bytes('{"text": "\\u00e9", "n": null}'))).toEqual(expected);
+    expect(Both.deserialize(bytes('{"text":"é","n":null}'))).toEqual(expected);
+    expect(Both.deserialize(bytes('\ufeff{"text":"é","n":null}'))).toEqual(expected);
+    expect(text(Both.serialize(Both({ text: "é", n: null })))).toBe('{"text":"é","n":null}');
+  });
+
+  test("takes the schema's defaults and transformations, and leaves undeclared fields out", () => {
+    const Full = defineMessage("Full", z.object({ at: z.coerce.date(), note: z.string().nullable().default(null) }));
+    const full = Full({ at: "2026-01-02T03:04:05.000Z", extra: 1 } as never);
+    expect(full).toEqual({ at: new Date("2026-01-02T03:04:05Z"), note: null });
+    expect(text(Full.serialize(full))).toBe('{"at":"2026-01-02T03:04:05.000Z","note":null}');
+    expect(Full.deserialize(Full.serialize(full))).toEqual(full);
+  });
+
+  test("refuses what it would lose, naming where it is", () => {
+    const Anything = defineMessage("Anything", z.object({ value: z.unknown() }));
+    const serialize = (value: unknown) => () => Anything.serialize(Anything({ value }));
+    expect(serialize({ deep: [1, Number.NaN] })).toThrow(
+      "Anything can't be written as JSON: NaN (at value.deep[1]) has no JSON form. Give the message type a `json` codec",
+    );
+    expect(serialize(Number.POSITIVE_INFINITY)).toThrow("Infinity (at value)");
+    expect(serialize(new Uint8Array(2))).toThrow("a Uint8Array (at value)");
+    expect(serialize(Buffer.from("x"))).toThrow("a Buffer (at value)");
+    expect(serialize(new Map())).toThrow("a Map (at value)");
+    expect(serialize(new Set())).toThrow("a Set (at value)");
+    expect(serialize(() => 1)).toThrow("a function (at value)");
+    expect(serialize(1n)).toThrow("Anything can't be written as JSON: ");
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    expect(serialize(cycle)).toThrow("Anything can't be written as JSON: ");
+  });
+
+  test("may be the user's own", () => {
+    const big: JsonCodec = {
+      parse: (json) => JSON.parse(json, (_key, value) => (typeof value === "string" ? BigInt(value) : value)),
+      stringify: (value) => JSON.stringify(value, (_key, field) => (typeof field === "bigint" ? String(field) : field)),
+    };
+    const Big = defineMessage("Big", z.object({ n: z.bigint() }), { json: big });
+    const value = Big({ n: 2n ** 70n });
+    expect(Big.deserialize(Big.serialize(value))).toEqual(value);
+  });
+});
