@@ -122,6 +122,18 @@ export class RawWorker {
     return expectKind(await this.next(), "event").event;
   }
 
+  /** Resolves when nobody serves `agentType` any more, by trying until it can be taken; this worker then has it. */
+  async takeOver(agentType: string): Promise<void> {
+    for (;;) {
+      try {
+        await this.register(agentType);
+        return;
+      } catch {
+        await this.settled();
+      }
+    }
+  }
+
   /** Everything that this worker has sent is through the host, and everything the host had sent it is here: returned, untaken. */
   async settled(): Promise<readonly Frame[]> {
     this.request(barrierId, `barrier.${barrierId}/none`);

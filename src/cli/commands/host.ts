@@ -15,7 +15,7 @@ interface HostFlags {
 export function hostCommand(): Command {
   return new Command("host")
     .description("Start a host that TypeScript, Python and .NET workers connect to")
-    .requiredOption("--address <host:port>", "where to listen; port 0 takes a free one")
+    .option("--address <host:port>", "where to listen; port 0 takes a free one", "127.0.0.1:50051")
     .option(
       "--call-timeout-ms <ms>",
       "answer a call with an error after this time; 0 waits for ever",

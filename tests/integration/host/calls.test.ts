@@ -100,8 +100,7 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     caller.request("1", "echo/k");
     const asked = await target.nextRequest();
     caller.stream.cancel();
-    await target.register("watcher");
-    await whenFree(target, "caller");
+    await target.takeOver("caller");
     expect(rig.host.counters().pendingCalls).toBe(0);
     target.respond(asked.requestId, "too late");
     expect(await target.settled()).toEqual([]);
@@ -319,15 +318,3 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     );
   });
 });
-
-/** Waits until `agentType` has no owner any more, by trying to take it. */
-async function whenFree(worker: RawWorker, agentType: string): Promise<void> {
-  for (;;) {
-    try {
-      await worker.register(agentType);
-      return;
-    } catch {
-      await worker.settled();
-    }
-  }
-}
