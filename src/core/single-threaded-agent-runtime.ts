@@ -237,7 +237,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     );
     const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "send", message, recipient, context, call, promised, link });
+    this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
     return call.promise;
   }
 

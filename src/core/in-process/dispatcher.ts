@@ -12,6 +12,7 @@ import type { Logger } from "../logger.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
+import { RunningList } from "./running.ts";
 import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
 
 export interface DispatcherOptions extends HandleMessageOptions {
@@ -33,8 +34,7 @@ export interface DispatcherOptions extends HandleMessageOptions {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #runningCalls = new Set<SendEnvelope>();
-  readonly #runningEvents = new Set<HandlerContext>();
+  readonly #running = new RunningList();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -42,12 +42,11 @@ export class Dispatcher {
 
   /** Ends what is being handled, for good: signals abort, and callers get the error. Handlers may still run, unheard. */
   abandon(makeError: () => unknown): void {
-    for (const { call, context } of this.#runningCalls) {
+    for (const { call, context } of this.#running.all()) {
       const error = makeError();
       context.abort(error);
-      call.reject(error);
+      call?.reject(error);
     }
-    for (const context of this.#runningEvents) context.abort(makeError());
   }
 
   /**
@@ -144,7 +143,7 @@ export class Dispatcher {
     const { message, recipient, context, call } = envelope;
     const { log, shelf, tracing } = this.#options;
     const { sender } = context;
-    this.#runningCalls.add(envelope);
+    this.#running.add(envelope);
     try {
       log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: recipient });
       const found = shelf.agentFor(recipient);
@@ -160,7 +159,7 @@ export class Dispatcher {
       log?.handlerException(message, recipient, error);
       call.reject(error);
     } finally {
-      this.#runningCalls.delete(envelope);
+      this.#running.remove(envelope);
       context.release();
     }
   }
@@ -224,7 +223,8 @@ export class Dispatcher {
     const { message, sender, link } = envelope;
     const { log, logger, shelf, onEventFailure } = this.#options;
     const context = eventContext(envelope);
-    this.#runningEvents.add(context);
+    const running = { context, call: undefined, slot: 0 };
+    this.#running.add(running);
     let agent: Agent | undefined;
     try {
       log?.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
@@ -236,7 +236,7 @@ export class Dispatcher {
       if (agent !== undefined) log?.handlerException(message, recipient, error);
       onEventFailure(error);
     }
-    this.#runningEvents.delete(context);
+    this.#running.remove(running);
     context.release();
   }
 

@@ -1,16 +1,15 @@
 import type { AgentId } from "../agent-id.ts";
-import type { HandlerContext } from "../delivery/handler-context.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topic-id.ts";
 import type { TraceCarrier } from "../tracing.ts";
+import type { Running } from "./running.ts";
 
 /** A call on its way to an agent. */
-export interface SendEnvelope {
+export interface SendEnvelope extends Running {
   readonly kind: "send";
   readonly message: unknown;
   readonly recipient: AgentId;
-  readonly context: HandlerContext;
   readonly call: PendingCall<unknown>;
   /** The type the caller was promised, if any. */
   readonly promised: MessageType | undefined;
