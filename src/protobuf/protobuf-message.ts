@@ -5,26 +5,32 @@ import { errorText, type MessageType, protobufContentType, TroupeError } from ".
 export interface ProtobufMessageOptions<Answer> {
   /** The type that answers a call with this message. Default: none is promised. */
   readonly answer?: MessageType<Answer> | undefined;
+  /**
+   * The name it is sent under. Default: the full name. AutoGen before 0.4.6 knows protobuf messages by the last part
+   * alone (`StringValue`): declare them so for such peers. What arrives is read under either name.
+   */
+  readonly typeName?: string | undefined;
 }
 
 /**
- * Declares messages made from a schema that protobuf-es generated. The wire name is the message's full name; the bytes
- * are those of a `google.protobuf.Any` around it (protocol.md §4.1).
+ * Declares messages made from a schema that protobuf-es generated. The wire name is the message's full name, unless
+ * another is given; the bytes are those of a `google.protobuf.Any` around it (protocol.md §4.1).
  */
 export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
   schema: Desc,
   options: ProtobufMessageOptions<Answer> = {},
 ): MessageType<MessageShape<Desc>, Answer> {
-  const typeName = schema.typeName;
+  const { typeName: fullName } = schema;
+  const { typeName = fullName } = options;
   return {
     typeName,
     contentType: protobufContentType,
-    identity: { by: "tag", property: "$typeName", value: typeName },
+    identity: { by: "tag", property: "$typeName", value: fullName },
     answer: options.answer,
     is: (value): value is MessageShape<Desc> =>
-      typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === typeName,
-    serialize: (value) => attempt(typeName, "written", () => toBinary(AnySchema, anyPack(schema, value))),
-    deserialize: (bytes) => attempt(typeName, "read", () => unpack(schema, fromBinary(AnySchema, bytes))),
+      typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === fullName,
+    serialize: (value) => attempt(fullName, "written", () => toBinary(AnySchema, anyPack(schema, value))),
+    deserialize: (bytes) => attempt(fullName, "read", () => unpack(schema, fromBinary(AnySchema, bytes))),
   };
 }
 

@@ -1,6 +1,7 @@
 import { TroupeError } from "../errors.ts";
+import { anyTypeName } from "./any-type-name.ts";
 import { brandOf, MessageIndex } from "./message-index.ts";
-import { jsonContentType, type MessageType } from "./message-type.ts";
+import { jsonContentType, type MessageType, protobufContentType } from "./message-type.ts";
 import { messageTypeText } from "./message-type-text.ts";
 import { UnknownPayload } from "./unknown-payload.ts";
 import { voidMessage } from "./void-message.ts";
@@ -21,6 +22,8 @@ export class CodecRegistry {
   readonly #byContentType = new Map<string, Map<string, MessageType>>();
   /** The types of a value: one, or one for each content type, the newest first. */
   readonly #byIdentity = new MessageIndex<readonly MessageType[]>();
+  /** Protobuf types by their full names, which their bytes carry whatever the sender calls them (protocol.md §4.2). */
+  readonly #byFullName = new Map<string, MessageType>();
 
   constructor(types: readonly MessageType[] = []) {
     this.add([voidMessage, ...types]);
@@ -33,6 +36,9 @@ export class CodecRegistry {
       this.#byContentType.set(contentType, names.set(type.typeName, type));
       const others = (this.#byIdentity.get(type) ?? []).filter((other) => essence(other.contentType) !== contentType);
       this.#byIdentity.set(type, [type, ...others]);
+      if (contentType === protobufContentType && type.identity.by === "tag") {
+        this.#byFullName.set(type.identity.value, type);
+      }
     }
   }
 
@@ -67,15 +73,23 @@ export class CodecRegistry {
     return { typeName: type.typeName, contentType: type.contentType, data: type.serialize(value) };
   }
 
-  /** The message, or an `UnknownPayload` when its type is not known. Throws `invalid-message` when it can't be read. */
+  /**
+   * The message, or an `UnknownPayload` when its type is not known: not by this name, and if it is protobuf not by the
+   * name in its bytes either. Throws `invalid-message` when it can't be read.
+   */
   decode(typeName: string, contentType: string, bytes: Uint8Array): unknown {
-    const type = this.#lookUp(typeName, contentType);
+    const type = this.#lookUp(typeName, contentType) ?? this.#named(contentType, bytes);
     return type === undefined ? new UnknownPayload(typeName, contentType, bytes) : type.deserialize(bytes);
   }
 
   #lookUp(typeName: string, contentType: string): MessageType | undefined {
     const names = this.#byContentType.get(contentType) ?? this.#byContentType.get(essence(contentType));
     return names?.get(typeName);
+  }
+
+  #named(contentType: string, bytes: Uint8Array): MessageType | undefined {
+    if (this.#byFullName.size === 0 || essence(contentType) !== protobufContentType) return undefined;
+    return this.#byFullName.get(anyTypeName(bytes));
   }
 }
 
