@@ -32,6 +32,7 @@ export class ClientConnection {
   readonly #ready: Promise<void>;
   #state: ConnectionState = { at: "idle" };
   #wasReady = false;
+  #isLeaving = false;
   #reason: string | undefined;
   #resolveReady: () => void = () => undefined;
   #resolveClosed: (reason: string) => void = () => undefined;
@@ -57,6 +58,11 @@ export class ClientConnection {
   /** True when the connection stands, or stood before it was lost: the server's settings have come. */
   get wasReady(): boolean {
     return this.#wasReady;
+  }
+
+  /** True once the server has announced that it ends the connection. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   get isGone(): boolean {
@@ -150,6 +156,7 @@ export class ClientConnection {
   }
 
   #onGoaway(code: number, data: Uint8Array | undefined): void {
+    this.#isLeaving = true;
     const text = data === undefined || data.byteLength === 0 ? "" : ` (${Buffer.from(data).toString("utf8")})`;
     this.#reason ??=
       code === constants.NGHTTP2_NO_ERROR

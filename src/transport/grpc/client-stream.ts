@@ -1,4 +1,4 @@
-import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, StreamEnd, StreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
@@ -112,7 +112,9 @@ export class GrpcClientStream implements FrameStream {
 
   #endOf(resetCode: number): StreamEnd {
     if (this.#status !== undefined) return { by: "status", status: this.#status };
-    if (!this.#connection.isGone) return endFromReset(resetCode);
+    // A server that cuts its connections resets their streams without an error, then hangs up.
+    const isCutOff = this.#connection.isLeaving && resetCode === constants.NGHTTP2_NO_ERROR;
+    if (!this.#connection.isGone && !isCutOff) return endFromReset(resetCode);
     const reason = this.#connection.lossReason;
     if (this.#connection.wasReady) return { by: "connection-lost", reason };
     return { by: "status", status: { code: StatusCode.unavailable, details: reason } };

@@ -1,4 +1,4 @@
-import type { Http2Stream } from "node:http2";
+import { constants, type Http2Stream } from "node:http2";
 import type { MessageLimits } from "../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../link.ts";
 import type { Inflate } from "./compression.ts";
@@ -50,12 +50,14 @@ export class MessagePipe {
       },
     });
     this.#http2.on("data", (chunk: Uint8Array) => this.#tell(() => reader.push(chunk)));
-    this.#http2.on("end", () =>
+    this.#http2.on("end", () => {
+      // Node also says "end" of a stream that was reset; that is no goodbye, and its closing tells the rest.
+      if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
       this.#tell(() => {
         reader.end();
         if (!this.#hasEnded) onPeerDone();
-      }),
-    );
+      });
+    });
   }
 
   pause(): void {

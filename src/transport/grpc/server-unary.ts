@@ -43,7 +43,11 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     if (problem !== undefined || request === undefined) refuse(http2, problem ?? toRpcStatus(undefined));
     else void answer(http2, request, serving);
   });
-  http2.once("close", () => serving.call.abort(new RpcError(StatusCode.cancelled, "The caller is gone.")));
+  http2.once("close", () => {
+    // Headers go out with the answer, so a stream that closes before them was given up by the caller.
+    if (!http2.headersSent)
+      serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));
+  });
 }
 
 /** Never rejects: whatever goes wrong becomes the call's status. */

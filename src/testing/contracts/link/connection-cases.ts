@@ -1,0 +1,91 @@
+import { equal, match, notEqual, ok } from "node:assert/strict";
+import { StatusCode } from "../../../transport/index.ts";
+import type { LinkCase } from "./contract-case.ts";
+import { endsWithStatus, message, rejectsWith, sameBytes, throwsWith } from "./expectations.ts";
+import { StreamRecorder } from "./stream-recorder.ts";
+
+export const connectionCases: readonly LinkCase[] = [
+  {
+    promise: "listening on port 0 gives a real port, each time another",
+    async tryIt(lab) {
+      const network = lab.network();
+      const first = await lab.listen(network);
+      const second = await lab.listen(network);
+      match(first.address, /^127\.0\.0\.1:[1-9]\d*$/);
+      notEqual(first.address, second.address);
+    },
+  },
+  {
+    promise: "an address in use is refused as unavailable, and free again after its server has closed",
+    async tryIt(lab) {
+      const network = lab.network();
+      const first = await lab.listen(network);
+      const error = await rejectsWith(StatusCode.unavailable, network.listener.listen(first.address, []));
+      ok(error.message.includes(first.address), error.message);
+      await first.close();
+      const second = await network.listener.listen(first.address, []);
+      equal(second.address, first.address);
+      await second.close();
+    },
+  },
+  {
+    promise: "a malformed address is refused as an invalid argument",
+    async tryIt(lab) {
+      const { listener, dialer } = lab.network();
+      for (const address of ["", "localhost", "127.0.0.1:99999", "ftp://x:1", "a b:1", "::1:80"]) {
+        await rejectsWith(StatusCode.invalidArgument, listener.listen(address, []));
+        throwsWith(StatusCode.invalidArgument, () => dialer.dial(address));
+      }
+    },
+  },
+  {
+    promise: "a link is ready once the server answers, and dialling takes a URL too",
+    async tryIt(lab) {
+      const network = lab.network();
+      const { address } = await lab.listen(network);
+      const link = lab.dial(network, `http://${address}`);
+      await link.ready();
+      await link.ready();
+      sameBytes(await link.unary("Echo", message(1)), message(1));
+    },
+  },
+  {
+    promise: "where nobody listens every call fails as unavailable, naming the address",
+    async tryIt(lab) {
+      const network = lab.network();
+      const gone = await lab.listen(network);
+      await gone.close();
+      const link = lab.dial(network, gone.address);
+      const client = new StreamRecorder();
+      link.openStream("OpenChannel", client);
+      const error = await rejectsWith(StatusCode.unavailable, link.ready());
+      ok(error.message.includes(gone.address), error.message);
+      endsWithStatus(await client.ended(), StatusCode.unavailable);
+      await rejectsWith(StatusCode.unavailable, link.unary("Echo", message(1)));
+      ok((await link.closed).includes(gone.address));
+    },
+  },
+  {
+    promise: "waiting for a connection can be called off",
+    async tryIt(lab) {
+      const network = lab.network();
+      const { address } = await lab.listen(network);
+      await rejectsWith(StatusCode.cancelled, lab.dial(network, address).ready({ signal: AbortSignal.abort() }));
+    },
+  },
+  {
+    promise: "many links and many calls at once do not mix",
+    async tryIt(lab) {
+      const network = lab.network();
+      const { address } = await lab.listen(network);
+      const links = [1, 2, 3].map(() => lab.dial(network, address));
+      const calls = links.flatMap((link, from) =>
+        Array.from({ length: 150 }, async (_, index) => {
+          const request = message(index, from);
+          sameBytes(await link.unary("Echo", request), request);
+        }),
+      );
+      await Promise.all(calls);
+    },
+  },
+];

@@ -1,0 +1,123 @@
+import { equal, ok } from "node:assert/strict";
+import { StatusCode } from "../../../transport/index.ts";
+import type { LinkCase } from "./contract-case.ts";
+import { endsWithStatus, message, sameFrames } from "./expectations.ts";
+import { StreamRecorder } from "./stream-recorder.ts";
+import { serveStream } from "./test-service.ts";
+
+const KIB = 1024;
+const SMALL = { highWaterBytes: 64 * KIB, windowBytes: 64 * KIB };
+
+/** Sends until the stream asks to wait and goes on asking; returns what was sent. */
+async function fill(send: (frame: Uint8Array) => boolean, queuedBytes: () => number): Promise<Uint8Array[]> {
+  const frames: Uint8Array[] = [];
+  // Beyond what sockets and windows can swallow: 16 MiB is more than any kernel buffer.
+  while (queuedBytes() < 16 * KIB * KIB) {
+    const frame = message(240 * KIB, frames.length);
+    frames.push(frame);
+    send(frame);
+    if (frames.length % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return frames;
+}
+
+export const flowCases: readonly LinkCase[] = [
+  {
+    promise:
+      "a receiver that pauses holds its peer; after it resumes everything arrives in order and onDrain is called",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server), SMALL);
+      const stream = link.openStream("OpenChannel", client);
+      const opened = await server.opened();
+      opened.pause();
+      const frames = await fill(
+        (frame) => stream.send(frame),
+        () => stream.queuedBytes,
+      );
+      ok(server.count("frame") < frames.length, "the pause held nothing back");
+      equal(stream.send(message(1)), false);
+      equal(client.count("drain"), 0);
+      opened.resume();
+      await client.has("drain");
+      await server.has("frame", frames.length + 1);
+      sameFrames(server.frames, [...frames, message(1)]);
+    },
+  },
+  {
+    promise: "a client that pauses holds the server, and the status waits behind the frames",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server), SMALL);
+      const stream = link.openStream("OpenChannel", client);
+      const opened = await server.opened();
+      opened.send(message(1));
+      await client.has("frame");
+      stream.pause();
+      const frames = await fill(
+        (frame) => opened.send(frame),
+        () => opened.queuedBytes,
+      );
+      opened.finish({ code: StatusCode.ok, details: "" });
+      ok(client.count("frame") < frames.length);
+      stream.resume();
+      endsWithStatus(await client.ended(), StatusCode.ok);
+      sameFrames(client.frames, [message(1), ...frames]);
+    },
+  },
+  {
+    promise: "a paused stream does not hold up its neighbours",
+    async tryIt(lab) {
+      const held = new StreamRecorder();
+      const free = new StreamRecorder();
+      const { link } = await lab.connect({ stream: (call) => (call.metadata.held === "1" ? held : free) }, SMALL);
+      const slow = link.openStream("OpenChannel", new StreamRecorder(), { metadata: { held: "1" } });
+      (await held.opened()).pause();
+      await fill(
+        (frame) => slow.send(frame),
+        () => slow.queuedBytes,
+      );
+      const quick = link.openStream("OpenChannel", new StreamRecorder());
+      for (let index = 0; index < 10; index += 1) quick.send(message(50 * KIB));
+      await free.has("frame", 10);
+    },
+  },
+  {
+    promise: "a stream full of queued frames can still be cancelled by either side",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server), SMALL);
+      const stream = link.openStream("OpenChannel", client);
+      (await server.opened()).pause();
+      await fill(
+        (frame) => stream.send(frame),
+        () => stream.queuedBytes,
+      );
+      const flushed = stream.flushed();
+      stream.cancel();
+      await flushed;
+      equal(stream.queuedBytes, 0);
+      equal((await client.ended()).by, "cancelled");
+      equal((await server.ended()).by, "peer");
+    },
+  },
+  {
+    promise: "flushed resolves once what was queued has been handed over, and at once when nothing is queued",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server));
+      const stream = link.openStream("OpenChannel", new StreamRecorder());
+      await stream.flushed();
+      for (let index = 0; index < 100; index += 1) stream.send(message(10_000));
+      ok(stream.queuedBytes > 0);
+      await stream.flushed();
+      equal(stream.queuedBytes, 0);
+      stream.end();
+      await server.has("half-close");
+      equal(server.count("frame"), 100);
+    },
+  },
+];
