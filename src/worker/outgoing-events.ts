@@ -1,5 +1,5 @@
 import { HandlerContext, resolveTopic } from "../core/delivery/index.ts";
-import { DropMessage, messageTypeText, type PublishOptions, type TopicId } from "../core/index.ts";
+import { DropMessage, errorText, messageTypeText, type PublishOptions, type TopicId } from "../core/index.ts";
 import { toWireAgentId } from "../protocol/index.ts";
 import type { Outbox } from "./outbox.ts";
 import { traced } from "./traced.ts";
@@ -58,7 +58,12 @@ export class OutgoingEvents {
       if (result === DropMessage) log?.dropped("MessageKind.PUBLISH", { message, sender, receiver: topicId });
       return result;
     } catch (error) {
-      settings.logger.error(`An intervention refused an event on ${topicId}: it is dropped.`, { error });
+      settings.logger.error(
+        `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`,
+        {
+          error,
+        },
+      );
       return DropMessage;
     } finally {
       messageContext.release();

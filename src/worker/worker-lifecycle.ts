@@ -110,8 +110,11 @@ export class WorkerLifecycle {
         if (state.connection !== undefined) return state.connection;
         throw notRunning(doing);
       case "idle":
-      case "stopped":
         throw notRunning(doing);
+      case "stopped":
+        throw new UndeliverableException(`Runtime must be running when ${doing}. It has been stopped.`, {
+          code: "shutting-down",
+        });
     }
   }
 
