@@ -34,7 +34,7 @@ const pythonCommand = findPythonWithAutoGen();
 await using python = pythonCommand === undefined ? undefined : startPythonWorker(pythonCommand);
 if (python === undefined) note(`no Python with AutoGen is here; it could join as a third worker. ${howToGetPython}`);
 else await python.line("ready");
-const workers = ["north", "south", ...(python === undefined ? [] : ["python"])];
+const workers = { north, south, ...(python && { python }) };
 
 await using runtime = new GrpcWorkerAgentRuntime(address);
 await runtime.start();
@@ -44,9 +44,10 @@ const asUs = { sender: new AgentId("visitor", "you"), timeoutMs: 10_000 };
 note(`this process (${process.pid}) has joined as well, to ask the questions`);
 
 scene("A call: one agent is asked, its answer comes back typed");
-for (const worker of workers) {
-  const poet = new AgentId(`poet_${worker}`, "1");
+for (const [name, worker] of Object.entries(workers)) {
+  const poet = new AgentId(`poet_${name}`, "1");
   const poem = await runtime.sendMessage(AskForPoem({ about: "multiple processes" }), poet, asUs);
+  await worker.line("is asked"); // what it wrote, before what we write
   note(`${poet} answers: "${poem.text}"`);
   assert.match(poem.text, /multiple processes/);
 }
@@ -54,18 +55,21 @@ for (const worker of workers) {
 scene("An event: published once, it reaches an agent on every worker");
 const headline = "Agents found in several places at once";
 await runtime.publishMessage(News({ headline }), new TopicId("news", "today"));
-const heardBy = await audience.hearing(headline, workers);
+const heardBy = await audience.hearing(headline, Object.keys(workers));
+for (const worker of Object.values(workers)) await worker.line("reads");
 note(`heard by ${heardBy.join(", ")}`);
-assert.deepEqual(heardBy.toSorted(), workers.toSorted());
+assert.deepEqual(heardBy.toSorted(), Object.keys(workers).toSorted()); // each once
 
 scene("State: saved on one worker, loaded on another");
 const northDoor = new AgentId("doorkeeper_north", "main");
 const southDoor = new AgentId("doorkeeper_south", "main");
 for (const visitor of ["Ada", "Grace"]) await runtime.sendMessage(Visit({ visitor }), northDoor, asUs);
+await north.line("number 2");
 const state = await runtime.agentSaveState(northDoor);
 note(`saved from ${northDoor}: ${JSON.stringify(state)}`);
 await runtime.agentLoadState(southDoor, state);
 const tally = await runtime.sendMessage(Visit({ visitor: "Barbara" }), southDoor, asUs);
+await south.line("number 3");
 note(`${southDoor} went on counting: ${tally.visitors} visitors`);
 assert.equal(tally.visitors, 3);
 
@@ -81,9 +85,7 @@ await assert.rejects(toNobody, (error) => {
 scene("Everything stops: workers finish what they do, then the host ends");
 await runtime.stop();
 const exitCodes: Record<string, number | string> = {};
-for (const [name, program] of Object.entries({ python, south, north, host })) {
-  if (program !== undefined) exitCodes[name] = await program.stop();
-}
+for (const [name, program] of Object.entries({ ...workers, host })) exitCodes[name] = await program.stop();
 note(
   `exit codes: ${Object.entries(exitCodes)
     .map(([name, code]) => `${name} ${code}`)

@@ -69,7 +69,9 @@ describe("troupe host", () => {
   });
 
   test.each([
-    ["an unknown option", ["host", "--adress", "127.0.0.1:0"], /--adress/],
+    ["an unknown option", ["host", "--address", "127.0.0.1:0", "--colour"], /--colour/],
+    ["a misspelt option", ["host", "--adress", "127.0.0.1:0"], /--adress/],
+    ["an option with a wrong value", ["host", "--address", "127.0.0.1:0", "--grace-seconds", "few"], /--grace-seconds/],
     ["an unknown command", ["hots"], /hots/],
     ["an address without a port", ["host", "--address", "localhost"], /localhost/],
     ["a port that is too large", ["host", "--address", "127.0.0.1:70000"], /70000/],
