@@ -10,14 +10,16 @@ import { WorkerRuntime } from "../../src/worker/index.ts";
 import { describeAgentRuntime, type MakeWorld } from "./agent-runtime.ts";
 
 /** Two workers on one host of ours. */
-function twoWorkers(ends: () => { readonly dialer: Dialer; readonly listener: Listener }): MakeWorld {
+function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Listener }): MakeWorld {
   return async (options) => {
-    const { dialer, listener } = ends();
+    const { dialer, listener } = open();
     const host = new Host({ listener, address: "127.0.0.1:0" });
     await host.start();
     const { address } = host;
-    const caller = new WorkerRuntime({ dialer, address, ...options.caller });
-    const callee = new WorkerRuntime({ dialer, address, ...options.callee });
+    // Some handlers of the suite never end: their worker does not wait long for them.
+    const ends = { dialer, address, drainTimeoutMs: 200 };
+    const caller = new WorkerRuntime({ ...ends, ...options.caller });
+    const callee = new WorkerRuntime({ ...ends, ...options.callee });
     await Promise.all([caller.start(), callee.start()]);
     return {
       caller,
