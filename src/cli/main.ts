@@ -13,9 +13,11 @@ const program = new Command("troupe")
   .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
   .version(version)
   .addCommand(hostCommand())
-  .exitOverride()
   .showSuggestionAfterError();
-for (const command of program.commands) command.exitOverride();
+for (const command of [program, ...program.commands]) {
+  // A mistake is one line, its suggestion included ("(Did you mean host?)"), so that logs and scripts can hold it.
+  command.exitOverride().configureOutput({ outputError: (text, write) => write(`${oneLine(text.trim())}\n`) });
+}
 
 try {
   await program.parseAsync(process.argv);
