@@ -107,6 +107,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export { messageTypeText } from "./serialization/message-type-text.ts";
+export { pythonJson } from "./serialization/python-json.ts";
 export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
 export { voidMessage } from "./serialization/void-message.ts";
 export { SingleThreadedAgentRuntime, type SingleThreadedAgentRuntimeOptions } from "./single-threaded-agent-runtime.ts";

@@ -2,12 +2,11 @@ import { type MessageIdentity, type MessageType, messageTypeKey } from "./messag
 
 /** The type that a value carries itself (what `defineMessage` makes), if it does. */
 export function brandOf(value: unknown): MessageType | undefined {
-  if (typeof value !== "object" || value === null || !(messageTypeKey in value)) return undefined;
-  return isMessageType(value[messageTypeKey]) ? value[messageTypeKey] : undefined;
+  return typeof value === "object" && value !== null && isBranded(value) ? value[messageTypeKey] : undefined;
 }
 
-function isMessageType(value: unknown): value is MessageType {
-  return typeof value === "function" && "typeName" in value;
+function isBranded(value: object): value is { readonly [messageTypeKey]: MessageType } {
+  return messageTypeKey in value;
 }
 
 /**

@@ -1,0 +1,54 @@
+import { randomId } from "../clock.ts";
+import { type JsonCodec, nativeJson } from "./json-codec.ts";
+
+/** A string (an unfinished one to the end, so that time stays linear), or a literal that JSON lacks or a number would lose. */
+const tokens = /"(?:[^"\\]|\\[\s\S])*"?|(?<![\d.eE+-])(?:NaN|-?Infinity|-?\d{16,})(?=\s*(?:[,\]}]|$))/g;
+
+/**
+ * JSON as Python's `json` module writes and reads it: `NaN`, `Infinity` and `-Infinity` are numbers, and integers
+ * beyond 2^53 are kept exactly, as `bigint`. For messages whose Python twin needs them; slower than the default.
+ */
+export const pythonJson: JsonCodec = {
+  parse(text) {
+    const mark = `${randomId()}:`;
+    let marked = false;
+    const standard = text.replace(tokens, (token) => {
+      if (token.startsWith('"') || isExact(token)) return token;
+      marked = true;
+      return `"${mark}${token}"`;
+    });
+    if (!marked) return JSON.parse(text);
+    return JSON.parse(standard, (_key, value: unknown) =>
+      typeof value === "string" && value.startsWith(mark) ? specialValue(value.slice(mark.length)) : value,
+    );
+  },
+  stringify(value) {
+    const mark = `${randomId()}:`;
+    const text = nativeJson.stringify(markSpecials(value, mark));
+    return text.replaceAll(new RegExp(`"${mark}([^"]+)"`, "g"), "$1");
+  },
+};
+
+/** Whether the literal is an integer that a number holds exactly. */
+function isExact(literal: string): boolean {
+  return Number.isSafeInteger(Number(literal));
+}
+
+function specialValue(literal: string): number | bigint {
+  return /\d/.test(literal) ? BigInt(literal) : Number(literal);
+}
+
+/** A copy in which what JSON lacks stands as marked text; fields with a `toJSON` of their own are left to it. */
+function markSpecials(value: unknown, mark: string): unknown {
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return `${mark}${value}`;
+  if (Array.isArray(value)) return value.map((item: unknown) => markSpecials(item, mark));
+  if (typeof value !== "object" || value === null || !isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, markSpecials(field, mark)]));
+}
+
+/** Whether an object is written by its own fields. */
+function isPlain(value: object): boolean {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Map || value instanceof Set)
+    return false;
+  return !("toJSON" in value);
+}
