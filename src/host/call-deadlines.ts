@@ -9,6 +9,7 @@ import type { PendingCall } from "./pending-call.ts";
 export class CallDeadlines {
   readonly #clock: Clock;
   readonly #commonMs: number;
+  /** Told once for each call, which is forgotten by then. */
   readonly #onDue: (call: PendingCall) => void;
   /** Calls with the common timeout and when they fall due, oldest first. */
   readonly #common = new Map<PendingCall, number>();
@@ -53,7 +54,12 @@ export class CallDeadlines {
     for (const [call, dueMs] of this.#common) {
       const leftMs = dueMs - this.#clock.now();
       if (leftMs > 0) return this.#arm(leftMs);
-      this.#onDue(call);
+      this.#fallDue(call);
     }
+  }
+
+  #fallDue(call: PendingCall): void {
+    this.remove(call);
+    this.#onDue(call);
   }
 }

@@ -58,7 +58,14 @@ function nameOf({ type, key }: WireAgentId): string {
 
 /** Bytes from the wire may be a view into a far larger buffer. */
 function copyOf(data: StoredData | undefined): StoredData | undefined {
-  return data?.kind === "binary" ? { kind: "binary", bytes: data.bytes.slice() } : data;
+  switch (data?.kind) {
+    case "binary":
+      return { kind: "binary", bytes: Uint8Array.from(data.bytes) };
+    case "proto":
+      return { kind: "proto", any: Uint8Array.from(data.any) };
+    default:
+      return data;
+  }
 }
 
 function sizeOf(data: StoredData | undefined): number {

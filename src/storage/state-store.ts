@@ -22,7 +22,7 @@ export interface StateStore {
   load(id: WireAgentId): Promise<StateVersion | undefined>;
   /**
    * Saves when nothing is stored yet, when `eTag` is empty, or when it is the stored one; looking and saving are one step.
-   * The data is copied or never changed by the caller afterwards.
+   * The store keeps a copy of the data.
    */
   save(id: WireAgentId, data: StoredData | undefined, eTag: string): Promise<SaveOutcome>;
 }

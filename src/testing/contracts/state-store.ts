@@ -1,0 +1,110 @@
+import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
+import type { StoredData } from "../../protocol/index.ts";
+import type { SaveOutcome, StateStore } from "../../storage/index.ts";
+import type { TestRunner } from "./link.ts";
+
+interface StoreCase {
+  readonly promise: string;
+  readonly tryIt: (store: StateStore) => Promise<void>;
+}
+
+const a = { type: "a", key: "k" };
+
+function text(value: string): StoredData {
+  return { kind: "text", text: value };
+}
+
+function eTagOf(outcome: SaveOutcome): string {
+  ok(outcome.at === "saved", `expected it to be saved, got ${outcome.at}`);
+  return outcome.eTag;
+}
+
+const cases: readonly StoreCase[] = [
+  {
+    promise: "knows nothing of an agent that was never saved",
+    tryIt: async (store) => equal(await store.load(a), undefined),
+  },
+  {
+    promise: "gives back what was saved, of every kind, under the eTag of the save",
+    tryIt: async (store) => {
+      const kinds: readonly (StoredData | undefined)[] = [
+        text("één"),
+        { kind: "binary", bytes: Uint8Array.of(0, 255) },
+        { kind: "proto", any: Uint8Array.of(10, 1, 120) },
+        undefined,
+      ];
+      for (const data of kinds) {
+        const eTag = eTagOf(await store.save(a, data, ""));
+        deepEqual(await store.load(a), { eTag, data });
+      }
+    },
+  },
+  {
+    promise: "makes a new eTag with every save, never an empty one",
+    tryIt: async (store) => {
+      const first = eTagOf(await store.save(a, text("1"), ""));
+      const second = eTagOf(await store.save(a, text("1"), first));
+      notEqual(first, "");
+      notEqual(first, second);
+    },
+  },
+  {
+    promise: "takes any eTag while nothing is stored, and an empty one always",
+    tryIt: async (store) => {
+      eTagOf(await store.save(a, text("1"), "whatever"));
+      eTagOf(await store.save(a, text("2"), ""));
+      deepEqual((await store.load(a))?.data, text("2"));
+    },
+  },
+  {
+    promise: "refuses a stale eTag, tells the one that holds, and changes nothing",
+    tryIt: async (store) => {
+      const first = eTagOf(await store.save(a, text("1"), ""));
+      const second = eTagOf(await store.save(a, text("2"), first));
+      deepEqual(await store.save(a, text("3"), first), { at: "conflict", eTag: second });
+      deepEqual(await store.load(a), { eTag: second, data: text("2") });
+    },
+  },
+  {
+    promise: "lets one of several savers with the same eTag win",
+    tryIt: async (store) => {
+      const first = eTagOf(await store.save(a, text("0"), ""));
+      const outcomes = await Promise.all(["1", "2", "3"].map((value) => store.save(a, text(value), first)));
+      equal(outcomes.filter(({ at }) => at === "saved").length, 1);
+    },
+  },
+  {
+    promise: "tells agents apart by type and by key, whatever is in them",
+    tryIt: async (store) => {
+      const ids = [
+        a,
+        { type: "b", key: "k" },
+        { type: "a", key: "k2" },
+        { type: "a/k", key: "" },
+        { type: "a", key: "/k" },
+      ];
+      for (const [index, id] of ids.entries()) eTagOf(await store.save(id, text(String(index)), ""));
+      for (const [index, id] of ids.entries()) deepEqual((await store.load(id))?.data, text(String(index)));
+    },
+  },
+  {
+    promise: "keeps its own copy of bytes",
+    tryIt: async (store) => {
+      const bytes = Uint8Array.of(1, 2, 3);
+      await store.save(a, { kind: "binary", bytes }, "");
+      bytes.fill(9);
+      deepEqual((await store.load(a))?.data, { kind: "binary", bytes: Uint8Array.of(1, 2, 3) });
+    },
+  },
+];
+
+/** The promises of `StateStore` as tests; `openStore` gives a new, empty one each time. */
+export function describeStateStore(
+  name: string,
+  openStore: () => StateStore | Promise<StateStore>,
+  runner: TestRunner,
+): void {
+  runner.describe(`${name}: state store`, () => {
+    for (const { promise, tryIt } of cases) runner.it(promise, async () => tryIt(await openStore()));
+  });
+}

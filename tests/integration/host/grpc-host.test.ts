@@ -1,0 +1,106 @@
+import { connect } from "node:http2";
+import { describe, expect, it } from "vitest";
+import { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
+import { grpcDialer } from "../../../src/transport/index.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
+
+const anyPort = "127.0.0.1:0";
+
+describe("GrpcWorkerAgentRuntimeHost", () => {
+  it("gives its real port once it has started", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    expect(host.address).toBe(anyPort);
+    await host.start();
+    expect(host.address).toMatch(/^127\.0\.0\.1:[1-9]\d*$/);
+  });
+
+  it("can't be started twice", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    await expect(host.start()).rejects.toThrow("Host runtime is already started.");
+  });
+
+  it("says what to do about an address in use, and can be started once it is free", async () => {
+    const first = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await first.start();
+    await using second = new GrpcWorkerAgentRuntimeHost(first.address);
+    await expect(second.start()).rejects.toThrow(/in use/);
+    await first.stop();
+    await second.start();
+    expect(second.address).toBe(first.address);
+  });
+
+  it("may be stopped before it started, while it starts, and twice", async () => {
+    await new GrpcWorkerAgentRuntimeHost(anyPort).stop();
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    const started = host.start();
+    await Promise.all([host.stop(), host.stop(), host.closed]);
+    await started;
+    await expect(host.start()).rejects.toThrow("Host runtime is stopped; make a new one.");
+  });
+
+  it("stops when the process is told to end", async () => {
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    const stopped = host.stopWhenSignal(1, ["SIGUSR2"]);
+    process.kill(process.pid, "SIGUSR2");
+    await stopped;
+    await host.closed;
+    expect(process.listenerCount("SIGUSR2")).toBe(0);
+  });
+
+  it("ends within its grace even if a worker does not let go", async () => {
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    const link = grpcDialer().dial(host.address);
+    const worker = await new RawWorker(link, "W").join();
+    await host.stop(0.1);
+    await worker.ended;
+    await link.close();
+  });
+
+  it("sends response headers before any message [§8.11]", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    const session = connect(`http://${host.address}`);
+    const stream = session.request(
+      {
+        ":method": "POST",
+        ":path": "/agents.AgentRpc/OpenChannel",
+        "content-type": "application/grpc",
+        te: "trailers",
+        "client-id": "W",
+      },
+      { endStream: false },
+    );
+    const headers = await new Promise<{ readonly ":status"?: number }>((resolve) => stream.once("response", resolve));
+    expect(headers).toMatchObject({ ":status": 200, "content-type": expect.stringMatching(/^application\/grpc/) });
+    expect(headers).not.toHaveProperty("grpc-status");
+    await new Promise<void>((resolve) => {
+      stream.once("close", resolve);
+      stream.close();
+    });
+    session.destroy();
+  });
+
+  it("takes messages far beyond 4 MiB, and refuses those beyond its own limit without ending the stream", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort, {
+      channelOptions: { maxReceiveMessageBytes: 6_000_000 },
+    });
+    await host.start();
+    const link = grpcDialer().dial(host.address);
+    const worker = await new RawWorker(link, "W").join();
+    await worker.register("echo");
+    const payload = (bytes: number) => ({
+      typeName: "B",
+      contentType: "application/json",
+      data: new Uint8Array(bytes),
+    });
+    worker.request("1", "echo/k", { payload: payload(5_000_000) });
+    expect((await worker.nextRequest()).payload?.data).toHaveLength(5_000_000);
+    worker.request("2", "echo/k", { payload: payload(7_000_000) });
+    expect(await worker.settled()).toEqual([]);
+    expect(host.counters().badFrames).toBe(1);
+    await link.close();
+  });
+});
