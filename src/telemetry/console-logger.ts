@@ -1,0 +1,43 @@
+import type { LogFields, Logger } from "../core/index.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+export interface ConsoleLoggerOptions {
+  /** The least that is written. Default `info`. */
+  readonly level?: LogLevel | undefined;
+  /** Where lines go. Default: standard error by way of `console.error`, so that standard output stays the program's. */
+  readonly write?: ((line: string) => void) | undefined;
+  /** For the time at the head of each line. Default: the system's. */
+  readonly now?: (() => Date) | undefined;
+}
+
+/** One line for each thing: time, level, text, and the fields as `name=value`. */
+export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
+  const { level: least = "info", write = (line) => console.error(line), now = () => new Date() } = options;
+  const at = (level: LogLevel) => {
+    if (levels.indexOf(level) < levels.indexOf(least)) return () => undefined;
+    return (text: string, fields?: LogFields) => {
+      write(`${now().toISOString()} ${level.padEnd(5)} ${text}${fieldsText(fields)}`);
+    };
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+function fieldsText(fields: LogFields | undefined): string {
+  if (fields === undefined) return "";
+  return Object.entries(fields)
+    .map(([name, value]) => ` ${name}=${valueText(value)}`)
+    .join("");
+}
+
+function valueText(value: unknown): string {
+  if (value instanceof Error) return value.stack ?? `${value.name}: ${value.message}`;
+  if (typeof value === "string") return value;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,77 @@
+import { type Attributes, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import { activeContext, errorClass, runInSpan } from "./run-in-span.ts";
+
+export interface GenAiSpanOptions {
+  /** Default: the tracer `autogen-core` of the global provider. */
+  readonly tracer?: Tracer | undefined;
+  /** Default: the active span. */
+  readonly parent?: Span | undefined;
+}
+
+export interface ToolSpanOptions extends GenAiSpanOptions {
+  readonly toolDescription?: string | undefined;
+  readonly toolCallId?: string | undefined;
+}
+
+export interface AgentSpanOptions extends GenAiSpanOptions {
+  readonly agentId?: string | undefined;
+  readonly agentDescription?: string | undefined;
+}
+
+/** Runs a tool in a span `execute_tool {tool}`, after OpenTelemetry's conventions for generative AI (protocol.md §5.10). */
+export function traceToolSpan<T>(toolName: string, options: ToolSpanOptions, body: (span: Span) => T): T {
+  const attributes = {
+    "gen_ai.tool.name": toolName,
+    "gen_ai.tool.description": options.toolDescription,
+    "gen_ai.tool.call.id": options.toolCallId,
+  };
+  return genAiSpan(
+    { operation: "execute_tool", subject: toolName, kind: SpanKind.INTERNAL, attributes },
+    options,
+    body,
+  );
+}
+
+/** Makes an agent in a span `create_agent {name}`. */
+export function traceCreateAgentSpan<T>(agentName: string, options: AgentSpanOptions, body: (span: Span) => T): T {
+  return agentSpan("create_agent", agentName, options, body);
+}
+
+/** Invokes an agent in a span `invoke_agent {name}`. */
+export function traceInvokeAgentSpan<T>(agentName: string, options: AgentSpanOptions, body: (span: Span) => T): T {
+  return agentSpan("invoke_agent", agentName, options, body);
+}
+
+function agentSpan<T>(operation: string, agentName: string, options: AgentSpanOptions, body: (span: Span) => T): T {
+  const attributes = {
+    "gen_ai.agent.name": agentName,
+    "gen_ai.agent.id": options.agentId,
+    "gen_ai.agent.description": options.agentDescription,
+  };
+  return genAiSpan({ operation, subject: agentName, kind: SpanKind.CLIENT, attributes }, options, body);
+}
+
+interface GenAiSpan {
+  readonly operation: string;
+  readonly subject: string;
+  readonly kind: SpanKind;
+  /** Undefined ones are left out. */
+  readonly attributes: Attributes;
+}
+
+function genAiSpan<T>(details: GenAiSpan, options: GenAiSpanOptions, body: (span: Span) => T): T {
+  const { operation, subject, kind, attributes } = details;
+  const { tracer = trace.getTracer("autogen-core"), parent } = options;
+  const active = activeContext();
+  const known = Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
+  const span = tracer.startSpan(
+    `${operation} ${subject}`,
+    { kind, attributes: { "gen_ai.operation.name": operation, "gen_ai.system": "autogen", ...known } },
+    parent === undefined ? active : trace.setSpan(active, parent),
+  );
+  return runInSpan(
+    span,
+    () => body(span),
+    (error) => span.setAttribute("error.type", errorClass(error)),
+  );
+}

@@ -1,0 +1,56 @@
+import { type Link, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
+import type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "../../core/index.ts";
+import { activeContext, runInSpan } from "./run-in-span.ts";
+import { messagingAttributes, spanKind, spanName } from "./span-details.ts";
+import { fromCarrier, toCarrier } from "./trace-carrier.ts";
+
+/** The tracer of the in-process runtime, as AutoGen names it. */
+export const singleThreadedRuntimeTracer = "autogen SingleThreadedAgentRuntime";
+/** The tracer of a worker. */
+export const workerRuntimeTracer = "autogen Worker Runtime";
+
+export interface OpenTelemetryTracingOptions {
+  /** Default: the global provider that is registered when this is called. */
+  readonly tracerProvider?: TracerProvider | undefined;
+  /** Default: `autogen SingleThreadedAgentRuntime`; workers use `autogen Worker Runtime`. */
+  readonly tracerName?: string | undefined;
+}
+
+/**
+ * Spans as AutoGen's runtimes make them (protocol.md §5.10). Undefined, so that a runtime does nothing at all, when no
+ * provider is given or registered, or when the environment says `AUTOGEN_DISABLE_RUNTIME_TRACING=true`.
+ */
+export function openTelemetryTracing(options: OpenTelemetryTracingOptions = {}): Tracing | undefined {
+  if (process.env.AUTOGEN_DISABLE_RUNTIME_TRACING === "true") return undefined;
+  const provider = options.tracerProvider ?? trace.getTracerProvider();
+  if (recordsNothing(provider)) return undefined;
+  return new OpenTelemetryTracing(provider.getTracer(options.tracerName ?? singleThreadedRuntimeTracer));
+}
+
+class OpenTelemetryTracing implements Tracing {
+  readonly #tracer: Tracer;
+
+  constructor(tracer: Tracer) {
+    this.#tracer = tracer;
+  }
+
+  span<T>(operation: SpanOperation, details: SpanDetails, body: () => T): T {
+    const linked = fromCarrier(details.link);
+    const links: Link[] = linked === undefined ? [] : [{ context: linked }];
+    const kind = spanKind(operation);
+    const attributes = messagingAttributes(operation, details);
+    const name = spanName(operation, details.destination);
+    const span = this.#tracer.startSpan(name, { kind, attributes, links }, activeContext());
+    if (details.attributes !== undefined && span.isRecording()) span.setAttributes(details.attributes());
+    return runInSpan(span, body);
+  }
+
+  inject(): TraceCarrier {
+    return toCarrier(trace.getSpanContext(activeContext()));
+  }
+}
+
+/** The API's own provider that nobody has registered a real one behind. */
+function recordsNothing(provider: TracerProvider): boolean {
+  return provider instanceof ProxyTracerProvider && provider.getDelegate() === new ProxyTracerProvider().getDelegate();
+}
