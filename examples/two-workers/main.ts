@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { extname, join } from "node:path";
 import { AgentId, UndeliverableException } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { Question } from "./messages.ts";
@@ -11,7 +12,9 @@ import { Question } from "./messages.ts";
 await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
 await host.start();
 
-const worker = fork(import.meta.filename.replace("main", "worker"), [host.address]);
+const workerFile = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
+const worker = fork(workerFile, [host.address]);
+worker.once("exit", (code) => assert.equal(code, 0, "the worker failed"));
 await once(worker, "message"); // it says "ready"
 
 await using runtime = new GrpcWorkerAgentRuntime(host.address);
@@ -32,4 +35,3 @@ await assert.rejects(toNobody, (error) => {
 worker.kill("SIGTERM");
 const [code] = await once(worker, "exit");
 console.log(`the worker drained and ended with code ${code}`);
-assert.equal(code, 0);
