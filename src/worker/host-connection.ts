@@ -1,6 +1,6 @@
-import { errorText, type Logger, UndeliverableException } from "../core/index.ts";
+import { errorText, type Logger, TroupeError, UndeliverableException } from "../core/index.ts";
 import { clientIdKey, decodeFrame, type Frame, method } from "../protocol/index.ts";
-import type { FrameStream, Link, StreamEnd, StreamReceiver } from "../transport/index.ts";
+import type { Dialer, FrameStream, Link, StreamEnd, StreamReceiver } from "../transport/index.ts";
 import { ChannelRegistry } from "./channel-registry.ts";
 import { ConnectionRegistry } from "./connection-registry.ts";
 import { ControlChannel, type ControlServer } from "./control-channel.ts";
@@ -45,7 +45,7 @@ export class HostConnection {
   /** Reaches the host and opens the data channel, without waiting for an answer to it: reference hosts send none (§1.5). */
   static async open(options: HostConnectionOptions): Promise<HostConnection> {
     const { address, dialer, clock, startTimeoutMs } = options.settings;
-    const link = dialer.dial(address);
+    const link = dialTo(dialer, address);
     try {
       await withinMs(startTimeoutMs, clock, (signal) => link.ready({ signal }));
       return new HostConnection(link, options);
@@ -142,5 +142,14 @@ export class HostConnection {
 
   get #logger(): Logger {
     return this.#options.settings.logger;
+  }
+}
+
+/** Throws `invalid-argument` for an address that can't be read. */
+function dialTo(dialer: Dialer, address: string): Link {
+  try {
+    return dialer.dial(address);
+  } catch (cause) {
+    throw new TroupeError("invalid-argument", errorText(cause), { cause });
   }
 }

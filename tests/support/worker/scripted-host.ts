@@ -1,0 +1,179 @@
+import {
+  type ControlEnvelope,
+  decodeControl,
+  decodeFrame,
+  emptyMessage,
+  encodeControl,
+  encodeFrame,
+  type Frame,
+  method,
+  serviceName,
+} from "../../../src/protocol/index.ts";
+import {
+  type CallContext,
+  createMemoryNetwork,
+  type Listening,
+  type MemoryNetwork,
+  RpcError,
+  type ServerStream,
+  type ServerStreamReceiver,
+  StatusCode,
+  type StreamEnd,
+} from "../../../src/transport/index.ts";
+import { type WorkerOptions, WorkerRuntime } from "../../../src/worker/index.ts";
+import { Inbox } from "../inbox.ts";
+import { RecordingLogger } from "../recording-logger.ts";
+
+export interface UnaryCall {
+  readonly method: string;
+  readonly request: Uint8Array;
+  readonly clientId: string | undefined;
+}
+
+/** Answers a unary call, or throws `RpcError`. */
+export type Script = (call: UnaryCall) => Uint8Array;
+
+/** Generation 1's host: it has the data channel, and nothing else that matters here. */
+export const onlyChannel: Script = () => {
+  throw new RpcError(StatusCode.unimplemented, "Method not found!");
+};
+
+/** A host that does only what a test says, on a network in memory. */
+export class ScriptedHost implements AsyncDisposable {
+  readonly network: MemoryNetwork = createMemoryNetwork();
+  readonly calls: UnaryCall[] = [];
+  readonly logger = new RecordingLogger();
+  /** Data channels, in the order they were opened. */
+  readonly channels = new Inbox<ScriptedStream<Frame>>();
+  readonly controls = new Inbox<ScriptedStream<ControlEnvelope>>();
+  script: Script;
+  hasControl = true;
+  readonly #workers: WorkerRuntime[] = [];
+  #listening: Listening | undefined;
+
+  constructor(script: Script = () => emptyMessage) {
+    this.script = script;
+  }
+
+  async listen(address = "127.0.0.1:0"): Promise<this> {
+    const unaryMethods = new Set([
+      method.registerAgent,
+      method.addSubscription,
+      method.removeSubscription,
+      method.getSubscriptions,
+    ]);
+    const service = {
+      serviceName,
+      unaryMethods,
+      streamMethods: new Set([method.openChannel, method.openControlChannel]),
+      unary: async (request: Uint8Array, call: CallContext) => {
+        const recorded = { method: call.method, request, clientId: call.metadata["client-id"] };
+        this.calls.push(recorded);
+        return this.script(recorded);
+      },
+      stream: (call: CallContext) => this.#stream(call),
+    };
+    this.#listening = await this.network.listen(address, [service]);
+    return this;
+  }
+
+  get address(): string {
+    return this.#listening?.address ?? "127.0.0.1:1";
+  }
+
+  /** The methods called so far, in order. */
+  get methods(): string[] {
+    return this.calls.map((call) => call.method);
+  }
+
+  newWorker(options: WorkerOptions = {}): WorkerRuntime {
+    const ends = { dialer: this.network, address: this.address, logger: this.logger, halfCloseWaitMs: 20 };
+    const worker = new WorkerRuntime({ ...ends, drainTimeoutMs: 200, ...options });
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** A started worker and its data channel. */
+  async worker(options: WorkerOptions = {}): Promise<readonly [WorkerRuntime, ScriptedStream<Frame>]> {
+    const worker = this.newWorker(options);
+    await worker.start();
+    return [worker, await this.channels.take()];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker[Symbol.asyncDispose]()));
+    await this.#listening?.close();
+  }
+
+  #stream(call: CallContext): ServerStreamReceiver {
+    if (call.method === method.openChannel) {
+      return new ScriptedStream(call, { encode: encodeFrame, decode: decodeFrame }, this.channels);
+    }
+    if (!this.hasControl) throw new RpcError(StatusCode.unimplemented, "Method not found!");
+    return new ScriptedStream(call, { encode: encodeControl, decode: decodeControl }, this.controls);
+  }
+}
+
+interface Codec<T> {
+  encode(message: T): Uint8Array;
+  decode(bytes: Uint8Array): T;
+}
+
+/** The host's end of one stream. */
+export class ScriptedStream<T> implements ServerStreamReceiver {
+  readonly clientId: string | undefined;
+  readonly received = new Inbox<T>();
+  readonly halfClosed: Promise<void>;
+  readonly ended: Promise<StreamEnd>;
+  readonly #codec: Codec<T>;
+  readonly #opened: Inbox<ScriptedStream<T>>;
+  #stream: ServerStream | undefined;
+  #onHalfClosed: () => void = () => {};
+  #onEnded: (end: StreamEnd) => void = () => {};
+
+  constructor(call: CallContext, codec: Codec<T>, opened: Inbox<ScriptedStream<T>>) {
+    this.clientId = call.metadata["client-id"];
+    this.#codec = codec;
+    this.#opened = opened;
+    this.halfClosed = new Promise((resolve) => {
+      this.#onHalfClosed = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#onEnded = resolve;
+    });
+  }
+
+  get stream(): ServerStream {
+    if (this.#stream === undefined) throw new Error("the stream is not open");
+    return this.#stream;
+  }
+
+  send(message: T): void {
+    this.stream.send(this.#codec.encode(message));
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    this.stream.send(bytes);
+  }
+
+  onOpen(stream: ServerStream): void {
+    this.#stream = stream;
+    this.#opened.put(this);
+  }
+
+  onFrame(bytes: Uint8Array): void {
+    this.received.put(this.#codec.decode(bytes));
+  }
+
+  onHalfClose(): void {
+    this.#onHalfClosed();
+  }
+
+  onBadFrame(): void {}
+
+  onDrain(): void {}
+
+  onEnd(end: StreamEnd): void {
+    this.#onEnded(end);
+  }
+}
