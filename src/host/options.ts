@@ -16,7 +16,10 @@ export interface HostOptions {
    * frames over `stockPeerMaxBytes` from every `grpc-…` user agent. Default true.
    */
   readonly filterByPeer?: boolean;
-  /** What a stock gRPC library receives unless told otherwise: 4 MiB. A longer call or answer becomes an error, a longer event is skipped. */
+  /**
+   * What stock gRPC libraries receive: 4 MiB unless their users raised it; then raise it here too. 0: any length. A longer
+   * call or answer becomes an error, a longer event is skipped.
+   */
   readonly stockPeerMaxBytes?: number;
   /** Whether a client may remove only its own subscriptions. Default false, as Python's host (protocol.md H16). */
   readonly ownOnly?: boolean;
@@ -51,7 +54,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     channelWaitMs: options.channelWaitMs ?? 2_000,
     acceptLegacyWorkers: options.acceptLegacyWorkers ?? true,
     filterByPeer: options.filterByPeer ?? true,
-    stockPeerMaxBytes: options.stockPeerMaxBytes ?? 4 * 1024 * 1024,
+    stockPeerMaxBytes: (options.stockPeerMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     ownOnly: options.ownOnly ?? false,
     allowMultipleOwners: options.allowMultipleOwners ?? false,
     authorize: options.authorize,

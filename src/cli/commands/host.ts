@@ -7,6 +7,7 @@ interface HostFlags {
   readonly callTimeoutMs: number;
   readonly graceSeconds: number;
   readonly maxMessageBytes: number | undefined;
+  readonly stockPeerMaxBytes: number | undefined;
   readonly legacyWorkers: boolean;
   readonly allowMultipleOwners: boolean;
 }
@@ -24,6 +25,11 @@ export function hostCommand(): Command {
     )
     .option("--grace-seconds <seconds>", "how long streams may take to end when the host stops", wholeNumber, 5)
     .option("--max-message-bytes <bytes>", "longest message taken (default: 64 MiB)", wholeNumber)
+    .option(
+      "--stock-peer-max-bytes <bytes>",
+      "longest message sent to workers on stock gRPC libraries (Python, .NET), which take 4 MiB unless told otherwise; 0: any",
+      wholeNumber,
+    )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
     .action(async (flags: HostFlags) => {
@@ -36,6 +42,7 @@ async function runHost(flags: HostFlags): Promise<void> {
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
+    ...(flags.stockPeerMaxBytes === undefined ? {} : { stockPeerMaxBytes: flags.stockPeerMaxBytes }),
     channelOptions: flags.maxMessageBytes === undefined ? {} : { maxReceiveMessageBytes: flags.maxMessageBytes },
   });
   await host.start();

@@ -12,7 +12,7 @@ import {
 
 type MessageInit = MessageInitShape<typeof MessageSchema>;
 
-const text = fc.string({ unit: "binary", maxLength: 60 }).filter((value) => value.isWellFormed());
+const text = fc.string({ unit: "binary", maxLength: 60 });
 const bytes = fc.uint8Array({ maxLength: 200 });
 const agentId = fc.record({ type: text, key: text });
 const payload = fc.record({ dataType: text, dataContentType: text, data: bytes });
