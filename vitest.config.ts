@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 
 /** `troupe/...` resolves to src, so tests need no build. */
-const conditions = ["source", "module", "node", "development"];
+const conditions = ["source", "node", "development"];
 
 export default defineConfig({
   // Node 20 has neither standard decorators nor `await using`: esbuild lowers both for this target.

@@ -130,16 +130,17 @@ export class Dispatcher {
 
   async #send(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
     const { tracing } = this.#options;
-    if (tracing === undefined) await this.#handleSend(envelope, queue);
-    else {
-      const { recipient: destination, link } = envelope;
-      await tracing.span("send", { destination, link }, () => this.#handleSend(envelope, queue));
-    }
+    const { recipient: destination, link } = envelope;
+    const response =
+      tracing === undefined
+        ? await this.#handleSend(envelope)
+        : await tracing.span("send", { destination, link }, () => this.#handleSend(envelope));
+    if (response !== undefined) this.#giveBack(response, queue);
     queue.done();
   }
 
-  /** Never rejects: a failure goes to the caller. */
-  async #handleSend(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
+  /** The answer; undefined when there is none, and then the caller has been told why. Never rejects. */
+  async #handleSend(envelope: SendEnvelope): Promise<ResponseEnvelope | undefined> {
     const { message, recipient, context, call } = envelope;
     const { log, shelf, tracing } = this.#options;
     const { sender } = context;
@@ -154,10 +155,11 @@ export class Dispatcher {
         sender: recipient,
         receiver: sender,
       });
-      this.#giveBack({ kind: "response", message: answer, to: envelope, link: tracing?.inject() }, queue);
+      return { kind: "response", message: answer, to: envelope, link: tracing?.inject() };
     } catch (error) {
       log?.handlerException(message, recipient, error);
       call.reject(error);
+      return undefined;
     } finally {
       this.#running.remove(envelope);
       context.release();

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { consoleLogger } from "../../../src/telemetry/index.ts";
+
+const now = () => new Date(Date.UTC(2030, 0, 2, 3, 4, 5, 6));
+
+test("a line has the time, the level, the text and the fields", () => {
+  const lines: string[] = [];
+  const logger = consoleLogger({ write: (line) => lines.push(line), now });
+  logger.info("worker joined", { client: "c1", types: ["a", "b"] });
+  logger.warn("slow");
+  expect(lines).toEqual([
+    '2030-01-02T03:04:05.006Z info  worker joined client=c1 types=["a","b"]',
+    "2030-01-02T03:04:05.006Z warn  slow",
+  ]);
+});
+
+test("what is below the level is not written", () => {
+  const lines: string[] = [];
+  const logger = consoleLogger({ level: "error", write: (line) => lines.push(line), now });
+  logger.debug("1");
+  logger.info("2");
+  logger.warn("3");
+  logger.error("4", { error: new RangeError("far out") });
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain("error 4 error=RangeError: far out");
+});
+
+test("a field that can not be written as JSON is written all the same", () => {
+  const lines: string[] = [];
+  const ring: { self?: unknown } = {};
+  ring.self = ring;
+  consoleLogger({ write: (line) => lines.push(line), now }).info("x", { ring, none: undefined });
+  expect(lines[0]).toContain("ring=[object Object] none=undefined");
+});
