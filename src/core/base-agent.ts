@@ -13,6 +13,7 @@ import {
 } from "./register-agent.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
 import type { TopicId } from "./topic-id.ts";
+import { warnOnce } from "./warn-once.ts";
 
 /** An agent class as `register` needs it. */
 export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
@@ -114,18 +115,20 @@ export abstract class BaseAgent implements Agent {
     return this.runtime.publishMessage(message, topicId, { ...options, sender: this.id });
   }
 
-  /** Override together with `loadState` to keep state; by default it warns and saves nothing. */
+  /** Override together with `loadState` to keep state; by default it warns (once for a type) and saves nothing. */
   saveState(): AgentState | Promise<AgentState> {
-    this.runtime.logger.warn(
-      `save_state not implemented: ${this.id} saves nothing. Override saveState to keep its state.`,
+    warnOnce(
+      this.runtime.logger,
+      `save_state not implemented: agents of type ${this.id.type} save nothing. Override saveState to keep their state.`,
     );
     return {};
   }
 
   /** By default it warns and ignores the state. */
   loadState(_state: AgentState): void | Promise<void> {
-    this.runtime.logger.warn(
-      `load_state not implemented: ${this.id} ignores it. Override loadState to take its state.`,
+    warnOnce(
+      this.runtime.logger,
+      `load_state not implemented: agents of type ${this.id.type} ignore theirs. Override loadState to take it.`,
     );
   }
 

@@ -7,6 +7,7 @@ import { TroupeError } from "./errors.ts";
 import type { MessageType } from "./serialization/message-type.ts";
 import { directMessageSubscription } from "./type-prefix-subscription.ts";
 import { TypeSubscription } from "./type-subscription.ts";
+import { warnOnce } from "./warn-once.ts";
 
 export interface RegisterOptions {
   /** Leave out the subscriptions that come with the class. Default: false. */
@@ -79,7 +80,8 @@ function addTypes(runtime: AgentRuntime, types: readonly MessageType[]): void {
 
 function warnUnlessPortable(runtime: AgentRuntime, type: string): void {
   if (isPortableAgentType(type)) return;
-  runtime.logger.warn(
+  warnOnce(
+    runtime.logger,
     `Agent type ${type} can't be reached from .NET workers: they take only letters, digits and _, not starting with a digit.`,
   );
 }

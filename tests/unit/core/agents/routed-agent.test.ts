@@ -37,7 +37,7 @@ const call = contextOf();
 const anEvent = contextOf({ topicId: new TopicId("t", "s") });
 
 describe("routing", () => {
-  test("of several handlers for a type, that with the smallest name in code-point order is asked first", async () => {
+  test("of several handlers for a type, that with the smallest name in code-point order is asked first [§8.116]", async () => {
     class Several extends RoutedAgent {
       @rpc(Ask)
       zz(_ask: Ask) {
@@ -57,7 +57,7 @@ describe("routing", () => {
     expect(agent.onMessage(Ask({ text: "not for Bb" }), call)).toEqual({ from: "aa" });
   });
 
-  test("an instance of a subclass of a handled class is unhandled", () => {
+  test("an instance of a subclass of a handled class is unhandled [§8.117]", () => {
     const runtime = new RecordingRuntime();
     class Points extends RoutedAgent {
       @messageHandler(PointMessage)
@@ -71,7 +71,7 @@ describe("routing", () => {
     expect(runtime.infos).toEqual(["Unhandled message: Point3"]);
   });
 
-  test("event handlers take events only and rpc handlers calls only; the other kind is unhandled", () => {
+  test("event handlers take events only and rpc handlers calls only; the other kind is unhandled [§8.118]", () => {
     const seen: string[] = [];
     class Kinds extends RoutedAgent {
       @event(Note)
@@ -215,7 +215,7 @@ describe("strictness", () => {
       .event(Note, lying(Promise.resolve(wrong)), { strict: false });
   }
 
-  test("a result that is not the declared answer is an error", async () => {
+  test("a result that is not the declared answer is an error [§8.119]", async () => {
     const agent = bound(new Liar(""));
     const text = "Return type Note not in return types [Answer]";
     expect(() => agent.onMessage(Ask({ text: "now" }), call)).toThrow(text);
@@ -226,7 +226,7 @@ describe("strictness", () => {
     await expect(agent.onMessage(Ask({ text: "nothing" }), call)).rejects.toThrow("Return type NoneType not in");
   });
 
-  test("without strictness it is a warning, and the value is passed on", async () => {
+  test("without strictness it is a warning, and the value is passed on [§8.119]", async () => {
     const runtime = new RecordingRuntime();
     const agent = bound(new Liar(""), runtime);
     expect(agent.onMessage(Ask({ text: "mild now" }), call)).toBe(wrong);

@@ -46,7 +46,7 @@ describe("ToolAgent", () => {
   const agent = bound(new ToolAgent("runs tools", tools));
   const run = (call: FunctionCall) => agent.onMessage(call, contextOf());
 
-  test("answers with the result's text, the call's id and the tool's name", async () => {
+  test("answers with the text of the result, the id of the call and the name of the tool [§8.136]", async () => {
     expect(await run(ask("double", { value: 21 }))).toEqual({
       content: "42",
       call_id: "c1",
@@ -58,7 +58,7 @@ describe("ToolAgent", () => {
     expect(await run(ask("silent", {}))).toMatchObject({ content: "" });
   });
 
-  test("a tool it does not have is a ToolNotFoundException", async () => {
+  test("a tool it does not have is a ToolNotFoundException [§8.136]", async () => {
     await expect(run(ask("fly", {}))).rejects.toMatchObject({
       name: "ToolNotFoundException",
       code: "tool-not-found",
@@ -69,7 +69,7 @@ describe("ToolAgent", () => {
     });
   });
 
-  test("arguments that are not JSON are an InvalidToolArgumentsException", async () => {
+  test("arguments that are not JSON are an InvalidToolArgumentsException [§8.136]", async () => {
     await expect(run(FunctionCall({ id: "c2", name: "double", arguments: "{oops" }))).rejects.toMatchObject({
       name: "InvalidToolArgumentsException",
       message: "Error: Invalid arguments: {oops",
@@ -77,7 +77,7 @@ describe("ToolAgent", () => {
     });
   });
 
-  test("any other failure is a ToolExecutionException", async () => {
+  test("any other failure is a ToolExecutionException [§8.136]", async () => {
     await expect(run(ask("failing", {}))).rejects.toMatchObject({
       name: "ToolExecutionException",
       message: "Error: out of paper",

@@ -107,7 +107,7 @@ describe("a defined message", () => {
 });
 
 describe("JSON", () => {
-  test("is read in Python's style and in the compact one", () => {
+  test("is read in the style of Python and in the compact one [§8.137]", () => {
     const Both = defineMessage("Both", z.object({ text: z.string(), n: z.number().nullable() }));
     const expected = { text: "é", n: null };
     expect(Both.deserialize(bytes('{"text": "\\u00e9", "n": null}'))).toEqual(expected);
@@ -142,7 +142,7 @@ describe("JSON", () => {
     expect(serialize(cycle)).toThrow("Anything can't be written as JSON: ");
   });
 
-  test("may be the user's own", () => {
+  test("may be the codec a user gives", () => {
     const big: JsonCodec = {
       parse: (json) => JSON.parse(json, (_key, value) => (typeof value === "string" ? BigInt(value) : value)),
       stringify: (value) => JSON.stringify(value, (_key, field) => (typeof field === "bigint" ? String(field) : field)),
