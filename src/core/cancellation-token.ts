@@ -1,3 +1,5 @@
+import { CancelledError } from "./errors.ts";
+
 /**
  * AutoGen's cancellation token, over an `AbortController` (protocol.md §5.6). Wherever an `AbortSignal` is taken, pass
  * `token.signal`.
@@ -10,7 +12,7 @@ export class CancellationToken {
     return this.#controller.signal;
   }
 
-  get isCancelled(): boolean {
+  isCancelled(): boolean {
     return this.#controller.signal.aborted;
   }
 
@@ -19,7 +21,7 @@ export class CancellationToken {
    * its error is thrown when all have run. Twice is fine.
    */
   cancel(reason?: unknown): void {
-    if (this.isCancelled) return;
+    if (this.isCancelled()) return;
     this.#controller.abort(reason);
     const failures: unknown[] = [];
     for (const callback of this.#callbacks.splice(0)) {
@@ -35,7 +37,19 @@ export class CancellationToken {
 
   /** Called when the token is cancelled; at once when it is already. */
   addCallback(callback: () => void): void {
-    if (this.isCancelled) callback();
+    if (this.isCancelled()) callback();
     else this.#callbacks.push(callback);
+  }
+
+  /** Settles as the promise does, or rejects with `CancelledError` as soon as the token is cancelled. */
+  linkFuture<T>(future: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const { signal } = this;
+      const onAbort = () => reject(new CancelledError(undefined, { cause: signal.reason }));
+      const forget = () => signal.removeEventListener("abort", onAbort);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
+      future.then(resolve, reject).finally(forget);
+    });
   }
 }

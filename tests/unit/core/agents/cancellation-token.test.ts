@@ -6,10 +6,10 @@ test("cancelling aborts the signal and runs the callbacks in order, once", () =>
   const ran: string[] = [];
   token.addCallback(() => ran.push(`first, aborted: ${token.signal.aborted}`));
   token.addCallback(() => ran.push("second"));
-  expect(token.isCancelled).toBe(false);
+  expect(token.isCancelled()).toBe(false);
   token.cancel("enough");
   token.cancel();
-  expect(token.isCancelled).toBe(true);
+  expect(token.isCancelled()).toBe(true);
   expect(token.signal.reason).toBe("enough");
   expect(ran).toEqual(["first, aborted: true", "second"]);
 });
@@ -33,4 +33,15 @@ test("a callback that throws does not stop the others; its error is thrown when 
   token.addCallback(() => ran.push(2));
   expect(() => token.cancel()).toThrow("one");
   expect(ran).toEqual([2]);
+});
+
+test("a linked promise settles by itself, or rejects as soon as the token is cancelled", async () => {
+  const token = new CancellationToken();
+  const never = new Promise<number>(() => undefined);
+  expect(await token.linkFuture(Promise.resolve(5))).toBe(5);
+  await expect(token.linkFuture(Promise.reject(new Error("own")))).rejects.toThrow("own");
+  const linked = token.linkFuture(never);
+  token.cancel("enough");
+  await expect(linked).rejects.toMatchObject({ name: "CancelledError", code: "cancelled", cause: "enough" });
+  await expect(token.linkFuture(never)).rejects.toMatchObject({ code: "cancelled" });
 });
