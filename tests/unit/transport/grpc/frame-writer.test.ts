@@ -1,0 +1,132 @@
+import { Writable } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { FrameWriter } from "../../../../src/transport/grpc/frame-writer.ts";
+
+/** A connection that accepts one write at a time, when the test says so. */
+class SlowConnection extends Writable {
+  readonly writes: Buffer[][] = [];
+  #accept: (() => void) | undefined;
+
+  constructor() {
+    super({ highWaterMark: 1 });
+  }
+
+  acceptWrite(): void {
+    const accept = this.#accept;
+    this.#accept = undefined;
+    accept?.();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this._writev([{ chunk }], done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.writes.push(chunks.map(({ chunk }) => chunk));
+    this.#accept = done;
+  }
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function writerOn(connection: Writable, onDrain: () => void = () => undefined): FrameWriter {
+  return new FrameWriter(connection, { highWaterBytes: 100, maxMessageBytes: 1_000_000, onDrain });
+}
+
+describe("the frame writer", () => {
+  it("sends all that is queued in one turn in one write, also what promises queue", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    for (let index = 0; index < 10; index += 1) writer.send(Uint8Array.of(index));
+    await Promise.resolve();
+    writer.send(Uint8Array.of(10));
+    await nextTurn();
+    expect(connection.writes.map((chunks) => chunks.length)).toEqual([1]);
+    expect(connection.writes[0]?.[0]?.length).toBe(11 * 6);
+  });
+
+  it("passes a long message on by reference, in its place among the short ones", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    const long = new Uint8Array(100_000);
+    for (const message of [Uint8Array.of(1), long, Uint8Array.of(2)]) writer.send(message);
+    await nextTurn();
+    const [chunks] = connection.writes;
+    expect(chunks?.map((chunk) => chunk.length)).toEqual([6 + 5, 100_000, 6]);
+    expect(chunks?.[1]?.buffer).toBe(long.buffer);
+  });
+
+  it("gathers the next batch while a write is under way", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    writer.send(Uint8Array.of(1));
+    await nextTurn();
+    for (let index = 0; index < 5; index += 1) {
+      writer.send(Uint8Array.of(index));
+      await nextTurn();
+    }
+    expect(connection.writes).toHaveLength(1);
+    connection.acceptWrite();
+    await nextTurn();
+    expect(connection.writes).toHaveLength(2);
+    expect(connection.writes[1]?.[0]?.length).toBe(5 * 6);
+  });
+
+  it("counts what waits, says no above the high-water mark and drains at half of it", async () => {
+    const connection = new SlowConnection();
+    let drains = 0;
+    const writer = writerOn(connection, () => {
+      drains += 1;
+    });
+    expect(writer.send(new Uint8Array(90))).toBe(true);
+    expect(writer.send(new Uint8Array(90))).toBe(false);
+    expect(writer.queuedBytes).toBe(190);
+    await nextTurn();
+    expect(drains).toBe(0);
+    connection.acceptWrite();
+    await nextTurn();
+    expect(writer.queuedBytes).toBe(0);
+    expect(drains).toBe(1);
+  });
+
+  it("ends after everything queued, and resolves flushed before that", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    writer.send(Uint8Array.of(1));
+    const flushed = writer.flushed();
+    writer.end();
+    expect(writer.send(Uint8Array.of(2))).toBe(false);
+    await nextTurn();
+    expect(connection.writableFinished).toBe(false);
+    connection.acceptWrite();
+    await flushed;
+    await nextTurn();
+    expect(connection.writableFinished).toBe(true);
+  });
+
+  it("hands a long queue over in several writes, so that progress shows", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    for (let index = 0; index < 40; index += 1) writer.send(new Uint8Array(100_000));
+    await nextTurn();
+    expect(connection.writes.flat().reduce((sum, chunk) => sum + chunk.length, 0)).toBeLessThan(1_200_000);
+    for (let index = 0; index < 6; index += 1) {
+      connection.acceptWrite();
+      await nextTurn();
+    }
+    expect(writer.queuedBytes).toBe(0);
+  });
+
+  it("drops its queue when closed, and leaves nobody waiting", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    writer.send(new Uint8Array(10));
+    const flushed = writer.flushed();
+    writer.close();
+    await flushed;
+    expect(writer.queuedBytes).toBe(0);
+    expect(writer.send(new Uint8Array(1))).toBe(false);
+    await nextTurn();
+    expect(connection.writes).toEqual([]);
+  });
+});
