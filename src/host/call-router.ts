@@ -1,5 +1,6 @@
 import {
   asciiBytes,
+  type FrameHead,
   type PeekedRequest,
   type PeekedResponse,
   requestIdBytes,
@@ -61,10 +62,10 @@ export class CallRouter {
   route(caller: Session, request: PeekedRequest): void {
     this.#tally.calls += 1;
     const { targetType, targetKey } = request;
-    if (this.#isDraining) return this.refuse(caller, requestIdText(request), callFailure.shuttingDown());
-    if (targetType === undefined) return this.refuse(caller, requestIdText(request), callFailure.noTarget());
+    if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown());
+    if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
     const clientId = this.#directory.locate(targetType, targetKey);
-    if (clientId === undefined) return this.refuse(caller, requestIdText(request), unknownTarget(targetType));
+    if (clientId === undefined) return this.#refuse(caller, requestIdText(request), unknownTarget(targetType));
     const call = this.#calls.open(
       { caller, callerId: requestIdBytes(request), targetType, targetKey },
       request.timeoutMs,
@@ -96,8 +97,17 @@ export class CallRouter {
     this.#tally.answers += 1;
   }
 
+  /** A call or an answer of which only the beginning could be read: nobody waits for the rest. */
+  giveUp(from: Session, head: FrameHead, reason: string): void {
+    if (head.kind === "request") return this.#refuse(from, head.requestId, callFailure.unreadableRequest(reason));
+    const call = this.#calls.find(head.requestId);
+    if (call === undefined || call.target !== from) return;
+    this.#calls.take(call);
+    this.#fail(call, callFailure.unreadableAnswer(call.targetType, reason));
+  }
+
   /** Answers a call that never entered the table. */
-  refuse(caller: Session, requestId: string, failure: CallFailure): void {
+  #refuse(caller: Session, requestId: string, failure: CallFailure): void {
     this.#tally.failedCalls += 1;
     caller.send(failureAnswer(requestId, failure));
   }

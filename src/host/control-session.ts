@@ -15,10 +15,15 @@ export class ControlSession {
     return this.#isOpen;
   }
 
-  /** False: the channel has ended. */
+  /** False: the channel has ended, or the envelope is longer than the transport may send. */
   send(envelope: Uint8Array): boolean {
-    if (this.#isOpen) this.#stream.send(envelope);
-    return this.#isOpen;
+    if (!this.#isOpen) return false;
+    try {
+      this.#stream.send(envelope);
+    } catch {
+      return false;
+    }
+    return true;
   }
 
   finish(status: RpcStatus): void {

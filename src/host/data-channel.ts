@@ -1,6 +1,4 @@
-import type { Logger } from "../core/index.ts";
 import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../transport/index.ts";
-import type { Tally } from "./counters.ts";
 import { type PeerTraits, Session } from "./session.ts";
 
 /** What the host does as a worker's data channel comes and goes. */
@@ -8,10 +6,10 @@ export interface DataChannelParts {
   readonly clientId: string;
   readonly peer: string;
   readonly traits: PeerTraits;
-  readonly tally: Tally;
-  readonly logger: Logger | undefined;
   readonly onSession: (session: Session) => void;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
+  /** A frame that the transport has thrown away, with its first bytes if they are known. */
+  readonly onBadFrame: (session: Session, reason: string, head: Uint8Array | undefined) => void;
   /** Called once for each session, however it ended. */
   readonly onGone: (session: Session) => void;
 }
@@ -43,10 +41,8 @@ export class DataChannel implements ServerStreamReceiver {
     session?.finish({ code: StatusCode.ok, details: "" });
   }
 
-  onBadFrame(status: RpcStatus): void {
-    const { tally, logger, clientId } = this.#parts;
-    tally.badFrames += 1;
-    logger?.warn("a frame was refused by the transport", { clientId, reason: status.details });
+  onBadFrame(status: RpcStatus, head?: Uint8Array): void {
+    if (this.#session?.isOpen) this.#parts.onBadFrame(this.#session, status.details, head);
   }
 
   onDrain(): void {

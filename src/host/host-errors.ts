@@ -24,13 +24,16 @@ export const callFailure = {
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>
     undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`),
+  unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`),
+  unreadableAnswer: (agentType: string, reason: string) =>
+    undeliverable(`The answer of agent type ${agentType} can't be read: ${reason}`),
   requestTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
     undeliverable(
-      `The request of ${bytes} bytes exceeds the ${maxBytes} bytes that the worker of agent type ${agentType} can receive.`,
+      `The request of ${bytes} bytes exceeds what the worker of agent type ${agentType} can receive${limitText(maxBytes)}.`,
     ),
   answerTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
     undeliverable(
-      `The answer of agent type ${agentType} has ${bytes} bytes, more than the ${maxBytes} bytes that the caller can receive.`,
+      `The answer of agent type ${agentType} has ${bytes} bytes and exceeds what the caller can receive${limitText(maxBytes)}.`,
     ),
 } as const;
 
@@ -43,4 +46,8 @@ export function failureAnswer(requestId: string, failure: CallFailure): Uint8Arr
     error: failure.text,
     metadata: { [metadataKey.errorType]: failure.errorType },
   });
+}
+
+function limitText(maxBytes: number): string {
+  return Number.isFinite(maxBytes) ? ` (${maxBytes} bytes)` : "";
 }

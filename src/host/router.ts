@@ -1,10 +1,9 @@
 import type { Logger } from "../core/index.ts";
-import { peekFrame } from "../protocol/index.ts";
+import { type FrameHead, peekFrame } from "../protocol/index.ts";
 import type { CallRouter } from "./call-router.ts";
 import type { ChannelRegistration } from "./channel-registration.ts";
 import type { Tally } from "./counters.ts";
 import type { EventRouter } from "./event-router.ts";
-import { callFailure } from "./host-errors.ts";
 import type { Session } from "./session.ts";
 
 export interface RouterParts {
@@ -44,14 +43,15 @@ export class Router {
         logger?.warn("a frame without a known content was ignored", { clientId: session.clientId });
         return;
       case "bad":
-        tally.badFrames += 1;
-        logger?.warn("a frame could not be read", { clientId: session.clientId, reason: frame.reason });
-        if (frame.requestId === undefined) return;
-        return calls.refuse(
-          session,
-          frame.requestId,
-          callFailure.invalid(`The request can't be read: ${frame.reason}.`),
-        );
+        return this.receiveBad(session, frame.reason, frame.head);
     }
+  }
+
+  /** A frame that is not there as a whole or can't be read. The call that it is part of has its outcome with it. */
+  receiveBad(session: Session, reason: string, head: FrameHead | undefined): void {
+    const { calls, tally, logger } = this.#parts;
+    tally.badFrames += 1;
+    logger?.warn("a frame could not be read", { clientId: session.clientId, reason });
+    if (head !== undefined) calls.giveUp(session, head, reason);
   }
 }

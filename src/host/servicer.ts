@@ -1,4 +1,11 @@
-import type { GetStateAnswer, SaveStateAnswer, StoredState, WireAgentId, WireSubscription } from "../protocol/index.ts";
+import {
+  type GetStateAnswer,
+  readFrameHead,
+  type SaveStateAnswer,
+  type StoredState,
+  type WireAgentId,
+  type WireSubscription,
+} from "../protocol/index.ts";
 import {
   type CallContext,
   type LinkService,
@@ -68,17 +75,16 @@ export class HostServicer {
 
   /** A worker's data channel. Without `client-id` it is generation 1's and gets an id made here. */
   openChannel(call: CallContext): ServerStreamReceiver {
-    const { acceptLegacyWorkers, makeId, logger } = this.#options;
+    const { acceptLegacyWorkers, makeId } = this.#options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     this.#admission.check(call);
     return new DataChannel({
       clientId,
       peer: call.peer,
       traits: peerTraits(call.metadata, this.#options),
-      tally: this.#tally,
-      logger,
       onSession: (session) => this.#opened(session),
       onFrame: (session, frame) => this.#router.receive(session, frame),
+      onBadFrame: (session, reason, head) => this.#router.receiveBad(session, reason, head && readFrameHead(head)),
       onGone: (session) => this.#gone(session),
     });
   }
@@ -184,17 +190,21 @@ export class HostServicer {
   }
 
   #opened(session: Session): void {
+    const { clientId, peer } = session;
+    this.#options.logger?.info("a worker has joined", { clientId, peer });
     const replaced = this.#sessions.data.enter(session);
     if (replaced !== undefined) {
       replaced.finish(replacedStatus);
       this.#calls.sessionEnded(replaced);
     }
-    this.#registry.clientArrived(session.clientId);
+    this.#registry.clientArrived(clientId);
     this.#calls.sessionOpened(session);
   }
 
   #gone(session: Session): void {
-    if (this.#sessions.data.leave(session)) this.#registry.clientLeft(session.clientId);
+    const { clientId } = session;
+    this.#options.logger?.info("a worker has left", { clientId });
+    if (this.#sessions.data.leave(session)) this.#registry.clientLeft(clientId);
     this.#calls.sessionEnded(session);
   }
 

@@ -45,7 +45,12 @@ export class Session {
   send(frame: Uint8Array): SendOutcome {
     if (!this.#isOpen) return "closed";
     if (frame.length > this.traits.maxFrameBytes) return "too-large";
-    this.#stream.send(frame);
+    try {
+      this.#stream.send(frame);
+    } catch {
+      // The transport has a limit of its own on what is sent.
+      return "too-large";
+    }
     return "queued";
   }
 

@@ -1,9 +1,10 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { decodeFrame } from "./frame-codec.ts";
+import { readFrameHead } from "./frame-head.ts";
 import { MessageSchema } from "./gen/agent_worker_pb.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
 import type { PeekedFrame } from "./peeked-frame.ts";
-import { RawReader, textAt, WireType } from "./raw-reader.ts";
+import { RawReader, WireType } from "./raw-reader.ts";
 
 /**
  * Reads the routing fields out of the raw bytes of a data-channel message and decodes nothing else (protocol.md §1.2).
@@ -38,7 +39,7 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
       case "response":
       case "cloudEvent": {
         const canonical = peekQuick(toBinary(MessageSchema, message, { writeUnknownFields: false }));
-        return canonical ?? { kind: "bad", reason: "its canonical form can't be read", requestId: undefined };
+        return canonical ?? { kind: "bad", reason: "its canonical form can't be read", head: undefined };
       }
       default: {
         const frame = decodeFrame(bytes);
@@ -46,24 +47,9 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
         return frame;
       }
     }
-    return { kind: "bad", reason: "it reads differently each time", requestId: undefined };
+    return { kind: "bad", reason: "it reads differently each time", head: undefined };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    return { kind: "bad", reason, requestId: salvageRequestId(bytes) };
+    return { kind: "bad", reason, head: readFrameHead(bytes) };
   }
-}
-
-/** The id of a request that is broken further on: the fields before the damage are read as far as they go. */
-function salvageRequestId(bytes: Uint8Array): string | undefined {
-  const reader = new RawReader(bytes, 0, bytes.length);
-  if (reader.number() !== 0x0a || reader.number() < 0) return undefined;
-  while (!reader.atEnd) {
-    const tag = reader.number();
-    if (tag === 0x0a) {
-      const end = reader.length();
-      return end < 0 ? undefined : textAt(bytes, reader.position, end);
-    }
-    if (tag < 8 || !reader.skip(tag & 7)) return undefined;
-  }
-  return undefined;
 }

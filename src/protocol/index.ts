@@ -2,6 +2,8 @@ export type { ControlDestination } from "./control-destination.ts";
 export { parseControlDestination } from "./control-destination.ts";
 export type { Frame, WireAgentId, WireEvent, WireMetadata, WirePattern, WirePayload } from "./frame.ts";
 export { decodeFrame, encodeFrame } from "./frame-codec.ts";
+export type { FrameHead } from "./frame-head.ts";
+export { readFrameHead } from "./frame-head.ts";
 export { peekFrame } from "./frame-peek.ts";
 export { bareContentType, isVoidPayload, noneTypeName } from "./payload.ts";
 export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";

@@ -1,4 +1,5 @@
 import type { Frame } from "./frame.ts";
+import type { FrameHead } from "./frame-head.ts";
 
 /** Where the request id stands in a frame: the field with its tag, and its text alone. `count` 0: it is not there (empty). */
 export interface RequestIdPlace {
@@ -42,5 +43,5 @@ export type PeekedFrame =
   | PeekedResponse
   | PeekedEvent
   | Extract<Frame, { readonly kind: "register-type" | "subscribe" | "ack" | "empty" }>
-  /** No protobuf message. `requestId`: it was meant as a request with this id, so its caller can be told. */
-  | { readonly kind: "bad"; readonly reason: string; readonly requestId: string | undefined };
+  /** No protobuf message. `head`: which call it was meant to be or to answer, so that its caller can be told. */
+  | { readonly kind: "bad"; readonly reason: string; readonly head: FrameHead | undefined };

@@ -23,8 +23,11 @@ export interface StreamReceiver {
   onFrame(frame: Uint8Array): void;
   /** Servers only: the client will send nothing more (half-close); this side may still send. A client's stream ends instead. */
   onHalfClose(): void;
-  /** A message that was thrown away (too large, broken compression, bad framing that could be skipped); the stream lives. */
-  onBadFrame(status: RpcStatus): void;
+  /**
+   * A message that was thrown away (too large, broken compression, bad framing that could be skipped); the stream lives.
+   * `head`: its first bytes where they were at hand, so that whoever waits for it can be told.
+   */
+  onBadFrame(status: RpcStatus, head?: Uint8Array): void;
   /** Room again after `send` said false. */
   onDrain(): void;
   /** The last call of all. */

@@ -1,6 +1,7 @@
 import process from "node:process";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/index.ts";
+import { consoleLogger, type LogLevel } from "../../telemetry/index.ts";
 
 interface HostFlags {
   readonly address: string;
@@ -9,6 +10,7 @@ interface HostFlags {
   readonly maxMessageBytes: number | undefined;
   readonly stockPeerMaxBytes: number | undefined;
   readonly legacyWorkers: boolean;
+  readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
 }
 
@@ -32,6 +34,11 @@ export function hostCommand(): Command {
     )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .addOption(
+      new Option("--log-level <level>", "the least that is written to standard error")
+        .choices(["debug", "info", "warn", "error"])
+        .default("warn"),
+    )
     .action(async (flags: HostFlags) => {
       await runHost(flags);
     });
@@ -39,6 +46,7 @@ export function hostCommand(): Command {
 
 async function runHost(flags: HostFlags): Promise<void> {
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, {
+    logger: consoleLogger({ level: flags.logLevel }),
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,

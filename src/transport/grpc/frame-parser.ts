@@ -13,9 +13,12 @@ export interface SkippedMessage {
   readonly why: "too-large" | "bad-flag";
   readonly announcedBytes: number;
   readonly flag: number;
+  /** The first bytes of a message that is too large and not compressed, as far as they have arrived; else empty. */
+  readonly head: Uint8Array;
 }
 
 const EMPTY = new Uint8Array(0);
+const HEAD_BYTES = 512;
 
 /**
  * Cuts a byte stream into length-prefixed messages, however it is split into chunks. Holds at most one unfinished
@@ -59,7 +62,8 @@ export class FrameParser {
     const length = readLength(prefix, prefixOffset + 1);
     if (flag > 1 || length > this.#maxMessageBytes) {
       this.#bytesToSkip = length;
-      this.#sink.onSkipped({ why: flag > 1 ? "bad-flag" : "too-large", announcedBytes: length, flag });
+      const head = flag === 0 ? chunk.subarray(offset, offset + Math.min(length, HEAD_BYTES)) : EMPTY;
+      this.#sink.onSkipped({ why: flag > 1 ? "bad-flag" : "too-large", announcedBytes: length, flag, head });
       return offset;
     }
     const end = offset + length;

@@ -45,8 +45,8 @@ export class MessagePipe {
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
       },
-      onBadMessage: (status) => {
-        if (!this.#hasEnded) receiver.onBadFrame(status);
+      onBadMessage: (status, head) => {
+        if (!this.#hasEnded) receiver.onBadFrame(status, head);
       },
     });
     this.#http2.on("data", (chunk: Uint8Array) => this.#tell(() => reader.push(chunk)));

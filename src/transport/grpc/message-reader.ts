@@ -8,8 +8,8 @@ export interface MessageReaderOptions {
   readonly maxMessageBytes: number;
   readonly inflate: Inflate;
   readonly onMessage: (message: Uint8Array) => void;
-  /** A message was thrown away; the ones behind it are fine. */
-  readonly onBadMessage: (status: RpcStatus) => void;
+  /** A message was thrown away; the ones behind it are fine. `head`: its first bytes where they were at hand. */
+  readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
 }
 
 /** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */
@@ -21,7 +21,8 @@ export class MessageReader {
     this.#options = options;
     const sink = {
       onMessage: (message: Uint8Array, isCompressed: boolean) => this.#deliver(message, isCompressed),
-      onSkipped: (skipped: SkippedMessage) => options.onBadMessage(skippedStatus(skipped, options.maxMessageBytes)),
+      onSkipped: (skipped: SkippedMessage) =>
+        options.onBadMessage(skippedStatus(skipped, options.maxMessageBytes), skipped.head),
     };
     this.#parser = new FrameParser(sink, options.maxMessageBytes);
   }

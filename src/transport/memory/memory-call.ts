@@ -40,7 +40,7 @@ export class MemoryCall {
     this.#up = new MemoryPipe({
       ...{ schedule, limits, windowBytes },
       onFrame: (frame) => server.tell((to) => to.onFrame(frame)),
-      onBadFrame: (status) => server.tell((to) => to.onBadFrame(status)),
+      onBadFrame: (status, head) => server.tell((to) => to.onBadFrame(status, head)),
       onSent: () => undefined,
       onReceived: () => server.tell((to) => to.onHalfClose()),
       onDrain: () => client.tell((to) => to.onDrain()),
@@ -48,7 +48,7 @@ export class MemoryCall {
     this.#down = new MemoryPipe({
       ...{ schedule, limits, windowBytes },
       onFrame: (frame) => client.tell((to) => to.onFrame(frame)),
-      onBadFrame: (status) => client.tell((to) => to.onBadFrame(status)),
+      onBadFrame: (status, head) => client.tell((to) => to.onBadFrame(status, head)),
       onSent: () => this.#endServer({ by: "status", status: this.#endStatus() }),
       onReceived: () => this.#endClient({ by: "status", status: this.#endStatus() }),
       onDrain: () => server.tell((to) => to.onDrain()),

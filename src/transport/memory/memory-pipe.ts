@@ -3,6 +3,8 @@ import { oversizeStatus, refuseOversize } from "../oversize.ts";
 import type { RpcStatus } from "../rpc-status.ts";
 
 /** Runs a task soon, after what runs now; tasks run in the order they were given. */
+const HEAD_BYTES = 512;
+
 export type Schedule = (task: () => void) => void;
 
 export interface MemoryPipeOptions {
@@ -11,7 +13,7 @@ export interface MemoryPipeOptions {
   /** Bytes that may be under way to a receiver that has paused. */
   readonly windowBytes: number;
   readonly onFrame: (frame: Uint8Array) => void;
-  readonly onBadFrame: (status: RpcStatus) => void;
+  readonly onBadFrame: (status: RpcStatus, head: Uint8Array) => void;
   /** The sender has handed over its last frame. */
   readonly onSent: () => void;
   /** The receiver has had the last frame. */
@@ -118,7 +120,8 @@ export class MemoryPipe {
       if (frame === undefined) break;
       this.#underWayBytes -= frame.byteLength;
       const limit = this.#options.limits.maxReceiveMessageBytes;
-      if (frame.byteLength > limit) this.#options.onBadFrame(oversizeStatus(frame.byteLength, limit));
+      if (frame.byteLength > limit)
+        this.#options.onBadFrame(oversizeStatus(frame.byteLength, limit), frame.slice(0, HEAD_BYTES));
       // A copy, as over a network: the receiver owns its bytes, and the sender may send the same ones elsewhere.
       else this.#options.onFrame(frame.slice());
     }

@@ -300,6 +300,22 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     expect(rig.host.counters().badFrames).toBe(2);
   });
 
+  it("tells the caller when the answer to its call can't be read", async () => {
+    await using rig = await start();
+    const worker = await new RawWorker(rig.dial(), "W").join();
+    await worker.register("echo");
+    worker.request("1", "echo/k");
+    const { requestId } = await worker.nextRequest();
+    const id = Buffer.from(requestId);
+    // The host's own id, then an error text that is not UTF-8.
+    const body = Buffer.concat([Buffer.from([0x0a, id.length]), id, Buffer.from("1a01ff", "hex")]);
+    worker.sendBytes(Buffer.concat([Buffer.from([0x12, body.length]), body]));
+    const answer = await worker.nextResponse();
+    expect(answer.requestId).toBe("1");
+    expect(answer.error).toMatch(/^The answer of agent type echo can't be read: /);
+    expect(rig.host.counters()).toMatchObject({ badFrames: 1, pendingCalls: 0 });
+  });
+
   it("keeps a call from a stock gRPC worker that could not receive it, and tells the caller", async () => {
     await using rig = await start({ stockPeerMaxBytes: 1_000 });
     const target = await new RawWorker(rig.dial("grpc-python/1.83.0"), "T").join();
@@ -307,14 +323,14 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     const caller = await new RawWorker(rig.dial(), "C").join();
     caller.request("1", "echo/k", { payload: textPayload("x".repeat(2_000)) });
     expect((await caller.nextResponse()).error).toMatch(
-      /^The request of \d+ bytes exceeds the 1000 bytes that the worker/,
+      /^The request of \d+ bytes exceeds what the worker of agent type echo can receive \(1000 bytes\)\.$/,
     );
     target.request("2", "echo/k");
     const asked = await target.nextRequest();
     expect(encodeFrame(asked).length).toBeLessThan(1_000);
     target.respond(asked.requestId, "x".repeat(2_000));
     expect((await target.nextResponse()).error).toMatch(
-      /^The answer of agent type echo has \d+ bytes, more than the 1000/,
+      /^The answer of agent type echo has \d+ bytes and exceeds what the caller can receive \(1000 bytes\)\.$/,
     );
   });
 });

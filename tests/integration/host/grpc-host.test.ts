@@ -6,6 +6,10 @@ import { RawWorker } from "../../support/raw-worker.ts";
 
 const anyPort = "127.0.0.1:0";
 
+function response(requestId: string) {
+  return { kind: "response", requestId, payload: undefined, error: "", metadata: {} } as const;
+}
+
 describe("GrpcWorkerAgentRuntimeHost", () => {
   it("gives its real port once it has started", async () => {
     await using host = new GrpcWorkerAgentRuntimeHost(anyPort);
@@ -83,7 +87,19 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
     session.destroy();
   });
 
-  it("takes messages far beyond 4 MiB, and refuses those beyond its own limit without ending the stream", async () => {
+  it("tells a caller when the host itself may not send what the caller wants sent", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort, { channelOptions: { maxSendMessageBytes: 1_000 } });
+    await host.start();
+    const link = grpcDialer().dial(host.address);
+    const worker = await new RawWorker(link, "W").join();
+    await worker.register("echo");
+    const data = new Uint8Array(2_000);
+    worker.request("1", "echo/k", { payload: { typeName: "B", contentType: "application/json", data } });
+    expect((await worker.nextResponse()).error).toMatch(/exceeds what the worker of agent type echo can receive\.$/);
+    await link.close();
+  });
+
+  it("takes messages far beyond 4 MiB; one beyond its own limit is an error for its caller, and the stream lives", async () => {
     await using host = new GrpcWorkerAgentRuntimeHost(anyPort, {
       channelOptions: { maxReceiveMessageBytes: 6_000_000 },
     });
@@ -99,8 +115,17 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
     worker.request("1", "echo/k", { payload: payload(5_000_000) });
     expect((await worker.nextRequest()).payload?.data).toHaveLength(5_000_000);
     worker.request("2", "echo/k", { payload: payload(7_000_000) });
+    const refusal = await worker.nextResponse();
+    expect(refusal.requestId).toBe("2");
+    expect(refusal.error).toMatch(/^The request can't be read: A message of \d+ bytes is over the receiving limit/);
+    worker.request("3", "echo/k");
+    worker.send({ ...response((await worker.nextRequest()).requestId), payload: payload(7_000_000) });
+    const failure = await worker.nextResponse();
+    expect(failure.requestId).toBe("3");
+    expect(failure.error).toMatch(/^The answer of agent type echo can't be read: A message of \d+ bytes is over/);
     expect(await worker.settled()).toEqual([]);
-    expect(host.counters().badFrames).toBe(1);
+    // Call 1 was never answered; 2 and 3 have their outcome.
+    expect(host.counters()).toMatchObject({ badFrames: 2, pendingCalls: 1 });
     await link.close();
   });
 });
