@@ -37,9 +37,7 @@ export type Deviation =
   /** The callee sees an id of the wire, not the caller's `messageId`. */
   | "calls-have-wire-ids"
   /** The caller's abort and deadline stay with the caller. */
-  | "signal-stays-with-caller"
-  /** The type of an agent elsewhere is not known, so that "lives elsewhere" and "is nowhere" look the same. */
-  | "remote-agents-look-unknown";
+  | "signal-stays-with-caller";
 
 export type Deviations = Partial<Record<Deviation, string>>;
 
@@ -142,8 +140,6 @@ export interface Suite {
   openStage(options?: WorldOptions): Promise<Stage>;
   /** A test that an adapter with this deviation leaves out, telling why. */
   unless(deviation: Deviation, title: string, body: TestFunction): void;
-  /** A test for adapters with this deviation only. */
-  onlyWith(deviation: Deviation, title: string, body: TestFunction): void;
 }
 
 export function createSuite(makeWorld: MakeWorld, deviations: Deviations): Suite {
@@ -160,9 +156,6 @@ export function createSuite(makeWorld: MakeWorld, deviations: Deviations): Suite
       const reason = deviations[deviation];
       if (reason === undefined) test(title, body);
       else test(`${title} (left out: ${reason})`, (context) => context.skip(reason));
-    },
-    onlyWith(deviation, title, body) {
-      if (deviations[deviation] !== undefined) test(title, body);
     },
   };
 }

@@ -1,0 +1,398 @@
+import { describe, expect, test } from "vitest";
+import {
+  AgentId,
+  BaseAgent,
+  DefaultTopicId,
+  DropMessage,
+  SingleThreadedAgentRuntime,
+  type SingleThreadedAgentRuntimeOptions,
+  TopicId,
+  TypeSubscription,
+  UndeliverableException,
+} from "../../../../src/core/index.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import { Gate } from "../../../support/gate.ts";
+import { RecordingLogger } from "../../../support/recording-logger.ts";
+
+class Doer extends BaseAgent {
+  readonly #handle: (message: unknown, agent: Doer) => unknown;
+
+  constructor(handle: (message: unknown, agent: Doer) => unknown) {
+    super("does as told");
+    this.#handle = handle;
+  }
+
+  protected override onMessageImpl(message: unknown): unknown {
+    return this.#handle(message, this);
+  }
+}
+
+const doerId = new AgentId("doer", "k");
+const topic = new TopicId("jobs", "k");
+
+async function openRuntime(
+  handle: (message: unknown, agent: Doer) => unknown = (message) => message,
+  options: SingleThreadedAgentRuntimeOptions = {},
+): Promise<SingleThreadedAgentRuntime> {
+  const runtime = new SingleThreadedAgentRuntime({ logger: new RecordingLogger(), ...options });
+  await runtime.registerFactory("doer", () => new Doer(handle));
+  await runtime.addSubscription(new TypeSubscription("jobs", "doer"));
+  return runtime;
+}
+
+describe("start and stop", () => {
+  test("what is sent and published before the start waits in the queue", async () => {
+    const done: unknown[] = [];
+    const runtime = await openRuntime((message) => done.push(message));
+    const call = runtime.sendMessage("call", doerId);
+    await runtime.publishMessage("event", topic);
+    expect(runtime.unprocessedMessagesCount).toBe(2);
+    runtime.start();
+    await call;
+    await runtime.stopWhenIdle();
+    expect(done).toEqual(["call", "event"]);
+    expect(runtime.unprocessedMessagesCount).toBe(0);
+  });
+
+  test("a type that is not registered is refused at once, with the text of AutoGen [§8.127]", async () => {
+    const runtime = await openRuntime();
+    const call = runtime.sendMessage("x", new AgentId("nobody", "k"));
+    await expect(call).rejects.toThrow("Recipient not found");
+    await expect(call).rejects.toMatchObject({ code: "undeliverable" });
+    expect(runtime.unprocessedMessagesCount).toBe(0);
+  });
+
+  test("starting twice, and stopping what is not started, are errors that say so", async () => {
+    const runtime = await openRuntime();
+    for (const stop of [() => runtime.stop(), () => runtime.stopWhenIdle(), () => runtime.stopWhen(() => true)]) {
+      await expect(stop()).rejects.toThrow("Runtime is not started");
+    }
+    runtime.start();
+    expect(() => runtime.start()).toThrow("Runtime is already started");
+    await runtime.stop();
+  });
+
+  test("stop rejects the calls that wait in the queue [§8.128]", async () => {
+    const runtime = await openRuntime();
+    runtime.start();
+    const calls = [1, 2, 3].map((message) => runtime.sendMessage(message, doerId));
+    const ends = Promise.allSettled(calls);
+    const published = runtime.publishMessage("lost", topic);
+    const stopped = runtime.stop();
+    for (const end of await ends) {
+      expect(end.status === "rejected" && end.reason).toBeInstanceOf(UndeliverableException);
+      expect(end.status === "rejected" && end.reason.code).toBe("shutting-down");
+    }
+    await Promise.all([published, stopped]);
+    expect(runtime.unprocessedMessagesCount).toBe(0);
+  });
+
+  test("a handler that runs when the runtime stops may finish, and its caller gets the answer", async () => {
+    const gate = new Gate();
+    const begun = new Gate();
+    const runtime = await openRuntime(async () => {
+      begun.open();
+      await gate.opened;
+      return "late";
+    });
+    runtime.start();
+    const call = runtime.sendMessage("x", doerId);
+    await begun.opened;
+    await runtime.stop();
+    gate.open();
+    expect(await call).toBe("late");
+  });
+
+  test("it can be started again after any stop", async () => {
+    const runtime = await openRuntime();
+    for (const stop of [() => runtime.stop(), () => runtime.stopWhenIdle(), () => runtime.close()]) {
+      runtime.start();
+      expect(await runtime.sendMessage("x", doerId)).toBe("x");
+      await stop();
+    }
+    runtime.start();
+    expect(await runtime.sendMessage("y", doerId)).toBe("y");
+    await runtime.stop();
+    const queued = runtime.sendMessage("z", doerId);
+    runtime.start();
+    expect(await queued).toBe("z");
+    await runtime.stop();
+  });
+});
+
+describe("stopWhenIdle", () => {
+  test("waits for handlers, and for what they send and publish", async () => {
+    const done: unknown[] = [];
+    const runtime = await openRuntime(async (message, agent) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      done.push(message);
+      if (message === "first") await agent.publishMessage("second", new TopicId("jobs", "other"));
+      if (message === "second") await agent.sendMessage("third", new AgentId("doer", "last"));
+    });
+    runtime.start();
+    await runtime.publishMessage("first", topic);
+    await runtime.stopWhenIdle();
+    expect(done).toEqual(["first", "second", "third"]);
+  });
+
+  test("resolves after interventions have dropped messages or thrown [§8.123]", async () => {
+    const runtime = await openRuntime(undefined, {
+      interventionHandlers: [
+        {
+          onSend: () => DropMessage,
+          onPublish: (message) => {
+            if (message === "throw") throw new Error("no");
+            return DropMessage;
+          },
+        },
+      ],
+    });
+    runtime.start();
+    const call = runtime.sendMessage("x", doerId);
+    for (const message of ["drop", "throw"]) await runtime.publishMessage(message, topic);
+    await expect(call).rejects.toMatchObject({ code: "dropped" });
+    await runtime.stopWhenIdle();
+  });
+
+  test("resolves at once when there is nothing to do, and for several who wait", async () => {
+    const runtime = await openRuntime();
+    runtime.start();
+    await Promise.all([runtime.stopWhenIdle(), runtime.stopWhenIdle()]);
+    await expect(runtime.stop()).rejects.toThrow("Runtime is not started");
+  });
+});
+
+describe("stopWhen", () => {
+  test("stops once the condition holds after a message was handled", async () => {
+    let count = 0;
+    const runtime = await openRuntime(async (message, agent) => {
+      count += 1;
+      await agent.publishMessage(message, new TopicId("jobs", `${count}`));
+    });
+    runtime.start();
+    await runtime.publishMessage("forever", topic);
+    await runtime.stopWhen(() => count >= 10);
+    expect(count).toBeGreaterThanOrEqual(10);
+    await expect(runtime.stop()).rejects.toThrow("Runtime is not started");
+  });
+
+  test("notices what has nothing to do with messages by the clock", async () => {
+    const clock = new ManualClock();
+    const runtime = await openRuntime(undefined, { clock });
+    runtime.start();
+    let isOver = false;
+    const stopped = runtime.stopWhen(() => isOver);
+    isOver = true;
+    clock.advance(100);
+    await stopped;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("a condition that throws rejects, and the runtime goes on", async () => {
+    const runtime = await openRuntime();
+    runtime.start();
+    const stopped = runtime.stopWhen(() => {
+      throw new Error("bad condition");
+    });
+    await expect(stopped).rejects.toThrow("bad condition");
+    expect(await runtime.sendMessage("x", doerId)).toBe("x");
+    await runtime.stop();
+  });
+});
+
+describe("processNext", () => {
+  test("handles one at a time, answers included", async () => {
+    const runtime = await openRuntime();
+    const call = runtime.sendMessage("x", doerId);
+    await runtime.processNext();
+    expect(runtime.unprocessedMessagesCount).toBe(1);
+    await runtime.processNext();
+    expect(await call).toBe("x");
+  });
+
+  test("waits for something to come", async () => {
+    const runtime = await openRuntime();
+    const stepped = runtime.processNext();
+    const call = runtime.sendMessage("x", doerId);
+    await stepped;
+    await runtime.processNext();
+    expect(await call).toBe("x");
+  });
+});
+
+describe("an event that no handler should have failed", () => {
+  const failing = (message: unknown) => {
+    if (message === "fail") throw new RangeError("too far");
+    return message;
+  };
+
+  test("is logged and nothing more, by default [§8.126]", async () => {
+    const logger = new RecordingLogger();
+    const runtime = await openRuntime(failing, { logger });
+    runtime.start();
+    await runtime.publishMessage("fail", topic);
+    await runtime.stopWhenIdle();
+    expect(logger.texts("error")).toEqual(["Error processing publish message for doer/k: too far"]);
+  });
+
+  test("is thrown by whoever stops or steps next, on request [§8.126]", async () => {
+    const options = { ignoreUnhandledExceptions: false };
+    for (const stop of ["stopWhenIdle", "stop", "close"] as const) {
+      const runtime = await openRuntime(failing, options);
+      runtime.start();
+      await runtime.publishMessage("fail", topic);
+      await new Promise((resolve) => setImmediate(resolve));
+      await expect(runtime[stop]()).rejects.toThrow(new RangeError("too far"));
+      runtime.start();
+      expect(await runtime.sendMessage("fine", doerId)).toBe("fine");
+      await runtime.stop();
+    }
+    const stepped = await openRuntime(failing, options);
+    await stepped.publishMessage("fail", topic);
+    await stepped.processNext();
+    await expect(stepped.processNext()).rejects.toThrow("too far");
+  });
+
+  test("ends the processing: what waits and what comes is refused, with the failure as the cause", async () => {
+    const runtime = await openRuntime(failing, { ignoreUnhandledExceptions: false });
+    await runtime.publishMessage("fail", topic);
+    await runtime.processNext();
+    const call = runtime.sendMessage("x", doerId);
+    await expect(call).rejects.toMatchObject({ code: "shutting-down", cause: new RangeError("too far") });
+    await expect(runtime.publishMessage("x", topic)).rejects.toMatchObject({ code: "shutting-down" });
+  });
+
+  test("a call that fails concerns its caller only", async () => {
+    const runtime = await openRuntime(failing, { ignoreUnhandledExceptions: false });
+    runtime.start();
+    await expect(runtime.sendMessage("fail", doerId)).rejects.toThrow("too far");
+    await runtime.stopWhenIdle();
+  });
+});
+
+describe("disposal", () => {
+  test("lets what was sent be handled, then closes", async () => {
+    const done: unknown[] = [];
+    {
+      await using runtime = await openRuntime((message) => done.push(message));
+      runtime.start();
+      await runtime.publishMessage("last", topic);
+    }
+    expect(done).toEqual(["last"]);
+  });
+
+  test("waits for handlers no longer than it may", async () => {
+    const clock = new ManualClock();
+    const begun = new Gate();
+    const runtime = await openRuntime(
+      () => {
+        begun.open();
+        return new Promise(() => undefined);
+      },
+      { clock, drainTimeoutMs: 1000 },
+    );
+    runtime.start();
+    const call = runtime.sendMessage("hang", doerId);
+    const end = expect(call).rejects.toMatchObject({ code: "shutting-down" });
+    await begun.opened;
+    const disposed = runtime[Symbol.asyncDispose]();
+    clock.advance(1000);
+    await disposed;
+    await end;
+  });
+
+  test("a runtime that was never started refuses what it has queued", async () => {
+    const runtime = await openRuntime();
+    const call = runtime.sendMessage("x", doerId);
+    const end = expect(call).rejects.toBeInstanceOf(UndeliverableException);
+    await runtime.publishMessage("y", new DefaultTopicId());
+    await runtime.close();
+    await end;
+  });
+});
+
+describe("cancellation", () => {
+  test("aborts the handler, and the calls it has made with its signal [§8.130]", async () => {
+    const begun = new Gate();
+    const seen: string[] = [];
+    class Nesting extends BaseAgent {
+      constructor() {
+        super("calls on");
+      }
+
+      protected override async onMessageImpl(
+        message: unknown,
+        context: { readonly signal: AbortSignal },
+      ): Promise<void> {
+        context.signal.addEventListener("abort", () => seen.push(`${this.id.key} aborted`));
+        if (message === "inner") return begun.open();
+        await this.sendMessage("inner", new AgentId("nesting", "inner"), { signal: context.signal }).catch(() => {
+          seen.push("inner call rejected");
+        });
+        await new Promise(() => undefined);
+      }
+    }
+    await using runtime = new SingleThreadedAgentRuntime({ drainTimeoutMs: 0 });
+    await runtime.registerFactory("nesting", () => new Nesting());
+    runtime.start();
+    const aborting = new AbortController();
+    const options = { signal: aborting.signal };
+    const call = runtime.sendMessage("outer", new AgentId("nesting", "outer"), options);
+    await begun.opened;
+    const rejected = expect(call).rejects.toMatchObject({ code: "cancelled" });
+    aborting.abort();
+    await rejected;
+    expect(seen).toContain("outer aborted");
+  });
+
+  test("a call that is given up while it waits in the queue is still delivered", async () => {
+    const done: unknown[] = [];
+    const runtime = await openRuntime((message) => done.push(message));
+    const aborting = new AbortController();
+    const call = runtime.sendMessage("given up", doerId, { signal: aborting.signal });
+    aborting.abort();
+    await expect(call).rejects.toMatchObject({ code: "cancelled" });
+    runtime.start();
+    await runtime.stopWhenIdle();
+    expect(done).toEqual(["given up"]);
+  });
+
+  test("the handlers of an event get the signal of its publisher", async () => {
+    const aborted = new Gate();
+    const begun = new Gate();
+    const runtime = new SingleThreadedAgentRuntime();
+    class Listening extends BaseAgent {
+      constructor() {
+        super("listens");
+      }
+
+      protected override onMessageImpl(_message: unknown, context: { readonly signal: AbortSignal }): Promise<void> {
+        context.signal.addEventListener("abort", () => aborted.open());
+        begun.open();
+        return aborted.opened;
+      }
+    }
+    await runtime.registerFactory("listening", () => new Listening());
+    await runtime.addSubscription(new TypeSubscription("jobs", "listening"));
+    runtime.start();
+    const aborting = new AbortController();
+    await runtime.publishMessage("x", topic, { signal: aborting.signal });
+    await begun.opened;
+    aborting.abort();
+    await runtime.stopWhenIdle();
+  });
+});
+
+test("agents that message each other for ever leave room for timers", async () => {
+  const runtime = await openRuntime((message, agent) =>
+    agent.publishMessage(message, new TopicId("jobs", flip(agent))),
+  );
+  runtime.start();
+  await runtime.publishMessage("ping", topic);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  await runtime.stop();
+});
+
+function flip(agent: Doer): string {
+  return agent.id.key === "a" ? "b" : "a";
+}
