@@ -4,6 +4,8 @@ import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
+import { describeObserving } from "./agent-runtime/observing.ts";
+import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
 
@@ -19,8 +21,10 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeCalls(suite);
     describeEvents(suite);
     describeAgents(suite);
+    describeRegistering(suite);
     describeState(suite);
     describeInterventions(suite);
+    describeObserving(suite);
     describeEndings(suite);
   });
 }

@@ -95,6 +95,8 @@ export function seeInto(inbox: Inbox<Seen>): Handle {
 export class Stage implements AsyncDisposable {
   readonly world: World;
   readonly seen = new Inbox<Seen>();
+  /** For agents of a test's own. */
+  readonly texts = new Inbox<string>();
   /** What both runtimes log. */
   readonly logger: RecordingLogger;
 

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { AgentInstantiationContext, ambientContexts, MessageHandlerContext } from "../../../src/context/index.ts";
+import {
+  AgentId,
+  type RuntimeEvent,
+  type RuntimeEventSink,
+  TopicId,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { Inbox } from "../../support/inbox.ts";
+import { Answer, Ask, Note, Probe, type Suite } from "./world.ts";
+
+/** What an event says, without its payload. */
+function brief(event: RuntimeEvent): string {
+  switch (event.type) {
+    case "Message": {
+      const [kind, stage] = [event.kind, event.delivery_stage].map((name) => name.split(".")[1]);
+      return `${kind}/${stage} ${event.sender} -> ${event.receiver}`;
+    }
+    case "MessageDropped":
+      return `dropped ${event.sender} -> ${event.receiver}`;
+    case "MessageHandlerException":
+      return `${event.handling_agent} threw ${event.exception}`;
+    case "AgentConstructionException":
+      return `${event.agent_id} not made: ${event.exception}`;
+  }
+}
+
+export function describeObserving({ openStage }: Suite): void {
+  describe("ambient contexts", () => {
+    test("name the agent in its handlers, after awaits too, each by itself [§8.95]", async () => {
+      await using stage = await openStage({
+        caller: { ambient: ambientContexts },
+        callee: { ambient: ambientContexts },
+      });
+      const gate = new Gate();
+      const told = new Inbox<string>();
+      await stage.host("echo", async () => {
+        await gate.opened;
+        told.put(MessageHandlerContext.agentId().toString());
+        return Answer({ text: "" });
+      });
+      await stage.callee.addSubscription(new TypeSubscription("news", "echo"));
+      const calls = ["a", "b"].map((key) => stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("echo", key)));
+      await stage.caller.publishMessage(Note({ text: "x" }), new TopicId("news", "c"));
+      gate.open();
+      await Promise.all(calls);
+      expect((await told.takeMany(3)).sort()).toEqual(["echo/a", "echo/b", "echo/c"]);
+    });
+
+    test("name the agent that is being made, and its runtime", async () => {
+      await using stage = await openStage({
+        caller: { ambient: ambientContexts },
+        callee: { ambient: ambientContexts },
+      });
+      const told: unknown[] = [];
+      await stage.callee.registerFactory("echo", async () => {
+        await Promise.resolve();
+        const { currentAgentId, currentRuntime } = AgentInstantiationContext;
+        told.push(currentAgentId().toString(), currentRuntime() === stage.callee);
+        return new Probe(() => Answer({ text: "" }));
+      });
+      await stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("echo", "k"));
+      expect(told).toEqual(["echo/k", true]);
+    });
+  });
+
+  describe("message events", () => {
+    test("tell of a call and an event at each stage, and of handlers that throw", async () => {
+      const told = new Inbox<string>();
+      const events: RuntimeEventSink = { withPayloads: false, emit: (event) => told.put(brief(event)) };
+      await using stage = await openStage({ caller: { events }, callee: { events } });
+      await stage.host("echo", ({ text }) => {
+        if (text === "fail") throw new Error("no");
+        return Answer({ text });
+      });
+      await stage.callee.addSubscription(new TypeSubscription("news", "echo"));
+      const sender = new AgentId("user", "u");
+      const id = new AgentId("echo", "k");
+      await stage.caller.sendMessage(Ask({ text: "x" }), id, { sender });
+      expect(await told.takeMany(4)).toEqual([
+        "DIRECT/SEND user/u -> echo/k",
+        "DIRECT/DELIVER user/u -> echo/k",
+        "RESPOND/SEND echo/k -> user/u",
+        "RESPOND/DELIVER echo/k -> user/u",
+      ]);
+      await stage.caller.publishMessage(Note({ text: "x" }), new TopicId("news", "k"));
+      expect(await told.takeMany(2)).toEqual(["PUBLISH/SEND null -> news/k", "PUBLISH/DELIVER null -> null"]);
+      await stage.caller.sendMessage(Ask({ text: "fail" }), id).catch(() => undefined);
+      expect((await told.takeMany(3)).at(-1)).toBe("echo/k threw no");
+    });
+
+    test("hold messages only on request", async () => {
+      const payloads = async (withPayloads: boolean) => {
+        const told: string[] = [];
+        const emit = (event: RuntimeEvent) => told.push("payload" in event ? event.payload : "");
+        await using stage = await openStage({ caller: { events: { withPayloads, emit } } });
+        await stage.host("echo", () => Answer({ text: "y" }));
+        await stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("echo", "k"));
+        return [...new Set(told)].sort();
+      };
+      expect(await payloads(false)).toEqual([""]);
+      expect(await payloads(true)).toEqual(['{"text":"x"}', '{"text":"y"}']);
+    });
+  });
+}
