@@ -62,6 +62,8 @@ class RawClient:
         self._full = full_frames
         self._connections: Dict[str, Any] = {}
         self._streams: Dict[Any, Any] = {}
+        # grpc.aio takes one write of a call at a time; a lock hands them on in the order of the commands.
+        self._writing: "Dict[Any, asyncio.Lock]" = {}
         self._tasks: "set[asyncio.Task[None]]" = set()
 
     def _connection(self, command: Command) -> Any:
@@ -97,6 +99,7 @@ class RawClient:
         )
         call = method(**call_options(command))
         self._streams[id_] = call
+        self._writing[id_] = asyncio.Lock()
         emit("opened", id=id_)
         for watching in (self._watch_headers(id_, call), self._read(id_, call)):
             task = asyncio.create_task(watching)
@@ -124,13 +127,15 @@ class RawClient:
 
     async def write(self, command: Command) -> None:
         try:
-            await self._streams[command["id"]].write(bytes.fromhex(command["hex"]))
+            async with self._writing[command["id"]]:
+                await self._streams[command["id"]].write(bytes.fromhex(command["hex"]))
             emit("written", id=command["id"], ok=True)
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
             emit("written", id=command["id"], ok=False, **{"class": type(error).__name__}, text=str(error))
 
     async def half_close(self, command: Command) -> None:
-        await self._streams[command["id"]].done_writing()
+        async with self._writing[command["id"]]:
+            await self._streams[command["id"]].done_writing()
         emit("halfClosed", id=command["id"])
 
     async def cancel(self, command: Command) -> None:
@@ -151,6 +156,7 @@ class RawServer(grpc.GenericRpcHandler):
         self._silent = False
         self._server: Optional[Any] = None
         self._calls: Dict[int, Any] = {}
+        self._writing: "Dict[int, asyncio.Lock]" = {}
         self._finished: "Dict[int, asyncio.Future[Command]]" = {}
 
     async def serve(self, command: Command) -> None:
@@ -175,6 +181,7 @@ class RawServer(grpc.GenericRpcHandler):
     async def _carry_out(self, method: str, requests: Any, context: Any) -> None:
         number = len(self._finished) + 1
         self._calls[number] = context
+        self._writing[number] = asyncio.Lock()
         finished = self._finished[number] = asyncio.get_running_loop().create_future()
         emit("call", call=number, method=method, metadata=pairs(context.invocation_metadata()), peer=context.peer())
         if method in STREAMS and not self._silent:
@@ -218,7 +225,8 @@ class RawServer(grpc.GenericRpcHandler):
             self._finished[number].set_result(ending)
 
     async def reply(self, command: Command) -> None:
-        await self._calls[command["call"]].write(bytes.fromhex(command["hex"]))
+        async with self._writing[command["call"]]:
+            await self._calls[command["call"]].write(bytes.fromhex(command["hex"]))
         emit("done", id=command.get("id"))
 
     async def finish(self, command: Command) -> None:

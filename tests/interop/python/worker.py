@@ -3,9 +3,10 @@
   python worker.py '{"host": "127.0.0.1:50051", "agents": [{"kind": "echo", "type": "echo"}]}'
 
 Configuration: host · format ("application/json" | "application/x-protobuf") · maxMessageBytes ·
+  notesSpans (a `span` event for each span the runtime starts) ·
   types (names whose serializers are added besides those of the handlers; default all of messages.py) ·
   agents: [{kind, type, subscriptions: [{topicType | topicTypePrefix}], ...settings of the kind (agents.py)}].
-Events: ready, received, unhandled, returned, answer, published, done, state, log, error, failed, stopped.
+Events: ready, received, unhandled, returned, answer, published, done, span, state, log, error, failed, stopped.
 Commands, each answered with its id:
   {"cmd": "send", "id", "type", "message", "target": "echo/k", "sender"?, "timeoutMs"?}   -> answer | error | timeout
   {"cmd": "publish", "id", "type", "message", "topic": "t/src", "sender"?, "messageId"?, "count"?} -> published | error
@@ -34,6 +35,7 @@ from autogen_ext.runtimes.grpc import GrpcWorkerAgentRuntime
 from agents import KINDS, Held
 from messages import build_message, describe_message, register_types
 from peer import Command, Handler, configuration, emit, run, serve_commands, versions
+from span_notes import NotingTracerProvider
 
 
 def topic_from(text: str) -> TopicId:
@@ -59,6 +61,7 @@ class WorkerPeer:
         options = [("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit)]
         self.runtime = GrpcWorkerAgentRuntime(
             config["host"],
+            tracer_provider=NotingTracerProvider() if config.get("notesSpans") else None,
             extra_grpc_config=options if limit else None,
             payload_serialization_format=config.get("format", JSON_DATA_CONTENT_TYPE),
         )

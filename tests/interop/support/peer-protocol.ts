@@ -57,6 +57,8 @@ export interface PeerEvents {
   } & ShownMessage;
   unhandled: { readonly agent: string; readonly isRpc: boolean } & ShownMessage;
   returned: { readonly agent: string } & ShownMessage;
+  /** With `notesSpans`. Links and parent are `<trace id>/<span id>`; the parent only if it is not the ambient one. */
+  span: { readonly name: string; readonly links: readonly string[]; readonly parent: string | null };
 
   // raw_grpc.py, as a client
   unary: {

@@ -16,6 +16,8 @@ export interface PythonWorkerOptions {
   /** Types whose serializers are added besides those of the agents' handlers. Default: all of messages.py. */
   readonly types?: readonly string[];
   readonly name?: string;
+  /** Whether each span that the runtime starts is told as a `span` event. Default false. */
+  readonly notesSpans?: boolean;
 }
 
 /** A running AutoGen host and its address. */

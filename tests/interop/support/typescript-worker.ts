@@ -1,30 +1,24 @@
 import { AgentId, type AgentRuntime, type MessageType, TopicId, TypeSubscription } from "troupe";
-import { grpcDialer } from "troupe/transport";
-import { type WorkerOptions, WorkerRuntime } from "troupe/worker";
+import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "troupe/grpc";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { describeMessage } from "./messages.ts";
 import type { ShownMessage } from "./peer-protocol.ts";
 import { Sightings } from "./sightings.ts";
 import { Collector, Echo, type Received } from "./typescript-agents.ts";
 
-export interface TypeScriptWorkerOptions extends WorkerOptions {
+export interface TypeScriptWorkerOptions extends GrpcWorkerAgentRuntimeOptions {
   /** Types known besides those that the agents handle. */
   readonly types?: readonly MessageType[];
 }
 
 /** One of our workers over real gRPC, and what its agents have seen. Dispose stops it. */
 export class TypeScriptWorker implements AsyncDisposable {
-  readonly runtime: WorkerRuntime;
+  readonly runtime: GrpcWorkerAgentRuntime;
   readonly logger = new RecordingLogger();
   readonly seen = new Sightings<Received>();
 
   private constructor(hostAddress: string, { types = [], ...options }: TypeScriptWorkerOptions) {
-    this.runtime = new WorkerRuntime({
-      dialer: grpcDialer(),
-      address: hostAddress,
-      logger: this.logger,
-      ...options,
-    });
+    this.runtime = new GrpcWorkerAgentRuntime(hostAddress, { logger: this.logger, ...options });
     this.runtime.addMessageSerializer(types);
   }
 

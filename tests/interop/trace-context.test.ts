@@ -1,0 +1,66 @@
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { AgentId, TopicId } from "troupe";
+import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
+import { openTelemetryTracing } from "troupe/telemetry/otel";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Opened } from "../support/opened.ts";
+import { MyMessage } from "../support/worker/messages.ts";
+import { generations } from "./support/generations.ts";
+import type { PeerEvent } from "./support/peer-protocol.ts";
+import type { PythonPeer } from "./support/python-peer.ts";
+import { startPythonWorker } from "./support/python-peers.ts";
+
+for (const generation of generations) {
+  describe.skipIf(generation.skipReason)(`${generation.title}, called and told by a traced TypeScript worker`, () => {
+    const exporter = new InMemorySpanExporter();
+    const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    let opened: Opened;
+    let python: PythonPeer;
+    let worker: GrpcWorkerAgentRuntime;
+
+    beforeEach(async () => {
+      opened = new Opened();
+      exporter.reset();
+      const host = opened.use(new GrpcWorkerAgentRuntimeHost("127.0.0.1:0"));
+      await host.start();
+      const subscriptions = [{ topicType: "news" }];
+      const agents = [
+        { kind: "collector", type: "collector", subscriptions } as const,
+        { kind: "echo", type: "echo" } as const,
+      ];
+      python = opened.use(await startPythonWorker(generation, host.address, agents, { notesSpans: true }));
+      worker = opened.use(
+        new GrpcWorkerAgentRuntime(host.address, { tracing: openTelemetryTracing({ tracerProvider }) }),
+      );
+      await worker.start();
+      worker.addMessageSerializer(MyMessage);
+    });
+    afterEach(() => opened[Symbol.asyncDispose]());
+
+    // Up to 0.4.5 what comes with a message is its span's parent, since then a link.
+    const follows = generation.number === 3 ? "links to" : "is a child of";
+
+    test(`the span of Python's event handler ${follows} the span that published [§8.79]`, async () => {
+      await worker.publishMessage(MyMessage({ content: "hi" }), new TopicId("news", "k"));
+      const span = await python.next("span", { name: "autogen process collector.(k)-A" });
+      expect(followed(span)).toEqual(idsOf("autogen create news.(k)-T"));
+    });
+
+    test(`the span of Python's call handler ${follows} the span that made the call`, async () => {
+      await worker.sendMessage(MyMessage({ content: "hi" }), new AgentId("echo", "k"));
+      const span = await python.next("span", { name: "autogen process echo.(k)-A" });
+      expect(followed(span)).toEqual(idsOf("autogen create echo.(k)-A"));
+    });
+
+    function followed({ links, parent }: PeerEvent<"span">) {
+      return generation.number === 3 ? links[0] : parent;
+    }
+
+    function idsOf(name: string): string {
+      const found = exporter.getFinishedSpans().find((span) => span.name === name);
+      if (found === undefined) throw new Error(`no span ${name}`);
+      const { traceId, spanId } = found.spanContext();
+      return `${traceId}/${spanId}`;
+    }
+  });
+}
