@@ -1,7 +1,11 @@
+import type { TracerProvider } from "@opentelemetry/api";
+import { openTelemetryTracing, workerRuntimeTracer } from "../telemetry/otel/index.ts";
 import { type GrpcDialerOptions, grpcDialer } from "../transport/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../worker/index.ts";
 
 export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
+  /** Where spans go, unless `tracing` is given. Default: the global provider; none are made if nothing records them (protocol.md §5.10). */
+  readonly tracerProvider?: TracerProvider | undefined;
   /** TLS, message size limits, keep-alive and HTTP/2 windows of the connection. Default: plaintext, messages up to 64 MiB. */
   readonly channelOptions?: GrpcDialerOptions | undefined;
 }
@@ -11,7 +15,12 @@ export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
  * Throws `invalid-argument` for a `payloadSerializationFormat` that is not of the two. Connects at `start`.
  */
 export class GrpcWorkerAgentRuntime extends WorkerRuntime {
-  constructor(hostAddress: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeOptions = {}) {
-    super({ ...options, dialer: grpcDialer(channelOptions), address: hostAddress });
+  constructor(hostAddress: string, { channelOptions, tracerProvider, ...options }: GrpcWorkerAgentRuntimeOptions = {}) {
+    super({
+      ...options,
+      tracing: options.tracing ?? openTelemetryTracing({ tracerProvider, tracerName: workerRuntimeTracer }),
+      dialer: grpcDialer(channelOptions),
+      address: hostAddress,
+    });
   }
 }
