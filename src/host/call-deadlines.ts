@@ -43,6 +43,14 @@ export class CallDeadlines {
     this.#own.delete(call);
   }
 
+  /** No call falls due any more. */
+  close(): void {
+    this.#timer?.cancel();
+    for (const timer of this.#own.values()) timer.cancel();
+    this.#common.clear();
+    this.#own.clear();
+  }
+
   #arm(delayMs: number): void {
     this.#timer ??= this.#clock.setTimer(Math.min(delayMs, limits.timerMs), () => {
       this.#timer = undefined;

@@ -132,6 +132,7 @@ export class CallRouter {
       this.#held.forget(call);
       if (this.#calls.take(call)) this.#fail(call, callFailure.shuttingDown());
     }
+    this.#calls.close();
   }
 
   #forward(call: PendingCall, frame: Uint8Array, target: Session): void {

@@ -67,6 +67,11 @@ export class CallTable {
     return [...this.#calls.values()];
   }
 
+  /** Stops all timers; called when no call is left and none will come. */
+  close(): void {
+    this.#deadlines.close();
+  }
+
   #timeoutMs(own: number | undefined): number {
     if (own === undefined) return this.#defaultTimeoutMs;
     return this.#defaultTimeoutMs === 0 ? own : Math.min(own, this.#defaultTimeoutMs);

@@ -1,6 +1,7 @@
 import type { Logger } from "../core/index.ts";
 import {
   type ControlEnvelope,
+  type ControlRequest,
   clientDestination,
   controlFailure,
   controlReply,
@@ -10,6 +11,7 @@ import {
   parseControlDestination,
 } from "../protocol/index.ts";
 import type { ControlSession } from "./control-session.ts";
+import { ControlWaits } from "./control-waits.ts";
 import type { Tally } from "./counters.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -24,6 +26,7 @@ export interface ControlRouterParts {
 /** Passes control envelopes on unchanged, and answers requests that nobody can be found for (protocol.md §1.8). */
 export class ControlRouter {
   readonly #parts: ControlRouterParts;
+  readonly #waits = new ControlWaits();
 
   constructor(parts: ControlRouterParts) {
     this.#parts = parts;
@@ -32,8 +35,18 @@ export class ControlRouter {
   route(from: ControlSession, bytes: Uint8Array): void {
     const envelope = this.#read(from, bytes);
     if (envelope === undefined) return;
-    if (this.#find(envelope.destination)?.send(bytes)) this.#parts.tally.controlMessages += 1;
-    else this.#returnToSender(from, envelope);
+    this.#waits.answered(from, envelope);
+    const target = this.#find(envelope.destination);
+    if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
+    this.#parts.tally.controlMessages += 1;
+    this.#waits.passed(target, from, envelope);
+  }
+
+  /** Whoever waits for an answer of this channel is told that it will not come. */
+  sessionEnded(session: ControlSession): void {
+    for (const { asker, envelope, request } of this.#waits.release(session)) {
+      this.#refuse(asker, envelope, request, `The control channel to ${envelope.destination} ended before the answer.`);
+    }
   }
 
   #read(from: ControlSession, bytes: Uint8Array): ControlEnvelope | undefined {
@@ -63,10 +76,14 @@ export class ControlRouter {
     logger?.warn("a control message could not be delivered", { destination, clientId: from.clientId });
     // Answers, and requests of kinds that this host has no answer to, end here.
     if (respondTo === "" || !isControlRequest(body)) return;
-    const failure = controlFailure(body, whyUnroutable(destination));
-    const asker = this.#find(respondTo ?? "") ?? from;
-    const addressed = { ...envelope, respondTo: respondTo ?? clientDestination(from.clientId) };
-    asker.send(encodeControl(controlReply(addressed, failure)));
+    this.#refuse(from, envelope, body, whyUnroutable(destination));
+  }
+
+  /** Answers in the target's stead, to where the request says or else to whoever sent it. */
+  #refuse(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
+    const respondTo = envelope.respondTo ?? clientDestination(from.clientId);
+    const asker = this.#find(respondTo) ?? from;
+    asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
 }
 

@@ -98,7 +98,10 @@ export class HostServicer {
       logger: this.#options.logger,
       onSession: (session) => this.#controlOpened(session),
       onEnvelope: (session, envelope) => this.#control.route(session, envelope),
-      onGone: (session) => this.#sessions.control.leave(session),
+      onGone: (session) => {
+        this.#sessions.control.leave(session);
+        this.#control.sessionEnded(session);
+      },
     });
   }
 
@@ -209,7 +212,10 @@ export class HostServicer {
   }
 
   #controlOpened(session: ControlSession): void {
-    this.#sessions.control.enter(session)?.finish(replacedStatus);
+    const replaced = this.#sessions.control.enter(session);
+    if (replaced === undefined) return;
+    replaced.finish(replacedStatus);
+    this.#control.sessionEnded(replaced);
   }
 }
 

@@ -84,6 +84,26 @@ describe.each(hostTransports)("the control channel over $name", ({ start }) => {
     expect(rig.host.counters()).toMatchObject({ unroutableControlMessages: 1, badFrames: 1 });
   });
 
+  it.each(["cancel", "end"] as const)(
+    "tells the asker when the target's channel ends by %s before the answer",
+    async (leave) => {
+      await using rig = await start();
+      const target = await RawControl.open(rig.dial(), "T");
+      const asker = await RawControl.open(rig.dial(), "R");
+      for (const rpcId of ["1", "2"])
+        asker.send({ rpcId, destination: "clientid=T", respondTo: "clientid=R", body: saveRequest });
+      await target.next();
+      await target.next();
+      const answer: ControlBody = { kind: "save-response", state: "{}", error: undefined };
+      target.send({ rpcId: "1", destination: "clientid=R", respondTo: "", body: answer });
+      expect(await asker.next()).toMatchObject({ rpcId: "1", body: answer });
+      target.stream[leave]();
+      const error = "The control channel to clientid=T ended before the answer.";
+      expect(await asker.next()).toMatchObject({ rpcId: "2", body: { kind: "save-response", error } });
+      expect(await asker.settled()).toEqual([]);
+    },
+  );
+
   it("refuses a control channel without a client id", async () => {
     await using rig = await start();
     expect(await new RawControl(rig.dial(), undefined).ended).toMatchObject({
