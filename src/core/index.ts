@@ -66,7 +66,14 @@ export {
 export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOrLater } from "./handler.ts";
 export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./handler-table.ts";
 export { handles } from "./handles.ts";
-export { DefaultInterventionHandler, DropMessage, type InterventionHandler } from "./intervention.ts";
+export {
+  DefaultInterventionHandler,
+  DropMessage,
+  type InterventionHandler,
+  type PublishIntervention,
+  type ResponseIntervention,
+  type SendIntervention,
+} from "./intervention.ts";
 export {
   AssistantMessage,
   type AssistantMessageFields,

@@ -9,37 +9,45 @@ export class DropMessage {
   readonly dropsMessage = true;
 }
 
-type Intervened = unknown;
+export interface SendIntervention {
+  readonly messageContext: MessageContext;
+  readonly recipient: AgentId;
+}
+
+export interface PublishIntervention {
+  /** Names the topic. */
+  readonly messageContext: MessageContext;
+}
+
+export interface ResponseIntervention {
+  /** The agent that answers. */
+  readonly sender: AgentId;
+  /** The one that asked; undefined when it was no agent. */
+  readonly recipient: AgentId | undefined;
+}
 
 /**
  * Sees messages before they are delivered, may change, drop or refuse them (protocol.md §5.7). Each method returns the
- * message to go on with, or `DropMessage`; an error it throws goes to the caller (for events it is logged and the event
- * dropped). Several chain: each sees what the one before returned.
+ * message to go on with, or `DropMessage`, or a promise of either; an error it throws goes to the caller (for events it
+ * is logged and the event dropped). Several chain: each sees what the one before returned.
  */
 export interface InterventionHandler {
-  onSend?(
-    message: unknown,
-    details: { readonly messageContext: MessageContext; readonly recipient: AgentId },
-  ): Intervened | Promise<Intervened>;
-  onPublish?(message: unknown, details: { readonly messageContext: MessageContext }): Intervened | Promise<Intervened>;
-  /** `sender` is the agent that answers, `recipient` the one that asked (undefined when it was no agent). */
-  onResponse?(
-    message: unknown,
-    details: { readonly sender: AgentId; readonly recipient: AgentId | undefined },
-  ): Intervened | Promise<Intervened>;
+  onSend?(message: unknown, details: SendIntervention): unknown;
+  onPublish?(message: unknown, details: PublishIntervention): unknown;
+  onResponse?(message: unknown, details: ResponseIntervention): unknown;
 }
 
 /** Lets everything through: a base for classes that override some methods (AutoGen's name). */
 export class DefaultInterventionHandler implements InterventionHandler {
-  onSend(message: unknown, _details: Parameters<NonNullable<InterventionHandler["onSend"]>>[1]): Intervened {
+  onSend(message: unknown, _details: SendIntervention): unknown {
     return message;
   }
 
-  onPublish(message: unknown, _details: Parameters<NonNullable<InterventionHandler["onPublish"]>>[1]): Intervened {
+  onPublish(message: unknown, _details: PublishIntervention): unknown {
     return message;
   }
 
-  onResponse(message: unknown, _details: Parameters<NonNullable<InterventionHandler["onResponse"]>>[1]): Intervened {
+  onResponse(message: unknown, _details: ResponseIntervention): unknown {
     return message;
   }
 }
@@ -67,22 +75,14 @@ export class InterventionChain {
   }
 
   /** The message to deliver, or `DropMessage`; rejects with what a handler throws. `link`: the message's trace context. */
-  onSend(
-    message: unknown,
-    details: { readonly messageContext: MessageContext; readonly recipient: AgentId },
-    link?: TraceCarrier,
-  ): Promise<unknown> {
+  onSend(message: unknown, details: SendIntervention, link?: TraceCarrier): Promise<unknown> {
     return this.#run("onSend", message, (handler, current) =>
       handler.onSend === undefined ? current : this.#traced(handler, link, () => handler.onSend?.(current, details)),
     );
   }
 
   /** As `onSend`, for an event. */
-  onPublish(
-    message: unknown,
-    details: { readonly messageContext: MessageContext },
-    link?: TraceCarrier,
-  ): Promise<unknown> {
+  onPublish(message: unknown, details: PublishIntervention, link?: TraceCarrier): Promise<unknown> {
     return this.#run("onPublish", message, (handler, current) =>
       handler.onPublish === undefined
         ? current
@@ -91,10 +91,7 @@ export class InterventionChain {
   }
 
   /** As `onSend`, for an answer; these have no span. */
-  onResponse(
-    message: unknown,
-    details: { readonly sender: AgentId; readonly recipient: AgentId | undefined },
-  ): Promise<unknown> {
+  onResponse(message: unknown, details: ResponseIntervention): Promise<unknown> {
     return this.#run("onResponse", message, (handler, current) =>
       handler.onResponse === undefined ? current : handler.onResponse(current, details),
     );

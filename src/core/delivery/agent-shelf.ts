@@ -1,5 +1,5 @@
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agent.ts";
-import { AgentId } from "../agent-id.ts";
+import { AgentId, assertAgentType } from "../agent-id.ts";
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AmbientContexts } from "../ambient.ts";
 import { errorText, TroupeError } from "../errors.ts";
@@ -31,12 +31,13 @@ export class AgentShelf {
     this.#options = options;
   }
 
-  /** Throws `already-exists` when the type is taken, by a factory or by instances. */
+  /** Throws `already-exists` when the type is taken, by a factory or by instances; `invalid-argument` when it is none. */
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
     options: { readonly expectedClass?: ClassOf<T> | undefined } = {},
   ): void {
+    assertAgentType(type);
     if (this.#kinds.has(type)) throw new TroupeError("already-exists", `Agent with type ${type} already exists.`);
     this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass: options.expectedClass }));
   }

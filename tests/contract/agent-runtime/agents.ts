@@ -58,6 +58,12 @@ export function describeAgents({ openStage, unless }: Suite): void {
       expect(await stage.caller.sendMessage(Order({ text: "x" }), new AgentId("echo", "k"))).toBeUndefined();
     });
 
+    test("a text that can not name a type is refused", async () => {
+      await using stage = await openStage();
+      const registered = stage.callee.registerFactory("a b", () => new Probe());
+      await expect(registered).rejects.toMatchObject({ code: "invalid-argument" });
+    });
+
     test("a factory that makes another class than it promised is found out at the first agent", async () => {
       await using stage = await openStage();
       await stage.callee.registerFactory<Probe>("echo", () => new Probe(), { expectedClass: OtherProbe });
