@@ -14,8 +14,11 @@ type PumpState =
   /** Takes nothing until it is started again. */
   | { readonly at: "closed" };
 
-/** Envelopes handled in a row before timers and sockets get a turn. */
-const envelopesPerTurn = 256;
+/** Envelopes taken in a row before handlers that wait for one another go on. */
+const envelopesPerRound = 256;
+/** Timers and sockets get a turn after so long, or so many rounds should the clock stand still. */
+const turnMs = 10;
+const roundsPerTurn = 64;
 
 /** Takes envelopes from the queue, one after the other, and gives them to the dispatcher: the runtime's life cycle. */
 export class MessagePump {
@@ -111,7 +114,8 @@ export class MessagePump {
   }
 
   async #run(queue: EnvelopeQueue): Promise<void> {
-    let left = envelopesPerTurn;
+    let taken = 0;
+    let turnBeganMs = this.#clock.now();
     while (!queue.isClosed) {
       const envelope = queue.take();
       if (envelope === undefined) {
@@ -120,10 +124,15 @@ export class MessagePump {
       }
       const intervening = this.#dispatcher.dispatch(envelope, queue);
       if (intervening !== undefined) await intervening;
-      left -= 1;
-      if (left > 0) continue;
-      left = envelopesPerTurn;
+      taken += 1;
+      if (taken % envelopesPerRound !== 0) continue;
+      if (taken < envelopesPerRound * roundsPerTurn && this.#clock.now() - turnBeganMs < turnMs) {
+        await undefined;
+        continue;
+      }
       await yieldToEventLoop();
+      taken = 0;
+      turnBeganMs = this.#clock.now();
     }
   }
 
