@@ -25,8 +25,13 @@ export class CallTable {
       .replace(/[^A-Za-z0-9]/g, "")
       .slice(0, 8);
     this.#defaultTimeoutMs = defaultTimeoutMs;
-    this.#deadlines = new CallDeadlines(clock, defaultTimeoutMs, (call) => {
-      if (this.take(call)) onTimeout(call);
+    this.#deadlines = new CallDeadlines({
+      clock,
+      commonMs: defaultTimeoutMs,
+      calls: () => this.#calls.values(),
+      onDue: (call) => {
+        if (this.take(call)) onTimeout(call);
+      },
     });
   }
 
@@ -35,12 +40,26 @@ export class CallTable {
   }
 
   /** Enters a call before it is forwarded. `ownTimeoutMs` is the caller's bound and counts when it is the smaller one. */
-  open(call: Omit<PendingCall, "hostId" | "timeoutMs" | "target">, ownTimeoutMs: number | undefined): PendingCall {
+  open(
+    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
+    ownTimeoutMs: number | undefined,
+  ): PendingCall {
     this.#count += 1;
     const hostId = `${this.#epoch}-${this.#count}`;
-    const pending: PendingCall = { ...call, hostId, timeoutMs: this.#timeoutMs(ownTimeoutMs), target: undefined };
+    const { caller, callerId, targetType, targetKey } = call;
+    const timeoutMs = this.#timeoutMs(ownTimeoutMs);
+    const pending: PendingCall = {
+      hostId,
+      caller,
+      callerId,
+      targetType,
+      targetKey,
+      timeoutMs,
+      dueMs: 0,
+      target: undefined,
+    };
     this.#calls.set(hostId, pending);
-    call.caller.asked.add(pending);
+    caller.asked.add(pending);
     this.#deadlines.add(pending);
     return pending;
   }

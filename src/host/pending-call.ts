@@ -11,6 +11,8 @@ export interface PendingCall {
   readonly targetKey: string;
   /** 0: no bound. */
   readonly timeoutMs: number;
+  /** When its time is up, by the host's clock; kept by whoever watches the deadlines. */
+  dueMs: number;
   /** Undefined while the call waits for the target's channel. */
   target: Session | undefined;
 }
