@@ -13,6 +13,8 @@ const notHere = ["demo"];
 
 await ensurePrograms();
 const only = process.argv.slice(2);
+/** Whoever asks for one wants to read its story; of all of them only the outcome. */
+const quiet = only.length === 0;
 const names = readdirSync(join(root, "examples")).filter(
   (name) =>
     existsSync(join(root, "examples", name, "main.ts")) &&
@@ -21,7 +23,7 @@ const names = readdirSync(join(root, "examples")).filter(
 const tally = new Tally();
 for (const name of names) {
   const startedMs = Date.now();
-  const { code, output } = await runNode(`build/examples/${name}/main.js`, [], { quiet: true, timeoutMs });
+  const { code, output } = await runNode(`build/examples/${name}/main.js`, [], { quiet, timeoutMs });
   const label = `example ${name} (${((Date.now() - startedMs) / 1000).toFixed(1)} s)`;
   if (code === 0) tally.passed(label);
   else if (code === skippedCode) tally.skipped(label, output.trim().split("\n").at(-1));
