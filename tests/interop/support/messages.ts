@@ -4,6 +4,7 @@ import { StringValueSchema, StructSchema } from "@bufbuild/protobuf/wkt";
 import { defineMessage, type MessageType, messageTypeText, UnknownPayload, unknownPayloadMessage } from "troupe";
 import { protobufMessage } from "troupe/protobuf";
 import { z } from "zod";
+import type { Generation } from "./generations.ts";
 import type { ShownMessage } from "./peer-protocol.ts";
 
 /** The twins of tests/interop/python/messages.py. */
@@ -27,8 +28,12 @@ export const StringValue = protobufMessage(StringValueSchema);
 export const Struct = protobufMessage(StructSchema);
 export { unknownPayloadMessage };
 
-/** The same under the names that gens 1 and 2 know. */
-export const shortNamed: readonly MessageType[] = [shortened(StringValueSchema), shortened(StructSchema)];
+const shortNamed: readonly MessageType[] = [shortened(StringValueSchema), shortened(StructSchema)];
+
+/** The protobuf types under the names that workers of a generation know; TypeScript's own are the full ones. */
+export function protobufTypes(generation: Generation | undefined): readonly MessageType[] {
+  return generation === undefined || generation.number === 3 ? [StringValue, Struct] : shortNamed;
+}
 
 function shortened<Desc extends DescMessage>(schema: Desc): MessageType<MessageShape<Desc>> {
   return protobufMessage(schema, { typeName: schema.name });

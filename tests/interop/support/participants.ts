@@ -1,6 +1,6 @@
 import { errorText, protobufContentType } from "troupe";
-import type { Generation } from "./generations.ts";
-import { MyMessage, shortNamed, stringValue } from "./messages.ts";
+import { type Generation, generations } from "./generations.ts";
+import { MyMessage, protobufTypes, stringValue } from "./messages.ts";
 import type { MessageToSend, PythonAgent, ShownMessage } from "./peer-protocol.ts";
 import type { PythonPeer } from "./python-peer.ts";
 import { callFrom, publishFrom, startPythonWorker } from "./python-peers.ts";
@@ -132,7 +132,7 @@ class TypeScriptParticipant implements Participant {
     const [first, second, shortNaming] = await Promise.all([
       TypeScriptWorker.start(hostAddress),
       TypeScriptWorker.start(hostAddress),
-      TypeScriptWorker.start(hostAddress, { types: [MyMessage, ...shortNamed] }),
+      TypeScriptWorker.start(hostAddress, { types: [MyMessage, ...protobufTypes(generations[0])] }),
     ]);
     await first.echo("ts.answers-protobuf");
     await first.collect("ts.collects-protobuf", "ts-protobuf");

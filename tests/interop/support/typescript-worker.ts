@@ -1,4 +1,4 @@
-import { AgentId, type AgentRuntime, type MessageType, TopicId, TypeSubscription } from "troupe";
+import { AgentId, type AgentRuntime, type MessageType, type PublishOptions, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "troupe/grpc";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { describeMessage } from "./messages.ts";
@@ -45,8 +45,8 @@ export class TypeScriptWorker implements AsyncDisposable {
     return describeMessage(await this.call(target, message));
   }
 
-  publish(topic: string, message: unknown): Promise<void> {
-    return this.runtime.publishMessage(message, TopicId.parse(topic));
+  publish(topic: string, message: unknown, options: PublishOptions = {}): Promise<void> {
+    return this.runtime.publishMessage(message, TopicId.parse(topic), options);
   }
 
   /** The next message that reaches an agent. */
