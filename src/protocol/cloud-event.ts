@@ -48,11 +48,8 @@ function text(value: string): AttributeValue {
  * value, a missing content type where the data arm tells it (protocol.md §3.1). `unknown/unknown` is left as it stands.
  */
 export function fromWireCloudEvent(event: CloudEvent): WireEvent {
-  const texts: { [name: string]: string } = Object.create(null);
-  for (const [name, value] of Object.entries(event.attributes)) {
-    const held = attributeText(value);
-    if (held !== undefined) texts[name] = held;
-  }
+  const texts = new Map<string, string | undefined>();
+  for (const [name, value] of Object.entries(event.attributes)) texts.set(name, attributeText(value));
   return wireEvent(event.id, event.type, event.source, texts, fromWireData(event.data));
 }
 
@@ -67,11 +64,11 @@ export function wireEvent(
   id: string,
   topicType: string,
   topicSource: string,
-  texts: { readonly [name: string]: string },
+  texts: ReadonlyMap<string, string | undefined>,
   data: EventData,
 ): WireEvent {
-  const senderType = texts[attribute.senderType];
-  const senderKey = texts[attribute.senderKey];
+  const senderType = texts.get(attribute.senderType);
+  const senderKey = texts.get(attribute.senderKey);
   const sender: WireAgentId | undefined =
     senderType === undefined || senderKey === undefined ? undefined : { type: senderType, key: senderKey };
   return {
@@ -80,18 +77,17 @@ export function wireEvent(
     topicSource,
     sender,
     payload: {
-      typeName: texts[attribute.schema] ?? "",
-      contentType: texts[attribute.contentType] ?? data.impliedContentType,
+      typeName: texts.get(attribute.schema) ?? "",
+      contentType: texts.get(attribute.contentType) ?? data.impliedContentType,
       data: data.bytes,
     },
     attributes: otherAttributes(texts),
   };
 }
 
-function otherAttributes(texts: { readonly [name: string]: string }): WireMetadata {
+function otherAttributes(texts: ReadonlyMap<string, string | undefined>): WireMetadata {
   const others: { [name: string]: string } = {};
-  for (const name in texts) {
-    const value = texts[name];
+  for (const [name, value] of texts) {
     if (value !== undefined && !ownAttributes.has(name)) others[name] = value;
   }
   return others;

@@ -1,10 +1,22 @@
 import type { Frame } from "./frame.ts";
 import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts";
 import { parsing } from "./parse.ts";
+import { decodeQuickly } from "./quick-decoder.ts";
+import { encodeQuickly } from "./quick-encoder.ts";
 
 /** One message of the data channel as bytes. Throws `invalid-message` for text that is not valid Unicode. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  return parsing("the frame to be written", () => encodeFrameGenerated(frame));
+  switch (frame.kind) {
+    case "request":
+    case "response":
+    case "event":
+      return encodeQuickly(frame);
+    case "register-type":
+    case "subscribe":
+    case "ack":
+    case "empty":
+      return encodeFrameGenerated(frame);
+  }
 }
 
 /**
@@ -12,5 +24,5 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * that are no protobuf message; a message without a known arm is the frame `empty` (protocol.md §1.3).
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
-  return parsing("a frame", () => decodeFrameGenerated(bytes));
+  return decodeQuickly(bytes) ?? parsing("a frame", () => decodeFrameGenerated(bytes));
 }

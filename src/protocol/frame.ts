@@ -41,27 +41,36 @@ export type LegacyFrame =
       readonly error: string | undefined;
     };
 
-/**
- * What one message of the data channel says: the hinge between the wire and the runtimes (protocol.md §1.2).
- */
+/** A call on its way to an agent. */
+export interface RequestFrame {
+  readonly kind: "request";
+  readonly requestId: string;
+  readonly source: WireAgentId | undefined;
+  readonly target: WireAgentId | undefined;
+  readonly payload: WirePayload | undefined;
+  readonly metadata: WireMetadata;
+}
+
+/** An answer on its way to the caller. */
+export interface ResponseFrame {
+  readonly kind: "response";
+  readonly requestId: string;
+  readonly payload: WirePayload | undefined;
+  /** Empty: no error. */
+  readonly error: string;
+  readonly metadata: WireMetadata;
+}
+
+export interface EventFrame {
+  readonly kind: "event";
+  readonly event: WireEvent;
+}
+
+/** What one message of the data channel says: the hinge between the wire and the runtimes (protocol.md §1.2). */
 export type Frame =
-  | {
-      readonly kind: "request";
-      readonly requestId: string;
-      readonly source: WireAgentId | undefined;
-      readonly target: WireAgentId | undefined;
-      readonly payload: WirePayload | undefined;
-      readonly metadata: WireMetadata;
-    }
-  | {
-      readonly kind: "response";
-      readonly requestId: string;
-      readonly payload: WirePayload | undefined;
-      /** Empty: no error. */
-      readonly error: string;
-      readonly metadata: WireMetadata;
-    }
-  | { readonly kind: "event"; readonly event: WireEvent }
+  | RequestFrame
+  | ResponseFrame
+  | EventFrame
   | LegacyFrame
   /** No arm of the oneof is set, or one this version does not know: ignored with a warning. */
   | { readonly kind: "empty" };

@@ -1,6 +1,16 @@
 export type { ControlDestination } from "./control-destination.ts";
 export { parseControlDestination } from "./control-destination.ts";
-export type { Frame, WireAgentId, WireEvent, WireMetadata, WirePattern, WirePayload } from "./frame.ts";
+export type {
+  EventFrame,
+  Frame,
+  RequestFrame,
+  ResponseFrame,
+  WireAgentId,
+  WireEvent,
+  WireMetadata,
+  WirePattern,
+  WirePayload,
+} from "./frame.ts";
 export { decodeFrame, encodeFrame } from "./frame-codec.ts";
 export type { FrameHead } from "./frame-head.ts";
 export { readFrameHead } from "./frame-head.ts";

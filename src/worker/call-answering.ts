@@ -1,13 +1,10 @@
 import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
 import { type AgentId, errorText, type TraceCarrier, UndeliverableException } from "../core/index.ts";
-import { type Frame, fromWireAgentId, toWireError } from "../protocol/index.ts";
+import { fromWireAgentId, type RequestFrame, type ResponseFrame, toWireError } from "../protocol/index.ts";
 import type { Outbox } from "./outbox.ts";
 import { traced } from "./traced.ts";
 import type { Work } from "./work-in-progress.ts";
 import type { WorkerParts } from "./worker-parts.ts";
-
-export type RequestFrame = Extract<Frame, { readonly kind: "request" }>;
-type ResponseFrame = Extract<Frame, { readonly kind: "response" }>;
 
 /** Answers the calls that reach this worker. Whatever happens to one, exactly one answer leaves for it (W5–W9, §6). */
 export class CallAnswering {

@@ -1,5 +1,5 @@
-import type { Frame } from "../protocol/index.ts";
-import { CallAnswering, type RequestFrame } from "./call-answering.ts";
+import type { Frame, RequestFrame } from "../protocol/index.ts";
+import { CallAnswering } from "./call-answering.ts";
 import { EventDelivery } from "./event-delivery.ts";
 import type { HostConnection } from "./host-connection.ts";
 import type { OutgoingCalls } from "./outgoing-calls.ts";

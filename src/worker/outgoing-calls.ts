@@ -10,18 +10,16 @@ import {
   UndeliverableException,
 } from "../core/index.ts";
 import {
-  type Frame,
   fromWireError,
   isVoidPayload,
   metadataKey,
+  type ResponseFrame,
   toWireAgentId,
   type WireMetadata,
 } from "../protocol/index.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
 import { traced } from "./traced.ts";
 import type { WorkerParts } from "./worker-parts.ts";
-
-type ResponseFrame = Extract<Frame, { readonly kind: "response" }>;
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
 
