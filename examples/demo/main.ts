@@ -32,7 +32,7 @@ await using south = startWorker("south");
 await south.line("ready");
 const pythonCommand = findPythonWithAutoGen();
 await using python = pythonCommand === undefined ? undefined : startPythonWorker(pythonCommand);
-if (python === undefined) note(`no Python with AutoGen is here; it could join as a third worker. ${howToGetPython}`);
+if (python === undefined) noPython();
 else await python.line("ready");
 const workers = { north, south, ...(python && { python }) };
 
@@ -97,6 +97,11 @@ const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
 console.log(
   `\n${paint("green", "All went well")} in ${seconds} s. Next: docs/guide/index.md, or read examples/demo/main.ts.`,
 );
+
+function noPython(): void {
+  note("no Python with AutoGen is here; unmodified Python workers could join as well");
+  for (const line of howToGetPython) note(line);
+}
 
 function startWorker(name: string): RunningProgram {
   const file = import.meta.filename.replace(/main(\.\w+)$/, "worker$1");

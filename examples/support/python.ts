@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** How to get a Python with AutoGen, for people who have none. */
-export const howToGetPython =
-  "To see it, run `node tools/interop-venvs.mjs --only gen3` (needs Python 3.10 to 3.13), " +
-  "or set TROUPE_PYTHON to a Python with `pip install 'autogen-ext[grpc]==0.7.5'`.";
+export const howToGetPython: readonly string[] = [
+  "to have one made: node tools/interop-venvs.mjs --only gen3 (needs Python 3.10 to 3.13)",
+  "to use your own: pip install 'autogen-ext[grpc]==0.7.5', and set TROUPE_PYTHON to it",
+];
 
 /** A Python that can import AutoGen's gRPC runtime: TROUPE_PYTHON, the project's `.venvs/gen3`, or the first on the PATH. */
 export function findPythonWithAutoGen(): string | undefined {

@@ -8,7 +8,7 @@ import { findPythonWithAutoGen, howToGetPython, sourceFile } from "../support/py
 
 const python = findPythonWithAutoGen();
 if (python === undefined) {
-  console.log(`No Python with AutoGen was found, so this example cannot run here. ${howToGetPython}`);
+  console.log(`No Python with AutoGen is here, so this cannot be shown: ${howToGetPython.join("; ")}`);
   process.exit(77); // "skipped": not a failure
 }
 
