@@ -1,8 +1,9 @@
 import { connect } from "node:http2";
 import { describe, expect, it } from "vitest";
 import { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
-import { grpcDialer } from "../../../src/transport/index.ts";
+import { grpcDialer, StatusCode } from "../../../src/transport/index.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
+import { testCertificate, testKey } from "../../support/test-certificate.ts";
 
 const anyPort = "127.0.0.1:0";
 
@@ -85,6 +86,46 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
       stream.close();
     });
     session.destroy();
+  });
+
+  it("asks workers for a certificate of its own authority over TLS", async () => {
+    const tls = { key: testKey, cert: testCertificate, ca: testCertificate };
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort, {
+      channelOptions: { tls: { ...tls, requestCert: true, rejectUnauthorized: true } },
+    });
+    await host.start();
+    const known = grpcDialer({ tls }).dial(host.address);
+    await (await new RawWorker(known, "known").join()).register("echo");
+    const stranger = grpcDialer({ tls: { ca: testCertificate } }).dial(host.address);
+    await expect(new RawWorker(stranger, "stranger").register("echo")).rejects.toMatchObject({
+      code: StatusCode.unavailable,
+    });
+    const plain = grpcDialer().dial(host.address);
+    await expect(new RawWorker(plain, "plain").register("echo")).rejects.toMatchObject({
+      code: StatusCode.unavailable,
+    });
+    await Promise.all([known, stranger, plain].map((link) => link.close()));
+  });
+
+  it("takes the last of several client ids", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    const session = connect(`http://${host.address}`);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/agents.AgentRpc/RegisterAgent",
+      "content-type": "application/grpc",
+      te: "trailers",
+      "client-id": ["first", "last"],
+    });
+    stream.resume();
+    // One uncompressed message: a RegisterAgentTypeRequest for the type "echo".
+    stream.end(Buffer.from("00000000060a046563686f", "hex"));
+    await new Promise<void>((resolve) => stream.once("close", resolve));
+    session.destroy();
+    const link = grpcDialer().dial(host.address);
+    await expect(new RawWorker(link, "other").register("echo")).rejects.toThrow("with client last.");
+    await link.close();
   });
 
   it("tells a caller when the host itself may not send what the caller wants sent", async () => {
