@@ -1,9 +1,15 @@
+import type { Clock } from "../core/index.ts";
+
 /** Node fires a longer timer at once, so longer waits are made of several. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
-/** Calls `onPassed` once after `delayMs`, however long that is. The returned function calls it off; twice is fine. */
-export function startDeadline(delayMs: number, onPassed: () => void): () => void {
+/** Calls `onPassed` once after `delayMs`, however long that is, by Node's timers unless a clock is given. The returned function calls it off; twice is fine. */
+export function startDeadline(delayMs: number, onPassed: () => void, clock?: Clock): () => void {
   if (delayMs === Number.POSITIVE_INFINITY) return () => undefined;
+  if (clock !== undefined) {
+    const timer = clock.setTimer(delayMs, onPassed, { keepAlive: true });
+    return () => timer.cancel();
+  }
   let leftMs = delayMs;
   let timer: NodeJS.Timeout;
   const wait = (): void => {

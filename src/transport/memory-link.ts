@@ -1,3 +1,4 @@
+import type { Clock } from "../core/index.ts";
 import { formatAddress, formatHost, parseAddress } from "./address.ts";
 import { USER_AGENT } from "./grpc/client-options.ts";
 import { type MessageLimitOptions, toMessageLimits } from "./limits.ts";
@@ -14,6 +15,8 @@ const FIRST_FREE_PORT = 50_000;
 export interface MemoryNetworkOptions extends MessageLimitOptions {
   /** How delivery is put off; tasks must run in the order given. Default: `queueMicrotask`. */
   readonly schedule?: Schedule;
+  /** Times the deadlines of unary calls and the grace of closing. Default: Node's timers. */
+  readonly clock?: Clock;
   /** Bytes under way to a paused receiver before its sender's queue begins to grow. Default: 4 MiB. */
   readonly windowBytes?: number;
 }
@@ -44,6 +47,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
       return new MemoryLink({
         address,
         schedule,
+        clock: options.clock,
         metadata: { "user-agent": USER_AGENT },
         connect(onClosed) {
           const server = servers.get(address);
@@ -62,7 +66,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
           `${address} is already in use. Choose another port (port 0 picks one).`,
         );
       }
-      const server = new MemoryListening(address, services, () => servers.delete(address));
+      const server = new MemoryListening(address, services, () => servers.delete(address), options.clock);
       servers.set(address, server);
       return server;
     },

@@ -1,3 +1,4 @@
+import type { Clock } from "../core/index.ts";
 import { startDeadline } from "./deadline.ts";
 import { errorFromEnd } from "./end-error.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "./link.ts";
@@ -8,6 +9,7 @@ export function callUnary(
   open: (receiver: StreamReceiver) => FrameStream,
   request: Uint8Array,
   options: Omit<UnaryOptions, "metadata">,
+  clock?: Clock,
 ): Promise<Uint8Array> {
   const { signal, timeoutMs } = options;
   return new Promise((resolve, reject) => {
@@ -47,7 +49,9 @@ export function callUnary(
       reject(error);
       return;
     }
-    if (timeoutMs !== undefined) stopDeadline = startDeadline(timeoutMs, () => giveUp(deadlinePassed(timeoutMs)));
+    if (timeoutMs !== undefined) {
+      stopDeadline = startDeadline(timeoutMs, () => giveUp(deadlinePassed(timeoutMs)), clock);
+    }
     signal?.addEventListener("abort", onAbort);
   });
 }

@@ -5,6 +5,7 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from "node:http2";
+import type { Socket } from "node:net";
 import { formatAddress, type TransportAddress } from "../address.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
 import { describeDialFailure, describeLoss } from "../system-error.ts";
@@ -19,7 +20,7 @@ type ConnectionState =
   /** Nothing was asked for yet. */
   | { readonly at: "idle" }
   /** Being made, standing, or being closed. */
-  | { readonly at: "open"; readonly session: ClientHttp2Session }
+  | { readonly at: "open"; readonly session: ClientHttp2Session; readonly socket: Socket }
   /** Gone for good. */
   | { readonly at: "closed" };
 
@@ -104,24 +105,24 @@ export class ClientConnection {
     this.#reason ??= `The connection to ${this.#name} was closed by this side.`;
     if (this.#state.at === "idle") this.#settleClosed();
     if (this.#state.at !== "open") return;
-    const session = this.#state.session;
-    const timer = setTimeout(() => session.destroy(), GOODBYE_MS);
+    const timer = setTimeout(() => this.#cut(), GOODBYE_MS);
     this.#stopTimers.push(() => clearTimeout(timer));
-    if (this.#wasReady) session.close();
-    else session.destroy();
+    if (this.#wasReady) this.#state.session.close();
+    else this.#cut();
   }
 
   #open(): void {
     if (this.#state.at !== "idle") return;
     const { limits } = this.#settings;
+    const socket = openClientSocket(this.#address, this.#settings);
     const session = connect(authorityUrl(this.#address, this.#settings), {
-      createConnection: () => openClientSocket(this.#address, this.#settings),
+      createConnection: () => socket,
       maxSessionMemory: limits.maxSessionMemoryMb,
       peerMaxConcurrentStreams: this.#settings.peerMaxConcurrentStreams,
       settings: { enablePush: false, initialWindowSize: limits.windowBytes },
     });
-    this.#state = { at: "open", session };
-    const timer = setTimeout(() => this.#giveUp(session), this.#settings.connectTimeoutMs);
+    this.#state = { at: "open", session, socket };
+    const timer = setTimeout(() => this.#giveUp(), this.#settings.connectTimeoutMs);
     this.#stopTimers.push(() => clearTimeout(timer));
     session.once("connect", () => session.setLocalWindowSize(limits.windowBytes));
     session.once("remoteSettings", () => this.#onReady(session));
@@ -137,7 +138,7 @@ export class ClientConnection {
     if (keepAliveMs > 0) {
       const onDead = (): void => {
         this.#reason ??= `${this.#name} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`;
-        session.destroy();
+        this.#cut();
       };
       this.#stopTimers.push(
         startKeepAlive(session, { intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead }),
@@ -146,9 +147,16 @@ export class ClientConnection {
     this.#resolveReady();
   }
 
-  #giveUp(session: ClientHttp2Session): void {
+  #giveUp(): void {
     this.#reason ??= `${this.#name} did not answer as a gRPC host within ${this.#settings.connectTimeoutMs} ms.`;
-    session.destroy();
+    this.#cut();
+  }
+
+  /** Waits for nobody: a session that has begun to say goodbye would wait for the peer's. */
+  #cut(): void {
+    if (this.#state.at !== "open") return;
+    this.#state.session.destroy();
+    this.#state.socket.destroy();
   }
 
   #onError(error: Error): void {

@@ -7,6 +7,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
+import type { Socket } from "node:net";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../address.ts";
 import { startDeadline } from "../deadline.ts";
 import type { LinkService, Listener, Listening } from "../link.ts";
@@ -14,6 +15,9 @@ import { listenError } from "../system-error.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 import { ServerSession } from "./server-session.ts";
+
+/** How long cut connections may take to send their last bytes. */
+const GOODBYE_MS = 1_000;
 
 /**
  * Opens gRPC servers (HTTP/2, plaintext unless `tls` is given). `listen` rejects with `RpcError`: invalid-argument for an
@@ -39,6 +43,7 @@ class GrpcListening implements Listening {
   readonly closed: Promise<void>;
   readonly #server: AnyServer;
   readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
+  readonly #sockets = new Set<Socket>();
   #address = "";
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
@@ -48,6 +53,7 @@ class GrpcListening implements Listening {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    server.on("connection", (socket: Socket) => this.#onConnection(socket));
     const dispatch = new ServerDispatch(services, settings.limits);
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
@@ -93,6 +99,17 @@ class GrpcListening implements Listening {
 
   #cut(): void {
     for (const session of this.#sessions.values()) session.cut("This host was stopped.");
+    // What was written still goes out, but nobody waits for a client that does not hang up in turn.
+    for (const socket of this.#sockets) socket.destroySoon();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, GOODBYE_MS);
+    void this.closed.then(() => clearTimeout(timer));
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {

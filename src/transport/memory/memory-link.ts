@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/index.ts";
 import { deadStream } from "../dead-stream.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
@@ -10,6 +11,7 @@ import type { Schedule } from "./memory-pipe.ts";
 export interface MemoryLinkOptions {
   readonly address: string;
   readonly schedule: Schedule;
+  readonly clock: Clock | undefined;
   /** Metadata that goes with every call, below the caller's own. */
   readonly metadata: Metadata;
   /** Connects, or returns undefined when nobody listens. */
@@ -32,16 +34,12 @@ export class MemoryLink implements Link {
   }
 
   async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    if (options.signal?.aborted === true) {
-      const text = `Waiting for the connection to ${this.#options.address} was called off.`;
-      throw new RpcError(StatusCode.cancelled, text, { cause: options.signal.reason });
-    }
-    await new Promise<void>((resolve) => this.#options.schedule(resolve));
+    await this.#turn(options.signal);
     if (this.#open() === undefined) throw new RpcError(StatusCode.unavailable, this.#closeReason ?? "");
   }
 
   async unary(method: string, request: Uint8Array, options: UnaryOptions = {}): Promise<Uint8Array> {
-    return callUnary((receiver) => this.openStream(method, receiver, options), request, options);
+    return callUnary((receiver) => this.openStream(method, receiver, options), request, options, this.#options.clock);
   }
 
   openStream(method: string, receiver: StreamReceiver, options: StreamOptions = {}): FrameStream {
@@ -56,6 +54,22 @@ export class MemoryLink implements Link {
     this.#connection?.leave(reason);
     this.#onClosed(reason);
     await this.closed;
+  }
+
+  /** One way to the host and back; rejects as soon as the signal aborts. */
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const calledOff = (): void => {
+        const text = `Waiting for the connection to ${this.#options.address} was called off.`;
+        reject(new RpcError(StatusCode.cancelled, text, { cause: signal?.reason }));
+      };
+      if (signal?.aborted === true) return calledOff();
+      signal?.addEventListener("abort", calledOff);
+      this.#options.schedule(() => {
+        signal?.removeEventListener("abort", calledOff);
+        resolve();
+      });
+    });
   }
 
   #open(): MemoryConnection | undefined {

@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/index.ts";
 import { startDeadline } from "../deadline.ts";
 import type { LinkService, Listening } from "../link.ts";
 import type { MemoryConnection } from "./memory-connection.ts";
@@ -9,14 +10,16 @@ export class MemoryListening implements Listening {
   readonly closed: Promise<void>;
   readonly #connections = new Set<MemoryConnection>();
   readonly #onStopped: () => void;
+  readonly #clock: Clock | undefined;
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
 
   /** `onStopped` is called when the address is free again. */
-  constructor(address: string, services: readonly LinkService[], onStopped: () => void) {
+  constructor(address: string, services: readonly LinkService[], onStopped: () => void, clock?: Clock) {
     this.address = address;
     this.services = new Map(services.map((service) => [service.serviceName, service]));
     this.#onStopped = onStopped;
+    this.#clock = clock;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -38,7 +41,7 @@ export class MemoryListening implements Listening {
       for (const connection of this.#connections) connection.goAway();
       this.#settleClosed();
     }
-    const stop = startDeadline(graceMs, () => this.cut("This host was stopped."));
+    const stop = startDeadline(graceMs, () => this.cut("This host was stopped."), this.#clock);
     await this.closed;
     stop();
   }

@@ -2,9 +2,10 @@ import type { MessageLimits } from "../limits.ts";
 import { oversizeStatus, refuseOversize } from "../oversize.ts";
 import type { RpcStatus } from "../rpc-status.ts";
 
-/** Runs a task soon, after what runs now; tasks run in the order they were given. */
+/** How much of an oversize frame is shown to its receiver. */
 const HEAD_BYTES = 512;
 
+/** Runs a task soon, after what runs now; tasks run in the order they were given. */
 export type Schedule = (task: () => void) => void;
 
 export interface MemoryPipeOptions {
