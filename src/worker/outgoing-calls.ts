@@ -64,7 +64,7 @@ export class OutgoingCalls {
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
-    const requestId = this.#parts.nextRequestId();
+    const requestId = settings.requestIdPrefix + this.#parts.nextRequestId();
     const source = sender === undefined ? undefined : toWireAgentId(sender);
     const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(timeoutMs) };
     const target = toWireAgentId(recipient);

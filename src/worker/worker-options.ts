@@ -33,6 +33,11 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly controlTimeoutMs?: number | undefined;
   /** Largest message sent, in bytes; a larger one fails alone (`message-too-large`). Default 64 MiB. A Python host takes 4 MiB. */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * Put before the counted ids of calls. Default: 8 random characters and a dash, so that AutoGen's own host, which
+   * confuses the callers of calls with equal ids (protocol.md H1), never confuses ours.
+   */
+  readonly requestIdPrefix?: string | undefined;
   /** Hand `unknown/unknown` to handlers as an id, as Python does. Default false: the sender is undefined. */
   readonly exposeUnknownSender?: boolean | undefined;
 }
@@ -64,6 +69,7 @@ export interface WorkerSettings {
   readonly opensControlAtStart: boolean;
   readonly controlTimeoutMs: number;
   readonly maxMessageBytes: number;
+  readonly requestIdPrefix: string;
   readonly exposeUnknownSender: boolean;
 }
 
@@ -94,6 +100,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     opensControlAtStart: (options.controlChannel ?? "at-start") === "at-start",
     controlTimeoutMs: options.controlTimeoutMs ?? 20_000,
     maxMessageBytes: options.maxMessageBytes ?? 64 * 1024 * 1024,
+    requestIdPrefix: options.requestIdPrefix ?? `${randomId().slice(0, 8)}-`,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
   };
 }

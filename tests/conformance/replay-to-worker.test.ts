@@ -47,6 +47,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
       address: host.address,
       payloadSerializationFormat,
       halfCloseWaitMs: 20,
+      requestIdPrefix: "",
     });
     await worker.start();
     channel = await host.channels.take();

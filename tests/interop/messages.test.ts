@@ -229,7 +229,9 @@ for (const generation of generations) {
           topic: "asks:rpc_request/asked",
         });
         await publishFrom(python, "asks:/after", hiShown);
-        const after = await typescript.seen.next(({ agent }) => agent.startsWith("ts-collector/"));
+        const after = await typescript.seen.next(
+          ({ agent, topic }) => agent.startsWith("ts-collector/") && topic?.startsWith("asks:") === true,
+        );
         expect(after).toMatchObject({ agent: "ts-collector/after", isRpc: false });
       });
     });

@@ -187,20 +187,30 @@ describe("a call that a worker makes", () => {
     await serve(worker, () => Reply({ content: "local" }));
     const call = worker.sendMessage(Ask({ content: "q" }), target, { sender: new AgentId("b", "s") });
     const request = await next(channel, "request");
-    expect(request).toMatchObject({ requestId: "1", source: { type: "b", key: "s" }, target: { type: "a", key: "k" } });
-    channel.send(responseFrame("1", { payload: jsonPayload("Reply", { content: "from the host" }) }));
+    expect(request).toMatchObject({ source: { type: "b", key: "s" }, target: { type: "a", key: "k" } });
+    channel.send(responseFrame(request.requestId, { payload: jsonPayload("Reply", { content: "from the host" }) }));
     expect((await call).content).toBe("from the host");
   });
 
-  test("has no source when nobody sends it, and ids count up [§8.52]", async () => {
+  test("has an id that no other worker gives, since AutoGen's host confuses equal ones", async () => {
+    await using host = await new ScriptedHost().listen();
+    const ids = new Set<string>();
+    for (let count = 0; count < 2; count += 1) {
+      const [worker, channel] = await host.worker({ requestIdPrefix: undefined });
+      const call = worker.sendMessage(Ask({ content: "q" }), target);
+      const { requestId } = await next(channel, "request");
+      ids.add(requestId);
+      channel.send(responseFrame(requestId, { payload: jsonPayload("Reply", { content: "a" }) }));
+      await call;
+    }
+    expect([...ids]).toEqual([expect.stringMatching(/^[0-9a-f]{8}-1$/), expect.stringMatching(/^[0-9a-f]{8}-1$/)]);
+  });
+
+  test("has no source when nobody sends it [§8.52]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();
-    const calls = [1, 2].map(() => worker.sendMessage(MyMessage({ content: "q" }), target));
-    for (const requestId of ["1", "2"]) {
-      expect(await next(channel, "request")).toMatchObject({ requestId, source: undefined });
-      channel.send(responseFrame(requestId));
-    }
-    expect(await Promise.all(calls)).toEqual([undefined, undefined]);
+    void worker.sendMessage(MyMessage({ content: "q" }), target).catch(() => undefined);
+    expect((await next(channel, "request")).source).toBeUndefined();
   });
 
   test("resolves to undefined for NoneType [§8.85]", async () => {

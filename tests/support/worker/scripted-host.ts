@@ -88,7 +88,7 @@ export class ScriptedHost implements AsyncDisposable {
 
   newWorker(options: WorkerOptions = {}): WorkerRuntime {
     const ends = { dialer: this.network, address: this.address, logger: this.logger, halfCloseWaitMs: 20 };
-    const worker = new WorkerRuntime({ ...ends, drainTimeoutMs: 200, ...options });
+    const worker = new WorkerRuntime({ ...ends, drainTimeoutMs: 200, requestIdPrefix: "", ...options });
     this.#workers.push(worker);
     return worker;
   }
