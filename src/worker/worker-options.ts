@@ -34,7 +34,7 @@ export interface WorkerOptions extends RuntimeOptions {
   /** Largest message sent, in bytes; a larger one fails alone (`message-too-large`). Default 64 MiB. A Python host takes 4 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /**
-   * Put before the counted ids of calls. Default: 8 random characters and a dash, so that AutoGen's own host, which
+   * Put before the counted ids of calls. Default: the last 8 characters of a new id and a dash, so that AutoGen's own host, which
    * confuses the callers of calls with equal ids (protocol.md H1), never confuses ours.
    */
   readonly requestIdPrefix?: string | undefined;
@@ -100,7 +100,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     opensControlAtStart: (options.controlChannel ?? "at-start") === "at-start",
     controlTimeoutMs: options.controlTimeoutMs ?? 20_000,
     maxMessageBytes: options.maxMessageBytes ?? 64 * 1024 * 1024,
-    requestIdPrefix: options.requestIdPrefix ?? `${randomId().slice(0, 8)}-`,
+    requestIdPrefix: options.requestIdPrefix ?? `${(options.makeId ?? randomId)().slice(-8)}-`,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
   };
 }

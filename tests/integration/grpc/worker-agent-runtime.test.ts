@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { AgentId } from "../../../src/core/index.ts";
+import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
+import { FunctionAgent } from "../../support/worker/function-agent.ts";
+import { Ask, Reply } from "../../support/worker/messages.ts";
+
+describe("GrpcWorkerAgentRuntime", () => {
+  test("refuses a serialization format that is none, with Python's text", () => {
+    const make = () => new GrpcWorkerAgentRuntime("127.0.0.1:1", { payloadSerializationFormat: "text/xml" });
+    expect(make).toThrow("Unsupported payload serialization format: text/xml");
+    expect(make).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+  });
+
+  test("refuses an address that can't be read when it starts", async () => {
+    await expect(new GrpcWorkerAgentRuntime("not an address").start()).rejects.toMatchObject({
+      code: "invalid-argument",
+    });
+  });
+
+  test("joins a host, calls, and leaves when it is disposed", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+    await host.start();
+    {
+      await using worker = new GrpcWorkerAgentRuntime(host.address);
+      await worker.start();
+      await worker.register("greeter", () => new FunctionAgent(() => Reply({ content: "hello" })));
+      worker.addMessageSerializer(Ask);
+      const answer = await worker.sendMessage(Ask({ content: "?" }), new AgentId("greeter", "default"));
+      expect(answer.content).toBe("hello");
+    }
+    await using next = new GrpcWorkerAgentRuntime(host.address);
+    await next.start();
+    await next.registerFactory("greeter", () => new FunctionAgent());
+  });
+
+  test("that was never started can be disposed of", async () => {
+    await using worker = new GrpcWorkerAgentRuntime("127.0.0.1:1");
+    expect(worker.isRunning).toBe(false);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest";
+import {
+  agentDestination,
+  type ControlBody,
+  clientDestination,
+  controlFailure,
+  controlReply,
+  decodeControl,
+  encodeControl,
+  isControlRequest,
+} from "../../../src/protocol/index.ts";
+
+/** The two envelopes of protocol.md §9. */
+const request =
+  "0a0137120e6167656e7469643d6563686f2f6b1a0b636c69656e7469643d4331223a0a2b747970652e676f6f676c65617069732e636f6d2f6167656e74732e53617665537461746552657175657374120b0a090a046563686f12016b";
+const answer =
+  "0a0137120b636c69656e7469643d43311a0022390a2c747970652e676f6f676c65617069732e636f6d2f6167656e74732e536176655374617465526573706f6e736512090a077b226e223a317d";
+
+const agentId = { type: "echo", key: "k" };
+
+describe("control envelopes", () => {
+  test("a request has the bytes of the published vector [§8.1]", () => {
+    const envelope = {
+      rpcId: "7",
+      destination: agentDestination(agentId),
+      respondTo: clientDestination("C1"),
+      body: { kind: "save-request", agentId } as const,
+    };
+    expect(Buffer.from(encodeControl(envelope)).toString("hex")).toBe(request);
+    expect(decodeControl(Buffer.from(request, "hex"))).toEqual(envelope);
+  });
+
+  test("the reply to it has the bytes of the published vector [§8.1]", () => {
+    const reply = controlReply(decodeControl(Buffer.from(request, "hex")), {
+      kind: "save-response",
+      state: '{"n":1}',
+      error: undefined,
+    });
+    expect(Buffer.from(encodeControl(reply)).toString("hex")).toBe(answer);
+    expect(decodeControl(Buffer.from(answer, "hex"))).toEqual(reply);
+    expect(reply.respondTo).toBe("");
+  });
+
+  test.each<ControlBody>([
+    { kind: "save-request", agentId: undefined },
+    { kind: "load-request", agentId, state: "{}" },
+    { kind: "metadata-request", agentId, onlyIfServed: true },
+    { kind: "save-response", state: "", error: "no" },
+    { kind: "load-response", error: undefined },
+    { kind: "load-response", error: "" },
+    { kind: "metadata-response", type: "echo", key: "k", description: "d", error: undefined },
+  ])("%o reads as it was written", (body) => {
+    const envelope = { rpcId: "", destination: "", respondTo: undefined, body };
+    expect(decodeControl(encodeControl(envelope))).toEqual(envelope);
+  });
+
+  test("a body of another type, or one that does not parse, is told apart from none", () => {
+    const any = (typeUrl: string, value: string) => {
+      const url = Buffer.from(typeUrl);
+      const content = Buffer.from(value, "hex");
+      const inner = Buffer.from([0x0a, url.length, ...url, 0x12, content.length, ...content]);
+      return Buffer.from([0x22, inner.length, ...inner]);
+    };
+    expect(decodeControl(any("x/agents.Other", "")).body).toEqual({ kind: "unknown", typeUrl: "x/agents.Other" });
+    expect(decodeControl(any("x/agents.SaveStateRequest", "ff")).body?.kind).toBe("unknown");
+    expect(decodeControl(any("other.prefix/agents.SaveStateRequest", "")).body?.kind).toBe("save-request");
+    expect(decodeControl(new Uint8Array(0)).body).toBeUndefined();
+    expect(() => decodeControl(new Uint8Array([0xff]))).toThrow(expect.objectContaining({ code: "invalid-message" }));
+  });
+
+  test("each request has a failure of its own kind", () => {
+    const requests = [
+      { kind: "save-request", agentId },
+      { kind: "load-request", agentId, state: "" },
+      { kind: "metadata-request", agentId, onlyIfServed: false },
+    ] as const;
+    for (const body of requests) {
+      expect(isControlRequest(body)).toBe(true);
+      const failure = controlFailure(body, "no");
+      expect(failure).toMatchObject({ kind: body.kind.replace("request", "response"), error: "no" });
+      expect(isControlRequest(failure)).toBe(false);
+    }
+  });
+});
