@@ -158,7 +158,8 @@ describe("our client on a grpc-js server", () => {
     const client = new StreamRecorder();
     link.openStream("OpenChannel", client);
     await client.has("frame");
-    expect(client.events.map((event) => event.on)).toEqual(["bad-frame", "frame"]);
+    const received = client.events.map((event) => event.on).filter((on) => on.endsWith("frame"));
+    expect(received).toEqual(["bad-frame", "frame"]);
     expect(Buffer.from(client.frames[0] ?? []).toString()).toBe("still here");
   });
 
