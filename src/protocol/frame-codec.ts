@@ -1,3 +1,4 @@
+import { decodeCancelQuickly } from "./channel-signal.ts";
 import type { Frame } from "./frame.ts";
 import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts";
 import { parsing } from "./parse.ts";
@@ -14,6 +15,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "register-type":
     case "subscribe":
     case "ack":
+    case "cancel":
+    case "leaving":
     case "empty":
       return encodeFrameGenerated(frame);
   }
@@ -24,5 +27,5 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * that are no protobuf message; a message without a known arm is the frame `empty` (protocol.md §1.3).
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
-  return decodeQuickly(bytes) ?? parsing("a frame", () => decodeFrameGenerated(bytes));
+  return decodeQuickly(bytes) ?? decodeCancelQuickly(bytes) ?? parsing("a frame", () => decodeFrameGenerated(bytes));
 }

@@ -1,4 +1,5 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { decodeCancelQuickly } from "./channel-signal.ts";
 import { decodeFrame } from "./frame-codec.ts";
 import { readFrameHead } from "./frame-head.ts";
 import { MessageSchema } from "./gen/agent_worker_pb.ts";
@@ -12,7 +13,7 @@ import { RawReader, WireType } from "./raw-reader.ts";
  * write (several fields in the outer message, a target in pieces, groups) are decoded, written anew and peeked again.
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
-  return peekQuick(bytes) ?? peekSlow(bytes);
+  return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
 }
 
 function peekQuick(bytes: Uint8Array): PeekedFrame | undefined {

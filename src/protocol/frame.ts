@@ -66,11 +66,30 @@ export interface EventFrame {
   readonly event: WireEvent;
 }
 
+/** Why nobody waits for an answer any more: the caller's signal, its or the host's time limit, the end of its channel. */
+export type CancelReason = "cancelled" | "timed-out" | "caller-gone";
+
+/** Nobody waits for the answer of this call any more. Only between peers that announced themselves (protocol.md §11.2). */
+export interface CancelFrame {
+  readonly kind: "cancel";
+  readonly requestId: string;
+  readonly reason: CancelReason;
+}
+
+/** The peer will end the channel soon. Only between peers that announced themselves (protocol.md §11.2). */
+export interface LeavingFrame {
+  readonly kind: "leaving";
+  /** Milliseconds for which it still answers; a whole number below 2^32. */
+  readonly graceMs: number;
+}
+
 /** What one message of the data channel says: the hinge between the wire and the runtimes (protocol.md §1.2). */
 export type Frame =
   | RequestFrame
   | ResponseFrame
   | EventFrame
   | LegacyFrame
+  | CancelFrame
+  | LeavingFrame
   /** No arm of the oneof is set, or one this version does not know: ignored with a warning. */
   | { readonly kind: "empty" };

@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { decodeSignalGenerated, encodeSignal } from "./channel-signal.ts";
 import { fromWireCloudEvent, toWireCloudEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId } from "./frame.ts";
 import { type Message, MessageSchema, RpcRequestSchema, RpcResponseSchema } from "./gen/agent_worker_pb.ts";
@@ -7,12 +8,14 @@ import { fromWirePayload, toWirePayload } from "./payload.ts";
 
 /** `encodeFrame` by the generated code: the plain and slow twin that the quick one is tested against. */
 export function encodeFrameGenerated(frame: Frame): Uint8Array {
+  if (frame.kind === "cancel" || frame.kind === "leaving") return encodeSignal(frame);
   return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
 }
 
 /** `decodeFrame` by the generated code. Throws whatever the parser throws. */
 export function decodeFrameGenerated(bytes: Uint8Array): Frame {
-  return fromWire(fromBinary(MessageSchema, bytes).message);
+  const frame = fromWire(fromBinary(MessageSchema, bytes).message);
+  return frame.kind === "empty" ? (decodeSignalGenerated(bytes) ?? frame) : frame;
 }
 
 function toWire(frame: Frame): Message["message"] {
@@ -36,6 +39,9 @@ function toWire(frame: Frame): Message["message"] {
     case "subscribe":
     case "ack":
       return toWireLegacy(frame);
+    // Signals stand outside the oneof.
+    case "cancel":
+    case "leaving":
     case "empty":
       return { case: undefined };
   }

@@ -1,8 +1,12 @@
+export { announcement, isAnnounced } from "./announcement.ts";
 export type { ControlDestination } from "./control-destination.ts";
 export { parseControlDestination } from "./control-destination.ts";
 export type {
+  CancelFrame,
+  CancelReason,
   EventFrame,
   Frame,
+  LeavingFrame,
   RequestFrame,
   ResponseFrame,
   WireAgentId,

@@ -42,6 +42,6 @@ export type PeekedFrame =
   | PeekedRequest
   | PeekedResponse
   | PeekedEvent
-  | Extract<Frame, { readonly kind: "register-type" | "subscribe" | "ack" | "empty" }>
+  | Extract<Frame, { readonly kind: "register-type" | "subscribe" | "ack" | "cancel" | "leaving" | "empty" }>
   /** No protobuf message. `head`: which call it was meant to be or to answer, so that its caller can be told. */
   | { readonly kind: "bad"; readonly reason: string; readonly head: FrameHead | undefined };

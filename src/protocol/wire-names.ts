@@ -16,9 +16,14 @@ export const method = {
 /** Call metadata that binds streams and unary calls to one connection (protocol.md §2.1). */
 export const clientIdKey = "client-id";
 
+/** Channel metadata by which Troupe's peers know each other, in both directions; a whole number above 0 (protocol.md §11.1). */
+export const announcementKey = "agtroupe";
+
 /** Keys of `RpcRequest.metadata` and `RpcResponse.metadata`; peers that don't know one pass it by (protocol.md §2.3, §5.5, H6). */
 export const metadataKey = {
   errorType: "agerrortype",
+  errorCode: "agerrorcode",
+  errorStack: "agerrorstack",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",

@@ -19,6 +19,8 @@ export type StreamEnd =
 
 /** What a party does with the frames that reach it. Called in the order of arrival, never re-entered, must not throw. */
 export interface StreamReceiver {
+  /** Clients only: the server's response headers. Once, before the first frame; not at all if the call was refused. */
+  onMetadata?(metadata: Metadata): void;
   /** One whole message. The bytes belong to the receiver and are never reused; they may be a view into a larger buffer. */
   onFrame(frame: Uint8Array): void;
   /** Servers only: the client will send nothing more (half-close); this side may still send. A client's stream ends instead. */
@@ -126,6 +128,8 @@ export interface LinkService {
 
 /** A receiver that is given its own stream first. */
 export interface ServerStreamReceiver extends StreamReceiver {
+  /** Goes out with the response headers. Metadata that can't travel refuses the call (invalid-argument). Default: none. */
+  readonly responseMetadata?: Metadata;
   /** Called once, before any other method, when the response headers are out. */
   onOpen(stream: ServerStream): void;
 }

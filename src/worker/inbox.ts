@@ -35,6 +35,8 @@ export class Inbox {
         if (this.isRefusing) this.#parts.counts.eventsAfterStop += 1;
         else this.#delivery.deliver(frame.event);
         return;
+      case "cancel":
+      case "leaving":
       case "empty":
         this.#parts.settings.logger.warn("The host sent a message without content; it was passed over.");
         return;

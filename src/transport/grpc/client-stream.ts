@@ -1,6 +1,7 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, StreamEnd, StreamReceiver } from "../link.ts";
+import { fromRawHeaders } from "../metadata.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
 import type { ClientConnection } from "./client-connection.ts";
@@ -35,7 +36,10 @@ export class GrpcClientStream implements FrameStream {
       onReceiverFailure: (error) =>
         this.#fail(StatusCode.internal, `The receiver of this stream threw: ${messageOf(error)}`),
     });
-    http2.on("response", (headers) => this.#onResponse(headers));
+    // Node hands over the raw headers too, which its types don't say.
+    http2.on("response", (headers, _flags, rawHeaders: readonly string[] = []) => {
+      this.#onResponse(headers, () => receiver.onMetadata?.(fromRawHeaders(rawHeaders)));
+    });
     http2.on("trailers", (headers) => {
       this.#status ??= fromTrailers(headers);
     });
@@ -79,7 +83,7 @@ export class GrpcClientStream implements FrameStream {
     return this.#pipe.writer.flushed();
   }
 
-  #onResponse(headers: IncomingHttpHeaders): void {
+  #onResponse(headers: IncomingHttpHeaders, tellMetadata: () => void): void {
     this.#status = fromTrailers(headers);
     const httpStatus = Number(headers[":status"]);
     const contentType = headers["content-type"];
@@ -89,8 +93,11 @@ export class GrpcClientStream implements FrameStream {
     }
     const encoding = headers["grpc-encoding"];
     const inflate = inflaterFor(typeof encoding === "string" ? encoding : undefined);
-    if (inflate !== undefined) this.#pipe.startReading(inflate, () => this.#onServerDone());
-    else this.#fail(StatusCode.unimplemented, `The server compresses with "${encoding}", which this side can't undo.`);
+    if (inflate !== undefined) {
+      if (this.#status === undefined) this.#pipe.tell(tellMetadata);
+      this.#pipe.startReading(inflate, () => this.#onServerDone());
+    } else
+      this.#fail(StatusCode.unimplemented, `The server compresses with "${encoding}", which this side can't undo.`);
   }
 
   /** The server has sent its last; without a status yet, the closing of the stream tells what happened. */

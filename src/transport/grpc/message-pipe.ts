@@ -27,7 +27,7 @@ export class MessagePipe {
     this.writer = new FrameWriter(http2, {
       highWaterBytes: this.#limits.highWaterBytes,
       maxMessageBytes: this.#limits.maxSendMessageBytes,
-      onDrain: () => this.#tell(() => receiver.onDrain()),
+      onDrain: () => this.tell(() => receiver.onDrain()),
     });
   }
 
@@ -49,11 +49,11 @@ export class MessagePipe {
         if (!this.#hasEnded) receiver.onBadFrame(status, head);
       },
     });
-    this.#http2.on("data", (chunk: Uint8Array) => this.#tell(() => reader.push(chunk)));
+    this.#http2.on("data", (chunk: Uint8Array) => this.tell(() => reader.push(chunk)));
     this.#http2.on("end", () => {
       // Node also says "end" of a stream that was reset; that is no goodbye, and its closing tells the rest.
       if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
-      this.#tell(() => {
+      this.tell(() => {
         reader.end();
         if (!this.#hasEnded) onPeerDone();
       });
@@ -82,7 +82,8 @@ export class MessagePipe {
     });
   }
 
-  #tell(event: () => void): void {
+  /** Tells the receiver something, unless it has been told the end. */
+  tell(event: () => void): void {
     if (this.#hasEnded) return;
     try {
       event();

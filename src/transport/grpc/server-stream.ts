@@ -1,6 +1,7 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { MessageLimits } from "../limits.ts";
 import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../link.ts";
+import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
@@ -22,10 +23,17 @@ export class GrpcServerStream implements ServerStream {
   readonly #call: ServerCall;
   readonly #pipe: MessagePipe;
   readonly #options: ServerStreamOptions;
+  readonly #responseHeaders: OutgoingHttpHeaders;
   #status: RpcStatus | undefined;
   #areTrailersSent = false;
 
+  /** Throws `RpcError` for response metadata that can't travel. */
   constructor(http2: ServerHttp2Stream, receiver: ServerStreamReceiver, options: ServerStreamOptions) {
+    const { responseMetadata } = receiver;
+    this.#responseHeaders =
+      responseMetadata === undefined
+        ? GRPC_RESPONSE_HEADERS
+        : { ...GRPC_RESPONSE_HEADERS, ...toMetadataHeaders(responseMetadata) };
     this.#http2 = http2;
     this.#call = options.call;
     this.#options = options;
@@ -43,7 +51,7 @@ export class GrpcServerStream implements ServerStream {
 
   /** Sends the response headers, hands the stream to its receiver and begins to read. */
   open(receiver: ServerStreamReceiver, inflate: Inflate): void {
-    this.#http2.respond(GRPC_RESPONSE_HEADERS, { waitForTrailers: true });
+    this.#http2.respond(this.#responseHeaders, { waitForTrailers: true });
     try {
       receiver.onOpen(this);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, ServerStream, ServerStreamReceiver, StreamEnd, StreamReceiver } from "../link.ts";
+import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
@@ -58,11 +59,16 @@ export class MemoryCall {
     this.#down.resume();
   }
 
-  /** The server takes the call: its receiver gets the stream, then whatever the client has sent. */
+  /**
+   * The server takes the call: its receiver gets the stream, then whatever the client has sent. Throws `RpcError` for
+   * response metadata that can't travel.
+   */
   accept(receiver: ServerStreamReceiver, note: ServerCall): void {
     if (this.#clientParty.hasEnded) return;
+    const metadata = toMetadataHeaders(receiver.responseMetadata ?? {});
     this.#note = note;
     this.#serverParty.receiver = receiver;
+    this.#clientParty.tell((to) => to.onMetadata?.(metadata));
     this.#serverParty.tell(() => receiver.onOpen(this.#server));
     if (!this.#serverParty.hasEnded) this.#up.resume();
   }

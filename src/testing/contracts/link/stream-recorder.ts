@@ -1,8 +1,9 @@
-import type { RpcStatus, ServerStream, ServerStreamReceiver, StreamEnd } from "../../../transport/index.ts";
+import type { Metadata, RpcStatus, ServerStream, ServerStreamReceiver, StreamEnd } from "../../../transport/index.ts";
 
 /** What a stream has told its receiver, in order. */
 export type StreamEvent =
   | { readonly on: "open" }
+  | { readonly on: "metadata"; readonly metadata: Metadata }
   | { readonly on: "frame"; readonly frame: Uint8Array }
   | { readonly on: "half-close" }
   | { readonly on: "bad-frame"; readonly status: RpcStatus }
@@ -11,9 +12,15 @@ export type StreamEvent =
 
 /** A receiver for tests: keeps every event, and lets a test wait for the one it needs. */
 export class StreamRecorder implements ServerStreamReceiver {
+  /** Servers only: what goes out with the response headers. */
+  readonly responseMetadata: Metadata;
   readonly events: StreamEvent[] = [];
   #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
   #stream: ServerStream | undefined;
+
+  constructor(responseMetadata: Metadata = {}) {
+    this.responseMetadata = responseMetadata;
+  }
 
   /** The server's stream; only after `opened`. */
   get stream(): ServerStream {
@@ -55,6 +62,10 @@ export class StreamRecorder implements ServerStreamReceiver {
   onOpen(stream: ServerStream): void {
     this.#stream = stream;
     this.#note({ on: "open" });
+  }
+
+  onMetadata(metadata: Metadata): void {
+    this.#note({ on: "metadata", metadata });
   }
 
   onFrame(frame: Uint8Array): void {

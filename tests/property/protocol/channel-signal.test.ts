@@ -1,0 +1,98 @@
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MessageSchema } from "../../../src/protocol/gen/agent_worker_pb.ts";
+import { SignalMessageSchema } from "../../../src/protocol/gen/troupe/v1/channel_signal_pb.ts";
+import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/generated-codec.ts";
+import { decodeFrame, encodeFrame, type Frame, peekFrame } from "../../../src/protocol/index.ts";
+
+const id = fc.string({ unit: "binary", maxLength: 200 });
+const reason = fc.constantFrom("cancelled" as const, "timed-out" as const, "caller-gone" as const);
+const cancel = fc.record({ kind: fc.constant("cancel" as const), requestId: id, reason });
+const leaving = fc.record({ kind: fc.constant("leaving" as const), graceMs: fc.nat({ max: 2 ** 32 - 1 }) });
+const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving);
+
+function written(init: MessageInitShape<typeof SignalMessageSchema>): Uint8Array {
+  return toBinary(SignalMessageSchema, create(SignalMessageSchema, init));
+}
+
+/** What the generated code makes of these bytes; `bad` when it can't read them. */
+function byGeneratedCode(bytes: Uint8Array): Frame | "bad" {
+  try {
+    return decodeFrameGenerated(Uint8Array.from(bytes));
+  } catch {
+    return "bad";
+  }
+}
+
+describe("signals between Troupe's peers", () => {
+  test("are read as they were written, by the codec, the host's peek and the generated code alike", () => {
+    fc.assert(
+      fc.property(signal, (frame) => {
+        const bytes = encodeFrame(frame);
+        expect(Buffer.from(bytes).equals(encodeFrameGenerated(frame))).toBe(true);
+        expect(decodeFrame(bytes)).toEqual(frame);
+        expect(peekFrame(bytes)).toEqual(frame);
+        expect(decodeFrameGenerated(bytes)).toEqual(frame);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("have the bytes that protocol.md §11.2 gives", () => {
+    const hex = (frame: Frame) => Buffer.from(encodeFrame(frame)).toString("hex");
+    expect(hex({ kind: "cancel", requestId: "7", reason: "timed-out" })).toBe("c23e100a0e0a0137120974696d65642d6f7574");
+    expect(hex({ kind: "leaving", graceMs: 5000 })).toBe("c23e0512030888" + "27");
+  });
+
+  test("are a message without an arm to a peer that only knows the published revisions", () => {
+    fc.assert(
+      fc.property(signal, (frame) => {
+        const message = fromBinary(MessageSchema, encodeFrame(frame));
+        expect(message.message.case).toBeUndefined();
+        expect(message.$unknown?.map((field) => field.no)).toEqual([1000]);
+      }),
+    );
+  });
+
+  test("beside an arm of the published revisions count for nothing", () => {
+    const call: Frame = { kind: "response", requestId: "1", payload: undefined, error: "boom", metadata: {} };
+    const both = Buffer.concat([encodeFrame({ kind: "leaving", graceMs: 1 }), encodeFrame(call)]);
+    expect(decodeFrame(both)).toEqual(call);
+    expect(peekFrame(both).kind).toBe("response");
+  });
+
+  test("of a kind that this version does not know are passed over, a reason it does not know is a plain cancel", () => {
+    expect(decodeFrame(written({ signal: {} }))).toEqual({ kind: "empty" });
+    expect(peekFrame(written({ signal: {} }))).toEqual({ kind: "empty" });
+    const value = { requestId: "7", reason: "weary" };
+    const frame = { kind: "cancel", requestId: "7", reason: "cancelled" };
+    expect(decodeFrame(written({ signal: { signal: { case: "cancel", value } } }))).toEqual(frame);
+  });
+
+  test("with damaged bytes are read as the generated code reads them, or not at all", () => {
+    fc.assert(
+      fc.property(
+        signal,
+        fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 3 }),
+        fc.nat(),
+        (...given) => {
+          const [frame, changes, cut] = given;
+          const bytes = Uint8Array.from(encodeFrame(frame));
+          for (const [at, value] of changes) bytes[at % bytes.length] = value;
+          const damaged = cut % 3 === 0 ? bytes.subarray(0, cut % bytes.length) : bytes;
+          const expected = byGeneratedCode(damaged);
+          const peeked = peekFrame(damaged);
+          if (expected === "bad") {
+            expect(peeked.kind).toBe("bad");
+            expect(() => decodeFrame(damaged)).toThrow(expect.objectContaining({ code: "invalid-message" }));
+          } else {
+            expect(decodeFrame(damaged)).toEqual(expected);
+            if (expected.kind === "cancel" || expected.kind === "leaving") expect(peeked).toEqual(expected);
+          }
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});
