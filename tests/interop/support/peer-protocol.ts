@@ -60,6 +60,14 @@ export interface PeerEvents {
   /** With `notesSpans`. Links and parent are `<trace id>/<span id>`; the parent only if it is not the ambient one. */
   span: { readonly name: string; readonly links: readonly string[]; readonly parent: string | null };
 
+  // state_store.py
+  saved: { readonly id: CommandId; readonly fields: Readonly<Record<string, unknown>> };
+  loaded: {
+    readonly id: CommandId;
+    readonly fields: Readonly<Record<string, unknown>>;
+    readonly state: { readonly agent: string; readonly eTag: string; readonly text: string | null };
+  };
+
   // raw_grpc.py, as a client
   unary: {
     readonly id: CommandId;
@@ -168,6 +176,9 @@ export type PeerCommand =
   | ({ readonly cmd: "subscribe"; readonly agentType: string; readonly subscriptionId?: string } & SubscriptionPattern)
   | { readonly cmd: "unsubscribe"; readonly subscriptionId: string }
   | { readonly cmd: "release"; readonly agent: string; readonly prefix?: string; readonly count?: number }
+  // state_store.py
+  | { readonly cmd: "save"; readonly agent: string; readonly text: string; readonly eTag: string }
+  | { readonly cmd: "load"; readonly agent: string }
   // raw_grpc.py, as a client
   | ({ readonly cmd: "unary"; readonly address: string; readonly method: string; readonly hex: string } & CallOptions)
   | ({ readonly cmd: "open"; readonly address: string; readonly method?: string } & CallOptions)

@@ -49,6 +49,12 @@ export function startRawGrpc(generation: Generation): Promise<PythonPeer> {
   return start(generation, "raw_grpc.py", { fullFrames: true });
 }
 
+/** The stubs of gens 1 and 2 for the host's state store. */
+export function startStateStoreClient(generation: Generation, hostAddress: string): Promise<PythonPeer> {
+  const clientId = generation.number === 1 ? {} : { clientId: "state-client" };
+  return start(generation, "state_store.py", { host: hostAddress, ...clientId });
+}
+
 /** Has a Python worker call an agent; resolves to how the call ended, as its caller sees it. */
 export function callFrom(
   worker: PythonPeer,
