@@ -1,6 +1,14 @@
 export type { LinkNetwork, LinkNetworkOptions, TestRunner } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
 export { describeStateStore } from "./contracts/state-store.ts";
+export type { Fault, FaultDirection, FaultKind, FaultStep } from "./fault-proxy/fault.ts";
+export type { FaultProxy, FaultProxyOptions } from "./fault-proxy/fault-proxy.ts";
+export { startFaultProxy } from "./fault-proxy/fault-proxy.ts";
+export type { FaultProxyCounters } from "./fault-proxy/proxy-counters.ts";
+export type { RandomFaultsOptions } from "./fault-proxy/random-faults.ts";
+export { randomFaults } from "./fault-proxy/random-faults.ts";
 export { ManualClock } from "./manual-clock.ts";
+export type { SeededRandom } from "./seeded-random.ts";
+export { seededRandom } from "./seeded-random.ts";
 export type { TestHost, TestHostOptions } from "./start-test-host.ts";
 export { startTestHost } from "./start-test-host.ts";

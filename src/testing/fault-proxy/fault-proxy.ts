@@ -1,0 +1,183 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { type Clock, systemClock, type Timer } from "../../core/index.ts";
+import { seededRandom } from "../seeded-random.ts";
+import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
+import { ProxiedConnection } from "./proxied-connection.ts";
+import { type FaultProxyCounters, ProxyTally } from "./proxy-counters.ts";
+import { type RandomFaultsOptions, randomFaults } from "./random-faults.ts";
+
+export interface FaultProxyOptions {
+  /** `host:port` of the server behind it. */
+  readonly target: string;
+  /** Where it listens. Default `127.0.0.1:0`, a free port. */
+  readonly address?: string | undefined;
+  readonly script?: readonly FaultStep[] | undefined;
+  /** Has faults hit every connection at random, the same ones whenever the seed is the same. Default: none. */
+  readonly seed?: number | undefined;
+  /** What the seed may do. */
+  readonly randomFaults?: RandomFaultsOptions | undefined;
+  /** For delays, throttles and moments of the script. Default: the machine's. */
+  readonly clock?: Clock | undefined;
+}
+
+type Refusal = Extract<Fault, { kind: "refuse" }>;
+
+/** Starts a TCP proxy that breaks what passes through it, for tests of anything that must survive a network. */
+export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  const server = createServer({ allowHalfOpen: true });
+  const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  return new FaultProxy(server, options);
+}
+
+/** A proxy that runs; made by `startFaultProxy`. Disposing it closes it. */
+export class FaultProxy implements AsyncDisposable {
+  /** `host:port`, to dial instead of the target's. */
+  readonly address: string;
+  readonly #server: Server;
+  readonly #options: FaultProxyOptions;
+  readonly #clock: Clock;
+  readonly #tally = new ProxyTally();
+  readonly #open = new Set<ProxiedConnection>();
+  /** Lasting faults of the whole proxy: they hit whatever comes. */
+  readonly #lasting = new Map<FaultKind, LastingFault | Refusal>();
+  readonly #timers = new Set<Timer>();
+  readonly #jitter: () => number;
+  #target: string;
+
+  /** For `startFaultProxy`: the server listens already. */
+  constructor(server: Server, options: FaultProxyOptions) {
+    const bound = server.address();
+    if (bound === null || typeof bound === "string") throw new Error("A fault proxy listens on a TCP port.");
+    this.address = bound.family === "IPv6" ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+    this.#server = server;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#target = options.target;
+    this.#jitter = seededRandom(options.seed ?? 0).next;
+    server.on("connection", (client) => this.#accept(client));
+    for (const step of options.script ?? []) this.#planForAll(step);
+  }
+
+  /** Where connections that come from now on lead: a server that was restarted at another port. */
+  retarget(target: string): void {
+    this.#target = target;
+  }
+
+  /** Has a fault hit one connection, or all that are open; a lasting one then also hits all that come, until `heal` or its `forMs`. */
+  apply(fault: Fault, { connection }: { readonly connection?: number } = {}): void {
+    if (fault.kind === "heal") this.#lasting.clear();
+    else if (connection === undefined && (isLasting(fault) || fault.kind === "refuse")) this.#keep(fault);
+    if (fault.kind === "refuse") return;
+    for (const open of this.#open) if (connection === undefined || open.number === connection) open.apply(fault);
+  }
+
+  /** Ends every lasting fault. */
+  heal(): void {
+    this.apply({ kind: "heal" });
+  }
+
+  counters(): FaultProxyCounters {
+    return this.#tally.snapshot(this.#open.size);
+  }
+
+  /** Resolves when so many connections have been accepted since the start. */
+  accepted(count: number): Promise<void> {
+    return this.#tally.until(() => this.#tally.connections >= count);
+  }
+
+  /** Resolves when so many connections have been hit by a fault of that kind since the start. */
+  faulted(kind: FaultKind, times = 1): Promise<void> {
+    return this.#tally.until(() => this.counters().faults[kind] >= times);
+  }
+
+  /** Cuts all connections and listens no more. Twice is fine. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#tally.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#open) connection.destroy();
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #accept(client: Socket): void {
+    const number = this.#tally.connections++;
+    this.#tally.wake();
+    const steps = [
+      ...[...this.#lasting.values()].map((fault) => ({ fault })),
+      ...(this.#options.script ?? []).filter((step) => hits(step, number)),
+      ...(this.#options.seed === undefined ? [] : randomFaults(this.#options.seed, number, this.#options.randomFaults)),
+    ];
+    const refused = steps.find(({ fault }) => fault.kind === "refuse");
+    if (refused !== undefined) {
+      client.on("error", () => {});
+      client.resetAndDestroy();
+      this.#tally.hit(refused.fault);
+      return;
+    }
+    const connection = this.#connect(number, client);
+    for (const step of steps) connection.plan(step);
+  }
+
+  #connect(number: number, client: Socket): ProxiedConnection {
+    const target = connect({ ...hostAndPort(this.#target), allowHalfOpen: true });
+    for (const socket of [client, target]) socket.setNoDelay(true);
+    const connection = new ProxiedConnection({
+      number,
+      client,
+      target,
+      tally: this.#tally,
+      clock: this.#clock,
+      random: this.#jitter,
+      onClosed: () => {
+        this.#open.delete(connection);
+        this.#tally.wake();
+      },
+    });
+    this.#open.add(connection);
+    return connection;
+  }
+
+  /** Steps that name no connection and no byte happen to the proxy as a whole. */
+  #planForAll({ fault, connection, afterMs, afterBytes }: FaultStep): void {
+    if (connection !== undefined || afterBytes !== undefined) return;
+    if (afterMs === undefined) this.apply(fault);
+    else this.#after(afterMs, () => this.apply(fault));
+  }
+
+  #keep(fault: LastingFault | Refusal): void {
+    this.#lasting.set(fault.kind, fault);
+    if (fault.forMs === undefined) return;
+    this.#after(fault.forMs, () => {
+      if (this.#lasting.get(fault.kind) !== fault) return;
+      this.#lasting.delete(fault.kind);
+      for (const open of this.#open) if (fault.kind !== "refuse") open.heal(fault.kind);
+    });
+  }
+
+  #after(delayMs: number, act: () => void): void {
+    const timer = this.#clock.setTimer(delayMs, () => {
+      this.#timers.delete(timer);
+      act();
+    });
+    this.#timers.add(timer);
+  }
+}
+
+function hits(step: FaultStep, connection: number): boolean {
+  return step.connection === connection || (step.connection === undefined && step.afterBytes !== undefined);
+}
+
+function hostAndPort(address: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined) throw new Error(`"${address}" is not an address: write host:port.`);
+  return { host, port: Number(port) };
+}

@@ -1,0 +1,77 @@
+import type { Clock, Timer } from "../../core/index.ts";
+import type { Dice } from "./dice.ts";
+
+interface Due {
+  readonly atMs: number;
+  /** Decides among those that fall due at the same moment. */
+  readonly draw: number;
+  readonly callback: () => void;
+  isCancelled: boolean;
+}
+
+/**
+ * A clock that goes from one due timer to the next when it is told to. Timers due at the same moment run in an order that
+ * the seed decides: code that relies on one order fails for some seed.
+ */
+export class SimulatedClock implements Clock {
+  readonly #dice: Dice;
+  /** Sorted, the next one last. */
+  #timers: Due[] = [];
+  #nowMs = 0;
+
+  constructor(dice: Dice) {
+    this.#dice = dice;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    const due = { atMs: this.#nowMs + Math.max(0, delayMs), draw: this.#dice.next(), callback, isCancelled: false };
+    this.#timers.splice(this.#placeOf(due), 0, due);
+    return { cancel: () => this.#cancel(due) };
+  }
+
+  /** Timers that have not run and were not cancelled. */
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
+  /** When the next timer falls due, in milliseconds of this clock; undefined: there is none. */
+  get nextDueMs(): number | undefined {
+    return this.#timers.at(-1)?.atMs;
+  }
+
+  /** Goes to the next due timer and runs it; false: there was none. */
+  runNext(): boolean {
+    const due = this.#timers.pop();
+    if (due === undefined) return false;
+    due.isCancelled = true;
+    this.#nowMs = due.atMs;
+    due.callback();
+    return true;
+  }
+
+  #cancel(due: Due): void {
+    if (due.isCancelled) return;
+    due.isCancelled = true;
+    this.#timers.splice(this.#placeOf(due), 1);
+  }
+
+  /** Where it stands or belongs. */
+  #placeOf(due: Due): number {
+    let low = 0;
+    let high = this.#timers.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isLater(this.#timers[middle] as Due, due)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function isLater(one: Due, other: Due): boolean {
+  return one.atMs === other.atMs ? one.draw > other.draw : one.atMs > other.atMs;
+}

@@ -1,0 +1,80 @@
+import type { Clock, Timer } from "../../core/index.ts";
+import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "../../transport/index.ts";
+import type { Dice } from "./dice.ts";
+
+export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
+  readonly clock: Clock;
+  readonly dice: Dice;
+  /** Milliseconds that the next thing on the line takes. Default: mostly 0 to 3, rarely up to 2 000. */
+  readonly latencyMs?: (dice: Dice) => number;
+  /** Told before each thing that happens on the line. */
+  readonly onTask?: () => void;
+}
+
+/**
+ * One party's line to a host: a memory network on which everything takes a random time, so that streams, both directions
+ * and both ends' notice of a loss overtake each other; one stream's frames never do. It can stall and be cut.
+ */
+export class SimulatedLine {
+  readonly network: MemoryNetwork;
+  readonly #options: SimulatedLineOptions;
+  readonly #underWay = new Map<() => void, Timer>();
+  #held: (() => void)[] = [];
+  #isStalled = false;
+
+  constructor(options: SimulatedLineOptions) {
+    this.#options = options;
+    this.network = createMemoryNetwork({ ...options, schedule: (task) => this.#post(task) });
+  }
+
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  /** Deliveries, openings and ends that have not happened yet. */
+  get underWay(): number {
+    return this.#underWay.size + this.#held.length;
+  }
+
+  /** Nothing gets through until `resume`; nobody is told. */
+  stall(): void {
+    this.#isStalled = true;
+    for (const [task, timer] of this.#underWay) {
+      timer.cancel();
+      this.#held.push(task);
+    }
+    this.#underWay.clear();
+  }
+
+  resume(): void {
+    this.#isStalled = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const task of held) this.#post(task);
+  }
+
+  /** Breaks every connection; what was under way is lost, and each end learns of it in its own time. */
+  cut(): void {
+    this.network.cut();
+  }
+
+  #post(task: () => void): void {
+    if (this.#isStalled) {
+      this.#held.push(task);
+      return;
+    }
+    const { clock, dice, latencyMs = usualLatencyMs, onTask } = this.#options;
+    const timer = clock.setTimer(latencyMs(dice), () => {
+      this.#underWay.delete(task);
+      onTask?.();
+      task();
+    });
+    this.#underWay.set(task, timer);
+  }
+}
+
+function usualLatencyMs(dice: Dice): number {
+  const draw = dice.next();
+  if (draw < 0.9) return dice.between(0, 3);
+  return draw < 0.99 ? dice.between(4, 60) : dice.between(60, 2_000);
+}

@@ -1,0 +1,95 @@
+import type { MakeId } from "../../core/index.ts";
+import type { Dialer, Listener, Listening, MemoryNetworkOptions } from "../../transport/index.ts";
+import { Dice } from "./dice.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+import { SimulatedLine } from "./simulated-line.ts";
+
+export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
+  readonly seed: number;
+  /** Milliseconds that the next thing on a line takes. Default: mostly 0 to 3, rarely up to 2 000. */
+  readonly latencyMs?: (dice: Dice) => number;
+  /** Told before each thing that happens on a line, with the line's name. */
+  readonly onTask?: (line: string) => void;
+}
+
+/**
+ * A world whose time and chance follow from a seed: give hosts and workers its `clock`, `makeId`, `listener` and `dialer`,
+ * and the same seed plays the same story. Time passes inside `run` and `step` only.
+ */
+export class Simulation {
+  readonly dice: Dice;
+  readonly clock: SimulatedClock;
+  readonly makeId: MakeId;
+  /** Where hosts listen: every line reaches them. */
+  readonly listener: Listener = { listen: (address, services) => this.#listen(address, services) };
+  readonly #options: SimulationOptions;
+  readonly #lines = new Map<string, SimulatedLine>();
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.dice = new Dice(options.seed);
+    this.clock = new SimulatedClock(this.dice.fork("clock"));
+    const ids = this.dice.fork("ids");
+    this.makeId = () => ids.id();
+  }
+
+  /** The line of a party, made at first use; ask for it before the hosts it is to reach start to listen. */
+  line(name: string): SimulatedLine {
+    const known = this.#lines.get(name);
+    if (known !== undefined) return known;
+    const { seed: _, onTask, ...options } = this.#options;
+    const line = new SimulatedLine({
+      ...options,
+      clock: this.clock,
+      dice: this.dice.fork(`line ${name}`),
+      onTask: () => onTask?.(name),
+    });
+    this.#lines.set(name, line);
+    return line;
+  }
+
+  /** What a worker is given as its dialer: its own line to the hosts. */
+  dialer(name: string): Dialer {
+    return this.line(name).network;
+  }
+
+  /** Lets everything settle that needs no time, then runs the next timer or delivery; false: there is none. */
+  async step(): Promise<boolean> {
+    await settled();
+    const hasRun = this.clock.runNext();
+    await settled();
+    return hasRun;
+  }
+
+  /** Lets time pass until the promise has settled. Rejects when nothing is left that could settle it. */
+  async run<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const mark = () => {
+      isSettled = true;
+    };
+    promise.then(mark, mark);
+    await settled();
+    while (!isSettled) {
+      if (!(await this.step()) && !isSettled)
+        throw new Error("Nothing is left to happen, and the promise still waits.");
+    }
+    return promise;
+  }
+
+  async #listen(...[address, services]: Parameters<Listener["listen"]>): Promise<Listening> {
+    const listenings: Listening[] = [];
+    for (const { network } of this.#lines.values()) listenings.push(await network.listen(address, services));
+    return {
+      address,
+      closed: Promise.all(listenings.map(({ closed }) => closed)).then(() => undefined),
+      close: async (graceMs) => {
+        await Promise.all(listenings.map((listening) => listening.close(graceMs)));
+      },
+    };
+  }
+}
+
+/** Promises settle in microtasks, all of which run before the next turn of the event loop. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
