@@ -42,3 +42,9 @@ export function situation(described: Situation, body: (generation: Generation) =
     });
   }
 }
+
+/** The differences as the table that docs/protocol.md keeps, each once. */
+export function renderDifferences(differences: readonly Difference[]): string {
+  const rows = differences.map(({ situation: does, autogen, troupe }) => `| ${does} | ${autogen} | ${troupe} |`);
+  return ["| Situation | AutoGen's host | Troupe's host |", "|---|---|---|", ...new Set(rows)].join("\n");
+}
