@@ -11,7 +11,8 @@ export function requestIdText({ bytes, requestId }: PeekedRequest | PeekedRespon
 
 /** The same id as raw bytes, for putting it back later with `withRequestId`. */
 export function requestIdBytes({ bytes, requestId }: PeekedRequest | PeekedResponse): Uint8Array {
-  return bytes.slice(requestId.textStart, requestId.end);
+  // A copy of its own, which `slice` of a Buffer is not: the id may be kept much longer than the frame around it.
+  return new Uint8Array(bytes.subarray(requestId.textStart, requestId.end));
 }
 
 /**

@@ -6,6 +6,7 @@ export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameSt
   process.nextTick(() => receiver.onEnd({ by: "status", status }));
   return {
     queuedBytes: 0,
+    queuedFrames: 0,
     maxSendBytes: 0,
     send: () => false,
     pause: () => undefined,

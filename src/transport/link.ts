@@ -47,8 +47,9 @@ export interface FrameStream {
   send(frame: Uint8Array): boolean;
   /** The longest frame `send` takes, in bytes: the transport's `maxSendMessageBytes` (default 4 GiB - 1, so it never throws). */
   readonly maxSendBytes: number;
-  /** Bytes queued here and not yet handed to the network. */
+  /** Bytes queued here and not yet handed to the network, and how many frames they are. */
   readonly queuedBytes: number;
+  readonly queuedFrames: number;
   /** Stop taking messages from the network (flow control then holds the peer); frames already parsed may still arrive. */
   pause(): void;
   resume(): void;
@@ -64,6 +65,11 @@ export interface FrameStream {
 export interface ServerStream extends FrameStream {
   /** Ends the call with a status after all queued frames. */
   finish(status: RpcStatus): void;
+  /**
+   * Ends the call at once, also after `finish`; queued frames are dropped. A peer that has stopped reading may learn of no
+   * status, only that the call was reset: over gRPC with ENHANCE_YOUR_CALM (which reads as resource-exhausted) or CANCEL.
+   */
+  abort(status: RpcStatus): void;
 }
 
 export interface UnaryOptions {

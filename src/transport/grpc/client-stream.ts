@@ -55,6 +55,10 @@ export class GrpcClientStream implements FrameStream {
     return this.#pipe.writer.queuedBytes;
   }
 
+  get queuedFrames(): number {
+    return this.#pipe.writer.queuedFrames;
+  }
+
   get maxSendBytes(): number {
     return this.#pipe.writer.maxSendBytes;
   }

@@ -5,6 +5,9 @@ import { PREFIX_BYTES, packMessages } from "./message-packing.ts";
 /** Bytes handed to the connection at once at most; more waits here, where it is counted. */
 const WRITE_BYTES = 1024 * 1024;
 
+/** So many messages wait as they came, though each may be a small part of a large buffer that it keeps in memory. */
+const VIEWS = 256;
+
 export interface FrameWriterOptions {
   /** `send` answers false while more bytes than this wait. */
   readonly highWaterBytes: number;
@@ -42,6 +45,16 @@ export class FrameWriter {
     return this.#waitingBytes + this.#writingBytes;
   }
 
+  /** Messages not yet handed to the network. */
+  get queuedFrames(): number {
+    return this.#isClosed ? 0 : this.#queuedCount - this.#writtenCount;
+  }
+
+  /** A write is under way that the connection, or the peer's flow control, has not taken yet. */
+  get isWriting(): boolean {
+    return this.#writingBytes > 0;
+  }
+
   get maxSendBytes(): number {
     return this.#options.maxMessageBytes;
   }
@@ -50,7 +63,7 @@ export class FrameWriter {
   send(message: Uint8Array): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(message, this.#options.maxMessageBytes);
-    this.#waiting.push(message);
+    this.#waiting.push(this.#waiting.length < VIEWS ? message : ownBytes(message));
     this.#waitingBytes += message.byteLength + PREFIX_BYTES;
     this.#queuedCount += 1;
     this.#planFlush();
@@ -147,4 +160,9 @@ export class FrameWriter {
     }
     if (done > 0) this.#flushWaiters = this.#flushWaiters.slice(done);
   }
+}
+
+/** The message alone, without the buffer around it: what a long queue holds is what it counts. */
+function ownBytes(message: Uint8Array): Uint8Array {
+  return message.buffer.byteLength > 2 * message.byteLength ? new Uint8Array(message) : message;
 }

@@ -114,7 +114,9 @@ class GrpcListening implements Listening {
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
-    this.#sessions.set(http2, new ServerSession(http2));
+    const session = new ServerSession(http2);
+    this.#sessions.set(http2, session);
+    if (settings.keepAliveMs > 0) session.watch(settings.keepAliveMs, settings.keepAliveTimeoutMs);
     http2.once("close", () => this.#sessions.delete(http2));
     if (this.#isClosing) http2.close();
   }

@@ -1,26 +1,38 @@
-import type { ClientHttp2Session } from "node:http2";
+import type { Http2Session } from "node:http2";
 
 export interface KeepAliveOptions {
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** No answer came in time. */
+  /** Neither an answer nor anything else came in time. */
   readonly onDead: () => void;
 }
 
 /** Pings a session at an interval until the returned function is called. */
-export function startKeepAlive(session: ClientHttp2Session, options: KeepAliveOptions): () => void {
+export function startKeepAlive(session: Http2Session, options: KeepAliveOptions): () => void {
   let timer: NodeJS.Timeout;
-  const wait = (): void => {
-    timer = setTimeout(ping, options.intervalMs).unref();
+  const later = (what: () => void, delayMs: number): void => {
+    timer = setTimeout(what, delayMs).unref();
   };
   const ping = (): void => {
     if (session.destroyed) return;
-    timer = setTimeout(options.onDead, options.timeoutMs).unref();
+    awaitSign(bytesRead(session));
     session.ping((error) => {
       clearTimeout(timer);
-      if (error === null && !session.destroyed) wait();
+      if (error === null && !session.destroyed) later(ping, options.intervalMs);
     });
   };
-  wait();
+  /** The answer may stand behind much else on a slow connection: whoever sends anything at all is alive. */
+  const awaitSign = (bytesBefore: number): void =>
+    later(() => {
+      if (session.destroyed) return;
+      const bytesNow = bytesRead(session);
+      if (bytesNow === bytesBefore) options.onDead();
+      else awaitSign(bytesNow);
+    }, options.timeoutMs);
+  later(ping, options.intervalMs);
   return () => clearTimeout(timer);
+}
+
+function bytesRead(session: Http2Session): number {
+  return session.socket?.bytesRead ?? 0;
 }

@@ -1,6 +1,7 @@
 import type { ServerHttp2Session } from "node:http2";
 import { formatHost } from "../address.ts";
 import { describeLoss } from "../system-error.ts";
+import { startKeepAlive } from "./keep-alive.ts";
 
 /** One client's connection, seen from the server. */
 export class ServerSession {
@@ -23,6 +24,13 @@ export class ServerSession {
     if (!this.#http2.destroyed) return undefined;
     return this.#reason ?? `${this.peer} closed the connection.`;
   };
+
+  /** From now on a client that is silent for too long counts as gone. */
+  watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
+    const onDead = (): void => this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
+    const stop = startKeepAlive(this.#http2, { intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead });
+    this.#http2.once("close", stop);
+  }
 
   /** No new calls; the connection ends with its last one. */
   goAway(): void {

@@ -64,6 +64,10 @@ export class GrpcServerStream implements ServerStream {
     return this.#pipe.writer.queuedBytes;
   }
 
+  get queuedFrames(): number {
+    return this.#pipe.writer.queuedFrames;
+  }
+
   get maxSendBytes(): number {
     return this.#pipe.writer.maxSendBytes;
   }
@@ -96,6 +100,16 @@ export class GrpcServerStream implements ServerStream {
     this.#status = status;
     this.#pipe.end({ by: "status", status });
     this.#http2.end();
+    this.#http2.resume();
+  }
+
+  abort(status: RpcStatus): void {
+    if (this.#pipe.hasEnded) return;
+    // Trailers would wait behind what the peer does not take.
+    if (!this.#pipe.writer.isWriting) return this.finishNow(status);
+    this.#pipe.end({ by: "status", status });
+    const isOverload = status.code === StatusCode.resourceExhausted;
+    this.#http2.close(isOverload ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_CANCEL);
     this.#http2.resume();
   }
 

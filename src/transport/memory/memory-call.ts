@@ -92,6 +92,9 @@ export class MemoryCall {
       get queuedBytes() {
         return up.queuedBytes;
       },
+      get queuedFrames() {
+        return up.queuedFrames;
+      },
       end: () => up.end(),
       cancel: () => this.#endClient({ by: "cancelled" }),
     };
@@ -108,8 +111,14 @@ export class MemoryCall {
       get queuedBytes() {
         return down.queuedBytes;
       },
+      get queuedFrames() {
+        return down.queuedFrames;
+      },
       finish,
       end: () => finish({ code: StatusCode.ok, details: "" }),
+      abort: (status) => {
+        if (!this.#serverParty.hasEnded || !this.#clientParty.hasEnded) this.finishNow(status);
+      },
       cancel: () => {
         if (this.#serverParty.hasEnded) return;
         this.#endServer({ by: "cancelled" });
@@ -118,7 +127,7 @@ export class MemoryCall {
     };
   }
 
-  #halfOf(outgoing: MemoryPipe, incoming: MemoryPipe): Omit<FrameStream, "queuedBytes" | "end" | "cancel"> {
+  #halfOf(outgoing: MemoryPipe, incoming: MemoryPipe): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "end" | "cancel"> {
     return {
       send: (frame) => outgoing.send(frame),
       maxSendBytes: this.#limits.maxSendMessageBytes,

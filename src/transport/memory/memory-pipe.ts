@@ -46,6 +46,10 @@ export class MemoryPipe {
     return this.#waitingBytes;
   }
 
+  get queuedFrames(): number {
+    return this.#waiting.length;
+  }
+
   send(frame: Uint8Array): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(frame, this.#options.limits.maxSendMessageBytes);

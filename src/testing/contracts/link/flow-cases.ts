@@ -105,6 +105,46 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
+    promise: "a server can end a stream at once though its client reads nothing, also after it has asked for an orderly end",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server), SMALL);
+      const stream = link.openStream("OpenChannel", client);
+      const opened = await server.opened();
+      opened.send(message(1));
+      await client.has("frame");
+      stream.pause();
+      await fill(
+        (frame) => opened.send(frame),
+        () => opened.queuedBytes,
+      );
+      const flushed = opened.flushed();
+      opened.finish({ code: StatusCode.ok, details: "" });
+      opened.abort({ code: StatusCode.resourceExhausted, details: "too slow" });
+      await flushed;
+      equal(opened.queuedBytes, 0);
+      equal(opened.queuedFrames, 0);
+      endsWithStatus(await server.ended(), StatusCode.resourceExhausted);
+      endsWithStatus(await client.ended(), StatusCode.resourceExhausted);
+    },
+  },
+  {
+    promise: "a server that ends a stream at once says why if the client has read all",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server));
+      link.openStream("OpenChannel", client);
+      const opened = await server.opened();
+      opened.send(message(1));
+      await client.has("frame");
+      opened.abort({ code: StatusCode.resourceExhausted, details: "enough" });
+      equal(endsWithStatus(await client.ended(), StatusCode.resourceExhausted), "enough");
+      equal(opened.send(message(1)), false);
+    },
+  },
+  {
     promise: "flushed resolves once what was queued has been handed over, and at once when nothing is queued",
     async tryIt(lab) {
       const server = new StreamRecorder();
@@ -113,8 +153,10 @@ export const flowCases: readonly LinkCase[] = [
       await stream.flushed();
       for (let index = 0; index < 100; index += 1) stream.send(message(10_000));
       ok(stream.queuedBytes > 0);
+      equal(stream.queuedFrames, 100);
       await stream.flushed();
       equal(stream.queuedBytes, 0);
+      equal(stream.queuedFrames, 0);
       stream.end();
       await server.has("half-close");
       equal(server.count("frame"), 100);

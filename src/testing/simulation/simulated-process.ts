@@ -1,0 +1,80 @@
+import type { Clock, MakeId, Timer } from "../../core/index.ts";
+import type { Dialer, Link } from "../../transport/index.ts";
+
+export interface SimulatedProcessParts {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly makeId: MakeId;
+  readonly dialer: Dialer;
+}
+
+/**
+ * What one process of a simulation is given: its time, its ids and its way to the hosts. It can be killed, as by SIGKILL:
+ * its timers never run and it reaches nobody any more. Cut its line as well, as the system would.
+ */
+export class SimulatedProcess {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly makeId: MakeId;
+  readonly dialer: Dialer;
+  readonly #timers = new Set<Timer>();
+  #isAlive = true;
+
+  constructor({ name, clock, makeId, dialer }: SimulatedProcessParts) {
+    this.name = name;
+    this.makeId = makeId;
+    this.clock = { now: () => clock.now(), setTimer: (delayMs, callback) => this.#setTimer(clock, delayMs, callback) };
+    this.dialer = { dial: (address) => (this.#isAlive ? dialer.dial(address) : deadLink) };
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /** Timers that have not run and were not cancelled. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  kill(): void {
+    this.#isAlive = false;
+    for (const timer of [...this.#timers]) timer.cancel();
+  }
+
+  #setTimer(clock: Clock, delayMs: number, callback: () => void): Timer {
+    if (!this.#isAlive) return { cancel: () => undefined };
+    const inner = clock.setTimer(delayMs, () => {
+      this.#timers.delete(timer);
+      callback();
+    });
+    const timer: Timer = {
+      cancel: () => {
+        this.#timers.delete(timer);
+        inner.cancel();
+      },
+    };
+    this.#timers.add(timer);
+    return timer;
+  }
+}
+
+const never = new Promise<never>(() => undefined);
+
+/** Of a process that is gone: nothing ever comes of it. */
+const deadLink: Link = {
+  ready: () => never,
+  unary: () => never,
+  openStream: () => ({
+    send: () => false,
+    maxSendBytes: 0,
+    queuedBytes: 0,
+    queuedFrames: 0,
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    cancel: () => undefined,
+    flushed: () => Promise.resolve(),
+  }),
+  close: async () => undefined,
+  closed: never,
+};
