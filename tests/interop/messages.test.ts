@@ -1,6 +1,6 @@
 import { fromJson } from "@bufbuild/protobuf";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
-import { AgentId, TypePrefixSubscription, UnknownPayload } from "troupe";
+import { AgentId, TypePrefixSubscription, UndeliverableException, UnknownPayload } from "troupe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Opened } from "../support/opened.ts";
 import { FunctionAgent, type OnMessage } from "../support/worker/function-agent.ts";
@@ -9,6 +9,7 @@ import { Laboratory } from "./support/laboratory.ts";
 import { Hop, MyMessage, Numbers, PydanticMessage, protobufTypes, stringValue } from "./support/messages.ts";
 import type { PythonPeer } from "./support/python-peer.ts";
 import { callFrom, publishFrom } from "./support/python-peers.ts";
+import { recordedOfPythonHost } from "./support/recorded-host.ts";
 import type { TypeScriptWorker } from "./support/typescript-worker.ts";
 
 const hi = MyMessage({ content: "hi" });
@@ -92,6 +93,17 @@ for (const generation of generations) {
         expect(await typescript.call("silent/k", hi)).toBeUndefined();
         const unknown = { typeName: "", dataContentType: "", bytes: 0, hex: "" };
         expect(await callFrom(python, "silent/k", hiShown)).toMatchObject({ type: "UnknownPayload", message: unknown });
+        expect(recordedOfPythonHost(generation, "handler-raises-without-text").observed).toEqual({
+          caller: { type: "UnknownPayload", answer: unknown },
+        });
+      });
+
+      test("whose worker is killed with -9 meanwhile reject as undeliverable [§8.97]", async () => {
+        const target = await lab.python([{ kind: "held", type: "held" }]);
+        const call = expect(typescript.call("held/k", hi)).rejects.toBeInstanceOf(UndeliverableException);
+        await target.next("received");
+        await Promise.all([target.kill(), call]);
+        await expect(typescript.call("nobody/k", hi)).rejects.toBeInstanceOf(UndeliverableException);
       });
 
       test("that return nothing here are answered with None's name there [§8.85]", async () => {
