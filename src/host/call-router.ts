@@ -1,5 +1,8 @@
 import {
   asciiBytes,
+  type CancelFrame,
+  type CancelReason,
+  encodeFrame,
   type FrameHead,
   type PeekedRequest,
   type PeekedResponse,
@@ -46,6 +49,7 @@ export class CallRouter {
       defaultTimeoutMs: options.callTimeoutMs,
       onTimeout: (call) => {
         this.#tally.timedOutCalls += 1;
+        this.#tellTarget(call, "timed-out");
         this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
       },
     });
@@ -66,10 +70,9 @@ export class CallRouter {
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
     const clientId = this.#directory.locate(targetType, targetKey);
     if (clientId === undefined) return this.#refuse(caller, requestIdText(request), unknownTarget(targetType));
-    const call = this.#calls.open(
-      { caller, callerId: requestIdBytes(request), targetType, targetKey },
-      request.timeoutMs,
-    );
+    const callerId = requestIdBytes(request);
+    const cancelId = caller.traits.isAnnounced ? requestIdText(request) : undefined;
+    const call = this.#calls.open({ caller, callerId, cancelId, targetType, targetKey }, request.timeoutMs);
     const frame = withRequestId(request, asciiBytes(call.hostId));
     const target = this.#sessions.data.of(clientId);
     if (target !== undefined) return this.#forward(call, frame, target);
@@ -97,6 +100,13 @@ export class CallRouter {
     this.#tally.answers += 1;
   }
 
+  /** A worker gives up a call of its own. Ids of others, and of calls that have their outcome, change nothing. */
+  cancel(caller: Session, { requestId, reason }: CancelFrame): void {
+    const call = caller.cancellable.get(requestId);
+    if (call === undefined) this.#tally.unmatchedCancels += 1;
+    else this.#abandon(call, reason);
+  }
+
   /** A call or an answer of which only the beginning could be read: nobody waits for the rest. */
   giveUp(from: Session, head: FrameHead, reason: string): void {
     if (head.kind === "request") return this.#refuse(from, head.requestId, callFailure.unreadableRequest(reason));
@@ -119,7 +129,7 @@ export class CallRouter {
 
   /** What this worker asked is forgotten; what it was asked and has not answered fails (protocol.md H4, H5). */
   sessionEnded(session: Session): void {
-    for (const call of [...session.asked]) this.#drop(call);
+    for (const call of [...session.asked]) this.#abandon(call, "caller-gone");
     for (const call of [...session.asking]) {
       if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
     }
@@ -146,9 +156,17 @@ export class CallRouter {
     this.#fail(call, failure);
   }
 
-  #drop(call: PendingCall): void {
+  /** Nobody waits for this call's outcome any more. */
+  #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
-    this.#calls.take(call);
+    if (!this.#calls.take(call)) return;
+    this.#tally.abandonedCalls += 1;
+    this.#tellTarget(call, reason);
+  }
+
+  /** Lets a target that understands it stop working on a call that has left the table; others are told nothing new. */
+  #tellTarget({ hostId, target }: PendingCall, reason: CancelReason): void {
+    if (target?.traits.isAnnounced) target.send(encodeFrame({ kind: "cancel", requestId: hostId, reason }));
   }
 
   /** The call has left the table; its caller learns why. */

@@ -41,17 +41,18 @@ export class CallTable {
 
   /** Enters a call before it is forwarded. `ownTimeoutMs` is the caller's bound and counts when it is the smaller one. */
   open(
-    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
+    call: Pick<PendingCall, "caller" | "callerId" | "cancelId" | "targetType" | "targetKey">,
     ownTimeoutMs: number | undefined,
   ): PendingCall {
     this.#count += 1;
     const hostId = `${this.#epoch}-${this.#count}`;
-    const { caller, callerId, targetType, targetKey } = call;
+    const { caller, callerId, cancelId, targetType, targetKey } = call;
     const timeoutMs = this.#timeoutMs(ownTimeoutMs);
     const pending: PendingCall = {
       hostId,
       caller,
       callerId,
+      cancelId,
       targetType,
       targetKey,
       timeoutMs,
@@ -60,6 +61,7 @@ export class CallTable {
     };
     this.#calls.set(hostId, pending);
     caller.asked.add(pending);
+    if (cancelId !== undefined) caller.cancellable.set(cancelId, pending);
     this.#deadlines.add(pending);
     return pending;
   }
@@ -76,7 +78,9 @@ export class CallTable {
   /** Takes a call out; false: somebody else has done so. */
   take(call: PendingCall): boolean {
     if (!this.#calls.delete(call.hostId)) return false;
-    call.caller.asked.delete(call);
+    const { caller, cancelId } = call;
+    caller.asked.delete(call);
+    if (cancelId !== undefined && caller.cancellable.get(cancelId) === call) caller.cancellable.delete(cancelId);
     call.target?.asking.delete(call);
     this.#deadlines.remove(call);
     return true;

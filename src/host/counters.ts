@@ -12,6 +12,10 @@ export interface HostCounters {
   /** Calls that the host answered with an error itself, and those of them whose time was up. */
   readonly failedCalls: number;
   readonly timedOutCalls: number;
+  /** Calls that were given up before they had an outcome: cancelled, out of time at the caller, or the caller has left. */
+  readonly abandonedCalls: number;
+  /** Cancels passed over: the outcome was faster, or the call is none of the sender's. */
+  readonly unmatchedCancels: number;
   /** Answers thrown away: too late, a second one, or to a call that this host never made (protocol.md H7). */
   readonly lateAnswers: number;
   /** Answers thrown away because another worker than the one asked sent them. */
@@ -48,6 +52,8 @@ export function createTally(): Tally {
     answers: 0,
     failedCalls: 0,
     timedOutCalls: 0,
+    abandonedCalls: 0,
+    unmatchedCancels: 0,
     lateAnswers: 0,
     strayAnswers: 0,
     events: 0,

@@ -1,4 +1,11 @@
-import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../transport/index.ts";
+import { announcement } from "../protocol/index.ts";
+import {
+  type Metadata,
+  type RpcStatus,
+  type ServerStream,
+  type ServerStreamReceiver,
+  StatusCode,
+} from "../transport/index.ts";
 import { type PeerTraits, Session } from "./session.ts";
 
 /** What the host does as a worker's data channel comes and goes. */
@@ -16,11 +23,14 @@ export interface DataChannelParts {
 
 /** The host's end of one `OpenChannel` call. */
 export class DataChannel implements ServerStreamReceiver {
+  /** We announce ourselves to our own kind; stock peers see nothing new. */
+  readonly responseMetadata: Metadata;
   readonly #parts: DataChannelParts;
   #session: Session | undefined;
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts;
+    this.responseMetadata = parts.traits.isAnnounced ? announcement : {};
   }
 
   onOpen(stream: ServerStream): void {

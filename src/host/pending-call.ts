@@ -7,6 +7,8 @@ export interface PendingCall {
   readonly caller: Session;
   /** The caller's own request id, as raw bytes. */
   readonly callerId: Uint8Array;
+  /** The same as text, where the caller may cancel by it; undefined: it is no peer that does. */
+  readonly cancelId: string | undefined;
   readonly targetType: string;
   readonly targetKey: string;
   /** 0: no bound. */

@@ -32,13 +32,16 @@ export class Router {
         return calls.answer(session, frame);
       case "event":
         return events.route(frame);
+      case "cancel":
+        return calls.cancel(session, frame);
       case "register-type":
         return registration.registerType(session, frame.requestId, frame.agentType);
       case "subscribe":
         return registration.subscribe(session, frame.requestId, frame.pattern);
       case "ack":
+      case "leaving":
       case "empty":
-        // Acks are what a host says; no worker has a reason to.
+        // Acks and notices of leaving are what a host says; no worker has a reason to.
         tally.emptyFrames += 1;
         logger?.warn("a frame without a known content was ignored", { clientId: session.clientId });
         return;

@@ -1,3 +1,4 @@
+import { isAnnounced } from "../protocol/index.ts";
 import type { Metadata, RpcStatus, ServerStream } from "../transport/index.ts";
 import type { PendingCall } from "./pending-call.ts";
 
@@ -10,6 +11,8 @@ export interface PeerTraits {
   readonly takesJsonEvents: boolean;
   /** A longer frame would end the peer's stream. */
   readonly maxFrameBytes: number;
+  /** It is one of ours, and understands signals (protocol.md §11.1). No other peer is ever sent one. */
+  readonly isAnnounced: boolean;
 }
 
 export interface SessionParts {
@@ -27,6 +30,8 @@ export class Session {
   /** Calls this worker waits for, and calls it was asked and has not answered. */
   readonly asked = new Set<PendingCall>();
   readonly asking = new Set<PendingCall>();
+  /** Those it has asked and may cancel, by its own request ids. */
+  readonly cancellable = new Map<string, PendingCall>();
   readonly #stream: ServerStream;
   #isOpen = true;
 
@@ -75,7 +80,7 @@ export class Session {
 const stockLibrary = /(^|\s)grpc-(?!troupe)/;
 const dotnetLibrary = /(^|\s)grpc-dotnet\//;
 
-/** Reads a peer's traits off the `user-agent` that its library sends. */
+/** Reads a peer's traits off its announcement and the `user-agent` that its library sends. */
 export function peerTraits(
   metadata: Metadata,
   options: { readonly filterByPeer: boolean; readonly stockPeerMaxBytes: number },
@@ -84,5 +89,6 @@ export function peerTraits(
   return {
     takesJsonEvents: !dotnetLibrary.test(userAgent),
     maxFrameBytes: stockLibrary.test(userAgent) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
+    isAnnounced: isAnnounced(metadata),
   };
 }

@@ -1,5 +1,5 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../core/index.ts";
-import { clientIdKey, decodeFrame, type Frame, method } from "../protocol/index.ts";
+import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../protocol/index.ts";
 import type { Dialer, FrameStream, Link, StreamEnd, StreamReceiver } from "../transport/index.ts";
 import { ChannelRegistry } from "./channel-registry.ts";
 import { ConnectionRegistry } from "./connection-registry.ts";
@@ -65,7 +65,9 @@ export class HostConnection {
       this.#resolveClosed = resolve;
     });
     const metadata = { [clientIdKey]: this.clientId };
-    this.#stream = link.openStream(method.openChannel, this.#receiver(), { metadata });
+    this.#stream = link.openStream(method.openChannel, this.#receiver(), {
+      metadata: { ...metadata, ...announcement },
+    });
     this.outbox = new Outbox(this.#stream, settings.maxMessageBytes);
     const timeoutMs = settings.registrationTimeoutMs;
     this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestId, timeoutMs, clock: settings.clock });
@@ -100,6 +102,7 @@ export class HostConnection {
 
   #receiver(): StreamReceiver {
     return {
+      onMetadata: (metadata) => this.outbox.learnPeer(isAnnounced(metadata)),
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: ({ details }) => this.#unreadable(details),

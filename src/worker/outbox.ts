@@ -1,11 +1,13 @@
 import { TroupeError, UndeliverableException } from "../core/index.ts";
-import { encodeFrame, type Frame } from "../protocol/index.ts";
+import { type CancelReason, encodeFrame, type Frame } from "../protocol/index.ts";
 import type { FrameStream } from "../transport/index.ts";
+import { HostSignals } from "./host-signals.ts";
 
 /** Where frames leave a connection. Nothing is queued here: the stream queues and batches. */
 export class Outbox {
   readonly #stream: FrameStream;
   readonly #maxMessageBytes: number;
+  readonly #signals = new HostSignals((frame) => this.#signal(frame));
   #closedBecause: UndeliverableReason | undefined;
 
   constructor(stream: FrameStream, maxMessageBytes: number) {
@@ -30,6 +32,16 @@ export class Outbox {
     this.#stream.send(bytes);
   }
 
+  /** What the host's response headers tell of it. */
+  learnPeer(isAnnounced: boolean): void {
+    this.#signals.learnPeer(isAnnounced);
+  }
+
+  /** Tells a host that understands it that nobody here waits for this call any more. Never throws. */
+  cancelCall(requestId: string, reason: CancelReason): void {
+    this.#signals.cancelCall(requestId, reason);
+  }
+
   /** From now on `send` throws; the first reason stands. */
   close(reason: UndeliverableReason): void {
     this.#closedBecause ??= reason;
@@ -38,6 +50,10 @@ export class Outbox {
   /** Resolves when all that was sent has been handed to the network, or can't be any more. */
   flushed(): Promise<void> {
     return this.#stream.flushed();
+  }
+
+  #signal(frame: Frame): void {
+    if (this.#closedBecause === undefined) this.#stream.send(encodeFrame(frame));
   }
 }
 

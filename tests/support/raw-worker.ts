@@ -26,15 +26,18 @@ export class RawWorker {
   readonly link: Link;
   readonly ended: Promise<StreamEnd>;
   readonly #metadata: Metadata;
+  readonly #channelMetadata: Metadata;
+  readonly #responseMetadata = new Inbox<Metadata>();
   readonly #inbox = new Inbox<Arrived>();
   #stream: FrameStream | undefined;
   #settle: (end: StreamEnd) => void = () => {};
 
-  /** Without a client id it is a worker of generation 1. */
-  constructor(link: Link, clientId?: string) {
+  /** Without a client id it is a worker of generation 1. Announced, it is one of Troupe's (protocol.md §11.1). */
+  constructor(link: Link, clientId?: string, options: { readonly isAnnounced?: boolean } = {}) {
     this.link = link;
     this.clientId = clientId;
     this.#metadata = clientId === undefined ? {} : { "client-id": clientId };
+    this.#channelMetadata = options.isAnnounced === true ? { ...this.#metadata, agtroupe: "1" } : this.#metadata;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -44,6 +47,7 @@ export class RawWorker {
     this.#stream = this.link.openStream(
       "OpenChannel",
       {
+        onMetadata: (metadata) => this.#responseMetadata.put(metadata),
         onFrame: (bytes) => this.#inbox.put({ frame: decodeFrame(bytes), bytes }),
         onHalfClose: () => {},
         onBadFrame: (status: RpcStatus) => {
@@ -52,7 +56,7 @@ export class RawWorker {
         onDrain: () => {},
         onEnd: (end) => this.#settle(end),
       },
-      { metadata: this.#metadata },
+      { metadata: this.#channelMetadata },
     );
     return this;
   }
@@ -62,6 +66,11 @@ export class RawWorker {
     this.open();
     await this.settled();
     return this;
+  }
+
+  /** What the host says in the headers of its answer to the channel. */
+  responseMetadata(): Promise<Metadata> {
+    return this.#responseMetadata.take();
   }
 
   get stream(): FrameStream {
@@ -116,6 +125,10 @@ export class RawWorker {
 
   async nextResponse(): Promise<Extract<Frame, { kind: "response" }>> {
     return expectKind(await this.next(), "response");
+  }
+
+  async nextCancel(): Promise<Extract<Frame, { kind: "cancel" }>> {
+    return expectKind(await this.next(), "cancel");
   }
 
   async nextEvent(): Promise<Extract<Frame, { kind: "event" }>["event"]> {

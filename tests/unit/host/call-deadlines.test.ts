@@ -24,7 +24,7 @@ function setUp(commonMs: number) {
   const add = (hostId: string, timeoutMs: number): PendingCall => {
     // The caller plays no part in deadlines.
     const caller = {} as Session;
-    const ids = { callerId: new Uint8Array(), targetType: "a", targetKey: "k" };
+    const ids = { callerId: new Uint8Array(), cancelId: undefined, targetType: "a", targetKey: "k" };
     const call = { hostId, caller, ...ids, timeoutMs, dueMs: 0, target: undefined };
     calls.add(call);
     deadlines.add(call);

@@ -8,7 +8,7 @@ import { ManualClock } from "../../../src/testing/index.ts";
 function call(hostId: string): PendingCall {
   // The caller plays no part in holding.
   const caller = {} as Session;
-  const ids = { callerId: new Uint8Array(), targetType: "a", targetKey: "k" };
+  const ids = { callerId: new Uint8Array(), cancelId: undefined, targetType: "a", targetKey: "k" };
   return { hostId, caller, ...ids, timeoutMs: 0, dueMs: 0, target: undefined };
 }
 
