@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { fact, spread } from "../../support/load/facts.ts";
+import { Caller } from "./support/caller.ts";
+import { startHostProgram, startWorkerProgram, untilCounters, type WorkerReport } from "./support/remote-program.ts";
+
+const inFlight = 500;
+
+describe("kill -9 of a worker under load", () => {
+  test("each of its callers has a typed outcome at once, and calls to others go on", { timeout: 60_000 }, async () => {
+    await using host = await startHostProgram();
+    const { address } = host.ready;
+    const [victim, bystander] = await Promise.all([
+      startWorkerProgram({ address, echoes: ["victim-echo"], holders: ["holder"] }),
+      startWorkerProgram({ address, echoes: ["echo"] }),
+    ]);
+    await using _victim = victim;
+    await using _bystander = bystander;
+    await using caller = await Caller.start("caller", address);
+    await using other = await Caller.start("other", address);
+    const held = caller.hold("holder", inFlight);
+    const load = caller.load(["victim-echo/a", "victim-echo/b"], 32);
+    const otherLoad = other.load(["echo/a", "echo/b"], 16);
+    await victim.tell("held", inFlight);
+    await caller.ledger.until(({ answered }) => answered >= 500);
+
+    const killedMs = performance.now();
+    await victim.kill();
+    const outcomes = await held;
+    fact(
+      "kill -9 of the target, until each call in flight had its outcome",
+      spread(outcomes.map(({ endedMs }) => endedMs - killedMs)),
+    );
+    expect(new Set(outcomes.map((outcome) => (outcome.kind === "failed" ? outcome.code : "answered")))).toEqual(
+      new Set(["undeliverable"]),
+    );
+
+    // The type is free again: another worker takes it, and whoever calls it is answered.
+    const { answered } = other.ledger.report();
+    await using _heir = await startWorkerProgram({ address, echoes: ["victim-echo"], holders: ["holder"] });
+    await caller.untilAnswered("victim-echo/a");
+    await other.ledger.until((report) => report.answered > answered + 100);
+    await Promise.all([load.stop(), otherLoad.stop()]);
+
+    expect(caller.ledger.report()).toMatchObject({ open: 0, wrong: [], failed: { undeliverable: expect.any(Number) } });
+    expect(other.ledger.report()).toMatchObject({ open: 0, wrong: [], failed: {} });
+    expect(caller.runtime.pendingCallsCount).toBe(0);
+    expect(caller.runtime.counts.unexpectedAnswers).toBe(0);
+    expect(host.isRunning && bystander.isRunning).toBe(true);
+    await untilCounters(host, ({ pendingCalls, channels }) => pendingCalls === 0 && channels === 4);
+  });
+
+  test("a caller that is killed leaves nothing behind, and its targets go on", { timeout: 60_000 }, async () => {
+    await using host = await startHostProgram();
+    const { address } = host.ready;
+    await using target = await startWorkerProgram({ address, echoes: ["echo"], holders: ["holder"] });
+    await using victim = await startWorkerProgram({ address });
+    await using other = await Caller.start("other", address);
+    await victim.tell("load", { targets: ["echo/a", "echo/b", "holder/c"], concurrency: 64 });
+    const load = other.load(["echo/a"], 16);
+    await target.tell("held", 64);
+    await victim.kill();
+    await untilCounters(host, ({ channels }) => channels === 2);
+    const { answered } = other.ledger.report();
+    await other.ledger.until((report) => report.answered > answered + 200);
+    await load.stop();
+    await untilCounters(host, ({ pendingCalls }) => pendingCalls === 0);
+    expect(other.ledger.report()).toMatchObject({ open: 0, wrong: [], failed: {} });
+    const report = await target.tell<WorkerReport>("report");
+    fact("handlers of a killed caller were let go with", JSON.stringify(report.released));
+    expect(report.counts).toMatchObject({ unreadableFrames: 0, unexpectedAnswers: 0 });
+  });
+});
