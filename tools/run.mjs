@@ -46,10 +46,10 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Runs a JavaScript program, or one of `bins`, with this Node. The bins of node_modules are on its PATH. */
+/** Runs a JavaScript program, or one of `bins`, with this Node (and `nodeArgs`). The bins of node_modules are on its PATH. */
 export function runNode(file, args = [], options = {}) {
   const path = [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter);
-  return run(process.execPath, [resolve(root, file), ...args], {
+  return run(process.execPath, [...(options.nodeArgs ?? []), resolve(root, file), ...args], {
     ...options,
     env: { ...process.env, ...options.env, PATH: path },
   });

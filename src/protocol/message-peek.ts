@@ -31,7 +31,8 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     if (field === requestMetadata) {
       const value = tag === 0x32 ? readEntry(reader) : undefined;
       if (value === undefined) return undefined;
-      timeoutMs = value.timeoutMs ?? timeoutMs;
+      // Of a repeated entry the last one counts, also if it says nothing.
+      if (value.isTimeout) timeoutMs = value.timeoutMs;
       continue;
     }
     const valueStart = reader.position;
@@ -131,10 +132,12 @@ function readAgentId(
 }
 
 interface Entry {
+  readonly isTimeout: boolean;
   readonly timeoutMs: number | undefined;
 }
 
-const otherEntry: Entry = { timeoutMs: undefined };
+const otherEntry: Entry = { isTimeout: false, timeoutMs: undefined };
+const emptyTimeout: Entry = { isTimeout: true, timeoutMs: undefined };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -149,12 +152,12 @@ function readEntry(reader: RawReader): Entry | undefined {
     keyEnd - reader.position === metadataKey.timeoutMs.length &&
     textAt(bytes, reader.position, keyEnd) === metadataKey.timeoutMs;
   reader.position = keyEnd;
-  if (keyEnd === end) return otherEntry;
+  if (keyEnd === end) return isTimeout ? emptyTimeout : otherEntry;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
   if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
   reader.position = end;
-  return isTimeout ? { timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) } : otherEntry;
+  return isTimeout ? { isTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) } : otherEntry;
 }
 
 /** A whole number of milliseconds above 0; anything else is no bound at all. */

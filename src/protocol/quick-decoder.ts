@@ -2,7 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { jsonContentType, protobufContentType } from "../core/index.ts";
 import { type EventData, noEventData, wireEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId, WirePayload } from "./frame.ts";
-import { RawReader, textAt } from "./raw-reader.ts";
+import { RawReader, textAt, WireType } from "./raw-reader.ts";
+import { anyShape, stepOver } from "./raw-shape.ts";
 
 /** Thrown and caught here: what stands in these bytes is not as canonical encoders write it. */
 const odd = new Error("not canonical");
@@ -114,7 +115,7 @@ function readEvent(reader: RawReader): Frame {
         data = once(data, { bytes: readUtf8(reader), impliedContentType: jsonContentType });
         break;
       case 0x42:
-        data = once(data, { bytes: readBytes(reader), impliedContentType: protobufContentType });
+        data = once(data, { bytes: readAny(reader), impliedContentType: protobufContentType });
         break;
       default:
         throw odd;
@@ -215,6 +216,14 @@ function readBytes(reader: RawReader): Uint8Array {
   const bytes = reader.bytes.subarray(reader.position, end);
   reader.position = end;
   return bytes;
+}
+
+/** The bytes of an `Any`, as they stand. */
+function readAny(reader: RawReader): Uint8Array {
+  const start = reader.position;
+  if (!stepOver(anyShape, WireType.bytes, reader)) throw odd;
+  reader.position = start;
+  return readBytes(reader);
 }
 
 function readUtf8(reader: RawReader): Uint8Array {

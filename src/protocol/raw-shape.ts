@@ -37,7 +37,10 @@ function stepThrough(shape: Shape, reader: RawReader, end: number): boolean {
   reader.end = end;
   while (!reader.atEnd) {
     const tag = reader.number();
-    if (tag < 8 || !stepOver(shape[tag >>> 3], tag & 7, reader)) return false;
+    const expected = shape[tag >>> 3];
+    if (tag < 8 || !stepOver(expected, tag & 7, reader)) return false;
+    // The generated code loses its place at an unknown field in a map's entry, which no encoder writes.
+    if (expected === undefined && shape === attributeEntryShape) return false;
   }
   reader.end = outerEnd;
   return true;
