@@ -1,7 +1,8 @@
 /**
  * What went wrong, as a closed list. A code never changes its meaning; the text is for people.
- * - `undeliverable`: nobody can take the message (unknown type, target gone). `disconnected`: the link to the host is gone.
- * - `shutting-down`: this runtime or the host is ending. `timed-out`, `cancelled`: the caller's own bound was reached.
+ * - `undeliverable`: nobody can take the message (unknown type). `disconnected`: a link on its way is gone, this worker's or the
+ *   target's; it may have been handled. `shutting-down`: this runtime, the target's or the host is ending.
+ * - `timed-out`, `cancelled`: the caller's own bound was reached. `caller-gone`: only ever the reason of a handler's signal.
  * - `cant-handle`: the agent refuses this message. `handler-failed`: the agent's handler threw.
  * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives elsewhere and this can't be asked of it.
  * - `invalid-message`: can't be encoded, decoded or validated. `message-too-large`: over a size limit.
@@ -15,6 +16,7 @@ export type ErrorCode =
   | "shutting-down"
   | "timed-out"
   | "cancelled"
+  | "caller-gone"
   | "cant-handle"
   | "handler-failed"
   | "dropped"
@@ -32,32 +34,40 @@ export type ErrorCode =
   | "invalid-tool-arguments"
   | "tool-failed";
 
+export interface TroupeErrorOptions extends ErrorOptions {
+  /** Where it was thrown on another worker, if that worker tells (its option `sendsStacks`). */
+  readonly remoteStack?: string | undefined;
+}
+
 /** The base of every error Troupe raises on purpose: a stable `code`, a text that says what to do, and the cause if there is one. */
 export class TroupeError extends Error {
   override readonly name: string = "TroupeError";
   readonly code: ErrorCode;
+  /** The stack on the worker where it was thrown; there only if it came from another worker that sends stacks. */
+  declare readonly remoteStack?: string;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: TroupeErrorOptions) {
     super(message, options);
     this.code = code;
+    if (options?.remoteStack !== undefined) this.remoteStack = options.remoteStack;
   }
 }
 
 /** The agent can't handle this message (AutoGen's name; code `cant-handle`). */
 export class CantHandleException extends TroupeError {
   override readonly name = "CantHandleException";
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: TroupeErrorOptions) {
     super("cant-handle", message, options);
   }
 }
 
-/** The message can't be delivered: unknown type, target gone, link lost, runtime or host ending (AutoGen's name). */
+/** The codes of `UndeliverableException`. */
+export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-down" | "overloaded" | "caller-gone";
+
+/** The message can't be delivered: unknown type, target gone, link lost, too much at once, runtime or host ending (AutoGen's name). */
 export class UndeliverableException extends TroupeError {
   override readonly name = "UndeliverableException";
-  constructor(
-    message: string,
-    options?: ErrorOptions & { readonly code?: "undeliverable" | "disconnected" | "shutting-down" },
-  ) {
+  constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
     super(options?.code ?? "undeliverable", message, options);
   }
 }
@@ -65,7 +75,7 @@ export class UndeliverableException extends TroupeError {
 /** An intervention dropped the message or its answer (AutoGen's name; code `dropped`). */
 export class MessageDroppedException extends TroupeError {
   override readonly name = "MessageDroppedException";
-  constructor(message = "The message was dropped by an intervention handler.", options?: ErrorOptions) {
+  constructor(message = "The message was dropped by an intervention handler.", options?: TroupeErrorOptions) {
     super("dropped", message, options);
   }
 }
@@ -73,7 +83,7 @@ export class MessageDroppedException extends TroupeError {
 /** The agent is not in this process and the request can't be carried to it (AutoGen's name; code `not-accessible`). */
 export class NotAccessibleError extends TroupeError {
   override readonly name = "NotAccessibleError";
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: TroupeErrorOptions) {
     super("not-accessible", message, options);
   }
 }
@@ -81,7 +91,7 @@ export class NotAccessibleError extends TroupeError {
 /** The call's time is up before its answer came (code `timed-out`). */
 export class TimedOutError extends TroupeError {
   override readonly name = "TimedOutError";
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: TroupeErrorOptions) {
     super("timed-out", message, options);
   }
 }
@@ -89,7 +99,7 @@ export class TimedOutError extends TroupeError {
 /** The caller's signal aborted before the answer came (code `cancelled`); `cause` is the signal's reason. */
 export class CancelledError extends TroupeError {
   override readonly name = "CancelledError";
-  constructor(message = "The call was cancelled.", options?: ErrorOptions) {
+  constructor(message = "The call was cancelled.", options?: TroupeErrorOptions) {
     super("cancelled", message, options);
   }
 }
@@ -97,7 +107,7 @@ export class CancelledError extends TroupeError {
 /** A handler on another worker threw; the text is the remote error's (code `handler-failed`). */
 export class HandlerError extends TroupeError {
   override readonly name = "HandlerError";
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: TroupeErrorOptions) {
     super("handler-failed", message, options);
   }
 }

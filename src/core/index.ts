@@ -54,6 +54,8 @@ export {
   NotAccessibleError,
   TimedOutError,
   TroupeError,
+  type TroupeErrorOptions,
+  type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
 export {

@@ -1,4 +1,4 @@
-import { type ErrorCode, TroupeError } from "./errors.ts";
+import { type ErrorCode, TroupeError, type TroupeErrorOptions } from "./errors.ts";
 
 export interface ToolFailure {
   /** The id of the function call that failed. */
@@ -15,7 +15,7 @@ export abstract class ToolException extends TroupeError {
   readonly callId: string;
   readonly toolName: string;
 
-  constructor(code: ErrorCode, failure: ToolFailure, options?: ErrorOptions) {
+  constructor(code: ErrorCode, failure: ToolFailure, options?: TroupeErrorOptions) {
     super(code, failure.content, options);
     this.callId = failure.callId;
     this.toolName = failure.toolName;
@@ -30,7 +30,7 @@ export abstract class ToolException extends TroupeError {
 /** The tool agent has no tool of this name (code `tool-not-found`). */
 export class ToolNotFoundException extends ToolException {
   override readonly name = "ToolNotFoundException";
-  constructor(failure: ToolFailure, options?: ErrorOptions) {
+  constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("tool-not-found", failure, options);
   }
 }
@@ -38,7 +38,7 @@ export class ToolNotFoundException extends ToolException {
 /** The call's arguments are not JSON (code `invalid-tool-arguments`). */
 export class InvalidToolArgumentsException extends ToolException {
   override readonly name = "InvalidToolArgumentsException";
-  constructor(failure: ToolFailure, options?: ErrorOptions) {
+  constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("invalid-tool-arguments", failure, options);
   }
 }
@@ -46,7 +46,7 @@ export class InvalidToolArgumentsException extends ToolException {
 /** The tool refused its arguments or failed (code `tool-failed`). */
 export class ToolExecutionException extends ToolException {
   override readonly name = "ToolExecutionException";
-  constructor(failure: ToolFailure, options?: ErrorOptions) {
+  constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("tool-failed", failure, options);
   }
 }

@@ -54,7 +54,7 @@ export class CallRouter {
       },
     });
     this.#held = new HeldCalls(options.clock, options.channelWaitMs, (call) => {
-      if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
+      if (this.#calls.take(call)) this.#fail(call, callFailure.notReached(call.targetType));
     });
   }
 
@@ -152,7 +152,7 @@ export class CallRouter {
     const failure =
       outcome === "too-large"
         ? callFailure.requestTooLarge(call.targetType, frame.length, target.traits.maxFrameBytes)
-        : callFailure.disconnected(call.targetType);
+        : callFailure.notReached(call.targetType);
     this.#fail(call, failure);
   }
 

@@ -35,7 +35,7 @@ export class HeldCalls {
 
   /** Returns why the call can't be held; undefined: it is. */
   hold(clientId: string, call: PendingCall, frame: Uint8Array): CallFailure | undefined {
-    if (this.#waitMs <= 0) return callFailure.disconnected(call.targetType);
+    if (this.#waitMs <= 0) return callFailure.notReached(call.targetType);
     const queue = this.#queues.get(clientId) ?? { clientId, waiting: new Map<PendingCall, Waiting>(), bytes: 0 };
     const isFull =
       queue.waiting.size >= limits.heldCallsPerClient || queue.bytes + frame.length > limits.heldBytesPerClient;

@@ -1,39 +1,48 @@
+import type { ErrorCode } from "../core/index.ts";
 import { encodeFrame, metadataKey } from "../protocol/index.ts";
 
 /** An error that the host itself answers a call with (protocol.md §2.3). */
 export interface CallFailure {
   readonly text: string;
   readonly errorType: "UndeliverableException" | "Timeout";
+  /** What Troupe's callers are told beside the class (protocol.md §11.3). */
+  readonly code: ErrorCode;
 }
 
 export const shuttingDownText = "Host is shutting down.";
 
-function undeliverable(text: string): CallFailure {
-  return { text, errorType: "UndeliverableException" };
+function undeliverable(text: string, code: ErrorCode = "undeliverable"): CallFailure {
+  return { text, errorType: "UndeliverableException", code };
 }
 
 export const callFailure = {
   unknownType: (agentType: string) => undeliverable(`Agent type ${agentType} not found.`),
-  disconnected: (agentType: string) => undeliverable(`Client for agent type ${agentType} disconnected.`),
+  /** The target's worker left with the call in its hands: it may have been handled. */
+  disconnected: (agentType: string) => undeliverable(goneText(agentType), "disconnected"),
+  /** The target's worker was gone before the call could be handed to it. */
+  notReached: (agentType: string) => undeliverable(goneText(agentType)),
   timedOut: (type: string, key: string, timeoutMs: number): CallFailure => ({
     text: `Request to ${type}/${key} timed out after ${timeoutMs} ms.`,
     errorType: "Timeout",
+    code: "timed-out",
   }),
-  shuttingDown: () => undeliverable(shuttingDownText),
+  shuttingDown: () => undeliverable(shuttingDownText, "shutting-down"),
   noTarget: () => undeliverable("The request names no target agent."),
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>
-    undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`),
-  unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`),
+    undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`, "overloaded"),
+  unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`, "invalid-message"),
   unreadableAnswer: (agentType: string, reason: string) =>
-    undeliverable(`The answer of agent type ${agentType} can't be read: ${reason}`),
+    undeliverable(`The answer of agent type ${agentType} can't be read: ${reason}`, "invalid-message"),
   requestTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
     undeliverable(
       `The request of ${bytes} bytes exceeds what the worker of agent type ${agentType} can receive${limitText(maxBytes)}.`,
+      "message-too-large",
     ),
   answerTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
     undeliverable(
       `The answer of agent type ${agentType} has ${bytes} bytes and exceeds what the caller can receive${limitText(maxBytes)}.`,
+      "message-too-large",
     ),
 } as const;
 
@@ -44,8 +53,12 @@ export function failureAnswer(requestId: string, failure: CallFailure): Uint8Arr
     requestId,
     payload: undefined,
     error: failure.text,
-    metadata: { [metadataKey.errorType]: failure.errorType },
+    metadata: { [metadataKey.errorType]: failure.errorType, [metadataKey.errorCode]: failure.code },
   });
+}
+
+function goneText(agentType: string): string {
+  return `Client for agent type ${agentType} disconnected.`;
 }
 
 function limitText(maxBytes: number): string {

@@ -1,67 +1,109 @@
 import {
   CancelledError,
   CantHandleException,
+  type ErrorCode,
   errorText,
   HandlerError,
+  InvalidToolArgumentsException,
   MessageDroppedException,
   NotAccessibleError,
   TimedOutError,
+  ToolExecutionException,
+  ToolNotFoundException,
   TroupeError,
+  type TroupeErrorOptions,
+  type UndeliverableCode,
   UndeliverableException,
 } from "../core/index.ts";
 import type { WireMetadata } from "./frame.ts";
 import { wellFormed } from "./well-formed.ts";
 import { metadataKey } from "./wire-names.ts";
-import { fromWireToolError, toWireToolError } from "./wire-tool-error.ts";
+import { fromToolErrorMetadata, type ToolErrorClass, toolErrorMetadata } from "./wire-tool-error.ts";
 
-/** A failure as an answer carries it: a text that is never empty, and metadata that names its class (protocol.md §2.3). */
+/** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code (protocol.md §2.3, §11.3). */
 export interface WireError {
   readonly error: string;
   readonly metadata: WireMetadata;
 }
 
-const makers: { readonly [errorType: string]: (text: string) => Error } = {
-  CantHandleException: (text) => new CantHandleException(text),
-  UndeliverableException: (text) => new UndeliverableException(text),
-  MessageDroppedException: (text) => new MessageDroppedException(text),
-  NotAccessibleError: (text) => new NotAccessibleError(text),
-  Cancelled: (text) => new CancelledError(text),
-  Timeout: (text) => new TimedOutError(text),
+export interface ToWireErrorOptions {
+  /** Whether the stack travels, for Troupe's receivers. Default false. */
+  readonly withStack?: boolean;
+}
+
+/** How an error of each code is named on the wire, and made anew by its receiver. */
+interface WireErrorKind {
+  readonly type: string;
+  readonly make: (text: string, options: TroupeErrorOptions, metadata: WireMetadata) => Error;
+}
+
+const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
+  type: "UndeliverableException",
+  make: (text, options) => new UndeliverableException(text, { ...options, code }),
+});
+/** A code without a class of its own. Peers that know no codes take it for the handler's failure. */
+const plain = (code: ErrorCode): WireErrorKind => ({
+  type: "HandlerError",
+  make: (text, options) => new TroupeError(code, text, options),
+});
+const tool = (type: string, ErrorClass: ToolErrorClass): WireErrorKind => ({
+  type,
+  make: (content, options, metadata) => new ErrorClass(fromToolErrorMetadata(content, metadata), options),
+});
+
+const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
+  undeliverable: undeliverable("undeliverable"),
+  disconnected: undeliverable("disconnected"),
+  "shutting-down": undeliverable("shutting-down"),
+  overloaded: undeliverable("overloaded"),
+  "caller-gone": undeliverable("caller-gone"),
+  "timed-out": { type: "Timeout", make: (text, options) => new TimedOutError(text, options) },
+  cancelled: { type: "Cancelled", make: (text, options) => new CancelledError(text, options) },
+  "cant-handle": { type: "CantHandleException", make: (text, options) => new CantHandleException(text, options) },
+  dropped: { type: "MessageDroppedException", make: (text, options) => new MessageDroppedException(text, options) },
+  "not-accessible": { type: "NotAccessibleError", make: (text, options) => new NotAccessibleError(text, options) },
+  "handler-failed": { type: "HandlerError", make: (text, options) => new HandlerError(text, options) },
+  "invalid-message": plain("invalid-message"),
+  "message-too-large": plain("message-too-large"),
+  "unexpected-answer": plain("unexpected-answer"),
+  "invalid-argument": plain("invalid-argument"),
+  "not-found": plain("not-found"),
+  "already-exists": plain("already-exists"),
+  "wrong-class": plain("wrong-class"),
+  "wrong-state": plain("wrong-state"),
+  "tool-not-found": tool("ToolNotFoundException", ToolNotFoundException),
+  "invalid-tool-arguments": tool("InvalidToolArgumentsException", InvalidToolArgumentsException),
+  "tool-failed": tool("ToolExecutionException", ToolExecutionException),
 };
 
+/** What a class alone tells, where no known code came with it: the first of the codes with that class. */
+const kindOfType = new Map<string, WireErrorKind>();
+for (const kind of Object.values(kinds)) if (!kindOfType.has(kind.type)) kindOfType.set(kind.type, kind);
+
+/** Stacks are for people; what is longer than this nobody reads. */
+const longestStack = 16 * 1024;
+
 /** Writes anything thrown. Without text it is the class's name, since an empty error reads as success (W7). */
-export function toWireError(thrown: unknown): WireError {
-  const tool = toWireToolError(thrown);
-  if (tool !== undefined) return tool;
-  return { error: wellFormed(errorText(thrown)), metadata: { [metadataKey.errorType]: errorType(thrown) } };
+export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): WireError {
+  const code = thrown instanceof TroupeError ? thrown.code : "handler-failed";
+  const stack = options.withStack === true && thrown instanceof Error ? thrown.stack : undefined;
+  const metadata = {
+    [metadataKey.errorType]: kinds[code].type,
+    [metadataKey.errorCode]: code,
+    ...toolErrorMetadata(thrown),
+    ...(stack === undefined ? {} : { [metadataKey.errorStack]: wellFormed(stack.slice(0, longestStack)) }),
+  };
+  return { error: wellFormed(errorText(thrown)), metadata };
 }
 
-function errorType(thrown: unknown): string {
-  if (!(thrown instanceof TroupeError)) return "HandlerError";
-  switch (thrown.code) {
-    case "cant-handle":
-      return "CantHandleException";
-    case "undeliverable":
-    case "disconnected":
-    case "shutting-down":
-    case "overloaded":
-      return "UndeliverableException";
-    case "dropped":
-      return "MessageDroppedException";
-    case "not-accessible":
-      return "NotAccessibleError";
-    case "cancelled":
-      return "Cancelled";
-    case "timed-out":
-      return "Timeout";
-    default:
-      return "HandlerError";
-  }
-}
-
-/** Rebuilds a failure: of the named class if it is one we know, else a `HandlerError` with the same text (Python names none). */
+/** Rebuilds a failure: by its code if we know it, else by its class, else it is a `HandlerError` (Python says neither). */
 export function fromWireError(error: string, metadata: WireMetadata): Error {
-  const named = metadata[metadataKey.errorType] ?? "";
-  const make = Object.hasOwn(makers, named) ? makers[named] : undefined;
-  return make?.(error) ?? fromWireToolError(named, error, metadata) ?? new HandlerError(error);
+  const code = metadata[metadataKey.errorCode] ?? "";
+  const type = metadata[metadataKey.errorType] ?? "";
+  const kind = isErrorCode(code) ? kinds[code] : (kindOfType.get(type) ?? kinds["handler-failed"]);
+  return kind.make(error, { remoteStack: metadata[metadataKey.errorStack] }, metadata);
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(kinds, text);
 }

@@ -1,39 +1,20 @@
-import {
-  errorText,
-  InvalidToolArgumentsException,
-  ToolException,
-  ToolExecutionException,
-  type ToolFailure,
-  ToolNotFoundException,
-} from "../core/index.ts";
+import { ToolException, type ToolFailure, type TroupeErrorOptions } from "../core/index.ts";
 import type { WireMetadata } from "./frame.ts";
 import { wellFormed } from "./well-formed.ts";
-import type { WireError } from "./wire-error.ts";
 import { metadataKey } from "./wire-names.ts";
 
-const classes: { readonly [errorType: string]: new (failure: ToolFailure) => ToolException } = {
-  ToolNotFoundException,
-  InvalidToolArgumentsException,
-  ToolExecutionException,
-};
+export type ToolErrorClass = new (failure: ToolFailure, options?: TroupeErrorOptions) => ToolException;
 
-/** A tool agent's failure with the call and the tool it is about (protocol.md §5.5); undefined for any other. */
-export function toWireToolError(thrown: unknown): WireError | undefined {
-  if (!(thrown instanceof ToolException) || !Object.hasOwn(classes, thrown.name)) return undefined;
+/** The call and the tool that a tool agent's failure is about (protocol.md §5.5); nothing for any other. */
+export function toolErrorMetadata(thrown: unknown): WireMetadata {
+  if (!(thrown instanceof ToolException)) return {};
   return {
-    error: wellFormed(errorText(thrown)),
-    metadata: {
-      [metadataKey.errorType]: thrown.name,
-      [metadataKey.toolCallId]: wellFormed(thrown.callId),
-      [metadataKey.toolName]: wellFormed(thrown.toolName),
-    },
+    [metadataKey.toolCallId]: wellFormed(thrown.callId),
+    [metadataKey.toolName]: wellFormed(thrown.toolName),
   };
 }
 
-/** Undefined when `errorType` names none of the three. */
-export function fromWireToolError(errorType: string, content: string, metadata: WireMetadata): Error | undefined {
-  const ErrorClass = Object.hasOwn(classes, errorType) ? classes[errorType] : undefined;
-  if (ErrorClass === undefined) return undefined;
-  const callId = metadata[metadataKey.toolCallId] ?? "";
-  return new ErrorClass({ callId, content, toolName: metadata[metadataKey.toolName] ?? "" });
+export function fromToolErrorMetadata(content: string, metadata: WireMetadata): ToolFailure {
+  const { [metadataKey.toolCallId]: callId = "", [metadataKey.toolName]: toolName = "" } = metadata;
+  return { callId, content, toolName };
 }

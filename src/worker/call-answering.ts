@@ -101,7 +101,26 @@ class OwedAnswer implements Work {
   fail(thrown: unknown): void {
     if (this.#isPaid) return;
     this.#isPaid = true;
-    const { error, metadata } = toWireError(thrown);
+    try {
+      this.#sendFailure(thrown);
+    } catch (cause) {
+      this.#parts.settings.logger.warn(`The answer to a call could not be sent: ${errorText(cause)}`);
+      this.#explain(cause);
+    }
+  }
+
+  /** A failure too long to be sent is replaced by one that says so. */
+  #explain(cause: unknown): void {
+    try {
+      this.#sendFailure(cause);
+    } catch {
+      this.#parts.counts.unsentAnswers += 1;
+    }
+  }
+
+  /** Throws what the outbox throws. */
+  #sendFailure(thrown: unknown): void {
+    const { error, metadata } = toWireError(thrown, { withStack: this.#parts.settings.sendsStacks });
     const frame: ResponseFrame = {
       kind: "response",
       requestId: this.#requestId,
@@ -109,12 +128,7 @@ class OwedAnswer implements Work {
       error,
       metadata: { ...this.carrier, ...metadata },
     };
-    try {
-      this.#outbox.send(frame);
-    } catch (cause) {
-      this.#parts.counts.unsentAnswers += 1;
-      this.#parts.settings.logger.warn(`The answer to a call could not be sent: ${errorText(cause)}`);
-    }
+    this.#outbox.send(frame);
   }
 
   abandon(reason: Error): void {

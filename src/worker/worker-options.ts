@@ -38,6 +38,8 @@ export interface WorkerOptions extends RuntimeOptions {
    * confuses the callers of calls with equal ids (protocol.md H1), never confuses ours.
    */
   readonly requestIdPrefix?: string | undefined;
+  /** Whether the failures of handlers here tell Troupe's callers their stack (`remoteStack`). Default false: stacks name files. */
+  readonly sendsStacks?: boolean | undefined;
   /** Hand `unknown/unknown` to handlers as an id, as Python does. Default false: the sender is undefined. */
   readonly exposeUnknownSender?: boolean | undefined;
 }
@@ -70,6 +72,7 @@ export interface WorkerSettings {
   readonly controlTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly requestIdPrefix: string;
+  readonly sendsStacks: boolean;
   readonly exposeUnknownSender: boolean;
 }
 
@@ -101,6 +104,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     controlTimeoutMs: options.controlTimeoutMs ?? 20_000,
     maxMessageBytes: options.maxMessageBytes ?? 64 * 1024 * 1024,
     requestIdPrefix: options.requestIdPrefix ?? `${(options.makeId ?? randomId)().slice(-8)}-`,
+    sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
   };
 }

@@ -24,10 +24,12 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const [w1, w2, w3] = [1, 8, 11] as const;
 const target = new AgentId("target", "key1");
 
-/** What our worker answers otherwise than Python's on purpose: its error names a class and is never empty (§2.3, W7). */
+const metadata = { agerrortype: "HandlerError", agerrorcode: "handler-failed" };
+
+/** What our worker answers otherwise than Python's on purpose: its error names class and code, and is never empty (§2.3, §11.3, W7). */
 const deliberate: Readonly<Record<number, unknown>> = {
-  34: { response: { request_id: "5", error: "boom from handler", metadata: { agerrortype: "HandlerError" } } },
-  38: { response: { request_id: "6", error: "Error", metadata: { agerrortype: "HandlerError" } } },
+  34: { response: { request_id: "5", error: "boom from handler", metadata } },
+  38: { response: { request_id: "6", error: "Error", metadata } },
 };
 
 describe("the real Python host's traffic, replayed to our worker", () => {

@@ -67,7 +67,10 @@ function calledBy(network: Dialer, userAgent: string): Dialer {
         unary: (method, request, options) =>
           link.unary(method, request, { ...options, metadata: { ...options?.metadata, "user-agent": userAgent } }),
         openStream: (method, receiver, options) =>
-          link.openStream(method, receiver, { ...options, metadata: { ...options?.metadata, "user-agent": userAgent } }),
+          link.openStream(method, receiver, {
+            ...options,
+            metadata: { ...options?.metadata, "user-agent": userAgent },
+          }),
         close: () => link.close(),
         closed: link.closed,
       };

@@ -45,14 +45,54 @@ describe("errors on the wire", () => {
     [Object.create(null), "Error"],
     [new Error("bad \ud800 text"), "bad \ufffd text"],
   ])("%s is never without text, and always text that UTF-8 holds", (thrown, text) => {
-    expect(toWireError(thrown)).toEqual({ error: text, metadata: { agerrortype: "HandlerError" } });
+    const metadata = { agerrortype: "HandlerError", agerrorcode: "handler-failed" };
+    expect(toWireError(thrown)).toEqual({ error: text, metadata });
   });
 
-  test("any code that has no class of its own on the wire is the handler's failure", () => {
-    expect(toWireError(new TroupeError("invalid-message", "x")).metadata.agerrortype).toBe("HandlerError");
-    expect(toWireError(new UndeliverableException("x", { code: "shutting-down" })).metadata.agerrortype).toBe(
-      "UndeliverableException",
-    );
+  test.each([
+    "invalid-message",
+    "message-too-large",
+    "unexpected-answer",
+    "invalid-argument",
+    "not-found",
+    "already-exists",
+    "wrong-class",
+    "wrong-state",
+  ] as const)("the code %s comes back, and is the handler's failure to whom codes mean nothing", (code) => {
+    const { error, metadata } = toWireError(new TroupeError(code, "x"));
+    expect(metadata).toEqual({ agerrortype: "HandlerError", agerrorcode: code });
+    expect(fromWireError(error, metadata)).toMatchObject({ name: "TroupeError", code, message: "x" });
+    expect(fromWireError(error, { agerrortype: metadata.agerrortype ?? "" })).toBeInstanceOf(HandlerError);
+  });
+
+  test.each(["undeliverable", "disconnected", "shutting-down", "overloaded", "caller-gone"] as const)(
+    "the code %s comes back, in the class that Troupe's first peers know it by",
+    (code) => {
+      const { error, metadata } = toWireError(new UndeliverableException("x", { code }));
+      expect(metadata).toEqual({ agerrortype: "UndeliverableException", agerrorcode: code });
+      const rebuilt = fromWireError(error, metadata);
+      expect(rebuilt).toBeInstanceOf(UndeliverableException);
+      expect(rebuilt).toMatchObject({ code });
+    },
+  );
+
+  test("a code from a later version leaves the class, and without a known class the handler's failure", () => {
+    const known = fromWireError("x", { agerrortype: "UndeliverableException", agerrorcode: "eaten-by-moths" });
+    expect(known).toMatchObject({ name: "UndeliverableException", code: "undeliverable" });
+    for (const agerrorcode of ["eaten-by-moths", "", "constructor", "__proto__"]) {
+      expect(fromWireError("x", { agerrorcode })).toMatchObject({ name: "HandlerError", code: "handler-failed" });
+    }
+  });
+
+  test("a stack travels only when it is to, cut where nobody reads on, and is the receiver's remoteStack", () => {
+    const thrown = new RangeError("out of range");
+    expect(toWireError(thrown).metadata).not.toHaveProperty("agerrorstack");
+    const { error, metadata } = toWireError(thrown, { withStack: true });
+    const rebuilt = fromWireError(error, metadata);
+    expect(rebuilt).toMatchObject({ code: "handler-failed", remoteStack: thrown.stack });
+    expect(fromWireError(error, {})).not.toHaveProperty("remoteStack");
+    thrown.stack = "x".repeat(100_000);
+    expect(toWireError(thrown, { withStack: true }).metadata.agerrorstack?.length).toBe(16 * 1024);
   });
 
   test.each(["", "Nonsense", "constructor", "__proto__", "toString"])(
