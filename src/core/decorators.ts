@@ -2,10 +2,10 @@ import type { BaseAgent } from "./base-agent.ts";
 import { compareByCodePoints } from "./code-point-order.ts";
 import { TroupeError } from "./errors.ts";
 import {
+  type DeclaredHandler,
   type HandledAnswer,
   type HandledMessage,
   Handler,
-  type HandlerKind,
   type HandlerOptions,
   type MessageTypes,
   type NowOrLater,
@@ -13,20 +13,17 @@ import {
 import type { MessageContext } from "./message-context.ts";
 
 /** Takes a public method whose parameters and result fit the declared message types; others are compile errors. */
-export type HandlerDecorator<Message, Result> = <
-  This extends BaseAgent,
-  Method extends (this: This, message: Message, context: MessageContext) => Result,
->(
-  method: Method,
-  context: ClassMethodDecoratorContext<This, Method>,
-) => Method;
+export type HandlerDecorator<Message, Result> = <This extends BaseAgent>(
+  method: (this: This, message: Message, context: MessageContext) => Result,
+  context: ClassMethodDecoratorContext<This> & { readonly static: false; readonly private: false },
+) => void;
 
 /** The method takes calls, and returns or resolves to the answer that the message's type names. */
 export function rpc<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
 ): HandlerDecorator<HandledMessage<Types>, NowOrLater<HandledAnswer<Types>>> {
-  return (method, context) => markHandler("rpc", types, options, method, context);
+  return (method, context) => markHandler({ ...options, kind: "rpc", types }, method, context);
 }
 
 /** The method takes events; it returns nothing. */
@@ -34,7 +31,7 @@ export function event<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
 ): HandlerDecorator<HandledMessage<Types>, NowOrLater<void>> {
-  return (method, context) => markHandler("event", types, options, method, context);
+  return (method, context) => markHandler({ ...options, kind: "event", types }, method, context);
 }
 
 /** The method takes calls and events alike. */
@@ -42,22 +39,17 @@ export function messageHandler<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
 ): HandlerDecorator<HandledMessage<Types>, NowOrLater<HandledAnswer<Types>>> {
-  return (method, context) => markHandler("message", types, options, method, context);
+  return (method, context) => markHandler({ ...options, kind: "message", types }, method, context);
 }
 
 const handlerKey = Symbol("troupe.handler");
 
-/**
- * Marks the method, and makes direct calls of it keep the promises that routed messages keep (Python's wrapper does);
- * the routing itself calls the method as it was written.
- */
-function markHandler<Message, Method extends (message: Message, context: MessageContext) => unknown>(
-  kind: HandlerKind,
-  types: MessageTypes,
-  options: HandlerOptions<Message>,
-  method: Method,
+function markHandler(
+  declared: Omit<DeclaredHandler, "handle">,
+  handle: DeclaredHandler["handle"],
   context: { readonly name: string | symbol; readonly static: boolean; readonly private: boolean },
-): Method {
+): void {
+  assertStandard(context);
   const name = String(context.name);
   if (context.static || context.private || typeof context.name === "symbol") {
     throw new TroupeError(
@@ -65,17 +57,20 @@ function markHandler<Message, Method extends (message: Message, context: Message
       `${name} can't be a handler: only public methods with a name of text can.`,
     );
   }
-  if (Object.hasOwn(method, handlerKey)) {
+  if (Object.hasOwn(handle, handlerKey)) {
     throw new TroupeError("invalid-argument", `${name} is a handler already: give one decorator a list of types.`);
   }
-  const handler = new Handler({ ...options, kind, types, handle: method });
-  Object.defineProperty(method, handlerKey, { value: handler });
-  return new Proxy(method, {
-    apply(target, agent, args) {
-      handler.checkMessage(agent, args[0]);
-      return handler.checkResult(agent, Reflect.apply(target, agent, args));
-    },
-  });
+  Object.defineProperty(handle, handlerKey, { value: new Handler({ ...declared, handle }) });
+}
+
+/** TypeScript's older decorators are given the method's name where the standard's have a context. */
+function assertStandard(context: unknown): void {
+  if (typeof context === "object" && context !== null) return;
+  throw new TroupeError(
+    "invalid-argument",
+    `${String(context)} was decorated by TypeScript's experimental decorators; these are standard ones. ` +
+      "Take experimentalDecorators out of tsconfig.json (or its like), or write a handler table.",
+  );
 }
 
 /**

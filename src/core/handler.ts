@@ -1,4 +1,4 @@
-import { CantHandleException, TroupeError } from "./errors.ts";
+import { TroupeError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageContext } from "./message-context.ts";
 import type { MessageOf, MessageType } from "./serialization/message-type.ts";
@@ -61,8 +61,10 @@ export class Handler {
 
   constructor(declared: DeclaredHandler) {
     this.types = isList(declared.types) ? declared.types : [declared.types];
-    if (this.types.length === 0)
+    if (this.types.length === 0) {
       throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
+    }
+    assertDefined(this.types);
     this.#kind = declared.kind;
     this.#handle = declared.handle;
     this.#match = declared.match;
@@ -79,20 +81,9 @@ export class Handler {
     return match === undefined || match(message, context);
   }
 
-  run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
-    return this.checkResult(agent, this.#handle.call(agent, message, context));
-  }
-
-  /** Throws `CantHandleException` (warns, if not strict) when the message is of none of its types. */
-  checkMessage(agent: WithLogger, message: unknown): void {
-    if (this.types.some((type) => type.is(message))) return;
-    const text = `Message type ${messageTypeText(message)} not in target types ${namesOf(this.types)}`;
-    if (this.#strict) throw new CantHandleException(text);
-    agent.runtime.logger.warn(text);
-  }
-
   /** The result, or a promise of it; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
-  checkResult(agent: WithLogger, result: unknown): unknown {
+  run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
+    const result = this.#handle.call(agent, message, context);
     if (this.#kind !== "event" && this.#answers === undefined) return result;
     if (!(result instanceof Promise)) return this.#checkSettled(agent, result);
     return result.then(this.#strict ? this.#checkStrictly : (settled) => this.#checkSettled(agent, settled));
@@ -114,6 +105,15 @@ export class Handler {
     if (this.#strict || agent === undefined) throw new TroupeError("unexpected-answer", text);
     agent.runtime.logger.warn(text + consequence);
   }
+}
+
+/** In a circle of modules one sees another's constants before they are set. */
+function assertDefined(types: readonly (MessageType | undefined)[]): void {
+  if (!types.includes(undefined)) return;
+  throw new TroupeError(
+    "invalid-argument",
+    "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
+  );
 }
 
 function namesOf(types: readonly MessageType[]): string {

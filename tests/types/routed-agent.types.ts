@@ -4,6 +4,7 @@ import {
   type AgentRuntime,
   type Answers,
   classMessage,
+  type DefinedMessage,
   defineMessage,
   event,
   handlerTable,
@@ -40,6 +41,8 @@ Greeting({ content: 1 });
 // @ts-expect-error a missing field
 Greeting({});
 exactly<string, typeof greeting.content>(true);
+// What an editor shows of a message is its fields, not the schema library's types.
+exactly<DefinedMessage<"Greeting", { content: string }, unknown>, Greeting>(true);
 exactly<"Greeting", typeof Greeting.typeName>(true);
 
 // Decorators
@@ -104,6 +107,19 @@ export class Greeter extends RoutedAgent {
   // @ts-expect-error one of two declared types is not taken
   @event([Note, Greeting])
   notBoth(_note: Note) {}
+
+  // @ts-expect-error a private method
+  @event(Note)
+  #hidden(_note: Note) {}
+
+  @event(Note)
+  notHidden(note: Note) {
+    this.#hidden(note);
+  }
+
+  // @ts-expect-error a static method
+  @event(Note)
+  static ofClass(_note: Note) {}
 
   // @ts-expect-error a third required parameter
   @event(Note)

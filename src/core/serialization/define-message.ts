@@ -16,19 +16,15 @@ export interface DefineMessageOptions<Answer> {
 }
 
 /** The values of a message made by `defineMessage`: the schema's output, marked with its wire name and answer. */
-export type DefinedMessage<
-  Name extends string,
-  Schema extends MessageSchema,
-  Answer,
-> = StandardSchemaV1.InferOutput<Schema> & Branded<Name, Answer>;
+export type DefinedMessage<Name extends string, Fields, Answer> = Fields & Branded<Name, Answer>;
 
 /** A message type that makes its own values: `Greeting({ content: "hi" })`. Knows them with `instanceof` too. */
 export interface DefinedMessageType<Name extends string, Schema extends MessageSchema, Answer = unknown>
-  extends MessageType<DefinedMessage<Name, Schema, Answer>, Answer> {
+  extends MessageType<DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>, Answer> {
   /** Validates and marks; throws `invalid-message` with the schema's issues. */
-  (fields: StandardSchemaV1.InferInput<Schema>): DefinedMessage<Name, Schema, Answer>;
+  (fields: StandardSchemaV1.InferInput<Schema>): DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
   readonly typeName: Name;
-  readonly prototype: DefinedMessage<Name, Schema, Answer>;
+  readonly prototype: DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
 }
 
 /**
@@ -42,7 +38,7 @@ export function defineMessage<const Name extends string, Schema extends MessageS
   options: DefineMessageOptions<Answer> = {},
 ): DefinedMessageType<Name, Schema, Answer> {
   if (name === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
-  type Value = DefinedMessage<Name, Schema, Answer>;
+  type Value = DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
   const json = options.json ?? nativeJson;
 
   // `new Shape()` gives every value of the type the same hidden class; its prototype carries the mark.

@@ -36,11 +36,12 @@ export interface MessageType<T = unknown, Answer = unknown> {
 export const messageTypeKey: unique symbol = Symbol.for("troupe.messageType") as never;
 
 declare const answerBrand: unique symbol;
-declare const nameBrand: unique symbol;
+/** Read in compile errors, where a plain object is given for a message. */
+declare const madeByItsMessageType: unique symbol;
 
 /** The compile-time mark of a message made by `defineMessage`: its wire name and what answers it. */
 export interface Branded<Name extends string, Answer> {
-  readonly [nameBrand]: Name;
+  readonly [madeByItsMessageType]: Name;
   readonly [answerBrand]?: Answer;
 }
 
