@@ -1,12 +1,19 @@
 import type { Writable } from "node:stream";
 import { refuseOversize } from "../oversize.ts";
-import { PREFIX_BYTES, packMessages } from "./message-packing.ts";
+import { COPY_UP_TO_BYTES, PREFIX_BYTES, packMessages } from "./message-packing.ts";
 
 /** Bytes handed to the connection at once at most; more waits here, where it is counted. */
 const WRITE_BYTES = 1024 * 1024;
 
-/** So many messages wait as they came, though each may be a small part of a large buffer that it keeps in memory. */
-const VIEWS = 256;
+/** So many messages wait as they came, each perhaps a small part of a large buffer that it keeps in memory; more are packed. */
+const LOOSE_MESSAGES = 256;
+
+/** Messages that are laid out for the connection already: they cost no more memory than they have bytes. */
+interface Packed {
+  readonly chunks: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly count: number;
+}
 
 export interface FrameWriterOptions {
   /** `send` answers false while more bytes than this wait. */
@@ -24,6 +31,8 @@ export interface FrameWriterOptions {
 export class FrameWriter {
   readonly #stream: Writable;
   readonly #options: FrameWriterOptions;
+  /** Waiting behind a write, the oldest first: those packed, then those that came last. */
+  #packed: Packed[] = [];
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #writingBytes = 0;
@@ -63,9 +72,10 @@ export class FrameWriter {
   send(message: Uint8Array): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(message, this.#options.maxMessageBytes);
-    this.#waiting.push(this.#waiting.length < VIEWS ? message : ownBytes(message));
+    this.#waiting.push(message);
     this.#waitingBytes += message.byteLength + PREFIX_BYTES;
     this.#queuedCount += 1;
+    if (this.#waiting.length >= LOOSE_MESSAGES && this.isWriting) this.#pack();
     this.#planFlush();
     if (this.queuedBytes <= this.#options.highWaterBytes) return true;
     this.#owesDrain = true;
@@ -82,6 +92,7 @@ export class FrameWriter {
   /** Drops what is queued and takes nothing more. */
   close(): void {
     this.#isClosed = true;
+    this.#packed = [];
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#writingBytes = 0;
@@ -105,36 +116,51 @@ export class FrameWriter {
     this.#isFlushPlanned = false;
     if (this.#isClosed) return;
     const batch = this.#takeBatch();
-    if (batch.length > 0) this.#write(packMessages(batch), batch.length);
-    if (!this.#isEnding || this.#hasEnded || this.#waiting.length > 0) return;
+    if (batch.count > 0) this.#write(batch);
+    if (!this.#isEnding || this.#hasEnded || this.#waitingBytes > 0) return;
     this.#hasEnded = true;
     this.#stream.end();
   };
 
-  /** All that waits, or as much of it as one write takes. */
-  #takeBatch(): readonly Uint8Array[] {
-    let bytes = 0;
-    let count = 0;
-    for (const message of this.#waiting) {
-      if (bytes > WRITE_BYTES) break;
-      bytes += message.byteLength + PREFIX_BYTES;
-      count += 1;
-    }
-    const isAll = count === this.#waiting.length;
-    const batch = isAll ? this.#waiting : this.#waiting.slice(0, count);
-    this.#waiting = isAll ? [] : this.#waiting.slice(count);
-    this.#waitingBytes -= bytes;
-    this.#writingBytes = bytes;
-    return batch;
+  #pack(): void {
+    const messages = this.#waiting;
+    const bytes = messages.reduce((sum, message) => sum + message.byteLength + PREFIX_BYTES, 0);
+    this.#packed.push({ chunks: packMessages(messages.map(withoutSurroundings)), bytes, count: messages.length });
+    this.#waiting = [];
   }
 
-  #write(chunks: readonly Uint8Array[], messageCount: number): void {
+  /** All that waits, or as much of it as one write takes. */
+  #takeBatch(): Packed {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    let count = 0;
+    for (let first = this.#packed[0]; first !== undefined && bytes <= WRITE_BYTES; first = this.#packed[0]) {
+      this.#packed.shift();
+      chunks.push(...first.chunks);
+      bytes += first.bytes;
+      count += first.count;
+    }
+    let taken = 0;
+    for (const message of this.#packed.length === 0 ? this.#waiting : []) {
+      if (bytes > WRITE_BYTES) break;
+      bytes += message.byteLength + PREFIX_BYTES;
+      taken += 1;
+    }
+    const isAll = taken === this.#waiting.length;
+    if (taken > 0) chunks.push(...packMessages(isAll ? this.#waiting : this.#waiting.slice(0, taken)));
+    this.#waiting = isAll ? [] : this.#waiting.slice(taken);
+    this.#waitingBytes -= bytes;
+    this.#writingBytes = bytes;
+    return { chunks, bytes, count: count + taken };
+  }
+
+  #write({ chunks, count }: Packed): void {
     const stream = this.#stream;
     const last = chunks.length - 1;
     stream.cork();
     chunks.forEach((chunk, index) => {
       if (index < last) stream.write(chunk);
-      else stream.write(chunk, () => this.#onWritten(messageCount));
+      else stream.write(chunk, () => this.#onWritten(count));
     });
     stream.uncork();
   }
@@ -143,7 +169,7 @@ export class FrameWriter {
     if (this.#isClosed) return;
     this.#writingBytes = 0;
     this.#writtenCount += messageCount;
-    if (this.#waiting.length > 0 || this.#isEnding) this.#flush();
+    if (this.#waitingBytes > 0 || this.#isEnding) this.#flush();
     this.#settleFlushWaiters();
     if (this.#owesDrain && this.queuedBytes <= this.#options.highWaterBytes / 2) {
       this.#owesDrain = false;
@@ -162,7 +188,8 @@ export class FrameWriter {
   }
 }
 
-/** The message alone, without the buffer around it: what a long queue holds is what it counts. */
-function ownBytes(message: Uint8Array): Uint8Array {
-  return message.buffer.byteLength > 2 * message.byteLength ? new Uint8Array(message) : message;
+/** A long message travels by reference; alone it keeps no large buffer around it in memory. */
+function withoutSurroundings(message: Uint8Array): Uint8Array {
+  const isCopiedAnyway = message.byteLength <= COPY_UP_TO_BYTES;
+  return isCopiedAnyway || message.buffer.byteLength <= 2 * message.byteLength ? message : new Uint8Array(message);
 }

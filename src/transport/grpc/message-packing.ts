@@ -2,7 +2,7 @@
 export const PREFIX_BYTES = 5;
 
 /** Messages up to this size are copied together; longer ones travel by reference, with only their prefix copied. */
-const COPY_UP_TO_BYTES = 16 * 1024;
+export const COPY_UP_TO_BYTES = 16 * 1024;
 
 /** Copied runs are cut at this size, so that a long queue never asks for one huge allocation. */
 const RUN_BYTES = 256 * 1024;

@@ -27,7 +27,8 @@ export class ServerSession {
 
   /** From now on a client that is silent for too long counts as gone. */
   watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
-    const onDead = (): void => this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
+    const onDead = (): void =>
+      this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
     const stop = startKeepAlive(this.#http2, { intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead });
     this.#http2.once("close", stop);
   }

@@ -127,7 +127,10 @@ export class MemoryCall {
     };
   }
 
-  #halfOf(outgoing: MemoryPipe, incoming: MemoryPipe): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "end" | "cancel"> {
+  #halfOf(
+    outgoing: MemoryPipe,
+    incoming: MemoryPipe,
+  ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "end" | "cancel"> {
     return {
       send: (frame) => outgoing.send(frame),
       maxSendBytes: this.#limits.maxSendMessageBytes,

@@ -105,7 +105,8 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a server can end a stream at once though its client reads nothing, also after it has asked for an orderly end",
+    promise:
+      "a server can end a stream at once though its client reads nothing, also after it has asked for an orderly end",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();

@@ -89,6 +89,28 @@ describe("the frame writer", () => {
     expect(drains).toBe(1);
   });
 
+  it("keeps a long queue in order and in memory of its own, not in the large buffers that its messages came in", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    writer.send(Uint8Array.of(0));
+    await nextTurn();
+    for (let index = 1; index <= 1_000; index += 1) writer.send(new Uint8Array(65_536).fill(index).subarray(0, 100));
+    writer.send(new Uint8Array(65_536).fill(7).subarray(0, 20_000));
+    for (let index = 0; index < 256; index += 1) writer.send(Uint8Array.of(8));
+    expect(writer.queuedFrames).toBe(1 + 1_000 + 1 + 256);
+    for (let index = 0; index < 4; index += 1) {
+      connection.acceptWrite();
+      await nextTurn();
+    }
+    expect(writer.queuedFrames).toBe(0);
+    const chunks = connection.writes.flat();
+    const retained = new Set(chunks.map((chunk) => chunk.buffer));
+    expect([...retained].reduce((sum, buffer) => sum + buffer.byteLength, 0)).toBeLessThan(1_000 * 105 + 256 * 65_536);
+    const sent = Buffer.concat(chunks);
+    expect(sent.length).toBe(6 + 1_000 * 105 + 20_005 + 256 * 6);
+    for (let index = 1; index <= 1_000; index += 1) expect(sent[6 + (index - 1) * 105 + 50]).toBe(index & 0xff);
+  });
+
   it("ends after everything queued, and resolves flushed before that", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
