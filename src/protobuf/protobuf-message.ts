@@ -30,7 +30,9 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
     is: (value): value is MessageShape<Desc> =>
       typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === fullName,
     serialize: (value) => attempt(fullName, "written", () => toBinary(AnySchema, anyPack(schema, value))),
-    deserialize: (bytes) => attempt(fullName, "read", () => unpack(schema, fromBinary(AnySchema, bytes))),
+    // Fields of bytes are views of what they are read from: of a copy, so that they don't hold the network's buffer.
+    deserialize: (bytes) =>
+      attempt(fullName, "read", () => unpack(schema, fromBinary(AnySchema, new Uint8Array(bytes)))),
   };
 }
 

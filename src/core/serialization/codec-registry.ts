@@ -79,7 +79,9 @@ export class CodecRegistry {
    */
   decode(typeName: string, contentType: string, bytes: Uint8Array): unknown {
     const type = this.#lookUp(typeName, contentType) ?? this.#named(contentType, bytes);
-    return type === undefined ? new UnknownPayload(typeName, contentType, bytes) : type.deserialize(bytes);
+    if (type !== undefined) return type.deserialize(bytes);
+    // It keeps the bytes, and must not keep the buffer that they came in with others.
+    return new UnknownPayload(typeName, contentType, new Uint8Array(bytes));
   }
 
   #lookUp(typeName: string, contentType: string): MessageType | undefined {

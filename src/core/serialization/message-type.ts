@@ -28,7 +28,10 @@ export interface MessageType<T = unknown, Answer = unknown> {
   is(value: unknown): value is T;
   /** Throws `invalid-message` when the value can't be written. */
   serialize(value: T): Uint8Array;
-  /** Throws `invalid-message` when the bytes can't be read or don't validate. */
+  /**
+   * Throws `invalid-message` when the bytes can't be read or don't validate. They may be part of a larger buffer from
+   * the network: a message that keeps some of them keeps a copy, `new Uint8Array(bytes)`.
+   */
   deserialize(bytes: Uint8Array): T;
 }
 

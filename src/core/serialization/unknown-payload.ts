@@ -24,5 +24,5 @@ export const unknownPayloadMessage: MessageType<UnknownPayload> = {
   answer: undefined,
   is: (value): value is UnknownPayload => value instanceof UnknownPayload,
   serialize: (value) => value.payload,
-  deserialize: (bytes) => new UnknownPayload("UnknownPayload", "application/octet-stream", bytes),
+  deserialize: (bytes) => new UnknownPayload("UnknownPayload", "application/octet-stream", new Uint8Array(bytes)),
 };

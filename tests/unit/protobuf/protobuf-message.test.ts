@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Any, AnySchema, DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { type Any, AnySchema, BytesValueSchema, DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { AgentId, CodecRegistry, type MessageOf, messageTypeText, protobufContentType, RoutedAgent, rpc } from "troupe";
 import { protobufMessage } from "troupe/protobuf";
 import { describe, expect, test } from "vitest";
@@ -34,6 +34,16 @@ describe("a protobuf message type", () => {
       }),
     );
     expect(() => Duration.deserialize(Uint8Array.of(0xff))).toThrow("google.protobuf.Duration can't be read");
+  });
+
+  test("a field of bytes is a plain array apart from the network's buffer", () => {
+    const Bytes = protobufMessage(BytesValueSchema);
+    const { data } = new CodecRegistry([Bytes]).encode(create(BytesValueSchema, { value: Uint8Array.of(1, 2, 3) }));
+    const chunk = Buffer.concat([Buffer.alloc(10_000), data]);
+    const read = Bytes.deserialize(chunk.subarray(10_000));
+    expect(read.value).toEqual(Uint8Array.of(1, 2, 3));
+    expect(read.value.constructor).toBe(Uint8Array);
+    expect(read.value.buffer.byteLength).toBeLessThan(100);
   });
 
   test("is found among other tagged types, and routes to its handler", () => {

@@ -71,6 +71,15 @@ describe("a codec registry", () => {
     );
   });
 
+  test("an unknown payload has bytes of its own, not the network's buffer that they came in", () => {
+    const chunk = Buffer.from("other frames, the payload, other frames");
+    const message = new CodecRegistry().decode("Foreign", "application/x-foreign", chunk.subarray(14, 25));
+    if (!(message instanceof UnknownPayload)) throw new Error("expected an UnknownPayload");
+    expect(text(message.payload)).toBe("the payload");
+    expect(message.payload.constructor).toBe(Uint8Array);
+    expect(message.payload.buffer.byteLength).toBe(11);
+  });
+
   test("compares content types without parameters and case", () => {
     const registry = new CodecRegistry([Ask]);
     for (const contentType of ["application/json; charset=utf-8", "Application/JSON", " application/json ;x=y"]) {
