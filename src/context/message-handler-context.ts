@@ -1,15 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type AgentId, TroupeError } from "../core/index.ts";
+import { type AgentId, type MessageContext, TroupeError } from "../core/index.ts";
 import { ambientHint } from "./ambient-hint.ts";
 
-const storage = new AsyncLocalStorage<AgentId>();
+const storage = new AsyncLocalStorage<{ readonly agentId: AgentId; readonly context: MessageContext }>();
 
 /** Whose handler is running: known in handlers of calls and events, after their awaits too (protocol.md §5.4). */
 export const MessageHandlerContext = {
   /** Throws `wrong-state` outside a message handler. */
   agentId(): AgentId {
-    const id = storage.getStore();
-    if (id !== undefined) return id;
+    const running = storage.getStore();
+    if (running !== undefined) return running.agentId;
     throw new TroupeError(
       "wrong-state",
       `MessageHandlerContext.agent_id() must be called within a message handler. ${ambientHint}`,
@@ -17,6 +17,10 @@ export const MessageHandlerContext = {
   },
 };
 
-export function inHandler<T>(agentId: AgentId, body: () => T): T {
-  return storage.run(agentId, body);
+export function inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T {
+  return storage.run({ agentId, context }, body);
+}
+
+export function handlerSignal(): AbortSignal | undefined {
+  return storage.getStore()?.context.signal;
 }

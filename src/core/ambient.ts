@@ -1,5 +1,6 @@
 import type { AgentFactoryContext } from "./agent.ts";
 import type { AgentId } from "./agent-id.ts";
+import type { MessageContext } from "./message-context.ts";
 
 /**
  * Hooks for AutoGen's ambient contexts (`AgentInstantiationContext`, `MessageHandlerContext`,
@@ -8,6 +9,8 @@ import type { AgentId } from "./agent-id.ts";
  */
 export interface AmbientContexts {
   inFactory<T>(context: AgentFactoryContext, body: () => T): T;
-  inHandler<T>(agentId: AgentId, body: () => T): T;
+  inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T;
+  /** The signal of the handler that runs, which calls without one of their own take over; undefined outside handlers. */
+  handlerSignal(): AbortSignal | undefined;
   inSubscription<T>(agentType: string, body: () => T): T;
 }

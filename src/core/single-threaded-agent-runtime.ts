@@ -10,14 +10,16 @@ import type {
 import type { AmbientContexts } from "./ambient.ts";
 import { type Clock, randomId, systemClock } from "./clock.ts";
 import { AgentShelf } from "./delivery/agent-shelf.ts";
+import { boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
+import { deadlineAfter } from "./delivery/deadline.ts";
 import { HandlerContext } from "./delivery/handler-context.ts";
 import { Mailboxes } from "./delivery/mailboxes.ts";
 import { MessageLog } from "./delivery/message-log.ts";
 import { payloadText } from "./delivery/payload-text.ts";
-import { type CallBounds, PendingCall } from "./delivery/pending-call.ts";
+import { PendingCall } from "./delivery/pending-call.ts";
 import { resolveTopic } from "./delivery/resolve-topic.ts";
 import { SubscriptionTable } from "./delivery/subscription-table.ts";
-import { CancelledError, UndeliverableException } from "./errors.ts";
+import { UndeliverableException } from "./errors.ts";
 import { Dispatcher } from "./in-process/dispatcher.ts";
 import { MessagePump } from "./in-process/message-pump.ts";
 import { InterventionChain } from "./intervention.ts";
@@ -224,16 +226,20 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, signal, timeoutMs = this.#defaultTimeoutMs, messageId = this.#makeId() } = options;
-    if (signal?.aborted) return Promise.reject(new CancelledError(undefined, { cause: signal.reason }));
+    const { sender, messageId = this.#makeId() } = options;
+    const bounds = boundsOf(options, { defaultTimeoutMs: this.#defaultTimeoutMs, ambient: this.ambient });
+    const { signal, timeoutMs } = bounds;
+    const isBounded = signal !== undefined || timeoutMs !== undefined;
+    const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
+    if (tooLate !== undefined) return Promise.reject(tooLate);
     if (!this.#shelf.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
     }
-    const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId });
-    const isBounded = signal !== undefined || timeoutMs !== undefined;
+    const deadline = deadlineAfter(timeoutMs, this.#clock);
+    const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
     const call = new PendingCall<unknown>(
-      isBounded ? this.#bounds({ signal, timeoutMs, recipient }, context) : undefined,
+      isBounded ? this.#abortingHandler({ signal, timeoutMs, recipient }, context) : undefined,
     );
     const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
     const link = this.#tracing?.inject();
@@ -242,10 +248,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   /** When the caller gives up, the handler's signal aborts. */
-  #bounds(bounds: Pick<CallBounds, "signal" | "timeoutMs" | "recipient">, context: HandlerContext): CallBounds {
-    const { signal } = bounds;
-    const onGivenUp = (error: Error) => context.abort(signal?.aborted ? signal.reason : error);
-    return { ...bounds, clock: this.#clock, onGivenUp };
+  #abortingHandler(bounds: CallBounds, context: HandlerContext): CallBounds {
+    return { ...bounds, clock: this.#clock, onGivenUp: (error) => context.abort(error) };
   }
 
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {

@@ -25,6 +25,6 @@ export function handleMessage(
   const handle = () =>
     ambient === undefined
       ? agent.onMessage(message, context)
-      : ambient.inHandler(agent.id, () => agent.onMessage(message, context));
+      : ambient.inHandler(agent.id, () => agent.onMessage(message, context), context);
   return mailboxes === undefined ? handle() : mailboxes.inTurn(agent, handle);
 }

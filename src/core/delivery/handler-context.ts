@@ -1,6 +1,10 @@
 import type { AgentId } from "../agent-id.ts";
+import type { Timer } from "../clock.ts";
+import { TimedOutError } from "../errors.ts";
 import type { MessageContext } from "../message-context.ts";
 import type { TopicId } from "../topic-id.ts";
+import { abortError } from "./call-bounds.ts";
+import { type Deadline, longestTimerMs, remainingMs, setDeadline } from "./deadline.ts";
 
 export interface HandlerContextDetails {
   readonly sender: AgentId | undefined;
@@ -10,15 +14,18 @@ export interface HandlerContextDetails {
   readonly messageId: string;
   /** The caller's own signal, if it is in this process: the handler's follows it. */
   readonly signal?: AbortSignal | undefined;
+  /** When the caller stops waiting, if it said so: the signal aborts then, and calls made with it inherit what is left. */
+  readonly deadline?: Deadline | undefined;
 }
 
-/** The context a runtime hands to a handler. An `AbortController` costs microseconds on Node 20: made on first use. */
+/** The context a runtime hands to a handler. An `AbortController` costs microseconds on Node 20: made on first use, as its timer. */
 export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
   readonly messageId: string;
   readonly #callerSignal: AbortSignal | undefined;
+  readonly #deadline: Deadline | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
   #stopFollowing: (() => void) | undefined;
@@ -30,6 +37,7 @@ export class HandlerContext implements MessageContext {
     this.isRpc = details.isRpc;
     this.messageId = details.messageId;
     this.#callerSignal = details.signal;
+    this.#deadline = details.deadline;
   }
 
   get signal(): AbortSignal {
@@ -45,7 +53,7 @@ export class HandlerContext implements MessageContext {
     this.#controller?.abort(reason);
   }
 
-  /** The handler has ended: lets go of the caller's signal. Whatever it aborts later is not passed on. */
+  /** The handler has ended: lets go of the caller's signal and of the deadline. Whatever it aborts later is not passed on. */
   release(): void {
     this.#isReleased = true;
     this.#stopFollowing?.();
@@ -54,14 +62,38 @@ export class HandlerContext implements MessageContext {
 
   #makeController(): AbortController {
     const controller = new AbortController();
-    const caller = this.#callerSignal;
+    if (this.#callerSignal?.aborted) this.abort(abortError(this.#callerSignal));
+    else if (!this.#isReleased && this.#isTimeUp()) this.abort(timeIsUp());
     if (this.#aborted !== undefined) controller.abort(this.#aborted.reason);
-    else if (caller?.aborted) controller.abort(caller.reason);
-    else if (caller !== undefined && !this.#isReleased) {
-      const follow = () => this.abort(caller.reason);
-      caller.addEventListener("abort", follow);
-      this.#stopFollowing = () => caller.removeEventListener("abort", follow);
-    }
+    else if (!this.#isReleased) this.#follow(controller.signal);
     return controller;
   }
+
+  #isTimeUp(): boolean {
+    return this.#deadline !== undefined && remainingMs(this.#deadline) === 0;
+  }
+
+  #follow(signal: AbortSignal): void {
+    const caller = this.#callerSignal;
+    const onCallerAborts = () => caller !== undefined && this.abort(abortError(caller));
+    caller?.addEventListener("abort", onCallerAborts);
+    const timer = this.#armDeadline();
+    if (this.#deadline !== undefined) setDeadline(signal, this.#deadline);
+    this.#stopFollowing = () => {
+      caller?.removeEventListener("abort", onCallerAborts);
+      timer?.cancel();
+      setDeadline(signal, undefined);
+    };
+  }
+
+  #armDeadline(): Timer | undefined {
+    if (this.#deadline === undefined) return undefined;
+    const leftMs = remainingMs(this.#deadline);
+    if (leftMs > longestTimerMs) return undefined;
+    return this.#deadline.clock.setTimer(leftMs, () => this.abort(timeIsUp()));
+  }
+}
+
+function timeIsUp(): TimedOutError {
+  return new TimedOutError("The caller's time is up: nobody waits for the answer any more.");
 }

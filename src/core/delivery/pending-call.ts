@@ -1,22 +1,7 @@
-import type { Clock, Timer } from "../clock.ts";
-import { systemClock } from "../clock.ts";
-import { CancelledError, TimedOutError } from "../errors.ts";
-
-/** What bounds one call. Nothing is armed for a bound that is not set. */
-export interface CallBounds {
-  /** Rejects with `TimedOutError` after so many milliseconds; undefined or `Infinity`: never. */
-  readonly timeoutMs?: number | undefined;
-  /** Rejects with `CancelledError` when it aborts, at once when it has aborted. */
-  readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock | undefined;
-  /** Who is called, for the text of `TimedOutError`. */
-  readonly recipient?: { toString(): string } | undefined;
-  /** Called once if a bound ends the call, before its promise rejects; the error is the one it rejects with. */
-  readonly onGivenUp?: ((error: TimedOutError | CancelledError) => void) | undefined;
-}
-
-/** The longest delay timers take; a longer one is the same as none. */
-const longestTimerMs = 2 ** 31 - 1;
+import { systemClock, type Timer } from "../clock.ts";
+import { type CancelledError, TimedOutError } from "../errors.ts";
+import { abortError, type CallBounds } from "./call-bounds.ts";
+import { longestTimerMs } from "./deadline.ts";
 
 /**
  * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its timeout or its
@@ -60,12 +45,12 @@ export class PendingCall<Answer> {
   #arm(bounds: CallBounds): void {
     const { signal, timeoutMs } = bounds;
     if (signal?.aborted) {
-      this.#giveUp(bounds, new CancelledError(undefined, { cause: signal.reason }));
+      this.#giveUp(bounds, abortError(signal));
       return;
     }
     if (signal !== undefined) {
       this.#signal = signal;
-      this.#onAbort = () => this.#giveUp(bounds, new CancelledError(undefined, { cause: signal.reason }));
+      this.#onAbort = () => this.#giveUp(bounds, abortError(signal));
       signal.addEventListener("abort", this.#onAbort);
     }
     if (timeoutMs !== undefined && timeoutMs <= longestTimerMs) {
@@ -98,6 +83,6 @@ export class PendingCall<Answer> {
 function timedOut(bounds: CallBounds): TimedOutError {
   const from = bounds.recipient === undefined ? "" : ` from ${bounds.recipient.toString()}`;
   return new TimedOutError(
-    `No answer${from} within ${bounds.timeoutMs} ms. Give the call a larger timeoutMs if its handler needs longer.`,
+    `No answer${from} within ${Math.ceil(bounds.timeoutMs ?? 0)} ms. Give the call a larger timeoutMs if its handler needs longer.`,
   );
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { type CallBounds, PendingCall } from "./pending-call.ts";
+import type { CallBounds } from "./call-bounds.ts";
+import { PendingCall } from "./pending-call.ts";
 
 /** The calls of one party that wait for an answer, by id. A settled call is forgotten at once. */
 export class PendingCalls<Answer> {
