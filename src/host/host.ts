@@ -1,5 +1,5 @@
 import { type Clock, systemClock, TroupeError } from "../core/index.ts";
-import type { Listener, Listening } from "../transport/index.ts";
+import { createListenerTally, type Listener, type ListenerCounters, type Listening } from "../transport/index.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
@@ -10,6 +10,11 @@ export interface HostParts {
   readonly address: string;
   /** What is served. Default: a new `HostServicer` with the given options. */
   readonly servicer?: HostServicer;
+}
+
+/** What a host has done, and what its listener has seen beneath the calls; the latter all 0 before the start. */
+export interface RunningHostCounters extends HostCounters {
+  readonly transport: ListenerCounters;
 }
 
 type HostState =
@@ -30,6 +35,8 @@ export class Host implements AsyncDisposable {
   #markClosed: () => void = () => {};
   #address: string;
   #state: HostState = { at: "new" };
+  /** Kept after the end, for what it has counted. */
+  #listening: Listening | undefined;
 
   constructor({ listener, address, servicer }: HostParts, options: HostOptions = {}) {
     this.#listener = listener;
@@ -54,6 +61,7 @@ export class Host implements AsyncDisposable {
     this.#state = { at: "starting", done };
     try {
       const listening = await done;
+      this.#listening = listening;
       this.#address = listening.address;
       if (this.#isStarting()) this.#state = { at: "serving", listening };
     } catch (error) {
@@ -79,8 +87,9 @@ export class Host implements AsyncDisposable {
     }
   }
 
-  counters(): HostCounters {
-    return this.servicer.counters();
+  counters(): RunningHostCounters {
+    const transport = this.#listening?.counters() ?? createListenerTally();
+    return { ...this.servicer.counters(), transport };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

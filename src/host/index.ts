@@ -1,6 +1,6 @@
 export type { Authorize } from "./authorize.ts";
 export type { HostCounters } from "./counters.ts";
-export type { HostParts } from "./host.ts";
+export type { HostParts, RunningHostCounters } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostOptions } from "./options.ts";
 export { HostServicer } from "./servicer.ts";

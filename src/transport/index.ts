@@ -1,5 +1,4 @@
 export type { GrpcDialerOptions } from "./grpc/client-options.ts";
-export { USER_AGENT } from "./grpc/client-options.ts";
 export { grpcDialer } from "./grpc/grpc-client.ts";
 export { grpcListener } from "./grpc/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server-options.ts";
@@ -20,7 +19,10 @@ export type {
   StreamReceiver,
   UnaryOptions,
 } from "./link.ts";
+export type { ListenerCounters } from "./listener-counters.ts";
+export { createListenerTally } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory-link.ts";
 export { createMemoryNetwork } from "./memory-link.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
+export { USER_AGENT } from "./user-agent.ts";

@@ -1,3 +1,4 @@
+import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus } from "./rpc-status.ts";
 
 /**
@@ -144,6 +145,7 @@ export interface ServerStreamReceiver extends StreamReceiver {
 export interface Listening {
   /** `host:port` with the real port. */
   readonly address: string;
+  counters(): ListenerCounters;
   /** Accepts nothing new, lets calls that run finish for `graceMs` (default 0), then cuts them. Twice is fine; never rejects. */
   close(graceMs?: number): Promise<void>;
   readonly closed: Promise<void>;

@@ -1,6 +1,5 @@
 import type { Clock } from "../core/index.ts";
 import { formatAddress, formatHost, parseAddress } from "./address.ts";
-import { USER_AGENT } from "./grpc/client-options.ts";
 import { type MessageLimitOptions, toMessageLimits } from "./limits.ts";
 import type { Dialer, Listener } from "./link.ts";
 import { MemoryConnection } from "./memory/memory-connection.ts";
@@ -8,6 +7,7 @@ import { MemoryLink } from "./memory/memory-link.ts";
 import { MemoryListening } from "./memory/memory-listening.ts";
 import type { Schedule } from "./memory/memory-pipe.ts";
 import { RpcError, StatusCode } from "./rpc-status.ts";
+import { USER_AGENT } from "./user-agent.ts";
 
 /** The first port given to whoever listens on port 0. */
 const FIRST_FREE_PORT = 50_000;

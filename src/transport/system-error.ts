@@ -10,7 +10,11 @@ export function errorCode(error: unknown): string | undefined {
 
 /** One sentence on why a connection to `address` could not be made, and what to do. */
 export function describeDialFailure(address: string, error: unknown): string {
-  switch (errorCode(error)) {
+  const code = errorCode(error);
+  if (code?.startsWith("ERR_SSL_")) {
+    return `No TLS with ${address}: ${tlsReason(error)}. Does it use TLS at all, and does it want a client's certificate?`;
+  }
+  switch (code) {
     case "ECONNREFUSED":
       return `Nothing listens on ${address} (connection refused). Start the host there, or check the address.`;
     case "ENOENT":
@@ -27,10 +31,26 @@ export function describeDialFailure(address: string, error: unknown): string {
       return `${address} does not speak gRPC (HTTP/2). Check the port, and whether one side uses TLS and the other does not.`;
     case "ECONNRESET":
     case "EPIPE":
-      return `${address} closed the connection while it was being set up. Is it a gRPC host, and do both sides agree on TLS?`;
+      return describeEarlyEnd(address);
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return `The TLS certificate of ${address} is not trusted (${messageOf(error)}). Give the certificate of who issued it as tls.ca.`;
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return `The TLS certificate of ${address} is not valid now (${messageOf(error)}). Renew it, or check the clocks.`;
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `The TLS certificate of ${address} is for another name. Use a name that it is for, or give that as tls.servername.`;
     default:
       return `No connection to ${address}: ${messageOf(error)}`;
   }
+}
+
+/** One sentence on a connection that the other side ended without a word before it stood. */
+export function describeEarlyEnd(address: string): string {
+  return `${address} closed the connection while it was being set up. Is it a gRPC host, and do both sides agree on TLS?`;
 }
 
 /** One sentence on why an established connection is gone. */
@@ -72,6 +92,12 @@ export function listenError(address: string, error: unknown): RpcError {
     default:
       return new RpcError(StatusCode.unavailable, `Can't listen on ${address}: ${messageOf(error)}`, cause);
   }
+}
+
+/** OpenSSL's reason (`wrong version number`) out of its texts, which hold addresses in memory and file names. */
+function tlsReason(error: unknown): string {
+  if (error instanceof Error && "reason" in error && typeof error.reason === "string") return error.reason;
+  return messageOf(error);
 }
 
 /** The text of anything thrown. */

@@ -1,8 +1,15 @@
 import type { MakeId } from "../../core/index.ts";
-import type { Dialer, Listener, Listening, MemoryNetworkOptions } from "../../transport/index.ts";
+import {
+  createListenerTally,
+  type Dialer,
+  type Listener,
+  type Listening,
+  type MemoryNetworkOptions,
+} from "../../transport/index.ts";
 import { Dice } from "./dice.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedLine } from "./simulated-line.ts";
+import { SimulatedProcess } from "./simulated-process.ts";
 
 export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly seed: number;
@@ -48,16 +55,30 @@ export class Simulation {
     return line;
   }
 
-  /** What a worker is given as its dialer: its own line to the hosts. */
-  dialer(name: string): Dialer {
-    return this.line(name).network;
+  /** All lines there are. */
+  get lines(): readonly SimulatedLine[] {
+    return [...this.#lines.values()];
   }
 
-  /** Lets everything settle that needs no time, then runs the next timer or delivery; false: there is none. */
+  /** A process that can be killed, on the line of that name; its timers are counted apart. */
+  process(name: string, line: string = name): SimulatedProcess {
+    return new SimulatedProcess({ name, clock: this.clock, makeId: this.makeId, dialer: this.dialer(line) });
+  }
+
+  /** What a worker is given as its dialer: its own line to the hosts. */
+  dialer(line: string): Dialer {
+    return this.line(line).network;
+  }
+
+  /** Lets everything happen that needs no time. */
+  settle(): Promise<void> {
+    return settled();
+  }
+
+  /** Runs the next timer or delivery, and what follows from it at once; false: there is none. */
   async step(): Promise<boolean> {
-    await settled();
     const hasRun = this.clock.runNext();
-    await settled();
+    if (hasRun) await settled();
     return hasRun;
   }
 
@@ -81,6 +102,8 @@ export class Simulation {
     for (const { network } of this.#lines.values()) listenings.push(await network.listen(address, services));
     return {
       address,
+      // Over memory nothing can go wrong beneath the calls.
+      counters: createListenerTally,
       closed: Promise.all(listenings.map(({ closed }) => closed)).then(() => undefined),
       close: async (graceMs) => {
         await Promise.all(listenings.map((listening) => listening.close(graceMs)));

@@ -7,8 +7,9 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { formatAddress, type TransportAddress } from "../address.ts";
+import { calledOff } from "../called-off.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
-import { describeDialFailure, describeLoss } from "../system-error.ts";
+import { describeDialFailure, describeEarlyEnd, describeLoss } from "../system-error.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { authorityUrl, openClientSocket } from "./client-socket.ts";
 import { startKeepAlive } from "./keep-alive.ts";
@@ -53,7 +54,8 @@ export class ClientConnection {
 
   /** Why the connection is gone or going. */
   get lossReason(): string {
-    return this.#reason ?? `${this.#name} closed the connection.`;
+    if (this.#reason !== undefined) return this.#reason;
+    return this.#wasReady ? `${this.#name} closed the connection.` : describeEarlyEnd(this.#name);
   }
 
   /** True when the connection stands, or stood before it was lost: the server's settings have come. */
@@ -72,11 +74,11 @@ export class ClientConnection {
 
   /** Rejects with `RpcError` (unavailable) when the connection can't be made, with cancelled when the signal aborts. */
   async ready(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted === true) throw waitAborted(this.#name, signal);
+    if (signal?.aborted === true) throw calledOff(this.#name, signal);
     this.#open();
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(waitAborted(this.#name, signal));
+      onAbort = () => reject(calledOff(this.#name, signal));
     });
     signal?.addEventListener("abort", onAbort);
     const lost = this.closed.then((reason) => {
@@ -183,10 +185,4 @@ export class ClientConnection {
     for (const stop of this.#stopTimers) stop();
     this.#stopTimers = [];
   }
-}
-
-function waitAborted(name: string, signal: AbortSignal | undefined): RpcError {
-  return new RpcError(StatusCode.cancelled, `Waiting for the connection to ${name} was called off.`, {
-    cause: signal?.reason,
-  });
 }

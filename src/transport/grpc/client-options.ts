@@ -1,5 +1,6 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
 import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../limits.ts";
+import { USER_AGENT } from "../user-agent.ts";
 
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
   /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */
@@ -28,9 +29,6 @@ export interface GrpcDialerSettings {
   readonly keepAliveTimeoutMs: number;
   readonly peerMaxConcurrentStreams: number;
 }
-
-/** How this library names itself to gRPC peers, in the form `grpc-<language>/<version>` they expect. */
-export const USER_AGENT = "grpc-troupe-js/0.1.0";
 
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
   return {

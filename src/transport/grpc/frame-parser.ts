@@ -1,3 +1,4 @@
+import type { HeldBytes } from "./held-bytes.ts";
 import { PREFIX_BYTES } from "./message-packing.ts";
 
 /** What the parser finds, in the order of arrival. */
@@ -8,17 +9,19 @@ export interface FrameSink {
   onSkipped(skipped: SkippedMessage): void;
 }
 
-/** Why a message was skipped: `too-large`, or a flag byte other than 0 and 1. */
+/** Why a message was skipped: `too-large`, a flag byte other than 0 and 1, or `no-room` beside other unfinished messages. */
 export interface SkippedMessage {
-  readonly why: "too-large" | "bad-flag";
+  readonly why: "too-large" | "bad-flag" | "no-room";
   readonly announcedBytes: number;
   readonly flag: number;
-  /** The first bytes of a message that is too large and not compressed, as far as they have arrived; else empty. */
+  /** The first bytes of a message that is not compressed and finds no room, as far as they have arrived; else empty. */
   readonly head: Uint8Array;
 }
 
 const EMPTY = new Uint8Array(0);
 const HEAD_BYTES = 512;
+/** What keeping one part of a message costs beside its bytes. */
+const PART_COST_BYTES = 128;
 
 /**
  * Cuts a byte stream into length-prefixed messages, however it is split into chunks. Holds at most one unfinished
@@ -27,17 +30,23 @@ const HEAD_BYTES = 512;
 export class FrameParser {
   readonly #sink: FrameSink;
   readonly #maxMessageBytes: number;
+  readonly #held: HeldBytes | undefined;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixFilled = 0;
   /** Parts of the message under way, and how many of its bytes are missing; 0 when none is under way. */
   #parts: Uint8Array[] = [];
   #missingBytes = 0;
+  #messageBytes = 0;
+  #heldBytes = 0;
   #isCompressed = false;
   #bytesToSkip = 0;
+  #isClosed = false;
 
-  constructor(sink: FrameSink, maxMessageBytes: number) {
+  /** `held`: the account that the bytes of the unfinished message are on. Default: none. */
+  constructor(sink: FrameSink, maxMessageBytes: number, held?: HeldBytes) {
     this.#sink = sink;
     this.#maxMessageBytes = maxMessageBytes;
+    this.#held = held;
   }
 
   /** True between the first byte of a message and its last. */
@@ -47,7 +56,7 @@ export class FrameParser {
 
   push(chunk: Uint8Array): void {
     let offset = 0;
-    while (offset < chunk.byteLength) {
+    while (offset < chunk.byteLength && !this.#isClosed) {
       if (this.#bytesToSkip > 0) offset = this.#skip(chunk, offset);
       else if (this.#missingBytes > 0) offset = this.#fillMessage(chunk, offset);
       else if (this.#prefixFilled > 0 || chunk.byteLength - offset < PREFIX_BYTES)
@@ -73,6 +82,7 @@ export class FrameParser {
     }
     this.#isCompressed = flag === 1;
     this.#missingBytes = length;
+    this.#messageBytes = length;
     return offset;
   }
 
@@ -87,15 +97,50 @@ export class FrameParser {
 
   #fillMessage(chunk: Uint8Array, offset: number): number {
     const taken = Math.min(this.#missingBytes, chunk.byteLength - offset);
-    this.#parts.push(chunk.subarray(offset, offset + taken));
+    if (!this.#keep(chunk.subarray(offset, offset + taken))) return this.#giveUp(offset);
     this.#missingBytes -= taken;
     if (this.#missingBytes === 0) {
       const parts = this.#parts;
-      this.#parts = [];
+      this.#discard();
       const only = parts.length === 1 ? parts[0] : undefined;
       this.#sink.onMessage(only ?? Buffer.concat(parts), this.#isCompressed);
     }
     return offset + taken;
+  }
+
+  /** Lets go of the unfinished message and reads nothing more, not even the rest of a chunk that is being read. */
+  close(): void {
+    this.#isClosed = true;
+    this.#discard();
+  }
+
+  #discard(): void {
+    this.#parts = [];
+    this.#held?.release(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+
+  #keep(part: Uint8Array): boolean {
+    const cost = part.byteLength + PART_COST_BYTES;
+    if (this.#held?.take(cost) === false) return false;
+    this.#heldBytes += cost;
+    // A small part must not keep a large buffer around it in memory.
+    this.#parts.push(part.byteLength * 2 < part.buffer.byteLength ? new Uint8Array(part) : part);
+    return true;
+  }
+
+  #giveUp(offset: number): number {
+    const head = this.#isCompressed ? EMPTY : (this.#parts[0]?.subarray(0, HEAD_BYTES) ?? EMPTY);
+    this.#discard();
+    this.#bytesToSkip = this.#missingBytes;
+    this.#missingBytes = 0;
+    this.#sink.onSkipped({
+      why: "no-room",
+      announcedBytes: this.#messageBytes,
+      flag: Number(this.#isCompressed),
+      head,
+    });
+    return offset;
   }
 
   #skip(chunk: Uint8Array, offset: number): number {

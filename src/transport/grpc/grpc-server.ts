@@ -11,10 +11,15 @@ import type { Socket } from "node:net";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../address.ts";
 import { startDeadline } from "../deadline.ts";
 import type { LinkService, Listener, Listening } from "../link.ts";
+import { createListenerTally, type ListenerCounters } from "../listener-counters.ts";
 import { listenError } from "../system-error.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 import { ServerSession } from "./server-session.ts";
+
+/** So many connections may hold as much as they may before nothing is held for others. */
+const CONNECTIONS_FULL = 8;
 
 /** How long cut connections may take to send their last bytes. */
 const GOODBYE_MS = 1_000;
@@ -44,22 +49,29 @@ class GrpcListening implements Listening {
   readonly #server: AnyServer;
   readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
   readonly #sockets = new Set<Socket>();
+  readonly #tally = createListenerTally();
+  readonly #heldByAll: HeldBytes;
   #address = "";
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
 
   constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
     this.#server = server;
+    this.#heldByAll = new HeldBytes(settings.maxHeldBytes * CONNECTIONS_FULL);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
-    const dispatch = new ServerDispatch(services, settings.limits);
+    server.on("drop", () => {
+      this.#tally.refusedConnections += 1;
+    });
+    const dispatch = new ServerDispatch({ services, tally: this.#tally, ...settings });
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
       const session = this.#sessions.get(stream.session);
-      if (session === undefined) stream.destroy();
-      else dispatch.accept(stream, { headers, rawHeaders: raw }, session);
+      if (session === undefined) return void stream.destroy();
+      session.onStream(stream);
+      dispatch.accept(stream, { headers, rawHeaders: raw }, session);
     });
     // A broken connection tells its own calls.
     server.on("sessionError", () => undefined);
@@ -67,6 +79,10 @@ class GrpcListening implements Listening {
 
   get address(): string {
     return this.#address;
+  }
+
+  counters(): ListenerCounters {
+    return { ...this.#tally, connections: this.#sockets.size };
   }
 
   bind(address: TransportAddress): Promise<void> {
@@ -108,13 +124,14 @@ class GrpcListening implements Listening {
   }
 
   #onConnection(socket: Socket): void {
+    this.#tally.acceptedConnections += 1;
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
-    const session = new ServerSession(http2);
+    const session = new ServerSession(http2, { settings, tally: this.#tally, heldByAll: this.#heldByAll });
     this.#sessions.set(http2, session);
     if (settings.keepAliveMs > 0) session.watch(settings.keepAliveMs, settings.keepAliveTimeoutMs);
     http2.once("close", () => this.#sessions.delete(http2));
@@ -123,11 +140,21 @@ class GrpcListening implements Listening {
 }
 
 function createHttp2Server(settings: GrpcListenerSettings): AnyServer {
-  const { limits, maxConcurrentStreams, tls } = settings;
+  const { limits, maxConcurrentStreams, maxHeaderBytes, handshakeTimeoutMs, tls } = settings;
   const options = {
     noDelay: true,
     maxSessionMemory: limits.maxSessionMemoryMb,
-    settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams, enablePush: false },
+    settings: {
+      initialWindowSize: limits.windowBytes,
+      maxConcurrentStreams,
+      maxHeaderListSize: maxHeaderBytes,
+      enablePush: false,
+    },
   };
-  return tls === undefined ? createServer(options) : createSecureServer({ ...tls, ...options, allowHTTP1: false });
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createSecureServer({ handshakeTimeout: handshakeTimeoutMs, ...tls, ...options, allowHTTP1: false });
+  server.maxConnections = settings.maxConnections;
+  return server;
 }

@@ -3,7 +3,13 @@ import type { MessageLimits } from "../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../link.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { MessageReader } from "./message-reader.ts";
+import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
+
+export interface MessagePipeOptions extends Pick<MessageReaderOptions, "held" | "tally"> {
+  readonly limits: MessageLimits;
+  /** Told when the receiver breaks its promise not to throw. */
+  readonly onReceiverFailure: (error: unknown) => void;
+}
 
 /** What both ends' streams have in common: messages over one HTTP/2 stream, a receiver, exactly one end. */
 export class MessagePipe {
@@ -12,14 +18,12 @@ export class MessagePipe {
   readonly #receiver: StreamReceiver;
   readonly #limits: MessageLimits;
   readonly #onReceiverFailure: (error: unknown) => void;
+  readonly #options: MessagePipeOptions;
+  #reader: MessageReader | undefined;
   #hasEnded = false;
 
-  /** `onReceiverFailure` is told when the receiver breaks its promise not to throw. */
-  constructor(
-    http2: Http2Stream,
-    receiver: StreamReceiver,
-    options: { readonly limits: MessageLimits; readonly onReceiverFailure: (error: unknown) => void },
-  ) {
+  constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
+    this.#options = options;
     this.#http2 = http2;
     this.#receiver = receiver;
     this.#limits = options.limits;
@@ -38,9 +42,12 @@ export class MessagePipe {
   /** Messages reach the receiver from now on; `onPeerDone` is called after the last one. */
   startReading(inflate: Inflate, onPeerDone: () => void): void {
     const receiver = this.#receiver;
+    const { held, tally } = this.#options;
     const reader = new MessageReader({
       maxMessageBytes: this.#limits.maxReceiveMessageBytes,
       inflate,
+      held,
+      tally,
       // One read may hold many messages: the receiver may end the stream at any of them.
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
@@ -49,6 +56,7 @@ export class MessagePipe {
         if (!this.#hasEnded) receiver.onBadFrame(status, head);
       },
     });
+    this.#reader = reader;
     this.#http2.on("data", (chunk: Uint8Array) => this.tell(() => reader.push(chunk)));
     this.#http2.on("end", () => {
       // Node also says "end" of a stream that was reset; that is no goodbye, and its closing tells the rest.
@@ -73,6 +81,7 @@ export class MessagePipe {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.writer.close();
+    this.#reader?.close();
     process.nextTick(() => {
       try {
         this.#receiver.onEnd(end);

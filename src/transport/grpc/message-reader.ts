@@ -2,6 +2,13 @@ import { oversizeStatus } from "../oversize.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
+import type { HeldBytes } from "./held-bytes.ts";
+
+/** Where thrown away messages are counted. */
+export interface MessageTally {
+  oversizeMessages: number;
+  badMessages: number;
+}
 
 export interface MessageReaderOptions {
   /** Limit of one message, as sent and as inflated. */
@@ -10,6 +17,9 @@ export interface MessageReaderOptions {
   readonly onMessage: (message: Uint8Array) => void;
   /** A message was thrown away; the ones behind it are fine. `head`: its first bytes where they were at hand. */
   readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
+  /** The account that the bytes of an unfinished message are on. Default: none. */
+  readonly held?: HeldBytes | undefined;
+  readonly tally?: MessageTally | undefined;
 }
 
 /** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */
@@ -22,9 +32,9 @@ export class MessageReader {
     const sink = {
       onMessage: (message: Uint8Array, isCompressed: boolean) => this.#deliver(message, isCompressed),
       onSkipped: (skipped: SkippedMessage) =>
-        options.onBadMessage(skippedStatus(skipped, options.maxMessageBytes), skipped.head),
+        this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head),
     };
-    this.#parser = new FrameParser(sink, options.maxMessageBytes);
+    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.held);
   }
 
   push(chunk: Uint8Array): void {
@@ -34,7 +44,19 @@ export class MessageReader {
   /** The peer sends no more; a message that is still incomplete is reported as bad. */
   end(): void {
     if (!this.#parser.isMidMessage) return;
-    this.#options.onBadMessage({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
+    this.#refuse({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
+  }
+
+  /** Nothing more will come, and nothing that has come is wanted. */
+  close(): void {
+    this.#parser.close();
+  }
+
+  #refuse(status: RpcStatus, head?: Uint8Array): void {
+    const { tally, onBadMessage } = this.#options;
+    if (tally !== undefined)
+      tally[status.code === StatusCode.resourceExhausted ? "oversizeMessages" : "badMessages"] += 1;
+    onBadMessage(status, head);
   }
 
   #deliver(message: Uint8Array, isCompressed: boolean): void {
@@ -47,7 +69,7 @@ export class MessageReader {
       return this.#options.inflate(message, this.#options.maxMessageBytes);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      this.#options.onBadMessage(error.status);
+      this.#refuse(error.status);
       return undefined;
     }
   }
@@ -56,6 +78,12 @@ export class MessageReader {
 function skippedStatus(skipped: SkippedMessage, maxMessageBytes: number): RpcStatus {
   if (skipped.why === "bad-flag") {
     return { code: StatusCode.internal, details: `A message has the unknown compression flag ${skipped.flag}.` };
+  }
+  if (skipped.why === "no-room") {
+    return {
+      code: StatusCode.resourceExhausted,
+      details: `A message of ${skipped.announcedBytes} bytes finds no room beside other unfinished messages of its connection.`,
+    };
   }
   return oversizeStatus(skipped.announcedBytes, maxMessageBytes);
 }

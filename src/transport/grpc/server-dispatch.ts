@@ -1,13 +1,15 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { startDeadline } from "../deadline.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { LinkService } from "../link.ts";
+import type { ListenerTally } from "../listener-counters.ts";
 import { fromRawHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { ServerCall } from "../server-call.ts";
 import { toRpcStatus } from "../to-rpc-status.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
 import { isGrpcContentType } from "./content-type.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
 import { serveUnary } from "./server-unary.ts";
@@ -17,6 +19,14 @@ export interface CallOrigin {
   readonly peer: string;
   /** Why the connection is gone; undefined while it stands. */
   readonly lossReason: () => string | undefined;
+  readonly held: HeldBytes;
+}
+
+export interface DispatchParts {
+  readonly services: readonly LinkService[];
+  readonly limits: MessageLimits;
+  readonly requestTimeoutMs: number;
+  readonly tally: ListenerTally;
 }
 
 /** A call's headers, once as Node merges repeated ones, once flat as they came. */
@@ -31,18 +41,18 @@ type FinishNow = (status: RpcStatus) => void;
 /** Gives every incoming HTTP/2 stream to the service its path names, or refuses it as gRPC demands. */
 export class ServerDispatch {
   readonly #services: ReadonlyMap<string, LinkService>;
-  readonly #limits: MessageLimits;
+  readonly #parts: DispatchParts;
 
-  constructor(services: readonly LinkService[], limits: MessageLimits) {
-    this.#services = new Map(services.map((service) => [service.serviceName, service]));
-    this.#limits = limits;
+  constructor(parts: DispatchParts) {
+    this.#services = new Map(parts.services.map((service) => [service.serviceName, service]));
+    this.#parts = parts;
   }
 
   accept(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
     // A stream's errors also close it, and are told from there.
     http2.on("error", () => undefined);
-    if (headers[":method"] !== "POST") refuseHttp(http2, 405, { allow: "POST" });
-    else if (!isGrpcContentType(headers["content-type"])) refuseHttp(http2, 415);
+    if (headers[":method"] !== "POST") this.#refuseHttp(http2, 405, { allow: "POST" });
+    else if (!isGrpcContentType(headers["content-type"])) this.#refuseHttp(http2, 415);
     else this.#acceptCall(http2, { headers, rawHeaders }, origin);
   }
 
@@ -53,8 +63,14 @@ export class ServerDispatch {
       const finishNow = this.#serve(http2, { request, call, origin });
       if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
     } catch (error) {
+      this.#parts.tally.refusedStreams += 1;
       refuse(http2, toRpcStatus(error));
     }
+  }
+
+  #refuseHttp(http2: ServerHttp2Stream, httpStatus: number, headers?: OutgoingHttpHeaders): void {
+    this.#parts.tally.refusedStreams += 1;
+    refuseHttp(http2, httpStatus, headers);
   }
 
   #serve(
@@ -63,13 +79,14 @@ export class ServerDispatch {
   ): FinishNow {
     const { call, origin } = serving;
     const { service, shape, inflate } = serving.request;
-    const limits = this.#limits;
+    const { limits, tally, requestTimeoutMs } = this.#parts;
+    const { held } = origin;
     if (shape === "unary") {
-      serveUnary(http2, { service, call, limits, inflate });
+      serveUnary(http2, { service, call, limits, inflate, held, tally, requestTimeoutMs });
       return (status) => refuse(http2, status);
     }
     const receiver = service.stream(call);
-    const stream = new GrpcServerStream(http2, receiver, { call, limits, lossReason: origin.lossReason });
+    const stream = new GrpcServerStream(http2, receiver, { call, limits, held, tally, lossReason: origin.lossReason });
     stream.open(receiver, inflate);
     return (status) => stream.finishNow(status);
   }

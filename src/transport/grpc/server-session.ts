@@ -1,22 +1,38 @@
-import type { ServerHttp2Session } from "node:http2";
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { formatHost } from "../address.ts";
-import { describeLoss } from "../system-error.ts";
+import type { ListenerTally } from "../listener-counters.ts";
+import { describeLoss, errorCode } from "../system-error.ts";
+import { ConnectionGuard } from "./connection-guard.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { startKeepAlive } from "./keep-alive.ts";
+import type { GrpcListenerSettings } from "./server-options.ts";
+
+export interface ServerSessionParts {
+  readonly settings: GrpcListenerSettings;
+  readonly tally: ListenerTally;
+  /** The account of all connections of the listener. */
+  readonly heldByAll: HeldBytes;
+}
 
 /** One client's connection, seen from the server. */
 export class ServerSession {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
+  readonly held: HeldBytes;
   readonly #http2: ServerHttp2Session;
+  readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session) {
+  constructor(http2: ServerHttp2Session, { settings, tally, heldByAll }: ServerSessionParts) {
     this.#http2 = http2;
+    this.held = new HeldBytes(settings.maxHeldBytes, heldByAll);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {
+      if (isBreach(error)) tally.brokenConnections += 1;
       this.#reason ??= describeLoss(this.peer, error);
     });
+    this.#guard = new ConnectionGuard({ http2, tally, cut: this.cut, ...settings });
   }
 
   /** Why the connection is gone; undefined while it stands. */
@@ -24,6 +40,11 @@ export class ServerSession {
     if (!this.#http2.destroyed) return undefined;
     return this.#reason ?? `${this.peer} closed the connection.`;
   };
+
+  /** A call has begun on it. */
+  onStream(stream: ServerHttp2Stream): void {
+    this.#guard.onStream(stream);
+  }
 
   /** From now on a client that is silent for too long counts as gone. */
   watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
@@ -38,9 +59,14 @@ export class ServerSession {
     this.#http2.close();
   }
 
-  /** Ends the connection and with it every call. */
-  cut(reason: string): void {
+  /** Ends the connection and with it every call. `code`: the HTTP/2 code that the client is told. */
+  readonly cut = (reason: string, code: number = constants.NGHTTP2_NO_ERROR): void => {
     this.#reason ??= reason;
-    this.#http2.destroy();
-  }
+    this.#http2.destroy(undefined, code);
+  };
+}
+
+/** Whether an error is of HTTP/2 itself, and not of the network beneath. */
+function isBreach(error: unknown): boolean {
+  return errorCode(error)?.startsWith("ERR_HTTP2") ?? false;
 }

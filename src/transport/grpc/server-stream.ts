@@ -6,7 +6,9 @@ import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
 import type { Inflate } from "./compression.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import { MessagePipe } from "./message-pipe.ts";
+import type { MessageTally } from "./message-reader.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 import { toTrailers } from "./status-trailers.ts";
 
@@ -15,6 +17,9 @@ export interface ServerStreamOptions {
   readonly limits: MessageLimits;
   /** Why the connection is gone; undefined while it stands. */
   readonly lossReason: () => string | undefined;
+  /** The account that the bytes of an unfinished message are on. */
+  readonly held: HeldBytes;
+  readonly tally: MessageTally;
 }
 
 /** The server's hold on one bidirectional call. */
@@ -39,6 +44,8 @@ export class GrpcServerStream implements ServerStream {
     this.#options = options;
     this.#pipe = new MessagePipe(http2, receiver, {
       limits: options.limits,
+      held: options.held,
+      tally: options.tally,
       onReceiverFailure: (error) =>
         this.finishNow({
           code: StatusCode.internal,

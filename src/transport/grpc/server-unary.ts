@@ -1,10 +1,13 @@
 import type { ServerHttp2Stream } from "node:http2";
+import { startDeadline } from "../deadline.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { LinkService } from "../link.ts";
+import type { ListenerTally } from "../listener-counters.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { toRpcStatus } from "../to-rpc-status.ts";
 import type { Inflate } from "./compression.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import { packMessages } from "./message-packing.ts";
 import { MessageReader } from "./message-reader.ts";
 import { GRPC_RESPONSE_HEADERS, refuse } from "./server-response.ts";
@@ -15,6 +18,11 @@ export interface UnaryServing {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
   readonly inflate: Inflate;
+  /** The account of bytes of unfinished requests and of answers that their callers have not read. */
+  readonly held: HeldBytes;
+  readonly tally: ListenerTally;
+  /** How long the request may take to arrive whole, in milliseconds. */
+  readonly requestTimeoutMs: number;
 }
 
 /** Reads one request, asks the service, writes its answer or its error. */
@@ -24,6 +32,8 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
   const reader = new MessageReader({
     maxMessageBytes: serving.limits.maxReceiveMessageBytes,
     inflate: serving.inflate,
+    held: serving.held,
+    tally: serving.tally,
     onMessage: (message) => {
       if (request !== undefined)
         problem ??= { code: StatusCode.unimplemented, details: "A unary call takes one message." };
@@ -33,17 +43,28 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
       problem ??= status;
     },
   });
+  const callOffWait = startDeadline(serving.requestTimeoutMs, () => {
+    serving.tally.unfinishedRequests += 1;
+    problem ??= {
+      code: StatusCode.deadlineExceeded,
+      details: `The request did not arrive whole within ${serving.requestTimeoutMs} ms.`,
+    };
+    refuse(http2, problem);
+  });
   http2.on("data", (chunk: Uint8Array) => {
     reader.push(chunk);
     if (problem !== undefined) refuse(http2, problem);
   });
   http2.once("end", () => {
+    callOffWait();
     reader.end();
     if (request === undefined) problem ??= { code: StatusCode.unimplemented, details: "A unary call needs a message." };
     if (problem !== undefined || request === undefined) refuse(http2, problem ?? toRpcStatus(undefined));
     else void answer(http2, request, serving);
   });
   http2.once("close", () => {
+    callOffWait();
+    reader.close();
     // Headers go out with the answer, so a stream that closes before them was given up by the caller.
     if (!http2.headersSent)
       serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));
@@ -54,13 +75,14 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
 async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: UnaryServing): Promise<void> {
   try {
     const response = await serving.service.unary(request, serving.call);
-    respond(http2, response, serving.limits.maxSendMessageBytes);
+    respond(http2, response, serving);
   } catch (error) {
     refuse(http2, toRpcStatus(error));
   }
 }
 
-function respond(http2: ServerHttp2Stream, response: Uint8Array, maxSendBytes: number): void {
+function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, held }: UnaryServing): void {
+  const maxSendBytes = limits.maxSendMessageBytes;
   if (response.byteLength > maxSendBytes) {
     throw new RpcError(
       StatusCode.resourceExhausted,
@@ -68,6 +90,10 @@ function respond(http2: ServerHttp2Stream, response: Uint8Array, maxSendBytes: n
     );
   }
   if (http2.destroyed || http2.closed || http2.headersSent) return;
+  if (!held.take(response.byteLength)) {
+    throw new RpcError(StatusCode.resourceExhausted, "Too many answers wait on this connection to be read.");
+  }
+  http2.once("close", () => held.release(response.byteLength));
   http2.respond(GRPC_RESPONSE_HEADERS, { waitForTrailers: true });
   http2.once("wantTrailers", () => {
     if (!http2.destroyed && !http2.closed) http2.sendTrailers(toTrailers({ code: StatusCode.ok, details: "" }));

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/index.ts";
+import { calledOff } from "../called-off.ts";
 import { deadStream } from "../dead-stream.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
@@ -59,14 +60,11 @@ export class MemoryLink implements Link {
   /** One way to the host and back; rejects as soon as the signal aborts. */
   #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const calledOff = (): void => {
-        const text = `Waiting for the connection to ${this.#options.address} was called off.`;
-        reject(new RpcError(StatusCode.cancelled, text, { cause: signal?.reason }));
-      };
-      if (signal?.aborted === true) return calledOff();
-      signal?.addEventListener("abort", calledOff);
+      const giveUp = (): void => reject(calledOff(this.#options.address, signal));
+      if (signal?.aborted === true) return giveUp();
+      signal?.addEventListener("abort", giveUp);
       this.#options.schedule(() => {
-        signal?.removeEventListener("abort", calledOff);
+        signal?.removeEventListener("abort", giveUp);
         resolve();
       });
     });

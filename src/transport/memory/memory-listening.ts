@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/index.ts";
 import { startDeadline } from "../deadline.ts";
 import type { LinkService, Listening } from "../link.ts";
+import { createListenerTally, type ListenerCounters } from "../listener-counters.ts";
 import type { MemoryConnection } from "./memory-connection.ts";
 
 /** A server in a memory network. */
@@ -12,6 +13,7 @@ export class MemoryListening implements Listening {
   readonly #onStopped: () => void;
   readonly #clock: Clock | undefined;
   #isClosing = false;
+  #joined = 0;
   #resolveClosed: () => void = () => undefined;
 
   /** `onStopped` is called when the address is free again. */
@@ -25,7 +27,13 @@ export class MemoryListening implements Listening {
     });
   }
 
+  /** In memory nobody breaks the rules beneath the calls: only connections are counted. */
+  counters(): ListenerCounters {
+    return { ...createListenerTally(), connections: this.#connections.size, acceptedConnections: this.#joined };
+  }
+
   join(connection: MemoryConnection): void {
+    this.#joined += 1;
     this.#connections.add(connection);
   }
 
