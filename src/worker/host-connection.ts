@@ -51,7 +51,7 @@ export class HostConnection {
       return new HostConnection(link, options);
     } catch (cause) {
       await link.close();
-      const text = `Can't reach the host at ${address}: ${errorText(cause)} Is it running there?`;
+      const text = `Can't reach the host at ${address}: ${errorText(cause)}`;
       throw new UndeliverableException(text, { cause, code: "disconnected" });
     }
   }
