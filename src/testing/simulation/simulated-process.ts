@@ -10,7 +10,7 @@ export interface SimulatedProcessParts {
 
 /**
  * What one process of a simulation is given: its time, its ids and its way to the hosts. It can be killed, as by SIGKILL:
- * its timers never run and it reaches nobody any more. Cut its line as well, as the system would.
+ * its timers never run, its connections end and it makes no new ones.
  */
 export class SimulatedProcess {
   readonly name: string;
@@ -18,13 +18,14 @@ export class SimulatedProcess {
   readonly makeId: MakeId;
   readonly dialer: Dialer;
   readonly #timers = new Set<Timer>();
+  readonly #links = new Set<Link>();
   #isAlive = true;
 
   constructor({ name, clock, makeId, dialer }: SimulatedProcessParts) {
     this.name = name;
     this.makeId = makeId;
     this.clock = { now: () => clock.now(), setTimer: (delayMs, callback) => this.#setTimer(clock, delayMs, callback) };
-    this.dialer = { dial: (address) => (this.#isAlive ? dialer.dial(address) : deadLink) };
+    this.dialer = { dial: (address) => this.#dial(dialer, address) };
   }
 
   get isAlive(): boolean {
@@ -39,6 +40,15 @@ export class SimulatedProcess {
   kill(): void {
     this.#isAlive = false;
     for (const timer of [...this.#timers]) timer.cancel();
+    for (const link of this.#links) void link.close();
+  }
+
+  #dial(dialer: Dialer, address: string): Link {
+    if (!this.#isAlive) return deadLink;
+    const link = dialer.dial(address);
+    this.#links.add(link);
+    void link.closed.then(() => this.#links.delete(link));
+    return link;
   }
 
   #setTimer(clock: Clock, delayMs: number, callback: () => void): Timer {
