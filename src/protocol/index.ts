@@ -1,4 +1,5 @@
 export { announcement, isAnnounced } from "./announcement.ts";
+export { timeoutMetadata, timeoutOf } from "./call-timeout.ts";
 export type { ControlDestination } from "./control-destination.ts";
 export { parseControlDestination } from "./control-destination.ts";
 export type {

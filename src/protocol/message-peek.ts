@@ -1,3 +1,4 @@
+import { parseTimeout } from "./call-timeout.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 import { agentIdShape, anyShape, attributeEntryShape, payloadShape, type Shape, stepOver } from "./raw-shape.ts";
@@ -158,9 +159,4 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
   reader.position = end;
   return isTimeout ? { isTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) } : otherEntry;
-}
-
-/** A whole number of milliseconds above 0; anything else is no bound at all. */
-function parseTimeout(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
 }

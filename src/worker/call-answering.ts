@@ -1,6 +1,14 @@
-import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
+import { deadlineAfter, HandlerContext, handleMessage } from "../core/delivery/index.ts";
 import { type AgentId, errorText, type TraceCarrier, UndeliverableException } from "../core/index.ts";
-import { fromWireAgentId, type RequestFrame, type ResponseFrame, toWireError } from "../protocol/index.ts";
+import {
+  type CancelFrame,
+  fromWireAgentId,
+  type RequestFrame,
+  type ResponseFrame,
+  timeoutOf,
+  toWireError,
+} from "../protocol/index.ts";
+import { fromCancelReason } from "./cancel-reason.ts";
 import type { Outbox } from "./outbox.ts";
 import { traced } from "./traced.ts";
 import type { Work } from "./work-in-progress.ts";
@@ -9,9 +17,25 @@ import type { WorkerParts } from "./worker-parts.ts";
 /** Answers the calls that reach this worker. Whatever happens to one, exactly one answer leaves for it (W5–W9, §6). */
 export class CallAnswering {
   readonly #parts: WorkerParts;
+  /** Those that run, by request id: under a host of ours no two have the same. */
+  readonly #owed = new Map<string, OwedAnswer>();
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+  }
+
+  /** The host says that nobody waits for a call's answer any more. One that has been answered meanwhile is none of ours. */
+  cancel({ requestId, reason }: CancelFrame): void {
+    const owed = this.#owed.get(requestId);
+    if (owed === undefined) return;
+    this.#parts.counts.abandonedCalls += 1;
+    owed.cancel(fromCancelReason(reason));
+  }
+
+  /** This connection has ended: no answer gets out by it any more. */
+  connectionEnded(outbox: Outbox): void {
+    for (const owed of [...this.#owed.values()])
+      if (owed.leavesBy(outbox)) owed.cancel(fromCancelReason("caller-gone"));
   }
 
   /** Answers at once that nothing is taken any more. */
@@ -24,17 +48,20 @@ export class CallAnswering {
   async answer(frame: RequestFrame, outbox: Outbox): Promise<void> {
     const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
     this.#parts.work.add(owed);
+    this.#owed.set(frame.requestId, owed);
     try {
       await this.#handle(frame, owed);
     } catch (error) {
       owed.fail(error);
     } finally {
       this.#parts.work.delete(owed);
+      if (this.#owed.get(frame.requestId) === owed) this.#owed.delete(frame.requestId);
     }
   }
 
   async #handle(frame: RequestFrame, owed: OwedAnswer): Promise<void> {
     const { registry, settings } = this.#parts;
+    const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
     const target = fromWireAgentId(frame.target);
     const sender = frame.source === undefined ? undefined : fromWireAgentId(frame.source);
@@ -47,8 +74,9 @@ export class CallAnswering {
       attributes: () => ({ request_id: frame.requestId }),
     };
     await traced(settings.tracing, "process", details, async () => {
-      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId: frame.requestId });
-      owed.context = context;
+      const messageId = frame.requestId;
+      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
+      owed.begin(context);
       owed.carrier = settings.tracing?.inject();
       owed.succeed(await this.#deliver(message, target, context), target, sender);
     });
@@ -73,12 +101,13 @@ export class CallAnswering {
 
 /** The answer owed for one call: the first outcome is sent, later ones are not. */
 class OwedAnswer implements Work {
-  context: HandlerContext | undefined;
   /** Trace context of the span that handles the call. */
   carrier: TraceCarrier | undefined;
   readonly #requestId: string;
   readonly #outbox: Outbox;
   readonly #parts: WorkerParts;
+  #context: HandlerContext | undefined;
+  #abortReason: Error | undefined;
   #isPaid = false;
 
   constructor(requestId: string, outbox: Outbox, parts: WorkerParts) {
@@ -131,8 +160,29 @@ class OwedAnswer implements Work {
     this.#outbox.send(frame);
   }
 
+  /** The handler is about to run; what has happened to its call meanwhile it is told. */
+  begin(context: HandlerContext): void {
+    this.#context = context;
+    if (this.#abortReason !== undefined) context.abort(this.#abortReason);
+  }
+
+  leavesBy(outbox: Outbox): boolean {
+    return this.#outbox === outbox;
+  }
+
   abandon(reason: Error): void {
     this.fail(reason);
-    this.context?.abort(reason);
+    this.#abort(reason);
+  }
+
+  /** Nobody wants the answer any more: none is sent. */
+  cancel(reason: Error): void {
+    this.#isPaid = true;
+    this.#abort(reason);
+  }
+
+  #abort(reason: Error): void {
+    this.#abortReason ??= reason;
+    this.#context?.abort(reason);
   }
 }

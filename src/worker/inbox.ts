@@ -36,7 +36,11 @@ export class Inbox {
         else this.#delivery.deliver(frame.event);
         return;
       case "cancel":
+        this.#answering.cancel(frame);
+        return;
       case "leaving":
+        this.#parts.settings.logger.debug("The host is about to leave.");
+        return;
       case "empty":
         this.#parts.settings.logger.warn("The host sent a message without content; it was passed over.");
         return;
@@ -47,6 +51,11 @@ export class Inbox {
           `The host sent a ${frame.kind}, which is none of its business; it was passed over.`,
         );
     }
+  }
+
+  /** What came by this connection can't be answered any more. */
+  connectionEnded(connection: HostConnection): void {
+    this.#answering.connectionEnded(connection.outbox);
   }
 
   /** A call from an agent here: a handler that is being let finish may need it. */

@@ -1,22 +1,18 @@
-import { assertAnswer, HandlerContext, PendingCalls } from "../core/delivery/index.ts";
+import { assertAnswer, boundsOf, errorBeforeSend, HandlerContext, PendingCalls } from "../core/delivery/index.ts";
 import {
   type AgentId,
+  type CancelledError,
   DropMessage,
   MessageDroppedException,
   type MessageType,
   messageTypeText,
   type SendOptions,
+  type TimedOutError,
   type TraceCarrier,
   UndeliverableException,
 } from "../core/index.ts";
-import {
-  fromWireError,
-  isVoidPayload,
-  metadataKey,
-  type ResponseFrame,
-  toWireAgentId,
-  type WireMetadata,
-} from "../protocol/index.ts";
+import { fromWireError, isVoidPayload, type ResponseFrame, timeoutMetadata, toWireAgentId } from "../protocol/index.ts";
+import { toCancelReason } from "./cancel-reason.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
 import { traced } from "./traced.ts";
 import type { WorkerParts } from "./worker-parts.ts";
@@ -58,22 +54,25 @@ export class OutgoingCalls {
 
   async #call(original: unknown, recipient: AgentId, options: CallOptions, outbox: Outbox): Promise<unknown> {
     const { registry, interventions, settings, log } = this.#parts;
-    const { sender, signal, timeoutMs = settings.defaultTimeoutMs } = options;
+    const { sender } = options;
     const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
+    const bounds = boundsOf(options, settings);
+    const tooLate = errorBeforeSend(bounds, recipient);
+    if (tooLate !== undefined) throw tooLate;
     const payload = registry.encode(message, settings.preferredContentType);
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     const requestId = settings.requestIdPrefix + this.#parts.nextRequestId();
     const source = sender === undefined ? undefined : toWireAgentId(sender);
-    const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(timeoutMs) };
+    const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
-    if (signal?.aborted !== true) {
-      traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
-        outbox.send({ kind: "request", requestId, source, target, payload, metadata }),
-      );
-    }
-    const frame = await this.#pending.open(requestId, { timeoutMs, signal, recipient });
+    traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
+      outbox.send({ kind: "request", requestId, source, target, payload, metadata }),
+    );
+    const { signal, timeoutMs } = bounds;
+    const onGivenUp = (error: TimedOutError | CancelledError) => outbox.cancelCall(requestId, toCancelReason(error));
+    const frame = await this.#pending.open(requestId, { timeoutMs, signal, recipient, onGivenUp });
     return this.#ack(frame, recipient, sender, promised);
   }
 
@@ -133,10 +132,4 @@ export class OutgoingCalls {
     });
     return answer;
   }
-}
-
-/** Tells our host how long an answer is wanted, so that it keeps nothing longer (H6); other peers pass it by. */
-function timeoutMetadata(timeoutMs: number | undefined): WireMetadata | undefined {
-  if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return undefined;
-  return { [metadataKey.timeoutMs]: String(Math.ceil(timeoutMs)) };
 }

@@ -12,6 +12,8 @@ export interface WorkerCounts {
   unexpectedAnswers: number;
   /** Answers that could not be sent: the connection was gone or the call was given up. */
   unsentAnswers: number;
+  /** Calls to agents here that their callers gave up before the answer; their handlers were told. */
+  abandonedCalls: number;
 }
 
 export function noCounts(): WorkerCounts {
@@ -22,5 +24,6 @@ export function noCounts(): WorkerCounts {
     failedEventHandlers: 0,
     unexpectedAnswers: 0,
     unsentAnswers: 0,
+    abandonedCalls: 0,
   };
 }

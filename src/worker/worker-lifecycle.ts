@@ -152,6 +152,7 @@ export class WorkerLifecycle {
   }
 
   #onConnectionEnd(connection: HostConnection, end: Awaited<HostConnection["closed"]>): void {
+    this.#inbox.connectionEnded(connection);
     if (end.by === "left") return;
     const reason = { code: "disconnected", text: end.reason } as const;
     this.#calls.rejectAll(reason);
