@@ -1,6 +1,6 @@
 import type { RuntimeEvent, RuntimeEventSink } from "../core/index.ts";
 import type { ModelEvent } from "./model-events.ts";
-import { pythonJson } from "./python-json.ts";
+import { pythonJsonText } from "./python-json-text.ts";
 
 /** Takes what runtimes tell, and what model clients and tools tell beside. */
 export interface EventLog extends RuntimeEventSink {
@@ -19,7 +19,7 @@ export interface JsonEventLogOptions {
 export function jsonEventLog(write: (line: string) => void, options: JsonEventLogOptions = {}): EventLog {
   return {
     withPayloads: options.withPayloads ?? false,
-    emit: (event) => write(pythonJson(inPythonOrder(event))),
+    emit: (event) => write(pythonJsonText(inPythonOrder(event))),
   };
 }
 

@@ -2,7 +2,7 @@ import type { AgentShelf } from "../core/delivery/index.ts";
 import { type AgentId, errorText, type Logger } from "../core/index.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../protocol/index.ts";
 import type { ControlServer } from "./control-channel.ts";
-import { parseState } from "./state-text.ts";
+import { formatState, parseState } from "./state-text.ts";
 
 /** Saves, loads and describes the agents on a shelf for other workers; makes them if they don't live yet (protocol.md §1.8). */
 export function createControlServer(shelf: AgentShelf, logger: Logger): ControlServer {
@@ -22,7 +22,7 @@ export function createControlServer(shelf: AgentShelf, logger: Logger): ControlS
 async function serve(request: ControlRequest, id: AgentId, shelf: AgentShelf): Promise<ControlAnswer> {
   switch (request.kind) {
     case "save-request":
-      return { kind: "save-response", state: JSON.stringify(await shelf.saveState(id)), error: undefined };
+      return { kind: "save-response", state: formatState(await shelf.saveState(id), id), error: undefined };
     case "load-request":
       await shelf.loadState(id, parseState(request.state, id));
       return { kind: "load-response", error: undefined };

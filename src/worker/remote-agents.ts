@@ -1,7 +1,7 @@
 import { type AgentId, type AgentMetadata, type AgentState, NotAccessibleError } from "../core/index.ts";
 import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentId } from "../protocol/index.ts";
 import type { ControlChannel } from "./control-channel.ts";
-import { parseState } from "./state-text.ts";
+import { formatState, parseState } from "./state-text.ts";
 
 /** Agents on other workers, reached over the control channel. Python's workers never open one, so they don't answer. */
 export class RemoteAgents {
@@ -35,7 +35,7 @@ export class RemoteAgents {
   }
 
   async loadState(id: AgentId, state: AgentState): Promise<void> {
-    const text = JSON.stringify(state);
+    const text = formatState(state, id);
     const answer = await this.#ask(id, { kind: "load-request", agentId: toWireAgentId(id), state: text });
     if (answer.kind !== "load-response") throw wrongAnswer(id, answer);
   }
@@ -43,7 +43,9 @@ export class RemoteAgents {
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
     const answer = await this.#control.request(agentDestination(id), request);
     const error = answer.error ?? "";
-    if (error !== "") throw new NotAccessibleError(`${id} on another worker: ${error}`);
+    // The host's own texts name the agent already.
+    if (error !== "")
+      throw new NotAccessibleError(error.includes(`${id}`) ? error : `${id} on another worker: ${error}`);
     return answer;
   }
 }

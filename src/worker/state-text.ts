@@ -1,5 +1,16 @@
 import { type AgentId, type AgentState, errorText, TroupeError } from "../core/index.ts";
 
+/** Writes an agent's state as it travels. Throws `invalid-message` when it is not a JSON object. */
+export function formatState(state: AgentState, id: AgentId): string {
+  if (!isState(state)) throw new TroupeError("invalid-message", `The state of ${id} is not a JSON object.`);
+  try {
+    return JSON.stringify(state);
+  } catch (cause) {
+    const text = `The state of ${id} can't be written as JSON: ${errorText(cause)}`;
+    throw new TroupeError("invalid-message", text, { cause });
+  }
+}
+
 /** Reads an agent's state as it travels: the JSON text of an object. Throws `invalid-message` otherwise. */
 export function parseState(text: string, id: AgentId): AgentState {
   let state: unknown;

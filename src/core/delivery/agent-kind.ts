@@ -27,13 +27,23 @@ export function createAgentKind(source: AgentSource): AgentKind {
   return { source, live: new Map(), making: new Map() };
 }
 
-/** Throws `wrong-class` when a factory made something else than it promised. */
+/** Throws `invalid-argument` for what is no function: an agent, for one, in the place of its factory. */
+export function assertFactory(type: string, factory: unknown): void {
+  if (typeof factory === "function") return;
+  const text = `The factory of agent type ${type} must be a function that makes an agent: () => new Greeter("greets")`;
+  throw new TroupeError("invalid-argument", text);
+}
+
+/** Throws `wrong-class` when a factory made nothing, or something else than it promised. */
 export function assertPromisedClass(
-  agent: Agent,
+  agent: Agent | undefined,
   id: AgentId,
   expected: ClassOf<Agent> | undefined,
   check: ClassCheck,
 ): void {
+  if (agent === undefined || agent === null) {
+    throw new TroupeError("wrong-class", `The factory of agent type ${id.type} returned no agent.`);
+  }
   if (expected === undefined) return;
   const fits = check === "exact" ? Object.getPrototypeOf(agent) === expected.prototype : agent instanceof expected;
   if (fits) return;

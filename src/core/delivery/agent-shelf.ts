@@ -5,7 +5,14 @@ import type { AmbientContexts } from "../ambient.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { RuntimeEventSink } from "../message-events.ts";
-import { type AgentKind, assertPromisedClass, type ClassCheck, classNameOf, createAgentKind } from "./agent-kind.ts";
+import {
+  type AgentKind,
+  assertFactory,
+  assertPromisedClass,
+  type ClassCheck,
+  classNameOf,
+  createAgentKind,
+} from "./agent-kind.ts";
 
 export interface AgentShelfOptions {
   /** The runtime agents are bound to. */
@@ -38,6 +45,7 @@ export class AgentShelf {
     options: { readonly expectedClass?: ClassOf<T> | undefined } = {},
   ): void {
     assertAgentType(type);
+    assertFactory(type, factory);
     if (this.#kinds.has(type)) throw new TroupeError("already-exists", `Agent with type ${type} already exists.`);
     this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass: options.expectedClass }));
   }

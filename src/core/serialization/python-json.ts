@@ -5,8 +5,9 @@ import { type JsonCodec, nativeJson } from "./json-codec.ts";
 const tokens = /"(?:[^"\\]|\\[\s\S])*"?|(?<![\d.eE+-])(?:NaN|-?Infinity|-?\d{16,})(?=\s*(?:[,\]}]|$))/g;
 
 /**
- * JSON as Python's `json` module writes and reads it: `NaN`, `Infinity` and `-Infinity` are numbers, and integers
- * beyond 2^53 are kept exactly, as `bigint`. For messages whose Python twin needs them; slower than the default.
+ * JSON with the values that Python's `json` module has beyond the language's own: `NaN`, `Infinity` and `-Infinity` are
+ * numbers, and integers beyond 2^53 are exact, as `bigint`. In all else it is the language's own JSON: a float without
+ * fraction is written as an integer. For messages whose Python twin needs these values; slower than the default.
  */
 export const pythonJson: JsonCodec = {
   parse(text) {

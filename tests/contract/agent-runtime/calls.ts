@@ -154,6 +154,13 @@ export function describeCalls({ openStage, unless }: Suite): void {
       await expect(call).rejects.toMatchObject({ code: "unexpected-answer" });
     });
 
+    test("a promised answer that does not come says that there may be no handler", async () => {
+      await using stage = await openStage();
+      await stage.host("echo", () => undefined);
+      const text = "echo/k answered with nothing where ContractAnswer was promised: it has no handler for the message";
+      await expect(stage.caller.sendMessage(Ask({ text: "x" }), echoId)).rejects.toThrow(text);
+    });
+
     test("the caller can name the type of the answer with the call", async () => {
       await using stage = await openStage();
       await stage.host("echo", ({ text }) => (text === "right" ? Answer({ text }) : Note({ text })));

@@ -142,9 +142,27 @@ describe("a worker on the control channel", () => {
     expect(await other.agentSaveState(agentId)).toEqual({ count: 3 });
     expect(await other.agentMetadata(agentId)).toEqual({ type: "a", key: "k", description: "a function" });
     const nobody = new AgentId("nobody", "k");
-    await expect(other.agentSaveState(nobody)).rejects.toMatchObject({ code: "not-accessible" });
+    await expect(other.agentSaveState(nobody)).rejects.toMatchObject({
+      code: "not-accessible",
+      message: "Agent nobody/k can't be reached: no worker with a control channel serves the agent type nobody.",
+    });
     await expect(other.tryGetUnderlyingAgentInstance(nobody)).rejects.toMatchObject({ code: "not-found" });
     await expect(other.tryGetUnderlyingAgentInstance(agentId)).rejects.toMatchObject({ code: "not-accessible" });
+  });
+
+  test("says whose state is no JSON, at the agent's worker and at the one that asks", async () => {
+    await using rig = await startRig();
+    const [one, other] = [await rig.worker(), await rig.worker()];
+    const agent = new FunctionAgent();
+    await one.registerAgentInstance(agent, agentId);
+    agent.state = { count: 3n };
+    await expect(other.agentSaveState(agentId)).rejects.toThrow("The state of a/k can't be written as JSON");
+    agent.state = undefined as never;
+    await expect(other.agentSaveState(agentId)).rejects.toThrow("The state of a/k is not a JSON object.");
+    await expect(other.agentLoadState(agentId, { count: 3n })).rejects.toMatchObject({
+      code: "invalid-message",
+      message: expect.stringContaining("The state of a/k can't be written as JSON"),
+    });
   });
 
   test("saves all its agents, and loads them into a worker that knows some of the types [§8.112]", async () => {

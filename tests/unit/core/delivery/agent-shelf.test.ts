@@ -94,6 +94,14 @@ describe("AgentShelf", () => {
     }
   });
 
+  test("a factory that is none, or that returns nothing, is told by its type", async () => {
+    const { shelf } = openShelf();
+    const instead = new Plain() as never;
+    expect(() => shelf.addFactory("a", instead)).toThrow("The factory of agent type a must be a function");
+    shelf.addFactory("a", () => undefined as never);
+    await expect(shelf.agentFor(id)).rejects.toThrow("The factory of agent type a returned no agent.");
+  });
+
   test("a factory can be taken back, so that the type is free again", async () => {
     const { shelf } = openShelf();
     shelf.addFactory("a", () => new Plain());

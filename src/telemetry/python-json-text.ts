@@ -2,7 +2,7 @@
  * JSON text as Python's `json.dumps` writes it by default: a space after each comma and colon, everything outside
  * printable ASCII escaped. What JSON leaves out or turns into null is treated as `JSON.stringify` does.
  */
-export function pythonJson(value: unknown): string {
+export function pythonJsonText(value: unknown): string {
   const text = JSON.stringify(value);
   return text === undefined ? "null" : format(JSON.parse(text));
 }
