@@ -1,5 +1,11 @@
 import type { MakeId } from "../../core/index.ts";
-import type { Dialer, Listener, Listening, MemoryNetworkOptions } from "../../transport/index.ts";
+import {
+  createListenerTally,
+  type Dialer,
+  type Listener,
+  type Listening,
+  type MemoryNetworkOptions,
+} from "../../transport/index.ts";
 import { Dice } from "./dice.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedLine } from "./simulated-line.ts";
@@ -96,6 +102,8 @@ export class Simulation {
     for (const { network } of this.#lines.values()) listenings.push(await network.listen(address, services));
     return {
       address,
+      // Over memory nothing can go wrong beneath the calls.
+      counters: createListenerTally,
       closed: Promise.all(listenings.map(({ closed }) => closed)).then(() => undefined),
       close: async (graceMs) => {
         await Promise.all(listenings.map((listening) => listening.close(graceMs)));
