@@ -47,6 +47,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #timers = new Set<Timer>();
   readonly #jitter: () => number;
   #target: string;
+  #seed: number | undefined;
 
   /** For `startFaultProxy`: the server listens already. */
   constructor(server: Server, options: FaultProxyOptions) {
@@ -57,6 +58,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#target = options.target;
+    this.#seed = options.seed;
     this.#jitter = seededRandom(options.seed ?? 0).next;
     server.on("connection", (client) => this.#accept(client));
     for (const step of options.script ?? []) this.#planForAll(step);
@@ -65,6 +67,11 @@ export class FaultProxy implements AsyncDisposable {
   /** Where connections that come from now on lead: a server that was restarted at another port. */
   retarget(target: string): void {
     this.#target = target;
+  }
+
+  /** Connections that come from now on have the faults of this seed; with undefined, none by chance. */
+  reseed(seed: number | undefined): void {
+    this.#seed = seed;
   }
 
   /** Has a fault hit one connection, or all that are open; a lasting one then also hits all that come, until `heal` or its `forMs`. */
@@ -113,7 +120,7 @@ export class FaultProxy implements AsyncDisposable {
     const steps = [
       ...[...this.#lasting.values()].map((fault) => ({ fault })),
       ...(this.#options.script ?? []).filter((step) => hits(step, number)),
-      ...(this.#options.seed === undefined ? [] : randomFaults(this.#options.seed, number, this.#options.randomFaults)),
+      ...(this.#seed === undefined ? [] : randomFaults(this.#seed, number, this.#options.randomFaults)),
     ];
     const refused = steps.find(({ fault }) => fault.kind === "refuse");
     if (refused !== undefined) {

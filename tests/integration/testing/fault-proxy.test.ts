@@ -266,6 +266,15 @@ test("a seed breaks the same connections in the same way, run after run", async 
   expect(new Set(outcomes[0]).size).toBeGreaterThan(3);
 });
 
+test("a seed can be given and taken away while it runs", async () => {
+  await using pair = await SocketPair.start({ randomFaults: { kinds: ["refuse"], maxFaults: 20 } });
+  await pair.open();
+  pair.proxy.reseed(1);
+  expect(await pair.dial().ended).toBe("ECONNRESET");
+  pair.proxy.reseed(undefined);
+  await pair.open();
+});
+
 test("closing cuts what is open, ends all waiting, and twice is fine", async () => {
   await using pair = await SocketPair.start();
   const [client] = await pair.open();
