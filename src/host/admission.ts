@@ -2,11 +2,14 @@ import { errorText } from "../core/index.ts";
 import { clientIdKey } from "../protocol/index.ts";
 import { type CallContext, RpcError, StatusCode } from "../transport/index.ts";
 import { shuttingDownText } from "./host-errors.ts";
+import { limits } from "./limits.ts";
 import type { ResolvedHostOptions } from "./options.ts";
 
-/** The client id that a call carries; an empty one counts as none. */
+/** The client id that a call carries; an empty one counts as none. Throws `RpcError` for one that is too long to keep. */
 export function clientIdOf(call: CallContext): string | undefined {
-  return call.metadata[clientIdKey] || undefined;
+  const clientId = call.metadata[clientIdKey] ?? "";
+  if (clientId.length <= limits.nameChars) return clientId || undefined;
+  throw new RpcError(StatusCode.invalidArgument, `The client-id is longer than ${limits.nameChars} characters.`);
 }
 
 /** The client id that a call must carry (protocol.md §2.2). */

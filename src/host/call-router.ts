@@ -16,9 +16,10 @@ import type { Tally } from "./counters.ts";
 import type { Directory } from "./directory.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { type CallFailure, callFailure, failureAnswer } from "./host-errors.ts";
+import { limits } from "./limits.ts";
 import type { ResolvedHostOptions } from "./options.ts";
 import type { PendingCall } from "./pending-call.ts";
-import type { Session } from "./session.ts";
+import type { SendOutcome, Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
 export interface CallRouterParts {
@@ -32,6 +33,7 @@ const decoder = new TextDecoder();
 
 /** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome (protocol.md H1–H7). */
 export class CallRouter {
+  readonly #options: ResolvedHostOptions;
   readonly #tally: Tally;
   readonly #directory: Directory;
   readonly #sessions: SessionTable;
@@ -40,6 +42,7 @@ export class CallRouter {
   #isDraining = false;
 
   constructor({ options, tally, directory, sessions }: CallRouterParts) {
+    this.#options = options;
     this.#tally = tally;
     this.#directory = directory;
     this.#sessions = sessions;
@@ -70,6 +73,8 @@ export class CallRouter {
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
     const clientId = this.#directory.locate(targetType, targetKey);
     if (clientId === undefined) return this.#refuse(caller, requestIdText(request), unknownTarget(targetType));
+    const refusal = this.#whyNotTaken(caller, request);
+    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal);
     const callerId = requestIdBytes(request);
     const cancelId = caller.traits.isAnnounced ? requestIdText(request) : undefined;
     const call = this.#calls.open({ caller, callerId, cancelId, targetType, targetKey }, request.timeoutMs);
@@ -93,11 +98,21 @@ export class CallRouter {
     }
     this.#calls.take(call);
     const frame = withRequestId(response, call.callerId);
-    if (call.caller.send(frame) === "too-large") {
-      const { maxFrameBytes } = call.caller.traits;
-      return this.#fail(call, callFailure.answerTooLarge(call.targetType, frame.length, maxFrameBytes));
+    switch (call.caller.send(frame, "answer")) {
+      case "queued":
+        this.#tally.answers += 1;
+        return;
+      case "too-large":
+        return this.#fail(
+          call,
+          callFailure.answerTooLarge(call.targetType, frame.length, call.caller.traits.maxFrameBytes),
+        );
+      case "full":
+      case "closed":
+        // The caller has left, or has just been cut off: nobody is there to take it.
+        this.#tally.lateAnswers += 1;
+        return;
     }
-    this.#tally.answers += 1;
   }
 
   /** A worker gives up a call of its own. Ids of others, and of calls that have their outcome, change nothing. */
@@ -118,8 +133,8 @@ export class CallRouter {
 
   /** Answers a call that never entered the table. */
   #refuse(caller: Session, requestId: string, failure: CallFailure): void {
-    this.#tally.failedCalls += 1;
-    caller.send(failureAnswer(requestId, failure));
+    this.#countFailure(failure);
+    caller.send(failureAnswer(requestId, failure), "answer");
   }
 
   /** Calls that have waited for this client's channel go out. */
@@ -145,15 +160,19 @@ export class CallRouter {
     this.#calls.close();
   }
 
+  /** Keeps the table of calls within its bounds. */
+  #whyNotTaken(caller: Session, { requestId }: PeekedRequest): CallFailure | undefined {
+    const { maxPendingCalls, maxPendingCallsPerSession } = this.#options;
+    if (caller.asked.size >= maxPendingCallsPerSession) return callFailure.tooManyCalls(maxPendingCallsPerSession);
+    if (this.#calls.size >= maxPendingCalls) return callFailure.tooManyCallsHere();
+    const idBytes = requestId.end - requestId.textStart;
+    return idBytes > limits.requestIdBytes ? callFailure.longRequestId(idBytes) : undefined;
+  }
+
   #forward(call: PendingCall, frame: Uint8Array, target: Session): void {
     this.#calls.assign(call, target);
-    const outcome = target.send(frame);
-    if (outcome === "queued" || !this.#calls.take(call)) return;
-    const failure =
-      outcome === "too-large"
-        ? callFailure.requestTooLarge(call.targetType, frame.length, target.traits.maxFrameBytes)
-        : callFailure.notReached(call.targetType);
-    this.#fail(call, failure);
+    const outcome = target.send(frame, "call");
+    if (outcome !== "queued" && this.#calls.take(call)) this.#fail(call, whyNotSent(outcome, call, frame, target));
   }
 
   /** Nobody waits for this call's outcome any more. */
@@ -166,14 +185,35 @@ export class CallRouter {
 
   /** Lets a target that understands it stop working on a call that has left the table; others are told nothing new. */
   #tellTarget({ hostId, target }: PendingCall, reason: CancelReason): void {
-    if (target?.traits.isAnnounced) target.send(encodeFrame({ kind: "cancel", requestId: hostId, reason }));
+    if (target?.traits.isAnnounced) target.send(encodeFrame({ kind: "cancel", requestId: hostId, reason }), "signal");
+  }
+
+  #countFailure({ code }: CallFailure): void {
+    this.#tally.failedCalls += 1;
+    if (code === "overloaded") this.#tally.overloadedCalls += 1;
   }
 
   /** The call has left the table; its caller learns why. */
   #fail(call: PendingCall, failure: CallFailure): void {
     this.#held.forget(call);
-    this.#tally.failedCalls += 1;
-    call.caller.send(failureAnswer(decoder.decode(call.callerId), failure));
+    this.#countFailure(failure);
+    call.caller.send(failureAnswer(decoder.decode(call.callerId), failure), "answer");
+  }
+}
+
+function whyNotSent(
+  outcome: Exclude<SendOutcome, "queued">,
+  { targetType }: PendingCall,
+  frame: Uint8Array,
+  target: Session,
+): CallFailure {
+  switch (outcome) {
+    case "too-large":
+      return callFailure.requestTooLarge(targetType, frame.length, target.traits.maxFrameBytes);
+    case "full":
+      return callFailure.overloaded(targetType);
+    case "closed":
+      return callFailure.notReached(targetType);
   }
 }
 

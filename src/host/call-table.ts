@@ -1,5 +1,7 @@
+import { Buffer } from "node:buffer";
 import type { Clock, MakeId } from "../core/index.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
+import { limits } from "./limits.ts";
 import type { PendingCall } from "./pending-call.ts";
 import type { Session } from "./session.ts";
 
@@ -54,7 +56,7 @@ export class CallTable {
       callerId,
       cancelId,
       targetType,
-      targetKey,
+      targetKey: keptText(targetKey),
       timeoutMs,
       dueMs: 0,
       target: undefined,
@@ -99,4 +101,10 @@ export class CallTable {
     if (own === undefined) return this.#defaultTimeoutMs;
     return this.#defaultTimeoutMs === 0 ? own : Math.min(own, this.#defaultTimeoutMs);
   }
+}
+
+/** The beginning of a long key, without the rest in memory behind it. */
+function keptText(key: string): string {
+  if (key.length <= limits.keptKeyChars) return key;
+  return `${Buffer.from(key.slice(0, limits.keptKeyChars)).toString()}…`;
 }

@@ -24,6 +24,7 @@ export class ChannelRegistration {
       case "taken":
         return acknowledge(session, "register-type", requestId, `Agent type ${agentType} already registered.`);
       case "invalid":
+      case "full":
         return acknowledge(session, "register-type", requestId, outcome.reason);
     }
   }
@@ -37,6 +38,7 @@ export class ChannelRegistration {
       case "exists":
         return acknowledge(session, "subscribe", requestId, "Subscription already exists");
       case "invalid":
+      case "full":
         return acknowledge(session, "subscribe", requestId, outcome.reason);
     }
   }
@@ -48,5 +50,5 @@ function acknowledge(
   requestId: string,
   error: string | undefined,
 ): void {
-  session.send(encodeFrame({ kind: "ack", of, requestId, success: error === undefined, error }));
+  session.send(encodeFrame({ kind: "ack", of, requestId, success: error === undefined, error }), "answer");
 }

@@ -2,9 +2,11 @@ import type { Logger } from "../core/index.ts";
 import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../transport/index.ts";
 import { ControlSession } from "./control-session.ts";
 import type { Tally } from "./counters.ts";
+import type { QueueBounds } from "./outbound-bound.ts";
 
 export interface ControlChannelParts {
   readonly clientId: string;
+  readonly bounds: QueueBounds;
   readonly tally: Tally;
   readonly logger: Logger | undefined;
   readonly onSession: (session: ControlSession) => void;
@@ -22,7 +24,7 @@ export class ControlChannel implements ServerStreamReceiver {
   }
 
   onOpen(stream: ServerStream): void {
-    this.#session = new ControlSession(this.#parts.clientId, stream);
+    this.#session = new ControlSession(this.#parts.clientId, stream, this.#parts.bounds);
     this.#parts.onSession(this.#session);
   }
 
@@ -43,7 +45,7 @@ export class ControlChannel implements ServerStreamReceiver {
   }
 
   onDrain(): void {
-    // Control messages are few; their queue has no bound yet.
+    // What finds the queue full is answered at once; nothing waits for room.
   }
 
   onEnd(): void {

@@ -20,9 +20,12 @@ export class ControlWaits {
   passed(target: ControlSession, asker: ControlSession, envelope: ControlEnvelope): void {
     const { body, respondTo } = envelope;
     if (!isControlRequest(body) || !respondTo) return;
+    if (envelope.rpcId.length + respondTo.length + envelope.destination.length > limits.controlNameChars) return;
     const waits = this.#waits.get(target) ?? new Map<string, ControlWait>();
     this.#waits.set(target, waits);
-    waits.set(nameOf(envelope.rpcId, respondTo), { asker, envelope, request: body });
+    // A state to load may be long, and the answer in the target's stead needs none of it.
+    const request = body.kind === "load-request" ? { ...body, state: "" } : body;
+    waits.set(nameOf(envelope.rpcId, respondTo), { asker, envelope: { ...envelope, body: undefined }, request });
     if (waits.size <= limits.controlWaitsPerChannel) return;
     const oldest = waits.keys().next();
     if (!oldest.done) waits.delete(oldest.value);

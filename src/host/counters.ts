@@ -1,11 +1,17 @@
 /** What a host has done since it was made. Numbers only grow, except those under "now". */
 export interface HostCounters {
-  /** Now: open data channels, open control channels, calls without an answer yet, agent types, subscriptions. */
+  /**
+   * Now: open data channels, open control channels, calls without an answer yet, agent types, subscriptions, clients that may
+   * come back, and what waits to be sent to all workers together.
+   */
   readonly channels: number;
   readonly controlChannels: number;
   readonly pendingCalls: number;
   readonly agentTypes: number;
   readonly subscriptions: number;
+  readonly dormantClients: number;
+  readonly queuedFrames: number;
+  readonly queuedBytes: number;
   /** Calls taken from callers, and answers of targets handed back to them. */
   readonly calls: number;
   readonly answers: number;
@@ -27,6 +33,14 @@ export interface HostCounters {
   readonly unroutableEvents: number;
   /** Events dropped because their topic type is not valid. */
   readonly invalidEvents: number;
+  /** Deliveries dropped: the queue of a worker that reads too slowly was full. */
+  readonly droppedEvents: number;
+  /** Calls answered `overloaded`: the target's queue was full, or too many calls were pending. */
+  readonly overloadedCalls: number;
+  /** Channels ended because their worker did not read what it was sent. */
+  readonly overflowedChannels: number;
+  /** Channels and registrations refused because a bound of the options was reached. */
+  readonly refusedByLimit: number;
   /** Deliveries skipped: the worker has no open channel. */
   readonly skippedEvents: number;
   /** Deliveries kept from a peer that would choke on them (`filterByPeer`). */
@@ -41,7 +55,15 @@ export interface HostCounters {
   readonly expiredClients: number;
 }
 
-type Gauge = "channels" | "controlChannels" | "pendingCalls" | "agentTypes" | "subscriptions";
+type Gauge =
+  | "channels"
+  | "controlChannels"
+  | "pendingCalls"
+  | "agentTypes"
+  | "subscriptions"
+  | "dormantClients"
+  | "queuedFrames"
+  | "queuedBytes";
 
 /** The counters as the host's parts write them; the gauges are asked for when a snapshot is made. */
 export type Tally = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };
@@ -60,6 +82,10 @@ export function createTally(): Tally {
     deliveredEvents: 0,
     unroutableEvents: 0,
     invalidEvents: 0,
+    droppedEvents: 0,
+    overloadedCalls: 0,
+    overflowedChannels: 0,
+    refusedByLimit: 0,
     skippedEvents: 0,
     filteredEvents: 0,
     emptyFrames: 0,

@@ -6,14 +6,13 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/index.ts";
-import { type PeerTraits, Session } from "./session.ts";
+import type { PeerTraits, Session } from "./session.ts";
 
 /** What the host does as a worker's data channel comes and goes. */
 export interface DataChannelParts {
-  readonly clientId: string;
-  readonly peer: string;
   readonly traits: PeerTraits;
-  readonly onSession: (session: Session) => void;
+  /** Makes the session of the channel once it is open. */
+  readonly createSession: (stream: ServerStream) => Session;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
   /** A frame that the transport has thrown away, with its first bytes if they are known. */
   readonly onBadFrame: (session: Session, reason: string, head: Uint8Array | undefined) => void;
@@ -27,6 +26,7 @@ export class DataChannel implements ServerStreamReceiver {
   readonly responseMetadata: Metadata;
   readonly #parts: DataChannelParts;
   #session: Session | undefined;
+  #isGone = false;
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts;
@@ -34,21 +34,18 @@ export class DataChannel implements ServerStreamReceiver {
   }
 
   onOpen(stream: ServerStream): void {
-    const { clientId, peer, traits, onSession } = this.#parts;
-    this.#session = new Session({ clientId, peer, traits, stream });
-    onSession(this.#session);
+    this.#session = this.#parts.createSession(stream);
   }
 
   onFrame(frame: Uint8Array): void {
     // A channel that was replaced may still have frames on their way: nothing of it counts any more.
-    if (this.#session?.isOpen) this.#parts.onFrame(this.#session, frame);
+    if (!this.#isGone && this.#session?.isOpen) this.#parts.onFrame(this.#session, frame);
   }
 
   /** The worker has nothing more to say: as in .NET's gateway it counts as gone (protocol.md §1.5, H10). */
   onHalfClose(): void {
-    const session = this.#session;
     this.#gone();
-    session?.finish({ code: StatusCode.ok, details: "" });
+    this.#session?.finish({ code: StatusCode.ok, details: "" });
   }
 
   onBadFrame(status: RpcStatus, head?: Uint8Array): void {
@@ -56,18 +53,17 @@ export class DataChannel implements ServerStreamReceiver {
   }
 
   onDrain(): void {
-    // The bound on a session's queue will resume here (protocol.md H19).
+    // What finds the queue full is refused or dropped at once; nothing waits for room (protocol.md H19).
   }
 
   onEnd(): void {
-    const session = this.#session;
-    session?.markClosed();
+    this.#session?.markClosed();
     this.#gone();
   }
 
   #gone(): void {
-    const session = this.#session;
-    this.#session = undefined;
-    if (session !== undefined) this.#parts.onGone(session);
+    if (this.#isGone || this.#session === undefined) return;
+    this.#isGone = true;
+    this.#parts.onGone(this.#session);
   }
 }

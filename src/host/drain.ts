@@ -1,22 +1,16 @@
-import type { Clock } from "../core/index.ts";
 import { type RpcStatus, StatusCode } from "../transport/index.ts";
 import { shuttingDownText } from "./host-errors.ts";
 
 interface Drainable {
   flushed(): Promise<void>;
   finish(status: RpcStatus): void;
+  abort(status: RpcStatus): void;
 }
 
-/** Ends each channel once its queue is empty, and the rest when the grace is over. Never rejects. */
-export async function drainSessions(sessions: readonly Drainable[], graceMs: number, clock: Clock): Promise<void> {
-  let stopWaiting = () => {};
-  const graceOver = new Promise<void>((resolve) => {
-    stopWaiting = resolve;
-  });
-  const timer = clock.setTimer(graceMs, stopWaiting);
-  await Promise.race([Promise.all(sessions.map(finishWhenFlushed)), graceOver]);
-  timer.cancel();
-  for (const session of sessions) session.finish(goodbye);
+/** Ends each channel once its queue is empty, and cuts the rest off when `over` resolves. Never rejects. */
+export async function drainSessions(sessions: readonly Drainable[], over: Promise<void>): Promise<void> {
+  const isFlushed = await Promise.race([Promise.all(sessions.map(finishWhenFlushed)), over]);
+  if (isFlushed === undefined) for (const session of sessions) session.abort(goodbye);
 }
 
 const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDownText };

@@ -56,9 +56,12 @@ export class EventRouter {
       tally.filteredEvents += 1;
       return;
     }
-    switch (target.send(event.bytes)) {
+    switch (target.send(event.bytes, "event")) {
       case "queued":
         tally.deliveredEvents += 1;
+        return;
+      case "full":
+        tally.droppedEvents += 1;
         return;
       case "closed":
         tally.skippedEvents += 1;

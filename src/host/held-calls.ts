@@ -25,6 +25,7 @@ export class HeldCalls {
   readonly #onExpired: (call: PendingCall) => void;
   readonly #queues = new Map<string, Queue>();
   readonly #queueOf = new Map<PendingCall, Queue>();
+  #bytes = 0;
 
   /** `onExpired`: the channel did not come in time; the call is not held any more. */
   constructor(clock: Clock, waitMs: number, onExpired: (call: PendingCall) => void) {
@@ -38,7 +39,9 @@ export class HeldCalls {
     if (this.#waitMs <= 0) return callFailure.notReached(call.targetType);
     const queue = this.#queues.get(clientId) ?? { clientId, waiting: new Map<PendingCall, Waiting>(), bytes: 0 };
     const isFull =
-      queue.waiting.size >= limits.heldCallsPerClient || queue.bytes + frame.length > limits.heldBytesPerClient;
+      queue.waiting.size >= limits.heldCallsPerClient ||
+      queue.bytes + frame.length > limits.heldBytesPerClient ||
+      this.#bytes + frame.length > limits.heldBytes;
     if (isFull) return callFailure.overloaded(call.targetType);
     const timer = this.#clock.setTimer(this.#waitMs, () => {
       this.forget(call);
@@ -46,6 +49,7 @@ export class HeldCalls {
     });
     queue.waiting.set(call, { call, frame, timer });
     queue.bytes += frame.length;
+    this.#bytes += frame.length;
     this.#queues.set(clientId, queue);
     this.#queueOf.set(call, queue);
     return undefined;
@@ -66,6 +70,7 @@ export class HeldCalls {
     held.timer.cancel();
     queue.waiting.delete(call);
     queue.bytes -= held.frame.length;
+    this.#bytes -= held.frame.length;
     this.#queueOf.delete(call);
     if (queue.waiting.size === 0) this.#queues.delete(queue.clientId);
   }

@@ -31,6 +31,12 @@ export const callFailure = {
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>
     undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`, "overloaded"),
+  tooManyCalls: (max: number) =>
+    undeliverable(`This worker waits for ${max} answers already. Try again when some have come.`, "overloaded"),
+  tooManyCallsHere: () =>
+    undeliverable("The host has as many calls under way as it takes. Try again later.", "overloaded"),
+  longRequestId: (bytes: number) =>
+    undeliverable(`The request id of ${bytes} bytes is longer than this host keeps.`, "invalid-message"),
   unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`, "invalid-message"),
   unreadableAnswer: (agentType: string, reason: string) =>
     undeliverable(`The answer of agent type ${agentType} can't be read: ${reason}`, "invalid-message"),

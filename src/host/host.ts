@@ -1,8 +1,10 @@
 import { type Clock, systemClock, TroupeError } from "../core/index.ts";
 import { createListenerTally, type Listener, type ListenerCounters, type Listening } from "../transport/index.ts";
 import type { HostCounters } from "./counters.ts";
+import { Grace } from "./grace.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
+import type { SessionReport } from "./session-report.ts";
 
 export interface HostParts {
   readonly listener: Listener;
@@ -21,9 +23,11 @@ type HostState =
   | { readonly at: "new" }
   | { readonly at: "starting"; readonly done: Promise<Listening> }
   | { readonly at: "serving"; readonly listening: Listening }
-  | { readonly at: "ending"; readonly done: Promise<void> };
+  | { readonly at: "ending"; readonly grace: Grace; readonly done: Promise<void> };
 
 const defaultGraceMs = 5_000;
+/** Of the grace so much, and no more than a quarter, is left for connections to close when the channels have ended. */
+const goodbyeMs = 1_000;
 
 /** A servicer on a listener: what workers connect to. It starts once; disposing it stops it with the default grace of 5 s. */
 export class Host implements AsyncDisposable {
@@ -70,21 +74,28 @@ export class Host implements AsyncDisposable {
     }
   }
 
-  /** Refuses new calls, answers the pending ones with an error and ends all streams within `graceMs`. Twice is fine; never rejects. */
+  /**
+   * Tells Troupe's workers that it goes, refuses new calls, answers the pending ones with an error, and ends all streams
+   * within `graceMs`: what a worker has not taken by then is lost. A second call may shorten the grace. Never rejects.
+   */
   async stop(graceMs: number = defaultGraceMs): Promise<void> {
     const state = this.#state;
     switch (state.at) {
       case "new":
         return;
       case "ending":
+        state.grace.shorten(graceMs);
         return state.done;
       case "starting":
-        this.#state = { at: "ending", done: this.#endAfter(state.done, graceMs) };
-        return this.#state.done;
+        return this.#endWithin(graceMs, state.done);
       case "serving":
-        this.#state = { at: "ending", done: this.#end(state.listening, graceMs) };
-        return this.#state.done;
+        return this.#endWithin(graceMs, Promise.resolve(state.listening));
     }
+  }
+
+  /** What is going on with each worker that has a channel now. */
+  sessions(): readonly SessionReport[] {
+    return this.servicer.sessions();
   }
 
   counters(): RunningHostCounters {
@@ -100,16 +111,28 @@ export class Host implements AsyncDisposable {
     return this.#state.at === "starting";
   }
 
-  async #endAfter(starting: Promise<Listening>, graceMs: number): Promise<void> {
-    const listening = await starting.catch(() => undefined);
-    if (listening === undefined) this.#markClosed();
-    else await this.#end(listening, graceMs);
+  #endWithin(graceMs: number, starting: Promise<Listening>): Promise<void> {
+    const grace = new Grace(this.#clock, graceMs);
+    const done = this.#end(starting, grace, Math.min(goodbyeMs, graceMs / 4));
+    this.#state = { at: "ending", grace, done };
+    return done;
   }
 
-  async #end(listening: Listening, graceMs: number): Promise<void> {
-    const deadline = this.#clock.now() + graceMs;
-    await this.servicer.drain(graceMs);
-    await listening.close(Math.max(0, deadline - this.#clock.now()));
+  async #end(starting: Promise<Listening>, grace: Grace, reserveMs: number): Promise<void> {
+    const listening = await starting.catch(() => undefined);
+    if (listening !== undefined) {
+      await this.#drain(grace, reserveMs);
+      void grace.over.then(() => listening.close(0));
+      await listening.close(Math.max(0, grace.leftMs - reserveMs));
+    }
+    grace.done();
     this.#markClosed();
+  }
+
+  /** Leaves time for the connections to close. */
+  async #drain(grace: Grace, reserveMs: number): Promise<void> {
+    const ofSessions = new Grace(this.#clock, Math.max(0, grace.leftMs - 2 * reserveMs));
+    await this.servicer.drain(ofSessions.leftMs, Promise.race([ofSessions.over, grace.over]));
+    ofSessions.done();
   }
 }

@@ -4,3 +4,4 @@ export type { HostParts, RunningHostCounters } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostOptions } from "./options.ts";
 export { HostServicer } from "./servicer.ts";
+export type { SessionReport } from "./session-report.ts";

@@ -1,53 +1,89 @@
 import { TypeTally } from "./type-tally.ts";
 
 interface Node {
+  /** The characters between the parent's prefix and this node's; only the root's are none. */
+  edge: string;
   readonly types: TypeTally;
+  /** By the first UTF-16 unit of their edges. */
   readonly children: Map<number, Node>;
 }
 
-function createNode(): Node {
-  return { types: new TypeTally(), children: new Map() };
+function createNode(edge: string): Node {
+  return { edge, types: new TypeTally(), children: new Map() };
 }
 
-/** Prefixes of topic types, one node per UTF-16 unit. Walking it costs as many steps as the topic type and a prefix share. */
+/**
+ * Prefixes of topic types. It has at most two nodes for each prefix, however long they are, and walking it costs as many
+ * steps as the topic type and a prefix share.
+ */
 export class PrefixTrie {
-  readonly #root = createNode();
+  readonly #root = createNode("");
 
   add(prefix: string, agentType: string): void {
     let node = this.#root;
-    for (let at = 0; at < prefix.length; at += 1) {
-      const unit = prefix.charCodeAt(at);
-      let child = node.children.get(unit);
-      if (child === undefined) {
-        child = createNode();
-        node.children.set(unit, child);
-      }
-      node = child;
-    }
+    for (let at = 0; at < prefix.length; at += node.edge.length) node = descend(node, prefix, at);
     node.types.add(agentType);
   }
 
   /** Nodes that hold nothing any more go with it. */
   remove(prefix: string, agentType: string): void {
     const path = [this.#root];
-    for (let at = 0; at < prefix.length; at += 1) {
-      const child = path[at]?.children.get(prefix.charCodeAt(at));
-      if (child === undefined) return;
-      path.push(child);
+    let node = this.#root;
+    for (let at = 0; at < prefix.length; at += node.edge.length) {
+      const child = node.children.get(prefix.charCodeAt(at));
+      if (child === undefined || !prefix.startsWith(child.edge, at)) return;
+      node = child;
+      path.push(node);
     }
-    path[prefix.length]?.types.remove(agentType);
-    for (let depth = prefix.length; depth > 0; depth -= 1) {
-      const node = path[depth];
-      if (node === undefined || !node.types.isEmpty || node.children.size > 0) return;
-      path[depth - 1]?.children.delete(prefix.charCodeAt(depth - 1));
-    }
+    node.types.remove(agentType);
+    const parent = path.at(-2);
+    if (parent === undefined || !node.types.isEmpty) return;
+    shrink(parent, node);
+    const grandparent = path.at(-3);
+    if (grandparent !== undefined && parent.types.isEmpty) shrink(grandparent, parent);
   }
 
   visit(topicType: string, visit: (agentType: string) => void): void {
     let node: Node | undefined = this.#root;
-    for (let at = 0; node !== undefined; at += 1) {
+    for (let at = 0; node !== undefined && topicType.startsWith(node.edge, at); ) {
       node.types.visit(visit);
+      at += node.edge.length;
       node = at < topicType.length ? node.children.get(topicType.charCodeAt(at)) : undefined;
     }
   }
+}
+
+/** The child of `node` on the way to `prefix`, whose characters up to `at` are behind it; made if there is none. */
+function descend(node: Node, prefix: string, at: number): Node {
+  const unit = prefix.charCodeAt(at);
+  const child = node.children.get(unit) ?? createNode(prefix.slice(at));
+  const shared = sharedLength(child.edge, prefix, at);
+  if (shared === child.edge.length) {
+    node.children.set(unit, child);
+    return child;
+  }
+  const between = createNode(child.edge.slice(0, shared));
+  child.edge = child.edge.slice(shared);
+  between.children.set(child.edge.charCodeAt(0), child);
+  node.children.set(unit, between);
+  return between;
+}
+
+/** Takes an empty node out: it goes, or its only child takes its place. */
+function shrink(parent: Node, node: Node): void {
+  if (node.children.size > 1) return;
+  const unit = node.edge.charCodeAt(0);
+  const [child] = node.children.values();
+  if (child === undefined) {
+    parent.children.delete(unit);
+    return;
+  }
+  child.edge = node.edge + child.edge;
+  parent.children.set(unit, child);
+}
+
+function sharedLength(edge: string, prefix: string, at: number): number {
+  let length = 0;
+  while (length < edge.length && edge.charCodeAt(length) === prefix.charCodeAt(at + length)) length += 1;
+  return length;
 }

@@ -1,4 +1,5 @@
 import {
+  encodeFrame,
   type GetStateAnswer,
   readFrameHead,
   type SaveStateAnswer,
@@ -24,11 +25,14 @@ import { DataChannel } from "./data-channel.ts";
 import type { Directory } from "./directory.ts";
 import { drainSessions } from "./drain.ts";
 import { EventRouter } from "./event-router.ts";
+import { limits } from "./limits.ts";
 import { createLinkService } from "./link-service.ts";
 import { type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
-import { Registry } from "./registry.ts";
+import { QuietLogger } from "./quiet-logger.ts";
+import { Registry, type RegistryBounds } from "./registry.ts";
 import { Router } from "./router.ts";
-import { peerTraits, type Session } from "./session.ts";
+import { peerTraits, Session, type SessionParts } from "./session.ts";
+import { reportOf, type SessionReport } from "./session-report.ts";
 import { SessionTable } from "./session-table.ts";
 import { SharedOwnerDirectory } from "./shared-owner-directory.ts";
 import { SoleOwnerDirectory } from "./sole-owner-directory.ts";
@@ -40,6 +44,7 @@ import { StateDesk } from "./state-desk.ts";
  */
 export class HostServicer {
   readonly #options: ResolvedHostOptions;
+  readonly #quiet: QuietLogger | undefined;
   readonly #tally: Tally = createTally();
   readonly #admission: Admission;
   readonly #sessions = new SessionTable();
@@ -51,12 +56,15 @@ export class HostServicer {
   readonly #states: StateDesk;
 
   constructor(hostOptions: HostOptions = {}) {
-    const options = resolveHostOptions(hostOptions);
+    const given = resolveHostOptions(hostOptions);
+    this.#quiet = given.logger && new QuietLogger(given.logger, given.clock);
+    const options = { ...given, logger: this.#quiet };
     const { logger, clock, makeId, ownOnly, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
+    const bounds: RegistryBounds = options;
     const tally = this.#tally;
     const sessions = this.#sessions;
     const directory = allowMultipleOwners ? new SharedOwnerDirectory(options.random) : new SoleOwnerDirectory();
-    const registry = new Registry({ directory, tally, clock, logger, orphanMs, ownOnly, allowMultipleOwners });
+    const registry = new Registry({ directory, tally, clock, logger, orphanMs, ownOnly, allowMultipleOwners, bounds });
     this.#options = options;
     this.#directory = directory;
     this.#registry = registry;
@@ -78,11 +86,11 @@ export class HostServicer {
     const { acceptLegacyWorkers, makeId } = this.#options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     this.#admission.check(call);
+    this.#checkRoom(this.#sessions.data, clientId);
+    const traits = peerTraits(call.metadata, this.#options);
     return new DataChannel({
-      clientId,
-      peer: call.peer,
-      traits: peerTraits(call.metadata, this.#options),
-      onSession: (session) => this.#opened(session),
+      traits,
+      createSession: (stream) => this.#opened(this.#createSession(call, { clientId, traits, stream })),
       onFrame: (session, frame) => this.#router.receive(session, frame),
       onBadFrame: (session, reason, head) => this.#router.receiveBad(session, reason, head && readFrameHead(head)),
       onGone: (session) => this.#gone(session),
@@ -92,8 +100,10 @@ export class HostServicer {
   openControlChannel(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
     this.#admission.check(call);
+    this.#checkRoom(this.#sessions.control, clientId);
     return new ControlChannel({
       clientId,
+      bounds: this.#options,
       tally: this.#tally,
       logger: this.#options.logger,
       onSession: (session) => this.#controlOpened(session),
@@ -115,6 +125,8 @@ export class HostServicer {
         throw invalid(`Agent type ${agentType} already registered with client ${outcome.by}.`);
       case "invalid":
         throw invalid(outcome.reason);
+      case "full":
+        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
     }
   }
 
@@ -128,6 +140,8 @@ export class HostServicer {
         throw invalid("Subscription already exists");
       case "invalid":
         throw invalid(outcome.reason);
+      case "full":
+        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
     }
   }
 
@@ -165,8 +179,12 @@ export class HostServicer {
   }
 
   counters(): HostCounters {
+    const sessions = this.#sessions.data.all();
     return {
       ...this.#tally,
+      dormantClients: this.#registry.dormantCount,
+      queuedFrames: sessions.reduce((sum, { queuedFrames }) => sum + queuedFrames, 0),
+      queuedBytes: sessions.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0),
       channels: this.#sessions.data.size,
       controlChannels: this.#sessions.control.size,
       pendingCalls: this.#calls.pendingCount,
@@ -175,15 +193,54 @@ export class HostServicer {
     };
   }
 
+  /** What is going on with each worker that has a channel now. */
+  sessions(): readonly SessionReport[] {
+    return this.#sessions.data.all().map(reportOf);
+  }
+
   /**
-   * Refuses what is new, answers every pending call with `Host is shutting down.`, then ends all channels with UNAVAILABLE
-   * once their queues are empty or `graceMs` has passed (protocol.md H21). Twice is fine; never rejects.
+   * Tells Troupe's workers that the host goes in `graceMs`, refuses what is new, answers every pending call with `Host is
+   * shutting down.`, then ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves (protocol.md
+   * H21). Twice is fine; never rejects.
    */
-  async drain(graceMs: number): Promise<void> {
+  async drain(graceMs: number, over: Promise<void>): Promise<void> {
+    const sessions = this.#sessions.data.all();
+    const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
+    for (const session of sessions) if (session.traits.isAnnounced) session.send(leaving, "signal");
     this.#admission.drain();
     this.#calls.drain();
     this.#registry.close();
-    await drainSessions([...this.#sessions.data.all(), ...this.#sessions.control.all()], graceMs, this.#options.clock);
+    await drainSessions([...sessions, ...this.#sessions.control.all()], over);
+    this.#quiet?.flush();
+  }
+
+  #createSession(call: CallContext, parts: Pick<SessionParts, "clientId" | "traits" | "stream">): Session {
+    const { clock, logger } = this.#options;
+    return new Session({
+      ...parts,
+      peer: call.peer,
+      bounds: this.#options,
+      clock,
+      onOverflow: ({ clientId, queuedFrames, queuedBytes }) =>
+        logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
+          clientId,
+          queuedFrames,
+          queuedBytes,
+        }),
+      onRelief: ({ clientId }, lost) => logger?.info("a worker that read too slowly has caught up", { clientId, lost }),
+      onCutOff: ({ clientId }) => {
+        this.#tally.overflowedChannels += 1;
+        logger?.warn("a worker is cut off: it does not read what it is sent", { clientId });
+      },
+    });
+  }
+
+  /** A client may always replace its own channel. */
+  #checkRoom(channels: SessionTable["data"] | SessionTable["control"], clientId: string): void {
+    const { maxSessions } = this.#options;
+    if (channels.size < maxSessions || channels.of(clientId) !== undefined) return;
+    this.#tally.refusedByLimit += 1;
+    throw new RpcError(StatusCode.resourceExhausted, `This host takes ${maxSessions} channels at once.`);
   }
 
   #clientOf(call: CallContext): string {
@@ -192,7 +249,7 @@ export class HostServicer {
     return clientId;
   }
 
-  #opened(session: Session): void {
+  #opened(session: Session): Session {
     const { clientId, peer } = session;
     this.#options.logger?.info("a worker has joined", { clientId, peer });
     const replaced = this.#sessions.data.enter(session);
@@ -202,12 +259,13 @@ export class HostServicer {
     }
     this.#registry.clientArrived(clientId);
     this.#calls.sessionOpened(session);
+    return session;
   }
 
   #gone(session: Session): void {
-    const { clientId } = session;
-    this.#options.logger?.info("a worker has left", { clientId });
-    if (this.#sessions.data.leave(session)) this.#registry.clientLeft(clientId);
+    const { clientId, droppedEvents, refusedCalls, traits } = session;
+    this.#options.logger?.info("a worker has left", { clientId, droppedEvents, refusedCalls });
+    if (this.#sessions.data.leave(session)) this.#registry.clientLeft(clientId, traits.reconnectGraceMs);
     this.#calls.sessionEnded(session);
   }
 

@@ -1,9 +1,15 @@
+import type { Clock, Timer } from "../core/index.ts";
 import { isAnnounced } from "../protocol/index.ts";
-import type { Metadata, RpcStatus, ServerStream } from "../transport/index.ts";
+import { type Metadata, type RpcStatus, type ServerStream, StatusCode } from "../transport/index.ts";
+import { limits } from "./limits.ts";
+import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { PendingCall } from "./pending-call.ts";
 
-/** Whether a frame has been taken on for a peer; if not, why. */
-export type SendOutcome = "queued" | "too-large" | "closed";
+/** What a frame is for a worker: a call to it, an answer to one of its own, an event, or a signal beside them. */
+export type FrameUse = "call" | "answer" | "event" | "signal";
+
+/** Whether a frame has been taken on for a peer; if not, why. `full`: the worker does not read fast enough. */
+export type SendOutcome = "queued" | "too-large" | "full" | "closed";
 
 /** What the host knows of a worker from the metadata of its channel. */
 export interface PeerTraits {
@@ -13,6 +19,8 @@ export interface PeerTraits {
   readonly maxFrameBytes: number;
   /** It is one of ours, and understands signals (protocol.md §11.1). No other peer is ever sent one. */
   readonly isAnnounced: boolean;
+  /** For how long it may come back under its id and find what it had declared; 0: not at all (protocol.md §2.1). */
+  readonly reconnectGraceMs: number;
 }
 
 export interface SessionParts {
@@ -20,6 +28,14 @@ export interface SessionParts {
   readonly peer: string;
   readonly traits: PeerTraits;
   readonly stream: ServerStream;
+  readonly bounds: QueueBounds;
+  readonly clock: Clock;
+  /** Frames begin to be refused because the queue is full. */
+  readonly onOverflow: (session: Session) => void;
+  /** The queue has shrunk to half its bound after `lost` frames were refused. */
+  readonly onRelief: (session: Session, lost: number) => void;
+  /** The channel is ended because the worker does not read. */
+  readonly onCutOff: (session: Session) => void;
 }
 
 /** One worker's open data channel. A worker that comes back gets a new one, also under the same client id. */
@@ -32,24 +48,43 @@ export class Session {
   readonly asking = new Set<PendingCall>();
   /** Those it has asked and may cancel, by its own request ids. */
   readonly cancellable = new Map<string, PendingCall>();
+  /** Events kept from this worker, and calls to it refused, because its queue was full. */
+  droppedEvents = 0;
+  refusedCalls = 0;
   readonly #stream: ServerStream;
+  readonly #bound: OutboundBound;
+  readonly #parts: SessionParts;
+  #lastWord: Timer | undefined;
   #isOpen = true;
 
-  constructor({ clientId, peer, traits, stream }: SessionParts) {
-    this.clientId = clientId;
-    this.peer = peer;
-    this.traits = traits;
-    this.#stream = stream;
+  constructor(parts: SessionParts) {
+    this.clientId = parts.clientId;
+    this.peer = parts.peer;
+    this.traits = parts.traits;
+    this.#stream = parts.stream;
+    this.#bound = new OutboundBound(parts.stream, parts.bounds);
+    this.#parts = parts;
   }
 
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** The one place where frames for a worker queue up; a bound on the queue belongs here (protocol.md H19). */
-  send(frame: Uint8Array): SendOutcome {
+  get queuedBytes(): number {
+    return this.#stream.queuedBytes;
+  }
+
+  get queuedFrames(): number {
+    return this.#stream.queuedFrames;
+  }
+
+  /** The one place where frames for a worker queue up, within its bound (protocol.md H19). */
+  send(frame: Uint8Array, use: FrameUse): SendOutcome {
     if (!this.#isOpen) return "closed";
     if (frame.length > this.traits.maxFrameBytes) return "too-large";
+    if (!this.#bound.hasRoom(frame.length, use)) return this.#refuse(use);
+    const lost = this.#bound.takeRelief();
+    if (lost > 0) this.#parts.onRelief(this, lost);
     try {
       this.#stream.send(frame);
     } catch {
@@ -59,36 +94,71 @@ export class Session {
     return "queued";
   }
 
-  /** Nothing is sent any more; what is queued still goes out if the connection stands, then the call ends with `status`. */
+  /**
+   * Nothing is sent any more; what is queued still goes out if the connection stands, then the call ends with `status`. A
+   * worker that does not take it is cut off after a while, so that nothing of it stays.
+   */
   finish(status: RpcStatus): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#stream.finish(status);
+    this.#lastWord = this.#parts.clock.setTimer(limits.lastWordMs, () => this.#stream.abort(status));
+  }
+
+  /** Ends the call at once; what is queued is dropped. */
+  abort(status: RpcStatus): void {
+    this.markClosed();
+    this.#stream.abort(status);
   }
 
   /** The stream has come to its end by itself. */
   markClosed(): void {
     this.#isOpen = false;
+    this.#lastWord?.cancel();
   }
 
   flushed(): Promise<void> {
     return this.#stream.flushed();
   }
+
+  #refuse(use: FrameUse): SendOutcome {
+    // Signals are a courtesy; the worker finds out by itself.
+    if (use === "signal") return "full";
+    if (use === "event") this.droppedEvents += 1;
+    if (use === "call") this.refusedCalls += 1;
+    if (this.#bound.noteLoss()) this.#parts.onOverflow(this);
+    if (use === "answer" || this.#bound.endsChannel) {
+      this.#parts.onCutOff(this);
+      this.abort(tooSlow);
+    }
+    return "full";
+  }
 }
+
+const tooSlow: RpcStatus = {
+  code: StatusCode.resourceExhausted,
+  details: "This worker does not read what it is sent: the host's queue for it is full.",
+};
 
 /** Libraries name themselves `grpc-<language>/…`, perhaps after the application's own name. Ours has no such limits. */
 const stockLibrary = /(^|\s)grpc-(?!troupe)/;
 const dotnetLibrary = /(^|\s)grpc-dotnet\//;
 
+export interface TraitOptions {
+  readonly filterByPeer: boolean;
+  readonly stockPeerMaxBytes: number;
+  readonly reconnectGraceMs: number | undefined;
+}
+
 /** Reads a peer's traits off its announcement and the `user-agent` that its library sends. */
-export function peerTraits(
-  metadata: Metadata,
-  options: { readonly filterByPeer: boolean; readonly stockPeerMaxBytes: number },
-): PeerTraits {
-  const userAgent = options.filterByPeer ? (metadata["user-agent"] ?? "") : "";
+export function peerTraits(metadata: Metadata, options: TraitOptions): PeerTraits {
+  const userAgent = metadata["user-agent"] ?? "";
+  const isFiltered = options.filterByPeer;
+  const isDotnet = dotnetLibrary.test(userAgent);
   return {
-    takesJsonEvents: !dotnetLibrary.test(userAgent),
-    maxFrameBytes: stockLibrary.test(userAgent) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
+    takesJsonEvents: !isFiltered || !isDotnet,
+    maxFrameBytes: isFiltered && stockLibrary.test(userAgent) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
     isAnnounced: isAnnounced(metadata),
+    reconnectGraceMs: options.reconnectGraceMs ?? (isDotnet ? limits.dotnetGraceMs : 0),
   };
 }

@@ -1,15 +1,23 @@
 import { isSamePattern, type WirePattern } from "../protocol/index.ts";
 
+/** Whose a subscription is. */
+export interface SubscriptionHolder {
+  readonly clientId: string;
+  /** The client has left: its subscriptions are still to be swept out, and count for nothing. */
+  isGone: boolean;
+}
+
 /** A subscription that the host holds for a client. */
 export interface HeldSubscription {
   readonly id: string;
   readonly pattern: WirePattern;
-  readonly clientId: string;
+  readonly holder: SubscriptionHolder;
 }
 
 /**
  * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have
  * the same id or the same content (protocol.md §5.2); where types are shared, only those of one client are compared.
+ * Those whose holder is gone are never found.
  */
 export class SubscriptionBook {
   readonly #all = new Set<HeldSubscription>();
@@ -21,19 +29,28 @@ export class SubscriptionBook {
     this.#comparesClients = options.comparesClients;
   }
 
+  /** Those of gone holders included, until they are removed. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** `known`: this client holds just this one already. `exists`: an equal one is held. Only `added` changed anything. */
-  add(subscription: HeldSubscription): "added" | "known" | "exists" {
-    const equals = this.#equalsOf(subscription);
-    if (equals.some((held) => isReplay(held, subscription))) return "known";
-    if (equals.length > 0) return "exists";
+  /** `known`: this client holds just this one already. `exists`: an equal one is held. Neither: it may be added. */
+  find(
+    clientId: string,
+    { id, pattern }: { readonly id: string; readonly pattern: WirePattern },
+  ): "known" | "exists" | undefined {
+    const equals = this.#equalsOf(clientId, id, pattern);
+    if (
+      equals.some((held) => held.id === id && held.holder.clientId === clientId && isSamePattern(held.pattern, pattern))
+    )
+      return "known";
+    return equals.length > 0 ? "exists" : undefined;
+  }
+
+  add(subscription: HeldSubscription): void {
     this.#all.add(subscription);
     push(this.#byId, subscription.id, subscription);
     push(this.#byContent, contentOf(subscription.pattern), subscription);
-    return "added";
   }
 
   remove(subscription: HeldSubscription): void {
@@ -43,23 +60,23 @@ export class SubscriptionBook {
   }
 
   withId(id: string): readonly HeldSubscription[] {
-    return this.#byId.get(id) ?? [];
+    return (this.#byId.get(id) ?? []).filter(isLive);
   }
 
-  all(): Iterable<HeldSubscription> {
-    return this.#all;
+  all(): readonly HeldSubscription[] {
+    return [...this.#all].filter(isLive);
   }
 
-  #equalsOf(subscription: HeldSubscription): readonly HeldSubscription[] {
-    const ofOneKind = this.withId(subscription.id).filter((held) => held.pattern.kind === subscription.pattern.kind);
-    const ofOneContent = this.#byContent.get(contentOf(subscription.pattern)) ?? [];
+  #equalsOf(clientId: string, id: string, pattern: WirePattern): readonly HeldSubscription[] {
+    const ofOneKind = this.withId(id).filter((held) => held.pattern.kind === pattern.kind);
+    const ofOneContent = (this.#byContent.get(contentOf(pattern)) ?? []).filter(isLive);
     const equals = [...ofOneKind, ...ofOneContent];
-    return this.#comparesClients ? equals : equals.filter((held) => held.clientId === subscription.clientId);
+    return this.#comparesClients ? equals : equals.filter(({ holder }) => holder.clientId === clientId);
   }
 }
 
-function isReplay(held: HeldSubscription, again: HeldSubscription): boolean {
-  return held.id === again.id && held.clientId === again.clientId && isSamePattern(held.pattern, again.pattern);
+function isLive({ holder }: HeldSubscription): boolean {
+  return !holder.isGone;
 }
 
 function contentOf(pattern: WirePattern): string {

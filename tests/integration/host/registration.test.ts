@@ -208,7 +208,7 @@ describe.each(hostTransports)("client ids and registration over $name", ({ start
   it("refuses new calls while it stops", async () => {
     await using rig = await start();
     const x = await new RawWorker(rig.dial(), "X").join();
-    const stopped = rig.host.servicer.drain(1_000);
+    const stopped = rig.host.servicer.drain(1_000, new Promise(() => {}));
     const status = { code: StatusCode.unavailable, details: "Host is shutting down." };
     await expect(x.register("a")).rejects.toMatchObject({ status });
     expect(await x.ended).toMatchObject({ by: "status", status });

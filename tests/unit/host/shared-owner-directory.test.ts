@@ -29,7 +29,7 @@ it("forgets the oldest placement beyond its bound, and no other", () => {
   directory.claim("a", "X");
   directory.claim("a", "Y");
   expect(directory.locate("a", "oldest")).toBe("Y");
-  for (let key = 1; key < limits.placementsPerType; key += 1) directory.locate("a", `${key}`);
+  for (let key = 1; key < limits.placements; key += 1) directory.locate("a", `${key}`);
   expect(directory.locate("a", "oldest")).toBe("Y");
   directory.locate("a", "one too many");
   expect(directory.locate("a", "oldest")).toBe("X");

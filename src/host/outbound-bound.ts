@@ -1,0 +1,58 @@
+/** How much may wait for one worker, and what happens beyond. */
+export interface QueueBounds {
+  readonly maxQueuedFrames: number;
+  readonly maxQueuedBytes: number;
+  readonly whenFull: "drop" | "disconnect";
+}
+
+interface Queue {
+  readonly queuedFrames: number;
+  readonly queuedBytes: number;
+}
+
+/** Answers may wait in twice the room of calls and events: they end what somebody waits for. */
+const answerRooms = 2;
+
+/** The bound on what waits for one worker, and whether it is reached. */
+export class OutboundBound {
+  readonly #queue: Queue;
+  readonly #bounds: QueueBounds;
+  #lost = 0;
+
+  constructor(queue: Queue, bounds: QueueBounds) {
+    this.#queue = queue;
+    this.#bounds = bounds;
+  }
+
+  get endsChannel(): boolean {
+    return this.#bounds.whenFull === "disconnect";
+  }
+
+  /** A single frame longer than the whole bound may pass when nothing else waits. */
+  hasRoom(frameBytes: number, use: "call" | "answer" | "event" | "signal"): boolean {
+    const rooms = use === "answer" ? answerRooms : 1;
+    const { queuedFrames, queuedBytes } = this.#queue;
+    if (queuedFrames === 0) return true;
+    const { maxQueuedFrames, maxQueuedBytes } = this.#bounds;
+    return queuedFrames < rooms * maxQueuedFrames && queuedBytes + frameBytes <= rooms * maxQueuedBytes;
+  }
+
+  /** True: it is the first loss since the queue had room. */
+  noteLoss(): boolean {
+    this.#lost += 1;
+    return this.#lost === 1;
+  }
+
+  /** How many were lost, told once when half the room is free again; else 0. */
+  takeRelief(): number {
+    if (this.#lost === 0 || !this.#isHalfFree()) return 0;
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
+  }
+
+  #isHalfFree(): boolean {
+    const { queuedFrames, queuedBytes } = this.#queue;
+    return 2 * queuedFrames <= this.#bounds.maxQueuedFrames && 2 * queuedBytes <= this.#bounds.maxQueuedBytes;
+  }
+}
