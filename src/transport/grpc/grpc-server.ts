@@ -13,6 +13,7 @@ import { startDeadline } from "../deadline.ts";
 import type { LinkService, Listener, Listening } from "../link.ts";
 import { createListenerTally, type ListenerCounters } from "../listener-counters.ts";
 import { listenError } from "../system-error.ts";
+import { HEADER_COST_BYTES } from "./header-size.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
@@ -144,10 +145,12 @@ function createHttp2Server(settings: GrpcListenerSettings): AnyServer {
   const options = {
     noDelay: true,
     maxSessionMemory: limits.maxSessionMemoryMb,
+    maxHeaderListPairs: Math.ceil(maxHeaderBytes / HEADER_COST_BYTES) + 1,
     settings: {
       initialWindowSize: limits.windowBytes,
       maxConcurrentStreams,
-      maxHeaderListSize: maxHeaderBytes,
+      // Node resets calls with more than this and tells nobody; between the two we can refuse them with a status.
+      maxHeaderListSize: 2 * maxHeaderBytes,
       enablePush: false,
     },
   };

@@ -9,6 +9,7 @@ import { ServerCall } from "../server-call.ts";
 import { toRpcStatus } from "../to-rpc-status.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
 import { isGrpcContentType } from "./content-type.ts";
+import { refuseLongHeaders } from "./header-size.ts";
 import type { HeldBytes } from "./held-bytes.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
@@ -25,6 +26,7 @@ export interface CallOrigin {
 export interface DispatchParts {
   readonly services: readonly LinkService[];
   readonly limits: MessageLimits;
+  readonly maxHeaderBytes: number;
   readonly requestTimeoutMs: number;
   readonly tally: ListenerTally;
 }
@@ -58,6 +60,7 @@ export class ServerDispatch {
 
   #acceptCall(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
     try {
+      refuseLongHeaders(rawHeaders, this.#parts.maxHeaderBytes);
       const request = readCallRequest(headers, this.#services);
       const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin.peer);
       const finishNow = this.#serve(http2, { request, call, origin });

@@ -8,7 +8,7 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   readonly maxConcurrentStreams?: number;
   /** Connections at one time; more are closed as they come. Default: 10 000. */
   readonly maxConnections?: number;
-  /** Length of a call's headers, all names and values together with 32 bytes each. More resets the call. Default: 64 KiB. */
+  /** Length of a call's headers, names and values with 32 bytes for each pair. A longer one is refused. Default: 64 KiB. */
   readonly maxHeaderBytes?: number;
   /** Milliseconds in which a client must have done the TLS handshake, and again begun HTTP/2. Default: 10 000. */
   readonly handshakeTimeoutMs?: number;
@@ -25,7 +25,8 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   readonly maxHeldBytes?: number;
   /**
    * Sends each client an HTTP/2 PING when this many milliseconds have passed since its last one was answered, so that a
-   * peer that vanished without a word is noticed. Default: 0, never.
+   * peer that vanished without a word is noticed; and one whose HTTP/2 went so wrong that Node hears nothing of it any more.
+   * 0: never. Default: 10 000.
    */
   readonly keepAliveMs?: number;
   /** A connection on which nothing at all arrives for this long after a PING counts as lost, in milliseconds. Default: 20 000. */
@@ -59,7 +60,7 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     maxResetsPerMinute: options.maxResetsPerMinute ?? 1_000,
     maxHeldBytes: options.maxHeldBytes ?? 128 * 1024 * 1024,
-    keepAliveMs: options.keepAliveMs ?? 0,
+    keepAliveMs: options.keepAliveMs ?? 10_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
   };
 }

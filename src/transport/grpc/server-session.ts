@@ -62,7 +62,8 @@ export class ServerSession {
   /** Ends the connection and with it every call. `code`: the HTTP/2 code that the client is told. */
   readonly cut = (reason: string, code: number = constants.NGHTTP2_NO_ERROR): void => {
     this.#reason ??= reason;
-    this.#http2.destroy(undefined, code);
+    if (code !== constants.NGHTTP2_NO_ERROR && !this.#http2.destroyed) this.#http2.goaway(code, 0, Buffer.from(reason));
+    this.#http2.destroy();
   };
 }
 
