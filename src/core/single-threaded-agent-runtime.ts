@@ -237,7 +237,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
     }
     const deadline = deadlineAfter(timeoutMs, this.#clock);
-    const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
+    const details = { sender, topicId: undefined, isRpc: true, messageId, deadline, isDeadlineWatched: true };
+    const context = new HandlerContext(details);
     const call = new PendingCall<unknown>(
       isBounded ? this.#abortingHandler({ signal, timeoutMs, recipient }, context) : undefined,
     );

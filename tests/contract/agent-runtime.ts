@@ -3,6 +3,7 @@ import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
+import { describeGivingUp } from "./agent-runtime/giving-up.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
@@ -19,6 +20,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
   const suite = createSuite(makeWorld, deviations);
   describe(`AgentRuntime: ${name}`, () => {
     describeCalls(suite);
+    describeGivingUp(suite);
     describeEvents(suite);
     describeAgents(suite);
     describeRegistering(suite);

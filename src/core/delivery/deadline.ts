@@ -14,9 +14,9 @@ export function deadlineAfter(timeoutMs: number | undefined, clock: Clock): Dead
   return timeoutMs === undefined || !Number.isFinite(timeoutMs) ? undefined : { atMs: clock.now() + timeoutMs, clock };
 }
 
-/** Never below 0. */
+/** Whole milliseconds, never below 0; rounded up, so that nobody is out of time before the caller is. */
 export function remainingMs({ atMs, clock }: Deadline): number {
-  return Math.max(0, atMs - clock.now());
+  return Math.max(0, Math.ceil(atMs - clock.now()));
 }
 
 const deadlines = new WeakMap<AbortSignal, Deadline>();

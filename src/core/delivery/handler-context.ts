@@ -16,6 +16,8 @@ export interface HandlerContextDetails {
   readonly signal?: AbortSignal | undefined;
   /** When the caller stops waiting, if it said so: the signal aborts then, and calls made with it inherit what is left. */
   readonly deadline?: Deadline | undefined;
+  /** The caller is in this process and aborts this at the deadline itself, once it has its outcome. Default false. */
+  readonly isDeadlineWatched?: boolean;
 }
 
 /** The context a runtime hands to a handler. An `AbortController` costs microseconds on Node 20: made on first use, as its timer. */
@@ -26,6 +28,7 @@ export class HandlerContext implements MessageContext {
   readonly messageId: string;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #deadline: Deadline | undefined;
+  readonly #watchesDeadline: boolean;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
   #stopFollowing: (() => void) | undefined;
@@ -38,6 +41,7 @@ export class HandlerContext implements MessageContext {
     this.messageId = details.messageId;
     this.#callerSignal = details.signal;
     this.#deadline = details.deadline;
+    this.#watchesDeadline = details.isDeadlineWatched !== true;
   }
 
   get signal(): AbortSignal {
@@ -70,7 +74,7 @@ export class HandlerContext implements MessageContext {
   }
 
   #isTimeUp(): boolean {
-    return this.#deadline !== undefined && remainingMs(this.#deadline) === 0;
+    return this.#watchesDeadline && this.#deadline !== undefined && remainingMs(this.#deadline) === 0;
   }
 
   #follow(signal: AbortSignal): void {
@@ -87,7 +91,7 @@ export class HandlerContext implements MessageContext {
   }
 
   #armDeadline(): Timer | undefined {
-    if (this.#deadline === undefined) return undefined;
+    if (this.#deadline === undefined || !this.#watchesDeadline) return undefined;
     const leftMs = remainingMs(this.#deadline);
     if (leftMs > longestTimerMs) return undefined;
     return this.#deadline.clock.setTimer(leftMs, () => this.abort(timeIsUp()));

@@ -83,6 +83,6 @@ export class PendingCall<Answer> {
 function timedOut(bounds: CallBounds): TimedOutError {
   const from = bounds.recipient === undefined ? "" : ` from ${bounds.recipient.toString()}`;
   return new TimedOutError(
-    `No answer${from} within ${Math.ceil(bounds.timeoutMs ?? 0)} ms. Give the call a larger timeoutMs if its handler needs longer.`,
+    `No answer${from} within ${bounds.timeoutMs} ms. Give the call a larger timeoutMs if its handler needs longer.`,
   );
 }

@@ -35,9 +35,7 @@ export type Deviation =
   /** Messages are handed over as they are. */
   | "no-serialization"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
-  | "calls-have-wire-ids"
-  /** The caller's abort and deadline stay with the caller. */
-  | "signal-stays-with-caller";
+  | "calls-have-wire-ids";
 
 export type Deviations = Partial<Record<Deviation, string>>;
 

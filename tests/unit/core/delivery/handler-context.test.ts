@@ -104,3 +104,11 @@ test("a deadline beyond what timers take is known but never falls due", () => {
   expect(clock.pendingTimers).toBe(0);
   expect(deadlineAfter(Number.POSITIVE_INFINITY, clock)).toBeUndefined();
 });
+
+test("a deadline that somebody else watches is known, and falls due by their word only", () => {
+  const clock = new ManualClock();
+  const context = new HandlerContext({ ...details, deadline: deadlineAfter(100, clock), isDeadlineWatched: true });
+  expect(deadlineOf(context.signal)?.atMs).toBe(100);
+  clock.advance(100);
+  expect([context.signal.aborted, clock.pendingTimers]).toEqual([false, 0]);
+});
