@@ -11,11 +11,15 @@ export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
 }
 
 /**
- * A worker of AutoGen's gRPC runtime: joins the host at `hostAddress` (`host:port`), ours, Python's or .NET's (protocol.md §5.9).
- * Throws `invalid-argument` for a `payloadSerializationFormat` that is not of the two. Connects at `start`.
+ * A worker of AutoGen's gRPC runtime: joins the host at `hostAddress` (`host:port`, or several that are tried in turn), ours,
+ * Python's or .NET's (protocol.md §5.9), and comes back to it when it is lost. Throws `invalid-argument` for options that can't be
+ * meant. Connects at `start`.
  */
 export class GrpcWorkerAgentRuntime extends WorkerRuntime {
-  constructor(hostAddress: string, { channelOptions, tracerProvider, ...options }: GrpcWorkerAgentRuntimeOptions = {}) {
+  constructor(
+    hostAddress: string | readonly string[],
+    { channelOptions, tracerProvider, ...options }: GrpcWorkerAgentRuntimeOptions = {},
+  ) {
     super({
       ...options,
       tracing: options.tracing ?? openTelemetryTracing({ tracerProvider, tracerName: workerRuntimeTracer }),

@@ -1,4 +1,4 @@
-import { deadlineAfter, HandlerContext, handleMessage } from "../core/delivery/index.ts";
+import { type Deadline, deadlineAfter, HandlerContext, handleMessage } from "../core/delivery/index.ts";
 import { type AgentId, errorText, type TraceCarrier, UndeliverableException } from "../core/index.ts";
 import {
   type CancelFrame,
@@ -44,24 +44,56 @@ export class CallAnswering {
     new OwedAnswer(frame.requestId, outbox, this.#parts).fail(error);
   }
 
-  /** Runs the agent's handler and sends what it returns or throws. Never throws or rejects. */
-  async answer(frame: RequestFrame, outbox: Outbox): Promise<void> {
+  /** Answers at once that there is too much to do. */
+  refuseOverload(frame: RequestFrame, outbox: Outbox): void {
+    this.#parts.counts.refusedCalls += 1;
+    const text = "The worker has too much to do and did not take the call. Try again later.";
+    new OwedAnswer(frame.requestId, outbox, this.#parts).fail(new UndeliverableException(text, { code: "overloaded" }));
+  }
+
+  /** Answers at once with an error; `requestId` is all that could be read of the call. */
+  refuseUnreadable(requestId: string, error: Error, outbox: Outbox): void {
+    new OwedAnswer(requestId, outbox, this.#parts).fail(error);
+  }
+
+  /**
+   * Runs the agent's handler, once there is a slot for it, and sends what it returns or throws. `isUrgent`: one that holds a
+   * slot may be waiting for it. Never throws.
+   */
+  answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean): void {
+    const { slots, work, settings } = this.#parts;
+    const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
-    this.#parts.work.add(owed);
+    const intake = {
+      bytes: frame.payload?.data.length ?? 0,
+      isUrgent,
+      run: () => this.#run(frame, owed, deadline),
+    };
+    owed.onGivenUp = () => {
+      if (slots.withdraw(intake)) this.#forget(frame, owed);
+    };
+    work.add(owed);
     this.#owed.set(frame.requestId, owed);
+    slots.take(intake);
+  }
+
+  async #run(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> {
     try {
-      await this.#handle(frame, owed);
+      await this.#handle(frame, owed, deadline);
     } catch (error) {
       owed.fail(error);
     } finally {
-      this.#parts.work.delete(owed);
-      if (this.#owed.get(frame.requestId) === owed) this.#owed.delete(frame.requestId);
+      this.#forget(frame, owed);
     }
   }
 
-  async #handle(frame: RequestFrame, owed: OwedAnswer): Promise<void> {
+  #forget({ requestId }: RequestFrame, owed: OwedAnswer): void {
+    this.#parts.work.delete(owed);
+    if (this.#owed.get(requestId) === owed) this.#owed.delete(requestId);
+  }
+
+  async #handle(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> {
     const { registry, settings } = this.#parts;
-    const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
     const target = fromWireAgentId(frame.target);
     const sender = frame.source === undefined ? undefined : fromWireAgentId(frame.source);
@@ -103,6 +135,8 @@ export class CallAnswering {
 class OwedAnswer implements Work {
   /** Trace context of the span that handles the call. */
   carrier: TraceCarrier | undefined;
+  /** Called when the handler need not run any more. */
+  onGivenUp = () => {};
   readonly #requestId: string;
   readonly #outbox: Outbox;
   readonly #parts: WorkerParts;
@@ -183,6 +217,7 @@ class OwedAnswer implements Work {
 
   #abort(reason: Error): void {
     this.#abortReason ??= reason;
+    this.onGivenUp();
     this.#context?.abort(reason);
   }
 }

@@ -24,6 +24,11 @@ export class ChannelRegistry implements HostRegistry {
     this.#pending = new PendingCalls({ clock: options.clock });
   }
 
+  /** Acknowledgements that have not come. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
   async registerType(agentType: string): Promise<void> {
     const requestId = this.#options.nextRequestId();
     const ack = await this.#ask({ kind: "register-type", requestId, agentType });

@@ -37,7 +37,7 @@ export class EventDelivery {
       this.#parts.settings.logger.warn(`An event (${name}) was dropped: ${errorText(error)}`, { error });
       return;
     }
-    for (const recipient of recipients) void this.#deliverTo(recipient, event);
+    for (const recipient of recipients) this.#take(recipient, event);
   }
 
   #sender(wire: WireEvent): AgentId | undefined {
@@ -45,13 +45,32 @@ export class EventDelivery {
     return wire.sender === undefined ? undefined : fromWireAgentId(wire.sender);
   }
 
-  async #deliverTo(recipient: AgentId, event: OpenedEvent): Promise<void> {
+  /** Delivers to one agent, once there is a slot for its handler. */
+  #take(recipient: AgentId, event: OpenedEvent): void {
+    const { slots, work, counts } = this.#parts;
     const { topicId, sender, wire } = event;
     const context = new HandlerContext({ sender, topicId, isRpc: isRpcTopic(topicId.type), messageId: wire.id });
-    const work: Work = { abandon: (reason) => context.abort(reason) };
-    const { settings, counts } = this.#parts;
+    const intake = {
+      bytes: wire.payload.data.length,
+      isUrgent: false,
+      run: () => this.#run(recipient, event, context, delivery),
+    };
+    const delivery: Work = {
+      abandon: (reason) => {
+        if (!slots.withdraw(intake)) return context.abort(reason);
+        counts.eventsAfterStop += 1;
+        work.delete(delivery);
+      },
+    };
+    work.add(delivery);
+    slots.take(intake);
+  }
+
+  /** Never rejects. */
+  async #run(recipient: AgentId, event: OpenedEvent, context: HandlerContext, delivery: Work): Promise<void> {
+    const { settings, counts, work } = this.#parts;
+    const { topicId, wire } = event;
     const details = { destination: recipient, link: wire.attributes, messageType: wire.payload.typeName };
-    this.#parts.work.add(work);
     try {
       await traced(settings.tracing, "process", details, () => this.#handle(recipient, event, context));
     } catch (error) {
@@ -59,7 +78,7 @@ export class EventDelivery {
       settings.logger.error(`${recipient} failed on an event from ${topicId}: ${errorText(error)}`, { error });
     } finally {
       context.release();
-      this.#parts.work.delete(work);
+      work.delete(delivery);
     }
   }
 

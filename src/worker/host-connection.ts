@@ -1,23 +1,32 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../core/index.ts";
 import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../protocol/index.ts";
-import type { Dialer, FrameStream, Link, StreamEnd, StreamReceiver } from "../transport/index.ts";
+import type { StreamEnd, StreamReceiver } from "../transport/index.ts";
+import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../transport/index.ts";
 import { ChannelRegistry } from "./channel-registry.ts";
 import { ConnectionRegistry } from "./connection-registry.ts";
 import { ControlChannel, type ControlServer } from "./control-channel.ts";
 import type { HostRegistry } from "./host-registry.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { describeEnd } from "./stream-end.ts";
 import { atMost, withinMs } from "./time-limits.ts";
 import { UnaryRegistry } from "./unary-registry.ts";
-import type { WorkerCounts } from "./worker-counts.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
 export interface HostConnectionOptions {
   readonly settings: WorkerSettings;
-  readonly counts: WorkerCounts;
+  readonly address: string;
+  /** Calls off the opening. */
+  readonly signal: AbortSignal;
   readonly nextRequestId: () => string;
   /** Takes the frames that are not about registration. Must not throw. */
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
+  /** A message that can't be read; `head` is as much of it as there is. Must not throw. */
+  readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
+  /** The outbox has room again. */
+  readonly onDrain: (connection: HostConnection) => void;
+  /** Whether the worker has as much work as it wants. */
+  readonly isCrowded: () => boolean;
   readonly controlServer: ControlServer;
 }
 
@@ -29,6 +38,7 @@ export type ConnectionEnd = { readonly by: "left" } | { readonly by: "lost"; rea
 /** One attempt at being a host's worker: a link, the data channel, the control channel, under a client id of its own (protocol.md §2.1). */
 export class HostConnection {
   readonly clientId: string;
+  readonly address: string;
   readonly outbox: Outbox;
   readonly registry: HostRegistry;
   readonly control: ControlChannel;
@@ -37,17 +47,21 @@ export class HostConnection {
   readonly #link: Link;
   readonly #stream: FrameStream;
   readonly #legacy: ChannelRegistry;
+  readonly #keepAlive: KeepAlive;
   readonly #options: HostConnectionOptions;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isLeaving = false;
+  #isPaused = false;
+  /** Why this side gave the host up. */
+  #deadBecause: string | undefined;
 
   /** Reaches the host and opens the data channel, without waiting for an answer to it: reference hosts send none (§1.5). */
   static async open(options: HostConnectionOptions): Promise<HostConnection> {
-    const { address, dialer, clock, startTimeoutMs } = options.settings;
-    const link = dialTo(dialer, address);
+    const { address, signal: given, settings } = options;
+    const link = dialTo(settings.dialer, address);
     try {
-      await withinMs(startTimeoutMs, clock, (signal) => link.ready({ signal }));
+      await withinMs(settings.startTimeoutMs, settings.clock, given, (signal) => link.ready({ signal }));
       return new HostConnection(link, options);
     } catch (cause) {
       await link.close();
@@ -58,9 +72,11 @@ export class HostConnection {
 
   private constructor(link: Link, options: HostConnectionOptions) {
     const { settings, nextRequestId } = options;
+    const { maxMessageBytes, stockHostMaxBytes, registrationTimeoutMs: timeoutMs, clock } = settings;
     this.#link = link;
     this.#options = options;
     this.clientId = settings.makeId();
+    this.address = options.address;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -68,31 +84,56 @@ export class HostConnection {
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
       metadata: { ...metadata, ...announcement },
     });
-    this.outbox = new Outbox(this.#stream, settings.maxMessageBytes);
-    const timeoutMs = settings.registrationTimeoutMs;
-    this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestId, timeoutMs, clock: settings.clock });
+    const onAsked = () => this.review();
+    this.outbox = new Outbox({ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onAsked });
+    this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestId, timeoutMs, clock });
     this.registry = new ConnectionRegistry({
       unary: new UnaryRegistry({ link, metadata, timeoutMs, signal: this.#ended.signal }),
       legacy: this.#legacy,
       logger: settings.logger,
     });
     this.control = new ControlChannel({ link, clientId: this.clientId, settings, server: options.controlServer });
+    this.#keepAlive = new KeepAlive({
+      ...{ link, metadata, clock, afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
+      onDead: (reason) => this.#giveUp(reason),
+    });
   }
 
   get isOpen(): boolean {
     return !this.#ended.signal.aborted;
   }
 
-  /** Sends what is queued, half-closes, gives the host a moment to end the channel, then cancels it (§1.5). Never rejects. */
-  async leave(): Promise<void> {
+  /** The host is not read from at the moment. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /**
+   * Reads on, or lets flow control hold the host: when the worker has enough to do and none of its own calls waits for an
+   * answer that would be held too, or when the host does not take what it was answered (W23).
+   */
+  review(): void {
+    const isWaitedFor = this.outbox.asked.size > 0 || this.#legacy.pendingCount > 0;
+    const isFull = !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
+    const isPaused = isFull || (!isWaitedFor && this.#options.isCrowded());
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
+  /** Sends what is queued, half-closes, gives the host a moment to end the channel, then cancels it (§1.5). `signal` cuts the waits short. Never rejects. */
+  async leave(signal?: AbortSignal): Promise<void> {
     const { clock, halfCloseWaitMs } = this.#options.settings;
     this.#isLeaving = true;
+    this.#keepAlive.stop();
     if (this.isOpen) {
       // A host that takes nothing any more must not hold us for ever.
-      await atMost(this.outbox.flushed(), flushTimeoutMs, clock);
+      await atMost(this.outbox.flushed(), flushTimeoutMs, clock, signal);
       this.outbox.close({ code: "shutting-down", text: "The worker has stopped." });
       this.#stream.end();
-      await atMost(this.closed, halfCloseWaitMs, clock);
+      this.#stream.resume();
+      await atMost(this.closed, halfCloseWaitMs, clock, signal);
       this.#stream.cancel();
     }
     this.#finish({ code: "shutting-down", text: "The worker has stopped." });
@@ -102,41 +143,48 @@ export class HostConnection {
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => this.outbox.learnPeer(isAnnounced(metadata)),
+      onMetadata: (metadata) => this.outbox.takeHeaders(isAnnounced(metadata)),
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
-      onBadFrame: ({ details }) => this.#unreadable(details),
-      onDrain: () => undefined,
+      onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
+      onDrain: () => {
+        this.outbox.drained();
+        this.review();
+        this.#options.onDrain(this);
+      },
       onEnd: (end) => this.#onEnd(end),
     };
   }
 
   #receive(bytes: Uint8Array): void {
+    this.#keepAlive.heard();
+    this.outbox.takeHeaders(false);
     let frame: Frame;
     try {
       frame = decodeFrame(bytes);
-    } catch (error) {
-      this.#unreadable(errorText(error));
+    } catch (cause) {
+      this.#options.onUnreadable(new TroupeError("invalid-message", errorText(cause), { cause }), bytes, this);
       return;
     }
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
     else if (!this.#legacy.onAck(frame)) this.#logger.debug("The host acknowledged a registration nobody waits for.");
+    this.review();
   }
 
-  #unreadable(why: string): void {
-    this.#options.counts.unreadableFrames += 1;
-    this.#logger.warn(`A message from the host was passed over: ${why}`);
+  #giveUp(reason: string): void {
+    this.#deadBecause = reason;
+    this.#stream.cancel();
   }
 
   #onEnd(end: StreamEnd): void {
-    const reason = describeEnd(end);
-    const text = `The connection to the host at ${this.#options.settings.address} is gone: ${reason}`;
+    const text = `The connection to the host at ${this.address} is gone: ${this.#deadBecause ?? describeEnd(end)}`;
     this.#finish({ code: "disconnected", text });
     this.#resolveClosed(this.#isLeaving ? { by: "left" } : { by: "lost", reason: text });
     if (!this.#isLeaving) void this.#link.close();
   }
 
   #finish(reason: UndeliverableReason): void {
+    this.#keepAlive.stop();
     this.outbox.close(reason);
     this.#legacy.close(reason);
     this.control.close(reason);
@@ -155,4 +203,9 @@ function dialTo(dialer: Dialer, address: string): Link {
   } catch (cause) {
     throw new TroupeError("invalid-argument", errorText(cause), { cause });
   }
+}
+
+/** What the transport says of a message that it threw away. */
+function toError({ code, details }: RpcStatus): TroupeError {
+  return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
 }

@@ -1,9 +1,12 @@
-import type { Frame, RequestFrame } from "../protocol/index.ts";
+import { TroupeError } from "../core/index.ts";
+import { type Frame, type RequestFrame, readFrameHead } from "../protocol/index.ts";
 import { CallAnswering } from "./call-answering.ts";
 import { EventDelivery } from "./event-delivery.ts";
 import type { HostConnection } from "./host-connection.ts";
 import type { OutgoingCalls } from "./outgoing-calls.ts";
 import type { WorkerParts } from "./worker-parts.ts";
+
+type OnHostLeaving = (connection: HostConnection, graceMs: number) => void;
 
 /** What comes from the host, each kind to its place. Answers pass even while the worker stops; new work does not. */
 export class Inbox {
@@ -13,9 +16,11 @@ export class Inbox {
   readonly #calls: OutgoingCalls;
   readonly #answering: CallAnswering;
   readonly #delivery: EventDelivery;
+  readonly #onHostLeaving: OnHostLeaving;
 
-  constructor(parts: WorkerParts, calls: OutgoingCalls) {
+  constructor(parts: WorkerParts, calls: OutgoingCalls, onHostLeaving: OnHostLeaving) {
     this.#parts = parts;
+    this.#onHostLeaving = onHostLeaving;
     this.#calls = calls;
     this.#answering = new CallAnswering(parts);
     this.#delivery = new EventDelivery(parts);
@@ -28,18 +33,18 @@ export class Inbox {
         this.#calls.onResponse(frame);
         return;
       case "request":
-        if (this.isRefusing && !this.#isOwn(frame)) this.#answering.refuse(frame, connection.outbox);
-        else void this.#answering.answer(frame, connection.outbox);
+        this.#takeRequest(frame, connection);
         return;
       case "event":
         if (this.isRefusing) this.#parts.counts.eventsAfterStop += 1;
+        else if (this.#isOverloaded(connection)) this.#parts.counts.droppedEvents += 1;
         else this.#delivery.deliver(frame.event);
         return;
       case "cancel":
         this.#answering.cancel(frame);
         return;
       case "leaving":
-        this.#parts.settings.logger.debug("The host is about to leave.");
+        this.#onHostLeaving(connection, frame.graceMs);
         return;
       case "empty":
         this.#parts.settings.logger.warn("The host sent a message without content; it was passed over.");
@@ -56,6 +61,29 @@ export class Inbox {
   /** What came by this connection can't be answered any more. */
   connectionEnded(connection: HostConnection): void {
     this.#answering.connectionEnded(connection.outbox);
+  }
+
+  /** A message that can't be read. Where its beginning names a call, whoever waits for it learns of it. */
+  passOver(error: TroupeError, head: Uint8Array | undefined, { outbox }: HostConnection): void {
+    this.#parts.counts.unreadableFrames += 1;
+    this.#parts.settings.logger.warn(`A message from the host was passed over: ${error.message}`);
+    const call = head === undefined ? undefined : readFrameHead(head);
+    if (call === undefined) return;
+    if (call.kind === "request") this.#answering.refuseUnreadable(call.requestId, error, outbox);
+    else this.#calls.reject(call.requestId, new TroupeError(error.code, `The answer came, but: ${error.message}`));
+  }
+
+  #takeRequest(frame: RequestFrame, connection: HostConnection): void {
+    const { outbox } = connection;
+    const isOwn = this.#isOwn(frame);
+    if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
+    else if (!isOwn && this.#isOverloaded(connection)) this.#answering.refuseOverload(frame, outbox);
+    else this.#answering.answer(frame, outbox, isOwn);
+  }
+
+  /** Nothing more can be parked, and messages are read on for the sake of answers. What comes in spite of a pause was under way. */
+  #isOverloaded(connection: HostConnection): boolean {
+    return this.#parts.slots.isFull && !connection.isPaused;
   }
 
   /** A call from an agent here: a handler that is being let finish may need it. */

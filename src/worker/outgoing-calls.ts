@@ -1,4 +1,11 @@
-import { assertAnswer, boundsOf, errorBeforeSend, HandlerContext, PendingCalls } from "../core/delivery/index.ts";
+import {
+  assertAnswer,
+  boundsOf,
+  errorBeforeSend,
+  HandlerContext,
+  type OwnBounds,
+  PendingCalls,
+} from "../core/delivery/index.ts";
 import {
   type AgentId,
   type CancelledError,
@@ -11,7 +18,14 @@ import {
   type TraceCarrier,
   UndeliverableException,
 } from "../core/index.ts";
-import { fromWireError, isVoidPayload, type ResponseFrame, timeoutMetadata, toWireAgentId } from "../protocol/index.ts";
+import {
+  encodeFrame,
+  fromWireError,
+  isVoidPayload,
+  type ResponseFrame,
+  timeoutMetadata,
+  toWireAgentId,
+} from "../protocol/index.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
 import { traced } from "./traced.ts";
@@ -34,11 +48,11 @@ export class OutgoingCalls {
   }
 
   /** Sends and awaits. What fails before the frame has left (encoding, size, connection) leaves nothing behind (W3). */
-  send(message: unknown, recipient: AgentId, options: CallOptions, outbox: Outbox): Promise<unknown> {
+  send(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
     const { tracing } = this.#parts.settings;
-    if (tracing === undefined) return this.#call(message, recipient, options, outbox);
+    if (tracing === undefined) return this.#call(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
-    return tracing.span("create", details, () => this.#call(message, recipient, options, outbox));
+    return tracing.span("create", details, () => this.#call(message, recipient, options));
   }
 
   /** An answer from the host; one that nobody waits for is counted (W9). */
@@ -48,11 +62,24 @@ export class OutgoingCalls {
     this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
   }
 
+  /** The answer to this call came, but can't be read. False: nobody waits for it. */
+  reject(requestId: string, error: Error): boolean {
+    return this.#pending.reject(requestId, error);
+  }
+
+  /** Calls that left by this connection have no answer any more. */
+  connectionEnded(outbox: Outbox, reason: string): void {
+    for (const requestId of [...outbox.asked]) {
+      const text = `${reason} The call may have been handled.`;
+      this.#pending.reject(requestId, new UndeliverableException(text, { code: "disconnected" }));
+    }
+  }
+
   rejectAll(reason: UndeliverableReason): void {
     this.#pending.rejectAll(() => new UndeliverableException(reason.text, { code: reason.code }));
   }
 
-  async #call(original: unknown, recipient: AgentId, options: CallOptions, outbox: Outbox): Promise<unknown> {
+  async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
     const { registry, interventions, settings, log } = this.#parts;
     const { sender } = options;
     const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
@@ -67,13 +94,38 @@ export class OutgoingCalls {
     const source = sender === undefined ? undefined : toWireAgentId(sender);
     const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
-    traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
-      outbox.send({ kind: "request", requestId, source, target, payload, metadata }),
-    );
-    const { signal, timeoutMs } = bounds;
-    const onGivenUp = (error: TimedOutError | CancelledError) => outbox.cancelCall(requestId, toCancelReason(error));
-    const frame = await this.#pending.open(requestId, { timeoutMs, signal, recipient, onGivenUp });
+    const bytes = encodeFrame({ kind: "request", requestId, source, target, payload, metadata });
+    const { answer } = traced(settings.tracing, "send", { destination: recipient, link: metadata }, () => ({
+      answer: this.#post(requestId, bytes, bounds, recipient),
+    }));
+    const frame = await answer;
     return this.#ack(frame, recipient, sender, promised);
+  }
+
+  /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
+  #post(requestId: string, bytes: Uint8Array, bounds: OwnBounds, recipient: AgentId): Promise<ResponseFrame> {
+    let sentBy: Outbox | undefined;
+    let takeBack: (() => void) | undefined;
+    const onGivenUp = (error: TimedOutError | CancelledError) => {
+      takeBack?.();
+      sentBy?.cancelCall(requestId, toCancelReason(error));
+    };
+    const { signal, timeoutMs } = bounds;
+    const answer = this.#pending.open(requestId, { timeoutMs, signal, recipient, onGivenUp });
+    const forget = () => sentBy?.forget(requestId);
+    answer.then(forget, forget);
+    const onSent = (outbox: Outbox) => {
+      sentBy = outbox;
+      outbox.ask(requestId);
+    };
+    const onFailed = (error: unknown) => this.#pending.reject(requestId, error);
+    try {
+      takeBack = this.#parts.departures.post({ kind: "call", bytes, onSent, onFailed });
+    } catch (error) {
+      onFailed(error);
+      throw error;
+    }
+    return answer;
   }
 
   async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {

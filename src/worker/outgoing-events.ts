@@ -1,7 +1,6 @@
 import { HandlerContext, resolveTopic } from "../core/delivery/index.ts";
 import { DropMessage, errorText, messageTypeText, type PublishOptions, type TopicId } from "../core/index.ts";
-import { toWireAgentId } from "../protocol/index.ts";
-import type { Outbox } from "./outbox.ts";
+import { encodeFrame, toWireAgentId } from "../protocol/index.ts";
 import { traced } from "./traced.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
@@ -13,17 +12,17 @@ export class OutgoingEvents {
     this.#parts = parts;
   }
 
-  /** Resolves when the event is queued. Rejects when it can't be encoded or sent; one that an intervention drops is just dropped. */
-  publish(message: unknown, topic: TopicId, options: PublishOptions, outbox: Outbox): Promise<void> {
+  /** Resolves when the event is sent or queued. Rejects when it can't be encoded or queued; one that an intervention drops is just dropped. */
+  publish(message: unknown, topic: TopicId, options: PublishOptions): Promise<void> {
     const topicId = resolveTopic(topic, options.sender);
     const { tracing } = this.#parts.settings;
-    if (tracing === undefined) return this.#publish(message, topicId, options, outbox);
+    if (tracing === undefined) return this.#publish(message, topicId, options);
     const details = { destination: topicId, messageType: messageTypeText(message) };
-    return tracing.span("create", details, () => this.#publish(message, topicId, options, outbox));
+    return tracing.span("create", details, () => this.#publish(message, topicId, options));
   }
 
-  async #publish(original: unknown, topicId: TopicId, options: PublishOptions, outbox: Outbox): Promise<void> {
-    const { registry, interventions, settings, log } = this.#parts;
+  async #publish(original: unknown, topicId: TopicId, options: PublishOptions): Promise<void> {
+    const { registry, interventions, settings, log, departures } = this.#parts;
     const { sender, messageId = settings.makeId() } = options;
     const message = interventions.seesPublish
       ? await this.#intervened(original, topicId, options, messageId)
@@ -40,8 +39,9 @@ export class OutgoingEvents {
       payload,
       attributes,
     };
-    traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
-      outbox.send({ kind: "event", event }),
+    const bytes = encodeFrame({ kind: "event", event });
+    await traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
+      departures.publish(bytes, options.signal),
     );
   }
 

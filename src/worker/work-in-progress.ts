@@ -1,6 +1,7 @@
 import type { Clock } from "../core/index.ts";
+import { atMost } from "./time-limits.ts";
 
-/** One handler that runs. */
+/** One handler that runs, or is parked. */
 export interface Work {
   /** Its time is up: tell the handler, and answer for it where an answer is owed. */
   abandon(reason: Error): void;
@@ -9,7 +10,7 @@ export interface Work {
 /** The handlers that run at this moment, for `stop` to wait for. */
 export class WorkInProgress {
   readonly #works = new Set<Work>();
-  #onIdle: (() => void) | undefined;
+  readonly #onIdle = new Set<() => void>();
 
   get size(): number {
     return this.#works.size;
@@ -21,20 +22,21 @@ export class WorkInProgress {
 
   delete(work: Work): void {
     this.#works.delete(work);
-    if (this.#works.size === 0) this.#onIdle?.();
+    if (this.#works.size > 0) return;
+    for (const resolve of this.#onIdle) resolve();
+    this.#onIdle.clear();
   }
 
-  /** Resolves when nothing runs any more, or when the time is up, whichever is first. */
-  async idle(timeoutMs: number, clock: Clock): Promise<void> {
+  /** Resolves when nothing runs any more, when the time is up, or when the signal aborts, whichever is first. */
+  async idle(timeoutMs: number, clock: Clock, signal?: AbortSignal): Promise<void> {
     if (this.#works.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(timeoutMs, resolve, { keepAlive: true });
-      this.#onIdle = () => {
-        timer.cancel();
-        resolve();
-      };
+    let isIdle = () => {};
+    const idle = new Promise<void>((resolve) => {
+      isIdle = resolve;
     });
-    this.#onIdle = undefined;
+    this.#onIdle.add(isIdle);
+    await atMost(idle, timeoutMs, clock, signal);
+    this.#onIdle.delete(isIdle);
   }
 
   /** Gives up what still runs. */

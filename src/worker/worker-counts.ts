@@ -12,6 +12,15 @@ export interface WorkerCounts {
   unexpectedAnswers: number;
   /** Answers that could not be sent: the connection was gone or the call was given up. */
   unsentAnswers: number;
+  /** Times the worker has come to a host again. */
+  reconnections: number;
+  /** Events that were queued and never sent: the worker stopped, or gave its host up. */
+  lostEvents: number;
+  /** Calls and events refused because too much waited to be sent. */
+  overloadedSends: number;
+  /** Events dropped, and calls answered `overloaded`, because too much was parked (`maxConcurrentHandlers`). */
+  droppedEvents: number;
+  refusedCalls: number;
   /** Calls to agents here that their callers gave up before the answer; their handlers were told. */
   abandonedCalls: number;
 }
@@ -24,6 +33,11 @@ export function noCounts(): WorkerCounts {
     failedEventHandlers: 0,
     unexpectedAnswers: 0,
     unsentAnswers: 0,
+    reconnections: 0,
+    lostEvents: 0,
+    overloadedSends: 0,
+    droppedEvents: 0,
+    refusedCalls: 0,
     abandonedCalls: 0,
   };
 }

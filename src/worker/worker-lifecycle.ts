@@ -1,13 +1,16 @@
 import { errorText, TroupeError, UndeliverableException } from "../core/index.ts";
+import { Attachment, type Search } from "./attachment.ts";
+import { backOffMs } from "./back-off.ts";
 import { createControlServer } from "./control-server.ts";
 import { HostConnection } from "./host-connection.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { Inbox } from "./inbox.ts";
 import type { OutgoingCalls } from "./outgoing-calls.ts";
-import { Registration } from "./registration.ts";
+import { type Insist, Registration } from "./registration.ts";
+import { atMost, sleepMs } from "./time-limits.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
-/** Why a worker's run ended: `stop` was called, or the host was lost. */
+/** Why a worker's run ended: `stop` was called, or the host was lost and is not come back to. */
 export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
 
 type WorkerState =
@@ -15,31 +18,42 @@ type WorkerState =
   | { readonly at: "idle" }
   /** With a connection, what was registered is being announced; the first messages may come already. */
   | { readonly at: "starting"; readonly opening: Promise<void>; readonly connection: HostConnection | undefined }
-  | { readonly at: "running"; readonly connection: HostConnection }
-  /** The host is gone; `stop` is still due. */
-  | { readonly at: "lost"; readonly reason: string }
+  /** Whether there is a host at the moment, or any more, its attachment knows. `stop` is due in any case. */
+  | { readonly at: "running" }
   /** Handlers may finish; nothing new is taken. */
-  | { readonly at: "stopping"; readonly connection: HostConnection | undefined; readonly stopped: Promise<void> }
+  | { readonly at: "stopping"; readonly stopped: Promise<void> }
   | { readonly at: "stopped" };
 
-/** A worker's way from start to stop, and the connection it has meanwhile. Here a lost connection will be replaced (W1). */
+/** What waits while the network takes nothing gets at least so long when the worker stops. */
+const flushTimeoutMs = 5_000;
+
+/** A worker's way from start to stop. */
 export class WorkerLifecycle {
   readonly registration: Registration;
   readonly #parts: WorkerParts;
   readonly #calls: OutgoingCalls;
   readonly #inbox: Inbox;
+  readonly #attachment: Attachment;
   #state: WorkerState = { at: "idle" };
   #closed = openClosed();
+  #hurry = new AbortController();
 
   constructor(parts: WorkerParts, calls: OutgoingCalls) {
     this.#parts = parts;
     this.#calls = calls;
-    this.#inbox = new Inbox(parts, calls);
+    this.#attachment = new Attachment({
+      parts,
+      open: (address, search) => this.#open(address, search),
+      onLost: (connection, reason) => this.#onLost(connection, reason),
+      onGivenUp: (reason) => this.#onGivenUp(reason),
+    });
+    this.#inbox = new Inbox(parts, calls, (connection, graceMs) => this.#attachment.onHostLeaving(connection, graceMs));
     this.registration = new Registration(parts, () => this.#hostRegistry());
   }
 
+  /** From the start to the stop, or until the host is given up; whether there is a host at the moment, `status` tells. */
   get isRunning(): boolean {
-    return this.#state.at === "running";
+    return this.#state.at === "running" && this.#attachment.givenUpBecause === undefined;
   }
 
   get isIdle(): boolean {
@@ -51,63 +65,70 @@ export class WorkerLifecycle {
     return this.#closed.promise;
   }
 
+  /** The connection there is at the moment, if any. */
+  get currentConnection(): HostConnection | undefined {
+    return this.#state.at === "starting" ? this.#state.connection : this.#attachment.current;
+  }
+
   /** Rejects when the host can't be reached or refuses what was registered before; it can be started again then. */
   async start(): Promise<void> {
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     if (this.#state.at === "stopped") this.#closed = openClosed();
+    this.#hurry = new AbortController();
     this.#inbox.isRefusing = false;
-    const opening = this.#open();
+    this.#parts.departures.reopen();
+    const opening = this.#attachment.attach();
     this.#state = { at: "starting", opening, connection: undefined };
     try {
       await opening;
+      if (this.#isStarting()) this.#state = { at: "running" };
     } catch (error) {
-      this.#state = { at: "idle" };
+      this.#calls.rejectAll({ code: "disconnected", text: `The worker could not start: ${errorText(error)}` });
+      if (this.#isStarting()) {
+        this.#state = { at: "idle" };
+        this.#parts.status.set({ at: "closed", reason: errorText(error) });
+      }
       throw error;
     }
   }
 
   /** Throws `wrong-state` when it was never started; stopping twice is fine. Never throws for a dead peer (W14). */
   async stop(): Promise<void> {
-    if (this.#state.at === "starting") await this.#state.opening.catch(() => undefined);
     const state = this.#state;
     switch (state.at) {
       case "idle":
-      case "starting":
         throw new TroupeError("wrong-state", "Runtime is not running.");
       case "stopped":
         return;
       case "stopping":
         return state.stopped;
-      case "running":
-      case "lost": {
-        const connection = state.at === "running" ? state.connection : undefined;
-        const stopped = this.#drain(connection);
-        this.#state = { at: "stopping", connection, stopped };
+      case "starting":
+      case "running": {
+        const stopped = this.#drain();
+        this.#state = { at: "stopping", stopped };
         return stopped;
       }
     }
   }
 
-  /** The connection there is at the moment, if any. */
-  get currentConnection(): HostConnection | undefined {
-    return "connection" in this.#state ? this.#state.connection : undefined;
+  /** A stop that is under way waits for nothing any more: handlers are given up, queues dropped and counted. */
+  hurry(): void {
+    this.#hurry.abort();
   }
 
-  /** The connection to send on; throws `wrong-state` or `UndeliverableException` when there is none. `doing` is for the text. */
-  connection(doing: string): HostConnection {
+  /** Throws unless something may be sent, now or later: `wrong-state` or `UndeliverableException`. `doing` is for the text. */
+  assertSending(doing: string): void {
     const state = this.#state;
     switch (state.at) {
-      case "running":
-        return state.connection;
+      case "running": {
+        const reason = this.#attachment.givenUpBecause;
+        if (reason === undefined) return;
+        throw new UndeliverableException(`${reason} Stop the worker and start it again.`, { code: "disconnected" });
+      }
       case "stopping":
-        if (state.connection !== undefined) return state.connection;
-        throw new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
-      case "lost":
-        throw new UndeliverableException(`${state.reason} Stop the worker and start it again.`, {
-          code: "disconnected",
-        });
+        return;
       case "starting":
-        if (state.connection !== undefined) return state.connection;
+        if (state.connection !== undefined) return;
         throw notRunning(doing);
       case "idle":
         throw notRunning(doing);
@@ -118,66 +139,115 @@ export class WorkerLifecycle {
     }
   }
 
-  async #open(): Promise<void> {
-    const { settings, counts, nextRequestId, shelf } = this.#parts;
+  /** More or less work is waiting. */
+  reviewReading(): void {
+    this.#attachment.review();
+  }
+
+  async #open(address: string, { kind, signal }: Search): Promise<HostConnection> {
+    const { settings, nextRequestId, shelf, slots, departures } = this.#parts;
     const connection = await HostConnection.open({
-      settings,
-      counts,
-      nextRequestId,
+      ...{ settings, address, signal, nextRequestId },
       onFrame: (frame, from) => this.#inbox.take(frame, from),
+      onUnreadable: (error, head, from) => this.#inbox.passOver(error, head, from),
+      onDrain: (from) => from === this.currentConnection && departures.drained(),
+      isCrowded: () => slots.isCrowded,
       controlServer: createControlServer(shelf, settings.logger),
     });
-    if (this.#state.at === "starting") this.#state = { ...this.#state, connection };
+    this.#attachment.keep(connection);
+    if (kind === "farewell") return connection;
+    if (this.#state.at === "starting") {
+      this.#state = { ...this.#state, connection };
+      departures.attach(connection.outbox);
+    }
     try {
       if (settings.opensControlAtStart) connection.control.open();
-      await this.registration.replay(connection.registry);
-      if (!connection.isOpen) {
-        const end = await connection.closed;
-        throw new UndeliverableException(end.by === "lost" ? end.reason : "The worker left.", { code: "disconnected" });
-      }
-      this.#state = { at: "running", connection };
-      void connection.closed.then((end) => this.#onConnectionEnd(connection, end));
+      await this.registration.replay(connection.registry, kind === "start" ? undefined : this.#insist(signal));
+      signal.throwIfAborted();
+      if (connection.isOpen) return connection;
+      const end = await connection.closed;
+      throw new UndeliverableException(end.by === "lost" ? end.reason : "The worker left.", { code: "disconnected" });
     } catch (error) {
-      this.#calls.rejectAll({ code: "disconnected", text: `The worker could not start: ${errorText(error)}` });
-      await connection.leave();
+      if (this.#state.at === "starting") departures.detach();
+      await connection.leave(this.#hurry.signal);
       throw error;
     }
+  }
+
+  /** Tells a host that may still have us under our old client id the same thing until it takes it (W1, §2.2). */
+  #insist(signal: AbortSignal): Insist {
+    const { reconnect, random, clock, logger } = this.#parts.settings;
+    return async (call) => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await call();
+        } catch (error) {
+          const isTaken = error instanceof TroupeError && error.code === "already-exists";
+          if (!isTaken || attempt >= reconnect.maxAttempts) throw error;
+          const delayMs = backOffMs(attempt - 1, reconnect, random);
+          logger.debug(`The host refuses a registration, perhaps since it has not missed us yet: ${error.message}`);
+          this.#parts.status.set({ at: "waiting", delayMs, reason: error.message });
+          await sleepMs(delayMs, clock, signal);
+        }
+      }
+    };
   }
 
   /** Undefined before the start. Whoever registers during the start waits for its end, so that nothing is told twice or never. */
   async #hostRegistry(): Promise<HostRegistry | undefined> {
     if (this.#state.at === "starting") await this.#state.opening.catch(() => undefined);
     if (this.isIdle) return undefined;
-    return this.connection("registering").registry;
+    this.assertSending("registering");
+    return (await this.#attachment.connected(this.#parts.settings.registrationTimeoutMs)).registry;
   }
 
-  #onConnectionEnd(connection: HostConnection, end: Awaited<HostConnection["closed"]>): void {
+  #onLost(connection: HostConnection, reason: string): void {
     this.#inbox.connectionEnded(connection);
-    if (end.by === "left") return;
-    const reason = { code: "disconnected", text: end.reason } as const;
-    this.#calls.rejectAll(reason);
-    if (this.#state.at !== "running" || this.#state.connection !== connection) return;
-    this.#parts.settings.logger.error(end.reason);
-    this.#state = { at: "lost", reason: end.reason };
-    this.#closed.resolve({ by: "lost", reason: end.reason });
+    this.#calls.connectionEnded(connection.outbox, reason);
+  }
+
+  #onGivenUp(reason: string): void {
+    const { departures, settings, status } = this.#parts;
+    const lost = departures.close({ code: "disconnected", text: reason });
+    settings.logger.error(`The host is given up${lostText(lost)}. ${reason}`);
+    status.set({ at: "closed", reason });
+    this.#closed.resolve({ by: "lost", reason });
   }
 
   /** W14: handlers may finish while answers still come in; the rest is answered for; then goodbye, and agents are closed. */
-  async #drain(connection: HostConnection | undefined): Promise<void> {
-    const { settings, work, shelf } = this.#parts;
+  async #drain(): Promise<void> {
+    const { settings, work, shelf, departures, status } = this.#parts;
+    const { clock, drainTimeoutMs, logger } = settings;
+    const { signal } = this.#hurry;
+    const endMs = clock.now() + drainTimeoutMs;
+    status.set({ at: "draining" });
     this.#inbox.isRefusing = true;
-    await work.idle(settings.drainTimeoutMs, settings.clock);
+    this.#attachment.beginFarewell();
+    await work.idle(drainTimeoutMs, clock, signal);
+    const leftMs = Math.max(endMs - clock.now(), this.#attachment.isSeeking ? 0 : flushTimeoutMs);
+    await atMost(departures.emptied(), leftMs, clock, signal);
     work.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
+    const lost = departures.close({ code: "shutting-down", text: "The worker has stopped." });
+    if (lost > 0) logger.error(`The worker stops${lostText(lost)}.`);
     this.#calls.rejectAll({ code: "shutting-down", text: "The worker has stopped." });
-    await connection?.leave();
-    this.#state = { at: "stopped" };
-    this.#closed.resolve({ by: "stopped" });
+    await this.#attachment.leave(signal);
     try {
       await shelf.close();
     } catch (error) {
-      settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error });
+      logger.error(`An agent failed to close: ${errorText(error)}`, { error });
     }
+    this.#state = { at: "stopped" };
+    status.set({ at: "closed", reason: "The worker was stopped." });
+    this.#closed.resolve({ by: "stopped" });
   }
+
+  #isStarting(): boolean {
+    return this.#state.at === "starting";
+  }
+}
+
+function lostText(events: number): string {
+  return events === 0 ? "" : ` and ${events} queued events with it`;
 }
 
 function notRunning(doing: string): TroupeError {

@@ -14,12 +14,42 @@ import {
   TroupeError,
 } from "../core/index.ts";
 import type { Dialer } from "../transport/index.ts";
+import {
+  type ReconnectOptions,
+  type ReconnectSettings,
+  reconnectSettings,
+  type WhileDisconnectedOptions,
+  type WhileDisconnectedSettings,
+  whileDisconnectedSettings,
+} from "./reconnect-options.ts";
 
 /** How a worker behaves, whatever carries its frames. All optional. Interventions see what is sent and published before it is encoded, and answers. */
 export interface WorkerOptions extends RuntimeOptions {
   /** The content type of messages that can be written in several: `application/json` (default) or `application/x-protobuf`. */
   readonly payloadSerializationFormat?: string | undefined;
-  /** Milliseconds to reach the host and announce what was registered before the start. Default 20 000. */
+  /** How a lost host is come back to; `false`: not at all, then its loss is the end of the run (`closed`). Default: see `ReconnectOptions`. */
+  readonly reconnect?: ReconnectOptions | false | undefined;
+  /** What becomes of events and calls while there is no host. Default: events wait, calls are rejected after 1 s. */
+  readonly whileDisconnected?: WhileDisconnectedOptions | undefined;
+  /**
+   * After so many milliseconds without a message from the host it is asked for a sign of life. 0: never. Default 10 000. It is asked
+   * by a unary call, since gRPC servers as Python's hang up on HTTP/2 pings that often.
+   */
+  readonly keepAliveMs?: number | undefined;
+  /** How long a host may take for the sign of life before it counts as lost, in milliseconds. Default 5 000. */
+  readonly keepAliveTimeoutMs?: number | undefined;
+  /** Handlers that run at the same time; further messages are parked. A call from an agent of this worker always runs. Default: any number. */
+  readonly maxConcurrentHandlers?: number | undefined;
+  /** Messages parked; with half of them the host's are not read on (flow control), unless a call from here awaits its answer. Default 1 000. */
+  readonly maxParkedMessages?: number | undefined;
+  /** Default 8 MiB. */
+  readonly maxParkedBytes?: number | undefined;
+  /**
+   * Bytes of calls and events that wait for a host that takes them slowly. Then `publishMessage` and `sendMessage` wait for room;
+   * what would need more than twice as much is refused (`overloaded`). Default 16 MiB.
+   */
+  readonly maxOutboxBytes?: number | undefined;
+  /** Milliseconds to reach the host. Default 20 000. */
   readonly startTimeoutMs?: number | undefined;
   /** Milliseconds for one registration or subscription call. Default 20 000. */
   readonly registrationTimeoutMs?: number | undefined;
@@ -31,8 +61,15 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly controlChannel?: "at-start" | "when-needed" | undefined;
   /** Milliseconds for saving, loading or describing an agent on another worker. Default 20 000. */
   readonly controlTimeoutMs?: number | undefined;
-  /** Largest message sent, in bytes; a larger one fails alone (`message-too-large`). Default 64 MiB. A Python host takes 4 MiB. */
+  /** Largest message sent, in bytes; a larger one fails alone (`message-too-large`). Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * The same towards hosts that are not Troupe's: a longer one than they take ends the whole channel there. 0: any length. Default
+   * 4 MiB, as gRPC's.
+   */
+  readonly stockHostMaxBytes?: number | undefined;
+  /** A number from 0 up to 1, for the jitter of delays. Default `Math.random`. */
+  readonly random?: (() => number) | undefined;
   /**
    * Put before the counted ids of calls. Default: the last 8 characters of a new id and a dash, so that AutoGen's own host, which
    * confuses the callers of calls with equal ids (protocol.md H1), never confuses ours.
@@ -47,14 +84,25 @@ export interface WorkerOptions extends RuntimeOptions {
 export interface WorkerRuntimeOptions extends WorkerOptions {
   /** Makes the connection to the host. */
   readonly dialer: Dialer;
-  /** `host:port` of the host. */
-  readonly address: string;
+  /** `host:port` of the host, or of several that are tried in turn. */
+  readonly address: string | readonly string[];
 }
 
 /** The options with their defaults. */
 export interface WorkerSettings {
   readonly dialer: Dialer;
-  readonly address: string;
+  /** At least one. */
+  readonly addresses: readonly string[];
+  readonly reconnect: ReconnectSettings;
+  readonly whileDisconnected: WhileDisconnectedSettings;
+  readonly random: () => number;
+  readonly keepAliveMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly maxConcurrentHandlers: number;
+  readonly maxParkedMessages: number;
+  readonly maxParkedBytes: number;
+  readonly maxOutboxBytes: number;
+  readonly stockHostMaxBytes: number;
   readonly preferredContentType: string;
   readonly tracing: Tracing | undefined;
   readonly events: RuntimeEventSink | undefined;
@@ -78,7 +126,7 @@ export interface WorkerSettings {
 
 const formats: readonly string[] = [jsonContentType, protobufContentType];
 
-/** Throws `invalid-argument` for a serialization format that is not of the two. */
+/** Throws `invalid-argument` for a serialization format that is not of the two, and for numbers that can't be meant. */
 export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
   const format = options.payloadSerializationFormat ?? jsonContentType;
   if (!formats.includes(format)) {
@@ -86,7 +134,17 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
   }
   return {
     dialer: options.dialer,
-    address: options.address,
+    addresses: someAddress(options.address),
+    reconnect: reconnectSettings(options.reconnect),
+    whileDisconnected: whileDisconnectedSettings(options.whileDisconnected),
+    random: options.random ?? Math.random,
+    keepAliveMs: options.keepAliveMs ?? 10_000,
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 5_000,
+    maxConcurrentHandlers: options.maxConcurrentHandlers ?? Number.POSITIVE_INFINITY,
+    maxParkedMessages: options.maxParkedMessages ?? 1_000,
+    maxParkedBytes: options.maxParkedBytes ?? 8 * 1024 * 1024,
+    maxOutboxBytes: options.maxOutboxBytes ?? 16 * 1024 * 1024,
+    stockHostMaxBytes: (options.stockHostMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     preferredContentType: format,
     tracing: options.tracing,
     events: options.events,
@@ -107,4 +165,10 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
   };
+}
+
+function someAddress(address: string | readonly string[]): readonly string[] {
+  const addresses = typeof address === "string" ? [address] : [...address];
+  if (addresses.length > 0) return addresses;
+  throw new TroupeError("invalid-argument", "A worker needs the address of at least one host.");
 }

@@ -29,6 +29,8 @@ import {
   type TopicId,
 } from "../core/index.ts";
 import { AgentAccess } from "./agent-access.ts";
+import { Departures } from "./departures.ts";
+import { HandlerSlots } from "./handler-slots.ts";
 import { type CallOptions, OutgoingCalls } from "./outgoing-calls.ts";
 import { OutgoingEvents } from "./outgoing-events.ts";
 import { defaultStopSignals, untilSignal } from "./until-signal.ts";
@@ -37,6 +39,7 @@ import { noCounts, type WorkerCounts } from "./worker-counts.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 import type { WorkerParts } from "./worker-parts.ts";
+import { StatusBoard, type WorkerStatus } from "./worker-status.ts";
 
 /**
  * The runtime of a worker process: its agents are reached through a host, and reach others through it (protocol.md §5.9).
@@ -62,13 +65,30 @@ export class WorkerRuntime implements AgentRuntime {
     this.#agents = new AgentAccess(this.#parts.shelf, () => this.#lifecycle.currentConnection);
   }
 
-  /** Resolves with the reason when the run ends: it was stopped, or the host was lost. Never rejects. */
+  /** Resolves with the reason when the run ends: it was stopped, or the host was given up. Never rejects. */
   get closed(): Promise<WorkerClosed> {
     return this.#lifecycle.closed;
   }
 
+  /** From the start to the end of the run; whether there is a host at the moment, `status` tells. */
   get isRunning(): boolean {
     return this.#lifecycle.isRunning;
+  }
+
+  /** Where the worker stands with its host: the latest state at once, then each change up to `closed`. A slow reader gets the latest only. */
+  status(): AsyncIterable<WorkerStatus> {
+    return this.#parts.status.read();
+  }
+
+  /** Handlers that run, and messages that wait for one to end (`maxConcurrentHandlers`). */
+  get handlers(): { readonly running: number; readonly parked: number } {
+    const { runningCount, parkedCount } = this.#parts.slots;
+    return { running: runningCount, parked: parkedCount };
+  }
+
+  /** Calls and events that wait for a host, or for room. */
+  get queuedCount(): number {
+    return this.#parts.departures.waitingCount;
   }
 
   /** Calls of this worker that wait for their answer. */
@@ -94,10 +114,16 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#lifecycle.stop();
   }
 
-  /** Stops at the first of these signals, or when the host is lost; resolves when it has stopped. */
+  /** Stops at the first of these signals, or when the host is given up; resolves when it has stopped. A second signal ends the stop's waiting. */
   async stopWhenSignal(signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
     await untilSignal(signals, this.closed);
-    await this.stop();
+    const stopped = this.stop();
+    const second = await untilSignal(
+      signals,
+      stopped.catch(() => undefined),
+    );
+    if (second !== undefined) this.#lifecycle.hurry();
+    await stopped;
   }
 
   /** As `stop`, and nothing when it is not running. */
@@ -108,13 +134,13 @@ export class WorkerRuntime implements AgentRuntime {
   sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
   sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
   async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
-    const { outbox } = this.#lifecycle.connection("sending message");
-    return this.#calls.send(message, recipient, options, outbox);
+    this.#lifecycle.assertSending("sending message");
+    return this.#calls.send(message, recipient, options);
   }
 
   async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
-    const { outbox } = this.#lifecycle.connection("publishing message");
-    return this.#events.publish(message, topicId, options, outbox);
+    this.#lifecycle.assertSending("publishing message");
+    return this.#events.publish(message, topicId, options);
   }
 
   async registerFactory<T extends Agent>(
@@ -198,6 +224,7 @@ export class WorkerRuntime implements AgentRuntime {
     const { ambient, events, logger, tracing } = settings;
     const registry = new CodecRegistry();
     let lastRequestId = 0;
+    const counts = noCounts();
     return {
       settings,
       registry,
@@ -207,7 +234,10 @@ export class WorkerRuntime implements AgentRuntime {
       log: events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry)),
       mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,
       work: new WorkInProgress(),
-      counts: noCounts(),
+      slots: new HandlerSlots({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),
+      departures: new Departures(settings, counts),
+      status: new StatusBoard(),
+      counts,
       nextRequestId: () => String(++lastRequestId),
     };
   }

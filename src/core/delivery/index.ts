@@ -2,7 +2,7 @@ export { InterventionChain } from "../intervention.ts";
 export type { ClassCheck } from "./agent-kind.ts";
 export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
 export { assertAnswer } from "./assert-answer.ts";
-export { boundsOf, type CallBounds, errorBeforeSend } from "./call-bounds.ts";
+export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./call-bounds.ts";
 export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./deadline.ts";
 export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
 export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";

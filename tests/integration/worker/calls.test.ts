@@ -296,7 +296,7 @@ describe("a call that a worker makes", () => {
 
   test("rejects with all others when the channel is lost, and later ones say so [§8.91]", async () => {
     await using host = await new ScriptedHost().listen();
-    const [worker, channel] = await host.worker();
+    const [worker, channel] = await host.worker({ reconnect: false });
     const calls = [1, 2, 3].map(() => worker.sendMessage(MyMessage({ content: "q" }), target));
     const outcomes = Promise.allSettled(calls);
     for (const _ of calls) await next(channel, "request");

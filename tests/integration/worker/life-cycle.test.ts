@@ -229,7 +229,7 @@ describe("stopping", () => {
 
   test.each<Transport>(["memory", "gRPC"])("after the host has died resolves, over %s [§8.104]", async (transport) => {
     const rig = await startRig(transport);
-    const worker = await rig.worker();
+    const worker = await rig.worker({ reconnect: false });
     await rig.host.stop(0);
     expect(await worker.closed).toMatchObject({ by: "lost" });
     await expect(worker.publishMessage(message, new TopicId("t", "s"))).rejects.toMatchObject({ code: "disconnected" });
@@ -255,7 +255,7 @@ describe("stopping", () => {
 
   test("when a signal was awaited and the host is lost instead comes about as well", async () => {
     await using host = await new ScriptedHost().listen();
-    const [worker] = await host.worker();
+    const [worker] = await host.worker({ reconnect: false });
     const stopped = worker.stopWhenSignal(["SIGUSR2"]);
     host.network.cut();
     await stopped;

@@ -1,0 +1,44 @@
+/** Where a worker stands with its host. */
+export type WorkerStatus =
+  /** Not started yet. */
+  | { readonly at: "idle" }
+  /** Reaching a host, or announcing to it what is registered. `attempt` counts from 1 since the start or the loss. */
+  | { readonly at: "connecting"; readonly address: string; readonly attempt: number }
+  /** At work; `clientId` is this connection's own. */
+  | { readonly at: "connected"; readonly address: string; readonly clientId: string }
+  /** No host took the worker; the next attempt is `delayMs` away. */
+  | { readonly at: "waiting"; readonly delayMs: number; readonly reason: string }
+  /** `stop` lets handlers finish and sends what is queued. */
+  | { readonly at: "draining" }
+  /** The end of this run. */
+  | { readonly at: "closed"; readonly reason: string };
+
+/** The latest status, and readers that are told of each new one. A slow reader gets the latest only: nothing piles up. */
+export class StatusBoard {
+  #latest: WorkerStatus = { at: "idle" };
+  #version = 0;
+  readonly #onChange = new Set<() => void>();
+
+  get latest(): WorkerStatus {
+    return this.#latest;
+  }
+
+  set(status: WorkerStatus): void {
+    this.#latest = status;
+    this.#version += 1;
+    const waiting = [...this.#onChange];
+    this.#onChange.clear();
+    for (const wake of waiting) wake();
+  }
+
+  /** The latest status at once, then each change; it ends after `closed`. */
+  async *read(): AsyncGenerator<WorkerStatus, void, undefined> {
+    for (;;) {
+      const version = this.#version;
+      const status = this.#latest;
+      yield status;
+      if (status.at === "closed") return;
+      if (version === this.#version) await new Promise<void>((resolve) => this.#onChange.add(resolve));
+    }
+  }
+}
