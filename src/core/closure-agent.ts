@@ -95,6 +95,8 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     if (classSubscriptionFactories(this).length > 0) {
       throw new TroupeError("invalid-argument", "Closure agents are expected to have no class subscriptions");
     }
+    // Before anybody can send one, as for every agent.
+    if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
     const agentType = await ClosureAgent.register(
       runtime,
@@ -106,7 +108,6 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     for (const subscription of await collectSubscriptions(factories, agentType.type, runtime.ambient)) {
       await runtime.addSubscription(subscription);
     }
-    if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     return agentType;
   }
 

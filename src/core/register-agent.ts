@@ -23,7 +23,10 @@ export interface RegisterInstanceOptions {
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
-/** The steps of `BaseAgent.register`, in their order (protocol.md §5.3). */
+/**
+ * The steps of `BaseAgent.register` (protocol.md §5.3), but for the message types: they are known before anybody can send
+ * one, else a call that comes at once would be an unknown payload.
+ */
 export async function registerAgentClass<T extends BaseAgent>(
   agentClass: AgentClass<T>,
   runtime: AgentRuntime,
@@ -31,21 +34,22 @@ export async function registerAgentClass<T extends BaseAgent>(
   factory: AgentFactory<T>,
   options: RegisterOptions,
 ): Promise<AgentType> {
+  addTypes(runtime, agentClass.handledTypes());
   const agentType = await runtime.registerFactory(new AgentType(type), factory, { expectedClass: agentClass });
   warnUnlessPortable(runtime, type);
   if (options.skipClassSubscriptions !== true) await addClassSubscriptions(agentClass, runtime, type);
   if (options.skipDirectMessageSubscription !== true) await runtime.addSubscription(directMessageSubscription(type));
-  addTypes(runtime, agentClass.handledTypes());
   return agentType;
 }
 
-/** The steps of `BaseAgent.registerInstance`, in their order (protocol.md §5.3). */
+/** The steps of `BaseAgent.registerInstance` (protocol.md §5.3), the message types first here too. */
 export async function registerAgent(
   agent: BaseAgent,
   runtime: AgentRuntime,
   agentId: AgentId,
   options: RegisterInstanceOptions,
 ): Promise<AgentId> {
+  addTypes(runtime, handledTypesOf(agent));
   const id = await runtime.registerAgentInstance(agent, agentId);
   warnUnlessPortable(runtime, id.type);
   await runtime.addSubscription(new TypeSubscription(id.key, id.type));
@@ -58,7 +62,6 @@ export async function registerAgent(
       if (!(thrown instanceof TroupeError && thrown.code === "already-exists")) throw thrown;
     }
   }
-  addTypes(runtime, handledTypesOf(agent));
   return id;
 }
 

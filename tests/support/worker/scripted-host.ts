@@ -31,7 +31,7 @@ export interface UnaryCall {
 }
 
 /** Answers a unary call, or throws `RpcError`. */
-export type Script = (call: UnaryCall) => Uint8Array;
+export type Script = (call: UnaryCall) => Uint8Array | Promise<Uint8Array>;
 
 /** Generation 1's host: it has the data channel, and nothing else that matters here. */
 export const onlyChannel: Script = () => {

@@ -43,19 +43,19 @@ class Plain extends BaseAgent {
 }
 
 describe("register", () => {
-  test("registers the factory, the class subscriptions, the direct one and the handled types, in this order [§8.120]", async () => {
+  test("makes the handled types known, then registers the factory, the class subscriptions and the direct one [§8.120]", async () => {
     const runtime = new RecordingRuntime();
     const type = await Noter.register(runtime, "noter", () => new Noter("takes notes"));
     expect(String(type)).toBe("noter");
     expect(runtime.expectedClass).toBe(Noter);
     expect(runtime.asked).toEqual([
+      "types Extra Note",
       "factory noter",
       "subscribe type more",
       "subscribe type listed",
       "subscribe type default",
       "subscribe type notes",
       "subscribe prefix noter:",
-      "types Extra Note",
     ]);
     for (const subscription of runtime.subscriptions) expect(subscription).toMatchObject({ agentType: "noter" });
     expect(runtime.warnings).toEqual([]);
@@ -64,7 +64,7 @@ describe("register", () => {
   test("leaves out what it is told to skip [§8.120]", async () => {
     const runtime = new RecordingRuntime();
     await Noter.register(runtime, "noter", () => new Noter(""), { skipClassSubscriptions: true });
-    expect(runtime.asked).toEqual(["factory noter", "subscribe prefix noter:", "types Extra Note"]);
+    expect(runtime.asked).toEqual(["types Extra Note", "factory noter", "subscribe prefix noter:"]);
     const other = new RecordingRuntime();
     await Plain.register(other, "plain", () => new Plain(""), { skipDirectMessageSubscription: true });
     expect(other.asked).toEqual(["factory plain"]);
@@ -73,7 +73,7 @@ describe("register", () => {
   test("a subclass does not inherit subscriptions and extra types, but handlers", async () => {
     const runtime = new RecordingRuntime();
     await Unsubscribed.register(runtime, "heir", () => new Unsubscribed(""));
-    expect(runtime.asked).toEqual(["factory heir", "subscribe prefix heir:", "types Note"]);
+    expect(runtime.asked).toEqual(["types Note", "factory heir", "subscribe prefix heir:"]);
   });
 
   test("a decorator's and a default subscription are on the topic type `default`", async () => {
@@ -100,13 +100,13 @@ describe("registerInstance", () => {
     await new Noter("").registerInstance(runtime, new AgentId("inst", "k2"));
     expect(String(first)).toBe("inst/k1");
     expect(runtime.asked).toEqual([
+      "types Extra Note",
       "instance inst/k1",
       "subscribe type k1",
       "subscribe prefix inst:",
       "types Extra Note",
       "instance inst/k2",
       "subscribe type k2",
-      "types Extra Note",
     ]);
   });
 
@@ -117,13 +117,13 @@ describe("registerInstance", () => {
       skipDirectMessageSubscription: true,
     });
     expect(runtime.asked).toEqual([
+      "types Extra Note",
       "instance inst/k",
       "subscribe type k",
       "subscribe type more",
       "subscribe type listed",
       "subscribe type default",
       "subscribe type notes",
-      "types Extra Note",
     ]);
   });
 });
@@ -187,7 +187,7 @@ describe("ClosureAgent", () => {
     return { runtime, seen, agent: await runtime.make("closure") };
   }
 
-  test("is registered with its direct subscription, then its own, then its types", async () => {
+  test("is registered with its types first, then its direct subscription, then its own", async () => {
     const runtime = new RecordingRuntime();
     await ClosureAgent.registerClosure(runtime, "closure", (_agent, _note) => undefined, {
       types: Note,
@@ -195,11 +195,11 @@ describe("ClosureAgent", () => {
       subscriptions: [({ agentType }) => new TypeSubscription("t", agentType), () => new DefaultSubscription()],
     });
     expect(runtime.asked).toEqual([
+      "types Note",
       "factory closure",
       "subscribe prefix closure:",
       "subscribe type t",
       "subscribe type default",
-      "types Note",
     ]);
     expect((await runtime.make("closure")).metadata.description).toBe("listens");
   });
