@@ -13,29 +13,39 @@ export class Echo extends RoutedAgent {
   }
 }
 
-/** Books of agents that hold their calls: how many they have, and why they let go. */
-export class Holding {
-  held = 0;
-  /** By the code of the error that their signal carried. */
-  readonly released: Record<string, number> = {};
-  readonly #waiting: { readonly count: number; readonly gate: Gate }[] = [];
+/** A number that grows, and can be waited for. */
+class Count {
+  #value = 0;
+  readonly #waiting: { readonly goal: number; readonly gate: Gate }[] = [];
 
-  /** Resolves when so many calls have been taken in all. */
-  async reaches(count: number): Promise<void> {
-    if (this.held >= count) return;
+  get value(): number {
+    return this.#value;
+  }
+
+  add(): void {
+    this.#value++;
+    for (const { goal, gate } of this.#waiting) if (this.#value >= goal) gate.open();
+  }
+
+  async reaches(goal: number): Promise<void> {
+    if (this.#value >= goal) return;
     const gate = new Gate();
-    this.#waiting.push({ count, gate });
+    this.#waiting.push({ goal, gate });
     await gate.opened;
   }
+}
 
-  take(): void {
-    this.held++;
-    for (const { count, gate } of this.#waiting) if (this.held >= count) gate.open();
-  }
+/** Books of agents that hold their calls: how many they have, and why they let go. */
+export class Holding {
+  readonly taken = new Count();
+  readonly released = new Count();
+  /** Of those let go, by the code of the error that their signal carried. */
+  readonly reasons: Record<string, number> = {};
 
   release(reason: unknown): void {
     const code = reason instanceof TroupeError ? reason.code : String(reason);
-    this.released[code] = (this.released[code] ?? 0) + 1;
+    this.reasons[code] = (this.reasons[code] ?? 0) + 1;
+    this.released.add();
   }
 }
 
@@ -52,7 +62,7 @@ export class Holder extends RoutedAgent {
   }
 
   hold(signal: AbortSignal): Promise<Told> {
-    this.books.take();
+    this.books.taken.add();
     return new Promise((_resolve, reject) => {
       signal.addEventListener("abort", () => {
         this.books.release(signal.reason);
@@ -62,19 +72,24 @@ export class Holder extends RoutedAgent {
   }
 }
 
-/** Books of what arrived, by topic and publisher: in order, each once. */
-export class Arrivals {
-  count = 0;
-  /** Events that came twice or after a later one. */
+/** Where a reader notes what has arrived. */
+export interface Arrivals {
+  /** `reader` is the agent's id, `topic` the event's. */
+  note(reader: string, topic: string, note: Note): void;
+}
+
+/** Counts what arrived, and finds what came twice or after a later one. */
+export class OrderedArrivals implements Arrivals {
+  readonly count = new Count();
   readonly wrong: string[] = [];
   readonly #last = new Map<string, number>();
 
   note(reader: string, topic: string, { publisher, number }: Note): void {
-    this.count++;
     const stream = `${reader} ${topic} ${publisher}`;
     const last = this.#last.get(stream) ?? 0;
     if (number <= last) this.wrong.push(`${stream}: ${number} came after ${last}`);
     this.#last.set(stream, number);
+    this.count.add();
   }
 }
 

@@ -2,7 +2,7 @@
 import process from "node:process";
 import { AgentId, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
-import { Arrivals, Echo, Holder, Holding, Reader } from "../../../support/load/agents.ts";
+import { Echo, Holder, Holding, OrderedArrivals, Reader } from "../../../support/load/agents.ts";
 import { CallLedger } from "../../../support/load/call-ledger.ts";
 import { CallLoad } from "../../../support/load/call-load.ts";
 import { Note } from "../../../support/load/messages.ts";
@@ -13,7 +13,7 @@ const config = JSON.parse(process.argv[2] ?? "{}") as WorkerConfig;
 const name = config.name ?? `worker-${process.pid}`;
 const ledger = new CallLedger(name);
 const holding = new Holding();
-const arrivals = new Arrivals();
+const arrivals = new OrderedArrivals();
 const runtimes = await Promise.all(Array.from({ length: config.runtimes ?? 1 }, (_, at) => startRuntime(at)));
 const [runtime] = runtimes;
 let load: CallLoad | undefined;
@@ -42,12 +42,16 @@ serveCommands(
   {
     memory,
     /** Waits until its holders have taken so many calls. */
-    held: (count: number) => holding.reaches(count),
+    held: (count: number) => holding.taken.reaches(count),
+    /** Waits until so many handlers have been told to let go. */
+    released: (count: number) => holding.released.reaches(count),
+    /** Waits until its readers have had so many events. */
+    arrived: (count: number) => arrivals.count.reaches(count),
     report: () => ({
       calls: ledger.report(),
-      held: holding.held,
-      released: holding.released,
-      events: arrivals.count,
+      held: holding.taken.value,
+      released: holding.reasons,
+      events: arrivals.count.value,
       wrongEvents: arrivals.wrong.slice(0, 10),
       counts: first().counts,
     }),
