@@ -21,6 +21,7 @@ import type { ResolvedHostOptions } from "./options.ts";
 import type { PendingCall } from "./pending-call.ts";
 import type { SendOutcome, Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
+import { WorkInLots } from "./work-in-lots.ts";
 
 export interface CallRouterParts {
   readonly options: ResolvedHostOptions;
@@ -39,6 +40,8 @@ export class CallRouter {
   readonly #sessions: SessionTable;
   readonly #calls: CallTable;
   readonly #held: HeldCalls;
+  /** Outcomes of calls whose worker has left: it may have left thousands. */
+  readonly #endings: WorkInLots;
   #isDraining = false;
 
   constructor({ options, tally, directory, sessions }: CallRouterParts) {
@@ -56,6 +59,7 @@ export class CallRouter {
         this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
       },
     });
+    this.#endings = new WorkInLots(options.clock);
     this.#held = new HeldCalls(options.clock, options.channelWaitMs, (call) => {
       if (this.#calls.take(call)) this.#fail(call, callFailure.notReached(call.targetType));
     });
@@ -144,9 +148,15 @@ export class CallRouter {
 
   /** What this worker asked is forgotten; what it was asked and has not answered fails (protocol.md H4, H5). */
   sessionEnded(session: Session): void {
-    for (const call of [...session.asked]) this.#abandon(call, "caller-gone");
-    for (const call of [...session.asking]) {
-      if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
+    this.#endings.add(this.#endingsOf(session));
+  }
+
+  *#endingsOf({ asked, asking }: Session): Iterable<() => void> {
+    for (const call of asked) yield () => this.#abandon(call, "caller-gone");
+    for (const call of asking) {
+      yield () => {
+        if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
+      };
     }
   }
 
@@ -158,6 +168,7 @@ export class CallRouter {
       if (this.#calls.take(call)) this.#fail(call, callFailure.shuttingDown());
     }
     this.#calls.close();
+    this.#endings.finish();
   }
 
   /** Keeps the table of calls within its bounds. */

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../core/index.ts";
 import { encodeFrame, metadataKey } from "../protocol/index.ts";
+import { limits } from "./limits.ts";
 
 /** An error that the host itself answers a call with (protocol.md §2.3). */
 export interface CallFailure {
@@ -58,9 +59,14 @@ export function failureAnswer(requestId: string, failure: CallFailure): Uint8Arr
     kind: "response",
     requestId,
     payload: undefined,
-    error: failure.text,
+    error: shortened(failure.text),
     metadata: { [metadataKey.errorType]: failure.errorType, [metadataKey.errorCode]: failure.code },
   });
+}
+
+/** A name that a caller made up must not make its answer long. The way by bytes mends a character that was cut in two. */
+function shortened(text: string): string {
+  return text.length <= limits.errorChars ? text : `${Buffer.from(text.slice(0, limits.errorChars)).toString()}…`;
 }
 
 function goneText(agentType: string): string {

@@ -17,6 +17,8 @@ export const limits = {
   nameChars: 1_024,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
+  /** The longest error text of the host's own, in characters. */
+  errorChars: 2_000,
   /** How much of a target's key is kept for the text of a call's error, in characters. */
   keptKeyChars: 256,
   /** Registrations of a client that has left go in lots of so many, and failed calls of a worker too, so that nobody else waits. */

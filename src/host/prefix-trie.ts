@@ -19,6 +19,11 @@ function createNode(edge: string): Node {
 export class PrefixTrie {
   readonly #root = createNode("");
 
+  /** Counted by walking over all of them; the root is none. */
+  get nodeCount(): number {
+    return countBelow(this.#root);
+  }
+
   add(prefix: string, agentType: string): void {
     let node = this.#root;
     for (let at = 0; at < prefix.length; at += node.edge.length) node = descend(node, prefix, at);
@@ -86,4 +91,10 @@ function sharedLength(edge: string, prefix: string, at: number): number {
   let length = 0;
   while (length < edge.length && edge.charCodeAt(length) === prefix.charCodeAt(at + length)) length += 1;
   return length;
+}
+
+function countBelow(node: Node): number {
+  let count = 0;
+  for (const child of node.children.values()) count += 1 + countBelow(child);
+  return count;
 }

@@ -24,11 +24,12 @@ export class WorkInLots {
   /** Does now all that is left. */
   finish(): void {
     this.#timer?.cancel();
+    this.#timer = undefined;
     for (const iterator of this.#waiting.splice(0)) while (!doLot(iterator));
   }
 
   #plan(): void {
-    this.#timer = this.#clock.setTimer(0, () => {
+    this.#timer ??= this.#clock.setTimer(0, () => {
       this.#timer = undefined;
       const [first] = this.#waiting;
       if (first !== undefined && doLot(first)) this.#waiting.shift();

@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { ManualClock } from "../../../src/testing/index.ts";
+import { StatusCode } from "../../../src/transport/index.ts";
+import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
+
+const dotnet = "grpc-dotnet/2.67.0 (.NET 8.0.11; CLR 8.0.11; net8.0; linux; x64)";
+
+/** A worker that serves "d" and gets the topic "t", and whose channel has ended. */
+async function gone(rig: HostRig, userAgent: string | undefined): Promise<void> {
+  const worker = await new RawWorker(rig.dial(userAgent), "D").join();
+  await worker.register("d");
+  await worker.subscribe("S", exact("t", "d"));
+  worker.stream.cancel();
+  await left(rig);
+}
+
+/** Resolves when only the watching worker has a channel. */
+async function left(rig: HostRig): Promise<void> {
+  const watcher = new RawWorker(rig.dial(), "W");
+  while (rig.host.counters().channels > 0) await watcher.subscriptions();
+}
+
+describe.each(hostTransports)("a client that comes back under its id over $name", ({ start }) => {
+  it("finds its types and subscriptions again when it is one of .NET's [§8.25]", async () => {
+    await using rig = await start({ clock: new ManualClock(), filterByPeer: false });
+    await gone(rig, dotnet);
+    const caller = await new RawWorker(rig.dial(), "C").join();
+    caller.request("1", "d/k");
+    expect((await caller.nextResponse()).error).toBe("Agent type d not found.");
+    expect(await caller.subscriptions()).toEqual([]);
+    caller.publish("t");
+    await caller.settled();
+    expect(rig.host.counters()).toMatchObject({ unroutableEvents: 1, dormantClients: 1, agentTypes: 0 });
+
+    const back = await new RawWorker(rig.dial(dotnet), "D").join();
+    caller.publish("t", "s", "E2");
+    expect((await back.nextEvent()).id).toBe("E2");
+    caller.request("2", "d/k");
+    back.respond((await back.nextRequest()).requestId, "fine");
+    expect((await caller.nextResponse()).requestId).toBe("2");
+    expect(await caller.subscriptions()).toEqual([{ id: "S", pattern: exact("t", "d") }]);
+    expect(rig.host.counters()).toMatchObject({ dormantClients: 0, agentTypes: 1, subscriptions: 1 });
+  });
+
+  it("does not get a type back that another client has claimed meanwhile [§8.26]", async () => {
+    await using rig = await start({ clock: new ManualClock(), filterByPeer: false });
+    await gone(rig, dotnet);
+    const claimer = await new RawWorker(rig.dial(), "C").join();
+    await claimer.register("d");
+    await claimer.subscribe("S2", exact("t", "d"));
+    const back = await new RawWorker(rig.dial(dotnet), "D").join();
+    claimer.publish("t");
+    expect((await claimer.nextEvent()).topicType).toBe("t");
+    claimer.request("1", "d/k");
+    expect((await claimer.nextRequest()).target?.type).toBe("d");
+    await expect(back.register("d")).rejects.toMatchObject({ status: { code: StatusCode.invalidArgument } });
+    expect(await back.settled()).toEqual([]);
+    expect(await back.subscriptions()).toEqual([{ id: "S2", pattern: exact("t", "d") }]);
+  });
+
+  it("finds nothing when it comes back after the grace", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock });
+    await gone(rig, dotnet);
+    clock.advance(10_000);
+    const back = await new RawWorker(rig.dial(dotnet), "D").join();
+    expect(await back.subscriptions()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ dormantClients: 0, agentTypes: 0 });
+  });
+
+  it("is forgotten at once when it is not one of .NET's, or when the host gives no grace", async () => {
+    for (const [userAgent, options] of [
+      [undefined, {}],
+      [dotnet, { reconnectGraceMs: 0 }],
+    ] as const) {
+      await using rig = await start({ ...options, clock: new ManualClock() });
+      await gone(rig, userAgent);
+      expect(rig.host.counters().dormantClients).toBe(0);
+    }
+  });
+
+  it("finds its types again whatever it is when the host gives everybody a grace; a stopped host keeps no timers", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock, reconnectGraceMs: 500 });
+    await gone(rig, undefined);
+    const back = await new RawWorker(rig.dial(), "D").join();
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 1, subscriptions: 1 });
+    back.stream.end();
+    await left(rig);
+    expect(rig.host.counters().dormantClients).toBe(1);
+    await rig.host.stop(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
