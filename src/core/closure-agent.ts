@@ -1,31 +1,17 @@
 import type { AgentFactoryContext } from "./agent.ts";
-import type { AgentId, AgentType } from "./agent-id.ts";
-import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "./agent-runtime.ts";
+import type { AgentType } from "./agent-id.ts";
+import type { AgentRuntime } from "./agent-runtime.ts";
 import { BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
 import { CantHandleException, TroupeError } from "./errors.ts";
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { MessageIndex } from "./serialization/message-index.ts";
-import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
+import type { MessageType } from "./serialization/message-type.ts";
 import { messageTypeText } from "./serialization/message-type-text.ts";
-import type { TopicId } from "./topic-id.ts";
 
 /** What a closure can do as an agent: it sends and publishes in the agent's name. */
-export interface ClosureContext {
-  readonly id: AgentId;
-  sendMessage<Answer>(
-    message: unknown,
-    recipient: AgentId,
-    options: Omit<SendOptionsWithAnswer<Answer>, "sender">,
-  ): Promise<Answer>;
-  sendMessage<Message>(
-    message: Message,
-    recipient: AgentId,
-    options?: Omit<SendOptions, "sender">,
-  ): Promise<AnswerOf<Message>>;
-  publishMessage(message: unknown, topicId: TopicId, options?: Omit<PublishOptions, "sender">): Promise<void>;
-}
+export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
 
 /** A function that takes part as an agent; what it returns or resolves to answers a call. */
 export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;

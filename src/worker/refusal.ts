@@ -9,7 +9,8 @@ export function refusalError(what: string, thrown: unknown): Error {
   if (isTaken(details) || code === StatusCode.alreadyExists) {
     return new TroupeError("already-exists", details, options);
   }
-  const text = `The host did not ${what}: ${details}`;
+  // Called off by the end of the connection: that says more than that it was called off.
+  const text = `The host did not ${what}: ${thrown.cause instanceof TroupeError ? thrown.cause.message : details}`;
   switch (code) {
     case StatusCode.invalidArgument:
       return new TroupeError("invalid-argument", text, options);

@@ -77,6 +77,7 @@ class GrpcLink implements Link {
       "content-type": GRPC_CONTENT_TYPE,
       "user-agent": this.#settings.userAgent,
       "grpc-accept-encoding": ACCEPTED_ENCODINGS,
+      ...this.#settings.metadata,
       ...toMetadataHeaders(metadata),
     };
   }

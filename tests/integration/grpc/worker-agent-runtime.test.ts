@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
+import { StatusCode } from "../../../src/transport/index.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Ask, Reply } from "../../support/worker/messages.ts";
 
@@ -31,6 +32,25 @@ describe("GrpcWorkerAgentRuntime", () => {
     await using next = new GrpcWorkerAgentRuntime(host.address);
     await next.start();
     await next.registerFactory("greeter", () => new FunctionAgent());
+  });
+
+  test("shows a host that asks for it what its user has put into the metadata", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+      authorize: ({ metadata }) =>
+        metadata.authorization === "Bearer let-me-in"
+          ? undefined
+          : { code: StatusCode.unauthenticated, details: "Who are you?" },
+    });
+    await host.start();
+    const metadata = { Authorization: "Bearer let-me-in" };
+    await using known = new GrpcWorkerAgentRuntime(host.address, { channelOptions: { metadata } });
+    await known.start();
+    await known.registerFactory("known", () => new FunctionAgent());
+    await using stranger = new GrpcWorkerAgentRuntime(host.address);
+    await stranger.registerFactory("stranger", () => new FunctionAgent());
+    await expect(stranger.start()).rejects.toThrow("Who are you?");
+    const impossible = { channelOptions: { metadata: { name: "Zoë" } } };
+    expect(() => new GrpcWorkerAgentRuntime(host.address, impossible)).toThrow("must be printable ASCII");
   });
 
   test("that was never started can be disposed of", async () => {
