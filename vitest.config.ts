@@ -10,7 +10,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["tests/{unit,contract,integration,e2e,conformance,property,architecture}/**/*.test.ts"],
+    include: ["tests/{unit,contract,integration,e2e,conformance,property,architecture,simulation}/**/*.test.ts"],
     environment: "node",
     reporters: ["default", new ClosingLineReporter()],
     testTimeout: 20_000,

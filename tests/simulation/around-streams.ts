@@ -1,0 +1,96 @@
+import { method } from "../../src/protocol/index.ts";
+import type {
+  Dialer,
+  FrameStream,
+  LinkService,
+  ServerStreamReceiver,
+  StreamReceiver,
+} from "../../src/transport/index.ts";
+
+/** Stands in the way of a data channel's frames: passes each on, or not, or others. */
+export interface Gate {
+  /** Frames that this side sends. */
+  out?(bytes: Uint8Array, pass: (bytes: Uint8Array) => boolean): boolean;
+  /** Frames that reach this side. */
+  in?(bytes: Uint8Array, pass: (bytes: Uint8Array) => void): void;
+  /** The end of the stream, or of what the other side sends. */
+  ends?(pass: () => void): void;
+  /** This side's hold on the stream. */
+  opened?(stream: FrameStream): void;
+}
+
+/** A dialer whose data channels each have a gate of their own, on the worker's side. */
+export function aroundStreams(dialer: Dialer, makeGate: () => Gate): Dialer {
+  return {
+    dial: (address) => {
+      const link = dialer.dial(address);
+      return {
+        ready: (options) => link.ready(options),
+        unary: (name, request, options) => link.unary(name, request, options),
+        close: () => link.close(),
+        closed: link.closed,
+        openStream: (name, receiver, options) => {
+          if (name !== method.openChannel) return link.openStream(name, receiver, options);
+          const gate = makeGate();
+          const stream: FrameStream = gatedStream(link.openStream(name, gatedReceiver(receiver, gate), options), gate);
+          gate.opened?.(stream);
+          return stream;
+        },
+      };
+    },
+  };
+}
+
+/** The same on the host's side. */
+export function aroundService(service: LinkService, makeGate: () => Gate): LinkService {
+  return {
+    serviceName: service.serviceName,
+    unaryMethods: service.unaryMethods,
+    streamMethods: service.streamMethods,
+    unary: (request, call) => service.unary(request, call),
+    stream: (call) => {
+      const receiver = service.stream(call);
+      if (call.method !== method.openChannel) return receiver;
+      const gate = makeGate();
+      const gated: ServerStreamReceiver = {
+        ...gatedReceiver(receiver, gate),
+        ...(receiver.responseMetadata === undefined ? {} : { responseMetadata: receiver.responseMetadata }),
+        onOpen: (stream) => {
+          receiver.onOpen(gatedStream(stream, gate));
+        },
+      };
+      return gated;
+    },
+  };
+}
+
+function gatedReceiver(receiver: StreamReceiver, gate: Gate): StreamReceiver {
+  const pass = (bytes: Uint8Array) => receiver.onFrame(bytes);
+  const ends = (told: () => void) => (gate.ends === undefined ? told() : gate.ends(told));
+  return {
+    onMetadata: (metadata) => receiver.onMetadata?.(metadata),
+    onFrame: (bytes) => (gate.in === undefined ? pass(bytes) : gate.in(bytes, pass)),
+    onHalfClose: () => ends(() => receiver.onHalfClose()),
+    onBadFrame: (status, head) => receiver.onBadFrame(status, head),
+    onDrain: () => receiver.onDrain(),
+    onEnd: (end) => ends(() => receiver.onEnd(end)),
+  };
+}
+
+function gatedStream<S extends FrameStream>(stream: S, gate: Gate): S {
+  const pass = (bytes: Uint8Array) => stream.send(bytes);
+  // The prototype answers for what is not changed, also for what a stream learns later.
+  return Object.assign(Object.create(bound(stream)), {
+    send: (bytes: Uint8Array) => (gate.out === undefined ? pass(bytes) : gate.out(bytes, pass)),
+  });
+}
+
+/** Methods of the stream keep their `this`, getters stay alive. */
+function bound<S extends FrameStream>(stream: S): S {
+  return new Proxy(stream, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,158 @@
+import { hostCallTimeoutMs } from "./host-seat.ts";
+import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
+
+export interface Breach {
+  readonly checker: string;
+  readonly text: string;
+}
+
+type Report = (text: string) => void;
+
+/** What Troupe promises, read off the ledger when all is over. */
+export function checkLedger(ledger: Ledger): readonly Breach[] {
+  const found: Breach[] = [...ledger.breaches];
+  for (const [checker, check] of Object.entries(checkers)) check(ledger, (text) => found.push({ checker, text }));
+  return found;
+}
+
+const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => void } = {
+  outcomes: everythingHasAnOutcome,
+  answers: answersAreRight,
+  once: callsAreHandledOnce,
+  failures: failuresHaveACause,
+  order: eventsComeInOrder,
+  events: eventsComeOnceAndOnlyToSubscribers,
+  losses: noEventIsLostWithoutAFault,
+};
+
+/** Whoever still lives has an outcome for all that it asked. */
+function everythingHasAnOutcome({ calls, requests }: Ledger, report: Report): void {
+  for (const { name, process, outcome, target } of calls) {
+    if (process.isAlive && outcome === undefined) report(`${name} of ${process.name} to ${target} never ended`);
+  }
+  for (const { name, process, isSettled } of requests) {
+    if (process?.isAlive !== false && !isSettled) report(`${name} never ended`);
+  }
+}
+
+/** An answer is the one that the handler gave to this very call, and a handler's error the one that it threw. */
+function answersAreRight({ calls }: Ledger, report: Report): void {
+  for (const call of calls) {
+    const { name, outcome, target, runs } = call;
+    if (outcome?.at !== "answered") continue;
+    const answer = JSON.stringify(outcome.value);
+    const isGiven = runs.some(
+      ({ token, agent, ended }) =>
+        ended === "answered" &&
+        answer === JSON.stringify({ call: name, by: agent, token }) &&
+        agent === target.toString(),
+    );
+    if (!isGiven) report(`${name} to ${target} was answered with ${answer}, which its handler did not say`);
+  }
+}
+
+function callsAreHandledOnce({ calls }: Ledger, report: Report): void {
+  for (const { name, runs, target } of calls) {
+    if (runs.length > 1) report(`${name} was handled ${runs.length} times`);
+    for (const { agent } of runs) if (agent !== target.toString()) report(`${name} to ${target} reached ${agent}`);
+  }
+}
+
+/** An answer is under way for so many milliseconds at most, on lines that don't stall. */
+const longestWayMs = 8_000;
+
+/** A call fails for a reason that was there: its own bounds, its handler, or a fault at somebody who had a part in it. */
+function failuresHaveACause(ledger: Ledger, report: Report): void {
+  for (const call of ledger.calls) {
+    const why = whyUnexplained(call, ledger);
+    if (why !== undefined) report(`${call.name} to ${call.target} ${why}`);
+  }
+}
+
+function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
+  const { outcome, plan, runs, target, abortedMs, startedMs, endedMs, isBoundByCaller } = call;
+  if (outcome?.at !== "failed") return undefined;
+  const { code, text } = outcome;
+  const told = `failed with ${code} (${text})`;
+  const waitedMs = endedMs - startedMs;
+  const parties = ["host", `w${call.callerSeat}`, `w${plan.target}`];
+  const isQuiet = ledger.wereQuiet(parties, call.startedAt, call.endedAt);
+  switch (code) {
+    case "handler-failed":
+      return runs.some(({ ended }) => ended === "threw") ? undefined : `${told}, and its handler threw nothing`;
+    case "cancelled":
+      return abortedMs !== undefined ? undefined : `${told}, and nobody cancelled it`;
+    case "timed-out": {
+      if (isBoundByCaller) return undefined;
+      if (waitedMs < Math.min(plan.timeoutMs ?? Number.POSITIVE_INFINITY, hostCallTimeoutMs)) {
+        return `${told} after ${waitedMs} ms, too early`;
+      }
+      const hadEnded = runs.some((run) => run.endedMs < endedMs - longestWayMs);
+      return isQuiet && hadEnded ? `${told} though its handler had ended long ago` : undefined;
+    }
+    case "undeliverable":
+      if (target.type === "nobody") return undefined;
+      return isQuiet ? `${told}, and nothing was broken` : undefined;
+    case "disconnected":
+    case "shutting-down":
+    case "wrong-state":
+    case "overloaded":
+      return isQuiet ? `${told}, and nothing was broken` : undefined;
+    default:
+      return `${told}, which no caller expects`;
+  }
+}
+
+/** From one publisher to one agent: in the order of publishing. */
+function eventsComeInOrder({ events }: Ledger, report: Report): void {
+  const heard = new Map<string, { readonly at: number; readonly event: EventRecord }[]>();
+  for (const event of events) {
+    for (const { process, agent, at } of event.receipts) {
+      const way = `${event.process.name} to ${agent} in ${process}`;
+      heard.set(way, [...(heard.get(way) ?? []), { at, event }]);
+    }
+  }
+  for (const [way, list] of heard) {
+    const names = list.sort((one, other) => one.at - other.at).map(({ event }) => event);
+    for (const [index, event] of names.entries()) {
+      const before = names[index - 1];
+      if (before !== undefined && before.order > event.order) report(`${way}: ${event.name} came after ${before.name}`);
+    }
+  }
+}
+
+function eventsComeOnceAndOnlyToSubscribers({ events, subscriptions }: Ledger, report: Report): void {
+  for (const event of events) {
+    const seen = new Set<string>();
+    for (const { agent, process, seat, at } of event.receipts) {
+      const receiver = `${agent} in ${process}`;
+      if (seen.has(receiver)) report(`${event.name} came to ${receiver} twice`);
+      seen.add(receiver);
+      if (agent === String(event.sender)) report(`${event.name} came back to its sender ${agent}`);
+      const isWanted = subscriptions.some(
+        (one) =>
+          one.seat === seat &&
+          one.matches(event.topic) &&
+          one.asked < at &&
+          (one.to ?? Number.POSITIVE_INFINITY) > event.publishedAt,
+      );
+      if (!isWanted) report(`${event.name} on ${event.topic} came to ${receiver}, which had no subscription`);
+    }
+  }
+}
+
+/** An event reaches every subscriber, unless something broke after it was published, or had not recovered yet. */
+function noEventIsLostWithoutAFault(ledger: Ledger, report: Report): void {
+  for (const event of ledger.events) {
+    if (event.outcome !== "published") continue;
+    for (const one of ledger.subscriptions) {
+      if (one.to !== undefined || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
+      const agent = `${one.agentType}/news`;
+      if (!one.matches(event.topic) || agent === String(event.sender)) continue;
+      const parties = ["host", `w${event.seat}`, `w${one.seat}`];
+      if (!ledger.wereQuiet(parties, event.publishedAt, Number.POSITIVE_INFINITY)) continue;
+      const isHeard = event.receipts.some((receipt) => receipt.agent === agent && receipt.process === one.process.name);
+      if (!isHeard) report(`${event.name} on ${event.topic} never came to ${agent} in ${one.process.name}`);
+    }
+  }
+}

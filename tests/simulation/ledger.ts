@@ -1,0 +1,217 @@
+import { type AgentId, errorText, TroupeError } from "../../src/core/index.ts";
+import type { SimulatedProcess } from "../../src/testing/index.ts";
+import type { PlannedCall } from "./plan.ts";
+import type { Trace } from "./trace.ts";
+
+export type Outcome =
+  | { readonly at: "answered"; readonly value: unknown }
+  | { readonly at: "failed"; readonly code: string; readonly text: string };
+
+/** One run of a handler for a call. */
+export interface Run {
+  readonly token: string;
+  readonly agent: string;
+  readonly process: string;
+  ended: "answered" | "threw" | undefined;
+  endedMs: number;
+}
+
+export interface CallRecord {
+  readonly name: string;
+  readonly plan: PlannedCall;
+  readonly target: AgentId;
+  readonly callerSeat: number;
+  readonly process: SimulatedProcess;
+  readonly startedAt: number;
+  readonly startedMs: number;
+  readonly runs: Run[];
+  abortedMs: number | undefined;
+  /** A bound that came with the signal of the handler that made the call. */
+  isBoundByCaller: boolean;
+  outcome: Outcome | undefined;
+  endedAt: number;
+  endedMs: number;
+}
+
+export interface EventRecord {
+  readonly name: string;
+  readonly seat: number;
+  readonly process: SimulatedProcess;
+  /** Its place among the events of its process. */
+  readonly order: number;
+  readonly topic: string;
+  readonly sender: AgentId | undefined;
+  readonly publishedAt: number;
+  outcome: "published" | "refused" | undefined;
+  readonly receipts: Receipt[];
+}
+
+export interface Receipt {
+  readonly seat: number;
+  readonly agent: string;
+  readonly process: string;
+  readonly at: number;
+}
+
+/** A subscription as its worker believes it to be. `to`: when it was given up, or the process died. */
+export interface SubscriptionRecord {
+  readonly seat: number;
+  readonly process: SimulatedProcess;
+  readonly agentType: string;
+  readonly matches: (topic: string) => boolean;
+  readonly asked: number;
+  confirmed: number | undefined;
+  to: number | undefined;
+}
+
+/** Any other request to a runtime. */
+export interface RequestRecord {
+  readonly name: string;
+  readonly process: SimulatedProcess | undefined;
+  isSettled: boolean;
+}
+
+/** A time in which somebody's service is disturbed by a fault; `to` undefined: still. */
+interface Disturbance {
+  readonly from: number;
+  to: number | undefined;
+}
+
+/** All that was asked for and all that came of it, in one order of moments. The checkers read it. */
+export class Ledger {
+  readonly calls: CallRecord[] = [];
+  readonly events: EventRecord[] = [];
+  readonly subscriptions: SubscriptionRecord[] = [];
+  readonly requests: RequestRecord[] = [];
+  /** What was seen at once to be against a promise. */
+  readonly breaches: { readonly checker: string; readonly text: string }[] = [];
+  readonly trace: Trace;
+  readonly #now: () => number;
+  readonly #disturbances = new Map<string, Disturbance[]>();
+  readonly #callsByName = new Map<string, CallRecord>();
+  readonly #eventsByName = new Map<string, EventRecord>();
+  #moment = 0;
+
+  constructor(trace: Trace, now: () => number) {
+    this.trace = trace;
+    this.#now = now;
+  }
+
+  /** Moments count what was written down, so that no two are the same. */
+  moment(): number {
+    this.#moment += 1;
+    return this.#moment;
+  }
+
+  /** Calls of the living that have no outcome yet. */
+  get openCalls(): number {
+    return this.calls.filter(({ outcome, process }) => outcome === undefined && process.isAlive).length;
+  }
+
+  callNamed(name: string): CallRecord | undefined {
+    return this.#callsByName.get(name);
+  }
+
+  eventNamed(name: string): EventRecord | undefined {
+    return this.#eventsByName.get(name);
+  }
+
+  breach(checker: string, text: string): void {
+    this.trace.note(`BREACH ${checker}: ${text}`);
+    this.breaches.push({ checker, text });
+  }
+
+  openCall(details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "process">): CallRecord {
+    const record: CallRecord = {
+      ...details,
+      name: `c${this.calls.length}`,
+      startedAt: this.moment(),
+      startedMs: this.#now(),
+      runs: [],
+      abortedMs: undefined,
+      isBoundByCaller: false,
+      outcome: undefined,
+      endedAt: Number.POSITIVE_INFINITY,
+      endedMs: Number.POSITIVE_INFINITY,
+    };
+    this.calls.push(record);
+    this.#callsByName.set(record.name, record);
+    this.trace.note(`${record.process.name} calls ${record.target} as ${record.name}`);
+    return record;
+  }
+
+  closeCall(record: CallRecord, outcome: Outcome): void {
+    // A dead process has no callers.
+    if (!record.process.isAlive) return;
+    record.outcome = outcome;
+    record.endedAt = this.moment();
+    record.endedMs = this.#now();
+    this.trace.note(
+      `${record.name} ${outcome.at === "answered" ? "is answered" : `fails: ${outcome.code} ${outcome.text}`}`,
+    );
+  }
+
+  openEvent(details: Pick<EventRecord, "seat" | "process" | "topic" | "sender">): EventRecord {
+    const order = this.events.length;
+    const record: EventRecord = {
+      ...details,
+      name: `e${order}`,
+      order,
+      publishedAt: this.moment(),
+      outcome: undefined,
+      receipts: [],
+    };
+    this.events.push(record);
+    this.#eventsByName.set(record.name, record);
+    this.trace.note(`${record.process.name} publishes ${record.name} on ${record.topic}`);
+    return record;
+  }
+
+  /** Something else that has to come to an end, whichever. */
+  follow<T>(name: string, process: SimulatedProcess | undefined, promise: Promise<T>): Promise<T> {
+    const record: RequestRecord = { name, process, isSettled: false };
+    this.requests.push(record);
+    this.trace.note(`${name} begins`);
+    const settle = (how: string) => {
+      record.isSettled = true;
+      this.trace.note(`${name} ${how}`);
+    };
+    promise.then(
+      () => settle("is done"),
+      (error: unknown) => settle(`fails: ${outcomeOf(error).code} ${errorText(error)}`),
+    );
+    return promise;
+  }
+
+  /** The service of a seat, or of "host", is not what it should be from now on. */
+  disturb(party: string): void {
+    const disturbances = this.#disturbances.get(party) ?? [];
+    this.#disturbances.set(party, disturbances);
+    if (disturbances.at(-1)?.to === undefined && disturbances.length > 0) return;
+    disturbances.push({ from: this.moment(), to: undefined });
+  }
+
+  recover(party: string): void {
+    const last = this.#disturbances.get(party)?.at(-1);
+    if (last !== undefined) last.to ??= this.moment();
+  }
+
+  isDisturbed(party: string): boolean {
+    const last = this.#disturbances.get(party)?.at(-1);
+    return last !== undefined && last.to === undefined;
+  }
+
+  /** Whether none of these was disturbed between the two moments. */
+  wereQuiet(parties: readonly string[], from: number, to: number): boolean {
+    return parties.every((party) =>
+      (this.#disturbances.get(party) ?? []).every(
+        (disturbance) => disturbance.from > to || (disturbance.to ?? Number.POSITIVE_INFINITY) < from,
+      ),
+    );
+  }
+}
+
+export function outcomeOf(error: unknown): Extract<Outcome, { readonly at: "failed" }> {
+  const code = error instanceof TroupeError ? error.code : `untyped ${error instanceof Error ? error.name : "value"}`;
+  return { at: "failed", code, text: errorText(error) };
+}

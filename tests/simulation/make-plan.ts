@@ -1,0 +1,135 @@
+import { Dice } from "../../src/testing/index.ts";
+import {
+  type Action,
+  type Behaviour,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  type Plan,
+  type PlannedAction,
+  type PlannedCall,
+  type PlannedSeat,
+  type Work,
+} from "./plan.ts";
+
+const topics = ["red", "green", "green-light"];
+const keys = ["a", "b"];
+
+/** The plan of a seed. */
+export function makePlan(seed: number): Plan {
+  const dice = new Dice(seed, 1);
+  const seats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
+  const draw = new PlanDice(dice, seats.length);
+  const spanMs = dice.between(500, 6_000);
+  const kinds = faultsOf(dice);
+  const work = times(dice.between(8, 28), () => at(dice, spanMs, draw.work()));
+  const faults = times(kinds.length === 0 ? 0 : dice.between(1, 5), () =>
+    at(dice, spanMs, draw.fault(dice.pick(kinds))),
+  );
+  return {
+    seed,
+    seats,
+    windowBytes: dice.chance(0.5) ? dice.between(100, 3_000) : 4 * 1024 * 1024,
+    highWaterBytes: dice.chance(0.5) ? dice.between(100, 2_000) : 1024 * 1024,
+    actions: [...work, ...faults].sort((one, other) => one.atMs - other.atMs),
+    lastToStop: dice.pick(["host", "workers"]),
+    callsAtStop: times(dice.between(0, 4), () => ({ seat: draw.seat(), call: draw.call(1) })),
+  };
+}
+
+/** A fifth of the worlds is calm, a third has one kind of fault, the others have any. */
+function faultsOf(dice: Dice): readonly FaultKind[] {
+  const draw = dice.next();
+  if (draw < 0.2) return [];
+  return draw < 0.5 ? [dice.pick(faultKinds)] : faultKinds;
+}
+
+function makeSeat(dice: Dice): PlannedSeat {
+  return {
+    topics: topics.filter(() => dice.chance(0.6)),
+    sequentialAgents: dice.chance(0.2),
+    drainTimeoutMs: dice.pick([0, 200, 2_000]),
+    makeMs: dice.chance(0.7) ? 0 : dice.between(1, 200),
+  };
+}
+
+class PlanDice {
+  readonly #dice: Dice;
+  readonly #seats: number;
+  #names = 0;
+
+  constructor(dice: Dice, seats: number) {
+    this.#dice = dice;
+    this.#seats = seats;
+  }
+
+  seat(): number {
+    return this.#dice.between(0, this.#seats - 1);
+  }
+
+  work(): Work {
+    const dice = this.#dice;
+    const seat = this.seat();
+    const draw = dice.next();
+    if (draw < 0.5) return { do: "call", seat, call: this.call(2) };
+    const topic = dice.pick(topics);
+    if (draw < 0.78) return { do: "publish", seat, topic, count: dice.between(1, 5), byAgent: dice.chance(0.5) };
+    if (draw < 0.85) return { do: "subscribe", seat, topic, isPrefix: dice.chance(0.4) };
+    if (draw < 0.9) return { do: "unsubscribe", seat };
+    if (draw < 0.93) return { do: "register", seat, name: `extra-${this.#names++}` };
+    return { do: "state", seat, target: this.seat(), what: dice.pick(["save", "load", "describe"]) };
+  }
+
+  fault(kind: FaultKind): Fault {
+    const dice = this.#dice;
+    const seat = this.seat();
+    const downMs = dice.between(0, 3_000);
+    switch (kind) {
+      case "cut":
+        return { do: kind, seat };
+      case "stall":
+        return { do: kind, seat, forMs: dice.between(50, 6_000), thenCut: dice.chance(0.3) };
+      case "slow-reader":
+        return { do: kind, seat, forMs: dice.between(50, 4_000) };
+      case "kill-worker":
+      case "restart-worker":
+      case "stop-and-start":
+        return { do: kind, seat, downMs };
+      case "kill-host":
+        return { do: kind, downMs };
+      case "restart-host":
+        return { do: kind, graceMs: dice.pick([0, 100, 2_000]), downMs };
+    }
+  }
+
+  call(depth: number): PlannedCall {
+    const dice = this.#dice;
+    return {
+      target: dice.chance(0.04) ? undefined : this.seat(),
+      key: dice.pick(keys),
+      timeoutMs: dice.chance(0.4) ? dice.between(1, 3_000) : undefined,
+      abortAfterMs: dice.chance(0.15) ? dice.between(0, 1_000) : undefined,
+      inheritsSignal: dice.chance(0.3),
+      behaviour: this.#behaviour(depth),
+    };
+  }
+
+  #behaviour(depth: number): Behaviour {
+    const dice = this.#dice;
+    const ends = dice.next();
+    return {
+      delayMs: dice.chance(0.5) ? 0 : dice.between(1, 1_500),
+      nested: depth > 0 && dice.chance(0.3) ? times(dice.between(1, 2), () => this.call(depth - 1)) : [],
+      publishes: dice.chance(0.15) ? [dice.pick(topics)] : [],
+      ends: ends < 0.82 ? "answers" : ends < 0.92 ? "throws" : ends < 0.96 ? "patient" : "never",
+    };
+  }
+}
+
+function at(dice: Dice, spanMs: number, action: Action): PlannedAction {
+  return { atMs: dice.between(0, spanMs), action };
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}

@@ -1,0 +1,169 @@
+import { decodeFrame, encodeFrame, type Frame, type ResponseFrame } from "../../src/protocol/index.ts";
+import type { Gate } from "./around-streams.ts";
+import type { Plant } from "./world-parts.ts";
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly plant: Plant;
+  /** The checkers of which at least one must complain. */
+  readonly caughtBy: readonly string[];
+}
+
+type Pass = (bytes: Uint8Array) => boolean;
+type Meddle<Kind extends Frame["kind"]> = (
+  frame: Extract<Frame, { readonly kind: Kind }>,
+  pass: Pass,
+  bytes: Uint8Array,
+) => boolean;
+
+/** A gate that meddles with each frame of one kind that goes out, every `period`th only. */
+function meddler<Kind extends Frame["kind"]>(kind: Kind, period: number, meddle: Meddle<Kind>): Gate {
+  let count = 0;
+  return {
+    out: (bytes, pass) => {
+      const frame = decodeFrame(bytes);
+      if (!isOf(frame, kind) || ++count % period !== 0) return pass(bytes);
+      return meddle(frame, pass, bytes);
+    },
+  };
+}
+
+function isOf<Kind extends Frame["kind"]>(frame: Frame, kind: Kind): frame is Extract<Frame, { readonly kind: Kind }> {
+  return frame.kind === kind;
+}
+
+function swapAnswers(): Gate {
+  let first: ResponseFrame | undefined;
+  return meddler("response", 1, (frame, pass, bytes) => {
+    if (frame.error !== "") return pass(bytes);
+    if (first === undefined) {
+      first = frame;
+      return true;
+    }
+    pass(encodeFrame({ ...first, requestId: frame.requestId }));
+    const second = encodeFrame({ ...frame, requestId: first.requestId });
+    first = undefined;
+    return pass(second);
+  });
+}
+
+function reorderEvents(): Gate {
+  let held: Uint8Array | undefined;
+  return meddler("event", 1, (_frame, pass, bytes) => {
+    if (held === undefined) {
+      held = bytes;
+      return true;
+    }
+    pass(bytes);
+    const first = held;
+    held = undefined;
+    return pass(first);
+  });
+}
+
+/** Answers of one worker's calls go to another. */
+function misdirectAnswers(): () => Gate {
+  const streams: Pass[] = [];
+  return () => {
+    let isKnown = false;
+    return meddler("response", 5, (_frame, pass, bytes) => {
+      if (!isKnown) streams.push(pass);
+      isKnown = true;
+      const other = streams.findLast((stream) => stream !== pass) ?? pass;
+      return other(bytes);
+    });
+  };
+}
+
+/** The worker never learns of the answers to its ghost calls. */
+function hideGhosts(): Gate {
+  const ghosts = new Set<string>();
+  return {
+    out: (bytes, pass) => {
+      const frame = decodeFrame(bytes);
+      if (frame.kind === "request" && frame.target?.key === "ghost") ghosts.add(frame.requestId);
+      return pass(bytes);
+    },
+    in: (bytes, pass) => {
+      const frame = decodeFrame(bytes);
+      if (frame.kind !== "response" || !ghosts.has(frame.requestId)) pass(bytes);
+    },
+  };
+}
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: "a host that answers twice",
+    plant: { atHost: () => meddler("response", 3, (_frame, pass, bytes) => pass(bytes) && pass(bytes)) },
+    caughtBy: ["wire"],
+  },
+  { name: "a host that swaps answers", plant: { atHost: swapAnswers }, caughtBy: ["answers"] },
+  { name: "a host that gives answers to the wrong worker", plant: { atHost: misdirectAnswers() }, caughtBy: ["wire"] },
+  {
+    name: "a host that drops answers in silence",
+    plant: { atHost: () => meddler("response", 7, () => true) },
+    caughtBy: ["outcomes"],
+  },
+  {
+    name: "a host that makes failures up",
+    plant: {
+      atHost: () =>
+        meddler("response", 5, (frame, pass) => pass(encodeFrame({ ...frame, payload: undefined, error: "boom" }))),
+    },
+    caughtBy: ["failures"],
+  },
+  {
+    name: "a host that sends a call twice",
+    plant: {
+      atHost: () =>
+        meddler("request", 5, (frame, pass, bytes) => {
+          pass(bytes);
+          return pass(encodeFrame({ ...frame, requestId: `${frame.requestId}-again` }));
+        }),
+    },
+    caughtBy: ["once"],
+  },
+  {
+    name: "a host that sends calls to the wrong agent",
+    plant: {
+      atHost: () =>
+        meddler("request", 3, (frame, pass) => {
+          const target = { type: frame.target?.type ?? "", key: "stranger" };
+          return pass(encodeFrame({ ...frame, target }));
+        }),
+    },
+    caughtBy: ["once"],
+  },
+  {
+    name: "a host that duplicates events",
+    plant: { atHost: () => meddler("event", 4, (_frame, pass, bytes) => pass(bytes) && pass(bytes)) },
+    caughtBy: ["events"],
+  },
+  { name: "a host that reorders events", plant: { atHost: reorderEvents }, caughtBy: ["order"] },
+  {
+    name: "a host that loses events",
+    plant: { atHost: () => meddler("event", 5, () => true) },
+    caughtBy: ["losses"],
+  },
+  {
+    name: "a host that keeps sessions of workers that have gone",
+    plant: { atHost: () => ({ ends: () => undefined }) },
+    caughtBy: ["leftovers"],
+  },
+  {
+    name: "a worker that leaves calls unanswered",
+    plant: { atWorker: () => meddler("response", 7, () => true) },
+    caughtBy: ["failures"],
+  },
+  {
+    name: "a worker that answers twice",
+    plant: { atWorker: () => meddler("response", 7, (_frame, pass, bytes) => pass(bytes) && pass(bytes)) },
+    caughtBy: ["wire"],
+  },
+  {
+    name: "a worker that keeps calls pending",
+    plant: { ghostCalls: true, atWorker: hideGhosts },
+    caughtBy: ["leftovers"],
+  },
+  { name: "a worker that does not cancel its timers", plant: { keepsTimers: true }, caughtBy: ["leftovers"] },
+];

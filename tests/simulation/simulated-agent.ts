@@ -1,0 +1,212 @@
+import {
+  type Agent,
+  AgentId,
+  type AgentMetadata,
+  type AgentRuntime,
+  type AgentState,
+  type MessageContext,
+  TopicId,
+} from "../../src/core/index.ts";
+import type { SimulatedProcess } from "../../src/testing/index.ts";
+import { type CallRecord, type Outcome, outcomeOf, type Run } from "./ledger.ts";
+import { Done, News, Ping, Task } from "./messages.ts";
+import type { PlannedCall } from "./plan.ts";
+import type { WorldParts } from "./world-parts.ts";
+
+export interface SimulatedAgentParts extends WorldParts {
+  readonly seat: number;
+  readonly process: SimulatedProcess;
+}
+
+/** An agent that does for each call what the plan says, and writes down all that reaches it. */
+export class SimulatedAgent implements Agent {
+  readonly #parts: SimulatedAgentParts;
+  #id: AgentId | undefined;
+  #runtime: AgentRuntime | undefined;
+  #runs = 0;
+
+  constructor(parts: SimulatedAgentParts) {
+    this.#parts = parts;
+  }
+
+  get id(): AgentId {
+    if (this.#id === undefined) throw new Error("not bound");
+    return this.#id;
+  }
+
+  get metadata(): AgentMetadata {
+    return { type: this.id.type, key: this.id.key, description: `of ${this.#parts.process.name}` };
+  }
+
+  bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void {
+    this.#id = id;
+    this.#runtime = runtime;
+  }
+
+  async onMessage(message: unknown, context: MessageContext): Promise<unknown> {
+    if (message instanceof Task) return this.#onTask(message.call, context);
+    if (message instanceof Ping) return undefined;
+    if (message instanceof News) return this.#onNews(message.event, context);
+    return this.#parts.ledger.breach("answers", `${this.id} was handed something that nobody sent`);
+  }
+
+  saveState(): AgentState {
+    return { of: this.id.toString() };
+  }
+
+  loadState(): void {
+    // It has none.
+  }
+
+  close(): void {
+    // It holds nothing.
+  }
+
+  async #onTask(name: string, context: MessageContext): Promise<unknown> {
+    const { ledger, process } = this.#parts;
+    const call = ledger.callNamed(name);
+    // The calls of a planted bug stand in no ledger.
+    if (call === undefined) return undefined;
+    const run: Run = {
+      token: `${process.name}/${this.id}/${++this.#runs}`,
+      agent: this.id.toString(),
+      process: process.name,
+      ended: undefined,
+      endedMs: Number.POSITIVE_INFINITY,
+    };
+    call.runs.push(run);
+    ledger.trace.note(`${run.token} handles ${name}`);
+    const answer = await this.#behave(call, context, run);
+    run.ended = "answered";
+    run.endedMs = this.#parts.simulation.clock.now();
+    ledger.trace.note(`${run.token} answers ${name}`);
+    return answer;
+  }
+
+  async #behave(call: CallRecord, context: MessageContext, run: Run): Promise<unknown> {
+    const { delayMs, nested, publishes, ends } = call.plan.behaviour;
+    if (delayMs > 0) await this.#sleep(delayMs);
+    for (const topic of publishes) await publish(this.#parts, this.#bound(), topic, this.id).catch(() => undefined);
+    for (const plan of nested) await makeCall(this.#parts, this.#bound(), plan, { sender: this.id, context, call });
+    switch (ends) {
+      case "answers":
+        return Done({ call: call.name, by: this.id.toString(), token: run.token });
+      case "throws":
+        throw this.#fail(run, `${call.name} was thrown at`);
+      case "never":
+        return new Promise(() => undefined);
+      case "patient":
+        await aborted(context.signal);
+        throw this.#fail(run, `${call.name} was given up`);
+    }
+  }
+
+  #fail(run: Run, text: string): Error {
+    run.ended = "threw";
+    run.endedMs = this.#parts.simulation.clock.now();
+    return new Error(text);
+  }
+
+  async #onNews(name: string, context: MessageContext): Promise<void> {
+    const { ledger, process, seat } = this.#parts;
+    const event = ledger.eventNamed(name);
+    if (event === undefined) return ledger.breach("events", `${this.id} was handed an event that nobody published`);
+    if (!process.isAlive) return;
+    event.receipts.push({ seat, agent: this.id.toString(), process: process.name, at: ledger.moment() });
+    ledger.trace.note(`${process.name} ${this.id} hears ${name}`);
+    if (context.topicId?.type !== event.topic) ledger.breach("events", `${name} came under topic ${context.topicId}`);
+    if (String(context.sender) !== String(event.sender)) ledger.breach("events", `${name} came from ${context.sender}`);
+    await this.#sleep(3);
+  }
+
+  #bound(): AgentRuntime {
+    if (this.#runtime === undefined) throw new Error("not bound");
+    return this.#runtime;
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#parts.simulation.clock.setTimer(ms, resolve));
+  }
+}
+
+export interface CallOrigin {
+  readonly sender: AgentId | undefined;
+  readonly context: MessageContext | undefined;
+  /** The call in whose handler this one is made. */
+  readonly call: CallRecord | undefined;
+}
+
+/** Makes a call and writes down its outcome; never rejects. */
+export async function makeCall(
+  { ledger, process, seat, simulation }: SimulatedAgentParts,
+  runtime: AgentRuntime,
+  plan: PlannedCall,
+  origin: CallOrigin,
+): Promise<void> {
+  const target = new AgentId(plan.target === undefined ? "nobody" : `type-${plan.target}`, plan.key);
+  const record = ledger.openCall({ plan, target, callerSeat: seat, process });
+  const { signal, stop } = bounds(
+    plan,
+    origin,
+    () => {
+      record.abortedMs ??= simulation.clock.now();
+    },
+    simulation.clock,
+  );
+  record.isBoundByCaller = plan.inheritsSignal && origin.context !== undefined;
+  let outcome: Outcome;
+  try {
+    const options = { sender: origin.sender, timeoutMs: plan.timeoutMs, signal };
+    outcome = { at: "answered", value: await runtime.sendMessage(Task({ call: record.name }), target, options) };
+  } catch (error) {
+    outcome = outcomeOf(error);
+  }
+  stop();
+  ledger.closeCall(record, outcome);
+}
+
+/** Publishes an event and writes down what came of it; rejects when it was refused. */
+export async function publish(
+  { ledger, process, seat }: SimulatedAgentParts,
+  runtime: AgentRuntime,
+  topic: string,
+  sender: AgentId | undefined,
+): Promise<void> {
+  const record = ledger.openEvent({ seat, process, topic, sender });
+  const message = News({ event: record.name });
+  const topicId = new TopicId(topic, "news");
+  try {
+    await ledger.follow(`publishing ${record.name}`, process, runtime.publishMessage(message, topicId, { sender }));
+    record.outcome = "published";
+  } catch (error) {
+    record.outcome = "refused";
+    throw error;
+  }
+}
+
+function bounds(
+  { abortAfterMs, inheritsSignal }: PlannedCall,
+  { context }: CallOrigin,
+  onAbort: () => void,
+  clock: WorldParts["simulation"]["clock"],
+) {
+  if (inheritsSignal && context !== undefined) {
+    const { signal } = context;
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    return { signal, stop: () => signal.removeEventListener("abort", onAbort) };
+  }
+  if (abortAfterMs === undefined) return { signal: undefined, stop: () => undefined };
+  const controller = new AbortController();
+  const abort = () => {
+    onAbort();
+    controller.abort(new Error("not wanted any more"));
+  };
+  const timer = clock.setTimer(abortAfterMs, abort);
+  return { signal: controller.signal, stop: () => timer.cancel() };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,83 @@
+import { decodeFrame, type Frame } from "../../src/protocol/index.ts";
+import type { Dialer } from "../../src/transport/index.ts";
+import { aroundStreams } from "./around-streams.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** What may be said on one data channel, seen at the worker's end: each request and each event once, each answer once and to its request. */
+export function tapped(dialer: Dialer, name: string, ledger: Ledger): Dialer {
+  return aroundStreams(dialer, () => {
+    const book = new ChannelBook(name, ledger);
+    return {
+      out: (bytes, pass) => {
+        book.sent(decodeFrame(bytes));
+        return pass(bytes);
+      },
+      in: (bytes, pass) => {
+        book.received(decodeFrame(bytes));
+        pass(bytes);
+      },
+    };
+  });
+}
+
+/** The frames of one session. */
+class ChannelBook {
+  readonly #name: string;
+  readonly #ledger: Ledger;
+  /** Request ids, and whether each has been answered. */
+  readonly #asked = new Map<string, boolean>();
+  readonly #asking = new Map<string, boolean>();
+  readonly #events = new Set<string>();
+
+  constructor(name: string, ledger: Ledger) {
+    this.#name = name;
+    this.#ledger = ledger;
+  }
+
+  sent(frame: Frame): void {
+    this.#ledger.trace.note(`${this.#name} > ${describe(frame)}`);
+    if (frame.kind === "request") this.#open(this.#asked, frame.requestId, "sent");
+    else if (frame.kind === "response") this.#answer(this.#asking, frame.requestId, "sent");
+  }
+
+  received(frame: Frame): void {
+    this.#ledger.trace.note(`${this.#name} < ${describe(frame)}`);
+    if (frame.kind === "request") this.#open(this.#asking, frame.requestId, "received");
+    else if (frame.kind === "response") this.#answer(this.#asked, frame.requestId, "received");
+    else if (frame.kind === "event") this.#event(frame.event.id);
+  }
+
+  #open(requests: Map<string, boolean>, requestId: string, how: string): void {
+    if (requests.has(requestId)) this.#breach(`request ${requestId} was ${how} twice`);
+    requests.set(requestId, false);
+  }
+
+  #answer(requests: Map<string, boolean>, requestId: string, how: string): void {
+    const isAnswered = requests.get(requestId);
+    if (isAnswered === undefined) this.#breach(`an answer to ${requestId} was ${how}, and there was no such request`);
+    if (isAnswered) this.#breach(`request ${requestId} was answered twice (${how})`);
+    requests.set(requestId, true);
+  }
+
+  #event(id: string): void {
+    if (this.#events.has(id)) this.#breach(`event ${id} was delivered twice in one session`);
+    this.#events.add(id);
+  }
+
+  #breach(text: string): void {
+    this.#ledger.breach("wire", `${this.#name}: ${text}`);
+  }
+}
+
+function describe(frame: Frame): string {
+  switch (frame.kind) {
+    case "request":
+      return `request ${frame.requestId} to ${frame.target?.type}/${frame.target?.key}`;
+    case "response":
+      return `response ${frame.requestId} ${frame.error}`;
+    case "event":
+      return `event ${frame.event.id} on ${frame.event.topicType}`;
+    default:
+      return frame.kind;
+  }
+}

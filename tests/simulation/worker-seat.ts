@@ -1,0 +1,307 @@
+import {
+  AgentId,
+  type Clock,
+  type Subscription,
+  TopicId,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../src/core/index.ts";
+import type { SimulatedProcess } from "../../src/testing/index.ts";
+import type { FrameStream } from "../../src/transport/index.ts";
+import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
+import { aroundStreams } from "./around-streams.ts";
+import { hostAddress } from "./host-seat.ts";
+import type { SubscriptionRecord } from "./ledger.ts";
+import { Done, News, Ping, Task } from "./messages.ts";
+import type { PlannedSeat } from "./plan.ts";
+import { silentLogger } from "./silent-logger.ts";
+import { SimulatedAgent } from "./simulated-agent.ts";
+import { tapped } from "./wire-tap.ts";
+import type { WorldParts } from "./world-parts.ts";
+
+/** A process with a worker in it. */
+export interface Occupant {
+  readonly process: SimulatedProcess;
+  readonly worker: WorkerRuntime;
+}
+
+const retryMs = 150;
+
+/** Where one worker runs: one process after another, each kept running until it is to end. */
+export class WorkerSeat {
+  readonly index: number;
+  /** All that ever ran here, for the checks at the end. */
+  readonly occupants: Occupant[] = [];
+  readonly #parts: WorldParts;
+  readonly #plan: PlannedSeat;
+  readonly #held = new Map<string, SubscriptionRecord>();
+  #present: Occupant | undefined;
+  #isWanted = false;
+  #disturbances = 0;
+  #isWatched = false;
+  #channel: FrameStream | undefined;
+
+  constructor(index: number, plan: PlannedSeat, parts: WorldParts) {
+    this.index = index;
+    this.#plan = plan;
+    this.#parts = parts;
+  }
+
+  get name(): string {
+    return `w${this.index}`;
+  }
+
+  get agentType(): string {
+    return `type-${this.index}`;
+  }
+
+  get line() {
+    return this.#parts.simulation.line(this.name);
+  }
+
+  /** Undefined when there is no process. */
+  get present(): Occupant | undefined {
+    return this.#present;
+  }
+
+  /** A new process, which keeps its worker running. */
+  async occupy(): Promise<void> {
+    const { simulation } = this.#parts;
+    const process = simulation.process(`${this.name}#${this.occupants.length + 1}`, this.name);
+    const worker = new WorkerRuntime(this.#options(process));
+    this.#present = { process, worker };
+    this.occupants.push(this.#present);
+    this.disturb();
+    worker.addMessageSerializer([Task, Done, News, Ping]);
+    await this.#declare(process, worker);
+    this.#isWanted = true;
+    void this.#keepRunning(this.#present);
+  }
+
+  /** Something has happened that this seat's service may suffer from, until it has proved to be well again. */
+  disturb(): void {
+    this.#disturbances += 1;
+    this.#parts.ledger.disturb(this.name);
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    void this.#watch();
+  }
+
+  kill(): void {
+    this.disturb();
+    this.line.cut();
+    this.#present?.process.kill();
+    this.#vacate();
+  }
+
+  /** Ends the process as its user would. */
+  async stop(): Promise<void> {
+    const occupant = this.#present;
+    if (occupant === undefined) return;
+    await this.pauseWorker();
+    if (this.#present === occupant) this.#vacate();
+  }
+
+  /** Stops the worker; the process stays, and `resumeWorker` starts the same worker again. */
+  async pauseWorker(): Promise<void> {
+    const occupant = this.#present;
+    if (occupant === undefined) return;
+    this.disturb();
+    this.#isWanted = false;
+    const { process, worker } = occupant;
+    await this.#parts.ledger.follow(`${process.name} stop`, process, stopped(worker)).catch(() => undefined);
+  }
+
+  resumeWorker(): void {
+    if (this.#present === undefined || this.#isWanted) return;
+    this.#isWanted = true;
+    void this.#keepRunning(this.#present);
+  }
+
+  slowDown(isSlow: boolean): void {
+    if (isSlow) this.#channel?.pause();
+    else this.#channel?.resume();
+  }
+
+  async addSubscription(topic: string, isPrefix: boolean): Promise<void> {
+    const occupant = this.#present;
+    if (occupant === undefined) return;
+    const id = `${occupant.process.name}-${this.#parts.ledger.subscriptions.length}`;
+    const subscription = isPrefix
+      ? new TypePrefixSubscription(topic, this.agentType, id)
+      : new TypeSubscription(topic, this.agentType, id);
+    await this.#subscribe(occupant.process, occupant.worker, subscription).catch(() => undefined);
+  }
+
+  async removeSubscription(): Promise<void> {
+    const [id, record] = [...this.#held].at(-1) ?? [];
+    if (id === undefined || record === undefined || this.#present === undefined) return;
+    this.#held.delete(id);
+    const { process, worker } = this.#present;
+    const { ledger } = this.#parts;
+    // From the request on nothing is sure to come any more.
+    record.confirmed = undefined;
+    await ledger.follow(`${process.name} unsubscribe ${id}`, process, worker.removeSubscription(id)).then(
+      () => {
+        record.to = ledger.moment();
+      },
+      () => undefined,
+    );
+  }
+
+  async registerMore(name: string): Promise<void> {
+    const occupant = this.#present;
+    if (occupant === undefined) return;
+    const { process, worker } = occupant;
+    const type = `${this.agentType}-${name}`;
+    const registered = worker.registerFactory(type, () => this.#makeAgent(process));
+    await this.#parts.ledger.follow(`${process.name} register ${type}`, process, registered).catch(() => undefined);
+  }
+
+  id(key: string): AgentId {
+    return new AgentId(this.agentType, key);
+  }
+
+  #options(process: SimulatedProcess): ConstructorParameters<typeof WorkerRuntime>[0] {
+    const { plant, ledger } = this.#parts;
+    const { makeId } = process;
+    const clock = plant?.keepsTimers ? keepingTimers(process.clock) : process.clock;
+    const reader = aroundStreams(process.dialer, () => ({
+      opened: (stream) => {
+        this.#channel = stream;
+      },
+    }));
+    const tap = tapped(reader, process.name, ledger);
+    const dialer = plant?.atWorker === undefined ? tap : aroundStreams(tap, plant.atWorker);
+    const options: WorkerOptions = {
+      clock,
+      makeId,
+      logger: silentLogger,
+      sequentialAgents: this.#plan.sequentialAgents,
+      drainTimeoutMs: this.#plan.drainTimeoutMs,
+      startTimeoutMs: 5_000,
+      registrationTimeoutMs: 5_000,
+      controlTimeoutMs: 10_000,
+      halfCloseWaitMs: 300,
+    };
+    return { ...options, dialer, address: hostAddress };
+  }
+
+  async #declare(process: SimulatedProcess, worker: WorkerRuntime): Promise<void> {
+    await worker.registerFactory(this.agentType, () => this.#makeAgent(process));
+    for (const topic of this.#plan.topics) {
+      const id = `${process.name}-${topic}`;
+      await this.#subscribe(process, worker, new TypeSubscription(topic, this.agentType, id));
+    }
+  }
+
+  async #makeAgent(process: SimulatedProcess): Promise<SimulatedAgent> {
+    const { simulation } = this.#parts;
+    const { makeMs } = this.#plan;
+    if (makeMs > 0) await new Promise<void>((resolve) => simulation.clock.setTimer(makeMs, resolve));
+    return new SimulatedAgent({ ...this.#parts, seat: this.index, process });
+  }
+
+  async #subscribe(process: SimulatedProcess, worker: WorkerRuntime, subscription: Subscription): Promise<void> {
+    const { ledger } = this.#parts;
+    const record: SubscriptionRecord = {
+      seat: this.index,
+      process,
+      agentType: this.agentType,
+      matches: (topic) => subscription.isMatch(new TopicId(topic, "news")),
+      asked: ledger.moment(),
+      confirmed: undefined,
+      to: undefined,
+    };
+    ledger.subscriptions.push(record);
+    try {
+      await ledger.follow(
+        `${process.name} subscribe ${subscription.id}`,
+        process,
+        worker.addSubscription(subscription),
+      );
+      record.confirmed = ledger.moment();
+      if (this.#present?.process === process) this.#held.set(subscription.id, record);
+    } catch (error) {
+      // A request whose answer was lost may have been granted all the same, until the session ends.
+      ledger.trace.note(`${subscription.id} may be there or not`);
+      throw error;
+    }
+  }
+
+  /** Starts the worker until it runs, and again when it has lost its host: what a user's own loop would do. */
+  async #keepRunning(occupant: Occupant): Promise<void> {
+    const { process, worker } = occupant;
+    const { ledger, simulation } = this.#parts;
+    const isWanted = () => this.#isWanted && process.isAlive && this.#present === occupant;
+    while (isWanted()) {
+      try {
+        await ledger.follow(`${process.name} start`, process, worker.start());
+        await worker.closed;
+        if (isWanted() && !ledger.isDisturbed(this.name) && !ledger.isDisturbed("host")) {
+          ledger.breach("failures", `${process.name} lost its host, and nothing was broken`);
+        }
+        this.disturb();
+        if (isWanted()) await ledger.follow(`${process.name} stop after loss`, process, stopped(worker));
+      } catch {
+        await new Promise<void>((resolve) => simulation.clock.setTimer(retryMs, resolve));
+      }
+    }
+  }
+
+  /** Asks an agent of its own, there and back through the host, until an answer comes that no disturbance can have overtaken. */
+  async #watch(): Promise<void> {
+    const { ledger, simulation } = this.#parts;
+    while (this.#isWatched) {
+      const before = this.#disturbances;
+      const isWell = await this.#ping();
+      if (isWell && before === this.#disturbances) {
+        this.#isWatched = false;
+        ledger.recover(this.name);
+        return;
+      }
+      await new Promise<void>((resolve) => simulation.clock.setTimer(retryMs, resolve));
+    }
+  }
+
+  async #ping(): Promise<boolean> {
+    const { worker } = this.#present ?? {};
+    if (worker === undefined || !worker.isRunning) return false;
+    return worker.sendMessage(Ping({}), this.id("ping"), { timeoutMs: 2_000 }).then(
+      () => this.#present?.worker === worker && worker.isRunning,
+      () => false,
+    );
+  }
+
+  /** Nothing is watched any more; the run is over. */
+  retire(): void {
+    this.#isWatched = false;
+  }
+
+  #vacate(): void {
+    this.#present = undefined;
+    this.#isWanted = false;
+    this.#channel = undefined;
+    const { ledger } = this.#parts;
+    const to = ledger.moment();
+    for (const record of ledger.subscriptions) if (record.seat === this.index) record.to ??= to;
+    this.#held.clear();
+  }
+}
+
+/** Every fifth timer can't be cancelled. */
+function keepingTimers(clock: Clock): Clock {
+  let count = 0;
+  return {
+    now: () => clock.now(),
+    setTimer: (delayMs, callback) => {
+      const timer = clock.setTimer(delayMs, callback);
+      count += 1;
+      return count % 5 === 0 ? { cancel: () => undefined } : timer;
+    },
+  };
+}
+
+async function stopped(worker: WorkerRuntime): Promise<void> {
+  await worker[Symbol.asyncDispose]();
+}
