@@ -21,6 +21,10 @@ export function inHandler<T>(agentId: AgentId, body: () => T, context: MessageCo
   return storage.run({ agentId, context }, body);
 }
 
+export function handlerAgentId(): AgentId | undefined {
+  return storage.getStore()?.agentId;
+}
+
 export function handlerSignal(): AbortSignal | undefined {
   return storage.getStore()?.context.signal;
 }

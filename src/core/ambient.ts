@@ -10,6 +10,8 @@ import type { MessageContext } from "./message-context.ts";
 export interface AmbientContexts {
   inFactory<T>(context: AgentFactoryContext, body: () => T): T;
   inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T;
+  /** Whose handler runs, whose key a `DefaultTopicId` takes that is published in nobody's name; undefined outside handlers. */
+  handlerAgentId(): AgentId | undefined;
   /** The signal of the handler that runs, which calls without one of their own take over; undefined outside handlers. */
   handlerSignal(): AbortSignal | undefined;
   inSubscription<T>(agentType: string, body: () => T): T;

@@ -155,7 +155,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
-    const topic = resolveTopic(topicId, options.sender);
+    const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
       this.#publish(message, topic, options);
       return;

@@ -14,8 +14,8 @@ export class OutgoingEvents {
 
   /** Resolves when the event is sent or queued. Rejects when it can't be encoded or queued; one that an intervention drops is just dropped. */
   publish(message: unknown, topic: TopicId, options: PublishOptions): Promise<void> {
-    const topicId = resolveTopic(topic, options.sender);
-    const { tracing } = this.#parts.settings;
+    const { tracing, ambient } = this.#parts.settings;
+    const topicId = resolveTopic(topic, options.sender, ambient);
     if (tracing === undefined) return this.#publish(message, topicId, options);
     const details = { destination: topicId, messageType: messageTypeText(message) };
     return tracing.span("create", details, () => this.#publish(message, topicId, options));

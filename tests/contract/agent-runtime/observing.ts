@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AgentInstantiationContext, ambientContexts, MessageHandlerContext } from "../../../src/context/index.ts";
 import {
   AgentId,
+  DefaultTopicId,
   type RuntimeEvent,
   type RuntimeEventSink,
   TopicId,
@@ -47,6 +48,21 @@ export function describeObserving({ openStage }: Suite): void {
       gate.open();
       await Promise.all(calls);
       expect((await told.takeMany(3)).sort()).toEqual(["echo/a", "echo/b", "echo/c"]);
+    });
+
+    test("give a default topic that a handler publishes in nobody's name the key of its agent", async () => {
+      await using stage = await openStage({ callee: { ambient: ambientContexts } });
+      await stage.listen("default", "reader");
+      await stage.host("paper", async ({ text }) => {
+        await stage.callee.publishMessage(Note({ text }), new DefaultTopicId());
+        return Answer({ text });
+      });
+      await stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("paper", "p7"));
+      await stage.callee.publishMessage(Note({ text: "x" }), new DefaultTopicId());
+      expect((await stage.seen.takeMany(2)).map(({ by }) => by.toString()).sort()).toEqual([
+        "reader/default",
+        "reader/p7",
+      ]);
     });
 
     test("name the agent that is being made, and its runtime", async () => {

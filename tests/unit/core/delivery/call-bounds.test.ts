@@ -13,7 +13,13 @@ function handlerSignal(clock = new ManualClock()): AbortSignal {
 
 function ambientWith(signal: AbortSignal | undefined) {
   const run = <T>(_context: unknown, body: () => T): T => body();
-  return { inFactory: run, inHandler: run, inSubscription: run, handlerSignal: () => signal };
+  return {
+    inFactory: run,
+    inHandler: run,
+    inSubscription: run,
+    handlerAgentId: () => undefined,
+    handlerSignal: () => signal,
+  };
 }
 
 describe("the bounds of a call", () => {
