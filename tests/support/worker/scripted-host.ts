@@ -1,4 +1,5 @@
 import {
+  announcement,
   type ControlEnvelope,
   decodeControl,
   decodeFrame,
@@ -14,13 +15,14 @@ import {
   createMemoryNetwork,
   type Listening,
   type MemoryNetwork,
+  type Metadata,
   RpcError,
   type ServerStream,
   type ServerStreamReceiver,
   StatusCode,
   type StreamEnd,
 } from "../../../src/transport/index.ts";
-import { type WorkerOptions, WorkerRuntime } from "../../../src/worker/index.ts";
+import { WorkerRuntime, type WorkerRuntimeOptions } from "../../../src/worker/index.ts";
 import { Inbox } from "../inbox.ts";
 import { RecordingLogger } from "../recording-logger.ts";
 
@@ -40,7 +42,7 @@ export const onlyChannel: Script = () => {
 
 /** A host that does only what a test says, on a network in memory. */
 export class ScriptedHost implements AsyncDisposable {
-  readonly network: MemoryNetwork = createMemoryNetwork();
+  readonly network: MemoryNetwork;
   readonly calls: UnaryCall[] = [];
   readonly logger = new RecordingLogger();
   /** Data channels, in the order they were opened. */
@@ -48,11 +50,18 @@ export class ScriptedHost implements AsyncDisposable {
   readonly controls = new Inbox<ScriptedStream<ControlEnvelope>>();
   script: Script;
   hasControl = true;
+  /** Whether it announces itself as Troupe's hosts do. */
+  isTroupe = false;
+  /** Whether it ends a channel that its worker half-closes, as Troupe's hosts do. */
+  endsChannels = false;
   readonly #workers: WorkerRuntime[] = [];
   #listening: Listening | undefined;
+  #lastAddress = "127.0.0.1:1";
 
-  constructor(script: Script = () => emptyMessage) {
+  /** Several hosts may share one network. */
+  constructor(script: Script = () => emptyMessage, network = createMemoryNetwork()) {
     this.script = script;
+    this.network = network;
   }
 
   async listen(address = "127.0.0.1:0"): Promise<this> {
@@ -77,8 +86,22 @@ export class ScriptedHost implements AsyncDisposable {
     return this;
   }
 
+  /** Ends as if the process were killed; it can listen again, on the same address. */
+  async kill(): Promise<void> {
+    const { address } = this;
+    this.network.cut(address);
+    await this.#listening?.close();
+    this.#lastAddress = address;
+    this.#listening = undefined;
+  }
+
+  /** After `kill`. */
+  async revive(): Promise<void> {
+    await this.listen(this.#lastAddress);
+  }
+
   get address(): string {
-    return this.#listening?.address ?? "127.0.0.1:1";
+    return this.#listening?.address ?? this.#lastAddress;
   }
 
   /** The methods called so far, in order. */
@@ -86,7 +109,7 @@ export class ScriptedHost implements AsyncDisposable {
     return this.calls.map((call) => call.method);
   }
 
-  newWorker(options: WorkerOptions = {}): WorkerRuntime {
+  newWorker(options: Partial<WorkerRuntimeOptions> = {}): WorkerRuntime {
     const ends = { dialer: this.network, address: this.address, logger: this.logger, halfCloseWaitMs: 20 };
     const worker = new WorkerRuntime({ ...ends, drainTimeoutMs: 200, requestIdPrefix: "", ...options });
     this.#workers.push(worker);
@@ -94,7 +117,7 @@ export class ScriptedHost implements AsyncDisposable {
   }
 
   /** A started worker and its data channel. */
-  async worker(options: WorkerOptions = {}): Promise<readonly [WorkerRuntime, ScriptedStream<Frame>]> {
+  async worker(options: Partial<WorkerRuntimeOptions> = {}): Promise<readonly [WorkerRuntime, ScriptedStream<Frame>]> {
     const worker = this.newWorker(options);
     await worker.start();
     return [worker, await this.channels.take()];
@@ -107,7 +130,10 @@ export class ScriptedHost implements AsyncDisposable {
 
   #stream(call: CallContext): ServerStreamReceiver {
     if (call.method === method.openChannel) {
-      return new ScriptedStream(call, { encode: encodeFrame, decode: decodeFrame }, this.channels);
+      const metadata = this.isTroupe ? announcement : {};
+      const channel = new ScriptedStream(call, { encode: encodeFrame, decode: decodeFrame }, this.channels, metadata);
+      if (this.endsChannels) void channel.halfClosed.then(() => channel.stream.finish({ code: 0, details: "" }));
+      return channel;
     }
     if (!this.hasControl) throw new RpcError(StatusCode.unimplemented, "Method not found!");
     return new ScriptedStream(call, { encode: encodeControl, decode: decodeControl }, this.controls);
@@ -122,6 +148,9 @@ interface Codec<T> {
 /** The host's end of one stream. */
 export class ScriptedStream<T> implements ServerStreamReceiver {
   readonly clientId: string | undefined;
+  readonly responseMetadata: Metadata;
+  /** What the worker said of itself when it opened the stream. */
+  readonly metadata: Metadata;
   readonly received = new Inbox<T>();
   readonly halfClosed: Promise<void>;
   readonly ended: Promise<StreamEnd>;
@@ -131,7 +160,9 @@ export class ScriptedStream<T> implements ServerStreamReceiver {
   #onHalfClosed: () => void = () => {};
   #onEnded: (end: StreamEnd) => void = () => {};
 
-  constructor(call: CallContext, codec: Codec<T>, opened: Inbox<ScriptedStream<T>>) {
+  constructor(call: CallContext, codec: Codec<T>, opened: Inbox<ScriptedStream<T>>, responseMetadata: Metadata = {}) {
+    this.responseMetadata = responseMetadata;
+    this.metadata = call.metadata;
     this.clientId = call.metadata["client-id"];
     this.#codec = codec;
     this.#opened = opened;

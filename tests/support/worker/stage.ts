@@ -1,0 +1,52 @@
+import { ManualClock } from "../../../src/testing/index.ts";
+import { createMemoryNetwork, type MemoryNetworkOptions } from "../../../src/transport/index.ts";
+import type { WorkerRuntime, WorkerRuntimeOptions, WorkerStatus } from "../../../src/worker/index.ts";
+import { ScriptedHost } from "./scripted-host.ts";
+
+export interface Stage extends AsyncDisposable {
+  readonly host: ScriptedHost;
+  readonly clock: ManualClock;
+  /** Not started. */
+  readonly worker: WorkerRuntime;
+}
+
+/** A host, and a worker of it whose time the test makes pass; chance takes nothing away from delays. */
+export async function openStage(
+  options: Partial<WorkerRuntimeOptions> = {},
+  network: MemoryNetworkOptions = {},
+): Promise<Stage> {
+  const host = await new ScriptedHost(undefined, createMemoryNetwork(network)).listen();
+  host.endsChannels = true;
+  const clock = new ManualClock();
+  const worker = host.newWorker({ clock, random: () => 0, keepAliveMs: 0, ...options });
+  return { host, clock, worker, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
+}
+
+type At<Name extends WorkerStatus["at"]> = Extract<WorkerStatus, { readonly at: Name }>;
+
+/** Waits until the worker is there; the present status counts. */
+export async function until<Name extends WorkerStatus["at"]>(worker: WorkerRuntime, at: Name): Promise<At<Name>> {
+  for await (const status of worker.status()) {
+    // The name was just compared; TypeScript can't narrow by a type parameter.
+    if (status.at === at) return status as At<Name>;
+  }
+  throw new Error(`the worker was never ${at}`);
+}
+
+export async function latest(worker: WorkerRuntime): Promise<WorkerStatus> {
+  for await (const status of worker.status()) return status;
+  throw new Error("there is always a status");
+}
+
+/** Settles everything that needs no time: microtasks, and what the memory link has under way. */
+export async function settled(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Lets the worker of a stage come back to its host, which was killed. */
+export async function comeBack({ host, clock, worker }: Stage): Promise<void> {
+  const { delayMs } = await until(worker, "waiting");
+  await host.revive();
+  clock.advance(delayMs);
+  await until(worker, "connected");
+}
