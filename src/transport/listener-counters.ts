@@ -6,13 +6,15 @@ export interface ListenerCounters {
   /** Connections taken, and those turned away because there were as many as allowed. */
   readonly acceptedConnections: number;
   readonly refusedConnections: number;
-  /** Connections ended here: without a whole HTTP/2 opening in time, without any call for long, for breaking HTTP/2's rules, for too many resets. */
+  /** Connections ended here: without a whole opening of TLS and HTTP/2 in time, without any call for long, for breaking HTTP/2's rules, for too many resets. */
   readonly unopenedConnections: number;
   readonly idleConnections: number;
   readonly brokenConnections: number;
   readonly floodingConnections: number;
-  /** Calls refused before anything of them was served: no gRPC, an unknown method, headers that can't be read, not let in. */
+  /** Calls refused before anything of them was served: no gRPC, headers too long or not to be read, not let in. */
   readonly refusedStreams: number;
+  /** Calls of methods that nobody serves here. Troupe's workers make them: the refusal is their sign that the host lives. */
+  readonly unknownMethods: number;
   /** Calls that ended by a reset (RST_STREAM), of either side. */
   readonly resetStreams: number;
   /** Unary calls refused because their request did not arrive whole in time. */
@@ -36,6 +38,7 @@ export function createListenerTally(): ListenerTally {
     brokenConnections: 0,
     floodingConnections: 0,
     refusedStreams: 0,
+    unknownMethods: 0,
     resetStreams: 0,
     unfinishedRequests: 0,
     oversizeMessages: 0,

@@ -63,6 +63,9 @@ class GrpcListening implements Listening {
       this.#resolveClosed = resolve;
     });
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
+    server.on("tlsClientError", () => {
+      this.#tally.unopenedConnections += 1;
+    });
     server.on("drop", () => {
       this.#tally.refusedConnections += 1;
     });

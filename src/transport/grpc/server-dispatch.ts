@@ -66,8 +66,9 @@ export class ServerDispatch {
       const finishNow = this.#serve(http2, { request, call, origin });
       if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
     } catch (error) {
-      this.#parts.tally.refusedStreams += 1;
-      refuse(http2, toRpcStatus(error));
+      const status = toRpcStatus(error);
+      this.#parts.tally[status.code === StatusCode.unimplemented ? "unknownMethods" : "refusedStreams"] += 1;
+      refuse(http2, status);
     }
   }
 

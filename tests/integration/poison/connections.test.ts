@@ -1,20 +1,14 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { HostOptions } from "../../../src/host/index.ts";
-import type { GrpcListenerOptions } from "../../../src/transport/index.ts";
+import { seededRandom } from "../../../src/testing/seeded-random.ts";
+import { type GrpcListenerOptions, grpcListener } from "../../../src/transport/index.ts";
+import { testCertificate, testKey } from "../../support/test-certificate.ts";
 import { PoisonedHost } from "./poisoned-host.ts";
-import {
-  callHeaders,
-  flag,
-  frame,
-  frameType,
-  type Header,
-  headerBlock,
-  preface,
-  type RawConnection,
-} from "./raw-http2.ts";
+import { callHeaders, flag, frame, frameType, type Header, headerBlock, preface, RawConnection } from "./raw-http2.ts";
 
 let poisoned: PoisonedHost | undefined;
 let badInputs = 0;
+let slowestMs = 0;
 
 async function start(listener?: GrpcListenerOptions, options?: HostOptions): Promise<PoisonedHost> {
   poisoned = await PoisonedHost.start(listener, options);
@@ -23,11 +17,16 @@ async function start(listener?: GrpcListenerOptions, options?: HostOptions): Pro
 
 // After every test: the bystanders have noticed nothing, and nothing of the offenders is left.
 afterEach(async () => {
-  badInputs += (await poisoned?.finish()) ?? 0;
+  const trial = await poisoned?.finish();
   poisoned = undefined;
+  badInputs += trial?.badInputs ?? 0;
+  slowestMs = Math.max(slowestMs, trial?.slowestMs ?? 0);
 });
 
-afterAll(() => console.log(`fact: ${badInputs} bad inputs beneath the calls tried against a host over gRPC`));
+afterAll(() => {
+  const wait = `the others' slowest answer took ${slowestMs.toFixed(0)} ms`;
+  console.log(`fact: ${badInputs} bad connections and HTTP/2 frames tried against a host; ${wait}`);
+});
 
 const channel = "/agents.AgentRpc/OpenChannel";
 const unary = "/agents.AgentRpc/RegisterAgent";
@@ -70,6 +69,16 @@ describe("a client that never says hello", () => {
     await offender.closed;
     expect(host.counters.transport.unopenedConnections).toBe(1);
     host.tried(1);
+  });
+
+  test("to a host with TLS is hung up on in time", async () => {
+    const listener = grpcListener({ tls: { cert: testCertificate, key: testKey }, handshakeTimeoutMs: 100 });
+    const listening = await listener.listen("127.0.0.1:0", []);
+    const offender = await RawConnection.connect(listening.address);
+    await offender.closed;
+    expect(listening.counters()).toMatchObject({ acceptedConnections: 1, unopenedConnections: 1 });
+    await listening.close();
+    badInputs += 1;
   });
 
   test("is one of a bounded number: others beyond it are hung up on, and the bound frees itself", async () => {
@@ -192,7 +201,7 @@ describe("a client that opens HTTP/2 and then", () => {
     const offender = await host.open();
     offender.write(first);
     const lots = (index: number) => Buffer.concat(Array.from({ length: 50 }, (_, nr) => bytesOf(index * 50 + nr)));
-    const sent = await flood(offender, 2_000, lots);
+    const sent = await flood(offender, 400, lots);
     await offender.closed;
     expect(host.counters.transport.brokenConnections).toBe(1);
     host.tried(sent * 50);
@@ -236,7 +245,6 @@ describe("a client that opens HTTP/2 and then", () => {
 });
 
 test("noise on the wire, before and after HTTP/2's opening, ends at most its own connection", async () => {
-  const { seededRandom } = await import("../../../src/testing/seeded-random.ts");
   const host = await start({ handshakeTimeoutMs: 500, keepAliveMs: 100, keepAliveTimeoutMs: 200 });
   const random = seededRandom(7);
   const noise = (length: number) => Uint8Array.from({ length }, () => random.between(0, 255));

@@ -15,6 +15,7 @@ import { message } from "./raw-http2.ts";
 let poisoned: PoisonedHost | undefined;
 const offenders: { destroy(): void }[] = [];
 let badInputs = 0;
+let slowestMs = 0;
 
 async function start(listener?: GrpcListenerOptions, options?: HostOptions): Promise<PoisonedHost> {
   poisoned = await PoisonedHost.start(listener, options);
@@ -37,11 +38,16 @@ async function worker(host: PoisonedHost, clientId: string): Promise<RawWorker> 
 // After every test: the bystanders have noticed nothing, and nothing of the offenders is left.
 afterEach(async () => {
   for (const offender of offenders.splice(0)) offender.destroy();
-  badInputs += (await poisoned?.finish()) ?? 0;
+  const trial = await poisoned?.finish();
   poisoned = undefined;
+  badInputs += trial?.badInputs ?? 0;
+  slowestMs = Math.max(slowestMs, trial?.slowestMs ?? 0);
 });
 
-afterAll(() => console.log(`fact: ${badInputs} bad messages and calls tried against a host over gRPC`));
+afterAll(() => {
+  const wait = `the others' slowest answer took ${slowestMs.toFixed(0)} ms`;
+  console.log(`fact: ${badInputs} bad messages and calls tried against a host over gRPC; ${wait}`);
+});
 
 const barrier = encodeFrame({
   kind: "request",

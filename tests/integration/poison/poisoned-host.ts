@@ -3,6 +3,12 @@ import { type GrpcListenerOptions, grpcListener } from "../../../src/transport/i
 import { Bystanders } from "./bystanders.ts";
 import { RawConnection } from "./raw-http2.ts";
 
+/** How many bad inputs a test has tried, and the longest that the bystanders waited for an answer meanwhile. */
+export interface Trial {
+  readonly badInputs: number;
+  readonly slowestMs: number;
+}
+
 /** A real host on a real port, a pair of workers that must notice nothing, and connections that do as they like. */
 export class PoisonedHost {
   readonly host: Host;
@@ -46,15 +52,15 @@ export class PoisonedHost {
   }
 
   /** The pair has noticed nothing, the offenders are gone and have left nothing, and the host ends in good order. */
-  async finish(): Promise<number> {
+  async finish(): Promise<Trial> {
     for (const connection of this.#connections) connection.destroy();
-    await this.bystanders.finish();
+    const { slowestMs } = await this.bystanders.finish();
     await this.until(({ channels, controlChannels, pendingCalls, agentTypes, subscriptions, transport }) => {
       const left = [channels, controlChannels, pendingCalls, agentTypes, subscriptions];
       return left.every((count) => count === 0) && transport.connections === 0 && transport.streams === 0;
     });
     await this.host.stop();
-    return this.#badInputs;
+    return { badInputs: this.#badInputs, slowestMs };
   }
 
   #keep(connection: RawConnection): RawConnection {
