@@ -35,7 +35,7 @@ describe("a worker that can't connect says why and what to do", () => {
   test("the host's certificate is not trusted", async () => {
     await using host = await startHost({ tls });
     const text = await startError(host.address, { channelOptions: { tls: {} } });
-    expect(text).toContain(`The TLS certificate of ${host.address} is not trusted (self-signed certificate).`);
+    expect(text).toContain(`The TLS certificate of ${host.address} is not trusted (self-signed certificate`);
     expect(text).toContain("tls.ca");
   });
 
