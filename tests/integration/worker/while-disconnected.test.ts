@@ -52,7 +52,7 @@ describe("events published while there is no host", () => {
   });
 
   test("beyond the bound in bytes are refused", async () => {
-    await using stage = await openLonely({ whileDisconnected: { maxQueuedBytes: 1_000 } });
+    await using stage = await openLonely({ whileDisconnected: { maxQueuedBytes: 1_200 } });
     const { worker } = stage;
     await worker.publishMessage(note("x".repeat(700)), topic);
     await expect(worker.publishMessage(note("x".repeat(700)), topic)).rejects.toMatchObject({ code: "overloaded" });

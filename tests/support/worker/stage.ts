@@ -19,7 +19,20 @@ export async function openStage(
   host.endsChannels = true;
   const clock = new ManualClock();
   const worker = host.newWorker({ clock, random: () => 0, keepAliveMs: 0, ...options });
-  return { host, clock, worker, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
+  return { host, clock, worker, [Symbol.asyncDispose]: () => pass(clock, host[Symbol.asyncDispose]()) };
+}
+
+/** Lets time pass until it is done. */
+async function pass(clock: ManualClock, done: Promise<void>): Promise<void> {
+  let isDone = false;
+  const ended = done.finally(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    await settled();
+    clock.advance(1_000);
+  }
+  await ended;
 }
 
 type At<Name extends WorkerStatus["at"]> = Extract<WorkerStatus, { readonly at: Name }>;
