@@ -4,9 +4,14 @@ import { defaultStopSignals, untilSignal } from "../worker/index.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
 export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
-  /** TLS, message size limits and HTTP/2 windows of the listener. Default: plaintext, messages up to 64 MiB. */
+  /**
+   * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a
+   * ping every 20 s to each client, which counts as gone when nothing comes from it for 10 s after one.
+   */
   readonly channelOptions?: GrpcListenerOptions;
 }
+
+const keepAlive: GrpcListenerOptions = { keepAliveMs: 20_000, keepAliveTimeoutMs: 10_000 };
 
 /**
  * The host that workers of AutoGen's gRPC runtime connect to (protocol.md §5.9). `address` is `host:port`; with port 0 it
@@ -18,7 +23,10 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
 
   constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
-    this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);
+    this.#host = new Host(
+      { listener: grpcListener({ ...keepAlive, ...channelOptions }), address, servicer: this.servicer },
+      options,
+    );
   }
 
   get address(): string {
@@ -35,12 +43,18 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     return this.#host.start();
   }
 
-  /** Answers pending calls with an error and ends all streams within `graceSeconds`. Twice is fine; never rejects. */
+  /**
+   * Tells Troupe's workers that it goes, answers pending calls with an error and ends all streams within `graceSeconds`. A
+   * second call may shorten that; never rejects.
+   */
   stop(graceSeconds = 5): Promise<void> {
     return this.#host.stop(graceSeconds * 1_000);
   }
 
-  /** Waits for one of the signals, then stops. Resolves early when the host is stopped in another way. */
+  /**
+   * Waits for one of the signals, then stops; a second one then does what it does in any process, and ends it. Resolves
+   * early when the host is stopped in another way.
+   */
   async stopWhenSignal(graceSeconds = 5, signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
     await untilSignal(signals, this.#host.closed);
     await this.stop(graceSeconds);
@@ -48,6 +62,11 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
 
   counters() {
     return this.#host.counters();
+  }
+
+  /** What is going on with each worker that has a channel now. */
+  sessions() {
+    return this.#host.sessions();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { AgentId, defineMessage, handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { grpcDialer } from "../../src/transport/index.ts";
 import { NodeProgram } from "../support/node-program.ts";
+import { exact, RawWorker } from "../support/raw-worker.ts";
+import { testCertificate, testKey } from "../support/test-certificate.ts";
 
 const Note = defineMessage("Note", z.object({ text: z.string() }));
 
@@ -53,6 +59,51 @@ describe("troupe host", () => {
     expect(ended).toMatchObject({ code: 0, stderr: "" });
   });
 
+  test("ends with 0 within its grace though a worker reads nothing of what waits for it", async () => {
+    await using host = troupe("host", "--address", "127.0.0.1:0", "--grace-seconds", "1");
+    const [, port] = await host.output(readyLine);
+    await using _workers = await stalledAndQuick(`127.0.0.1:${port}`);
+    expect(await host.stop()).toMatchObject({ code: 0 });
+  });
+
+  test("a second signal ends it at once though it would still drain", async () => {
+    await using host = troupe("host", "--address", "127.0.0.1:0", "--grace-seconds", "600");
+    const [, port] = await host.output(readyLine);
+    await using workers = await stalledAndQuick(`127.0.0.1:${port}`);
+    host.signal("SIGTERM");
+    expect((await workers.quick.next()).kind).toBe("leaving");
+    expect(await host.stop("SIGTERM")).toMatchObject({ code: "SIGTERM" });
+  });
+
+  test("serves TLS, and only to clients with a certificate if told so", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "troupe-"));
+    const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    writeFileSync(certFile, testCertificate);
+    writeFileSync(keyFile, testKey);
+    await using host = troupe(
+      ...[
+        "host",
+        "--address",
+        "127.0.0.1:0",
+        "--tls-cert",
+        certFile,
+        "--tls-key",
+        keyFile,
+        "--tls-client-ca",
+        certFile,
+      ],
+    );
+    const [, port] = await host.output(readyLine);
+    rmSync(folder, { recursive: true });
+    const known = grpcDialer({ tls: { ca: testCertificate, cert: testCertificate, key: testKey } });
+    const link = known.dial(`127.0.0.1:${port}`);
+    await new RawWorker(link, "K").join();
+    await link.close();
+    const stranger = grpcDialer({ tls: { ca: testCertificate } }).dial(`127.0.0.1:${port}`);
+    await expect(stranger.unary("GetSubscriptions", new Uint8Array())).rejects.toThrow();
+    await stranger.close();
+  });
+
   test("an address in use is one line on stderr and a non-zero exit", async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
@@ -76,6 +127,9 @@ describe("troupe host", () => {
     ["an address without a port", ["host", "--address", "localhost"], /localhost/],
     ["a port that is too large", ["host", "--address", "127.0.0.1:70000"], /70000/],
     ["an option without its value", ["host", "--address"], /--address/],
+    ["an option with a word it does not know", ["host", "--when-full", "wait"], /drop/],
+    ["a certificate without its key", ["host", "--tls-cert", "x.pem"], /--tls-key/],
+    ["a certificate that is not there", ["host", "--tls-cert", "x.pem", "--tls-key", "y.pem"], /x\.pem/],
   ])("%s is one line on stderr and a non-zero exit", async (_name, args, text) => {
     await using program = troupe(...args);
     const { code, stdout, stderr } = await program.ended;
@@ -92,6 +146,31 @@ describe("troupe host", () => {
     expect(stdout).toContain("--address");
   });
 });
+
+/** A worker that reads no more while megabytes wait for it, and one that does. */
+async function stalledAndQuick(address: string): Promise<AsyncDisposable & { readonly quick: RawWorker }> {
+  const [slowLink, quickLink] = [grpcDialer().dial(address), grpcDialer().dial(address)];
+  const slow = await new RawWorker(slowLink, "slow").join();
+  await slow.register("slow");
+  await slow.subscribe("S", exact("t", "slow"));
+  slow.stream.pause();
+  const quick = await new RawWorker(quickLink, "quick", { isAnnounced: true }).join();
+  const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array(512 * 1024) };
+  for (let count = 0; count < 64; count += 1) {
+    const attributes = {};
+    quick.send({
+      kind: "event",
+      event: { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes },
+    });
+    await quick.settled();
+  }
+  return {
+    quick,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([slowLink.close(), quickLink.close()]);
+    },
+  };
+}
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = () => {};

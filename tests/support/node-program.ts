@@ -62,6 +62,10 @@ export class NodeProgram implements AsyncDisposable {
     }
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Sends a signal and waits for the end. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<EndedProgram> {
     this.#child.kill(signal);

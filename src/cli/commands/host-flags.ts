@@ -1,0 +1,107 @@
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/index.ts";
+import type { LogLevel } from "../../telemetry/index.ts";
+
+export interface HostFlags {
+  readonly address: string;
+  readonly callTimeoutMs: number;
+  readonly graceSeconds: number;
+  readonly maxMessageBytes?: number;
+  readonly maxQueuedBytes?: number;
+  readonly whenFull: "drop" | "disconnect";
+  readonly maxSessions?: number;
+  readonly stockPeerMaxBytes?: number;
+  readonly reconnectGraceMs?: number;
+  readonly keepAliveSeconds: number;
+  readonly legacyWorkers: boolean;
+  readonly logLevel: LogLevel;
+  readonly allowMultipleOwners: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+}
+
+/** Adds what an operator can turn of a host. */
+export function addHostFlags(command: Command): Command {
+  return command
+    .option("--address <host:port>", "where to listen; port 0 takes a free one", "127.0.0.1:50051")
+    .option("--tls-cert <file>", "certificate (PEM) to serve TLS with; needs --tls-key")
+    .option("--tls-key <file>", "its private key (PEM)")
+    .option("--tls-client-ca <file>", "serve only clients with a certificate by this authority (PEM)")
+    .option(
+      "--call-timeout-ms <ms>",
+      "answer a call with an error after this time; 0 waits for ever",
+      wholeNumber,
+      300_000,
+    )
+    .option("--grace-seconds <seconds>", "how long streams may take to end when the host stops", wholeNumber, 5)
+    .option("--max-message-bytes <bytes>", "longest message taken (default: 64 MiB)", wholeNumber)
+    .option(
+      "--max-queued-bytes <bytes>",
+      "what may wait for one worker that reads too slowly (default: 32 MiB)",
+      wholeNumber,
+    )
+    .addOption(
+      new Option("--when-full <what>", "what becomes of a worker whose queue is full: it misses events, or is cut off")
+        .choices(["drop", "disconnect"])
+        .default("drop"),
+    )
+    .option("--max-sessions <count>", "workers connected at once (default: 10000)", wholeNumber)
+    .option(
+      "--stock-peer-max-bytes <bytes>",
+      "longest message sent to workers on stock gRPC libraries (Python, .NET), which take 4 MiB unless told otherwise; 0: any",
+      wholeNumber,
+    )
+    .option(
+      "--reconnect-grace-ms <ms>",
+      "how long a worker may be gone and find its registrations again (default: 10000 for .NET's, else 0)",
+      wholeNumber,
+    )
+    .option("--keep-alive-seconds <seconds>", "how often clients are pinged; 0: never", wholeNumber, 20)
+    .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
+    .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .addOption(
+      new Option("--log-level <level>", "the least that is written to standard error")
+        .choices(["debug", "info", "warn", "error"])
+        .default("warn"),
+    );
+}
+
+/** The options of the host that the flags ask for. Throws when a file can't be read. */
+export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptions {
+  const { maxMessageBytes, keepAliveSeconds } = flags;
+  return {
+    callTimeoutMs: flags.callTimeoutMs,
+    acceptLegacyWorkers: flags.legacyWorkers,
+    allowMultipleOwners: flags.allowMultipleOwners,
+    whenFull: flags.whenFull,
+    ...given("maxQueuedBytes", flags.maxQueuedBytes),
+    ...given("maxSessions", flags.maxSessions),
+    ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
+    ...given("reconnectGraceMs", flags.reconnectGraceMs),
+    channelOptions: {
+      keepAliveMs: keepAliveSeconds * 1_000,
+      ...given("maxReceiveMessageBytes", maxMessageBytes),
+      ...tlsOf(flags),
+    },
+  };
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: HostFlags) {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {};
+  if (tlsCert === undefined || tlsKey === undefined) throw new Error("TLS needs both --tls-cert and --tls-key.");
+  const tls = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+  return { tls: tlsClientCa === undefined ? tls : { ...tls, ca: readFileSync(tlsClientCa), requestCert: true } };
+}
+
+/** An option that is there only if it was given. */
+function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [name in Name]?: Value } {
+  // A computed key has the type string; here it is the one name.
+  return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: Value });
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError("Not a whole number.");
+  return Number(text);
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { metadataKey } from "../../../src/protocol/index.ts";
+import { StatusCode } from "../../../src/transport/index.ts";
+import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
+
+const goodbye = { by: "status", status: { code: StatusCode.unavailable, details: "Host is shutting down." } };
+
+/** A worker that has stopped reading, with much waiting for it. */
+async function stalledWorker(rig: HostRig): Promise<RawWorker> {
+  const slow = await new RawWorker(rig.dial(), "slow").join();
+  await slow.register("slow");
+  await slow.subscribe("S", exact("t", "slow"));
+  slow.stream.pause();
+  const publisher = await new RawWorker(rig.dial(), "P").join();
+  const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array(512 * 1024) };
+  while (rig.host.counters().queuedBytes < 8 * 1024 * 1024) {
+    publisher.send({
+      kind: "event",
+      event: { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} },
+    });
+    await publisher.settled();
+  }
+  return slow;
+}
+
+describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
+  it("tells Troupe's workers that it goes, and for how long it is still there; stock workers are told nothing new", async () => {
+    await using rig = await start();
+    const ours = await new RawWorker(rig.dial(), "O", { isAnnounced: true }).join();
+    const stock = await new RawWorker(rig.dial(), "S").join();
+    await ours.register("a");
+    for (const worker of [ours, stock]) worker.request("1", "a/k");
+    for (let count = 0; count < 2; count += 1) await ours.nextRequest();
+    const stopped = rig.host.stop(2_000);
+    const leaving = await ours.next();
+    expect(leaving).toMatchObject({ kind: "leaving" });
+    expect(leaving.kind === "leaving" && leaving.graceMs).toBeGreaterThan(0);
+    for (const worker of [ours, stock]) {
+      const answer = await worker.nextResponse();
+      expect(answer).toMatchObject({ requestId: "1", error: "Host is shutting down." });
+      expect(answer.metadata[metadataKey.errorCode]).toBe("shutting-down");
+      expect(await worker.ended).toMatchObject(goodbye);
+    }
+    await stopped;
+  });
+
+  it("ends within its grace though a worker takes nothing; the others get all that is theirs", async () => {
+    await using rig = await start();
+    const slow = await stalledWorker(rig);
+    const caller = await new RawWorker(rig.dial(), "C").join();
+    caller.request("1", "slow/k");
+    await caller.subscriptions();
+    await rig.host.stop(400);
+    expect((await caller.nextResponse()).error).toBe("Host is shutting down.");
+    expect(await caller.ended).toMatchObject(goodbye);
+    await slow.ended;
+    expect(rig.host.counters()).toMatchObject({ channels: 0, pendingCalls: 0, queuedBytes: 0 });
+  });
+
+  it("can be told to hurry while it drains", async () => {
+    await using rig = await start();
+    await stalledWorker(rig);
+    const patient = rig.host.stop(600_000);
+    const other = await new RawWorker(rig.dial(), "X").open().ended;
+    expect(other.by).toBe("status");
+    await Promise.all([patient, rig.host.stop(0)]);
+    await rig.host.closed;
+  });
+});
