@@ -1,4 +1,4 @@
-import { CancelledError, type Timer, TroupeError, UndeliverableException } from "../core/index.ts";
+import { CancelledError, type Timer, UndeliverableException } from "../core/index.ts";
 import { assertLength, type Outbox, type UndeliverableReason } from "./outbox.ts";
 import type { WorkerCounts } from "./worker-counts.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -149,7 +149,7 @@ export class Departures {
   #overloaded(why: string): Error {
     this.#counts.overloadedSends += 1;
     const text = `${this.#waiting.size} messages (${this.#waitingBytes} bytes) wait to be sent: ${why}. Send more slowly, or later.`;
-    return new TroupeError("overloaded", text);
+    return new UndeliverableException(text, { code: "overloaded" });
   }
 
   /** Without a host a call waits only so long. */
