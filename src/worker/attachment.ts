@@ -38,6 +38,9 @@ type AttachmentState =
   /** Too many attempts have failed. */
   | { readonly at: "given-up"; readonly reason: string };
 
+/** A host that leaves and has not ended its channel so long after it meant to is left. */
+const overdueMs = 1_000;
+
 /** What ties a worker to a host: one connection at a time, and the search for the next when it is lost (W1). */
 export class Attachment {
   readonly #options: AttachmentOptions;
@@ -94,7 +97,7 @@ export class Attachment {
     const { logger } = this.#parts.settings;
     const reason = `The host at ${connection.address} is leaving.`;
     logger.info(reason);
-    void this.#leaveAfter(connection, graceMs);
+    void this.#leaveAfter(connection, graceMs + overdueMs);
     // One that stops needs no other host while this one still takes what it says.
     if (this.#isStopping) return;
     this.#parts.departures.detach();
@@ -128,9 +131,8 @@ export class Attachment {
     void connection.closed.then((end) => this.#onEnd(connection, end));
   }
 
-  /** A host that has not ended in the time it gave is left. */
-  async #leaveAfter(connection: HostConnection, graceMs: number): Promise<void> {
-    const end = await atMost(connection.closed, graceMs, this.#parts.settings.clock);
+  async #leaveAfter(connection: HostConnection, ms: number): Promise<void> {
+    const end = await atMost(connection.closed, ms, this.#parts.settings.clock);
     if (end === undefined) await connection.leave();
   }
 

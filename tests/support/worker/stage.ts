@@ -1,5 +1,5 @@
 import { ManualClock } from "../../../src/testing/index.ts";
-import { createMemoryNetwork, type MemoryNetworkOptions } from "../../../src/transport/index.ts";
+import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "../../../src/transport/index.ts";
 import type { WorkerRuntime, WorkerRuntimeOptions, WorkerStatus } from "../../../src/worker/index.ts";
 import { ScriptedHost } from "./scripted-host.ts";
 
@@ -13,9 +13,9 @@ export interface Stage extends AsyncDisposable {
 /** A host, and a worker of it whose time the test makes pass; chance takes nothing away from delays. */
 export async function openStage(
   options: Partial<WorkerRuntimeOptions> = {},
-  network: MemoryNetworkOptions = {},
+  network: MemoryNetworkOptions | MemoryNetwork = {},
 ): Promise<Stage> {
-  const host = await new ScriptedHost(undefined, createMemoryNetwork(network)).listen();
+  const host = await new ScriptedHost(undefined, "dial" in network ? network : createMemoryNetwork(network)).listen();
   host.endsChannels = true;
   const clock = new ManualClock();
   const worker = host.newWorker({ clock, random: () => 0, keepAliveMs: 0, ...options });
