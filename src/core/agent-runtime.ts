@@ -1,6 +1,6 @@
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
 import type { AgentId, AgentType } from "./agent-id.ts";
-import type { AmbientContexts } from "./ambient.ts";
+import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Logger } from "./logger.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
 import type { Subscription } from "./subscription.ts";

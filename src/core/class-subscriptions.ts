@@ -1,4 +1,4 @@
-import type { AmbientContexts } from "./ambient.ts";
+import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { BaseAgent } from "./base-agent.ts";
 import { DefaultSubscription } from "./default-subscription.ts";
 import type { Subscription } from "./subscription.ts";

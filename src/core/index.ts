@@ -22,7 +22,7 @@ export type {
   SendOptions,
   SendOptionsWithAnswer,
 } from "./agent-runtime.ts";
-export type { AmbientContexts } from "./ambient.ts";
+export type { AmbientContexts } from "./ambient-contexts.ts";
 export { type AgentClass, BaseAgent } from "./base-agent.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { ChatCompletionClient, Completion, CompletionOptions, ToolSchema } from "./chat-completion-client.ts";

@@ -1,4 +1,4 @@
-import type { AmbientContexts } from "./ambient.ts";
+import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Clock, MakeId } from "./clock.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";

@@ -7,7 +7,7 @@ import type {
   SendOptions,
   SendOptionsWithAnswer,
 } from "./agent-runtime.ts";
-import type { AmbientContexts } from "./ambient.ts";
+import type { AmbientContexts } from "./ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "./clock.ts";
 import { AgentShelf } from "./delivery/agent-shelf.ts";
 import { boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";

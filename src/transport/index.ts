@@ -21,8 +21,8 @@ export type {
 } from "./link.ts";
 export type { ListenerCounters } from "./listener-counters.ts";
 export { createListenerTally } from "./listener-counters.ts";
-export type { MemoryNetwork, MemoryNetworkOptions } from "./memory-link.ts";
-export { createMemoryNetwork } from "./memory-link.ts";
+export type { MemoryNetwork, MemoryNetworkOptions } from "./memory-network.ts";
+export { createMemoryNetwork } from "./memory-network.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
 export { USER_AGENT } from "./user-agent.ts";

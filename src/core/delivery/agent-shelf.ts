@@ -1,7 +1,7 @@
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agent.ts";
 import { AgentId, assertAgentType } from "../agent-id.ts";
 import type { AgentRuntime } from "../agent-runtime.ts";
-import type { AmbientContexts } from "../ambient.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { RuntimeEventSink } from "../message-events.ts";

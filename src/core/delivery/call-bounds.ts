@@ -1,4 +1,4 @@
-import type { AmbientContexts } from "../ambient.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
 import type { Clock } from "../clock.ts";
 import { CancelledError, TimedOutError } from "../errors.ts";
 import { deadlineOf, remainingMs } from "./deadline.ts";

@@ -1,5 +1,5 @@
 import type { Agent } from "../agent.ts";
-import type { AmbientContexts } from "../ambient.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
 import type { MessageContext } from "../message-context.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 

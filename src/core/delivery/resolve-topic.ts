@@ -1,5 +1,5 @@
 import type { AgentId } from "../agent-id.ts";
-import type { AmbientContexts } from "../ambient.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
 import { DefaultTopicId, type TopicId } from "../topic-id.ts";
 
 /**

@@ -12,7 +12,7 @@ import type { Logger } from "../logger.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
-import { RunningList } from "./running.ts";
+import { RunningList } from "./running-list.ts";
 import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
 
 export interface DispatcherOptions extends HandleMessageOptions {
