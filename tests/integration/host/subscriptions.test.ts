@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { exact, prefix, RawWorker } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const exists = { code: StatusCode.invalidArgument, details: "Subscription already exists" };
 
@@ -112,6 +113,19 @@ describe.each(hostTransports)("subscriptions over $name", ({ start }) => {
     x.stream.end();
     await x.ended;
     expect(await y.subscriptions()).toHaveLength(1);
+  });
+
+  it("takes one for an agent type of another worker, and warns that it has no effect there (H17)", async () => {
+    const logger = new RecordingLogger();
+    await using rig = await start({ logger });
+    const x = await new RawWorker(rig.dial(), "X").join();
+    const y = await new RawWorker(rig.dial(), "Y").join();
+    await x.register("a");
+    await x.subscribe("S1", exact("t", "a"));
+    expect(logger.texts("warn")).toEqual([]);
+    await y.subscribe("S2", exact("u", "a"));
+    expect(await y.subscriptions()).toHaveLength(2);
+    expect(logger.texts("warn")).toEqual(["a subscription for an agent type of another worker has no effect there"]);
   });
 
   it("keeps others' subscriptions from being removed when told to", async () => {
