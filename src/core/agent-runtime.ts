@@ -9,9 +9,12 @@ import type { TopicId } from "./topic-id.ts";
 export interface SendOptions {
   /** The agent on whose behalf it is sent. Default: nobody. */
   readonly sender?: AgentId | undefined;
-  /** Aborting rejects the call at once with `CancelledError` (code `cancelled`); a late answer is ignored. */
+  /**
+   * Aborting rejects the call at once with `CancelledError` (code `cancelled`) and aborts its handler, if that is Troupe's; a
+   * late answer is ignored. A handler's own signal also bounds the call by the time that is left to the handler.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the call rejects with `TimedOutError`. Default: the runtime's own. */
+  /** Milliseconds until the call rejects with `TimedOutError`; with none left it is not sent. Default: the runtime's own. */
   readonly timeoutMs?: number | undefined;
   /** Default: a new id. Over gRPC the wire carries its own request id (protocol.md §5.9). */
   readonly messageId?: string | undefined;

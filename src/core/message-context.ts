@@ -10,6 +10,9 @@ export interface MessageContext {
   readonly isRpc: boolean;
   /** The event's id; for a call over gRPC the request id on the wire. */
   readonly messageId: string;
-  /** Aborts when the work is no longer wanted: caller's cancel, deadline, shutdown. Made on first use. */
+  /**
+   * Aborts when the work is no longer wanted; the code of its reason says why: `cancelled`, `timed-out`, `caller-gone` or
+   * `shutting-down`. A call made with it ends with it, and inherits the time that is left. Made on first use.
+   */
   readonly signal: AbortSignal;
 }
