@@ -6,7 +6,13 @@ import { codeBlocks, modulesOf } from "../support/markdown-code.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const guide = readdirSync(join(root, "docs/guide")).map((name) => `docs/guide/${name}`);
-const pages = ["README.md", "docs/guarantees.md", "examples/README.md", ...guide.filter((page) => page.endsWith(".md"))];
+const pages = [
+  "README.md",
+  "docs/operations.md",
+  "docs/guarantees.md",
+  "examples/README.md",
+  ...guide.filter((page) => page.endsWith(".md")),
+];
 
 describe("the README and the guide", () => {
   test("show TypeScript that compiles", { timeout: 60_000 }, () => {

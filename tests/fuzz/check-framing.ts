@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { inflaterFor } from "../../src/transport/grpc/compression.ts";
+import { HeldBytes } from "../../src/transport/grpc/held-bytes.ts";
 import { MessageReader } from "../../src/transport/grpc/message-reader.ts";
 import { join } from "./mutate-bytes.ts";
 
@@ -46,14 +47,18 @@ export function checkStream(random: SeededRandom, bytes: Uint8Array): void {
 
 function read(chunks: readonly Uint8Array[]): Found {
   const found: string[] = [];
+  const held = new HeldBytes(Number.POSITIVE_INFINITY);
   const reader = new MessageReader({
     maxMessageBytes,
+    held,
     inflate: inflate(),
     onMessage: (message) => found.push(Buffer.from(message).toString("hex")),
     onBadMessage: ({ code }) => found.push(`bad ${code}`),
   });
   for (const chunk of chunks) reader.push(chunk);
   reader.end();
+  reader.close();
+  assert.equal(held.held, 0, "bytes are held for nobody");
   return found;
 }
 

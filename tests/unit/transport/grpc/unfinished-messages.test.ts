@@ -1,0 +1,65 @@
+import { describe, expect, test } from "vitest";
+import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/frame-parser.ts";
+import { HeldBytes } from "../../../../src/transport/grpc/held-bytes.ts";
+
+function parserOn(held: HeldBytes) {
+  const messages: Uint8Array[] = [];
+  const skipped: SkippedMessage[] = [];
+  const sink = {
+    onMessage: (message: Uint8Array) => messages.push(message),
+    onSkipped: (one: SkippedMessage) => skipped.push(one),
+  };
+  return { parser: new FrameParser(sink, 10_000, held), messages, skipped };
+}
+
+function announced(bytes: number): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(bytes, 1);
+  return prefix;
+}
+
+describe("a message that arrives in pieces", () => {
+  test("is on the account until it is whole", () => {
+    const held = new HeldBytes(5_000);
+    const { parser, messages } = parserOn(held);
+    parser.push(Buffer.concat([announced(2_000), Buffer.alloc(1_500)]));
+    expect(held.held).toBeGreaterThan(1_500);
+    parser.push(Buffer.alloc(500));
+    expect(held.held).toBe(0);
+    expect(messages.map(({ length }) => length)).toEqual([2_000]);
+  });
+
+  test("finds no room beside others: its beginning is told, the rest is skipped, and the next one is read", () => {
+    const all = new HeldBytes(4_000);
+    const held = new HeldBytes(10_000, all);
+    const { parser: other } = parserOn(new HeldBytes(10_000, all));
+    other.push(Buffer.concat([announced(5_000), Buffer.alloc(2_000)]));
+    const { parser, messages, skipped } = parserOn(held);
+    parser.push(Buffer.concat([announced(3_000), Buffer.alloc(1_000, 7)]));
+    parser.push(Buffer.alloc(1_500));
+    expect(skipped).toMatchObject([{ why: "no-room", announcedBytes: 3_000 }]);
+    expect([...(skipped[0]?.head.subarray(0, 3) ?? [])]).toEqual([7, 7, 7]);
+    expect(held.held).toBe(0);
+    parser.push(Buffer.concat([Buffer.alloc(500), announced(1), Buffer.of(42)]));
+    expect(messages.map((message) => [...message])).toEqual([[42]]);
+  });
+
+  test("is let go of with its stream, also when that ends in the middle of a chunk", () => {
+    const held = new HeldBytes(5_000);
+    const sink = { onMessage: () => parser.close(), onSkipped: () => undefined };
+    const parser: FrameParser = new FrameParser(sink, 10_000, held);
+    parser.push(Buffer.concat([announced(1), Buffer.of(1), announced(100), Buffer.alloc(50)]));
+    expect(held.held).toBe(0);
+  });
+
+  test("in small pieces of large buffers keeps only the pieces", () => {
+    const held = new HeldBytes(5_000);
+    const { parser, messages } = parserOn(held);
+    const large = new Uint8Array(100_000);
+    parser.push(announced(2));
+    parser.push(large.subarray(0, 1));
+    expect(held.held).toBeLessThan(200);
+    parser.push(large.subarray(1, 2));
+    expect(messages[0]?.length).toBe(2);
+  });
+});
