@@ -26,6 +26,7 @@ import {
   timeoutMetadata,
   toWireAgentId,
 } from "../protocol/index.ts";
+import { withAdvice } from "./advice.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
 import { traced } from "./traced.ts";
@@ -162,7 +163,7 @@ export class OutgoingCalls {
     sender: AgentId | undefined,
     promised: MessageType | undefined,
   ): Promise<unknown> {
-    if (frame.error !== "") throw fromWireError(frame.error, frame.metadata);
+    if (frame.error !== "") throw fromWireError(withAdvice(frame.error), frame.metadata);
     const { registry, interventions, log } = this.#parts;
     const { payload } = frame;
     let answer = isVoidPayload(payload)

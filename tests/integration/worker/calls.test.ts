@@ -265,6 +265,18 @@ describe("a call that a worker makes", () => {
     expect(outcomes[5]).toMatchObject({ callId: "c1", toolName: "x" });
   });
 
+  test("says what to do where the host only says that nobody is there", async () => {
+    await using host = await new ScriptedHost().listen();
+    const [worker, channel] = await host.worker();
+    const texts = ["Agent type b not found.", "Agent not found.", "Client for agent type b disconnected."];
+    for (const error of texts) {
+      const outcome = worker.sendMessage(Ask({ content: "q" }), target).catch((thrown: unknown) => thrown);
+      const { requestId } = await next(channel, "request");
+      channel.send(responseFrame(requestId, { error, metadata: { agerrortype: "UndeliverableException" } }));
+      expect(errorText(await outcome)).toMatch(new RegExp(`^${error} (Start a worker|The call may)`));
+    }
+  });
+
   test("rejects at its timeout; the late answer is ignored and nothing stays [§8.90]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();
