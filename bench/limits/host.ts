@@ -1,0 +1,27 @@
+// The host of the benchmark of limits, with a watch on how long it was kept from its work: `host [--expose-gc]`.
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
+import { commands, tell } from "../support/peer-commands.ts";
+
+interface Command {
+  readonly do: "measure";
+  readonly collectGarbage: boolean;
+}
+
+/** How often the watch looks whether it is its turn, in milliseconds. */
+const resolutionMs = 1;
+
+const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+await host.start();
+const delays = monitorEventLoopDelay({ resolution: resolutionMs });
+delays.enable();
+process.on("SIGTERM", () => process.exit(0));
+tell("ready", { address: host.address });
+for await (const { collectGarbage } of commands<Command>()) {
+  const maxBlockedMs = Math.max(0, delays.max / 1e6 - resolutionMs);
+  if (collectGarbage) globalThis.gc?.();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  tell("measured", { rss, heapUsed, external, maxBlockedMs, counters: host.counters() });
+  delays.reset();
+}
+process.exit(0);

@@ -1,0 +1,116 @@
+import {
+  encodeAddSubscriptionRequest,
+  encodeFrame,
+  encodeRegisterAgentRequest,
+  encodeRemoveSubscriptionRequest,
+} from "troupe/protocol";
+import { type FrameStream, grpcDialer, type Link } from "troupe/transport";
+
+const textBytes = new TextEncoder();
+
+/** A worker that does nothing but what a benchmark says: no agents, no decoding. */
+export class PlainWorker {
+  received = 0;
+  readonly #link: Link;
+  readonly #metadata: { readonly "client-id": string };
+  readonly #stream: FrameStream;
+  #onReceived: () => void = () => {};
+  #onDrain: () => void = () => {};
+
+  constructor(address: string, clientId: string) {
+    this.#link = grpcDialer().dial(address);
+    this.#metadata = { "client-id": clientId };
+    this.#stream = this.#link.openStream(
+      "OpenChannel",
+      {
+        onFrame: () => {
+          this.received += 1;
+          this.#onReceived();
+        },
+        onHalfClose: () => {},
+        onBadFrame: () => {},
+        onDrain: () => this.#onDrain(),
+        onEnd: () => {},
+      },
+      { metadata: this.#metadata },
+    );
+  }
+
+  register(agentType: string): Promise<unknown> {
+    return this.#unary("RegisterAgent", encodeRegisterAgentRequest(agentType));
+  }
+
+  subscribe(id: string, topicType: string, agentType: string): Promise<unknown> {
+    const pattern = { kind: "type", topicType, agentType } as const;
+    return this.#unary("AddSubscription", encodeAddSubscriptionRequest({ id, pattern }));
+  }
+
+  unsubscribe(id: string): Promise<unknown> {
+    return this.#unary("RemoveSubscription", encodeRemoveSubscriptionRequest(id));
+  }
+
+  request(requestId: string, agentType: string): void {
+    this.#stream.send(
+      encodeFrame({
+        kind: "request",
+        requestId,
+        source: undefined,
+        target: { type: agentType, key: "k" },
+        payload: undefined,
+        metadata: {},
+      }),
+    );
+  }
+
+  /** Resolves when there is room for more. */
+  publish(event: Uint8Array): Promise<void> | undefined {
+    if (this.#stream.send(event)) return undefined;
+    return new Promise((resolve) => {
+      this.#onDrain = resolve;
+    });
+  }
+
+  /** Resolves when the host has taken everything that was sent before: calls to nobody come back at once. */
+  async settled(): Promise<void> {
+    const before = this.received;
+    this.request("settled", "nobody.at.all");
+    await this.receivedMoreThan(before);
+  }
+
+  receivedMoreThan(count: number): Promise<void> {
+    if (this.received > count) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onReceived = () => {
+        if (this.received > count) resolve();
+      };
+    });
+  }
+
+  /** Reads no more. */
+  stall(): void {
+    this.#stream.pause();
+  }
+
+  /** The channel breaks off. */
+  vanish(): void {
+    this.#stream.cancel();
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  #unary(method: string, request: Uint8Array): Promise<unknown> {
+    return this.#link.unary(method, request, { metadata: this.#metadata });
+  }
+}
+
+/** An event as a worker sends it, with a payload of so many bytes. */
+export function eventBytes(topicType: string, payloadBytes: number, source = "s"): Uint8Array {
+  const data = textBytes.encode(JSON.stringify({ text: "x".repeat(Math.max(0, payloadBytes - 11)) }));
+  const payload = { typeName: "Note", contentType: "application/json", data };
+  return encodeFrame({
+    kind: "event",
+    event: { id: "1", topicType, topicSource: source, sender: undefined, payload, attributes: {} },
+  });
+}
