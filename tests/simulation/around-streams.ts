@@ -10,13 +10,36 @@ import type {
 /** Stands in the way of a data channel's frames: passes each on, or not, or others. */
 export interface Gate {
   /** Frames that this side sends. */
-  out?(bytes: Uint8Array, pass: (bytes: Uint8Array) => boolean): boolean;
+  out?(bytes: Uint8Array, pass: (bytes: Uint8Array) => boolean, stream: FrameStream): boolean;
   /** Frames that reach this side. */
   in?(bytes: Uint8Array, pass: (bytes: Uint8Array) => void): void;
   /** The end of the stream, or of what the other side sends. */
   ends?(pass: () => void): void;
-  /** This side's hold on the stream. */
-  opened?(stream: FrameStream): void;
+  /** Whether this side reads on; the gate may see to it itself. */
+  reads?(isReading: boolean, stream: FrameStream): void;
+}
+
+/** Lets this side read when it wants to and is not held. */
+export class ReaderGate implements Gate {
+  #stream: FrameStream | undefined;
+  #isHeld = false;
+  #isReading = true;
+
+  reads(isReading: boolean, stream: FrameStream): void {
+    this.#stream = stream;
+    this.#isReading = isReading;
+    this.#apply();
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#apply();
+  }
+
+  #apply(): void {
+    if (this.#isReading && !this.#isHeld) this.#stream?.resume();
+    else this.#stream?.pause();
+  }
 }
 
 /** A dialer whose data channels each have a gate of their own, on the worker's side. */
@@ -32,9 +55,9 @@ export function aroundStreams(dialer: Dialer, makeGate: () => Gate): Dialer {
         openStream: (name, receiver, options) => {
           if (name !== method.openChannel) return link.openStream(name, receiver, options);
           const gate = makeGate();
-          const stream: FrameStream = gatedStream(link.openStream(name, gatedReceiver(receiver, gate), options), gate);
-          gate.opened?.(stream);
-          return stream;
+          const stream = link.openStream(name, gatedReceiver(receiver, gate), options);
+          gate.reads?.(true, stream);
+          return gatedStream(stream, gate);
         },
       };
     },
@@ -81,7 +104,9 @@ function gatedStream<S extends FrameStream>(stream: S, gate: Gate): S {
   const pass = (bytes: Uint8Array) => stream.send(bytes);
   // The prototype answers for what is not changed, also for what a stream learns later.
   return Object.assign(Object.create(bound(stream)), {
-    send: (bytes: Uint8Array) => (gate.out === undefined ? pass(bytes) : gate.out(bytes, pass)),
+    send: (bytes: Uint8Array) => (gate.out === undefined ? pass(bytes) : gate.out(bytes, pass, stream)),
+    pause: () => (gate.reads === undefined ? stream.pause() : gate.reads(false, stream)),
+    resume: () => (gate.reads === undefined ? stream.resume() : gate.reads(true, stream)),
   });
 }
 

@@ -20,6 +20,7 @@ const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => v
   answers: answersAreRight,
   once: callsAreHandledOnce,
   failures: failuresHaveACause,
+  signals: handlersAreToldTheTruth,
   order: eventsComeInOrder,
   events: eventsComeOnceAndOnlyToSubscribers,
   losses: noEventIsLostWithoutAFault,
@@ -71,7 +72,7 @@ function failuresHaveACause(ledger: Ledger, report: Report): void {
 
 function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
   const { outcome, plan, runs, target, abortedMs, startedMs, endedMs, isBoundByCaller } = call;
-  if (outcome?.at !== "failed") return undefined;
+  if (outcome?.at !== "failed" || ledger.isRetired(call.process)) return undefined;
   const { code, text } = outcome;
   const told = `failed with ${code} (${text})`;
   const waitedMs = endedMs - startedMs;
@@ -93,14 +94,54 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
     case "undeliverable":
       if (target.type === "nobody") return undefined;
       return isQuiet ? `${told}, and nothing was broken` : undefined;
+    case "overloaded":
+      return isQuiet && ledger.overflow().overloadedCalls === 0 ? `${told}, and no queue was full` : undefined;
     case "disconnected":
     case "shutting-down":
     case "wrong-state":
-    case "overloaded":
       return isQuiet ? `${told}, and nothing was broken` : undefined;
     default:
       return `${told}, which no caller expects`;
   }
+}
+
+/** A handler's signal aborts for a reason that was there, and soon after it. */
+function handlersAreToldTheTruth(ledger: Ledger, report: Report): void {
+  for (const call of ledger.calls) {
+    const { name, runs, plan, abortedMs, isBoundByCaller, startedMs } = call;
+    if (plan.behaviour.ends !== "patient") continue;
+    const parties = ["host", `w${call.callerSeat}`, `w${plan.target}`];
+    for (const { told, token } of runs) {
+      if (told === undefined) continue;
+      const isQuiet = ledger.wereQuiet(parties, call.startedAt, Number.POSITIVE_INFINITY);
+      const why = isQuiet ? whyUntrue(told.code, call) : undefined;
+      if (why !== undefined) report(`${token} was told ${told.code} for ${name}, ${why}`);
+      const wantedUntil = Math.min(
+        abortedMs ?? Number.POSITIVE_INFINITY,
+        startedMs + (plan.timeoutMs ?? hostCallTimeoutMs),
+      );
+      const begunMs = wantedUntil + plan.behaviour.delayMs + nestedMs(plan);
+      if (isQuiet && !isBoundByCaller && told.atMs > begunMs + longestWayMs) {
+        report(`${token} was told ${told.code} for ${name} only after ${told.atMs - wantedUntil} ms`);
+      }
+    }
+  }
+}
+
+function whyUntrue(code: string, { abortedMs, isBoundByCaller }: CallRecord): string | undefined {
+  switch (code) {
+    case "timed-out":
+      return undefined;
+    case "cancelled":
+      return abortedMs !== undefined || isBoundByCaller ? undefined : "and nobody cancelled it";
+    default:
+      return "and nothing was broken";
+  }
+}
+
+/** How long a handler may be busy with calls of its own before it listens to its signal. */
+function nestedMs({ behaviour }: CallRecord["plan"]): number {
+  return behaviour.nested.length * 2 * hostCallTimeoutMs;
 }
 
 /** From one publisher to one agent: in the order of publishing. */
@@ -143,6 +184,13 @@ function eventsComeOnceAndOnlyToSubscribers({ events, subscriptions }: Ledger, r
 
 /** An event reaches every subscriber, unless something broke after it was published, or had not recovered yet. */
 function noEventIsLostWithoutAFault(ledger: Ledger, report: Report): void {
+  const lost = lostEvents(ledger);
+  // Dropped and counted.
+  if (lost.length > ledger.overflow().droppedEvents) for (const text of lost) report(text);
+}
+
+function lostEvents(ledger: Ledger): readonly string[] {
+  const lost: string[] = [];
   for (const event of ledger.events) {
     if (event.outcome !== "published") continue;
     for (const one of ledger.subscriptions) {
@@ -152,7 +200,8 @@ function noEventIsLostWithoutAFault(ledger: Ledger, report: Report): void {
       const parties = ["host", `w${event.seat}`, `w${one.seat}`];
       if (!ledger.wereQuiet(parties, event.publishedAt, Number.POSITIVE_INFINITY)) continue;
       const isHeard = event.receipts.some((receipt) => receipt.agent === agent && receipt.process === one.process.name);
-      if (!isHeard) report(`${event.name} on ${event.topic} never came to ${agent} in ${one.process.name}`);
+      if (!isHeard) lost.push(`${event.name} on ${event.topic} never came to ${agent} in ${one.process.name}`);
     }
   }
+  return lost;
 }

@@ -2,6 +2,7 @@ import { Host } from "../../src/host/index.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import type { Listener } from "../../src/transport/index.ts";
 import { aroundService } from "./around-streams.ts";
+import type { Overflow } from "./ledger.ts";
 import type { WorldParts } from "./world-parts.ts";
 
 export const hostAddress = "host:7000";
@@ -15,6 +16,7 @@ export class HostSeat {
   readonly #onDisturbed: () => void;
   #host: Host | undefined;
   #process: SimulatedProcess | undefined;
+  readonly #hosts: Host[] = [];
 
   /** `onDisturbed`: the host goes, and every worker feels it. */
   constructor(parts: WorldParts, onDisturbed: () => void) {
@@ -26,15 +28,27 @@ export class HostSeat {
     return this.#host;
   }
 
+  /** What all hosts so far have refused or dropped since a queue was full. */
+  overflow(): Overflow {
+    const all = this.#hosts.map((host) => host.counters());
+    const sum = (name: keyof Overflow) => all.reduce((total, counters) => total + counters[name], 0);
+    return {
+      droppedEvents: sum("droppedEvents"),
+      overloadedCalls: sum("overloadedCalls"),
+      overflowedChannels: sum("overflowedChannels"),
+    };
+  }
+
   async start(): Promise<void> {
-    const { simulation, ledger } = this.#parts;
+    const { simulation, ledger, plan } = this.#parts;
     const process = simulation.process(`host#${this.processes.length + 1}`);
     this.processes.push(process);
     const { clock, makeId } = process;
     const dice = simulation.dice.fork(process.name);
-    const options = { clock, makeId, random: () => dice.next(), callTimeoutMs: hostCallTimeoutMs };
+    const options = { clock, makeId, random: () => dice.next(), callTimeoutMs: hostCallTimeoutMs, ...plan.hostQueue };
     this.#process = process;
     this.#host = new Host({ listener: this.#listener(), address: hostAddress }, options);
+    this.#hosts.push(this.#host);
     await ledger.follow(`${process.name} start`, process, this.#host.start());
     ledger.recover("host");
   }

@@ -14,6 +14,8 @@ export interface Run {
   readonly process: string;
   ended: "answered" | "threw" | undefined;
   endedMs: number;
+  /** The code with which its signal aborted, and when. */
+  told: { readonly code: string; readonly atMs: number } | undefined;
 }
 
 export interface CallRecord {
@@ -77,6 +79,13 @@ interface Disturbance {
   to: number | undefined;
 }
 
+/** What hosts dropped and counted, since a queue was full. */
+export interface Overflow {
+  readonly droppedEvents: number;
+  readonly overloadedCalls: number;
+  readonly overflowedChannels: number;
+}
+
 /** All that was asked for and all that came of it, in one order of moments. The checkers read it. */
 export class Ledger {
   readonly calls: CallRecord[] = [];
@@ -86,7 +95,10 @@ export class Ledger {
   /** What was seen at once to be against a promise. */
   readonly breaches: { readonly checker: string; readonly text: string }[] = [];
   readonly trace: Trace;
+  /** Up to this moment. */
+  overflow: () => Overflow = () => ({ droppedEvents: 0, overloadedCalls: 0, overflowedChannels: 0 });
   readonly #now: () => number;
+  readonly #stopped = new Set<SimulatedProcess>();
   readonly #disturbances = new Map<string, Disturbance[]>();
   readonly #callsByName = new Map<string, CallRecord>();
   readonly #eventsByName = new Map<string, EventRecord>();
@@ -183,6 +195,15 @@ export class Ledger {
     return promise;
   }
 
+  /** The worker of this process is stopped for good; what its agents still try is their own affair. */
+  retire(process: SimulatedProcess): void {
+    this.#stopped.add(process);
+  }
+
+  isRetired(process: SimulatedProcess): boolean {
+    return this.#stopped.has(process);
+  }
+
   /** The service of a seat, or of "host", is not what it should be from now on. */
   disturb(party: string): void {
     const disturbances = this.#disturbances.get(party) ?? [];
@@ -203,6 +224,8 @@ export class Ledger {
 
   /** Whether none of these was disturbed between the two moments. */
   wereQuiet(parties: readonly string[], from: number, to: number): boolean {
+    // Whose channel the host has ended for reading too slowly is not known here.
+    if (this.overflow().overflowedChannels > 0) return false;
     return parties.every((party) =>
       (this.#disturbances.get(party) ?? []).every(
         (disturbance) => disturbance.from > to || (disturbance.to ?? Number.POSITIVE_INFINITY) < from,

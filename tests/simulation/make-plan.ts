@@ -19,7 +19,9 @@ const keys = ["a", "b"];
 export function makePlan(seed: number): Plan {
   const dice = new Dice(seed, 1);
   const seats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
-  const draw = new PlanDice(dice, seats.length);
+  // Whoever takes few handlers at a time would be blocked for ever by those that never end.
+  const canHang = seats.every(({ maxConcurrentHandlers }) => maxConcurrentHandlers === Number.POSITIVE_INFINITY);
+  const draw = new PlanDice(dice, seats.length, canHang);
   const spanMs = dice.between(500, 6_000);
   const kinds = faultsOf(dice);
   const work = times(dice.between(8, 28), () => at(dice, spanMs, draw.work()));
@@ -31,6 +33,9 @@ export function makePlan(seed: number): Plan {
     seats,
     windowBytes: dice.chance(0.5) ? dice.between(100, 3_000) : 4 * 1024 * 1024,
     highWaterBytes: dice.chance(0.5) ? dice.between(100, 2_000) : 1024 * 1024,
+    hostQueue: dice.chance(0.3)
+      ? { maxQueuedFrames: dice.between(12, 40), whenFull: dice.pick(["drop", "disconnect"]) }
+      : undefined,
     actions: [...work, ...faults].sort((one, other) => one.atMs - other.atMs),
     lastToStop: dice.pick(["host", "workers"]),
     callsAtStop: times(dice.between(0, 4), () => ({ seat: draw.seat(), call: draw.call(1) })),
@@ -45,20 +50,29 @@ function faultsOf(dice: Dice): readonly FaultKind[] {
 }
 
 function makeSeat(dice: Dice): PlannedSeat {
+  // Messages that wait for a sequential agent hold slots for handlers: an agent that waits for itself would block all others.
+  const sequentialAgents = dice.chance(0.2);
   return {
     topics: topics.filter(() => dice.chance(0.6)),
-    sequentialAgents: dice.chance(0.2),
+    sequentialAgents,
     drainTimeoutMs: dice.pick([0, 200, 2_000]),
     makeMs: dice.chance(0.7) ? 0 : dice.between(1, 200),
+    reconnects: dice.chance(0.8),
+    eventsWhileDisconnected: dice.chance(0.8) ? "queue" : "reject",
+    callsWhileDisconnected: dice.chance(0.7) ? "reject" : "queue",
+    keepAliveMs: dice.chance(0.5) ? 0 : dice.between(500, 3_000),
+    maxConcurrentHandlers: sequentialAgents || dice.chance(0.8) ? Number.POSITIVE_INFINITY : dice.between(3, 6),
   };
 }
 
 class PlanDice {
   readonly #dice: Dice;
   readonly #seats: number;
+  readonly #canHang: boolean;
   #names = 0;
 
-  constructor(dice: Dice, seats: number) {
+  constructor(dice: Dice, seats: number, canHang: boolean) {
+    this.#canHang = canHang;
     this.#dice = dice;
     this.#seats = seats;
   }
@@ -121,7 +135,7 @@ class PlanDice {
       delayMs: dice.chance(0.5) ? 0 : dice.between(1, 1_500),
       nested: depth > 0 && dice.chance(0.3) ? times(dice.between(1, 2), () => this.call(depth - 1)) : [],
       publishes: dice.chance(0.15) ? [dice.pick(topics)] : [],
-      ends: ends < 0.82 ? "answers" : ends < 0.92 ? "throws" : ends < 0.96 ? "patient" : "never",
+      ends: ends < 0.82 ? "answers" : ends < 0.92 ? "throws" : ends < 0.96 || !this.#canHang ? "patient" : "never",
     };
   }
 }

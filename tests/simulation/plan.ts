@@ -81,6 +81,8 @@ export interface Plan {
   readonly seats: readonly PlannedSeat[];
   readonly windowBytes: number;
   readonly highWaterBytes: number;
+  /** What the host lets wait for one worker, and what it does with more; undefined: as much as it likes. */
+  readonly hostQueue: { readonly maxQueuedFrames: number; readonly whenFull: "drop" | "disconnect" } | undefined;
   readonly actions: readonly PlannedAction[];
   /** Who goes first when all is done. */
   readonly lastToStop: "host" | "workers";
@@ -94,4 +96,11 @@ export interface PlannedSeat {
   readonly drainTimeoutMs: number;
   /** Milliseconds it takes to make an agent. */
   readonly makeMs: number;
+  /** Whether the worker comes back to its host by itself; else its process starts it again. */
+  readonly reconnects: boolean;
+  readonly eventsWhileDisconnected: "queue" | "reject";
+  readonly callsWhileDisconnected: "queue" | "reject";
+  /** 0: none. */
+  readonly keepAliveMs: number;
+  readonly maxConcurrentHandlers: number;
 }

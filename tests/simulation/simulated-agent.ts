@@ -73,6 +73,7 @@ export class SimulatedAgent implements Agent {
       process: process.name,
       ended: undefined,
       endedMs: Number.POSITIVE_INFINITY,
+      told: undefined,
     };
     call.runs.push(run);
     ledger.trace.note(`${run.token} handles ${name}`);
@@ -97,6 +98,7 @@ export class SimulatedAgent implements Agent {
         return new Promise(() => undefined);
       case "patient":
         await aborted(context.signal);
+        run.told = { code: outcomeOf(context.signal.reason).code, atMs: this.#parts.simulation.clock.now() };
         throw this.#fail(run, `${call.name} was given up`);
     }
   }

@@ -8,9 +8,11 @@ export function tapped(dialer: Dialer, name: string, ledger: Ledger): Dialer {
   return aroundStreams(dialer, () => {
     const book = new ChannelBook(name, ledger);
     return {
-      out: (bytes, pass) => {
-        book.sent(decodeFrame(bytes));
-        return pass(bytes);
+      out: (bytes, pass, stream) => {
+        const isWritable = pass(bytes);
+        // A stream that has ended takes nothing.
+        if (isWritable || stream.queuedBytes > 0) book.sent(decodeFrame(bytes));
+        return isWritable;
       },
       in: (bytes, pass) => {
         book.received(decodeFrame(bytes));

@@ -7,9 +7,8 @@ import {
   TypeSubscription,
 } from "../../src/core/index.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
-import type { FrameStream } from "../../src/transport/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
-import { aroundStreams } from "./around-streams.ts";
+import { aroundStreams, ReaderGate } from "./around-streams.ts";
 import { hostAddress } from "./host-seat.ts";
 import type { SubscriptionRecord } from "./ledger.ts";
 import { Done, News, Ping, Task } from "./messages.ts";
@@ -39,7 +38,7 @@ export class WorkerSeat {
   #isWanted = false;
   #disturbances = 0;
   #isWatched = false;
-  #channel: FrameStream | undefined;
+  #reader: ReaderGate | undefined;
 
   constructor(index: number, plan: PlannedSeat, parts: WorldParts) {
     this.index = index;
@@ -98,6 +97,7 @@ export class WorkerSeat {
   async stop(): Promise<void> {
     const occupant = this.#present;
     if (occupant === undefined) return;
+    this.#parts.ledger.retire(occupant.process);
     await this.pauseWorker();
     if (this.#present === occupant) this.#vacate();
   }
@@ -109,7 +109,8 @@ export class WorkerSeat {
     this.disturb();
     this.#isWanted = false;
     const { process, worker } = occupant;
-    await this.#parts.ledger.follow(`${process.name} stop`, process, stopped(worker)).catch(() => undefined);
+    const stop = this.#parts.ledger.follow(`${process.name} stop`, process, stopped(worker));
+    await Promise.race([stop, process.killed]).catch(() => undefined);
   }
 
   resumeWorker(): void {
@@ -119,8 +120,7 @@ export class WorkerSeat {
   }
 
   slowDown(isSlow: boolean): void {
-    if (isSlow) this.#channel?.pause();
-    else this.#channel?.resume();
+    this.#reader?.hold(isSlow);
   }
 
   async addSubscription(topic: string, isPrefix: boolean): Promise<void> {
@@ -164,25 +164,33 @@ export class WorkerSeat {
 
   #options(process: SimulatedProcess): ConstructorParameters<typeof WorkerRuntime>[0] {
     const { plant, ledger } = this.#parts;
+    const { sequentialAgents, drainTimeoutMs, keepAliveMs, maxConcurrentHandlers, reconnects } = this.#plan;
+    const { eventsWhileDisconnected, callsWhileDisconnected } = this.#plan;
     const { makeId } = process;
     const clock = plant?.keepsTimers ? keepingTimers(process.clock) : process.clock;
-    const reader = aroundStreams(process.dialer, () => ({
-      opened: (stream) => {
-        this.#channel = stream;
-      },
-    }));
+    const dice = this.#parts.simulation.dice.fork(process.name);
+    const reader = aroundStreams(process.dialer, () => {
+      this.#reader = new ReaderGate();
+      return this.#reader;
+    });
     const tap = tapped(reader, process.name, ledger);
     const dialer = plant?.atWorker === undefined ? tap : aroundStreams(tap, plant.atWorker);
     const options: WorkerOptions = {
       clock,
       makeId,
       logger: silentLogger,
-      sequentialAgents: this.#plan.sequentialAgents,
-      drainTimeoutMs: this.#plan.drainTimeoutMs,
+      sequentialAgents,
+      drainTimeoutMs,
       startTimeoutMs: 5_000,
       registrationTimeoutMs: 5_000,
       controlTimeoutMs: 10_000,
       halfCloseWaitMs: 300,
+      random: () => dice.next(),
+      reconnect: reconnects && { maxDelayMs: 1_000 },
+      whileDisconnected: { events: eventsWhileDisconnected, calls: callsWhileDisconnected },
+      keepAliveMs,
+      keepAliveTimeoutMs: 3_000,
+      maxConcurrentHandlers,
     };
     return { ...options, dialer, address: hostAddress };
   }
@@ -232,26 +240,26 @@ export class WorkerSeat {
   /** Starts the worker until it runs, and again when it has lost its host: what a user's own loop would do. */
   async #keepRunning(occupant: Occupant): Promise<void> {
     const { process, worker } = occupant;
-    const { ledger, simulation } = this.#parts;
+    const { ledger } = this.#parts;
     const isWanted = () => this.#isWanted && process.isAlive && this.#present === occupant;
     while (isWanted()) {
       try {
         await ledger.follow(`${process.name} start`, process, worker.start());
         await worker.closed;
-        if (isWanted() && !ledger.isDisturbed(this.name) && !ledger.isDisturbed("host")) {
+        if (isWanted() && this.#isUndisturbed()) {
           ledger.breach("failures", `${process.name} lost its host, and nothing was broken`);
         }
         this.disturb();
         if (isWanted()) await ledger.follow(`${process.name} stop after loss`, process, stopped(worker));
       } catch {
-        await new Promise<void>((resolve) => simulation.clock.setTimer(retryMs, resolve));
+        await this.#sleep(retryMs);
       }
     }
   }
 
   /** Asks an agent of its own, there and back through the host, until an answer comes that no disturbance can have overtaken. */
   async #watch(): Promise<void> {
-    const { ledger, simulation } = this.#parts;
+    const { ledger } = this.#parts;
     while (this.#isWatched) {
       const before = this.#disturbances;
       const isWell = await this.#ping();
@@ -260,17 +268,30 @@ export class WorkerSeat {
         ledger.recover(this.name);
         return;
       }
-      await new Promise<void>((resolve) => simulation.clock.setTimer(retryMs, resolve));
+      await this.#sleep(retryMs);
     }
   }
 
   async #ping(): Promise<boolean> {
     const { worker } = this.#present ?? {};
     if (worker === undefined || !worker.isRunning) return false;
-    return worker.sendMessage(Ping({}), this.id("ping"), { timeoutMs: 2_000 }).then(
+    const answered = worker.sendMessage(Ping({}), this.id("ping"), { timeoutMs: 2_000 }).then(
       () => this.#present?.worker === worker && worker.isRunning,
       () => false,
     );
+    // The worker of a process that is killed meanwhile says nothing any more.
+    return Promise.race([answered, this.#sleep(5_000).then(() => false)]);
+  }
+
+  #isUndisturbed(): boolean {
+    const { ledger } = this.#parts;
+    return (
+      [this.name, "host"].every((party) => !ledger.isDisturbed(party)) && ledger.overflow().overflowedChannels === 0
+    );
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#parts.simulation.clock.setTimer(ms, resolve));
   }
 
   /** Nothing is watched any more; the run is over. */
@@ -281,7 +302,7 @@ export class WorkerSeat {
   #vacate(): void {
     this.#present = undefined;
     this.#isWanted = false;
-    this.#channel = undefined;
+    this.#reader = undefined;
     const { ledger } = this.#parts;
     const to = ledger.moment();
     for (const record of ledger.subscriptions) if (record.seat === this.index) record.to ??= to;

@@ -35,6 +35,7 @@ export class World {
     this.host = new HostSeat(this.#parts, () => {
       for (const seat of this.seats) seat.disturb();
     });
+    this.ledger.overflow = () => this.host.overflow();
     this.seats = plan.seats.map((seat, index) => new WorkerSeat(index, seat, this.#parts));
     // All lines are there before the host listens.
     for (const seat of this.seats) seat.line.resume();
@@ -114,9 +115,13 @@ export class World {
       }
       case "slow-reader": {
         const seat = this.#seat(fault.seat);
+        // With a bound on its queue the host drops what is too much, or the worker's channel.
+        const suffers = this.plan.hostQueue !== undefined;
+        if (suffers) seat.disturb();
         seat.slowDown(true);
         await this.sleep(fault.forMs);
-        return seat.slowDown(false);
+        seat.slowDown(false);
+        return suffers ? seat.disturb() : undefined;
       }
       case "kill-worker": {
         const seat = this.#seat(fault.seat);

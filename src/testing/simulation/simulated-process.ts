@@ -17,13 +17,19 @@ export class SimulatedProcess {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly dialer: Dialer;
+  /** Resolves when it is killed. */
+  readonly killed: Promise<void>;
   readonly #timers = new Set<Timer>();
   readonly #links = new Set<Link>();
   #isAlive = true;
+  #markKilled!: () => void;
 
   constructor({ name, clock, makeId, dialer }: SimulatedProcessParts) {
     this.name = name;
     this.makeId = makeId;
+    this.killed = new Promise((resolve) => {
+      this.#markKilled = resolve;
+    });
     this.clock = { now: () => clock.now(), setTimer: (delayMs, callback) => this.#setTimer(clock, delayMs, callback) };
     this.dialer = { dial: (address) => this.#dial(dialer, address) };
   }
@@ -41,6 +47,7 @@ export class SimulatedProcess {
     this.#isAlive = false;
     for (const timer of [...this.#timers]) timer.cancel();
     for (const link of this.#links) void link.close();
+    this.#markKilled();
   }
 
   #dial(dialer: Dialer, address: string): Link {
@@ -79,6 +86,7 @@ const deadLink: Link = {
     maxSendBytes: 0,
     queuedBytes: 0,
     queuedFrames: 0,
+    unsentFrames: 0,
     pause: () => undefined,
     resume: () => undefined,
     end: () => undefined,
