@@ -7,6 +7,7 @@ export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameSt
   return {
     queuedBytes: 0,
     queuedFrames: 0,
+    unsentFrames: 0,
     maxSendBytes: 0,
     send: () => false,
     pause: () => undefined,

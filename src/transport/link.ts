@@ -51,6 +51,8 @@ export interface FrameStream {
   /** Bytes queued here and not yet handed to the network, and how many frames they are. */
   readonly queuedBytes: number;
   readonly queuedFrames: number;
+  /** After the end: how many of the last frames sent had not been handed to the network, and are lost. 0 before. */
+  readonly unsentFrames: number;
   /** Stop taking messages from the network (flow control then holds the peer); frames already parsed may still arrive. */
   pause(): void;
   resume(): void;

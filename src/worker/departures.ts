@@ -187,7 +187,7 @@ export class Departures {
   /** False: it has to wait, for the host's headers or, since the connection has just ended, for the next one. Throws `message-too-large`. */
   #leave(departure: Departure, outbox: Outbox): boolean {
     if (departure.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
-    if (!outbox.write(departure.bytes)) return false;
+    if (!outbox.write(departure.bytes, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
     return true;
   }

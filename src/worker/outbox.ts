@@ -16,12 +16,18 @@ export interface OutboxOptions {
 /** How long a host is given to announce itself before a long message is held against the limit of stock hosts. */
 const headersWaitMs = 1_000;
 
+/** More frames than this are remembered only while they wait. */
+const mostRemembered = 1_024;
+
 /** Where frames leave one connection. Nothing is queued here: the stream queues and batches. */
 export class Outbox {
   /** Ids of the worker's own calls that left here and have no outcome yet. */
   readonly asked: ReadonlySet<string>;
   readonly #asked = new Set<string>();
   readonly #options: OutboxOptions;
+  /** What the latest frames were: some of them may not have left yet. */
+  #latest: ("event" | "other")[] = [];
+  #forgetAt = 2 * mostRemembered;
   readonly #signals = new HostSignals((frame) => this.#signal(frame));
   #isWritable = true;
   #isHostAnnounced = false;
@@ -70,14 +76,30 @@ export class Outbox {
   }
 
   /** Sends the bytes of a frame; false: the connection has ended. Throws `message-too-large`. */
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, kind: "event" | "other" = "other"): boolean {
     if (this.#closedBecause !== undefined) return false;
     assertLength(bytes, this.maxBytes);
     const { stream } = this.#options;
-    if (stream.send(bytes)) return true;
-    this.#isWritable = false;
-    // A stream that has ended says false as one that is full does, but nothing waits in it.
-    return stream.queuedBytes > 0;
+    if (!stream.send(bytes)) {
+      this.#isWritable = false;
+      // A stream that has ended says false as one that is full does, but nothing waits in it.
+      if (stream.queuedBytes === 0) return false;
+    }
+    this.#remember(kind);
+    return true;
+  }
+
+  /** After the end of the connection: events that were taken here and never left. */
+  get unsentEvents(): number {
+    const { unsentFrames } = this.#options.stream;
+    return unsentFrames === 0 ? 0 : this.#latest.slice(-unsentFrames).filter((kind) => kind === "event").length;
+  }
+
+  #remember(kind: "event" | "other"): void {
+    this.#latest.push(kind);
+    if (this.#latest.length < this.#forgetAt) return;
+    this.#latest = this.#latest.slice(-Math.max(this.#options.stream.queuedFrames, mostRemembered));
+    this.#forgetAt = 2 * this.#latest.length;
   }
 
   /** A call of the worker's own has left here, and its answer will come here. */
@@ -137,7 +159,7 @@ export class Outbox {
   }
 
   #signal(frame: Frame): void {
-    if (this.#closedBecause === undefined) this.#options.stream.send(encodeFrame(frame));
+    this.write(encodeFrame(frame));
   }
 }
 

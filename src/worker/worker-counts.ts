@@ -14,7 +14,7 @@ export interface WorkerCounts {
   unsentAnswers: number;
   /** Times the worker has come to a host again. */
   reconnections: number;
-  /** Events that were queued and never sent: the worker stopped, or gave its host up. */
+  /** Events that were taken and never left: the connection was lost, the worker stopped, or gave its host up. Not those lost on their way. */
   lostEvents: number;
   /** Calls and events refused because too much waited to be sent. */
   overloadedSends: number;

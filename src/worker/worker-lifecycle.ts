@@ -202,6 +202,10 @@ export class WorkerLifecycle {
   }
 
   #onLost(connection: HostConnection, reason: string): void {
+    const { counts, settings } = this.#parts;
+    const { unsentEvents } = connection.outbox;
+    counts.lostEvents += unsentEvents;
+    if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     this.#inbox.connectionEnded(connection);
     this.#calls.connectionEnded(connection.outbox, reason);
   }

@@ -59,6 +59,10 @@ export class GrpcClientStream implements FrameStream {
     return this.#pipe.writer.queuedFrames;
   }
 
+  get unsentFrames(): number {
+    return this.#pipe.writer.unsentFrames;
+  }
+
   get maxSendBytes(): number {
     return this.#pipe.writer.maxSendBytes;
   }

@@ -59,6 +59,11 @@ export class FrameWriter {
     return this.#isClosed ? 0 : this.#queuedCount - this.#writtenCount;
   }
 
+  /** After the end: messages that had not been handed to the network. */
+  get unsentFrames(): number {
+    return this.#isClosed ? this.#queuedCount - this.#writtenCount : 0;
+  }
+
   /** A write is under way that the connection, or the peer's flow control, has not taken yet. */
   get isWriting(): boolean {
     return this.#writingBytes > 0;

@@ -11,6 +11,7 @@ import { MessagePipe } from "./message-pipe.ts";
 import type { MessageTally } from "./message-reader.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 import { toTrailers } from "./status-trailers.ts";
+import type { TurnShare } from "./turn-share.ts";
 
 export interface ServerStreamOptions {
   readonly call: ServerCall;
@@ -20,6 +21,7 @@ export interface ServerStreamOptions {
   /** The account that the bytes of an unfinished message are on. */
   readonly held: HeldBytes;
   readonly tally: MessageTally;
+  readonly turns: TurnShare;
 }
 
 /** The server's hold on one bidirectional call. */
@@ -46,6 +48,7 @@ export class GrpcServerStream implements ServerStream {
       limits: options.limits,
       held: options.held,
       tally: options.tally,
+      turns: options.turns,
       onReceiverFailure: (error) =>
         this.finishNow({
           code: StatusCode.internal,
@@ -73,6 +76,10 @@ export class GrpcServerStream implements ServerStream {
 
   get queuedFrames(): number {
     return this.#pipe.writer.queuedFrames;
+  }
+
+  get unsentFrames(): number {
+    return this.#pipe.writer.unsentFrames;
   }
 
   get maxSendBytes(): number {

@@ -95,6 +95,9 @@ export class MemoryCall {
       get queuedFrames() {
         return up.queuedFrames;
       },
+      get unsentFrames() {
+        return up.unsentFrames;
+      },
       end: () => up.end(),
       cancel: () => this.#endClient({ by: "cancelled" }),
     };
@@ -114,6 +117,9 @@ export class MemoryCall {
       get queuedFrames() {
         return down.queuedFrames;
       },
+      get unsentFrames() {
+        return down.unsentFrames;
+      },
       finish,
       end: () => finish({ code: StatusCode.ok, details: "" }),
       abort: (status) => {
@@ -130,7 +136,7 @@ export class MemoryCall {
   #halfOf(
     outgoing: MemoryPipe,
     incoming: MemoryPipe,
-  ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "end" | "cancel"> {
+  ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "unsentFrames" | "end" | "cancel"> {
     return {
       send: (frame) => outgoing.send(frame),
       maxSendBytes: this.#limits.maxSendMessageBytes,

@@ -27,6 +27,7 @@ export class MemoryPipe {
   readonly #options: MemoryPipeOptions;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  #unsentFrames = 0;
   #underWay: Uint8Array[] = [];
   #underWayBytes = 0;
   /** A new pipe holds back until its receiver is there. */
@@ -48,6 +49,11 @@ export class MemoryPipe {
 
   get queuedFrames(): number {
     return this.#waiting.length;
+  }
+
+  /** After `close`: frames that had still waited. */
+  get unsentFrames(): number {
+    return this.#unsentFrames;
   }
 
   send(frame: Uint8Array): boolean {
@@ -76,6 +82,7 @@ export class MemoryPipe {
   }
 
   close(): void {
+    if (!this.#isClosed) this.#unsentFrames = this.#waiting.length;
     this.#isClosed = true;
     this.#waiting = [];
     this.#waitingBytes = 0;

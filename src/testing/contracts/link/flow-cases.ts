@@ -121,11 +121,14 @@ export const flowCases: readonly LinkCase[] = [
         () => opened.queuedBytes,
       );
       const flushed = opened.flushed();
+      const { queuedFrames } = opened;
+      equal(opened.unsentFrames, 0);
       opened.finish({ code: StatusCode.ok, details: "" });
       opened.abort({ code: StatusCode.resourceExhausted, details: "too slow" });
       await flushed;
       equal(opened.queuedBytes, 0);
       equal(opened.queuedFrames, 0);
+      equal(opened.unsentFrames, queuedFrames);
       endsWithStatus(await server.ended(), StatusCode.resourceExhausted);
       endsWithStatus(await client.ended(), StatusCode.resourceExhausted);
     },
@@ -158,6 +161,7 @@ export const flowCases: readonly LinkCase[] = [
       await stream.flushed();
       equal(stream.queuedBytes, 0);
       equal(stream.queuedFrames, 0);
+      equal(stream.unsentFrames, 0);
       stream.end();
       await server.has("half-close");
       equal(server.count("frame"), 100);
