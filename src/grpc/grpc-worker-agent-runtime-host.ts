@@ -6,12 +6,10 @@ import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-
 export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
   /**
    * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a
-   * ping every 20 s to each client, which counts as gone when nothing comes from it for 10 s after one.
+   * ping every 10 s to each client, which counts as gone when nothing comes from it for 20 s after one.
    */
   readonly channelOptions?: GrpcListenerOptions;
 }
-
-const keepAlive: GrpcListenerOptions = { keepAliveMs: 20_000, keepAliveTimeoutMs: 10_000 };
 
 /**
  * The host that workers of AutoGen's gRPC runtime connect to (protocol.md §5.9). `address` is `host:port`; with port 0 it
@@ -23,10 +21,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
 
   constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
-    this.#host = new Host(
-      { listener: grpcListener({ ...keepAlive, ...channelOptions }), address, servicer: this.servicer },
-      options,
-    );
+    this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);
   }
 
   get address(): string {

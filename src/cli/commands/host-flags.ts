@@ -58,7 +58,7 @@ export function addHostFlags(command: Command): Command {
       "how long a worker may be gone and find its registrations again (default: 10000 for .NET's, else 0)",
       wholeNumber,
     )
-    .option("--keep-alive-seconds <seconds>", "how often clients are pinged; 0: never", wholeNumber, 20)
+    .option("--keep-alive-seconds <seconds>", "how often clients are pinged; 0: never", wholeNumber, 10)
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
     .addOption(
