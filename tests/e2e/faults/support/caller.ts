@@ -2,6 +2,7 @@ import { AgentId } from "troupe";
 import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "troupe/grpc";
 import { CallLedger, type CallOutcome } from "../../../support/load/call-ledger.ts";
 import { CallLoad, untilAnswered } from "../../../support/load/call-load.ts";
+import { RecordingLogger } from "../../../support/recording-logger.ts";
 
 /** A worker in the test's own process, whose calls are booked to the millisecond. */
 export class Caller implements AsyncDisposable {
@@ -14,7 +15,7 @@ export class Caller implements AsyncDisposable {
   }
 
   static async start(name: string, address: string, options: GrpcWorkerAgentRuntimeOptions = {}): Promise<Caller> {
-    const runtime = new GrpcWorkerAgentRuntime(address, options);
+    const runtime = new GrpcWorkerAgentRuntime(address, { logger: new RecordingLogger(), ...options });
     await runtime.start();
     return new Caller(name, runtime);
   }
