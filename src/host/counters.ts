@@ -29,6 +29,8 @@ export interface HostCounters {
   /** Events taken, and frames sent out for them. */
   readonly events: number;
   readonly deliveredEvents: number;
+  /** Of the delivered ones, those that had not left for the network when their worker's channel ended. */
+  readonly lostEvents: number;
   /** Events that no subscription with a known worker matched. */
   readonly unroutableEvents: number;
   /** Events dropped because their topic type is not valid. */
@@ -80,6 +82,7 @@ export function createTally(): Tally {
     strayAnswers: 0,
     events: 0,
     deliveredEvents: 0,
+    lostEvents: 0,
     unroutableEvents: 0,
     invalidEvents: 0,
     droppedEvents: 0,

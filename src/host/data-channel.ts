@@ -18,6 +18,8 @@ export interface DataChannelParts {
   readonly onBadFrame: (session: Session, reason: string, head: Uint8Array | undefined) => void;
   /** Called once for each session, however it ended. */
   readonly onGone: (session: Session) => void;
+  /** The stream has ended, and nothing leaves on it any more. */
+  readonly onEnded: (session: Session) => void;
 }
 
 /** The host's end of one `OpenChannel` call. */
@@ -57,8 +59,10 @@ export class DataChannel implements ServerStreamReceiver {
   }
 
   onEnd(): void {
-    this.#session?.markClosed();
+    const session = this.#session;
+    session?.markClosed();
     this.#gone();
+    if (session !== undefined) this.#parts.onEnded(session);
   }
 
   #gone(): void {

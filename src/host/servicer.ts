@@ -94,6 +94,9 @@ export class HostServicer {
       onFrame: (session, frame) => this.#router.receive(session, frame),
       onBadFrame: (session, reason, head) => this.#router.receiveBad(session, reason, head && readFrameHead(head)),
       onGone: (session) => this.#gone(session),
+      onEnded: ({ lostEvents }) => {
+        this.#tally.lostEvents += lostEvents;
+      },
     });
   }
 

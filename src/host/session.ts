@@ -4,6 +4,7 @@ import { type Metadata, type RpcStatus, type ServerStream, StatusCode } from "..
 import { limits } from "./limits.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { PendingCall } from "./pending-call.ts";
+import { SentFrames } from "./sent-frames.ts";
 
 /** What a frame is for a worker: a call to it, an answer to one of its own, an event, or a signal beside them. */
 export type FrameUse = "call" | "answer" | "event" | "signal";
@@ -53,6 +54,7 @@ export class Session {
   refusedCalls = 0;
   readonly #stream: ServerStream;
   readonly #bound: OutboundBound;
+  readonly #sent = new SentFrames();
   readonly #parts: SessionParts;
   #lastWord: Timer | undefined;
   #isOpen = true;
@@ -78,6 +80,11 @@ export class Session {
     return this.#stream.queuedFrames;
   }
 
+  /** After the end of the stream: events that were taken on for this worker and never left. */
+  get lostEvents(): number {
+    return this.#sent.eventsAmongLast(this.#stream.unsentFrames);
+  }
+
   /** The one place where frames for a worker queue up, within its bound (protocol.md H19). */
   send(frame: Uint8Array, use: FrameUse): SendOutcome {
     if (!this.#isOpen) return "closed";
@@ -91,6 +98,7 @@ export class Session {
       // The transport has a limit of its own on what is sent.
       return "too-large";
     }
+    this.#sent.note(use === "event", this.#stream.queuedFrames);
     return "queued";
   }
 

@@ -151,6 +151,21 @@ describe.each(hostTransports)("the bound on what waits for a worker over $name",
   });
 });
 
+describe.each(hostTransports)("events that wait for a worker over $name", ({ start }) => {
+  it("are counted as lost when its channel ends before they have left", async () => {
+    await using rig = await start(bounds);
+    const slow = await stalledWorker(rig, "slow", "a");
+    const publisher = await new RawWorker(rig.dial(), "P").join();
+    const published = await overflow(rig, publisher);
+    slow.stream.cancel();
+    await publisher.takeOver("a");
+    const { deliveredEvents, droppedEvents, lostEvents } = rig.host.counters();
+    expect(deliveredEvents + droppedEvents).toBe(published);
+    expect(lostEvents).toBeGreaterThan(0);
+    expect(lostEvents).toBeLessThanOrEqual(deliveredEvents);
+  });
+});
+
 describe.each(hostTransports)("ending a channel that nobody reads over $name", ({ start }) => {
   it("lets go of a half-closed worker after a while though it takes nothing", async () => {
     const clock = new ManualClock();
