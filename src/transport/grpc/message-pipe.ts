@@ -4,9 +4,12 @@ import type { StreamEnd, StreamReceiver } from "../link.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
+import type { TurnShare } from "./turn-share.ts";
 
 export interface MessagePipeOptions extends Pick<MessageReaderOptions, "held" | "tally"> {
   readonly limits: MessageLimits;
+  /** What the stream shares of the process with others. Default: it is read as it comes. */
+  readonly turns?: TurnShare;
   /** Told when the receiver breaks its promise not to throw. */
   readonly onReceiverFailure: (error: unknown) => void;
 }
@@ -20,6 +23,8 @@ export class MessagePipe {
   readonly #onReceiverFailure: (error: unknown) => void;
   readonly #options: MessagePipeOptions;
   #reader: MessageReader | undefined;
+  #isPaused = false;
+  #isWaiting = false;
   #hasEnded = false;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
@@ -57,7 +62,7 @@ export class MessagePipe {
       },
     });
     this.#reader = reader;
-    this.#http2.on("data", (chunk: Uint8Array) => this.tell(() => reader.push(chunk)));
+    this.#http2.on("data", (chunk: Uint8Array) => this.#read(reader, chunk));
     this.#http2.on("end", () => {
       // Node also says "end" of a stream that was reset; that is no goodbye, and its closing tells the rest.
       if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
@@ -69,11 +74,13 @@ export class MessagePipe {
   }
 
   pause(): void {
+    this.#isPaused = true;
     if (!this.#hasEnded) this.#http2.pause();
   }
 
   resume(): void {
-    if (!this.#hasEnded) this.#http2.resume();
+    this.#isPaused = false;
+    if (!this.#hasEnded && !this.#isWaiting) this.#http2.resume();
   }
 
   /** Nothing is delivered after this; the end itself is reported in its own turn, so that nobody is re-entered. */
@@ -88,6 +95,20 @@ export class MessagePipe {
       } catch (error) {
         this.#onReceiverFailure(error);
       }
+    });
+  }
+
+  #read(reader: MessageReader, chunk: Uint8Array): void {
+    const { turns } = this.#options;
+    const read = () => this.tell(() => reader.push(chunk));
+    if (turns === undefined) return read();
+    if (!turns.spend(read) || this.#isWaiting || this.#hasEnded) return;
+    this.#isWaiting = true;
+    this.#http2.pause();
+    turns.wait(() => {
+      this.#isWaiting = false;
+      // An ended stream is read to its end, by nobody, so that it can close.
+      if (this.#hasEnded || !this.#isPaused) this.#http2.resume();
     });
   }
 

@@ -14,6 +14,7 @@ import type { HeldBytes } from "./held-bytes.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
 import { serveUnary } from "./server-unary.ts";
+import type { TurnShare } from "./turn-share.ts";
 
 /** The connection a call came by. */
 export interface CallOrigin {
@@ -21,6 +22,7 @@ export interface CallOrigin {
   /** Why the connection is gone; undefined while it stands. */
   readonly lossReason: () => string | undefined;
   readonly held: HeldBytes;
+  readonly turns: TurnShare;
 }
 
 export interface DispatchParts {
@@ -84,13 +86,13 @@ export class ServerDispatch {
     const { call, origin } = serving;
     const { service, shape, inflate } = serving.request;
     const { limits, tally, requestTimeoutMs } = this.#parts;
-    const { held } = origin;
+    const { held, turns, lossReason } = origin;
     if (shape === "unary") {
       serveUnary(http2, { service, call, limits, inflate, held, tally, requestTimeoutMs });
       return (status) => refuse(http2, status);
     }
     const receiver = service.stream(call);
-    const stream = new GrpcServerStream(http2, receiver, { call, limits, held, tally, lossReason: origin.lossReason });
+    const stream = new GrpcServerStream(http2, receiver, { call, limits, held, tally, turns, lossReason });
     stream.open(receiver, inflate);
     return (status) => stream.finishNow(status);
   }

@@ -6,6 +6,7 @@ import { ConnectionGuard } from "./connection-guard.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { startKeepAlive } from "./keep-alive.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
+import { TurnShare } from "./turn-share.ts";
 
 export interface ServerSessionParts {
   readonly settings: GrpcListenerSettings;
@@ -19,6 +20,7 @@ export class ServerSession {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
   readonly held: HeldBytes;
+  readonly turns = new TurnShare();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
