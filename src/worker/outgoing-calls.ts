@@ -34,6 +34,13 @@ import type { WorkerParts } from "./worker-parts.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
 
+/** A call that has left, or waits to. */
+interface PostedCall {
+  readonly answer: Promise<ResponseFrame>;
+  /** Where it has left, once it has. */
+  sentBy: Outbox | undefined;
+}
+
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
 export class OutgoingCalls {
   readonly #parts: WorkerParts;
@@ -96,37 +103,41 @@ export class OutgoingCalls {
     const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
     const bytes = encodeFrame({ kind: "request", requestId, source, target, payload, metadata });
-    const { answer } = traced(settings.tracing, "send", { destination: recipient, link: metadata }, () => ({
-      answer: this.#post(requestId, bytes, bounds, recipient),
-    }));
-    const frame = await answer;
+    const call = traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
+      this.#post(requestId, bytes, bounds, recipient),
+    );
+    let frame: ResponseFrame;
+    try {
+      frame = await call.answer;
+    } finally {
+      call.sentBy?.forget(requestId);
+    }
     return this.#ack(frame, recipient, sender, promised);
   }
 
   /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
-  #post(requestId: string, bytes: Uint8Array, bounds: OwnBounds, recipient: AgentId): Promise<ResponseFrame> {
-    let sentBy: Outbox | undefined;
+  #post(requestId: string, bytes: Uint8Array, bounds: OwnBounds, recipient: AgentId): PostedCall {
     let takeBack: (() => void) | undefined;
     const onGivenUp = (error: TimedOutError | CancelledError) => {
       takeBack?.();
-      sentBy?.cancelCall(requestId, toCancelReason(error));
+      call.sentBy?.cancelCall(requestId, toCancelReason(error));
     };
     const { signal, timeoutMs } = bounds;
     const answer = this.#pending.open(requestId, { timeoutMs, signal, recipient, onGivenUp });
-    const forget = () => sentBy?.forget(requestId);
-    answer.then(forget, forget);
+    const call: PostedCall = { answer, sentBy: undefined };
     const onSent = (outbox: Outbox) => {
-      sentBy = outbox;
+      call.sentBy = outbox;
       outbox.ask(requestId);
     };
     const onFailed = (error: unknown) => this.#pending.reject(requestId, error);
     try {
       takeBack = this.#parts.departures.post({ kind: "call", bytes, onSent, onFailed });
     } catch (error) {
+      answer.catch(() => undefined);
       onFailed(error);
       throw error;
     }
-    return answer;
+    return call;
   }
 
   async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
