@@ -54,10 +54,13 @@ export class KeepAlive {
   #ask(): void {
     const { link, metadata, clock, timeoutMs, afterMs, onDead } = this.#options;
     const controller = new AbortController();
+    const askedMs = clock.now();
     const asked = link.unary(method, new Uint8Array(0), { metadata, signal: controller.signal });
     const timer = clock.setTimer(timeoutMs, () => {
       this.#stop();
-      onDead(`it gave no sign of life within ${timeoutMs} ms.`);
+      // What it has said elsewhere meanwhile is a sign of life, too.
+      if (this.#heardMs >= askedMs) this.#look();
+      else onDead(`it gave no sign of life within ${timeoutMs} ms.`);
     });
     this.#stop = () => {
       timer.cancel();
