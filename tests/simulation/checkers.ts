@@ -72,7 +72,7 @@ function failuresHaveACause(ledger: Ledger, report: Report): void {
 
 function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
   const { outcome, plan, runs, target, abortedMs, startedMs, endedMs, isBoundByCaller } = call;
-  if (outcome?.at !== "failed" || ledger.isRetired(call.process)) return undefined;
+  if (outcome?.at !== "failed" || ledger.isRetired(call.process, call.endedAt)) return undefined;
   const { code, text } = outcome;
   const told = `failed with ${code} (${text})`;
   const waitedMs = endedMs - startedMs;
@@ -113,7 +113,7 @@ function handlersAreToldTheTruth(ledger: Ledger, report: Report): void {
     const parties = ["host", `w${call.callerSeat}`, `w${plan.target}`];
     for (const { told, token } of runs) {
       if (told === undefined) continue;
-      const isQuiet = ledger.wereQuiet(parties, call.startedAt, Number.POSITIVE_INFINITY);
+      const isQuiet = ledger.wereQuiet(parties, call.startedAt);
       const why = isQuiet ? whyUntrue(told.code, call) : undefined;
       if (why !== undefined) report(`${token} was told ${told.code} for ${name}, ${why}`);
       const wantedUntil = Math.min(
@@ -194,11 +194,11 @@ function lostEvents(ledger: Ledger): readonly string[] {
   for (const event of ledger.events) {
     if (event.outcome !== "published") continue;
     for (const one of ledger.subscriptions) {
-      if (one.to !== undefined || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
+      if (ledger.hasEnded(one.to) || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
       const agent = `${one.agentType}/news`;
       if (!one.matches(event.topic) || agent === String(event.sender)) continue;
       const parties = ["host", `w${event.seat}`, `w${one.seat}`];
-      if (!ledger.wereQuiet(parties, event.publishedAt, Number.POSITIVE_INFINITY)) continue;
+      if (!ledger.wereQuiet(parties, event.publishedAt)) continue;
       const isHeard = event.receipts.some((receipt) => receipt.agent === agent && receipt.process === one.process.name);
       if (!isHeard) lost.push(`${event.name} on ${event.topic} never came to ${agent} in ${one.process.name}`);
     }

@@ -98,7 +98,8 @@ export class Ledger {
   /** Up to this moment. */
   overflow: () => Overflow = () => ({ droppedEvents: 0, overloadedCalls: 0, overflowedChannels: 0 });
   readonly #now: () => number;
-  readonly #stopped = new Set<SimulatedProcess>();
+  #endOfStory = Number.POSITIVE_INFINITY;
+  readonly #retired = new Map<SimulatedProcess, number>();
   readonly #disturbances = new Map<string, Disturbance[]>();
   readonly #callsByName = new Map<string, CallRecord>();
   readonly #eventsByName = new Map<string, EventRecord>();
@@ -197,11 +198,11 @@ export class Ledger {
 
   /** The worker of this process is stopped for good; what its agents still try is their own affair. */
   retire(process: SimulatedProcess): void {
-    this.#stopped.add(process);
+    this.#retired.set(process, this.moment());
   }
 
-  isRetired(process: SimulatedProcess): boolean {
-    return this.#stopped.has(process);
+  isRetired(process: SimulatedProcess, at: number): boolean {
+    return at >= (this.#retired.get(process) ?? Number.POSITIVE_INFINITY);
   }
 
   /** The service of a seat, or of "host", is not what it should be from now on. */
@@ -222,8 +223,18 @@ export class Ledger {
     return last !== undefined && last.to === undefined;
   }
 
-  /** Whether none of these was disturbed between the two moments. */
-  wereQuiet(parties: readonly string[], from: number, to: number): boolean {
+  /** From here on everybody stops: that is no fault. */
+  endStory(): void {
+    this.#endOfStory = this.moment();
+  }
+
+  /** Whether something had an end before everybody stopped. */
+  hasEnded(at: number | undefined): boolean {
+    return at !== undefined && at < this.#endOfStory;
+  }
+
+  /** Whether none of these was disturbed between the first moment and the second, or the end of the story. */
+  wereQuiet(parties: readonly string[], from: number, to = this.#endOfStory): boolean {
     // Whose channel the host has ended for reading too slowly is not known here.
     if (this.overflow().overflowedChannels > 0) return false;
     return parties.every((party) =>

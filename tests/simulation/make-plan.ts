@@ -102,7 +102,12 @@ class PlanDice {
       case "cut":
         return { do: kind, seat };
       case "stall":
-        return { do: kind, seat, forMs: dice.between(50, 6_000), thenCut: dice.chance(0.3) };
+        return {
+          do: kind,
+          seat,
+          forMs: dice.between(50, dice.chance(0.2) ? 20_000 : 6_000),
+          thenCut: dice.chance(0.3),
+        };
       case "slow-reader":
         return { do: kind, seat, forMs: dice.between(50, 4_000) };
       case "kill-worker":

@@ -101,21 +101,22 @@ class Play {
   async run(): Promise<void> {
     const { simulation, plan, ledger } = this.#world;
     await this.#begin();
+    let played = 0;
     for (const { atMs, action } of plan.actions) {
       simulation.clock.setTimer(atMs, () => {
+        played += 1;
         const act = this.#world.act(action);
         // Work for a process that is killed never ends; the ledger knows what has to.
         if (isFault(action)) this.#start(act);
         else act.catch((error: unknown) => ledger.breach("crash", crashText(error)));
       });
     }
-    const last = plan.actions.at(-1)?.atMs ?? 0;
-    const endMs = simulation.clock.now() + last;
-    await this.#until("the plan is played", () => simulation.clock.now() >= endMs && this.#underWay.size === 0);
+    await this.#until("the plan is played", () => played === plan.actions.length && this.#underWay.size === 0);
     ledger.trace.note("-- all is healed");
     await this.#until("everybody has recovered", () => this.#isHealthy());
     await this.#probe();
     this.#checkRest();
+    ledger.endStory();
     await this.#end();
     this.#checkNothingIsLeft();
   }

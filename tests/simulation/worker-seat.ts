@@ -189,7 +189,7 @@ export class WorkerSeat {
       reconnect: reconnects && { maxDelayMs: 1_000 },
       whileDisconnected: { events: eventsWhileDisconnected, calls: callsWhileDisconnected },
       keepAliveMs,
-      keepAliveTimeoutMs: 3_000,
+      keepAliveTimeoutMs: 9_000,
       maxConcurrentHandlers,
     };
     return { ...options, dialer, address: hostAddress };
