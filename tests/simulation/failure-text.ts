@@ -15,6 +15,6 @@ export function failureText(failure: RunReport, { kept, plan, report }: Shrunk):
     `The trace (its last ${maxLines} of ${lines.length} lines):`,
     ...lines.slice(-maxLines).map((line) => `  ${line}`),
     `Replay it all:         npm run simulate -- --seed ${failure.seed}`,
-    `Replay what it takes:  npm run simulate -- --seed ${failure.seed} --keep ${kept.join(",")}`,
+    `Replay what it takes:  npm run simulate -- --seed ${failure.seed} --keep ${kept.join(",") || "none"}`,
   ].join("\n");
 }

@@ -33,7 +33,7 @@ else await playMany(numberOf(values.from), numberOf(values.seeds), numberOf(valu
 
 async function replay(seed: number, keep: string | undefined): Promise<void> {
   const whole = makePlan(seed);
-  const plan = keep === undefined ? whole : keepActions(whole, keep.split(",").map(Number));
+  const plan = keep === undefined ? whole : keepActions(whole, keep === "none" ? [] : keep.split(",").map(Number));
   const report = await runPlan(plan, { keepsLines: true });
   console.log(report.lines.join("\n"));
   const totals = noTotals();

@@ -22,6 +22,8 @@ export interface RunReport {
   readonly outcomes: ReadonlyMap<string, number>;
   readonly events: number;
   readonly receipts: number;
+  /** Deliveries that others overtook. */
+  readonly overtaken: number;
   readonly virtualMs: number;
 }
 
@@ -63,6 +65,7 @@ export async function runPlan(plan: Plan, { plant, keepsLines = false }: RunOpti
     outcomes,
     events: ledger.events.length,
     receipts: ledger.events.reduce((sum, { receipts }) => sum + receipts.length, 0),
+    overtaken: simulation.overtaken,
     virtualMs: simulation.clock.now(),
   };
 }

@@ -5,6 +5,7 @@ export interface Totals {
   seeds: number;
   events: number;
   receipts: number;
+  overtaken: number;
   virtualMs: number;
   readonly faults: Record<string, number>;
   readonly outcomes: Record<string, number>;
@@ -12,13 +13,14 @@ export interface Totals {
 }
 
 export function noTotals(): Totals {
-  return { seeds: 0, events: 0, receipts: 0, virtualMs: 0, faults: {}, outcomes: {}, failedSeeds: [] };
+  return { seeds: 0, events: 0, receipts: 0, overtaken: 0, virtualMs: 0, faults: {}, outcomes: {}, failedSeeds: [] };
 }
 
 export function addReport(totals: Totals, report: RunReport): void {
   totals.seeds += 1;
   totals.events += report.events;
   totals.receipts += report.receipts;
+  totals.overtaken += report.overtaken;
   totals.virtualMs += report.virtualMs;
   addCounts(totals.faults, report.faults);
   addCounts(totals.outcomes, report.outcomes);
@@ -29,16 +31,18 @@ export function addTotals(totals: Totals, other: Totals): void {
   totals.seeds += other.seeds;
   totals.events += other.events;
   totals.receipts += other.receipts;
+  totals.overtaken += other.overtaken;
   totals.virtualMs += other.virtualMs;
   addCounts(totals.faults, Object.entries(other.faults));
   addCounts(totals.outcomes, Object.entries(other.outcomes));
   totals.failedSeeds.push(...other.failedSeeds);
 }
 
-export function totalsText({ seeds, events, receipts, virtualMs, faults, outcomes, failedSeeds }: Totals): string {
+export function totalsText(totals: Totals): string {
+  const { seeds, events, receipts, overtaken, virtualMs, faults, outcomes, failedSeeds } = totals;
   return [
     `${seeds} seeds run, ${failedSeeds.length} failed; ${Math.round(virtualMs / 1_000)} s of simulated time`,
-    `${sum(faults)} faults injected: ${countsText(faults)}`,
+    `${sum(faults)} faults injected: ${countsText(faults)}; ${overtaken} deliveries reordered`,
     `${sum(outcomes)} calls: ${countsText(outcomes)}`,
     `${events} events published, ${receipts} times received`,
   ].join("\n");

@@ -7,8 +7,8 @@ export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedu
   readonly dice: Dice;
   /** Milliseconds that the next thing on the line takes. Default: mostly 0 to 3, rarely up to 2 000. */
   readonly latencyMs?: (dice: Dice) => number;
-  /** Told before each thing that happens on the line. */
-  readonly onTask?: () => void;
+  /** Told what is begun on the line; what it returns is called before that happens. */
+  readonly onPost?: () => () => void;
 }
 
 /**
@@ -63,10 +63,11 @@ export class SimulatedLine {
       this.#held.push(task);
       return;
     }
-    const { clock, dice, latencyMs = usualLatencyMs, onTask } = this.#options;
+    const { clock, dice, latencyMs = usualLatencyMs, onPost } = this.#options;
+    const happens = onPost?.();
     const timer = clock.setTimer(latencyMs(dice), () => {
       this.#underWay.delete(task);
-      onTask?.();
+      happens?.();
       task();
     });
     this.#underWay.set(task, timer);

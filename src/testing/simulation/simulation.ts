@@ -30,6 +30,9 @@ export class Simulation {
   /** Where hosts listen: every line reaches them. */
   readonly listener: Listener = { listen: (address, services) => this.#listen(address, services) };
   readonly #options: SimulationOptions;
+  #posted = 0;
+  #latest = 0;
+  #overtaken = 0;
   readonly #lines = new Map<string, SimulatedLine>();
 
   constructor(options: SimulationOptions) {
@@ -49,10 +52,23 @@ export class Simulation {
       ...options,
       clock: this.clock,
       dice: this.dice.fork(`line ${name}`),
-      onTask: () => onTask?.(name),
+      onPost: () => {
+        this.#posted += 1;
+        const number = this.#posted;
+        return () => {
+          if (number < this.#latest) this.#overtaken += 1;
+          else this.#latest = number;
+          onTask?.(name);
+        };
+      },
     });
     this.#lines.set(name, line);
     return line;
+  }
+
+  /** Deliveries, openings and ends that happened after others which had been begun later. */
+  get overtaken(): number {
+    return this.#overtaken;
   }
 
   /** All lines there are. */
