@@ -64,26 +64,36 @@ export class CallAnswering {
     const { slots, work, settings } = this.#parts;
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
-    const intake = {
-      bytes: frame.payload?.data.length ?? 0,
-      isUrgent,
-      run: () => this.#run(frame, owed, deadline),
-    };
-    owed.onGivenUp = () => {
-      if (slots.withdraw(intake)) this.#forget(frame, owed);
-    };
     work.add(owed);
     this.#owed.set(frame.requestId, owed);
-    slots.take(intake);
+    if (isUrgent || slots.hasFree) void this.#run(frame, owed, deadline);
+    else this.#park(frame, owed, deadline);
+  }
+
+  #park(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): void {
+    const { slots } = this.#parts;
+    const parked = {
+      bytes: frame.payload?.data.length ?? 0,
+      run: () => {
+        owed.onGivenUp = undefined;
+        void this.#run(frame, owed, deadline);
+      },
+    };
+    owed.onGivenUp = () => {
+      if (slots.withdraw(parked)) this.#forget(frame, owed);
+    };
+    slots.park(parked);
   }
 
   async #run(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> {
+    this.#parts.slots.begin();
     try {
       await this.#handle(frame, owed, deadline);
     } catch (error) {
       owed.fail(error);
     } finally {
       this.#forget(frame, owed);
+      this.#parts.slots.end();
     }
   }
 
@@ -135,8 +145,8 @@ export class CallAnswering {
 class OwedAnswer implements Work {
   /** Trace context of the span that handles the call. */
   carrier: TraceCarrier | undefined;
-  /** Called when the handler need not run any more. */
-  onGivenUp = () => {};
+  /** While it is parked: called when its handler need not run any more. */
+  onGivenUp: (() => void) | undefined;
   readonly #requestId: string;
   readonly #outbox: Outbox;
   readonly #parts: WorkerParts;
@@ -217,7 +227,7 @@ class OwedAnswer implements Work {
 
   #abort(reason: Error): void {
     this.#abortReason ??= reason;
-    this.onGivenUp();
+    this.onGivenUp?.();
     this.#context?.abort(reason);
   }
 }

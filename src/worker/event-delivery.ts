@@ -47,30 +47,39 @@ export class EventDelivery {
 
   /** Delivers to one agent, once there is a slot for its handler. */
   #take(recipient: AgentId, event: OpenedEvent): void {
-    const { slots, work, counts } = this.#parts;
+    const { slots, work } = this.#parts;
     const { topicId, sender, wire } = event;
     const context = new HandlerContext({ sender, topicId, isRpc: isRpcTopic(topicId.type), messageId: wire.id });
-    const intake = {
-      bytes: wire.payload.data.length,
-      isUrgent: false,
-      run: () => this.#run(recipient, event, context, delivery),
-    };
-    const delivery: Work = {
-      abandon: (reason) => {
-        if (!slots.withdraw(intake)) return context.abort(reason);
-        counts.eventsAfterStop += 1;
-        work.delete(delivery);
+    const delivery = new Delivery(context);
+    work.add(delivery);
+    if (slots.hasFree) void this.#run(recipient, event, delivery);
+    else this.#park(recipient, event, delivery);
+  }
+
+  #park(recipient: AgentId, event: OpenedEvent, delivery: Delivery): void {
+    const { slots, work, counts } = this.#parts;
+    const parked = {
+      bytes: event.wire.payload.data.length,
+      run: () => {
+        delivery.onGivenUp = undefined;
+        void this.#run(recipient, event, delivery);
       },
     };
-    work.add(delivery);
-    slots.take(intake);
+    delivery.onGivenUp = () => {
+      slots.withdraw(parked);
+      work.delete(delivery);
+      counts.eventsAfterStop += 1;
+    };
+    slots.park(parked);
   }
 
   /** Never rejects. */
-  async #run(recipient: AgentId, event: OpenedEvent, context: HandlerContext, delivery: Work): Promise<void> {
-    const { settings, counts, work } = this.#parts;
+  async #run(recipient: AgentId, event: OpenedEvent, delivery: Delivery): Promise<void> {
+    const { settings, counts, work, slots } = this.#parts;
     const { topicId, wire } = event;
+    const { context } = delivery;
     const details = { destination: recipient, link: wire.attributes, messageType: wire.payload.typeName };
+    slots.begin();
     try {
       await traced(settings.tracing, "process", details, () => this.#handle(recipient, event, context));
     } catch (error) {
@@ -79,6 +88,7 @@ export class EventDelivery {
     } finally {
       context.release();
       work.delete(delivery);
+      slots.end();
     }
   }
 
@@ -92,6 +102,22 @@ export class EventDelivery {
       log?.handlerException(message, recipient, error);
       throw error;
     }
+  }
+}
+
+/** One event on its way to one agent. */
+class Delivery implements Work {
+  readonly context: HandlerContext;
+  /** While it is parked. */
+  onGivenUp: (() => void) | undefined;
+
+  constructor(context: HandlerContext) {
+    this.context = context;
+  }
+
+  abandon(reason: Error): void {
+    this.onGivenUp?.();
+    this.context.abort(reason);
   }
 }
 

@@ -1,24 +1,22 @@
-/** A message whose handler is to run. */
-export interface Intake {
+/** A message whose handler has to wait for a slot. */
+export interface Parked {
   readonly bytes: number;
-  /** Whether it must not wait: whoever holds a slot may be waiting for it. */
-  readonly isUrgent: boolean;
-  /** Runs the handler; never rejects. */
-  run(): Promise<void>;
+  /** A slot is free: begins the handler. */
+  readonly run: () => void;
 }
 
 export interface HandlerSlotsOptions {
   readonly maxConcurrentHandlers: number;
   readonly maxParkedMessages: number;
   readonly maxParkedBytes: number;
-  /** The crowd has become larger or smaller. */
+  /** More or less is parked. */
   readonly onChange: () => void;
 }
 
 /** Bounds how many handlers run at the same time: further messages are parked, in order, up to a bound (W23). */
 export class HandlerSlots {
   readonly #options: HandlerSlotsOptions;
-  readonly #parked = new Set<Intake>();
+  readonly #parked = new Set<Parked>();
   #parkedBytes = 0;
   #running = 0;
 
@@ -34,56 +32,48 @@ export class HandlerSlots {
     return this.#parked.size;
   }
 
+  get hasFree(): boolean {
+    return this.#running < this.#options.maxConcurrentHandlers;
+  }
+
   /** Half of what may be parked is: better not to read on. */
   get isCrowded(): boolean {
     const { maxParkedMessages, maxParkedBytes } = this.#options;
-    return this.#isSaturated && (2 * this.#parked.size >= maxParkedMessages || 2 * this.#parkedBytes >= maxParkedBytes);
+    return !this.hasFree && (2 * this.#parked.size >= maxParkedMessages || 2 * this.#parkedBytes >= maxParkedBytes);
   }
 
   /** Nothing more can be parked. */
   get isFull(): boolean {
     const { maxParkedMessages, maxParkedBytes } = this.#options;
-    return this.#isSaturated && (this.#parked.size >= maxParkedMessages || this.#parkedBytes >= maxParkedBytes);
+    return !this.hasFree && (this.#parked.size >= maxParkedMessages || this.#parkedBytes >= maxParkedBytes);
   }
 
-  /** Runs it now or, when all slots are taken, later. */
-  take(intake: Intake): void {
-    if (intake.isUrgent || !this.#isSaturated) {
-      void this.#run(intake);
-      return;
+  /** A handler begins, with a free slot or, if it must not wait, without. */
+  begin(): void {
+    this.#running += 1;
+  }
+
+  /** A handler that began has ended; the next begins. */
+  end(): void {
+    this.#running -= 1;
+    for (const parked of this.#parked) {
+      if (!this.hasFree) return;
+      this.withdraw(parked);
+      parked.run();
     }
-    this.#parked.add(intake);
-    this.#parkedBytes += intake.bytes;
+  }
+
+  park(parked: Parked): void {
+    this.#parked.add(parked);
+    this.#parkedBytes += parked.bytes;
     this.#options.onChange();
   }
 
   /** Takes one back that is still parked; false: it runs, or has run. */
-  withdraw(intake: Intake): boolean {
-    if (!this.#parked.delete(intake)) return false;
-    this.#parkedBytes -= intake.bytes;
+  withdraw(parked: Parked): boolean {
+    if (!this.#parked.delete(parked)) return false;
+    this.#parkedBytes -= parked.bytes;
     this.#options.onChange();
     return true;
-  }
-
-  get #isSaturated(): boolean {
-    return this.#running >= this.#options.maxConcurrentHandlers;
-  }
-
-  async #run(intake: Intake): Promise<void> {
-    this.#running += 1;
-    try {
-      await intake.run();
-    } finally {
-      this.#running -= 1;
-      this.#runParked();
-    }
-  }
-
-  #runParked(): void {
-    for (const intake of this.#parked) {
-      if (this.#isSaturated) return;
-      this.withdraw(intake);
-      void this.#run(intake);
-    }
   }
 }
