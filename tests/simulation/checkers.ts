@@ -111,18 +111,18 @@ function handlersAreToldTheTruth(ledger: Ledger, report: Report): void {
     const { name, runs, plan, abortedMs, isBoundByCaller, startedMs } = call;
     if (plan.behaviour.ends !== "patient") continue;
     const parties = ["host", `w${call.callerSeat}`, `w${plan.target}`];
-    for (const { told, token } of runs) {
+    for (const { told, token, begunMs } of runs) {
       if (told === undefined) continue;
       const isQuiet = ledger.wereQuiet(parties, call.startedAt);
       const why = isQuiet ? whyUntrue(told.code, call) : undefined;
       if (why !== undefined) report(`${token} was told ${told.code} for ${name}, ${why}`);
-      const wantedUntil = Math.min(
+      const unwantedMs = Math.min(
         abortedMs ?? Number.POSITIVE_INFINITY,
         startedMs + (plan.timeoutMs ?? hostCallTimeoutMs),
       );
-      const begunMs = wantedUntil + plan.behaviour.delayMs + nestedMs(plan);
-      if (isQuiet && !isBoundByCaller && told.atMs > begunMs + longestWayMs) {
-        report(`${token} was told ${told.code} for ${name} only after ${told.atMs - wantedUntil} ms`);
+      const listensMs = Math.max(unwantedMs, begunMs) + plan.behaviour.delayMs + nestedMs(plan);
+      if (isQuiet && !isBoundByCaller && told.atMs > listensMs + longestWayMs) {
+        report(`${token} was told ${told.code} for ${name} only after ${told.atMs - unwantedMs} ms`);
       }
     }
   }
@@ -192,7 +192,7 @@ function noEventIsLostWithoutAFault(ledger: Ledger, report: Report): void {
 function lostEvents(ledger: Ledger): readonly string[] {
   const lost: string[] = [];
   for (const event of ledger.events) {
-    if (event.outcome !== "published") continue;
+    if (event.outcome !== "published" || !event.process.isAlive) continue;
     for (const one of ledger.subscriptions) {
       if (ledger.hasEnded(one.to) || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
       const agent = `${one.agentType}/news`;

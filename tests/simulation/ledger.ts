@@ -12,6 +12,7 @@ export interface Run {
   readonly token: string;
   readonly agent: string;
   readonly process: string;
+  readonly begunMs: number;
   ended: "answered" | "threw" | undefined;
   endedMs: number;
   /** The code with which its signal aborted, and when. */

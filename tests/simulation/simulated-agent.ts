@@ -71,6 +71,7 @@ export class SimulatedAgent implements Agent {
       token: `${process.name}/${this.id}/${++this.#runs}`,
       agent: this.id.toString(),
       process: process.name,
+      begunMs: this.#parts.simulation.clock.now(),
       ended: undefined,
       endedMs: Number.POSITIVE_INFINITY,
       told: undefined,
