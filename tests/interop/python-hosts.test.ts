@@ -1,6 +1,7 @@
 import { TimedOutError, TypeSubscription, UndeliverableException } from "troupe";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Opened } from "../support/opened.ts";
+import { until } from "../support/worker/stage.ts";
 import { generations } from "./support/generations.ts";
 import { MyMessage } from "./support/messages.ts";
 import type { PythonAgent } from "./support/peer-protocol.ts";
@@ -130,7 +131,7 @@ for (const generation of generations) {
 
     test("refuse a message over their limit alone, and go on [§8.103]", async () => {
       const echo = await python({ kind: "echo", type: "echo" });
-      const worker = await typescript({ types: [MyMessage], maxMessageBytes: fourMiB });
+      const worker = await typescript({ types: [MyMessage] });
       const large = MyMessage({ content: "x".repeat(fourMiB) });
       await expect(worker.call("echo/k", large)).rejects.toMatchObject({ code: "message-too-large" });
       expect(await worker.call("echo/k", hi)).toEqual(hi);
@@ -140,7 +141,7 @@ for (const generation of generations) {
 
     test("reject what waits when the host throws them out over a message too large for it [§8.91]", async () => {
       const target = await python({ kind: "held", type: "held" });
-      const worker = await typescript({ types: [MyMessage] });
+      const worker = await typescript({ types: [MyMessage], stockHostMaxBytes: 0, reconnect: false });
       const waiting = expect(worker.call("held/k", hi)).rejects.toBeInstanceOf(UndeliverableException);
       await target.next("received");
       const large = worker.call("held/k", MyMessage({ content: "x".repeat(fourMiB) }));
@@ -149,9 +150,23 @@ for (const generation of generations) {
       expect(await worker.runtime.closed).toMatchObject({ by: "lost" });
     });
 
+    test("come back when the host does, with what they serve [§8.101]", async () => {
+      const worker = await typescript();
+      await worker.echo("ts-echo");
+      await worker.collect("ts-collector", "news");
+      await host.peer.kill();
+      await until(worker.runtime, "waiting");
+      await worker.publish("news/meanwhile", hi);
+      host = await startPythonHost(generation, { address: host.address });
+      opened.use(host.peer);
+      expect(await worker.received("ts-collector/meanwhile")).toMatchObject(hiShown);
+      expect(await hosted()).toEqual(["ts-collector", "ts-echo"]);
+      expect(await callFrom(await python(), "ts-echo/k", hiShown)).toMatchObject(hiShown);
+    });
+
     test("reject what waits when the host is killed with -9, and stop in peace [§8.91] [§8.104]", async () => {
       const target = await python({ kind: "held", type: "held" });
-      const worker = await typescript();
+      const worker = await typescript({ reconnect: false });
       const waiting = expect(worker.call("held/k", hi)).rejects.toBeInstanceOf(UndeliverableException);
       await target.next("received");
       await host.peer.kill();
