@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { AgentId, defineMessage, handlerTable, RoutedAgent, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
+import { startFaultProxy } from "troupe/testing";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { Inbox } from "../support/inbox.ts";
@@ -61,6 +62,22 @@ describe("a worker whose host is killed", () => {
     const after = await worker.sendMessage(Ask({ text: "after" }), new AgentId("echo", "1"));
     expect(after.text).toBe("after");
     expect(worker.counts.lostEvents).toBe(0);
+  });
+});
+
+describe("a host that falls silent", () => {
+  test("is noticed by its missing sign of life, and come back to when it speaks again", async () => {
+    await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+    await host.start();
+    await using network = await startFaultProxy({ target: host.address });
+    const options = { logger: silent, keepAliveMs: 50, keepAliveTimeoutMs: 100 };
+    await using worker = new GrpcWorkerAgentRuntime(network.address, options);
+    await worker.start();
+    const { clientId } = await until(worker, "connected");
+    network.apply({ kind: "stall" });
+    expect((await until(worker, "waiting")).reason).toContain("no sign of life");
+    network.heal();
+    expect((await until(worker, "connected")).clientId).not.toBe(clientId);
   });
 });
 
