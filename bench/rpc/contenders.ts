@@ -1,80 +1,70 @@
-import { extname, join } from "node:path";
+import { natsAbsence } from "../peers/nats-server.ts";
+import { type HostKind, peerCommand, startHost } from "../peers/start-host.ts";
+import type { CallRound } from "../support/call-rounds.ts";
 import type { Contender, Round } from "../support/contender.ts";
-import { PeerProcess } from "../support/peer-process.ts";
-import { projectFolder, thisNode, troupeCommand, venvPython } from "../support/project.ts";
+import { ProcessGroup, roundOf } from "../support/process-group.ts";
+import { programCommand, pythonAbsence, pythonCommand } from "../support/project.ts";
 
-/** How many calls are under way at a time. */
-export type InFlight = number;
+export type CallLoad = Pick<CallRound, "payloadBytes" | "inFlight">;
 
-type Side = "ours" | "python";
+type EndRole = "target" | "caller";
 
-/** Three processes: a host, a target worker and a caller worker. */
-class CallContender implements Contender<InFlight> {
+interface CallParties {
+  readonly host: HostKind;
+  /** How to run the two ends. */
+  readonly end: (role: EndRole, address: string) => readonly string[];
+  readonly absent?: string | undefined;
+}
+
+/** Three processes: what stands in the middle, a target and a caller. */
+class CallContender implements Contender<CallLoad> {
   readonly name: string;
   readonly absent: string | undefined;
-  readonly #sides: { readonly host: Side; readonly workers: Side };
-  readonly #processes: PeerProcess[] = [];
+  readonly #parties: CallParties;
+  readonly #group: ProcessGroup;
 
-  constructor(name: string, sides: { readonly host: Side; readonly workers: Side }) {
+  constructor(name: string, parties: CallParties) {
     this.name = name;
-    this.#sides = sides;
-    const needsPython = sides.host === "python" || sides.workers === "python";
-    if (needsPython && venvPython("gen3") === undefined) {
-      this.absent = "needs Python's AutoGen: run `node tools/interop-venvs.mjs --only gen3`";
-    }
+    this.absent = parties.absent;
+    this.#parties = parties;
+    this.#group = new ProcessGroup(name);
   }
 
   async start(): Promise<void> {
-    const address = await this.#startHost();
-    await this.#startWorker("target", address);
-    await this.#startWorker("caller", address);
-  }
-
-  async measure(inFlight: InFlight, seconds: number): Promise<Round> {
-    const caller = this.#processes.at(-1);
-    if (caller === undefined) throw new Error(`${this.name} has not been started`);
-    caller.send({ seconds, inFlight });
-    const { perSecond, p50Us, p99Us } = await caller.next("round");
-    return { perSecond: Number(perSecond), p50Us: Number(p50Us), p99Us: Number(p99Us) };
-  }
-
-  async stop(): Promise<void> {
-    for (const process of this.#processes.splice(0).reverse()) await process.stop();
-  }
-
-  async #startHost(): Promise<string> {
-    if (this.#sides.host === "python") {
-      const host = this.#started("host", pythonPeer("host"));
-      return String((await host.next("ready")).address);
+    const address = await startHost(this.#group, this.#parties.host);
+    for (const role of ["target", "caller"] as const) {
+      await this.#group.start(role, this.#parties.end(role, address)).next("ready");
     }
-    const host = this.#started("host", [...thisNode, troupeCommand(), "host", "--address", "127.0.0.1:0"]);
-    return host.match(/127\.0\.0\.1:\d+/);
   }
 
-  async #startWorker(role: "target" | "caller", address: string): Promise<void> {
-    const command =
-      this.#sides.workers === "python"
-        ? pythonPeer(role, address)
-        : [...thisNode, join(import.meta.dirname, `${role}${extname(import.meta.filename)}`), address];
-    await this.#started(role, command).next("ready");
+  measure(load: CallLoad, seconds: number): Promise<Round> {
+    const caller = this.#group.get("caller");
+    return this.#group.withProcessorTime(async () => {
+      caller.send({ seconds, ...load });
+      return roundOf(await caller.next("round"));
+    });
   }
 
-  #started(role: string, [command = "", ...args]: readonly string[]): PeerProcess {
-    const process = new PeerProcess(`${this.name}: ${role}`, command, args);
-    this.#processes.push(process);
-    return process;
+  stop(): Promise<void> {
+    return this.#group.stop();
   }
 }
 
-function pythonPeer(...args: readonly string[]): string[] {
-  return [venvPython("gen3") ?? "python3", join(projectFolder, "bench", "rpc", "peer.py"), ...args];
-}
+const troupe = (role: EndRole, address: string) => programCommand(import.meta, role, address);
+const python = (role: EndRole, address: string) => pythonCommand("rpc.py", role, address);
+const peer = (program: string) => (role: EndRole, address: string) => peerCommand(program, role, address);
 
-/** What is compared; the last one is what the others are measured against. */
-export function createContenders(): Contender<InFlight>[] {
+/** What the others are measured against. */
+export const baseline = "Python AutoGen";
+
+export function createContenders(): Contender<CallLoad>[] {
+  const pythonIsAbsent = pythonAbsence();
   return [
-    new CallContender("our workers, our host", { host: "ours", workers: "ours" }),
-    new CallContender("Python's workers, our host", { host: "ours", workers: "python" }),
-    new CallContender("Python's workers, Python's host", { host: "python", workers: "python" }),
+    new CallContender("Troupe", { host: "troupe", end: troupe }),
+    new CallContender("NATS request()", { host: "nats", end: peer("nats"), absent: natsAbsence() }),
+    new CallContender("plain TCP relay", { host: "tcp", end: peer("tcp") }),
+    new CallContender("grpc-js relay", { host: "grpc-js", end: peer("grpc-js") }),
+    new CallContender("Python's workers, Troupe's host", { host: "troupe", end: python, absent: pythonIsAbsent }),
+    new CallContender(baseline, { host: "python", end: python, absent: pythonIsAbsent }),
   ];
 }

@@ -1,8 +1,10 @@
 import { defineMessage } from "troupe";
 import { z } from "zod";
 
-/** The call and its answer: JSON of 100 bytes with `payloadText`. The Python twin is in peer.py. */
+/** The call and its answer. The Python twin is in bench/python/rpc.py. */
 export const Ping = defineMessage("Ping", z.object({ content: z.string() }));
 
-/** `{"content":"…"}` takes 14 bytes beside the text. */
-export const payloadText = "x".repeat(86);
+/** What makes a `Ping` of so many bytes of JSON: `{"content":"…"}` takes 14 beside the text. */
+export function contentOf(payloadBytes: number): string {
+  return "x".repeat(payloadBytes - 14);
+}

@@ -1,6 +1,7 @@
 // The target process: `target ADDRESS`. Serves the agent type `target`, which answers a Ping with the same.
 import { handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { endWithBenchmark } from "../support/call-rounds.ts";
 import { tell } from "../support/peer-commands.ts";
 import { Ping } from "./messages.ts";
 
@@ -12,5 +13,5 @@ const [address = ""] = process.argv.slice(2);
 const runtime = new GrpcWorkerAgentRuntime(address);
 await runtime.start();
 await Target.register(runtime, "target", () => new Target("answers"));
-process.stdin.on("close", () => process.exit(0)).resume();
+endWithBenchmark();
 tell("ready");

@@ -2,33 +2,56 @@ import type { Series } from "./interleaved-rounds.ts";
 import { median, spread } from "./statistics.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
-export interface ComparisonText<Load> {
-  /** What is counted, as `calls/s`. */
+export interface ComparisonText {
+  /** What `perSecond` counts, as `calls/s`. */
   readonly unit: string;
-  readonly loadText: (load: Load) => string;
+  /** The contender that the others are measured against. Where it is absent, there are no ratios. */
+  readonly baseline: string;
 }
 
+/** Figures with a column of their own, where a contender has them. */
+const latencies = { p50Us: "p50 µs", p99Us: "p99 µs" } as const;
+
 /**
- * Prints one table for each load: the median over the rounds of the rate and of p50 and p99, how far the rounds lie
- * apart, and how many times the last contender's rate each one reaches.
+ * Prints one table for each load: the medians over the rounds of the rate, its spread (how far the rounds lie apart), of
+ * latencies and processor time by process, and how many times the baseline's rate each contender reaches.
  */
-export function printComparison<Load>(series: readonly Series<Load>[], text: ComparisonText<Load>): void {
+export function printComparison(series: readonly Series[], { unit, baseline }: ComparisonText): void {
   for (const load of new Set(series.map((one) => one.load))) {
     const rows = series.filter((one) => one.load === load);
-    const baseline = rows.at(-1);
-    if (baseline === undefined) continue;
-    const header = [text.loadText(load), text.unit, "spread", "p50 µs", "p99 µs", "ratio"];
-    const table = rows.map(({ contender, rounds }) => {
-      const rates = rounds.map((round) => round.perSecond);
-      return [
-        contender,
-        formatNumber(median(rates)),
-        `${formatNumber(spread(rates) * 100)} %`,
-        formatNumber(median(rounds.map((round) => round.p50Us))),
-        formatNumber(median(rounds.map((round) => round.p99Us))),
-        `${formatNumber(median(rates) / median(baseline.rounds.map((round) => round.perSecond)))}×`,
-      ];
-    });
+    const base = rows.find(({ contender }) => contender === baseline);
+    const header = [load, unit, "spread", ...Object.values(latencies), "ratio", "cpu µs by process"];
+    const table = rows.map((row) => [
+      row.contender,
+      formatNumber(medianOf(row, "perSecond") ?? Number.NaN),
+      `${formatNumber(spread(row.rounds.map((round) => round.perSecond ?? Number.NaN)) * 100)} %`,
+      ...Object.keys(latencies).map((figure) => textOf(medianOf(row, figure))),
+      base === undefined ? "" : `${formatNumber(ratioOf(row, base) ?? Number.NaN)}×`,
+      processorText(row),
+    ]);
     console.log(`${formatTable(header, table)}\n`);
   }
+}
+
+/** The median over the rounds of one figure; undefined when no round has it. */
+export function medianOf({ rounds }: Series, figure: string): number | undefined {
+  const values = rounds.map((round) => round[figure]).filter((value) => value !== undefined);
+  return values.length === 0 ? undefined : median(values);
+}
+
+/** The median over the rounds of how many times the other's rate this one's is, in the same round. */
+export function ratioOf(one: Series, other: Series, figure = "perSecond"): number | undefined {
+  const ratios = one.rounds.map(
+    (round, at) => (round[figure] ?? Number.NaN) / (other.rounds[at]?.[figure] ?? Number.NaN),
+  );
+  return ratios.some(Number.isNaN) ? undefined : median(ratios);
+}
+
+function processorText(row: Series): string {
+  const figures = Object.keys(row.rounds[0] ?? {}).filter((figure) => figure.startsWith("cpuUs "));
+  return figures.map((figure) => `${figure.slice(6)} ${textOf(medianOf(row, figure))}`).join(", ");
+}
+
+function textOf(value: number | undefined): string {
+  return value === undefined ? "" : formatNumber(value);
 }

@@ -2,6 +2,7 @@ import type { Contender, Round } from "./contender.ts";
 
 export interface RoundsPlan<Load> {
   readonly loads: readonly Load[];
+  readonly loadText: (load: Load) => string;
   readonly rounds: number;
   readonly secondsPerRound: number;
   readonly warmUpSeconds: number;
@@ -10,9 +11,9 @@ export interface RoundsPlan<Load> {
 }
 
 /** All rounds of one contender under one load. */
-export interface Series<Load> {
+export interface Series {
   readonly contender: string;
-  readonly load: Load;
+  readonly load: string;
   readonly rounds: readonly Round[];
 }
 
@@ -23,14 +24,16 @@ export interface Series<Load> {
 export async function measureInterleaved<Load>(
   contenders: readonly Contender<Load>[],
   plan: RoundsPlan<Load>,
-): Promise<Series<Load>[]> {
+): Promise<Series[]> {
   const lanes = plan.loads.flatMap((load) =>
-    contenders.map((contender) => ({ contender, load, rounds: [] as Round[] })),
+    contenders
+      .filter((contender) => contender.carries?.(load) !== false)
+      .map((contender) => ({ contender, load, rounds: [] as Round[] })),
   );
   try {
     for (const contender of contenders) await contender.start();
     for (const { contender, load } of lanes) {
-      plan.onRound?.(`warming up ${contender.name}, ${load}`);
+      plan.onRound?.(`warming up ${contender.name}, ${plan.loadText(load)}`);
       await contender.measure(load, plan.warmUpSeconds);
     }
     for (let round = 1; round <= plan.rounds; round++) {
@@ -40,5 +43,9 @@ export async function measureInterleaved<Load>(
   } finally {
     await Promise.all(contenders.map((contender) => contender.stop()));
   }
-  return lanes.map(({ contender, load, rounds }) => ({ contender: contender.name, load, rounds }));
+  return lanes.map(({ contender, load, rounds }) => ({
+    contender: contender.name,
+    load: plan.loadText(load),
+    rounds,
+  }));
 }

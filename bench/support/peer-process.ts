@@ -37,6 +37,11 @@ export class PeerProcess {
     });
   }
 
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   send(command: object): void {
     this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
   }

@@ -1,0 +1,42 @@
+import { LatencyRecorder } from "./latencies.ts";
+import { commands, tell } from "./peer-commands.ts";
+
+/** One round of calls, as the benchmark commands it. */
+export interface CallRound {
+  readonly seconds: number;
+  readonly inFlight: number;
+  readonly payloadBytes: number;
+}
+
+/**
+ * The life of a caller's process: on each command it keeps so many calls under way and tells the figures; it ends with the
+ * benchmark. `prepare` makes what is called in a round.
+ */
+export async function serveCallRounds(prepare: (payloadBytes: number) => () => Promise<unknown>): Promise<never> {
+  tell("ready");
+  for await (const round of commands<CallRound>()) {
+    const call = prepare(round.payloadBytes);
+    const latencies = new LatencyRecorder();
+    const startedMs = performance.now();
+    const endMs = startedMs + round.seconds * 1000;
+    let count = 0;
+    const keepCalling = async () => {
+      for (let nowMs = performance.now(); nowMs < endMs; ) {
+        await call();
+        const answeredMs = performance.now();
+        latencies.record((answeredMs - nowMs) * 1000);
+        count += 1;
+        nowMs = answeredMs;
+      }
+    };
+    await Promise.all(Array.from({ length: round.inFlight }, keepCalling));
+    const elapsedSeconds = (performance.now() - startedMs) / 1000;
+    tell("round", { count, perSecond: count / elapsedSeconds, ...latencies.summary() });
+  }
+  process.exit(0);
+}
+
+/** Ends this process with the benchmark that started it. */
+export function endWithBenchmark(): void {
+  process.stdin.on("close", () => process.exit(0)).resume();
+}

@@ -1,0 +1,33 @@
+import { parseArgs } from "node:util";
+
+/** What every benchmark of rounds can be told on the command line. */
+export interface PlanOptions {
+  readonly rounds: number;
+  readonly secondsPerRound: number;
+  readonly warmUpSeconds: number;
+  readonly onRound: (text: string) => void;
+  /** Contenders and loads whose names do not contain this are left out. */
+  readonly only: string;
+  readonly loads: string;
+}
+
+/** `--rounds N --seconds S --warm-up S --only TEXT --loads TEXT`. Throws on anything else. */
+export function readPlanOptions(defaults: { readonly rounds?: number; readonly seconds?: number } = {}): PlanOptions {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: "string", default: String(defaults.rounds ?? 5) },
+      seconds: { type: "string", default: String(defaults.seconds ?? 1) },
+      "warm-up": { type: "string", default: "1" },
+      only: { type: "string", default: "" },
+      loads: { type: "string", default: "" },
+    },
+  });
+  return {
+    rounds: Number(values.rounds),
+    secondsPerRound: Number(values.seconds),
+    warmUpSeconds: Number(values["warm-up"]),
+    onRound: (text) => console.error(text),
+    only: values.only,
+    loads: values.loads,
+  };
+}
