@@ -11,19 +11,23 @@ export interface Comparing<Load> extends ComparisonText {
   readonly contenders: readonly Contender<Load>[];
   readonly loads: readonly Load[];
   readonly loadText: (load: Load) => string;
-  /** Of one round. Default 1. */
+  /** Of one round. Default 1; 0: a round takes as long as it takes. */
   readonly seconds?: number;
+  /** Default 5. */
+  readonly rounds?: number;
 }
 
 /** A whole benchmark of interleaved rounds: measures, prints the tables, names who was absent, and writes the results. */
 export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<void> {
-  const options = readPlanOptions(comparing.seconds === undefined ? {} : { seconds: comparing.seconds });
+  const { rounds: usualRounds = 5, seconds = 1 } = comparing;
+  const options = readPlanOptions({ rounds: usualRounds, seconds });
   const chosen = comparing.contenders.filter(({ name }) => name.includes(options.only));
   const loads = comparing.loads.filter((load) => comparing.loadText(load).includes(options.loads));
   const absent = chosen.filter((contender) => contender.absent !== undefined);
   const present = chosen.filter((contender) => contender.absent === undefined);
   const plan = { ...options, loads, loadText: comparing.loadText };
-  console.log(`${title}: ${plan.rounds} interleaved rounds of ${plan.secondsPerRound} s\n`);
+  const length = plan.secondsPerRound === 0 ? "" : ` of ${plan.secondsPerRound} s`;
+  console.log(`${title}: ${plan.rounds} interleaved rounds${length}\n`);
   const series = await measureInterleaved(present, plan);
   printComparison(series, comparing);
   for (const { name, absent: reason } of absent) console.log(`absent: ${name} (${reason})`);

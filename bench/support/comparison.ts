@@ -3,30 +3,35 @@ import { median, spread } from "./statistics.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 export interface ComparisonText {
-  /** What `perSecond` counts, as `calls/s`. */
+  /** What `perSecond` counts, as `calls/s`. Figures that are no rates have their unit in their name. */
   readonly unit: string;
   /** The contender that the others are measured against. Where it is absent, there are no ratios. */
   readonly baseline: string;
 }
 
+/** What a load is compared by, where it gives no rate. */
+const plainFigures = { ms: "ms", rssMiB: "MiB", bytes: "bytes" } as const;
+
 /** Figures with a column of their own, where a contender has them. */
 const latencies = { p50Us: "p50 µs", p99Us: "p99 µs" } as const;
 
 /**
- * Prints one table for each load: the medians over the rounds of the rate, its spread (how far the rounds lie apart), of
- * latencies and processor time by process, and how many times the baseline's rate each contender reaches.
+ * Prints one table for each load: the medians over the rounds of the rate (or time, or memory), its spread (how far the
+ * rounds lie apart), of latencies and processor time by process, and how many times the baseline's each contender reaches.
  */
 export function printComparison(series: readonly Series[], { unit, baseline }: ComparisonText): void {
   for (const load of new Set(series.map((one) => one.load))) {
     const rows = series.filter((one) => one.load === load);
     const base = rows.find(({ contender }) => contender === baseline);
-    const header = [load, unit, "spread", ...Object.values(latencies), "ratio", "cpu µs by process"];
+    const figure = mainFigureOf(rows);
+    const title = figure === "perSecond" ? unit : plainFigures[figure];
+    const header = [load, title, "spread", ...Object.values(latencies), "ratio", "cpu µs by process"];
     const table = rows.map((row) => [
       row.contender,
-      formatNumber(medianOf(row, "perSecond") ?? Number.NaN),
-      `${formatNumber(spread(row.rounds.map((round) => round.perSecond ?? Number.NaN)) * 100)} %`,
-      ...Object.keys(latencies).map((figure) => textOf(medianOf(row, figure))),
-      base === undefined ? "" : `${formatNumber(ratioOf(row, base) ?? Number.NaN)}×`,
+      formatNumber(medianOf(row, figure) ?? Number.NaN),
+      `${formatNumber(spread(row.rounds.map((round) => round[figure] ?? Number.NaN)) * 100)} %`,
+      ...Object.keys(latencies).map((name) => textOf(medianOf(row, name))),
+      base === undefined ? "" : `${formatNumber(ratioOf(row, base, figure) ?? Number.NaN)}×`,
       processorText(row),
     ]);
     console.log(`${formatTable(header, table)}\n`);
@@ -45,6 +50,11 @@ export function ratioOf(one: Series, other: Series, figure = "perSecond"): numbe
     (round, at) => (round[figure] ?? Number.NaN) / (other.rounds[at]?.[figure] ?? Number.NaN),
   );
   return ratios.some(Number.isNaN) ? undefined : median(ratios);
+}
+
+function mainFigureOf(rows: readonly Series[]): "perSecond" | keyof typeof plainFigures {
+  const has = (figure: string) => rows.some((row) => medianOf(row, figure) !== undefined);
+  return (["ms", "rssMiB", "bytes"] as const).find(has) ?? "perSecond";
 }
 
 function processorText(row: Series): string {
