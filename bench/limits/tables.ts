@@ -1,6 +1,6 @@
+import { MeasuredHost } from "../peers/measured-host.ts";
+import { eventBytes, PlainWorker } from "../peers/plain-worker.ts";
 import { median } from "../support/statistics.ts";
-import { MeasuredHost } from "./measured-host.ts";
-import { eventBytes, PlainWorker } from "./plain-worker.ts";
 
 /** Registrations go out in lots of so many at a time. */
 const atOnce = 500;

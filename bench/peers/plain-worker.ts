@@ -3,6 +3,7 @@ import {
   encodeFrame,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
+  type WirePattern,
 } from "troupe/protocol";
 import { type FrameStream, grpcDialer, type Link } from "troupe/transport";
 
@@ -17,15 +18,17 @@ export class PlainWorker {
   #onReceived: () => void = () => {};
   #onDrain: () => void = () => {};
 
-  constructor(address: string, clientId: string) {
+  /** `onFrame` gets each frame after it has been counted. */
+  constructor(address: string, clientId: string, onFrame: (frame: Uint8Array, worker: PlainWorker) => void = () => {}) {
     this.#link = grpcDialer().dial(address);
     this.#metadata = { "client-id": clientId };
     this.#stream = this.#link.openStream(
       "OpenChannel",
       {
-        onFrame: () => {
+        onFrame: (frame) => {
           this.received += 1;
           this.#onReceived();
+          onFrame(frame, this);
         },
         onHalfClose: () => {},
         onBadFrame: () => {},
@@ -41,8 +44,11 @@ export class PlainWorker {
   }
 
   subscribe(id: string, topicType: string, agentType: string): Promise<unknown> {
-    const pattern = { kind: "type", topicType, agentType } as const;
-    return this.#unary("AddSubscription", encodeAddSubscriptionRequest({ id, pattern }));
+    return this.#subscribe(id, { kind: "type", topicType, agentType });
+  }
+
+  subscribeToPrefix(id: string, topicTypePrefix: string, agentType: string): Promise<unknown> {
+    return this.#subscribe(id, { kind: "prefix", topicTypePrefix, agentType });
   }
 
   unsubscribe(id: string): Promise<unknown> {
@@ -60,6 +66,11 @@ export class PlainWorker {
         metadata: {},
       }),
     );
+  }
+
+  /** Whatever is sent waits in memory where the host takes it slowly: for those who know how much is under way. */
+  send(frame: Uint8Array): void {
+    this.#stream.send(frame);
   }
 
   /** Resolves when there is room for more. */
@@ -98,6 +109,10 @@ export class PlainWorker {
 
   close(): Promise<void> {
     return this.#link.close();
+  }
+
+  #subscribe(id: string, pattern: WirePattern): Promise<unknown> {
+    return this.#unary("AddSubscription", encodeAddSubscriptionRequest({ id, pattern }));
   }
 
   #unary(method: string, request: Uint8Array): Promise<unknown> {

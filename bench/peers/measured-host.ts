@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import type { HostCounters } from "troupe/host";
 import { PeerProcess } from "../support/peer-process.ts";
-import { thisNode } from "../support/project.ts";
+import { programCommand } from "../support/project.ts";
 
 /** The host's own figures. Bytes of its process; `maxBlockedMs`: its longest turn since it was asked last. */
 export interface Measurement {
@@ -18,13 +17,13 @@ export class MeasuredHost {
   #address = "";
 
   constructor() {
-    const [node = "", ...args] = thisNode;
-    const extension = import.meta.filename.endsWith(".ts") ? "ts" : "js";
-    this.#process = new PeerProcess("host", node, [
-      ...args,
-      "--expose-gc",
-      join(import.meta.dirname, `host.${extension}`),
-    ]);
+    const [node = "", ...args] = programCommand(import.meta, "measured-host-process");
+    this.#process = new PeerProcess("host", node, ["--expose-gc", ...args]);
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   get address(): string {
@@ -38,7 +37,7 @@ export class MeasuredHost {
 
   async measure({ collectGarbage = false } = {}): Promise<Measurement> {
     this.#process.send({ do: "measure", collectGarbage });
-    // The other side of this line is host.ts beside this file.
+    // The other side of this line is measured-host-process.ts beside this file.
     return (await this.#process.next("measured")) as unknown as Measurement;
   }
 

@@ -1,4 +1,4 @@
-// The host of the benchmark of limits, with a watch on how long it was kept from its work: `host [--expose-gc]`.
+// A host that tells its memory, and how long it was kept from its work: `measured-host-process [--expose-gc]`.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { commands, tell } from "../support/peer-commands.ts";
