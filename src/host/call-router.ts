@@ -196,7 +196,9 @@ export class CallRouter {
 
   /** Lets a target that understands it stop working on a call that has left the table; others are told nothing new. */
   #tellTarget({ hostId, target }: PendingCall, reason: CancelReason): void {
-    if (target?.traits.isAnnounced) target.send(encodeFrame({ kind: "cancel", requestId: hostId, reason }), "signal");
+    if (!target?.traits.isAnnounced) return;
+    const outcome = target.send(encodeFrame({ kind: "cancel", requestId: hostId, reason }), "signal");
+    if (outcome === "full") this.#tally.lostSignals += 1;
   }
 
   #countFailure({ code }: CallFailure): void {

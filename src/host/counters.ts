@@ -39,6 +39,8 @@ export interface HostCounters {
   readonly droppedEvents: number;
   /** Calls answered `overloaded`: the target's queue was full, or too many calls were pending. */
   readonly overloadedCalls: number;
+  /** Cancels and notices of leaving that did not reach a worker: its queue was full even for answers. */
+  readonly lostSignals: number;
   /** Channels ended because their worker did not read what it was sent. */
   readonly overflowedChannels: number;
   /** Channels and registrations refused because a bound of the options was reached. */
@@ -87,6 +89,7 @@ export function createTally(): Tally {
     invalidEvents: 0,
     droppedEvents: 0,
     overloadedCalls: 0,
+    lostSignals: 0,
     overflowedChannels: 0,
     refusedByLimit: 0,
     skippedEvents: 0,

@@ -10,7 +10,7 @@ interface Queue {
   readonly queuedBytes: number;
 }
 
-/** Answers may wait in twice the room of calls and events: they end what somebody waits for. */
+/** Answers and signals may wait in twice the room of calls and events: they end what somebody waits for, or works on. */
 const answerRooms = 2;
 
 /** The bound on what waits for one worker, and whether it is reached. */
@@ -30,7 +30,7 @@ export class OutboundBound {
 
   /** A single frame longer than the whole bound may pass when nothing else waits. */
   hasRoom(frameBytes: number, use: "call" | "answer" | "event" | "signal"): boolean {
-    const rooms = use === "answer" ? answerRooms : 1;
+    const rooms = use === "answer" || use === "signal" ? answerRooms : 1;
     const { queuedFrames, queuedBytes } = this.#queue;
     if (queuedFrames === 0) return true;
     const { maxQueuedFrames, maxQueuedBytes } = this.#bounds;

@@ -209,7 +209,9 @@ export class HostServicer {
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
     const sessions = this.#sessions.data.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
-    for (const session of sessions) if (session.traits.isAnnounced) session.send(leaving, "signal");
+    for (const session of sessions) {
+      if (session.traits.isAnnounced && session.send(leaving, "signal") === "full") this.#tally.lostSignals += 1;
+    }
     this.#admission.drain();
     this.#calls.drain();
     this.#registry.close();

@@ -130,12 +130,11 @@ export class Session {
   }
 
   #refuse(use: FrameUse): SendOutcome {
-    // Signals are a courtesy; the worker finds out by itself.
-    if (use === "signal") return "full";
     if (use === "event") this.droppedEvents += 1;
     if (use === "call") this.refusedCalls += 1;
     if (this.#bound.noteLoss()) this.#parts.onOverflow(this);
-    if (use === "answer" || this.#bound.endsChannel) {
+    // A signal that is lost leaves a handler at work in vain, and that is all.
+    if (use !== "signal" && (use === "answer" || this.#bound.endsChannel)) {
       this.#parts.onCutOff(this);
       this.abort(tooSlow);
     }

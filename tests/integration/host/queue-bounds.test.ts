@@ -100,6 +100,27 @@ describe.each(hostTransports)("the bound on what waits for a worker over $name",
     expect(rig.host.counters()).toMatchObject({ overflowedChannels: 1, pendingCalls: 0, queuedBytes: 0 });
   });
 
+  it("tells a worker whose queue is full that a call was given up; a cancel beyond twice the room is counted", async () => {
+    await using rig = await start({ maxQueuedFrames: 1, maxQueuedBytes: 2 * KIB * KIB });
+    const slow = await new RawWorker(rig.dial(), "slow", { isAnnounced: true }).join();
+    await slow.register("a");
+    await slow.subscribe("of-slow", exact("t", "a"));
+    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+    const ids = ["1", "2", "3"];
+    for (const id of ids) {
+      caller.request(id, "a/k");
+      await slow.nextRequest();
+    }
+    slow.stream.pause();
+    await overflow(rig, caller);
+    for (const requestId of ids) caller.send({ kind: "cancel", requestId, reason: "cancelled" });
+    await caller.settled();
+    expect(rig.host.counters()).toMatchObject({ abandonedCalls: 3, lostSignals: 2, overflowedChannels: 0 });
+    slow.stream.resume();
+    for (let events = rig.host.counters().deliveredEvents; events > 0; events -= 1) await slow.nextEvent();
+    expect(await slow.nextCancel()).toMatchObject({ reason: "cancelled" });
+  });
+
   it("ends the channel of a worker that is too slow for an event when told to", async () => {
     await using rig = await start({ ...bounds, whenFull: "disconnect" });
     const slow = await stalledWorker(rig, "slow", "a");
