@@ -1,4 +1,4 @@
-import type { Logger } from "../core/index.ts";
+import type { Clock, Logger } from "../core/index.ts";
 import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../transport/index.ts";
 import { ControlSession } from "./control-session.ts";
 import type { Tally } from "./counters.ts";
@@ -7,6 +7,7 @@ import type { QueueBounds } from "./outbound-bound.ts";
 export interface ControlChannelParts {
   readonly clientId: string;
   readonly bounds: QueueBounds;
+  readonly clock: Clock;
   readonly tally: Tally;
   readonly logger: Logger | undefined;
   readonly onSession: (session: ControlSession) => void;
@@ -18,13 +19,14 @@ export interface ControlChannelParts {
 export class ControlChannel implements ServerStreamReceiver {
   readonly #parts: ControlChannelParts;
   #session: ControlSession | undefined;
+  #isGone = false;
 
   constructor(parts: ControlChannelParts) {
     this.#parts = parts;
   }
 
   onOpen(stream: ServerStream): void {
-    this.#session = new ControlSession(this.#parts.clientId, stream, this.#parts.bounds);
+    this.#session = new ControlSession({ ...this.#parts, stream });
     this.#parts.onSession(this.#session);
   }
 
@@ -33,9 +35,8 @@ export class ControlChannel implements ServerStreamReceiver {
   }
 
   onHalfClose(): void {
-    const session = this.#session;
     this.#gone();
-    session?.finish({ code: StatusCode.ok, details: "" });
+    this.#session?.finish({ code: StatusCode.ok, details: "" });
   }
 
   onBadFrame(status: RpcStatus): void {
@@ -54,8 +55,8 @@ export class ControlChannel implements ServerStreamReceiver {
   }
 
   #gone(): void {
-    const session = this.#session;
-    this.#session = undefined;
-    if (session !== undefined) this.#parts.onGone(session);
+    if (this.#isGone || this.#session === undefined) return;
+    this.#isGone = true;
+    this.#parts.onGone(this.#session);
   }
 }

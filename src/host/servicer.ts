@@ -107,6 +107,7 @@ export class HostServicer {
     return new ControlChannel({
       clientId,
       bounds: this.#options,
+      clock: this.#options.clock,
       tally: this.#tally,
       logger: this.#options.logger,
       onSession: (session) => this.#controlOpened(session),

@@ -1,6 +1,7 @@
-import type { Clock, Timer } from "../core/index.ts";
+import type { Clock } from "../core/index.ts";
 import { isAnnounced } from "../protocol/index.ts";
 import { type Metadata, type RpcStatus, type ServerStream, StatusCode } from "../transport/index.ts";
+import { LastWord } from "./last-word.ts";
 import { limits } from "./limits.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { PendingCall } from "./pending-call.ts";
@@ -56,7 +57,7 @@ export class Session {
   readonly #bound: OutboundBound;
   readonly #sent = new SentFrames();
   readonly #parts: SessionParts;
-  #lastWord: Timer | undefined;
+  readonly #lastWord: LastWord;
   #isOpen = true;
 
   constructor(parts: SessionParts) {
@@ -65,6 +66,7 @@ export class Session {
     this.traits = parts.traits;
     this.#stream = parts.stream;
     this.#bound = new OutboundBound(parts.stream, parts.bounds);
+    this.#lastWord = new LastWord(parts.stream, parts.clock);
     this.#parts = parts;
   }
 
@@ -109,8 +111,7 @@ export class Session {
   finish(status: RpcStatus): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#stream.finish(status);
-    this.#lastWord = this.#parts.clock.setTimer(limits.lastWordMs, () => this.#stream.abort(status));
+    this.#lastWord.say(status);
   }
 
   /** Ends the call at once; what is queued is dropped. */
@@ -122,7 +123,7 @@ export class Session {
   /** The stream has come to its end by itself. */
   markClosed(): void {
     this.#isOpen = false;
-    this.#lastWord?.cancel();
+    this.#lastWord.done();
   }
 
   flushed(): Promise<void> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ControlBody } from "../../../src/protocol/index.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { RawControl } from "../../support/raw-control.ts";
@@ -119,5 +120,30 @@ describe.each(hostTransports)("the control channel over $name", ({ start }) => {
     expect(await first.ended).toMatchObject({ by: "status", status: { code: StatusCode.aborted } });
     expect(await second.settled()).toEqual([]);
     expect(rig.host.counters().controlChannels).toBe(1);
+  });
+});
+
+describe.each(hostTransports)("a control channel that nobody reads, over $name", ({ start }) => {
+  it.each(["is replaced", "is half-closed"] as const)("is cut off after a while when it %s", async (how) => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock });
+    const asker = await RawControl.open(rig.dial(), "A");
+    const link = rig.dial();
+    const lazy = await RawControl.open(link, "lazy");
+    lazy.stream.pause();
+    const body = { ...loadRequest, state: "x".repeat(500_000) };
+    // More than any window and kernel buffer between the host and a client that does not read.
+    for (let count = 0; count < 40; count += 1) {
+      asker.send({ rpcId: `${count}`, destination: "clientid=lazy", respondTo: "clientid=A", body });
+      await asker.settled();
+    }
+    if (how === "is replaced") await RawControl.open(link, "lazy");
+    else lazy.stream.end();
+    // Each request without an answer has one now: the channel is out of the host's tables.
+    for (let answers = 0; answers < 1; answers += (await asker.settled()).length);
+    expect(clock.pendingTimers).toBe(1);
+    clock.advance(5_000);
+    await lazy.ended;
+    expect(clock.pendingTimers).toBe(0);
   });
 });
