@@ -3,6 +3,7 @@ import { type AgentId, errorText, type Logger } from "../core/index.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../protocol/index.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
+import { withoutContent } from "./without-content.ts";
 
 /** Saves, loads and describes the agents on a shelf for other workers; makes them if they don't live yet (protocol.md §1.8). */
 export function createControlServer(shelf: AgentShelf, logger: Logger): ControlServer {
@@ -13,7 +14,9 @@ export function createControlServer(shelf: AgentShelf, logger: Logger): ControlS
       if (!shelf.hasType(id.type)) return controlFailure(request, `Agent with name ${id.type} not found.`);
       return await serve(request, id, shelf);
     } catch (error) {
-      logger.warn(`A ${request.kind} over the control channel failed: ${errorText(error)}`, { error });
+      logger.warn(`A ${request.kind} over the control channel failed: ${errorText(error)}`, {
+        error: withoutContent(error),
+      });
       return controlFailure(request, errorText(error));
     }
   };

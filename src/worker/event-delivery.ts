@@ -2,6 +2,7 @@ import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
 import { type AgentId, errorText, type TopicId } from "../core/index.ts";
 import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../protocol/index.ts";
 import { traced } from "./traced.ts";
+import { withoutContent } from "./without-content.ts";
 import type { Work } from "./work-in-progress.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
@@ -34,7 +35,9 @@ export class EventDelivery {
     } catch (error) {
       this.#parts.counts.unreadableEvents += 1;
       const name = `${wire.payload.typeName} on ${wire.topicType}/${wire.topicSource}`;
-      this.#parts.settings.logger.warn(`An event (${name}) was dropped: ${errorText(error)}`, { error });
+      this.#parts.settings.logger.warn(`An event (${name}) was dropped: ${errorText(error)}`, {
+        error: withoutContent(error),
+      });
       return;
     }
     for (const recipient of recipients) this.#take(recipient, event);
@@ -84,7 +87,9 @@ export class EventDelivery {
       await traced(settings.tracing, "process", details, () => this.#handle(recipient, event, context));
     } catch (error) {
       counts.failedEventHandlers += 1;
-      settings.logger.error(`${recipient} failed on an event from ${topicId}: ${errorText(error)}`, { error });
+      settings.logger.error(`${recipient} failed on an event from ${topicId}: ${errorText(error)}`, {
+        error: withoutContent(error),
+      });
     } finally {
       context.release();
       work.delete(delivery);

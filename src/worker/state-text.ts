@@ -17,7 +17,7 @@ export function parseState(text: string, id: AgentId): AgentState {
   try {
     state = JSON.parse(text);
   } catch (cause) {
-    throw new TroupeError("invalid-message", `The state of ${id} is not JSON: ${errorText(cause)}`, { cause });
+    throw new TroupeError("invalid-message", `The state of ${id} is not JSON.`, { cause });
   }
   if (isState(state)) return state;
   throw new TroupeError("invalid-message", `The state of ${id} is not a JSON object.`);

@@ -1,4 +1,5 @@
 import { errorText, TroupeError } from "../errors.ts";
+import { jsonFault } from "./json-fault.ts";
 
 /** How a message's JSON text is read and written; give your own for numbers beyond 2^53, bytes or other special values. */
 export interface JsonCodec {
@@ -30,14 +31,24 @@ export function encodeJson(codec: JsonCodec, typeName: string, value: unknown): 
   }
 }
 
-/** The value of UTF-8 JSON bytes (a byte order mark is passed over); `invalid-message` when they are none. */
+/**
+ * The value of UTF-8 JSON bytes (a byte order mark is passed over); `invalid-message` when they are none. Its text says
+ * where they go wrong and never quotes them; its `cause`, the codec's own error, may.
+ */
 export function decodeJson(codec: JsonCodec, typeName: string, bytes: Uint8Array): unknown {
+  const text = decodeText(typeName, bytes);
   try {
-    return codec.parse(decoder.decode(bytes));
-  } catch (thrown) {
-    throw new TroupeError("invalid-message", `${typeName} can't be read as JSON: ${errorText(thrown)}`, {
-      cause: thrown,
-    });
+    return codec.parse(text);
+  } catch (cause) {
+    throw new TroupeError("invalid-message", `${typeName} can't be read as JSON: ${jsonFault(cause)}`, { cause });
+  }
+}
+
+function decodeText(typeName: string, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new TroupeError("invalid-message", `${typeName} can't be read as JSON: its bytes are not UTF-8`, { cause });
   }
 }
 

@@ -48,6 +48,18 @@ describe("a defined message", () => {
     expect(() => Greeting.deserialize(Uint8Array.of(0x22, 0xff, 0x22))).toThrow(/^Greeting can't be read as JSON: /);
   });
 
+  test.each([
+    ["password=hunter2", "its text is no JSON"],
+    ['{"content": "hunter2" hunter2', "its text is no JSON from position 22 on"],
+    ['{"content": "hunter2"', /its text is no JSON from position 21 on|its text ends too early/],
+    ["", "its text ends too early"],
+  ])("does not quote %j in its refusal, which says what is wrong and where", (content, fault) => {
+    const read = () => Greeting.deserialize(bytes(content));
+    expect(read).toThrow(fault);
+    expect(read).not.toThrow("hunter2");
+    expect(read).toThrow(expect.objectContaining({ code: "invalid-message", cause: expect.any(SyntaxError) }));
+  });
+
   test("is a copy: what it was made of stays as it was", () => {
     const fields = { content: "hi" };
     const greeting = Greeting(fields);
