@@ -5,8 +5,9 @@ import type { Tally } from "./counters.ts";
 import type { Directory } from "./directory.ts";
 import { type Declared, DormantClients } from "./dormant-clients.ts";
 import { EventRouting } from "./event-routing.ts";
+import type { SubscriptionHolder } from "./holder-tally.ts";
 import { limits } from "./limits.ts";
-import { type HeldSubscription, SubscriptionBook, type SubscriptionHolder } from "./subscription-book.ts";
+import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { WorkInLots } from "./work-in-lots.ts";
 
 /** Where a client is. `expected`: it has registered ahead of its channel and is forgotten if that never comes. */
@@ -84,6 +85,7 @@ export class Registry {
     const claim = directory.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     (known ?? this.#expect(clientId)).types.add(agentType);
+    for (const holder of this.#book.holdersOf(agentType)) this.#warnIfUseless(agentType, holder.clientId);
     return { at: "registered" };
   }
 
@@ -158,7 +160,7 @@ export class Registry {
     this.routing.add(pattern);
     holder.subscriptions.add(held);
     this.#subscriptionCount += 1;
-    this.#warnIfUseless(held);
+    this.#warnIfUseless(pattern.agentType, holder.clientId);
     return { at: "added" };
   }
 
@@ -210,7 +212,7 @@ export class Registry {
   }
 
   /** A worker matches events against its own subscriptions only (protocol.md §0, H17). */
-  #warnIfUseless({ pattern: { agentType }, holder: { clientId } }: HeldSubscription): void {
+  #warnIfUseless(agentType: string, clientId: string): void {
     const owners = this.#parts.directory.owners(agentType);
     if (owners.length === 0 || owners.includes(clientId)) return;
     this.#parts.logger?.warn("a subscription for an agent type of another worker has no effect there", {

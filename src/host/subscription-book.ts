@@ -1,11 +1,5 @@
 import { isSamePattern, type WirePattern } from "../protocol/index.ts";
-
-/** Whose a subscription is. */
-export interface SubscriptionHolder {
-  readonly clientId: string;
-  /** The client has left: its subscriptions are still to be swept out, and count for nothing. */
-  isGone: boolean;
-}
+import { HolderTally, type SubscriptionHolder } from "./holder-tally.ts";
 
 /** A subscription that the host holds for a client. */
 export interface HeldSubscription {
@@ -23,6 +17,7 @@ export class SubscriptionBook {
   readonly #all = new Set<HeldSubscription>();
   readonly #byId = new Map<string, HeldSubscription[]>();
   readonly #byContent = new Map<string, HeldSubscription[]>();
+  readonly #holders = new HolderTally();
   readonly #comparesClients: boolean;
 
   constructor(options: { readonly comparesClients: boolean }) {
@@ -51,16 +46,23 @@ export class SubscriptionBook {
     this.#all.add(subscription);
     push(this.#byId, subscription.id, subscription);
     push(this.#byContent, contentOf(subscription.pattern), subscription);
+    this.#holders.add(subscription.pattern.agentType, subscription.holder);
   }
 
   remove(subscription: HeldSubscription): void {
     this.#all.delete(subscription);
     drop(this.#byId, subscription.id, subscription);
     drop(this.#byContent, contentOf(subscription.pattern), subscription);
+    this.#holders.remove(subscription.pattern.agentType, subscription.holder);
   }
 
   withId(id: string): readonly HeldSubscription[] {
     return (this.#byId.get(id) ?? []).filter(isLive);
+  }
+
+  /** Who has subscriptions for agents of this type. */
+  holdersOf(agentType: string): readonly SubscriptionHolder[] {
+    return this.#holders.of(agentType).filter(({ isGone }) => !isGone);
   }
 
   all(): readonly HeldSubscription[] {

@@ -128,6 +128,26 @@ describe.each(hostTransports)("subscriptions over $name", ({ start }) => {
     expect(logger.texts("warn")).toEqual(["a subscription for an agent type of another worker has no effect there"]);
   });
 
+  it("warns once the agent type that a subscription waits for is registered by another worker (H17)", async () => {
+    const logger = new RecordingLogger();
+    await using rig = await start({ logger });
+    const x = await new RawWorker(rig.dial(), "X").join();
+    const y = await new RawWorker(rig.dial(), "Y").join();
+    await y.subscribe("S1", exact("t", "late"));
+    await y.subscribe("S2", exact("t", "own"));
+    await y.register("own");
+    expect(logger.texts("warn")).toEqual([]);
+    await x.register("late");
+    await x.register("late");
+    expect(logger.lines.filter(({ level }) => level === "warn")).toEqual([
+      {
+        level: "warn",
+        text: "a subscription for an agent type of another worker has no effect there",
+        fields: { agentType: "late", clientId: "Y" },
+      },
+    ]);
+  });
+
   it("keeps others' subscriptions from being removed when told to", async () => {
     await using rig = await start({ ownOnly: true });
     const x = await new RawWorker(rig.dial(), "X").join();
