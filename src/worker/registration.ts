@@ -24,6 +24,8 @@ export class Registration {
   readonly #parts: WorkerParts;
   /** The host's registry as it is reached now; undefined before the start, when things are only recorded. Rejects when there is none. */
   readonly #host: () => Promise<HostRegistry | undefined>;
+  /** Types of instances that the host was told of, or is being told: all instances of one share its outcome. */
+  readonly #told = new Map<string, Promise<void>>();
 
   constructor(parts: WorkerParts, host: () => Promise<HostRegistry | undefined>) {
     this.#parts = parts;
@@ -42,16 +44,20 @@ export class Registration {
     }
   }
 
-  /** The host learns of a type with its first instance; more of them are none of its business (W18). */
+  /** The host learns of a type with its first instance; more of them are none of its business (W18), but wait for what it says. */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
+    const { shelf } = this.#parts;
     const host = await this.#host();
-    const isFirst = !this.#parts.shelf.hasType(id.type);
-    await this.#parts.shelf.addInstance(agent, id);
-    if (!isFirst) return;
+    // A stop has taken the type off the shelf: it is news again.
+    if (!shelf.hasType(id.type)) this.#told.delete(id.type);
+    await shelf.addInstance(agent, id);
+    const told = this.#told.get(id.type) ?? host?.registerType(id.type) ?? Promise.resolve();
+    this.#told.set(id.type, told);
     try {
-      await host?.registerType(id.type);
+      await told;
     } catch (error) {
-      this.#parts.shelf.removeInstance(id);
+      shelf.removeInstance(id);
+      if (this.#told.get(id.type) === told) this.#told.delete(id.type);
       throw error;
     }
   }

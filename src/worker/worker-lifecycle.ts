@@ -26,6 +26,8 @@ type WorkerState =
 
 /** What waits while the network takes nothing gets at least so long when the worker stops. */
 const flushTimeoutMs = 5_000;
+/** A host may take so many refusals to miss our old client id; after them another worker is likely to have the type. */
+const refusalsBeforeWarning = 5;
 
 /** A worker's way from start to stop. */
 export class WorkerLifecycle {
@@ -186,6 +188,11 @@ export class WorkerLifecycle {
           if (!isTaken || attempt >= reconnect.maxAttempts) throw error;
           const delayMs = backOffMs(attempt - 1, reconnect, random);
           logger.debug(`The host refuses a registration, perhaps since it has not missed us yet: ${error.message}`);
+          if (attempt === refusalsBeforeWarning) {
+            const hint =
+              "Is it registered by another worker by now? This one tries on, and serves nothing until it is taken.";
+            logger.warn(`The host has refused a registration ${attempt} times: ${error.message} ${hint}`);
+          }
           this.#parts.status.set({ at: "waiting", delayMs, reason: error.message });
           await sleepMs(delayMs, clock, signal);
         }

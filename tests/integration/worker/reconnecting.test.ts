@@ -108,6 +108,26 @@ describe("a worker that has lost its host", () => {
     expect(host.channels.rest).toHaveLength(1);
   });
 
+  test("warns once when its host goes on to refuse a type, since another worker may have it by now", async () => {
+    await using stage = await openStage();
+    const { host, clock, worker } = stage;
+    await worker.registerFactory("a", () => new FunctionAgent());
+    await worker.start();
+    host.calls.length = 0;
+    host.script = () => {
+      throw new RpcError(StatusCode.invalidArgument, "Agent type a already registered with client X.");
+    };
+    host.network.cut();
+    while (host.calls.length < 8) {
+      const status = await latest(worker);
+      if (status.at === "waiting") clock.advance(status.delayMs);
+      await settled();
+    }
+    expect(host.logger.texts("warn").filter((text) => text.includes("Agent type a already registered"))).toHaveLength(
+      1,
+    );
+  });
+
   test("gives up after the attempts it may make, and says why [§8.102]", async () => {
     await using stage = await openStage({ reconnect: { maxAttempts: 2 } });
     const { host, clock, worker } = stage;

@@ -8,9 +8,11 @@ import {
   encodeGetSubscriptionsResponse,
 } from "../../../src/protocol/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { next, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { onlyChannel, type Script, ScriptedHost } from "../../support/worker/scripted-host.ts";
+import { settled } from "../../support/worker/stage.ts";
 import { startRig } from "../../support/worker/worker-rig.ts";
 
 class Idle extends BaseAgent {
@@ -107,6 +109,35 @@ describe("registration", () => {
     await new Idle().registerInstance(worker, new AgentId("inst", "k2"));
     const id = new AgentId("inst", "k2");
     expect((await worker.tryGetUnderlyingAgentInstance(id, Idle)).id.toString()).toBe("inst/k2");
+  });
+
+  test("of two instances at once of a type that another worker serves leaves none of them here", async () => {
+    await using rig = await startRig();
+    const owner = await rig.worker();
+    await owner.registerFactory("inst", () => new Idle());
+    const worker = await rig.worker();
+    const ids = ["k1", "k2"].map((key) => new AgentId("inst", key));
+    const ends = await Promise.allSettled(ids.map((id) => new Idle().registerInstance(worker, id)));
+    expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    for (const id of ids) {
+      await expect(worker.tryGetUnderlyingAgentInstance(id)).rejects.toMatchObject({ code: "not-accessible" });
+    }
+  });
+
+  test("of two instances at once tells the host of their type once, and of both waits for its answer", async () => {
+    const gate = new Gate();
+    await using host = await new ScriptedHost(() => gate.opened.then(() => emptyMessage)).listen();
+    const [worker] = await host.worker();
+    let registered = 0;
+    const both = ["k1", "k2"].map(async (key) => {
+      await worker.registerAgentInstance(new Idle(), new AgentId("inst", key));
+      registered += 1;
+    });
+    await settled();
+    expect(registered).toBe(0);
+    gate.open();
+    await Promise.all(both);
+    expect(host.methods).toEqual(["RegisterAgent"]);
   });
 
   test("works with a host that sends neither headers nor messages [§8.12]", async () => {
