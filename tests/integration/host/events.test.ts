@@ -111,6 +111,43 @@ describe.each(hostTransports)("events through the host over $name", ({ start }) 
     expect((await dotnet.nextEvent()).topicType).toBe("t");
   });
 
+  it("keeps an event from a stock gRPC worker that could not receive it, whose channel lives on; others get it", async () => {
+    await using rig = await start({ stockPeerMaxBytes: 1_000 });
+    const stock = await new RawWorker(rig.dial("grpc-python/1.83.0"), "S").join();
+    const ours = await new RawWorker(rig.dial(), "O").join();
+    for (const worker of [stock, ours]) {
+      await worker.register(`of-${worker.clientId}`);
+      await worker.subscribe(`1-${worker.clientId}`, exact("t", `of-${worker.clientId}`));
+    }
+    const large = "L".repeat(2_000);
+    for (const id of [large, "small"]) ours.publish("t", "s", id);
+    expect((await stock.nextEvent()).id).toBe("small");
+    for (const id of [large, "small"]) expect((await ours.nextEvent()).id).toBe(id);
+    expect(rig.host.counters()).toMatchObject({ filteredEvents: 1, deliveredEvents: 3, channels: 2 });
+  });
+
+  it("routes by a new subscription at once, and takes it in the same time, after however many topics [§8.39]", async () => {
+    await using rig = await start();
+    const worker = await new RawWorker(rig.dial(), "W").join();
+    await worker.register("a");
+    const quickest = async (topic: string) => {
+      const took: number[] = [];
+      for (let count = 0; count < 20; count += 1) {
+        const startMs = performance.now();
+        await worker.subscribe(`${topic}${count}`, prefix(`${topic}${count}`, "a"));
+        took.push(performance.now() - startMs);
+        worker.publish(`${topic}${count}:x`);
+        expect((await worker.nextEvent()).topicType).toBe(`${topic}${count}:x`);
+      }
+      return Math.min(...took);
+    };
+    const beforeMs = await quickest("before");
+    for (let count = 0; count < 20_000; count += 1) worker.publish(`seen-${count}`);
+    expect(await worker.settled()).toEqual([]);
+    // Matching all these topics anew takes tens of milliseconds.
+    expect(await quickest("seen-")).toBeLessThan(5 * beforeMs + 5);
+  });
+
   it("matches a prefix with every topic type that begins with it [§8.40]", async () => {
     await using rig = await start();
     const worker = await new RawWorker(rig.dial(), "W").join();
