@@ -22,7 +22,9 @@ export { readFrameHead } from "./frame-head.ts";
 export { peekFrame } from "./frame-peek.ts";
 export { bareContentType, isVoidPayload, noneTypeName } from "./payload.ts";
 export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
-export { asciiBytes, requestIdBytes, requestIdText, withRequestId } from "./request-id.ts";
+export { asciiBytes, requestIdBytes, requestIdText, spliceRequestId, withRequestId } from "./request-id.ts";
+export type { FrameBytes, SplicedFrame } from "./spliced-frame.ts";
+export { joinFrame } from "./spliced-frame.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./stored-state.ts";
 export {
   decodeGetStateAnswer,
@@ -58,6 +60,7 @@ export {
   method,
   publishKind,
   serviceName,
+  signals,
   unknownSender,
 } from "./wire-names.ts";
 export { isSamePattern } from "./wire-pattern.ts";

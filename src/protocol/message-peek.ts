@@ -1,6 +1,6 @@
 import { parseTimeout } from "./call-timeout.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
-import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
+import { isTextAt, nameAt, RawReader, textAt } from "./raw-reader.ts";
 import { agentIdShape, anyShape, attributeEntryShape, payloadShape, type Shape, stepOver } from "./raw-shape.ts";
 import { metadataKey } from "./wire-names.ts";
 
@@ -104,7 +104,7 @@ function afterLength(bytes: Uint8Array, start: number): number {
 }
 
 function readLengthAndText(bytes: Uint8Array, valueStart: number, end: number): string {
-  return textAt(bytes, afterLength(bytes, valueStart), end);
+  return nameAt(bytes, afterLength(bytes, valueStart), end);
 }
 
 /** Type and key of an agent id that is known to be well-formed; of a repeated field the last one counts. */
@@ -124,7 +124,7 @@ function readAgentId(
       continue;
     }
     const textEnd = reader.length();
-    const text = textAt(bytes, reader.position, textEnd);
+    const text = nameAt(bytes, reader.position, textEnd);
     if (field === 1) type = text;
     else key = text;
     reader.position = textEnd;

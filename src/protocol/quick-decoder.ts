@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { jsonContentType, protobufContentType } from "../core/index.ts";
 import { type EventData, noEventData, wireEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId, WirePayload } from "./frame.ts";
+import { knownTextAt } from "./known-text.ts";
 import { RawReader, textAt, WireType } from "./raw-reader.ts";
 import { anyShape, stepOver } from "./raw-shape.ts";
 
@@ -97,13 +98,13 @@ function readEvent(reader: RawReader): Frame {
         id = once(id, readText(reader));
         break;
       case 0x12:
-        source = once(source, readText(reader));
+        source = once(source, readName(reader));
         break;
       case 0x1a:
-        readText(reader);
+        readName(reader);
         break;
       case 0x22:
-        type = once(type, readText(reader));
+        type = once(type, readName(reader));
         break;
       case 0x2a:
         readAttribute(reader, attributes);
@@ -130,8 +131,8 @@ function readId(reader: RawReader): WireAgentId {
   let key: string | undefined;
   while (!reader.atEnd) {
     const tag = reader.number();
-    if (tag === 0x0a) type = once(type, readText(reader));
-    else if (tag === 0x12) key = once(key, readText(reader));
+    if (tag === 0x0a) type = once(type, readName(reader));
+    else if (tag === 0x12) key = once(key, readName(reader));
     else throw odd;
   }
   reader.end = outerEnd;
@@ -145,8 +146,8 @@ function readPayload(reader: RawReader): WirePayload {
   let data: Uint8Array | undefined;
   while (!reader.atEnd) {
     const tag = reader.number();
-    if (tag === 0x0a) typeName = once(typeName, readText(reader));
-    else if (tag === 0x12) contentType = once(contentType, readText(reader));
+    if (tag === 0x0a) typeName = once(typeName, readName(reader));
+    else if (tag === 0x12) contentType = once(contentType, readName(reader));
     else if (tag === 0x1a) data = once(data, readBytes(reader));
     else throw odd;
   }
@@ -166,7 +167,7 @@ function readAttribute(reader: RawReader, into: Map<string, string | undefined>)
   let value: string | undefined;
   while (!reader.atEnd) {
     const tag = reader.number();
-    if (tag === 0x0a) name = once(name, readText(reader));
+    if (tag === 0x0a) name = once(name, readName(reader));
     else if (tag === 0x12) value = once(value, readAttributeValue(reader));
     else throw odd;
   }
@@ -181,7 +182,7 @@ function readAttributeValue(reader: RawReader): string | undefined {
   while (!reader.atEnd) {
     const tag = reader.number();
     if (tag !== 0x1a && tag !== 0x2a && tag !== 0x32) throw odd;
-    value = once(value, readText(reader));
+    value = once(value, readName(reader));
   }
   reader.end = outerEnd;
   return value;
@@ -199,9 +200,24 @@ function enter(reader: RawReader): number {
 function readText(reader: RawReader): string {
   const end = reader.length();
   if (end < 0) throw odd;
-  const text = textAt(reader.bytes, reader.position, end);
-  if (!isText(text, reader.bytes, reader.position, end)) throw odd;
+  const text = checkedTextAt(reader.bytes, reader.position, end);
   reader.position = end;
+  return text;
+}
+
+/** A text that other messages have as well. */
+function readName(reader: RawReader): string {
+  const end = reader.length();
+  if (end < 0) throw odd;
+  const { bytes, position } = reader;
+  const text = knownTextAt(bytes, position, end) ?? checkedTextAt(bytes, position, end);
+  reader.position = end;
+  return text;
+}
+
+function checkedTextAt(bytes: Uint8Array, start: number, end: number): string {
+  const text = textAt(bytes, start, end);
+  if (!isText(text, bytes, start, end)) throw odd;
   return text;
 }
 

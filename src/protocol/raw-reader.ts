@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { knownTextAt } from "./known-text.ts";
 
 /** The wire types of protobuf that current encoders write. Groups are not among them: whoever meets one takes the slow road. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
@@ -95,6 +96,11 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
     text += String.fromCharCode(byte);
   }
   return text;
+}
+
+/** The same for texts that come again and again: names of types, keys, attributes. */
+export function nameAt(bytes: Uint8Array, start: number, end: number): string {
+  return knownTextAt(bytes, start, end) ?? textAt(bytes, start, end);
 }
 
 /** Whether the bytes between two positions are UTF-8, as protobuf demands of every text. */

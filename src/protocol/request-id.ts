@@ -1,6 +1,6 @@
-import { Buffer } from "node:buffer";
 import type { PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
 import { textAt } from "./raw-reader.ts";
+import { joinFrame, type SplicedFrame } from "./spliced-frame.ts";
 
 const idTag = 0x0a;
 
@@ -15,11 +15,17 @@ export function requestIdBytes({ bytes, requestId }: PeekedRequest | PeekedRespo
   return new Uint8Array(bytes.subarray(requestId.textStart, requestId.end));
 }
 
+/** Heads up to this length are written into memory that is used again and again. */
+const scratchBytes = 128;
+let scratch: Uint8Array | undefined;
+/** Views of the scratch by their length, made once each. */
+const scratchViews: Uint8Array[] = [];
+
 /**
- * The same message under another request id; everything else keeps its bytes. The id is replaced where it stands; where it
- * stands several times another one is appended, for the last occurrence wins (protocol.md H1).
+ * The same message under another request id; everything else keeps its bytes, and stays where it is. The id is replaced
+ * where it stands; where it stands several times another one is appended, for the last occurrence wins (protocol.md H1).
  */
-export function withRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8Array): Uint8Array {
+export function spliceRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8Array): SplicedFrame {
   const { bytes, bodyStart, requestId } = peeked;
   const isRepeated = requestId.count > 1;
   const cutStart = isRepeated ? bytes.length : requestId.count === 1 ? requestId.fieldStart : bodyStart;
@@ -27,19 +33,31 @@ export function withRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8A
   const idLength = id.length === 0 && !isRepeated ? 0 : 1 + varintLength(id.length) + id.length;
   const bodyLength = bytes.length - bodyStart - (cutEnd - cutStart) + idLength;
 
-  const frame = Buffer.allocUnsafe(1 + varintLength(bodyLength) + bodyLength);
-  frame[0] = peeked.kind === "request" ? 0x0a : 0x12;
-  let at = writeVarint(frame, 1, bodyLength);
-  frame.set(bytes.subarray(bodyStart, cutStart), at);
-  at += cutStart - bodyStart;
+  const kept = cutStart - bodyStart;
+  const head = headOf(1 + varintLength(bodyLength) + kept + idLength);
+  head[0] = peeked.kind === "request" ? 0x0a : 0x12;
+  let at = writeVarint(head, 1, bodyLength);
+  // Canonical encoders write the id first: then nothing is before it.
+  if (kept > 0) head.set(bytes.subarray(bodyStart, cutStart), at);
+  at += kept;
   if (idLength > 0) {
-    frame[at] = idTag;
-    at = writeVarint(frame, at + 1, id.length);
-    frame.set(id, at);
-    at += id.length;
+    head[at] = idTag;
+    at = writeVarint(head, at + 1, id.length);
+    head.set(id, at);
   }
-  frame.set(bytes.subarray(cutEnd), at);
-  return frame;
+  return { head, rest: bytes.subarray(cutEnd), byteLength: head.length + bytes.length - cutEnd };
+}
+
+/** The same in one piece. */
+export function withRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8Array): Uint8Array {
+  return joinFrame(spliceRequestId(peeked, id));
+}
+
+function headOf(length: number): Uint8Array {
+  if (length > scratchBytes) return new Uint8Array(length);
+  scratch ??= new Uint8Array(scratchBytes);
+  scratchViews[length] ??= scratch.subarray(0, length);
+  return scratchViews[length];
 }
 
 /** The bytes of an id made of ASCII characters. */

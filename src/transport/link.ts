@@ -1,3 +1,4 @@
+import type { FrameBytes } from "../protocol/index.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus } from "./rpc-status.ts";
 
@@ -42,10 +43,11 @@ export interface FrameStream {
   /**
    * Queues one message; everything queued in one turn of the event loop leaves in one write. False: the queue has grown
    * beyond the high-water mark (bytes not yet accepted by the connection), wait for `onDrain` or act on it; the frame is
-   * queued all the same. After the end it does nothing and returns false. The frame must not be changed afterwards.
+   * queued all the same. After the end it does nothing and returns false. The frame must not be changed afterwards, but for
+   * the head of one in two parts, which is copied.
    * Throws `RpcError` (resource-exhausted) for a frame longer than `maxSendBytes`; nothing is queued then.
    */
-  send(frame: Uint8Array): boolean;
+  send(frame: FrameBytes): boolean;
   /** The longest frame `send` takes, in bytes: the transport's `maxSendMessageBytes` (default 4 GiB - 1, so it never throws). */
   readonly maxSendBytes: number;
   /** Bytes queued here and not yet handed to the network, and how many frames they are. */

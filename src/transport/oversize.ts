@@ -7,7 +7,7 @@ export function oversizeStatus(messageBytes: number, limitBytes: number): RpcSta
 }
 
 /** Throws `RpcError` (resource-exhausted) when a message that is about to be sent is above the limit. */
-export function refuseOversize(message: Uint8Array, limitBytes: number): void {
+export function refuseOversize(message: { readonly byteLength: number }, limitBytes: number): void {
   if (message.byteLength <= limitBytes) return;
   throw new RpcError(
     StatusCode.resourceExhausted,

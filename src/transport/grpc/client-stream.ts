@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+import type { FrameBytes } from "../../protocol/index.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, StreamEnd, StreamReceiver } from "../link.ts";
 import { fromRawHeaders } from "../metadata.ts";
@@ -67,7 +68,7 @@ export class GrpcClientStream implements FrameStream {
     return this.#pipe.writer.maxSendBytes;
   }
 
-  send(frame: Uint8Array): boolean {
+  send(frame: FrameBytes): boolean {
     return this.#pipe.writer.send(frame);
   }
 

@@ -1,3 +1,5 @@
+import type { FrameBytes } from "../../protocol/index.ts";
+
 /** Bytes before every message: one for the compression flag, four for the length (big endian). */
 export const PREFIX_BYTES = 5;
 
@@ -5,45 +7,120 @@ export const PREFIX_BYTES = 5;
 export const COPY_UP_TO_BYTES = 16 * 1024;
 
 /** Copied runs are cut at this size, so that a long queue never asks for one huge allocation. */
-const RUN_BYTES = 256 * 1024;
+const LARGEST_RUN_BYTES = 64 * 1024;
+const SMALLEST_RUN_BYTES = 512;
 
-/**
- * Lays messages out as length-prefixed frames in as few buffers as is sensible, in their order. Buffers of long messages
- * are the callers' own memory: they must not change until they are written.
- */
-export function packMessages(messages: readonly Uint8Array[]): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  let run: Uint8Array[] = [];
-  let runBytes = 0;
-  for (const message of messages) {
-    const isLong = message.byteLength > COPY_UP_TO_BYTES;
-    run.push(message);
-    runBytes += isLong ? PREFIX_BYTES : PREFIX_BYTES + message.byteLength;
-    if (!isLong && runBytes < RUN_BYTES) continue;
-    chunks.push(packRun(run, runBytes));
-    if (isLong) chunks.push(message);
-    run = [];
-    runBytes = 0;
-  }
-  if (run.length > 0) chunks.push(packRun(run, runBytes));
-  return chunks;
+/** Messages laid out for the connection, in their order. */
+export interface PackedMessages {
+  readonly chunks: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly count: number;
 }
 
-/** Prefixes and short bodies in one buffer; of a long message only the prefix, for its body follows by reference. */
-function packRun(messages: readonly Uint8Array[], bytes: number): Uint8Array {
-  const run = Buffer.allocUnsafe(bytes);
-  let offset = 0;
-  for (const message of messages) {
-    const length = message.byteLength;
-    run[offset] = 0;
-    run[offset + 1] = length >>> 24;
-    run[offset + 2] = (length >>> 16) & 0xff;
-    run[offset + 3] = (length >>> 8) & 0xff;
-    run[offset + 4] = length & 0xff;
-    offset += PREFIX_BYTES;
-    if (length > COPY_UP_TO_BYTES) continue;
-    run.set(message, offset);
-    offset += length;
+interface Chunk {
+  readonly bytes: Uint8Array;
+  /** Messages that end with it. */
+  readonly count: number;
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/**
+ * Lays messages out as length-prefixed frames in as few buffers as is sensible. Short ones are copied as they come: that
+ * costs one copy and no allocation for each, and nothing they came in stays in memory. Buffers of long messages are the
+ * callers' own memory and must not change until they are written.
+ */
+export class MessagePacking {
+  #chunks: Chunk[] = [];
+  #bytes = 0;
+  /** Where short messages are being copied to; what stands between `#start` and `#end` is of no chunk yet. */
+  #run = EMPTY;
+  #start = 0;
+  #end = 0;
+  #runCount = 0;
+  /** As large as the last batch was: the next one will be much like it. */
+  #nextRunBytes = SMALLEST_RUN_BYTES;
+
+  /** Of all that is packed, with prefixes. */
+  get bytes(): number {
+    return this.#bytes;
   }
-  return run;
+
+  /** `isQueue`: it will wait for others before it, and must keep no large buffer around it in memory. */
+  add(message: FrameBytes, isQueue = false): void {
+    const length = message.byteLength;
+    const isLong = length > COPY_UP_TO_BYTES;
+    const [head, rest] = message instanceof Uint8Array ? [undefined, message] : [message.head, message.rest];
+    this.#bytes += PREFIX_BYTES + length;
+    this.#makeRoom(PREFIX_BYTES + (isLong ? (head?.length ?? 0) : length));
+    const run = this.#run;
+    let at = this.#end;
+    run[at] = 0;
+    run[at + 1] = length >>> 24;
+    run[at + 2] = (length >>> 16) & 0xff;
+    run[at + 3] = (length >>> 8) & 0xff;
+    run[at + 4] = length & 0xff;
+    at += PREFIX_BYTES;
+    if (head !== undefined) {
+      run.set(head, at);
+      at += head.length;
+    }
+    if (isLong) {
+      this.#end = at;
+      this.#cut();
+      this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1 });
+    } else {
+      run.set(rest, at);
+      this.#end = at + rest.length;
+      this.#runCount += 1;
+    }
+  }
+
+  /** Takes out the first messages: as many chunks as begin within `mostBytes`. */
+  take(mostBytes = Number.POSITIVE_INFINITY): PackedMessages {
+    this.#cut();
+    this.#nextRunBytes = Math.max(SMALLEST_RUN_BYTES, Math.min(this.#bytes, LARGEST_RUN_BYTES));
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    let count = 0;
+    for (const chunk of this.#chunks) {
+      if (bytes >= mostBytes) break;
+      chunks.push(chunk.bytes);
+      bytes += chunk.bytes.byteLength;
+      count += chunk.count;
+    }
+    this.#chunks = chunks.length === this.#chunks.length ? [] : this.#chunks.slice(chunks.length);
+    this.#bytes -= bytes;
+    if (this.#bytes === 0) this.#run = EMPTY;
+    return { chunks, bytes, count };
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#run.length - this.#end >= bytes) return;
+    this.#cut();
+    this.#run = Buffer.allocUnsafe(Math.max(bytes, this.#nextRunBytes));
+    this.#nextRunBytes = LARGEST_RUN_BYTES;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /** What was copied last becomes a chunk; what is copied next stands behind it in the same run. */
+  #cut(): void {
+    if (this.#end === this.#start) return;
+    this.#chunks.push({ bytes: this.#run.subarray(this.#start, this.#end), count: this.#runCount });
+    this.#start = this.#end;
+    this.#runCount = 0;
+  }
+}
+
+/** A few messages laid out at once. */
+export function packMessages(messages: readonly Uint8Array[]): readonly Uint8Array[] {
+  const packing = new MessagePacking();
+  for (const message of messages) packing.add(message);
+  return packing.take().chunks;
+}
+
+/** A long message alone keeps no large buffer around it in memory. */
+function withoutSurroundings(message: Uint8Array): Uint8Array {
+  return message.buffer.byteLength <= 2 * message.byteLength ? message : new Uint8Array(message);
 }

@@ -1,4 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { FrameBytes } from "../../protocol/index.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
@@ -86,7 +87,7 @@ export class GrpcServerStream implements ServerStream {
     return this.#pipe.writer.maxSendBytes;
   }
 
-  send(frame: Uint8Array): boolean {
+  send(frame: FrameBytes): boolean {
     return this.#pipe.writer.send(frame);
   }
 

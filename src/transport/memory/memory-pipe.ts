@@ -1,3 +1,4 @@
+import { type FrameBytes, joinFrame } from "../../protocol/index.ts";
 import type { MessageLimits } from "../limits.ts";
 import { oversizeStatus, refuseOversize } from "../oversize.ts";
 import type { RpcStatus } from "../rpc-status.ts";
@@ -56,10 +57,10 @@ export class MemoryPipe {
     return this.#unsentFrames;
   }
 
-  send(frame: Uint8Array): boolean {
+  send(frame: FrameBytes): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(frame, this.#options.limits.maxSendMessageBytes);
-    this.#waiting.push(frame);
+    this.#waiting.push(joinFrame(frame));
     this.#waitingBytes += frame.byteLength;
     this.#plan();
     if (this.#waitingBytes <= this.#options.limits.highWaterBytes) return true;
