@@ -197,7 +197,7 @@ export class CallRouter {
   /** Lets a target that understands it stop working on a call that has left the table; others are told nothing new. */
   #tellTarget({ hostId, target }: PendingCall, reason: CancelReason): void {
     if (!target?.traits.isAnnounced) return;
-    const outcome = target.send(encodeFrame({ kind: "cancel", requestId: hostId, reason }), "signal");
+    const outcome = target.signal(encodeFrame({ kind: "cancel", requestId: hostId, reason }));
     if (outcome === "full") this.#tally.lostSignals += 1;
   }
 

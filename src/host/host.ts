@@ -61,7 +61,8 @@ export class Host implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
-    const done = this.#listener.listen(this.#address, [this.servicer.asLinkService()]);
+    const services = [this.servicer.asLinkService(), this.servicer.asSignalService()];
+    const done = this.#listener.listen(this.#address, services);
     this.#state = { at: "starting", done };
     try {
       const listening = await done;

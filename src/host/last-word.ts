@@ -10,20 +10,24 @@ export class LastWord {
   readonly #stream: ServerStream;
   readonly #clock: Clock;
   #timer: Timer | undefined;
+  #isSaid = false;
 
   constructor(stream: ServerStream, clock: Clock) {
     this.#stream = stream;
     this.#clock = clock;
   }
 
-  /** Once. */
+  /** The first status counts. */
   say(status: RpcStatus): void {
+    if (this.#isSaid) return;
+    this.#isSaid = true;
     this.#stream.finish(status);
     this.#timer = this.#clock.setTimer(limits.lastWordMs, () => this.#stream.abort(status));
   }
 
   /** The stream has ended, or is ended otherwise. */
   done(): void {
+    this.#isSaid = true;
     this.#timer?.cancel();
   }
 }

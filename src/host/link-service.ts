@@ -11,6 +11,7 @@ import {
   encodeSaveStateAnswer,
   method,
   serviceName,
+  signals,
 } from "../protocol/index.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/index.ts";
 import type { HostServicer } from "./servicer.ts";
@@ -39,6 +40,19 @@ export function createLinkService(servicer: HostServicer): LinkService {
           throw unknownMethod(call);
       }
     },
+  };
+}
+
+/** The same for the one call of our own service. */
+export function createSignalService(servicer: HostServicer): LinkService {
+  return {
+    serviceName: signals.serviceName,
+    unaryMethods: new Set(),
+    streamMethods: new Set([signals.method]),
+    unary: async (_request, call) => {
+      throw unknownMethod(call);
+    },
+    stream: (call) => servicer.openSignals(call),
   };
 }
 

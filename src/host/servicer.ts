@@ -26,7 +26,7 @@ import type { Directory } from "./directory.ts";
 import { drainSessions } from "./drain.ts";
 import { EventRouter } from "./event-router.ts";
 import { limits } from "./limits.ts";
-import { createLinkService } from "./link-service.ts";
+import { createLinkService, createSignalService } from "./link-service.ts";
 import { type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
 import { QuietLogger } from "./quiet-logger.ts";
 import { Registry, type RegistryBounds } from "./registry.ts";
@@ -35,6 +35,7 @@ import { peerTraits, Session, type SessionParts } from "./session.ts";
 import { reportOf, type SessionReport } from "./session-report.ts";
 import { SessionTable } from "./session-table.ts";
 import { SharedOwnerDirectory } from "./shared-owner-directory.ts";
+import { SignalChannel } from "./signal-channel.ts";
 import { SoleOwnerDirectory } from "./sole-owner-directory.ts";
 import { StateDesk } from "./state-desk.ts";
 
@@ -119,6 +120,18 @@ export class HostServicer {
     });
   }
 
+  /** A stream for the signals to a worker of Troupe's whose data channel is open (protocol.md §11.7). */
+  openSignals(call: CallContext): ServerStreamReceiver {
+    const session = this.#sessions.data.of(this.#clientOf(call));
+    if (session?.traits.isAnnounced) {
+      return new SignalChannel({ session, bounds: this.#options, clock: this.#options.clock });
+    }
+    throw new RpcError(
+      StatusCode.failedPrecondition,
+      "No data channel of a Troupe worker is open under this client-id.",
+    );
+  }
+
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
     const clientId = this.#clientOf(call);
     const outcome = this.#registry.registerType(clientId, agentType);
@@ -177,9 +190,14 @@ export class HostServicer {
     return this.#states.save(state, clientIdOf(call));
   }
 
-  /** This servicer as a listener takes it. */
+  /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
     return createLinkService(this);
+  }
+
+  /** What only Troupe's workers call, for the same listener. Without it those with too much to do drop events that could wait here. */
+  asSignalService(): LinkService {
+    return createSignalService(this);
   }
 
   counters(): HostCounters {
@@ -211,7 +229,7 @@ export class HostServicer {
     const sessions = this.#sessions.data.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
     for (const session of sessions) {
-      if (session.traits.isAnnounced && session.send(leaving, "signal") === "full") this.#tally.lostSignals += 1;
+      if (session.traits.isAnnounced && session.signal(leaving) === "full") this.#tally.lostSignals += 1;
     }
     this.#admission.drain();
     this.#calls.drain();

@@ -25,6 +25,13 @@ export interface PeerTraits {
   readonly reconnectGraceMs: number;
 }
 
+/** A way to a worker for signals, past all that waits on its data channel (protocol.md §11.7). */
+export interface SignalRoad {
+  /** False: it was not taken. */
+  send(frame: Uint8Array): boolean;
+  finish(status: RpcStatus): void;
+}
+
 export interface SessionParts {
   readonly clientId: string;
   readonly peer: string;
@@ -58,6 +65,7 @@ export class Session {
   readonly #sent = new SentFrames();
   readonly #parts: SessionParts;
   readonly #lastWord: LastWord;
+  #road: SignalRoad | undefined;
   #isOpen = true;
 
   constructor(parts: SessionParts) {
@@ -105,12 +113,34 @@ export class Session {
   }
 
   /**
+   * Says something beside calls and events, in its place behind what waits, and past that where the worker has opened a road
+   * for it. `full`: neither took it.
+   */
+  signal(frame: Uint8Array): SendOutcome {
+    const isPast = this.#isOpen && this.#road?.send(frame) === true;
+    const outcome = this.send(frame, "signal");
+    return isPast ? "queued" : outcome;
+  }
+
+  /** The worker has opened a stream for signals; the newest counts. */
+  openRoad(road: SignalRoad): void {
+    this.#road?.finish(replacedRoad);
+    if (this.#isOpen) this.#road = road;
+    else road.finish(endedRoad);
+  }
+
+  closeRoad(road: SignalRoad): void {
+    if (this.#road === road) this.#road = undefined;
+  }
+
+  /**
    * Nothing is sent any more; what is queued still goes out if the connection stands, then the call ends with `status`. A
    * worker that does not take it is cut off after a while, so that nothing of it stays.
    */
   finish(status: RpcStatus): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#road?.finish(endedRoad);
     this.#lastWord.say(status);
   }
 
@@ -123,6 +153,7 @@ export class Session {
   /** The stream has come to its end by itself. */
   markClosed(): void {
     this.#isOpen = false;
+    this.#road?.finish(endedRoad);
     this.#lastWord.done();
   }
 
@@ -142,6 +173,9 @@ export class Session {
     return "full";
   }
 }
+
+const endedRoad: RpcStatus = { code: StatusCode.ok, details: "The data channel has ended." };
+const replacedRoad: RpcStatus = { code: StatusCode.aborted, details: "replaced by a newer stream" };
 
 const tooSlow: RpcStatus = {
   code: StatusCode.resourceExhausted,

@@ -13,6 +13,13 @@ export const method = {
   saveState: "SaveState",
 } as const;
 
+/** The one call of a service of our own, by which a worker hears signals past its data channel (protocol.md §11.7). */
+export const signals = {
+  serviceName: "troupe.v1.Signals",
+  method: "OpenSignals",
+  path: "/troupe.v1.Signals/OpenSignals",
+} as const;
+
 /** Call metadata that binds streams and unary calls to one connection (protocol.md §2.1). */
 export const clientIdKey = "client-id";
 

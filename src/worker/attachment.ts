@@ -47,6 +47,8 @@ export class Attachment {
   readonly #parts: WorkerParts;
   /** All that are open: the present one, and those of hosts that are leaving. */
   readonly #connections = new Set<HostConnection>();
+  /** Those of hosts that have said so. */
+  readonly #leaving = new WeakSet<HostConnection>();
   #state: AttachmentState = { at: "apart" };
   #addressIndex = 0;
   #attachedMs = 0;
@@ -93,7 +95,8 @@ export class Attachment {
 
   /** The host says that it ends soon: what is sent from now on waits for the next one; answers still pass here. */
   onHostLeaving(connection: HostConnection, graceMs: number): void {
-    if (this.current !== connection) return;
+    if (this.current !== connection || this.#leaving.has(connection)) return;
+    this.#leaving.add(connection);
     const { logger } = this.#parts.settings;
     const reason = `The host at ${connection.address} is leaving.`;
     logger.info(reason);

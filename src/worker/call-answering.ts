@@ -27,7 +27,8 @@ export class CallAnswering {
   /** The host says that nobody waits for a call's answer any more. One that has been answered meanwhile is none of ours. */
   cancel({ requestId, reason }: CancelFrame): void {
     const owed = this.#owed.get(requestId);
-    if (owed === undefined) return;
+    // The host may say so twice (protocol.md §11.7).
+    if (owed === undefined || owed.isCancelled) return;
     this.#parts.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
   }
@@ -153,6 +154,7 @@ class OwedAnswer implements Work {
   #context: HandlerContext | undefined;
   #abortReason: Error | undefined;
   #isPaid = false;
+  #isCancelled = false;
 
   constructor(requestId: string, outbox: Outbox, parts: WorkerParts) {
     this.#requestId = requestId;
@@ -210,6 +212,11 @@ class OwedAnswer implements Work {
     if (this.#abortReason !== undefined) context.abort(this.#abortReason);
   }
 
+  /** The caller has given it up, and the handler was told. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
   leavesBy(outbox: Outbox): boolean {
     return this.#outbox === outbox;
   }
@@ -221,6 +228,7 @@ class OwedAnswer implements Work {
 
   /** Nobody wants the answer any more: none is sent. */
   cancel(reason: Error): void {
+    this.#isCancelled = true;
     this.#isPaid = true;
     this.#abort(reason);
   }

@@ -8,6 +8,7 @@ import { ControlChannel, type ControlServer } from "./control-channel.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
+import { SignalStream } from "./signal-stream.ts";
 import { describeEnd } from "./stream-end.ts";
 import { atMost, withinMs } from "./time-limits.ts";
 import { UnaryRegistry } from "./unary-registry.ts";
@@ -47,6 +48,7 @@ export class HostConnection {
   readonly #link: Link;
   readonly #stream: FrameStream;
   readonly #legacy: ChannelRegistry;
+  readonly #signals: SignalStream;
   readonly #keepAlive: KeepAlive;
   readonly #options: HostConnectionOptions;
   readonly #ended = new AbortController();
@@ -93,6 +95,11 @@ export class HostConnection {
       logger: settings.logger,
     });
     this.control = new ControlChannel({ link, clientId: this.clientId, settings, server: options.controlServer });
+    this.#signals = new SignalStream({
+      ...{ link, metadata, logger: settings.logger },
+      onSignal: (frame) => options.onFrame(frame, this),
+      onChange: () => this.review(),
+    });
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata, clock, afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       onDead: (reason) => this.#giveUp(reason),
@@ -109,13 +116,14 @@ export class HostConnection {
   }
 
   /**
-   * Reads on, or lets flow control hold the host: when the worker has enough to do and none of its own calls waits for an
-   * answer that would be held too, or when the host does not take what it was answered (W23).
+   * Reads on, or lets flow control hold the host: when the worker has enough to do, none of its own calls waits for an answer
+   * that would be held too, and word that its work is not wanted any more is not held either; or when the host does not take
+   * what it was answered (W23).
    */
   review(): void {
     const isWaitedFor = this.outbox.asked.size > 0 || this.#legacy.pendingCount > 0;
     const isFull = !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
-    const isPaused = isFull || (!isWaitedFor && this.#options.isCrowded());
+    const isPaused = isFull || (!isWaitedFor && this.#options.isCrowded() && this.#hearsSignals);
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) this.#stream.pause();
@@ -143,7 +151,7 @@ export class HostConnection {
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => this.outbox.takeHeaders(isAnnounced(metadata)),
+      onMetadata: (metadata) => this.#takeHeaders(isAnnounced(metadata)),
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
@@ -154,6 +162,17 @@ export class HostConnection {
       },
       onEnd: (end) => this.#onEnd(end),
     };
+  }
+
+  #takeHeaders(isHostAnnounced: boolean): void {
+    this.outbox.takeHeaders(isHostAnnounced);
+    // Only a worker with bounds on its handlers ever holds the data channel back for long.
+    if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#signals.open();
+  }
+
+  /** Also while nothing is read from the data channel. A stock host says nothing that could be missed. */
+  get #hearsSignals(): boolean {
+    return this.#signals.isOpen || !this.outbox.isHostAnnounced;
   }
 
   #receive(bytes: Uint8Array): void {
@@ -188,6 +207,7 @@ export class HostConnection {
     this.outbox.close(reason);
     this.#legacy.close(reason);
     this.control.close(reason);
+    this.#signals.close();
     this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
   }
 
