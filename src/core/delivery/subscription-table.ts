@@ -1,4 +1,4 @@
-import { AgentId } from "../agent-id.ts";
+import { AgentId, assertAgentType } from "../agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import type { Subscription } from "../subscription.ts";
 import type { TopicId } from "../topic-id.ts";
@@ -13,6 +13,9 @@ interface Row {
   /** Set with `pattern`: the type of the agent that is reached. */
   readonly agentType: string | undefined;
 }
+
+/** Told of a subscription of the user's own kind that threw; it is passed over. */
+export type OnSubscriptionFailure = (error: unknown, subscription: Subscription) => void;
 
 /** The subscriptions of one runtime: who gets an event. Ids are unique; the order is that of adding (protocol.md §5.2). */
 export class SubscriptionTable {
@@ -35,7 +38,7 @@ export class SubscriptionTable {
     return [...this.#rows.values()].map((row) => row.subscription);
   }
 
-  /** Throws `already-exists` when an equal one, or another with its id, is there. */
+  /** Throws `already-exists` when an equal one, or another with its id, is there; `invalid-argument` for a type that no agent can have. */
   add(subscription: Subscription): void {
     const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
     if (this.#hasEqual(row)) throw new TroupeError("already-exists", "Subscription already exists");
@@ -55,14 +58,15 @@ export class SubscriptionTable {
   }
 
   /** The agents an event on this topic reaches, each once, in the order of their subscriptions. */
-  recipients(topic: TopicId): AgentId[] {
-    const rows = this.#matching(topic);
+  recipients(topic: TopicId, onFailure: OnSubscriptionFailure = rethrow): AgentId[] {
+    const rows = this.#matching(topic, onFailure);
     const [first] = rows;
-    if (rows.length === 1 && first !== undefined) return [recipientOf(first, topic)];
+    if (rows.length === 1 && first?.agentType !== undefined) return [new AgentId(first.agentType, topic.source)];
     const recipients: AgentId[] = [];
     const seen = new Set<string>();
     for (const row of rows) {
-      const id = recipientOf(row, topic);
+      const id = recipientOf(row, topic, onFailure);
+      if (id === undefined) continue;
       const text = id.toString();
       if (seen.has(text)) continue;
       seen.add(text);
@@ -71,10 +75,10 @@ export class SubscriptionTable {
     return recipients;
   }
 
-  #matching(topic: TopicId): Row[] {
+  #matching(topic: TopicId, onFailure: OnSubscriptionFailure): Row[] {
     const rows = this.#index.matches(topic.type);
     if (this.#others.size === 0) return rows;
-    const others = [...this.#others].filter((row) => row.subscription.isMatch(topic));
+    const others = [...this.#others].filter(({ subscription }) => matches(subscription, topic, onFailure));
     return others.length === 0 ? rows : [...rows, ...others].sort((a, b) => a.order - b.order);
   }
 
@@ -89,18 +93,39 @@ export class SubscriptionTable {
   }
 }
 
+function matches(subscription: Subscription, topic: TopicId, onFailure: OnSubscriptionFailure): boolean {
+  try {
+    return subscription.isMatch(topic);
+  } catch (error) {
+    onFailure(error, subscription);
+    return false;
+  }
+}
+
 /** An id's type can't contain `/`, so the text of two ids is the same only if the ids are. */
-function recipientOf(row: Row, topic: TopicId): AgentId {
-  return row.agentType === undefined ? row.subscription.mapToAgent(topic) : new AgentId(row.agentType, topic.source);
+function recipientOf(row: Row, topic: TopicId, onFailure: OnSubscriptionFailure): AgentId | undefined {
+  if (row.agentType !== undefined) return new AgentId(row.agentType, topic.source);
+  try {
+    return row.subscription.mapToAgent(topic);
+  } catch (error) {
+    onFailure(error, row.subscription);
+    return undefined;
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function patternAndType(subscription: Subscription): Pick<Row, "pattern" | "agentType"> {
   if (subscription instanceof TypeSubscription) {
     const { topicType, agentType } = subscription;
+    assertAgentType(agentType);
     return { pattern: { kind: "type", topicType }, agentType };
   }
   if (subscription instanceof TypePrefixSubscription) {
     const { topicTypePrefix: prefix, agentType } = subscription;
+    assertAgentType(agentType);
     return { pattern: { kind: "prefix", prefix }, agentType };
   }
   return { pattern: undefined, agentType: undefined };

@@ -204,16 +204,16 @@ export class Dispatcher {
     queue.done();
   }
 
-  /** Never rejects: each recipient fails by itself. */
+  /** Never rejects: each recipient, and each subscription of the user's own kind, fails by itself. */
   async #handlePublish(envelope: PublishEnvelope): Promise<void> {
-    const { subscriptions, onEventFailure } = this.#options;
-    let recipients: AgentId[];
-    try {
-      recipients = subscriptions.recipients(envelope.topicId);
-    } catch (error) {
+    const { topicId } = envelope;
+    const { logger, onEventFailure } = this.#options;
+    const recipients = this.#options.subscriptions.recipients(topicId, (error, { id }) => {
+      logger.error(`Subscription ${id} failed on an event for ${topicId}, and is passed over: ${errorText(error)}`, {
+        error,
+      });
       onEventFailure(error);
-      return;
-    }
+    });
     const handled: Promise<void>[] = [];
     for (const recipient of recipients) {
       if (!recipient.equals(envelope.sender)) handled.push(this.#handleEvent(envelope, recipient));

@@ -71,6 +71,22 @@ export function describeEvents({ openStage, unless }: Suite): void {
       gate.open();
     });
 
+    test("a subscription for a type that no agent can have is refused in AutoGen's words, and takes no event from others", async () => {
+      await using stage = await openStage();
+      await stage.listen("news", "reader");
+      for (const subscription of [
+        new TypeSubscription("news", "bad type!"),
+        new TypePrefixSubscription("news", "bad type!"),
+      ]) {
+        await expect(stage.callee.addSubscription(subscription)).rejects.toMatchObject({
+          code: "invalid-argument",
+          message: expect.stringContaining("Invalid agent type: bad type!"),
+        });
+      }
+      await stage.caller.publishMessage(Note({ text: "x" }), news);
+      expect(byAndText([await stage.seen.take()])).toEqual(["reader/k x"]);
+    });
+
     test("an agent does not get its own event, another key of its type does [§8.68]", async () => {
       await using stage = await openStage();
       await stage.listen("news", "reader");
