@@ -19,6 +19,10 @@ export const SubscriptionInstantiationContext = {
   },
 };
 
+export function subscribingAgentType(): string | undefined {
+  return storage.getStore()?.type;
+}
+
 export function inSubscription<T>(agentType: string, body: () => T): T {
   return storage.run(new AgentType(agentType), body);
 }

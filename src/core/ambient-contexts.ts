@@ -15,4 +15,6 @@ export interface AmbientContexts {
   /** The signal of the handler that runs, which calls without one of their own take over; undefined outside handlers. */
   handlerSignal(): AbortSignal | undefined;
   inSubscription<T>(agentType: string, body: () => T): T;
+  /** The type whose subscription factory runs, which a `DefaultSubscription` is for; undefined outside such factories. */
+  subscribingAgentType(): string | undefined;
 }

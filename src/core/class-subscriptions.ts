@@ -58,8 +58,7 @@ export async function collectSubscriptions(
 ): Promise<readonly Subscription[]> {
   const collected: Subscription[] = [];
   for (const factory of factories) {
-    const make = () => inSubscriptionContext(agentType, () => factory({ agentType }));
-    const made = await (ambient === undefined ? make() : ambient.inSubscription(agentType, make));
+    const made = await inSubscriptionContext(agentType, ambient, () => factory({ agentType }));
     for (const subscription of isList(made) ? made : [made]) collected.push(subscription);
   }
   return collected;

@@ -16,7 +16,8 @@ function agentTypeBeingRegistered(): string {
   if (agentType === undefined) {
     throw new CantHandleException(
       "agentType must be given when a DefaultSubscription is made outside a subscription factory " +
-        "(or after an await in one: use the agentType that the factory is given)",
+        "(or after an await in one, unless the runtime was made with `ambient: ambientContexts` of troupe/context: " +
+        "use the agentType that the factory is given)",
     );
   }
   return agentType;

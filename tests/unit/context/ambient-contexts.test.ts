@@ -104,6 +104,31 @@ describe("SubscriptionInstantiationContext", () => {
     expect(told).toEqual(["subscribed"]);
   });
 
+  test("gives a default subscription its agent type after awaits too, of several at once each its own", async () => {
+    await using runtime = openRuntime();
+    const told = new Inbox<string>();
+    class Reader extends BaseAgent {
+      static override readonly subscriptions = [
+        async () => {
+          await new Promise((resolve) => setImmediate(resolve));
+          return new DefaultSubscription("news");
+        },
+      ];
+
+      constructor() {
+        super("reads");
+      }
+
+      protected override onMessageImpl(): void {
+        told.put(this.id.type);
+      }
+    }
+    await Promise.all(["one", "two"].map((type) => Reader.register(runtime, type, () => new Reader())));
+    await runtime.publishMessage({}, new TopicId("news", "k"));
+    expect((await told.takeMany(2)).sort()).toEqual(["one", "two"]);
+    expect(() => new DefaultSubscription()).toThrow("agentType must be given");
+  });
+
   test("is an error elsewhere", () => {
     expect(() => SubscriptionInstantiationContext.agentType()).toThrow("must be called within an instantiation");
   });

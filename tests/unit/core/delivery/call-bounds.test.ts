@@ -17,6 +17,7 @@ function ambientWith(signal: AbortSignal | undefined) {
     inFactory: run,
     inHandler: run,
     inSubscription: run,
+    subscribingAgentType: () => undefined,
     handlerAgentId: () => undefined,
     handlerSignal: () => signal,
   };
