@@ -206,6 +206,30 @@ describe("calls of Python workers through our host", () => {
 
   situation(
     {
+      title: "an event over 4 MiB is kept from a stock Python worker, whose channel lives on",
+      scenario: "event-over-4-mib",
+      recorded: { "small event afterwards": null, "subscriber's channel ended": true, "agent types": [] },
+      autogen: "the subscriber's channel ends: its agents are gone",
+      troupe: "that worker is not sent the event; others get it, and everything else goes on",
+    },
+    async (generation) => {
+      await using lab = await Laboratory.start(generation);
+      const collector: PythonAgent = { kind: "collector", type: "collector", subscriptions: [{ topicType: "news" }] };
+      const stock = await lab.python([collector]);
+      const typescript = await lab.typescript({ types: [MyMessage] });
+      await typescript.collect("ours", "news");
+      await typescript.publish("news/large", MyMessage({ content: "L".repeat(5 * 1024 * 1024) }));
+      await typescript.publish("news/small", MyMessage({ content: "hello" }));
+      expect(await stock.next("received")).toMatchObject({ ...hello, agent: "collector/small" });
+      for (const agent of ["ours/large", "ours/small"]) await typescript.received(agent);
+      const channelEnded = stock.send({ cmd: "state" });
+      expect(await stock.next("state", { id: channelEnded })).toMatchObject({ channelEnded: false });
+      expect(lab.host.counters().filteredEvents).toBe(1);
+    },
+  );
+
+  situation(
+    {
       title: "when the host stops, callers that wait are answered first [§8.53]",
       scenario: "host-stops-with-a-pending-call",
       recorded: { caller: "no answer" },

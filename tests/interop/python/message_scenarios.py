@@ -119,6 +119,23 @@ def answer_over_4_mib(lab: Laboratory) -> Any:
 
 
 @scenario
+def event_over_4_mib(lab: Laboratory) -> Any:
+    """The publisher and the host take large messages, a subscriber does not: an event of 5 MiB, then a small one."""
+    limit = 64 * 1024 * 1024
+    lab.host.end()
+    lab.host = lab.start("host.py", {"maxMessageBytes": limit})
+    lab.address = lab.host.expect("ready")["address"]
+    subscriber = lab.worker({"kind": "collector", "type": "collector", "subscriptions": [{"topicType": "news"}]})
+    publisher = lab.worker(maxMessageBytes=limit)
+    publisher.send("publish", type="MyMessage", topic="news/large", message={"content": FIVE_MIB})
+    publisher.send("publish", type="MyMessage", topic="news/small", message={"content": "event"})
+    small = subscriber.wait(lambda e: e["event"] == "received" and e["agent"] == "collector/small", 3)
+    ended = subscriber.expect("state", id=subscriber.send("state"))["channelEnded"]
+    types = list(lab.state()["agentTypes"])
+    return {"small event afterwards": small and "received", "subscriber's channel ended": ended, "agent types": types}
+
+
+@scenario
 def malformed_payload(lab: Laboratory) -> Any:
     """Raw calls and events whose payload is not JSON, lacks a field, has one too many, is of an unknown type; then a good call."""
     target = lab.worker(ECHO, {"kind": "collector", "type": "collector", "subscriptions": [{"topicType": "t"}]})
