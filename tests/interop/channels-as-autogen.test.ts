@@ -117,6 +117,27 @@ describe("what our host does just as AutoGen's", () => {
       channel.call("1", "nobody/k");
       expect(await channel.next()).toMatchObject({ requestId: "1" });
       expect(lab.host.counters().emptyFrames).toBe(1);
+      expect(recordedOfPythonHost(generation, "message-without-arm").observed).toMatchObject({
+        "call afterwards": { response: { request_id: "1" } },
+      });
+    });
+
+    runs("messages that are compressed with gzip are read, in a channel and in a unary call", async () => {
+      await using lab = await Laboratory.start(generation);
+      const raw = await lab.grpcPython();
+      const hex = Buffer.from(encodeRegisterAgentRequest("a".repeat(500))).toString("hex");
+      const { address } = lab.host;
+      const id = raw.send({ cmd: "unary", address, method: "RegisterAgent", hex, clientId: "zip", gzip: true });
+      expect(await raw.next("unary", { id })).toMatchObject(ok);
+      const zipped = await GrpcPythonChannel.open(raw, address, { clientId: "zipped", gzip: true }).joined();
+      await zipped.register("raw");
+      zipped.call("1", "raw/k", "a".repeat(2_000));
+      const { payload } = await zipped.nextOf("request");
+      expect(payload?.data.length).toBeGreaterThan(2_000);
+      expect(recordedOfPythonHost(generation, "compressed-messages").observed).toEqual({
+        unary: ok,
+        channel: "answered",
+      });
     });
 
     runs("an event with an invalid topic type is dropped, and the channel goes on [§8.60]", async () => {

@@ -89,6 +89,15 @@ for (const generation of generations) {
         await expect(typescript.call("failing/k", hi)).rejects.toThrow("boom");
       });
 
+      test("of one Python worker that fail in another raise the same there as on AutoGen's own host", async () => {
+        await using caller = await lab.python();
+        const outcome = await callFrom(caller, "failing/k", hiShown);
+        expect(outcome).toMatchObject({ event: "error", class: "Exception", text: "boom" });
+        expect(recordedOfPythonHost(generation, "handler-raises-with-text").observed).toEqual({
+          caller: { raises: "Exception", text: "boom" },
+        });
+      });
+
       test("that fail there without a text look like an answer without value: no one can tell (W7)", async () => {
         expect(await typescript.call("silent/k", hi)).toBeUndefined();
         const unknown = { typeName: "", dataContentType: "", bytes: 0, hex: "" };
