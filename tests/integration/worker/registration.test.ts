@@ -6,14 +6,16 @@ import {
   decodeRemoveSubscriptionRequest,
   emptyMessage,
   encodeGetSubscriptionsResponse,
+  type WirePattern,
 } from "../../../src/protocol/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { Gate } from "../../support/gate.ts";
+import { exact, prefix, RawWorker } from "../../support/raw-worker.ts";
 import { next, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { onlyChannel, type Script, ScriptedHost } from "../../support/worker/scripted-host.ts";
 import { settled } from "../../support/worker/stage.ts";
-import { startRig } from "../../support/worker/worker-rig.ts";
+import { startRig, type WorkerRig } from "../../support/worker/worker-rig.ts";
 
 class Idle extends BaseAgent {
   constructor() {
@@ -29,6 +31,14 @@ function refusing(error: RpcError, ...methods: string[]): Script {
     if (methods.includes(method)) throw error;
     return emptyMessage;
   };
+}
+
+/** What the host has been told by all its workers, in this order. */
+async function heldByHost(rig: WorkerRig): Promise<readonly (WirePattern | undefined)[]> {
+  const link = rig.dialer.dial(rig.host.address);
+  const held = await new RawWorker(link, "asker").subscriptions();
+  await link.close();
+  return held.map(({ pattern }) => pattern);
 }
 
 const pythonNotImplemented = new RpcError(
@@ -106,9 +116,12 @@ describe("registration", () => {
     await using rig = await startRig();
     const worker = await rig.worker();
     await new Idle().registerInstance(worker, new AgentId("inst", "k1"));
+    const first = await heldByHost(rig);
     await new Idle().registerInstance(worker, new AgentId("inst", "k2"));
     const id = new AgentId("inst", "k2");
     expect((await worker.tryGetUnderlyingAgentInstance(id, Idle)).id.toString()).toBe("inst/k2");
+    expect(first).toEqual([exact("k1", "inst"), prefix("inst:", "inst")]);
+    expect(await heldByHost(rig)).toEqual([...first, exact("k2", "inst")]);
   });
 
   test("of two instances at once of a type that another worker serves leaves none of them here", async () => {
