@@ -74,7 +74,7 @@ class Requester {
 }
 
 describe("our worker at our host over gRPC", () => {
-  test("an agent instance is subscribed to the topic type that is its key, a second one of its type to nothing else [§8.121]", async () => {
+  test("an agent instance is subscribed to the topic type that is its key, a second one of its type to its own key and to nothing twice [§8.121]", async () => {
     await using rig = await startRig("gRPC");
     const worker = await rig.worker();
     const seen = new Inbox<string>();

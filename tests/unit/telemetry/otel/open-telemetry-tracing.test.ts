@@ -121,7 +121,7 @@ describe.each<[string, () => ContextManager | undefined]>([
     });
   });
 
-  test("send and process link to create, ack links to send, and none has a parent [§8.131]", async () => {
+  test("send and process link to create, ack links to send; process, which runs within send, alone has a parent [§8.131]", async () => {
     const { runtime, spans, span } = openWorld();
     await send(runtime, "hi", userId);
     const create = span("autogen create echo.(k)-A");
