@@ -17,13 +17,8 @@ export class MeasuredHost {
   #address = "";
 
   constructor() {
-    const [node = "", ...args] = programCommand(import.meta, "measured-host-process");
-    this.#process = new PeerProcess("host", node, ["--expose-gc", ...args]);
-  }
-
-  /** Undefined when it could not be started. */
-  get pid(): number | undefined {
-    return this.#process.pid;
+    const [node = "", ...args] = measuredHostCommand();
+    this.#process = new PeerProcess("host", node, args);
   }
 
   get address(): string {
@@ -44,4 +39,10 @@ export class MeasuredHost {
   stop(): Promise<void> {
     return this.#process.stop();
   }
+}
+
+/** How to run such a host. It tells `ready` with its address, and on each command `measured`. */
+export function measuredHostCommand(): string[] {
+  const [node = "", ...args] = programCommand(import.meta, "measured-host-process");
+  return [node, "--expose-gc", ...args];
 }
