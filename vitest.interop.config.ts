@@ -1,5 +1,6 @@
 import { defineConfig, mergeConfig } from "vitest/config";
 import { InteropMatrixReporter } from "./tests/interop/support/interop-matrix-reporter.ts";
+import { InteropRequirementsReporter } from "./tests/interop/support/interop-requirements-reporter.ts";
 import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 import main from "./vitest.config.ts";
 
@@ -11,7 +12,7 @@ const config = mergeConfig(
 config.test = {
   ...config.test,
   include: ["tests/interop/**/*.test.ts"],
-  reporters: ["default", new InteropMatrixReporter(), new ClosingLineReporter()],
+  reporters: ["default", new InteropMatrixReporter(), new InteropRequirementsReporter(), new ClosingLineReporter()],
 };
 
 export default config;

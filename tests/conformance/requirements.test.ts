@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { allRequirements, testsByRequirement } from "./requirements.ts";
+import { taggedTitles } from "./tagged-titles.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const references = testsByRequirement(root);
@@ -12,11 +13,19 @@ describe("the requirement manifest", () => {
     );
   });
 
-  test("every statement has a test that names it, or is pending by name", () => {
+  test("every statement has a test of `npm test` that names it, or is left to interop, or pending, by name", () => {
     const untested = allRequirements
-      .filter((requirement) => requirement.pending === undefined && !references.has(requirement.id))
+      .filter(({ pending, provenBy }) => pending === undefined && provenBy === undefined)
+      .filter(({ id }) => !isTestedBy(id, (file) => !isInterop(file)))
       .map((requirement) => `§8.${requirement.id} ${requirement.statement}`);
     expect(untested).toEqual([]);
+  });
+
+  test("a statement that is left to interop has a test there, and only there", () => {
+    const left = allRequirements.filter(({ provenBy }) => provenBy !== undefined);
+    expect(left.filter(({ provenBy }) => provenBy !== "interop")).toEqual([]);
+    const wrong = left.filter(({ id }) => !isTestedBy(id, isInterop) || isTestedBy(id, (file) => !isInterop(file)));
+    expect(wrong.map(({ id, statement }) => `§8.${id} ${statement}`)).toEqual([]);
   });
 
   test("a pending statement has no test yet", () => {
@@ -31,3 +40,28 @@ describe("the requirement manifest", () => {
     expect([...references.keys()].filter((id) => !known.has(id))).toEqual([]);
   });
 });
+
+describe("a tag proves its statement", () => {
+  test.each([
+    ['test("says so [§8.1]", () => {});', ["says so [§8.1]"]],
+    ["it.each(rows)(`says $so [§8.1] [§8.2]`, () => {});", ["says $so [§8.1] [§8.2]"]],
+    ['test.skipIf(reason)("says so [§8.1]", () => {});', ["says so [§8.1]"]],
+    ['situation({ title: "says so [§8.1]", scenario: "s" }, body);', ["says so [§8.1]"]],
+    ['// test("says so [§8.1]")', []],
+    ['expect(text).toBe("says so [§8.1]");', []],
+    ['test.skip("says so [§8.1]", () => {});', []],
+    ['test.todo("says so [§8.1]");', []],
+    ['test("says so [§8.1]", { skip: true }, () => {});', []],
+    ['describe.skip("a thing", () => { test("says so [§8.1]", () => {}); });', []],
+  ])("in %s: %j", (source, titles) => {
+    expect(taggedTitles(source)).toEqual(titles);
+  });
+});
+
+function isTestedBy(id: number, isWanted: (file: string) => boolean): boolean {
+  return references.get(id)?.some(({ file }) => isWanted(file)) === true;
+}
+
+function isInterop(file: string): boolean {
+  return file.startsWith("tests/interop/");
+}

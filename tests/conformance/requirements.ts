@@ -1,17 +1,23 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import requirements from "./requirements.json" with { type: "json" };
+import { taggedTitles } from "./tagged-titles.ts";
 
-/** One statement of protocol.md §8; `pending` names the change that will bring it, where it is not built yet. */
+/**
+ * One statement of protocol.md §8; `pending` names the change that will bring it, where it is not built yet. One that only
+ * real Python peers can prove is `provenBy` interop: `npm test` has no test of it, and a whole run of interop must.
+ */
 export interface Requirement {
   readonly id: number;
   readonly group: string;
   readonly statement: string;
   readonly origin: readonly string[];
   readonly pending?: string;
+  readonly provenBy?: string;
 }
 
 export interface TestReference {
+  /** From the root, with `/`. */
   readonly file: string;
   readonly title: string;
 }
@@ -19,22 +25,26 @@ export interface TestReference {
 /** All 137 statements, in the order of protocol.md §8. */
 export const allRequirements: readonly Requirement[] = requirements;
 
-const tagged = /["'`]([^"'`\n]*(?:\[§8\.\d+\]\s*)+)["'`]/gu;
 const tag = /\[§8\.(\d+)\]/gu;
 
-/** Every test title in the tree that carries a tag `[§8.N]`, by N. */
+/** Every title of a test in the tree that carries a tag `[§8.N]` and runs, by N. */
 export function testsByRequirement(root: string): ReadonlyMap<number, readonly TestReference[]> {
   const found = new Map<number, TestReference[]>();
   for (const file of testFiles(join(root, "tests"))) {
-    for (const [, title = ""] of readFileSync(file, "utf8").matchAll(tagged)) {
-      for (const [, id] of title.matchAll(tag)) {
-        const references = found.get(Number(id)) ?? [];
-        references.push({ file, title });
-        found.set(Number(id), references);
+    for (const title of taggedTitles(readFileSync(file, "utf8"))) {
+      for (const id of idsIn(title)) {
+        const references = found.get(id) ?? [];
+        references.push({ file: relative(root, file).split(sep).join("/"), title });
+        found.set(id, references);
       }
     }
   }
   return found;
+}
+
+/** The numbers `N` of the tags `[§8.N]` in a title. */
+export function idsIn(title: string): readonly number[] {
+  return [...title.matchAll(tag)].map(([, id]) => Number(id));
 }
 
 function* testFiles(folder: string): Iterable<string> {
