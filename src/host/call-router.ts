@@ -1,16 +1,17 @@
 import {
-  asciiBytes,
   type CancelFrame,
   type CancelReason,
   encodeFrame,
+  type FrameBytes,
   type FrameHead,
   type PeekedRequest,
   type PeekedResponse,
   requestIdBytes,
   requestIdText,
-  withRequestId,
+  spliceRequestId,
 } from "../protocol/index.ts";
 import { whyInvalidAgentType } from "./agent-type-check.ts";
+import { ownIdOf } from "./asked-calls.ts";
 import { CallTable } from "./call-table.ts";
 import type { Tally } from "./counters.ts";
 import type { Directory } from "./directory.ts";
@@ -29,8 +30,6 @@ export interface CallRouterParts {
   readonly directory: Directory;
   readonly sessions: SessionTable;
 }
-
-const decoder = new TextDecoder();
 
 /** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome (protocol.md H1–H7). */
 export class CallRouter {
@@ -80,9 +79,8 @@ export class CallRouter {
     const refusal = this.#whyNotTaken(caller, request);
     if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal);
     const callerId = requestIdBytes(request);
-    const cancelId = caller.traits.isAnnounced ? requestIdText(request) : undefined;
-    const call = this.#calls.open({ caller, callerId, cancelId, targetType, targetKey }, request.timeoutMs);
-    const frame = withRequestId(request, asciiBytes(call.hostId));
+    const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
+    const frame = spliceRequestId(request, this.#calls.idBytesOf(call));
     const target = this.#sessions.data.of(clientId);
     if (target !== undefined) return this.#forward(call, frame, target);
     const failure = this.#held.hold(clientId, call, frame);
@@ -91,7 +89,7 @@ export class CallRouter {
 
   /** An answer came in on a worker's channel. */
   answer(from: Session, response: PeekedResponse): void {
-    const call = this.#calls.find(requestIdText(response));
+    const call = this.#calls.answeredBy(response);
     if (call === undefined) {
       this.#tally.lateAnswers += 1;
       return;
@@ -101,7 +99,7 @@ export class CallRouter {
       return;
     }
     this.#calls.take(call);
-    const frame = withRequestId(response, call.callerId);
+    const frame = spliceRequestId(response, call.callerId);
     switch (call.caller.send(frame, "answer")) {
       case "queued":
         this.#tally.answers += 1;
@@ -109,7 +107,7 @@ export class CallRouter {
       case "too-large":
         return this.#fail(
           call,
-          callFailure.answerTooLarge(call.targetType, frame.length, call.caller.traits.maxFrameBytes),
+          callFailure.answerTooLarge(call.targetType, frame.byteLength, call.caller.traits.maxFrameBytes),
         );
       case "full":
       case "closed":
@@ -121,7 +119,7 @@ export class CallRouter {
 
   /** A worker gives up a call of its own. Ids of others, and of calls that have their outcome, change nothing. */
   cancel(caller: Session, { requestId, reason }: CancelFrame): void {
-    const call = caller.cancellable.get(requestId);
+    const call = caller.traits.isAnnounced ? caller.asked.named(requestId) : undefined;
     if (call === undefined) this.#tally.unmatchedCancels += 1;
     else this.#abandon(call, reason);
   }
@@ -129,7 +127,7 @@ export class CallRouter {
   /** A call or an answer of which only the beginning could be read: nobody waits for the rest. */
   giveUp(from: Session, head: FrameHead, reason: string): void {
     if (head.kind === "request") return this.#refuse(from, head.requestId, callFailure.unreadableRequest(reason));
-    const call = this.#calls.find(head.requestId);
+    const call = this.#calls.named(head.requestId);
     if (call === undefined || call.target !== from) return;
     this.#calls.take(call);
     this.#fail(call, callFailure.unreadableAnswer(call.targetType, reason));
@@ -180,7 +178,7 @@ export class CallRouter {
     return idBytes > limits.requestIdBytes ? callFailure.longRequestId(idBytes) : undefined;
   }
 
-  #forward(call: PendingCall, frame: Uint8Array, target: Session): void {
+  #forward(call: PendingCall, frame: FrameBytes, target: Session): void {
     this.#calls.assign(call, target);
     const outcome = target.send(frame, "call");
     if (outcome !== "queued" && this.#calls.take(call)) this.#fail(call, whyNotSent(outcome, call, frame, target));
@@ -195,9 +193,10 @@ export class CallRouter {
   }
 
   /** Lets a target that understands it stop working on a call that has left the table; others are told nothing new. */
-  #tellTarget({ hostId, target }: PendingCall, reason: CancelReason): void {
+  #tellTarget(call: PendingCall, reason: CancelReason): void {
+    const { target } = call;
     if (!target?.traits.isAnnounced) return;
-    const outcome = target.signal(encodeFrame({ kind: "cancel", requestId: hostId, reason }));
+    const outcome = target.signal(encodeFrame({ kind: "cancel", requestId: this.#calls.idTextOf(call), reason }));
     if (outcome === "full") this.#tally.lostSignals += 1;
   }
 
@@ -210,19 +209,19 @@ export class CallRouter {
   #fail(call: PendingCall, failure: CallFailure): void {
     this.#held.forget(call);
     this.#countFailure(failure);
-    call.caller.send(failureAnswer(decoder.decode(call.callerId), failure), "answer");
+    call.caller.send(failureAnswer(ownIdOf(call), failure), "answer");
   }
 }
 
 function whyNotSent(
   outcome: Exclude<SendOutcome, "queued">,
   { targetType }: PendingCall,
-  frame: Uint8Array,
+  frame: FrameBytes,
   target: Session,
 ): CallFailure {
   switch (outcome) {
     case "too-large":
-      return callFailure.requestTooLarge(targetType, frame.length, target.traits.maxFrameBytes);
+      return callFailure.requestTooLarge(targetType, frame.byteLength, target.traits.maxFrameBytes);
     case "full":
       return callFailure.overloaded(targetType);
     case "closed":

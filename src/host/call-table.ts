@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { Clock, MakeId } from "../core/index.ts";
+import type { PeekedResponse } from "../protocol/index.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
+import { HostIds } from "./host-ids.ts";
 import { limits } from "./limits.ts";
 import type { PendingCall } from "./pending-call.ts";
 import type { Session } from "./session.ts";
@@ -15,17 +17,15 @@ export interface CallTableParts {
 
 /** All calls without an outcome. Whoever takes a call out owes its caller the outcome, so that there is exactly one. */
 export class CallTable {
-  readonly #calls = new Map<string, PendingCall>();
+  readonly #calls = new Map<number, PendingCall>();
   readonly #deadlines: CallDeadlines;
-  readonly #epoch: string;
+  readonly #ids: HostIds;
   readonly #defaultTimeoutMs: number;
   #count = 0;
 
   constructor({ clock, makeId, defaultTimeoutMs, onTimeout }: CallTableParts) {
-    // Answers to calls of an earlier host must not match ours, so ids begin with a mark of this one.
-    this.#epoch = makeId()
-      .replace(/[^A-Za-z0-9]/g, "")
-      .slice(0, 8);
+    const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
+    this.#ids = new HostIds(mark.slice(0, 8));
     this.#defaultTimeoutMs = defaultTimeoutMs;
     this.#deadlines = new CallDeadlines({
       clock,
@@ -43,18 +43,17 @@ export class CallTable {
 
   /** Enters a call before it is forwarded. `ownTimeoutMs` is the caller's bound and counts when it is the smaller one. */
   open(
-    call: Pick<PendingCall, "caller" | "callerId" | "cancelId" | "targetType" | "targetKey">,
+    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
     ownTimeoutMs: number | undefined,
   ): PendingCall {
     this.#count += 1;
-    const hostId = `${this.#epoch}-${this.#count}`;
-    const { caller, callerId, cancelId, targetType, targetKey } = call;
+    const hostId = this.#count;
+    const { caller, callerId, targetType, targetKey } = call;
     const timeoutMs = this.#timeoutMs(ownTimeoutMs);
     const pending: PendingCall = {
       hostId,
       caller,
       callerId,
-      cancelId,
       targetType,
       targetKey: keptText(targetKey),
       timeoutMs,
@@ -63,7 +62,6 @@ export class CallTable {
     };
     this.#calls.set(hostId, pending);
     caller.asked.add(pending);
-    if (cancelId !== undefined) caller.cancellable.set(cancelId, pending);
     this.#deadlines.add(pending);
     return pending;
   }
@@ -73,16 +71,30 @@ export class CallTable {
     target.asking.add(call);
   }
 
-  find(hostId: string): PendingCall | undefined {
-    return this.#calls.get(hostId);
+  /** The request id that the target sees: as bytes, valid until the next call; and as text. */
+  idBytesOf({ hostId }: PendingCall): Uint8Array {
+    return this.#ids.bytesOf(hostId);
+  }
+
+  idTextOf({ hostId }: PendingCall): string {
+    return this.#ids.textOf(hostId);
+  }
+
+  /** The call that this answers. */
+  answeredBy(response: PeekedResponse): PendingCall | undefined {
+    return this.#calls.get(this.#ids.numberIn(response));
+  }
+
+  /** The call with this id, as the target sees it. */
+  named(idText: string): PendingCall | undefined {
+    const call = this.#calls.get(Number(idText.slice(idText.lastIndexOf("-") + 1)));
+    return call !== undefined && this.idTextOf(call) === idText ? call : undefined;
   }
 
   /** Takes a call out; false: somebody else has done so. */
   take(call: PendingCall): boolean {
     if (!this.#calls.delete(call.hostId)) return false;
-    const { caller, cancelId } = call;
-    caller.asked.delete(call);
-    if (cancelId !== undefined && caller.cancellable.get(cancelId) === call) caller.cancellable.delete(cancelId);
+    call.caller.asked.delete(call);
     call.target?.asking.delete(call);
     this.#deadlines.remove(call);
     return true;

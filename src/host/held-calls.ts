@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../core/index.ts";
+import { type FrameBytes, joinFrame } from "../protocol/index.ts";
 import { type CallFailure, callFailure } from "./host-errors.ts";
 import { limits } from "./limits.ts";
 import type { PendingCall } from "./pending-call.ts";
@@ -35,8 +36,9 @@ export class HeldCalls {
   }
 
   /** Returns why the call can't be held; undefined: it is. */
-  hold(clientId: string, call: PendingCall, frame: Uint8Array): CallFailure | undefined {
+  hold(clientId: string, call: PendingCall, bytes: FrameBytes): CallFailure | undefined {
     if (this.#waitMs <= 0) return callFailure.notReached(call.targetType);
+    const frame = joinFrame(bytes);
     const queue = this.#queues.get(clientId) ?? { clientId, waiting: new Map<PendingCall, Waiting>(), bytes: 0 };
     const isFull =
       queue.waiting.size >= limits.heldCallsPerClient ||

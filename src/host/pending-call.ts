@@ -2,13 +2,11 @@ import type { Session } from "./session.ts";
 
 /** A call on its way: who asked, under which id, and who was asked under ours (protocol.md H1). */
 export interface PendingCall {
-  /** Unique among all hosts and all times; what the target sees as the request id. */
-  readonly hostId: string;
+  /** Counts this host's calls; what the target sees as the request id is made of it. */
+  readonly hostId: number;
   readonly caller: Session;
   /** The caller's own request id, as raw bytes. */
   readonly callerId: Uint8Array;
-  /** The same as text, where the caller may cancel by it; undefined: it is no peer that does. */
-  readonly cancelId: string | undefined;
   readonly targetType: string;
   readonly targetKey: string;
   /** 0: no bound. */

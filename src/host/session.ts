@@ -1,11 +1,11 @@
 import type { Clock } from "../core/index.ts";
-import { isAnnounced } from "../protocol/index.ts";
-import { type Metadata, type RpcStatus, type ServerStream, StatusCode } from "../transport/index.ts";
+import { type FrameBytes, isAnnounced } from "../protocol/index.ts";
+import { type Metadata, type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../transport/index.ts";
+import { AskedCalls } from "./asked-calls.ts";
 import { LastWord } from "./last-word.ts";
 import { limits } from "./limits.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { PendingCall } from "./pending-call.ts";
-import { SentFrames } from "./sent-frames.ts";
 
 /** What a frame is for a worker: a call to it, an answer to one of its own, an event, or a signal beside them. */
 export type FrameUse = "call" | "answer" | "event" | "signal";
@@ -53,10 +53,8 @@ export class Session {
   readonly peer: string;
   readonly traits: PeerTraits;
   /** Calls this worker waits for, and calls it was asked and has not answered. */
-  readonly asked = new Set<PendingCall>();
+  readonly asked = new AskedCalls();
   readonly asking = new Set<PendingCall>();
-  /** Those it has asked and may cancel, by its own request ids. */
-  readonly cancellable = new Map<string, PendingCall>();
   /** Events kept from this worker, and calls to it refused, because its queue was full. */
   droppedEvents = 0;
   refusedCalls = 0;
@@ -95,11 +93,22 @@ export class Session {
     return this.#sent.eventsAmongLast(this.#stream.unsentFrames);
   }
 
+  /** After the end of the stream: events that have left, and of which nothing shows that the worker has them. */
+  get unconfirmedEvents(): number {
+    const { unsentFrames, unconfirmedFrames } = this.#stream;
+    return this.#sent.eventsAmongLast(unsentFrames + unconfirmedFrames) - this.lostEvents;
+  }
+
+  /** After the end of the stream: frames that had come from the worker and were not read. */
+  get unreadFrames(): number {
+    return this.#stream.unreadFrames;
+  }
+
   /** The one place where frames for a worker queue up, within its bound (protocol.md H19). */
-  send(frame: Uint8Array, use: FrameUse): SendOutcome {
+  send(frame: FrameBytes, use: FrameUse): SendOutcome {
     if (!this.#isOpen) return "closed";
-    if (frame.length > this.traits.maxFrameBytes) return "too-large";
-    if (!this.#bound.hasRoom(frame.length, use)) return this.#refuse(use);
+    if (frame.byteLength > this.traits.maxFrameBytes) return "too-large";
+    if (!this.#bound.hasRoom(frame.byteLength, use)) return this.#refuse(use);
     const lost = this.#bound.takeRelief();
     if (lost > 0) this.#parts.onRelief(this, lost);
     try {
@@ -108,7 +117,7 @@ export class Session {
       // The transport has a limit of its own on what is sent.
       return "too-large";
     }
-    this.#sent.note(use === "event", this.#stream.queuedFrames);
+    this.#sent.note(use === "event", this.#stream);
     return "queued";
   }
 

@@ -17,15 +17,15 @@ function setUp(commonMs: number) {
     commonMs,
     calls: () => calls,
     onDue: (call) => {
-      due.push(call.hostId);
+      due.push(call.targetKey);
       remove(call);
     },
   });
-  const add = (hostId: string, timeoutMs: number): PendingCall => {
+  const add = (targetKey: string, timeoutMs: number): PendingCall => {
     // The caller plays no part in deadlines.
     const caller = {} as Session;
-    const ids = { callerId: new Uint8Array(), cancelId: undefined, targetType: "a", targetKey: "k" };
-    const call = { hostId, caller, ...ids, timeoutMs, dueMs: 0, target: undefined };
+    const ids = { hostId: calls.size, callerId: new Uint8Array(), targetType: "a", targetKey };
+    const call = { caller, ...ids, timeoutMs, dueMs: 0, target: undefined };
     calls.add(call);
     deadlines.add(call);
     return call;

@@ -5,17 +5,17 @@ import type { PendingCall } from "../../../src/host/pending-call.ts";
 import type { Session } from "../../../src/host/session.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
-function call(hostId: string): PendingCall {
+function call(targetKey: string): PendingCall {
   // The caller plays no part in holding.
   const caller = {} as Session;
-  const ids = { callerId: new Uint8Array(), cancelId: undefined, targetType: "a", targetKey: "k" };
-  return { hostId, caller, ...ids, timeoutMs: 0, dueMs: 0, target: undefined };
+  const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
+  return { caller, ...ids, timeoutMs: 0, dueMs: 0, target: undefined };
 }
 
 function setUp(waitMs: number) {
   const clock = new ManualClock();
   const expired: string[] = [];
-  return { clock, expired, held: new HeldCalls(clock, waitMs, ({ hostId }) => expired.push(hostId)) };
+  return { clock, expired, held: new HeldCalls(clock, waitMs, ({ targetKey }) => expired.push(targetKey)) };
 }
 
 const frame = new Uint8Array(10);
@@ -24,7 +24,7 @@ it("hands out what waits for a client in the order it came, and only once", () =
   const { clock, held } = setUp(100);
   for (const id of ["1", "2"]) held.hold("X", call(id), frame);
   held.hold("Y", call("3"), frame);
-  expect(held.release("X").map((each) => each.call.hostId)).toEqual(["1", "2"]);
+  expect(held.release("X").map((each) => each.call.targetKey)).toEqual(["1", "2"]);
   expect(held.release("X")).toEqual([]);
   expect(clock.pendingTimers).toBe(1);
 });
@@ -36,7 +36,7 @@ it("gives up each call after its own wait", () => {
   held.hold("X", call("2"), frame);
   clock.advance(40);
   expect(expired).toEqual(["1"]);
-  expect(held.release("X").map((each) => each.call.hostId)).toEqual(["2"]);
+  expect(held.release("X").map((each) => each.call.targetKey)).toEqual(["2"]);
 });
 
 it("holds no more than so many calls and bytes for a client", () => {
