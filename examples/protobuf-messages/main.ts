@@ -36,8 +36,9 @@ await ClosureAgent.registerClosure(runtime, "listener", (_agent, forecast) => he
   subscriptions: [({ agentType }) => new TypeSubscription("forecasts", agentType)],
 });
 
-const ask = create(AskForecastSchema, { city: "lisbon", days: 3 });
-const answer = await runtime.sendMessage(ask, new AgentId("forecaster", "default"), { answer: Forecast });
+// Made by its message type, a call knows what answers it; with `create(AskForecastSchema, …)` say `{ answer: Forecast }` here.
+const ask = AskForecast.create({ city: "lisbon", days: 3 });
+const answer = await runtime.sendMessage(ask, new AgentId("forecaster", "default"));
 console.log(`the call's answer: ${answer.city} ${answer.celsius.join(" ")} °C`);
 assert.deepEqual(answer.celsius, [20, 20.5, 21]);
 

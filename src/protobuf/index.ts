@@ -1,1 +1,1 @@
-export { type ProtobufMessageOptions, protobufMessage } from "./protobuf-message.ts";
+export { type ProtobufMessageOptions, type ProtobufMessageType, protobufMessage } from "./protobuf-message.ts";

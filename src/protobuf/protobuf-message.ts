@@ -1,6 +1,13 @@
-import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
-import { errorText, type MessageType, protobufContentType, TroupeError } from "../core/index.ts";
+import { type Answers, errorText, type MessageType, protobufContentType, TroupeError } from "../core/index.ts";
 
 export interface ProtobufMessageOptions<Answer> {
   /** The type that answers a call with this message. Default: none is promised. */
@@ -12,6 +19,13 @@ export interface ProtobufMessageOptions<Answer> {
   readonly typeName?: string | undefined;
 }
 
+/** A message type of protobuf. Its values are those of protobuf-es, however they were made. */
+export interface ProtobufMessageType<Desc extends DescMessage, Answer = unknown>
+  extends MessageType<MessageShape<Desc>, Answer> {
+  /** Makes a value as protobuf-es's own `create` does, and types what answers a call with it. */
+  create(fields?: MessageInitShape<Desc>): MessageShape<Desc> & Answers<Answer>;
+}
+
 /**
  * Declares messages made from a schema that protobuf-es generated. The wire name is the message's full name, unless
  * another is given; the bytes are those of a `google.protobuf.Any` around it (protocol.md §4.1).
@@ -19,7 +33,7 @@ export interface ProtobufMessageOptions<Answer> {
 export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
   schema: Desc,
   options: ProtobufMessageOptions<Answer> = {},
-): MessageType<MessageShape<Desc>, Answer> {
+): ProtobufMessageType<Desc, Answer> {
   const { typeName: fullName } = schema;
   const { typeName = fullName } = options;
   return {
@@ -27,6 +41,8 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
     contentType: protobufContentType,
     identity: { by: "tag", property: "$typeName", value: fullName },
     answer: options.answer,
+    // The mark of the answer is there for the compiler only.
+    create: (fields) => create(schema, fields) as MessageShape<Desc> & Answers<Answer>,
     is: (value): value is MessageShape<Desc> =>
       typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === fullName,
     serialize: (value) => attempt(fullName, "written", () => toBinary(AnySchema, anyPack(schema, value))),

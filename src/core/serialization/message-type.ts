@@ -48,7 +48,10 @@ export interface Branded<Name extends string, Answer> {
   readonly [answerBrand]?: Answer;
 }
 
-/** For classes and protobuf messages: `interface Ask extends Answers<Greeting> {}` types the answer of `sendMessage`. */
+/**
+ * For classes: `interface Ask extends Answers<Greeting> {}` types the answer of `sendMessage`. The values of protobuf-es are
+ * no interfaces: `create` of their message type makes them so typed.
+ */
 export interface Answers<Answer> {
   readonly [answerBrand]?: Answer;
 }

@@ -36,6 +36,13 @@ describe("a protobuf message type", () => {
     expect(() => Duration.deserialize(Uint8Array.of(0xff))).toThrow("google.protobuf.Duration can't be read");
   });
 
+  test("makes values as protobuf-es does, that type their call", () => {
+    const made = Timestamp.create({ seconds: 5n });
+    expect(made).toEqual(create(TimestampSchema, { seconds: 5n }));
+    expect(Timestamp.is(made)).toBe(true);
+    expect(Duration.create()).toEqual(create(DurationSchema));
+  });
+
   test("a field of bytes is a plain array apart from the network's buffer", () => {
     const Bytes = protobufMessage(BytesValueSchema);
     const { data } = new CodecRegistry([Bytes]).encode(create(BytesValueSchema, { value: Uint8Array.of(1, 2, 3) }));
