@@ -38,7 +38,7 @@ export class MessagePacking {
   #start = 0;
   #end = 0;
   #runCount = 0;
-  /** As large as the last batch was: the next one will be much like it. */
+  /** As large as the last batch was, for the next one will be much like it; twice the last run where that was not enough. */
   #nextRunBytes = SMALLEST_RUN_BYTES;
 
   /** Of all that is packed, with prefixes. */
@@ -99,7 +99,7 @@ export class MessagePacking {
     if (this.#run.length - this.#end >= bytes) return;
     this.#cut();
     this.#run = Buffer.allocUnsafe(Math.max(bytes, this.#nextRunBytes));
-    this.#nextRunBytes = LARGEST_RUN_BYTES;
+    this.#nextRunBytes = Math.min(2 * this.#run.length, LARGEST_RUN_BYTES);
     this.#start = 0;
     this.#end = 0;
   }
