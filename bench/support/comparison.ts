@@ -25,12 +25,20 @@ export function printComparison(series: readonly Series[], { unit, baseline }: C
     const base = rows.find(({ contender }) => contender === baseline);
     const figure = mainFigureOf(rows);
     const title = figure === "perSecond" ? unit : plainFigures[figure];
-    const header = [load, title, "spread", ...Object.values(latencies), "ratio", "cpu µs by process"];
+    const latencyNames = figuresIn(rows, latencies);
+    const header = [
+      load,
+      title,
+      "spread",
+      ...latencyNames.map((name) => latencies[name]),
+      "ratio",
+      processorTitle(rows),
+    ];
     const table = rows.map((row) => [
       row.contender,
       formatNumber(medianOf(row, figure) ?? Number.NaN),
       `${formatNumber(spread(row.rounds.map((round) => round[figure] ?? Number.NaN)) * 100)} %`,
-      ...Object.keys(latencies).map((name) => textOf(medianOf(row, name))),
+      ...latencyNames.map((name) => textOf(medianOf(row, name))),
       base === undefined ? "" : `${formatNumber(ratioOf(row, base, figure) ?? Number.NaN)}×`,
       processorText(row),
     ]);
@@ -53,8 +61,17 @@ export function ratioOf(one: Series, other: Series, figure = "perSecond"): numbe
 }
 
 function mainFigureOf(rows: readonly Series[]): "perSecond" | keyof typeof plainFigures {
-  const has = (figure: string) => rows.some((row) => medianOf(row, figure) !== undefined);
-  return (["ms", "rssMiB", "bytes"] as const).find(has) ?? "perSecond";
+  return figuresIn(rows, plainFigures)[0] ?? "perSecond";
+}
+
+/** Those of the titled figures that any of the rows has. */
+function figuresIn<Figure extends string>(rows: readonly Series[], titles: Readonly<Record<Figure, string>>): Figure[] {
+  const figures = Object.keys(titles) as Figure[]; // `keys` gives them as texts
+  return figures.filter((figure) => rows.some((row) => medianOf(row, figure) !== undefined));
+}
+
+function processorTitle(rows: readonly Series[]): string {
+  return rows.some((row) => processorText(row) !== "") ? "cpu µs by process" : "";
 }
 
 function processorText(row: Series): string {
