@@ -23,6 +23,8 @@ export const limits = {
   keptKeyChars: 256,
   /** Registrations of a client that has left go in lots of so many, and failed calls of a worker too, so that nobody else waits. */
   lotSize: 500,
+  /** Subscriptions that are written at once for whoever lists them; a lot has 500 times as many. */
+  listedAtOnce: 10,
   /** Milliseconds that a worker has to take the last frames of a channel that has ended. */
   lastWordMs: 5_000,
   /** Lines of one text that are logged in a window of so many milliseconds; the rest are counted. */

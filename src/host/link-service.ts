@@ -1,4 +1,4 @@
-import { errorText } from "../core/index.ts";
+import { type Clock, errorText } from "../core/index.ts";
 import {
   decodeAddSubscriptionRequest,
   decodeAgentId,
@@ -7,7 +7,6 @@ import {
   decodeStoredState,
   emptyMessage,
   encodeGetStateAnswer,
-  encodeGetSubscriptionsResponse,
   encodeSaveStateAnswer,
   method,
   serviceName,
@@ -15,12 +14,14 @@ import {
 } from "../protocol/index.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/index.ts";
 import type { HostServicer } from "./servicer.ts";
+import { writeSubscriptions } from "./subscription-answer.ts";
+import { WorkInLots } from "./work-in-lots.ts";
 
 type Unary = (request: Uint8Array, call: CallContext) => Promise<Uint8Array>;
 
 /** Puts the servicer's methods behind their names on the wire, and the wire's bytes before them. */
-export function createLinkService(servicer: HostServicer): LinkService {
-  const unary = new Map(Object.entries(unaryCalls(servicer)));
+export function createLinkService(servicer: HostServicer, clock: Clock): LinkService {
+  const unary = new Map(Object.entries(unaryCalls(servicer, new WorkInLots(clock))));
   return {
     serviceName,
     unaryMethods: new Set(unary.keys()),
@@ -56,7 +57,7 @@ export function createSignalService(servicer: HostServicer): LinkService {
   };
 }
 
-function unaryCalls(servicer: HostServicer): { readonly [name: string]: Unary } {
+function unaryCalls(servicer: HostServicer, listings: WorkInLots): { readonly [name: string]: Unary } {
   return {
     [method.registerAgent]: async (request, call) => {
       await servicer.registerAgent({ agentType: read(decodeRegisterAgentRequest, request) }, call);
@@ -71,7 +72,7 @@ function unaryCalls(servicer: HostServicer): { readonly [name: string]: Unary } 
       return emptyMessage;
     },
     [method.getSubscriptions]: async (_request, call) =>
-      encodeGetSubscriptionsResponse(await servicer.getSubscriptions(call)),
+      writeSubscriptions(await servicer.getSubscriptions(call), listings),
     [method.getState]: async (request, call) =>
       encodeGetStateAnswer(await servicer.getState(read(decodeAgentId, request), call)),
     [method.saveState]: async (request, call) =>

@@ -192,7 +192,7 @@ export class HostServicer {
 
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
-    return createLinkService(this);
+    return createLinkService(this, this.#options.clock);
   }
 
   /** What only Troupe's workers call, for the same listener. Without it those with too much to do drop events that could wait here. */

@@ -34,6 +34,7 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./stored-state.ts";
+export { encodeGetSubscriptionsResponse } from "./subscription-list.ts";
 export type { WireSubscription } from "./unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -44,7 +45,6 @@ export {
   emptyMessage,
   encodeAddSubscriptionRequest,
   encodeAgentId,
-  encodeGetSubscriptionsResponse,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
 } from "./unary.ts";

@@ -51,13 +51,6 @@ export function decodeRemoveSubscriptionRequest(bytes: Uint8Array): string {
   return parsing("a RemoveSubscription request", () => fromBinary(RemoveSubscriptionRequestSchema, bytes).id);
 }
 
-export function encodeGetSubscriptionsResponse(subscriptions: readonly WireSubscription[]): Uint8Array {
-  return toBinary(
-    GetSubscriptionsResponseSchema,
-    create(GetSubscriptionsResponseSchema, { subscriptions: subscriptions.map(toWire) }),
-  );
-}
-
 export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly WireSubscription[] {
   return parsing("a GetSubscriptions answer", () =>
     fromBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),

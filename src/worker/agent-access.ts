@@ -57,12 +57,20 @@ export class AgentAccess {
       : new TroupeError("not-found", `Agent with name ${id.type} not found.`);
   }
 
-  /** The host's subscriptions name nearly every type there is; for the rest its worker is asked, where it can be. */
+  /**
+   * The host's subscriptions name nearly every type there is; for the rest its worker is asked, where it can be. A host of
+   * Troupe's may hold very many and answers for workers that can't be asked, so there it is the other way round.
+   */
   async #isElsewhere(id: AgentId): Promise<boolean> {
     const connection = this.#connection();
     if (connection === undefined) return false;
-    const listed = await connection.registry.subscriptions().catch(() => undefined);
-    if (listed?.some(({ pattern }) => pattern?.agentType === id.type)) return true;
-    return new RemoteAgents(connection.control).isServed(id);
+    const remote = new RemoteAgents(connection.control);
+    if (connection.outbox.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, connection);
+    return (await isListed(id, connection)) || remote.isServed(id);
   }
+}
+
+async function isListed(id: AgentId, { registry }: HostConnection): Promise<boolean> {
+  const listed = await registry.subscriptions().catch(() => undefined);
+  return listed?.some(({ pattern }) => pattern?.agentType === id.type) === true;
 }

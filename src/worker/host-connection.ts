@@ -90,7 +90,10 @@ export class HostConnection {
     this.outbox = new Outbox({ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onAsked });
     this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestId, timeoutMs, clock });
     this.registry = new ConnectionRegistry({
-      unary: new UnaryRegistry({ link, metadata, timeoutMs, signal: this.#ended.signal }),
+      unary: new UnaryRegistry({
+        ...{ link, metadata, timeoutMs, signal: this.#ended.signal },
+        isHostAnnounced: () => this.outbox.isHostAnnounced,
+      }),
       legacy: this.#legacy,
       logger: settings.logger,
     });

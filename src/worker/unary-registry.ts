@@ -18,6 +18,8 @@ export interface UnaryRegistryOptions {
   readonly timeoutMs: number;
   /** Ends all calls that run when the connection ends. */
   readonly signal: AbortSignal;
+  /** The host is Troupe's: it keeps the ids of subscriptions, and may hold very many. */
+  readonly isHostAnnounced: () => boolean;
 }
 
 /** Registration by unary calls (generations 2 and 3). */
@@ -64,7 +66,7 @@ export class UnaryRegistry implements HostRegistry {
 
   /** Our id, unless this host gave the subscription another; then that of the one that says the same. */
   async #idAtHost(subscription: WireSubscription): Promise<string> {
-    if (this.#keepsIds === true) return subscription.id;
+    if (this.#keepsIds === true || this.#options.isHostAnnounced()) return subscription.id;
     const listed = await this.subscriptions();
     if (listed === undefined) return subscription.id;
     if (listed.some((other) => other.id === subscription.id)) {

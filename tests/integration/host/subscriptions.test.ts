@@ -156,4 +156,22 @@ describe.each(hostTransports)("subscriptions over $name", ({ start }) => {
     await expect(y.unsubscribe("S")).rejects.toMatchObject({ status: { code: StatusCode.permissionDenied } });
     await x.unsubscribe("S");
   });
+
+  it("lists very many of them without making others wait for the end of the list", async () => {
+    await using rig = await start();
+    const x = await new RawWorker(rig.dial(), "X").join();
+    const call = {
+      method: "AddSubscription",
+      metadata: { "client-id": "X" },
+      peer: "test",
+      signal: new AbortController().signal,
+    };
+    const ids = Array.from({ length: 12_000 }, (_, index) => `S${index}`);
+    for (const id of ids) await rig.host.servicer.addSubscription({ id, pattern: exact(id, "a") }, call);
+    const ended: string[] = [];
+    const listed = x.subscriptions().finally(() => ended.push("the list"));
+    await x.register("b").finally(() => ended.push("a registration"));
+    expect((await listed).map(({ id }) => id)).toEqual(ids);
+    expect(ended).toEqual(["a registration", "the list"]);
+  });
 });

@@ -275,6 +275,18 @@ describe("removing a subscription", () => {
     expect(decodeRemoveSubscriptionRequest(removal?.request ?? emptyMessage)).toBe("gateway-2");
   });
 
+  test("at a host of Troupe's, which may hold very many, lists none of them", async () => {
+    await using host = await new ScriptedHost().listen();
+    host.isTroupe = true;
+    const [worker] = await host.worker();
+    const subscription = new TypeSubscription("t", "a");
+    await worker.addSubscription(subscription);
+    await worker.removeSubscription(subscription.id);
+    const removal = host.calls.find((call) => call.method === "RemoveSubscription");
+    expect(decodeRemoveSubscriptionRequest(removal?.request ?? emptyMessage)).toBe(subscription.id);
+    expect(host.methods).not.toContain("GetSubscriptions");
+  });
+
   test("at a host that keeps ids goes by the id, and is probed once", async () => {
     const subscriptions = [new TypeSubscription("t", "a"), new TypeSubscription("u", "a")];
     const listed = subscriptions.map(({ id }) => ({ id, pattern: undefined }));
