@@ -1,6 +1,7 @@
 import type { AgentId } from "./agent-id.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageContext } from "./message-context.ts";
+import { isThenable } from "./thenable.ts";
 import type { TraceCarrier, Tracing } from "./tracing.ts";
 
 /** What an intervention returns, the class or an instance, to drop the message. */
@@ -29,7 +30,8 @@ export interface ResponseIntervention {
 /**
  * Sees messages before they are delivered, may change, drop or refuse them (protocol.md §5.7). Each method returns the
  * message to go on with, or `DropMessage`, or a promise of either; an error it throws goes to the caller (for events it
- * is logged and the event dropped). Several chain: each sees what the one before returned.
+ * is logged and the event dropped). Several chain: each sees what the one before returned. What returns no promise keeps the
+ * order of the messages; while a promise is awaited others overtake.
  */
 export interface InterventionHandler {
   onSend?(message: unknown, details: SendIntervention): unknown;
@@ -51,6 +53,8 @@ export class DefaultInterventionHandler implements InterventionHandler {
     return message;
   }
 }
+
+type Step = (handler: InterventionHandler, current: unknown) => unknown;
 
 /** All the interventions of a runtime as one. Both runtimes use it, so that they behave alike. */
 export class InterventionChain {
@@ -74,15 +78,18 @@ export class InterventionChain {
     this.seesResponse = handlers.some((handler) => handler.onResponse !== undefined);
   }
 
-  /** The message to deliver, or `DropMessage`; rejects with what a handler throws. `link`: the message's trace context. */
-  onSend(message: unknown, details: SendIntervention, link?: TraceCarrier): Promise<unknown> {
+  /**
+   * The message to deliver, or `DropMessage`; throws what a handler throws. A promise of it only where a handler takes its
+   * time. `link`: the message's trace context.
+   */
+  onSend(message: unknown, details: SendIntervention, link?: TraceCarrier): unknown {
     return this.#run("onSend", message, (handler, current) =>
       handler.onSend === undefined ? current : this.#traced(handler, link, () => handler.onSend?.(current, details)),
     );
   }
 
   /** As `onSend`, for an event. */
-  onPublish(message: unknown, details: PublishIntervention, link?: TraceCarrier): Promise<unknown> {
+  onPublish(message: unknown, details: PublishIntervention, link?: TraceCarrier): unknown {
     return this.#run("onPublish", message, (handler, current) =>
       handler.onPublish === undefined
         ? current
@@ -91,24 +98,46 @@ export class InterventionChain {
   }
 
   /** As `onSend`, for an answer; these have no span. */
-  onResponse(message: unknown, details: ResponseIntervention): Promise<unknown> {
+  onResponse(message: unknown, details: ResponseIntervention): unknown {
     return this.#run("onResponse", message, (handler, current) =>
       handler.onResponse === undefined ? current : handler.onResponse(current, details),
     );
   }
 
-  async #run(
-    name: keyof InterventionHandler,
-    message: unknown,
-    step: (handler: InterventionHandler, current: unknown) => unknown,
-  ): Promise<unknown> {
+  #run(name: keyof InterventionHandler, message: unknown, step: Step): unknown {
     let current = message;
-    for (const handler of this.#handlers) {
-      const next = await step(handler, current);
-      if (next === DropMessage || next instanceof DropMessage) return DropMessage;
-      if (next !== undefined && next !== null) current = next;
-      else if (current !== undefined && current !== null) this.#warn(handler, name);
+    for (const [index, handler] of this.#handlers.entries()) {
+      const next = step(handler, current);
+      if (isThenable(next)) return this.#runLater(name, this.#handlers.slice(index), { current, next, step });
+      current = this.#outcome(name, handler, current, next);
+      if (current === DropMessage) return DropMessage;
     }
+    return current;
+  }
+
+  /** From the first handler that takes its time on. */
+  async #runLater(
+    name: keyof InterventionHandler,
+    [first, ...others]: readonly InterventionHandler[],
+    { current, next, step }: { readonly current: unknown; readonly next: PromiseLike<unknown>; readonly step: Step },
+  ): Promise<unknown> {
+    let latest = this.#outcome(name, first, current, await next);
+    for (const handler of others) {
+      if (latest === DropMessage) return DropMessage;
+      latest = this.#outcome(name, handler, latest, await step(handler, latest));
+    }
+    return latest;
+  }
+
+  #outcome(
+    name: keyof InterventionHandler,
+    handler: InterventionHandler | undefined,
+    current: unknown,
+    next: unknown,
+  ): unknown {
+    if (next === DropMessage || next instanceof DropMessage) return DropMessage;
+    if (next !== undefined && next !== null) return next;
+    if (handler !== undefined && current !== undefined && current !== null) this.#warn(handler, name);
     return current;
   }
 

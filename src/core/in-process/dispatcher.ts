@@ -3,15 +3,17 @@ import type { AgentId } from "../agent-id.ts";
 import type { AgentShelf } from "../delivery/agent-shelf.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
 import { type HandleMessageOptions, handleMessage } from "../delivery/handle-message.ts";
-import { HandlerContext } from "../delivery/handler-context.ts";
+import type { HandlerContext } from "../delivery/handler-context.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
 import type { SubscriptionTable } from "../delivery/subscription-table.ts";
-import { errorText, MessageDroppedException } from "../errors.ts";
-import { DropMessage, type InterventionChain } from "../intervention.ts";
+import { errorText } from "../errors.ts";
+import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
+import { Checkpoint } from "./checkpoint.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
+import { eventContext } from "./event-context.ts";
 import { RunningList } from "./running-list.ts";
 import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
 
@@ -35,9 +37,18 @@ export interface DispatcherOptions extends HandleMessageOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new RunningList();
+  readonly #checkpoint: Checkpoint;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#checkpoint = new Checkpoint(
+      { ...options, running: this.#running },
+      {
+        send: (envelope, queue) => void this.#send(envelope, queue),
+        publish: (envelope, queue) => void this.#publish(envelope, queue),
+        respond: (envelope) => this.#respond(envelope),
+      },
+    );
   }
 
   /** Ends what is being handled, for good: signals abort, and callers get the error. Handlers may still run, unheard. */
@@ -50,82 +61,25 @@ export class Dispatcher {
   }
 
   /**
-   * Starts one envelope on its way and marks it done in its queue when it has been handled. A promise: the interventions
-   * are still busy with it, take the next one after them. Never rejects.
+   * Starts one envelope on its way and marks it done in its queue when it has been handled. A promise: an intervention
+   * thinks about it first, and others may overtake it meanwhile. Never rejects.
    */
   dispatch(envelope: Envelope, queue: EnvelopeQueue): void | Promise<void> {
     const { interventions } = this.#options;
     switch (envelope.kind) {
       case "send":
-        if (interventions.seesSend) return this.#interveneSend(envelope, queue);
+        if (interventions.seesSend) return this.#checkpoint.send(envelope, queue);
         void this.#send(envelope, queue);
         return;
       case "publish":
-        if (interventions.seesPublish) return this.#intervenePublish(envelope, queue);
+        if (interventions.seesPublish) return this.#checkpoint.publish(envelope, queue);
         void this.#publish(envelope, queue);
         return;
       case "response":
-        if (interventions.seesResponse) return this.#interveneResponse(envelope, queue);
+        if (interventions.seesResponse) return this.#checkpoint.response(envelope, queue);
         this.#respond(envelope);
         queue.done();
     }
-  }
-
-  async #interveneSend(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
-    const { context: messageContext, recipient, link, call } = envelope;
-    try {
-      const details = { messageContext, recipient };
-      const message = await this.#options.interventions.onSend(envelope.message, details, link);
-      if (message !== DropMessage) {
-        void this.#send({ ...envelope, message }, queue);
-        return;
-      }
-      this.#options.log?.dropped("MessageKind.DIRECT", {
-        message: envelope.message,
-        sender: messageContext.sender,
-        receiver: recipient,
-      });
-      call.reject(new MessageDroppedException());
-    } catch (error) {
-      call.reject(error);
-    }
-    queue.done();
-  }
-
-  async #intervenePublish(envelope: PublishEnvelope, queue: EnvelopeQueue): Promise<void> {
-    const { logger, interventions, log } = this.#options;
-    try {
-      const details = { messageContext: eventContext(envelope) };
-      const message = await interventions.onPublish(envelope.message, details, envelope.link);
-      if (message !== DropMessage) {
-        void this.#publish({ ...envelope, message }, queue);
-        return;
-      }
-      log?.dropped("MessageKind.PUBLISH", {
-        message: envelope.message,
-        sender: envelope.sender,
-        receiver: envelope.topicId,
-      });
-    } catch (error) {
-      logger.error(`An intervention failed on an event, which is dropped: ${errorText(error)}`, { error });
-    }
-    queue.done();
-  }
-
-  async #interveneResponse(envelope: ResponseEnvelope, queue: EnvelopeQueue | undefined): Promise<void> {
-    const { recipient: sender, context, call } = envelope.to;
-    const recipient = context.sender;
-    try {
-      const message = await this.#options.interventions.onResponse(envelope.message, { sender, recipient });
-      if (message !== DropMessage) this.#respond({ ...envelope, message });
-      else {
-        this.#options.log?.dropped("MessageKind.RESPOND", { message: envelope.message, sender, receiver: recipient });
-        call.reject(new MessageDroppedException());
-      }
-    } catch (error) {
-      call.reject(error);
-    }
-    queue?.done();
   }
 
   async #send(envelope: SendEnvelope, queue: EnvelopeQueue): Promise<void> {
@@ -169,7 +123,7 @@ export class Dispatcher {
   /** Answers go through the queue; one that comes after the runtime has stopped goes to its caller directly. */
   #giveBack(envelope: ResponseEnvelope, queue: EnvelopeQueue): void {
     if (queue.push(envelope)) return;
-    if (this.#options.interventions.seesResponse) void this.#interveneResponse(envelope, undefined);
+    if (this.#options.interventions.seesResponse) void this.#checkpoint.response(envelope, undefined);
     else this.#respond(envelope);
   }
 
@@ -259,9 +213,4 @@ export class Dispatcher {
   #attributes(subject: SpanSubject): Record<string, string> {
     return spanAttributes(subject, this.#options.shelf, this.#options.payloadText);
   }
-}
-
-function eventContext(envelope: PublishEnvelope): HandlerContext {
-  const { sender, topicId, messageId, signal } = envelope;
-  return new HandlerContext({ sender, topicId, isRpc: false, messageId, signal });
 }

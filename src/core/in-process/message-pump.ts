@@ -122,8 +122,7 @@ export class MessagePump {
         await queue.arrival();
         continue;
       }
-      const intervening = this.#dispatcher.dispatch(envelope, queue);
-      if (intervening !== undefined) await intervening;
+      void this.#dispatcher.dispatch(envelope, queue);
       taken += 1;
       if (taken % envelopesPerRound !== 0) continue;
       if (taken < envelopesPerRound * roundsPerTurn && this.#clock.now() - turnBeganMs < turnMs) {

@@ -6,6 +6,7 @@ import {
   MessageDroppedException,
   TopicId,
 } from "../../../src/core/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { Answer, Ask, Note, type Suite } from "./world.ts";
 
 const echoId = new AgentId("echo", "k");
@@ -98,6 +99,41 @@ export function describeInterventions({ openStage }: Suite): void {
       for (const text of ["publish", "keep"]) await stage.caller.publishMessage(Note({ text }), news);
       expect((await stage.seen.take()).text).toBe("keep");
       expect(stage.logger.texts("error").join()).toContain("no publish");
+    });
+
+    test("may make calls of their own and wait for them; other messages go on meanwhile", async () => {
+      const gate = new Gate();
+      const asking: InterventionHandler = {
+        onSend: async (message) => {
+          if (textOf(message) !== "outer") return message;
+          const { text } = await stage.caller.sendMessage(Ask({ text: "inner" }), echoId);
+          return Ask({ text: `outer, after ${text}` });
+        },
+        onPublish: async (message) => {
+          if (textOf(message) !== "slow") return message;
+          await gate.opened;
+          return message;
+        },
+      };
+      await using stage = await openStage({ caller: { interventionHandlers: [asking] } });
+      await stage.host("echo");
+      await stage.listen("news", "reader");
+      const { text } = await stage.caller.sendMessage(Ask({ text: "outer" }), echoId);
+      expect(text).toBe("outer, after inner from echo/k from echo/k");
+      const slow = stage.caller.publishMessage(Note({ text: "slow" }), news);
+      await stage.caller.publishMessage(Note({ text: "quick" }), news);
+      expect((await stage.seen.take()).text).toBe("quick");
+      gate.open();
+      await slow;
+      expect((await stage.seen.take()).text).toBe("slow");
+    });
+
+    test("that decide at once keep the order of what they see", async () => {
+      await using stage = await openStage({ caller: { interventionHandlers: [marking("+")] } });
+      await stage.listen("news", "reader");
+      const texts = Array.from({ length: 20 }, (_, index) => `${index}`);
+      for (const text of texts) await stage.caller.publishMessage(Note({ text }), news);
+      expect((await stage.seen.takeMany(20)).map(({ text }) => text)).toEqual(texts.map((text) => `${text}+`));
     });
 
     test("that return nothing leave the message as it is, with a warning [§8.125]", async () => {

@@ -79,15 +79,20 @@ describe("InterventionChain", () => {
     expect(logger.lines).toEqual([]);
   });
 
-  test("what a handler throws is thrown on", async () => {
-    const chain = new InterventionChain([
-      {
-        onSend: () => {
-          throw new Error("refused");
-        },
-      },
-    ]);
-    await expect(chain.onSend("a", { messageContext, recipient })).rejects.toThrow("refused");
+  test("what a handler throws is thrown on, and what it rejects with rejects", async () => {
+    const refuse = () => {
+      throw new Error("refused");
+    };
+    const chain = new InterventionChain([{ onSend: refuse, onPublish: async () => refuse() }]);
+    expect(() => chain.onSend("a", { messageContext, recipient })).toThrow("refused");
+    await expect(chain.onPublish("a", { messageContext })).rejects.toThrow("refused");
+  });
+
+  test("takes its time only where a handler does", async () => {
+    const thenable = { then: (resolve: (message: string) => void) => resolve("b") };
+    const chain = new InterventionChain([{ onSend: (message) => `${message}!`, onPublish: () => thenable }]);
+    expect(chain.onSend("a", { messageContext, recipient })).toBe("a!");
+    expect(await chain.onPublish("a", { messageContext })).toBe("b");
   });
 
   test("calls and events are looked at in a span each, answers are not", async () => {

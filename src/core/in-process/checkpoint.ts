@@ -1,0 +1,138 @@
+import type { MessageLog } from "../delivery/message-log.ts";
+import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
+import { DropMessage, type InterventionChain } from "../intervention.ts";
+import type { Logger } from "../logger.ts";
+import type { PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
+import type { EnvelopeQueue } from "./envelope-queue.ts";
+import { eventContext } from "./event-context.ts";
+import type { Running, RunningList } from "./running-list.ts";
+
+export interface CheckpointOptions {
+  readonly interventions: InterventionChain;
+  readonly logger: Logger;
+  readonly log: MessageLog | undefined;
+  /** Calls that an intervention thinks about are listed here, so that the end of the runtime ends them too. */
+  readonly running: RunningList;
+}
+
+/** Where an envelope goes that is let through. */
+export interface Onward {
+  send(envelope: SendEnvelope, queue: EnvelopeQueue): void;
+  publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void;
+  respond(envelope: ResponseEnvelope): void;
+}
+
+/**
+ * Where the interventions see envelopes (protocol.md §5.7). What they decide at once goes on at once, in its order; while one
+ * thinks, others overtake: it may make a call itself and wait for it. A promise is the time one takes to think.
+ */
+export class Checkpoint {
+  readonly #options: CheckpointOptions;
+  readonly #onward: Onward;
+
+  constructor(options: CheckpointOptions, onward: Onward) {
+    this.#options = options;
+    this.#onward = onward;
+  }
+
+  send(envelope: SendEnvelope, queue: EnvelopeQueue): void | Promise<void> {
+    const { context: messageContext, recipient, link, call } = envelope;
+    const { interventions, log } = this.#options;
+    return this.#pass({
+      thinking: envelope,
+      decide: () => interventions.onSend(envelope.message, { messageContext, recipient }, link),
+      goOn: (message) => {
+        if (queue.isClosed) call.reject(new UndeliverableException(stoppedText, { code: "shutting-down" }));
+        else if (message !== DropMessage) return this.#onward.send({ ...envelope, message }, queue);
+        else {
+          const { sender } = messageContext;
+          log?.dropped("MessageKind.DIRECT", { message: envelope.message, sender, receiver: recipient });
+          call.reject(new MessageDroppedException());
+        }
+        queue.done();
+      },
+      refuse: (error) => {
+        call.reject(error);
+        queue.done();
+      },
+    });
+  }
+
+  publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void | Promise<void> {
+    const { logger, interventions, log } = this.#options;
+    return this.#pass({
+      thinking: undefined,
+      decide: () =>
+        interventions.onPublish(envelope.message, { messageContext: eventContext(envelope) }, envelope.link),
+      goOn: (message) => {
+        if (message === DropMessage) {
+          const { sender, topicId: receiver } = envelope;
+          log?.dropped("MessageKind.PUBLISH", { message: envelope.message, sender, receiver });
+        } else if (!queue.isClosed) return this.#onward.publish({ ...envelope, message }, queue);
+        queue.done();
+      },
+      refuse: (error) => {
+        logger.error(`An intervention failed on an event, which is dropped: ${errorText(error)}`, { error });
+        queue.done();
+      },
+    });
+  }
+
+  /** Without a queue for the answer of a handler that the runtime did not wait for. */
+  response(envelope: ResponseEnvelope, queue: EnvelopeQueue | undefined): void | Promise<void> {
+    const { recipient: sender, context, call } = envelope.to;
+    const { interventions, log } = this.#options;
+    const recipient = context.sender;
+    return this.#pass({
+      thinking: envelope.to,
+      decide: () => interventions.onResponse(envelope.message, { sender, recipient }),
+      goOn: (message) => {
+        if (message !== DropMessage) this.#onward.respond({ ...envelope, message });
+        else {
+          log?.dropped("MessageKind.RESPOND", { message: envelope.message, sender, receiver: recipient });
+          call.reject(new MessageDroppedException());
+        }
+        queue?.done();
+      },
+      refuse: (error) => {
+        call.reject(error);
+        queue?.done();
+      },
+    });
+  }
+
+  #pass({ thinking, decide, goOn, refuse }: Passage): void | Promise<void> {
+    let decided: unknown;
+    try {
+      decided = decide();
+    } catch (error) {
+      refuse(error);
+      return;
+    }
+    if (decided instanceof Promise) return this.#think(decided, { thinking, goOn, refuse });
+    goOn(decided);
+  }
+
+  /** Never rejects. */
+  async #think(
+    decided: Promise<unknown>,
+    { thinking, goOn, refuse }: Pick<Passage, "thinking" | "goOn" | "refuse">,
+  ): Promise<void> {
+    const { running } = this.#options;
+    if (thinking !== undefined) running.add(thinking);
+    const end = await Promise.allSettled([decided]);
+    if (thinking !== undefined) running.remove(thinking);
+    if (end[0].status === "fulfilled") goOn(end[0].value);
+    else refuse(end[0].reason);
+  }
+}
+
+interface Passage {
+  /** The call that waits for the decision, if it is one. */
+  readonly thinking: Running | undefined;
+  readonly decide: () => unknown;
+  readonly goOn: (message: unknown) => void;
+  readonly refuse: (error: unknown) => void;
+}
+
+const stoppedText = "Runtime stopped before the message was delivered or answered.";
