@@ -108,6 +108,14 @@ describe("a codec registry", () => {
     expect(() => registry.encode(new Point3(1, 2))).toThrow("Unknown type Point3");
   });
 
+  test("by default a class is written with all its own fields, also those that the other side does not expect", () => {
+    class Note {
+      readonly content = "x";
+      readonly cached = 1;
+    }
+    expect(text(classMessage("Note", Note).serialize(new Note()))).toBe('{"content":"x","cached":1}');
+  });
+
   test("by default the fields of a class are assigned without its constructor", () => {
     const PlainMessage = classMessage("Plain", Plain);
     const decoded = PlainMessage.deserialize(bytes('{"a": 4}'));

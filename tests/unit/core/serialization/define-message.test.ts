@@ -68,6 +68,21 @@ describe("a defined message", () => {
     expect(Object.getPrototypeOf(fields)).toBe(Object.prototype);
   });
 
+  test.each([
+    ["zod", z.object({ content: z.string() }), '{"content":"x"}'],
+    ["valibot", v.object({ content: v.string() }), '{"content":"x"}'],
+    ['arktype with "+": "delete"', type({ "+": "delete", content: "string" }), '{"content":"x"}'],
+    ["arktype as it is", type({ content: "string" }), '{"content":"x","extra":1}'],
+  ] as const)(
+    "of %s is written with the fields that the schema gives back",
+    (_library, schema: StandardSchemaV1<unknown, { content: string }>, written) => {
+      const A = defineMessage("A", schema);
+      const fields = { content: "x", extra: 1 };
+      expect(text(A.serialize(A(fields)))).toBe(written);
+      expect(text(A.serialize(A.deserialize(bytes(JSON.stringify(fields)))))).toBe(written);
+    },
+  );
+
   test("may be declared with zod, valibot, arktype or any other Standard Schema", () => {
     const WithValibot = defineMessage("V", v.object({ n: v.pipe(v.number(), v.integer()) }));
     const WithArktype = defineMessage("A", type({ n: "number.integer" }));

@@ -38,6 +38,13 @@ describe("Python's JSON", () => {
       expect(() => pythonJson.parse(text)).toThrow(SyntaxError);
   });
 
+  test("is needed for these values: by default one is rounded and the other can't be read", () => {
+    const Reading = defineMessage("Reading", z.object({ value: z.number() }));
+    const read = (json: string) => Reading.deserialize(new TextEncoder().encode(json)).value;
+    expect(read('{"value": 9007199254740993}')).toBe(9007199254740992);
+    expect(() => read('{"value": NaN}')).toThrow("Reading can't be read as JSON: its text is no JSON");
+  });
+
   test("is chosen for a message type", () => {
     const Reading = defineMessage("Reading", z.object({ value: z.union([z.number(), z.nan(), z.bigint()]) }), {
       json: pythonJson,
