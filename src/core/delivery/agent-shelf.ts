@@ -117,6 +117,7 @@ export class AgentShelf {
   /** The agent as an instance of `agentClass`, made if need be; `not-found` or `wrong-class` otherwise. */
   async instance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
     const agent = await this.agentFor(id);
+    // Without a class T is what the caller says it is: AutoGen's signature, which nothing here can check.
     if (agentClass === undefined || agent instanceof agentClass) return agent as T;
     throw new TroupeError(
       "wrong-class",
@@ -147,6 +148,7 @@ export class AgentShelf {
   async loadAll(states: AgentState): Promise<void> {
     for (const [text, state] of Object.entries(states)) {
       const id = AgentId.parse(text);
+      // What a state looks like only its agent knows: it checks what it loads.
       if (this.hasType(id.type)) await this.loadState(id, state as AgentState);
     }
   }

@@ -23,7 +23,7 @@ export class ProxyTally {
   #isClosed = false;
 
   constructor() {
-    // Every kind has its number from the start.
+    // Every kind has its number from the start, which the type of `fromEntries` can't say.
     this.#faults = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>;
   }
 

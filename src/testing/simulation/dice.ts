@@ -28,6 +28,7 @@ export class Dice {
   /** One of a list; throws `RangeError` when it is empty. */
   pick<T>(list: readonly T[]): T {
     if (list.length === 0) throw new RangeError("Nothing to pick from: the list is empty.");
+    // The index is within the list; a T may itself be undefined.
     return list[this.between(0, list.length - 1)] as T;
   }
 

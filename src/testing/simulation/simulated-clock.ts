@@ -65,6 +65,7 @@ export class SimulatedClock implements Clock {
     let high = this.#timers.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
+      // `middle` is between the two ends, so there is one.
       if (isLater(this.#timers[middle] as Due, due)) low = middle + 1;
       else high = middle;
     }
