@@ -1,6 +1,6 @@
 import { type ComparisonText, printComparison } from "./comparison.ts";
 import type { Contender } from "./contender.ts";
-import { measureInterleaved } from "./interleaved-rounds.ts";
+import { measureInterleaved, type Series } from "./interleaved-rounds.ts";
 import { readPlanOptions } from "./plan-options.ts";
 import { writeResults } from "./results-file.ts";
 
@@ -11,16 +11,20 @@ export interface Comparing<Load> extends ComparisonText {
   readonly contenders: readonly Contender<Load>[];
   readonly loads: readonly Load[];
   readonly loadText: (load: Load) => string;
+  /** Whether one load after another is measured, with processes of its own: those that only others need are not there. */
+  readonly loadsApart?: boolean;
   /** Of one round. Default 1; 0: a round takes as long as it takes. */
   readonly seconds?: number;
   /** Default 5. */
   readonly rounds?: number;
+  /** For each contender and load before the first round. Default 1. */
+  readonly warmUpSeconds?: number;
 }
 
 /** A whole benchmark of interleaved rounds: measures, prints the tables, names who was absent, and writes the results. */
 export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<void> {
-  const { rounds: usualRounds = 5, seconds = 1 } = comparing;
-  const options = readPlanOptions({ rounds: usualRounds, seconds });
+  const { rounds: usualRounds = 5, seconds = 1, warmUpSeconds = 1 } = comparing;
+  const options = readPlanOptions({ rounds: usualRounds, seconds, warmUpSeconds });
   const chosen = comparing.contenders.filter(({ name }) => name.includes(options.only));
   const loads = comparing.loads.filter((load) => comparing.loadText(load).includes(options.loads));
   const absent = chosen.filter((contender) => contender.absent !== undefined);
@@ -28,10 +32,15 @@ export async function compare<Load>({ benchmark, title, ...comparing }: Comparin
   const plan = { ...options, loads, loadText: comparing.loadText };
   const length = plan.secondsPerRound === 0 ? "" : ` of ${plan.secondsPerRound} s`;
   console.log(`${title}: ${plan.rounds} interleaved rounds${length}\n`);
-  const series = await measureInterleaved(present, plan);
+  const series: Series[] = [];
+  for (const together of comparing.loadsApart === true ? loads.map((load) => [load]) : [loads]) {
+    series.push(...(await measureInterleaved(present, { ...plan, loads: together })));
+  }
   printComparison(series, comparing);
   for (const { name, absent: reason } of absent) console.log(`absent: ${name} (${reason})`);
   const { rounds, secondsPerRound } = plan;
-  const figures = { plan: { rounds, secondsPerRound }, series, absent: absent.map(({ name }) => name) };
+  const { unit, baseline } = comparing;
+  const names = absent.map(({ name }) => name);
+  const figures = { title, unit, baseline, plan: { rounds, secondsPerRound }, series, absent: names };
   console.log(`\nfigures: ${writeResults(benchmark, figures)}`);
 }

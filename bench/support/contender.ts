@@ -5,7 +5,8 @@ export interface Contender<Load> {
   readonly absent?: string | undefined;
   /** False: it can't carry this load. Default: it carries all. */
   readonly carries?: (load: Load) => boolean;
-  start(): Promise<void>;
+  /** Starts what these loads need. */
+  start(loads: readonly Load[]): Promise<void>;
   /** One round under this load. */
   measure(load: Load, seconds: number): Promise<Round>;
   stop(): Promise<void>;

@@ -31,7 +31,7 @@ export async function measureInterleaved<Load>(
       .map((contender) => ({ contender, load, rounds: [] as Round[] })),
   );
   try {
-    for (const contender of contenders) await contender.start();
+    for (const contender of contenders) await contender.start(plan.loads);
     for (const { contender, load } of lanes) {
       plan.onRound?.(`warming up ${contender.name}, ${plan.loadText(load)}`);
       await contender.measure(load, plan.warmUpSeconds);

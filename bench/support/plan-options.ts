@@ -11,13 +11,19 @@ export interface PlanOptions {
   readonly loads: string;
 }
 
+interface PlanDefaults {
+  readonly rounds?: number;
+  readonly seconds?: number;
+  readonly warmUpSeconds?: number;
+}
+
 /** `--rounds N --seconds S --warm-up S --only TEXT --loads TEXT`. Throws on anything else. */
-export function readPlanOptions(defaults: { readonly rounds?: number; readonly seconds?: number } = {}): PlanOptions {
+export function readPlanOptions(defaults: PlanDefaults = {}): PlanOptions {
   const { values } = parseArgs({
     options: {
       rounds: { type: "string", default: String(defaults.rounds ?? 5) },
       seconds: { type: "string", default: String(defaults.seconds ?? 1) },
-      "warm-up": { type: "string", default: "1" },
+      "warm-up": { type: "string", default: String(defaults.warmUpSeconds ?? 1) },
       only: { type: "string", default: "" },
       loads: { type: "string", default: "" },
     },

@@ -2,29 +2,35 @@ import type { Round } from "./contender.ts";
 import { PeerProcess } from "./peer-process.ts";
 import { processorUs } from "./process-usage.ts";
 
-/** The processes of one contender, each by its role (`host`, `caller`). */
+/** The processes of one contender by their roles (`host`, `caller`, `workers`). */
 export class ProcessGroup {
   readonly #name: string;
-  readonly #members = new Map<string, PeerProcess>();
+  readonly #members: { readonly role: string; readonly process: PeerProcess }[] = [];
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  /** Starts a process; it has its role to itself. */
+  /** Starts a process. Several may share a role: their times are summed. */
   start(role: string, [command = "", ...args]: readonly string[]): PeerProcess {
     const process = new PeerProcess(`${this.#name}: ${role}`, command, args);
-    this.#members.set(role, process);
+    this.#members.push({ role, process });
     return process;
   }
 
+  /** The one with this role. */
   get(role: string): PeerProcess {
-    const process = this.#members.get(role);
+    const [process] = this.all(role);
     if (process === undefined) throw new Error(`${this.#name} has no ${role} running`);
     return process;
   }
 
-  /** Runs a round and adds `cpuUs ROLE`, what each process took of a processor for each of the round's `count`. */
+  /** All that share this role, in the order they were started in. */
+  all(role: string): PeerProcess[] {
+    return this.#members.filter((member) => member.role === role).map(({ process }) => process);
+  }
+
+  /** Runs a round and adds `cpuUs ROLE`, what each role's processes took of a processor for each of the round's `count`. */
   async withProcessorTime(measure: () => Promise<Round>): Promise<Round> {
     const before = this.#processorTimes();
     const { count = 0, ...round } = await measure();
@@ -38,15 +44,15 @@ export class ProcessGroup {
 
   /** The last one started is stopped first. */
   async stop(): Promise<void> {
-    for (const process of [...this.#members.values()].reverse()) await process.stop();
-    this.#members.clear();
+    for (const { process } of this.#members.splice(0).reverse()) await process.stop();
   }
 
   #processorTimes(): Map<string, number> {
     const times = new Map<string, number>();
-    for (const [role, { pid }] of this.#members) {
+    for (const { role, process } of this.#members) {
+      const { pid } = process;
       const us = pid === undefined ? undefined : processorUs(pid);
-      if (us !== undefined) times.set(role, us);
+      if (us !== undefined) times.set(role, (times.get(role) ?? 0) + us);
     }
     return times;
   }

@@ -1,0 +1,18 @@
+// npm run bench -- events [--rounds 5] [--seconds 1] [--warm-up 5] [--only NAME] [--loads TEXT]
+// Events through a host to the handlers of many agents: how many when all go as fast as they can, and how soon when few do.
+import { compare } from "../support/comparing.ts";
+import { baseline, createContenders } from "./contenders.ts";
+import { shapes } from "./shapes.ts";
+
+await compare({
+  benchmark: "events",
+  title: "events of 100 bytes, from one publisher to every agent",
+  unit: "delivered/s",
+  contenders: createContenders(),
+  baseline,
+  loads: shapes,
+  loadText: ({ text }) => text,
+  loadsApart: true,
+  // Ten processes share the processors: each needs its time until its code is compiled.
+  warmUpSeconds: 5,
+});
