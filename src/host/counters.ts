@@ -31,6 +31,10 @@ export interface HostCounters {
   readonly deliveredEvents: number;
   /** Of the delivered ones, those that had not left for the network when their worker's channel ended. */
   readonly lostEvents: number;
+  /** Of the delivered ones, those that had left, and of which nothing showed that they had arrived when the channel ended. Never too few. */
+  readonly unconfirmedEvents: number;
+  /** Frames that had come from a worker and were not read when its channel ended: it was not its turn. */
+  readonly unreadFrames: number;
   /** Events that no subscription with a known worker matched. */
   readonly unroutableEvents: number;
   /** Events dropped because their topic type is not valid. */
@@ -85,6 +89,8 @@ export function createTally(): Tally {
     events: 0,
     deliveredEvents: 0,
     lostEvents: 0,
+    unconfirmedEvents: 0,
+    unreadFrames: 0,
     unroutableEvents: 0,
     invalidEvents: 0,
     droppedEvents: 0,

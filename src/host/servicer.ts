@@ -95,8 +95,10 @@ export class HostServicer {
       onFrame: (session, frame) => this.#router.receive(session, frame),
       onBadFrame: (session, reason, head) => this.#router.receiveBad(session, reason, head && readFrameHead(head)),
       onGone: (session) => this.#gone(session),
-      onEnded: ({ lostEvents }) => {
+      onEnded: ({ lostEvents, unconfirmedEvents, unreadFrames }) => {
         this.#tally.lostEvents += lostEvents;
+        this.#tally.unconfirmedEvents += unconfirmedEvents;
+        this.#tally.unreadFrames += unreadFrames;
       },
     });
   }

@@ -8,6 +8,8 @@ export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameSt
     queuedBytes: 0,
     queuedFrames: 0,
     unsentFrames: 0,
+    unconfirmedFrames: 0,
+    unreadFrames: 0,
     maxSendBytes: 0,
     send: () => false,
     pause: () => undefined,

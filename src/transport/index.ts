@@ -25,4 +25,5 @@ export type { MemoryNetwork, MemoryNetworkOptions } from "./memory-network.ts";
 export { createMemoryNetwork } from "./memory-network.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
+export { SentFrames } from "./sent-frames.ts";
 export { USER_AGENT } from "./user-agent.ts";

@@ -55,6 +55,13 @@ export interface FrameStream {
   readonly queuedFrames: number;
   /** After the end: how many of the last frames sent had not been handed to the network, and are lost. 0 before. */
   readonly unsentFrames: number;
+  /**
+   * Frames handed to the network of which nothing has shown that they have reached the peer; after the end those of them may
+   * be lost. Over gRPC answers show it, to keep-alive pings and to calls, and so does an end in order. Never too few.
+   */
+  readonly unconfirmedFrames: number;
+  /** After the end: whole messages that had come and were not read, because the receiver had paused or awaited its turn. */
+  readonly unreadFrames: number;
   /** Stop taking messages from the network (flow control then holds the peer); frames already parsed may still arrive. */
   pause(): void;
   resume(): void;

@@ -105,6 +105,7 @@ export class HostConnection {
     });
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata, clock, afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
+      isInDoubt: () => this.#stream.unconfirmedFrames > 0,
       onDead: (reason) => this.#giveUp(reason),
     });
   }

@@ -8,6 +8,8 @@ export interface KeepAliveOptions {
   /** 0: never. */
   readonly afterMs: number;
   readonly timeoutMs: number;
+  /** Whether the host was sent something of which nothing shows that it has it: its answer does (`FrameStream.unconfirmedFrames`). */
+  readonly isInDoubt: () => boolean;
   /** No sign of life came in time. */
   readonly onDead: (reason: string) => void;
 }
@@ -16,7 +18,8 @@ export interface KeepAliveOptions {
 const method = "/troupe.v1.KeepAlive/AreYouThere";
 
 /**
- * Asks a host that has been silent for a while for a sign of life. By a unary call: HTTP/2 pings on a quiet connection make
+ * Asks a host that has been silent for a while for a sign of life, and also one that talks whether it has what it was sent. By a
+ * unary call: HTTP/2 pings on a quiet connection make
  * gRPC's own servers hang up (`too_many_pings`).
  */
 export class KeepAlive {
@@ -45,9 +48,9 @@ export class KeepAlive {
   }
 
   #look(): void {
-    const { clock, afterMs } = this.#options;
+    const { clock, afterMs, isInDoubt } = this.#options;
     const silentMs = clock.now() - this.#heardMs;
-    if (silentMs < afterMs) this.#wait(afterMs - silentMs);
+    if (silentMs < afterMs && !isInDoubt()) this.#wait(afterMs - silentMs);
     else this.#ask();
   }
 

@@ -1,6 +1,6 @@
 import { type Clock, TroupeError, UndeliverableException } from "../core/index.ts";
 import { type CancelReason, encodeFrame, type Frame } from "../protocol/index.ts";
-import type { FrameStream } from "../transport/index.ts";
+import { type FrameStream, SentFrames } from "../transport/index.ts";
 import { HostSignals } from "./host-signals.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -16,18 +16,13 @@ export interface OutboxOptions {
 /** How long a host is given to announce itself before a long message is held against the limit of stock hosts. */
 const headersWaitMs = 1_000;
 
-/** More frames than this are remembered only while they wait. */
-const mostRemembered = 1_024;
-
 /** Where frames leave one connection. Nothing is queued here: the stream queues and batches. */
 export class Outbox {
   /** Ids of the worker's own calls that left here and have no outcome yet. */
   readonly asked: ReadonlySet<string>;
   readonly #asked = new Set<string>();
   readonly #options: OutboxOptions;
-  /** What the latest frames were: some of them may not have left yet. */
-  #latest: ("event" | "other")[] = [];
-  #forgetAt = 2 * mostRemembered;
+  readonly #sent = new SentFrames();
   readonly #signals = new HostSignals((frame) => this.#signal(frame));
   #isWritable = true;
   #isHostAnnounced = false;
@@ -85,21 +80,24 @@ export class Outbox {
       // A stream that has ended says false as one that is full does, but nothing waits in it.
       if (stream.queuedBytes === 0) return false;
     }
-    this.#remember(kind);
+    this.#sent.note(kind === "event", stream);
     return true;
   }
 
   /** After the end of the connection: events that were taken here and never left. */
   get unsentEvents(): number {
-    const { unsentFrames } = this.#options.stream;
-    return unsentFrames === 0 ? 0 : this.#latest.slice(-unsentFrames).filter((kind) => kind === "event").length;
+    return this.#sent.eventsAmongLast(this.#options.stream.unsentFrames);
   }
 
-  #remember(kind: "event" | "other"): void {
-    this.#latest.push(kind);
-    if (this.#latest.length < this.#forgetAt) return;
-    this.#latest = this.#latest.slice(-Math.max(this.#options.stream.queuedFrames, mostRemembered));
-    this.#forgetAt = 2 * this.#latest.length;
+  /** After the end of the connection: events that left, and of which nothing shows that the host has them. */
+  get unconfirmedEvents(): number {
+    const { unsentFrames, unconfirmedFrames } = this.#options.stream;
+    return this.#sent.eventsAmongLast(unsentFrames + unconfirmedFrames) - this.unsentEvents;
+  }
+
+  /** After the end of the connection: messages that had come from the host and were not read. */
+  get unreadFrames(): number {
+    return this.#options.stream.unreadFrames;
   }
 
   /** A call of the worker's own has left here, and its answer will come here. */

@@ -16,6 +16,10 @@ export interface WorkerCounts {
   reconnections: number;
   /** Events that were taken and never left: the connection was lost, the worker stopped, or gave its host up. Not those lost on their way. */
   lostEvents: number;
+  /** Events that had left, and of which nothing showed that they had arrived when the connection was lost. Never too few. */
+  unconfirmedEvents: number;
+  /** Messages that had come and were not read when the connection ended: the worker had enough to do. */
+  unreadFrames: number;
   /** Calls and events refused because too much waited to be sent. */
   overloadedSends: number;
   /** Events dropped, and calls answered `overloaded`, because too much was parked (`maxConcurrentHandlers`). */
@@ -35,6 +39,8 @@ export function noCounts(): WorkerCounts {
     unsentAnswers: 0,
     reconnections: 0,
     lostEvents: 0,
+    unconfirmedEvents: 0,
+    unreadFrames: 0,
     overloadedSends: 0,
     droppedEvents: 0,
     refusedCalls: 0,

@@ -210,8 +210,10 @@ export class WorkerLifecycle {
 
   #onLost(connection: HostConnection, reason: string): void {
     const { counts, settings } = this.#parts;
-    const { unsentEvents } = connection.outbox;
+    const { unsentEvents, unconfirmedEvents, unreadFrames } = connection.outbox;
     counts.lostEvents += unsentEvents;
+    counts.unconfirmedEvents += unconfirmedEvents;
+    counts.unreadFrames += unreadFrames;
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     this.#inbox.connectionEnded(connection);
     this.#calls.connectionEnded(connection.outbox, reason);

@@ -87,6 +87,8 @@ const deadLink: Link = {
     queuedBytes: 0,
     queuedFrames: 0,
     unsentFrames: 0,
+    unconfirmedFrames: 0,
+    unreadFrames: 0,
     pause: () => undefined,
     resume: () => undefined,
     end: () => undefined,

@@ -10,6 +10,7 @@ import { formatAddress, type TransportAddress } from "../address.ts";
 import { calledOff } from "../called-off.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../system-error.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { authorityUrl, openClientSocket } from "./client-socket.ts";
 import { startKeepAlive } from "./keep-alive.ts";
@@ -28,6 +29,7 @@ type ConnectionState =
 /** The one HTTP/2 connection of a link, made when first used and never again. */
 export class ClientConnection {
   readonly closed: Promise<string>;
+  readonly arrivals = new Arrivals();
   readonly #address: TransportAddress;
   readonly #settings: GrpcDialerSettings;
   readonly #name: string;
@@ -143,7 +145,10 @@ export class ClientConnection {
         this.#cut();
       };
       this.#stopTimers.push(
-        startKeepAlive(session, { intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead }),
+        startKeepAlive(session, {
+          ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
+          beforeAsking: this.arrivals.beforeAsking,
+        }),
       );
     }
     this.#resolveReady();

@@ -30,6 +30,8 @@ export class GrpcClientStream implements FrameStream {
   /** Throws `RpcError` (unavailable) when the connection is gone or going. */
   constructor(headers: OutgoingHttpHeaders, receiver: StreamReceiver, options: ClientStreamOptions) {
     this.#connection = options.connection;
+    const { arrivals } = this.#connection;
+    const onAnswered = arrivals.beforeAsking();
     const http2 = this.#connection.request(headers, this.#reset.signal);
     this.#http2 = http2;
     this.#pipe = new MessagePipe(http2, receiver, {
@@ -39,6 +41,7 @@ export class GrpcClientStream implements FrameStream {
     });
     // Node hands over the raw headers too, which its types don't say.
     http2.on("response", (headers, _flags, rawHeaders: readonly string[] = []) => {
+      onAnswered();
       this.#onResponse(headers, () => receiver.onMetadata?.(fromRawHeaders(rawHeaders)));
     });
     http2.on("trailers", (headers) => {
@@ -46,7 +49,9 @@ export class GrpcClientStream implements FrameStream {
     });
     // Every error also closes the stream, and is told from there.
     http2.on("error", () => undefined);
+    arrivals.follow(this.#pipe.writer);
     http2.once("close", () => {
+      arrivals.forget(this.#pipe.writer);
       this.#pipe.end(this.#endOf(http2.rstCode));
       options.onClosed();
     });
@@ -62,6 +67,14 @@ export class GrpcClientStream implements FrameStream {
 
   get unsentFrames(): number {
     return this.#pipe.writer.unsentFrames;
+  }
+
+  get unconfirmedFrames(): number {
+    return this.#pipe.writer.unconfirmedFrames;
+  }
+
+  get unreadFrames(): number {
+    return this.#pipe.unreadFrames;
   }
 
   get maxSendBytes(): number {
@@ -112,6 +125,9 @@ export class GrpcClientStream implements FrameStream {
   /** The server has sent its last; without a status yet, the closing of the stream tells what happened. */
   #onServerDone(): void {
     const hasUnsent = this.queuedBytes > 0;
+    const { writer } = this.#pipe;
+    // It has heard that nothing more comes, and says that all is well: it has had everything.
+    if (this.#status?.code === StatusCode.ok && writer.isAllSent) writer.confirm(writer.writtenCount);
     if (this.#status !== undefined) this.#pipe.end({ by: "status", status: this.#status });
     if (hasUnsent) this.#reset.abort();
     else this.#http2.end();

@@ -31,6 +31,7 @@ export class FrameWriter {
   #owesDrain = false;
   #queuedCount = 0;
   #writtenCount = 0;
+  #confirmedCount = 0;
   #flushWaiters: { readonly untilCount: number; readonly resolve: () => void }[] = [];
 
   constructor(stream: Writable, options: FrameWriterOptions) {
@@ -50,6 +51,25 @@ export class FrameWriter {
   /** After the end: messages that had not been handed to the network. */
   get unsentFrames(): number {
     return this.#isClosed ? this.#queuedCount - this.#writtenCount : 0;
+  }
+
+  /** Messages handed to the network, and those of them of which nothing has shown yet that they have arrived. */
+  get writtenCount(): number {
+    return this.#writtenCount;
+  }
+
+  get unconfirmedFrames(): number {
+    return this.#writtenCount - this.#confirmedCount;
+  }
+
+  /** All that was queued has been written, and nothing more will be. */
+  get isAllSent(): boolean {
+    return this.#hasEnded && this.#writtenCount === this.#queuedCount;
+  }
+
+  /** The first so many messages have arrived; after the end it changes nothing. */
+  confirm(count: number): void {
+    if (!this.#isClosed) this.#confirmedCount = Math.max(this.#confirmedCount, count);
   }
 
   /** A write is under way that the connection, or the peer's flow control, has not taken yet. */

@@ -3,6 +3,8 @@ import type { Http2Session } from "node:http2";
 export interface KeepAliveOptions {
   readonly intervalMs: number;
   readonly timeoutMs: number;
+  /** Called for each ping; what it returns is called when the ping is answered. */
+  readonly beforeAsking: () => () => void;
   /** Neither an answer nor anything else came in time. */
   readonly onDead: () => void;
 }
@@ -16,9 +18,12 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
   const ping = (): void => {
     if (session.destroyed) return;
     awaitSign(bytesRead(session));
+    const onAnswer = options.beforeAsking();
     session.ping((error) => {
       clearTimeout(timer);
-      if (error === null && !session.destroyed) later(ping, options.intervalMs);
+      if (error !== null || session.destroyed) return;
+      onAnswer();
+      later(ping, options.intervalMs);
     });
   };
   /** The answer may stand behind much else on a slow connection: whoever sends anything at all is alive. */

@@ -26,6 +26,7 @@ export class MessagePipe {
   #isPaused = false;
   #isWaiting = false;
   #hasEnded = false;
+  #unreadFrames = 0;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
     this.#options = options;
@@ -42,6 +43,11 @@ export class MessagePipe {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** After the end: whole messages that had come and were not read. */
+  get unreadFrames(): number {
+    return this.#unreadFrames;
   }
 
   /** Messages reach the receiver from now on; `onPeerDone` is called after the last one. */
@@ -88,7 +94,7 @@ export class MessagePipe {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.writer.close();
-    this.#reader?.close();
+    this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
     process.nextTick(() => {
       try {
         this.#receiver.onEnd(end);
@@ -99,6 +105,8 @@ export class MessagePipe {
   }
 
   #read(reader: MessageReader, chunk: Uint8Array): void {
+    // Looking for what was not read says "data" too.
+    if (this.#hasEnded) return;
     const { turns } = this.#options;
     const read = () => this.tell(() => reader.push(chunk));
     if (turns === undefined) return read();
@@ -121,4 +129,9 @@ export class MessagePipe {
       this.#onReceiverFailure(error);
     }
   }
+}
+
+/** What Node has taken from the network and nobody has read. */
+function* unreadChunks(http2: Http2Stream): Iterable<Uint8Array> {
+  for (let chunk: Uint8Array | null = http2.read(); chunk !== null; chunk = http2.read()) yield chunk;
 }

@@ -26,13 +26,19 @@ export interface MessageReaderOptions {
 export class MessageReader {
   readonly #options: MessageReaderOptions;
   readonly #parser: FrameParser;
+  #isCounting = false;
+  #counted = 0;
 
   constructor(options: MessageReaderOptions) {
     this.#options = options;
     const sink = {
-      onMessage: (message: Uint8Array, isCompressed: boolean) => this.#deliver(message, isCompressed),
-      onSkipped: (skipped: SkippedMessage) =>
-        this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head),
+      onMessage: (message: Uint8Array, isCompressed: boolean) => {
+        if (this.#isCounting) this.#counted += 1;
+        else this.#deliver(message, isCompressed);
+      },
+      onSkipped: (skipped: SkippedMessage) => {
+        if (!this.#isCounting) this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head);
+      },
     };
     this.#parser = new FrameParser(sink, options.maxMessageBytes, options.held);
   }
@@ -47,9 +53,12 @@ export class MessageReader {
     this.#refuse({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
   }
 
-  /** Nothing more will come, and nothing that has come is wanted. */
-  close(): void {
+  /** Nothing more will come, and what has come and was not read is not wanted: tells how many messages it is. */
+  close(unread: Iterable<Uint8Array> = []): number {
+    this.#isCounting = true;
+    for (const chunk of unread) this.#parser.push(chunk);
     this.#parser.close();
+    return this.#counted;
   }
 
   #refuse(status: RpcStatus, head?: Uint8Array): void {

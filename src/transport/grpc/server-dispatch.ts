@@ -7,6 +7,7 @@ import { fromRawHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { ServerCall } from "../server-call.ts";
 import { toRpcStatus } from "../to-rpc-status.ts";
+import type { Arrivals } from "./arrivals.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
 import { isGrpcContentType } from "./content-type.ts";
 import { refuseLongHeaders } from "./header-size.ts";
@@ -23,6 +24,7 @@ export interface CallOrigin {
   readonly lossReason: () => string | undefined;
   readonly held: HeldBytes;
   readonly turns: TurnShare;
+  readonly arrivals: Arrivals;
 }
 
 export interface DispatchParts {
@@ -86,13 +88,12 @@ export class ServerDispatch {
     const { call, origin } = serving;
     const { service, shape, inflate } = serving.request;
     const { limits, tally, requestTimeoutMs } = this.#parts;
-    const { held, turns, lossReason } = origin;
     if (shape === "unary") {
-      serveUnary(http2, { service, call, limits, inflate, held, tally, requestTimeoutMs });
+      serveUnary(http2, { service, call, limits, inflate, held: origin.held, tally, requestTimeoutMs });
       return (status) => refuse(http2, status);
     }
     const receiver = service.stream(call);
-    const stream = new GrpcServerStream(http2, receiver, { call, limits, held, tally, turns, lossReason });
+    const stream = new GrpcServerStream(http2, receiver, { ...origin, call, limits, tally });
     stream.open(receiver, inflate);
     return (status) => stream.finishNow(status);
   }

@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node
 import { formatHost } from "../address.ts";
 import type { ListenerTally } from "../listener-counters.ts";
 import { describeLoss, errorCode } from "../system-error.ts";
+import { Arrivals } from "./arrivals.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { startKeepAlive } from "./keep-alive.ts";
@@ -21,6 +22,7 @@ export class ServerSession {
   readonly peer: string;
   readonly held: HeldBytes;
   readonly turns = new TurnShare();
+  readonly arrivals = new Arrivals();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
@@ -52,7 +54,10 @@ export class ServerSession {
   watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
     const onDead = (): void =>
       this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
-    const stop = startKeepAlive(this.#http2, { intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead });
+    const stop = startKeepAlive(this.#http2, {
+      ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
+      beforeAsking: this.arrivals.beforeAsking,
+    });
     this.#http2.once("close", stop);
   }
 

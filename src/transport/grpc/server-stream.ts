@@ -6,6 +6,7 @@ import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
+import type { Arrivals } from "./arrivals.ts";
 import type { Inflate } from "./compression.ts";
 import type { HeldBytes } from "./held-bytes.ts";
 import { MessagePipe } from "./message-pipe.ts";
@@ -23,6 +24,7 @@ export interface ServerStreamOptions {
   readonly held: HeldBytes;
   readonly tally: MessageTally;
   readonly turns: TurnShare;
+  readonly arrivals: Arrivals;
 }
 
 /** The server's hold on one bidirectional call. */
@@ -56,6 +58,7 @@ export class GrpcServerStream implements ServerStream {
           details: `The receiver of this stream threw: ${messageOf(error)}`,
         }),
     });
+    options.arrivals.follow(this.#pipe.writer);
     http2.once("wantTrailers", () => this.#sendTrailers());
     http2.once("close", () => this.#onClose());
   }
@@ -81,6 +84,14 @@ export class GrpcServerStream implements ServerStream {
 
   get unsentFrames(): number {
     return this.#pipe.writer.unsentFrames;
+  }
+
+  get unconfirmedFrames(): number {
+    return this.#pipe.writer.unconfirmedFrames;
+  }
+
+  get unreadFrames(): number {
+    return this.#pipe.unreadFrames;
   }
 
   get maxSendBytes(): number {
@@ -113,7 +124,7 @@ export class GrpcServerStream implements ServerStream {
   finishNow(status: RpcStatus): void {
     if (this.#pipe.hasEnded) return;
     this.#status = status;
-    this.#pipe.end({ by: "status", status });
+    this.#endInOrder(status);
     this.#http2.end();
     this.#http2.resume();
   }
@@ -143,11 +154,19 @@ export class GrpcServerStream implements ServerStream {
     const status = this.#status ?? { code: StatusCode.ok, details: "" };
     this.#http2.sendTrailers(toTrailers(status));
     this.#areTrailersSent = true;
-    this.#pipe.end({ by: "status", status });
+    this.#endInOrder(status);
     release(this.#http2);
   }
 
+  /** The status goes out behind all that was written: whoever hears it has had everything. */
+  #endInOrder(status: RpcStatus): void {
+    const { writer } = this.#pipe;
+    writer.confirm(writer.writtenCount);
+    this.#pipe.end({ by: "status", status });
+  }
+
   #onClose(): void {
+    this.#options.arrivals.forget(this.#pipe.writer);
     const end = this.#endOf();
     this.#pipe.end(end);
     if (this.#areTrailersSent) return;

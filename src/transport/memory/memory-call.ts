@@ -98,6 +98,9 @@ export class MemoryCall {
       get unsentFrames() {
         return up.unsentFrames;
       },
+      get unconfirmedFrames() {
+        return up.unconfirmedFrames;
+      },
       end: () => up.end(),
       cancel: () => this.#endClient({ by: "cancelled" }),
     };
@@ -120,6 +123,9 @@ export class MemoryCall {
       get unsentFrames() {
         return down.unsentFrames;
       },
+      get unconfirmedFrames() {
+        return down.unconfirmedFrames;
+      },
       finish,
       end: () => finish({ code: StatusCode.ok, details: "" }),
       abort: (status) => {
@@ -136,8 +142,10 @@ export class MemoryCall {
   #halfOf(
     outgoing: MemoryPipe,
     incoming: MemoryPipe,
-  ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "unsentFrames" | "end" | "cancel"> {
+  ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "unsentFrames" | "unconfirmedFrames" | "end" | "cancel"> {
     return {
+      // What has not been read counts as unconfirmed at the sender.
+      unreadFrames: 0,
       send: (frame) => outgoing.send(frame),
       maxSendBytes: this.#limits.maxSendMessageBytes,
       pause: () => incoming.pause(),

@@ -29,6 +29,7 @@ export class MemoryPipe {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #unsentFrames = 0;
+  #unconfirmedFrames = 0;
   #underWay: Uint8Array[] = [];
   #underWayBytes = 0;
   /** A new pipe holds back until its receiver is there. */
@@ -57,6 +58,11 @@ export class MemoryPipe {
     return this.#unsentFrames;
   }
 
+  /** Frames handed over that have not reached the receiver. */
+  get unconfirmedFrames(): number {
+    return this.#isClosed ? this.#unconfirmedFrames : this.#underWay.length;
+  }
+
   send(frame: FrameBytes): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(frame, this.#options.limits.maxSendMessageBytes);
@@ -83,7 +89,10 @@ export class MemoryPipe {
   }
 
   close(): void {
-    if (!this.#isClosed) this.#unsentFrames = this.#waiting.length;
+    if (!this.#isClosed) {
+      this.#unsentFrames = this.#waiting.length;
+      this.#unconfirmedFrames = this.#underWay.length;
+    }
     this.#isClosed = true;
     this.#waiting = [];
     this.#waitingBytes = 0;

@@ -167,4 +167,50 @@ export const flowCases: readonly LinkCase[] = [
       equal(server.count("frame"), 100);
     },
   },
+  {
+    promise: "what was not handed to the receiver when a connection breaks is told as unsent, unconfirmed or unread",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server), SMALL);
+      const stream = link.openStream("OpenChannel", client);
+      const opened = await server.opened();
+      opened.send(message(1));
+      await client.has("frame");
+      stream.pause();
+      await fill(
+        (frame) => opened.send(frame),
+        () => opened.queuedBytes,
+      );
+      const sent = opened.queuedFrames + opened.unconfirmedFrames;
+      stream.cancel();
+      await server.ended();
+      await client.ended();
+      equal(opened.unsentFrames + opened.unconfirmedFrames, sent);
+      ok(opened.unsentFrames > 0);
+      ok(opened.unconfirmedFrames > 0);
+      ok(stream.unreadFrames <= opened.unconfirmedFrames);
+    },
+  },
+  {
+    promise: "a client that half-closes and is told that all is well knows that everything has arrived",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server));
+      const stream = link.openStream("OpenChannel", client);
+      const opened = await server.opened();
+      for (let index = 0; index < 100; index += 1) stream.send(message(1_000));
+      stream.end();
+      await server.has("half-close");
+      equal(server.count("frame"), 100);
+      opened.send(message(1));
+      opened.finish({ code: StatusCode.ok, details: "" });
+      await client.ended();
+      await server.ended();
+      equal(stream.unsentFrames, 0);
+      equal(stream.unconfirmedFrames, 0);
+      equal(opened.unconfirmedFrames, 0);
+    },
+  },
 ];

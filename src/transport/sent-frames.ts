@@ -1,0 +1,96 @@
+/** So many of the latest frames are remembered one by one in any case. */
+const mostRemembered = 1_024;
+
+/** So many lots are kept of those that are older and have not been confirmed; then two become one. */
+const mostLots = 1_024;
+
+/** Frames of which only their number is remembered. */
+interface Lot {
+  readonly frames: number;
+  readonly events: number;
+}
+
+/** What a stream says of the frames sent on it. */
+export interface SentState {
+  /** Not yet handed to the network. */
+  readonly queuedFrames: number;
+  /** Handed over, and perhaps not arrived. */
+  readonly unconfirmedFrames: number;
+}
+
+/** What the latest frames sent on a stream were: when it ends, some of them have not left, and some may not have arrived. */
+export class SentFrames {
+  /** Lengths of runs, the oldest first: above 0 of events, below 0 of others. */
+  #runs: number[] = [];
+  #remembered = 0;
+  #forgetAt = 2 * mostRemembered;
+  /** What came before them, the oldest first. */
+  #lots: Lot[] = [];
+
+  note(isEvent: boolean, stream: SentState): void {
+    const step = isEvent ? 1 : -1;
+    const last = this.#runs.at(-1) ?? 0;
+    if (last * step > 0) this.#runs[this.#runs.length - 1] = last + step;
+    else this.#runs.push(step);
+    this.#remembered += 1;
+    if (this.#remembered >= this.#forgetAt) this.#forget(stream);
+  }
+
+  /** How many of the last so many frames were events: exact for those that wait, never too few for older ones. */
+  eventsAmongLast(frames: number): number {
+    let events = 0;
+    let left = frames;
+    for (let at = this.#runs.length - 1; at >= 0 && left > 0; at -= 1) {
+      const run = this.#runs[at] ?? 0;
+      const length = Math.min(Math.abs(run), left);
+      if (run > 0) events += length;
+      left -= length;
+    }
+    for (let at = this.#lots.length - 1; at >= 0 && left > 0; at -= 1) {
+      const lot = this.#lots[at] ?? { frames: 0, events: 0 };
+      events += Math.min(lot.events, left);
+      left -= lot.frames;
+    }
+    return events;
+  }
+
+  #forget({ queuedFrames, unconfirmedFrames }: SentState): void {
+    const keep = Math.max(queuedFrames, mostRemembered);
+    let first = 0;
+    let frames = 0;
+    let events = 0;
+    for (
+      let run = this.#runs[0];
+      run !== undefined && this.#remembered - Math.abs(run) >= keep;
+      run = this.#runs[first]
+    ) {
+      this.#remembered -= Math.abs(run);
+      frames += Math.abs(run);
+      events += Math.max(run, 0);
+      first += 1;
+    }
+    this.#runs = this.#runs.slice(first);
+    this.#forgetAt = 2 * Math.max(this.#remembered, mostRemembered);
+    if (frames > 0) this.#lots.push({ frames, events });
+    this.#forgetLots(queuedFrames + unconfirmedFrames - this.#remembered);
+  }
+
+  /** Keeps as many lots as hold so many frames, and no more than a bound. */
+  #forgetLots(frames: number): void {
+    let left = frames;
+    let first = this.#lots.length;
+    for (; first > 0 && left > 0; first -= 1) left -= this.#lots[first - 1]?.frames ?? 0;
+    this.#lots = this.#lots.slice(first);
+    if (this.#lots.length > mostLots) this.#lots = inPairs(this.#lots);
+  }
+}
+
+function inPairs(lots: readonly Lot[]): Lot[] {
+  const pairs: Lot[] = [];
+  for (let at = 0; at < lots.length; at += 2) {
+    const [one, other] = [lots[at], lots[at + 1]];
+    if (one === undefined) break;
+    pairs.push(other === undefined ? one : { frames: one.frames + other.frames, events: one.events + other.events });
+  }
+  return pairs;
+}

@@ -1,0 +1,82 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { testService } from "../../../src/testing/contracts/link/test-service.ts";
+import { StreamRecorder } from "../../../src/testing/contracts/link.ts";
+import { startFaultProxy } from "../../../src/testing/index.ts";
+import { grpcDialer, grpcListener, type LinkService, type ServerStream } from "../../../src/transport/index.ts";
+
+const cleanUps: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+const frame = new Uint8Array(100);
+
+/** A stream through a proxy; each side pings as often as it is told. */
+async function openThroughProxy(pings: { readonly server: number; readonly client: number }) {
+  const server = new StreamRecorder();
+  const service: Partial<LinkService> = { stream: () => server };
+  const listening = await grpcListener({ keepAliveMs: pings.server }).listen("127.0.0.1:0", [testService(service)]);
+  cleanUps.push(() => listening.close());
+  const proxy = await startFaultProxy({ target: listening.address });
+  cleanUps.push(() => proxy.close());
+  const link = grpcDialer({ keepAliveMs: pings.client }).dial(proxy.address);
+  cleanUps.push(() => link.close());
+  const client = new StreamRecorder();
+  const stream = link.openStream("OpenChannel", client);
+  return { proxy, link, server, client, stream, opened: (await server.opened()) as ServerStream };
+}
+
+describe("what was sent on a connection that breaks", () => {
+  it("is in no doubt where a ping sent after it was answered", async () => {
+    const { proxy, server, client, stream, opened } = await openThroughProxy({ server: 10, client: 10 });
+    for (let index = 0; index < 100; index += 1) stream.send(frame);
+    for (let index = 0; index < 50; index += 1) opened.send(frame);
+    await Promise.all([stream.flushed(), opened.flushed()]);
+    await vi.waitFor(() => expect([stream.unconfirmedFrames, opened.unconfirmedFrames]).toEqual([0, 0]));
+    expect([server.count("frame"), client.count("frame")]).toEqual([100, 50]);
+    proxy.apply({ kind: "reset" });
+    await client.ended();
+    await server.ended();
+    expect([stream.unconfirmedFrames, stream.unsentFrames]).toEqual([0, 0]);
+    expect([opened.unconfirmedFrames, opened.unsentFrames]).toEqual([0, 0]);
+  });
+
+  it("is in no doubt where a call made after it was answered", async () => {
+    const { link, stream, server } = await openThroughProxy({ server: 0, client: 0 });
+    for (let index = 0; index < 100; index += 1) stream.send(frame);
+    await stream.flushed();
+    expect(stream.unconfirmedFrames).toBe(100);
+    await link.unary("NobodyServesThis", frame).catch(() => undefined);
+    expect(stream.unconfirmedFrames).toBe(0);
+    expect(server.count("frame")).toBe(100);
+  });
+
+  it("is in doubt while nothing was answered, though it may have arrived", async () => {
+    const { proxy, stream, opened, server, client } = await openThroughProxy({ server: 0, client: 0 });
+    for (let index = 0; index < 100; index += 1) stream.send(frame);
+    opened.send(frame);
+    await server.has("frame");
+    await client.has("frame");
+    proxy.apply({ kind: "reset" });
+    await client.ended();
+    await server.ended();
+    expect(stream.unconfirmedFrames + stream.unsentFrames).toBe(100);
+    expect(opened.unconfirmedFrames).toBe(1);
+  });
+
+  it("is told by who had it and had not read it, though it was confirmed", async () => {
+    const { proxy, stream, opened, client, server } = await openThroughProxy({ server: 10, client: 10 });
+    opened.send(frame);
+    await client.has("frame");
+    stream.pause();
+    for (let index = 0; index < 1_000; index += 1) opened.send(frame);
+    await opened.flushed();
+    await vi.waitFor(() => expect(opened.unconfirmedFrames).toBe(0));
+    proxy.apply({ kind: "reset" });
+    await client.ended();
+    await server.ended();
+    expect(client.count("frame") + stream.unreadFrames).toBe(1_001);
+    expect(stream.unreadFrames).toBeGreaterThan(0);
+  });
+});
