@@ -1,5 +1,5 @@
-import { type Deadline, deadlineAfter, HandlerContext, handleMessage } from "../core/delivery/index.ts";
-import { type AgentId, errorText, type TraceCarrier, UndeliverableException } from "../core/index.ts";
+import { type Deadline, deadlineAfter, HandlerContext, handleMessage, remainingMs } from "../core/delivery/index.ts";
+import { type AgentId, errorText, TimedOutError, type TraceCarrier, UndeliverableException } from "../core/index.ts";
 import {
   type CancelFrame,
   fromWireAgentId,
@@ -71,18 +71,22 @@ export class CallAnswering {
     else this.#park(frame, owed, deadline);
   }
 
+  /** Its time may be up before there is a slot: then nobody waits for its handler any more, and it is not started. */
   #park(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): void {
-    const { slots } = this.#parts;
+    const { slots, settings } = this.#parts;
     const parked = {
       bytes: frame.payload?.data.length ?? 0,
       run: () => {
+        timer?.cancel();
         owed.onGivenUp = undefined;
         void this.#run(frame, owed, deadline);
       },
     };
     owed.onGivenUp = () => {
+      timer?.cancel();
       if (slots.withdraw(parked)) this.#forget(frame, owed);
     };
+    const timer = deadline && settings.clock.setTimer(remainingMs(deadline), () => owed.abandon(tooLate()));
     slots.park(parked);
   }
 
@@ -140,6 +144,12 @@ export class CallAnswering {
       context.release();
     }
   }
+}
+
+function tooLate(): Error {
+  return new TimedOutError(
+    "The time of the call was up before the worker had a slot for its handler, which was not started.",
+  );
 }
 
 /** The answer owed for one call: the first outcome is sent, later ones are not. */

@@ -248,6 +248,25 @@ describe("maxConcurrentHandlers", () => {
     expect(await next(channel, "response")).toMatchObject({ requestId: "h1", error: "The worker is shutting down." });
     await stopped;
     expect(worker.counts.eventsAfterStop).toBe(1);
+  test("does not start the handler of a call whose time is up before there is a slot: it is answered, and others are handled", async () => {
+    await using stage = await openBusy({ maxConcurrentHandlers: 1 });
+    const { worker, channel, clock, begun } = stage;
+    channel.send(event("running"));
+    channel.send(requestFrame("a/k", { requestId: "h1", metadata: { agtimeoutms: "50" } }));
+    channel.send(requestFrame("a/k", { requestId: "h2", metadata: { agtimeoutms: "90" } }));
+    await settled();
+    clock.advance(50);
+    expect(await next(channel, "response")).toMatchObject({ requestId: "h1", metadata: { agerrorcode: "timed-out" } });
+    expect(worker.handlers).toEqual({ running: 1, parked: 1 });
+    begun.shift()?.end();
+    await settled();
+    expect(worker.handlers).toEqual({ running: 1, parked: 0 });
+    begun.shift()?.end();
+    expect(await next(channel, "response")).toMatchObject({ requestId: "h2", error: "" });
+    expect(begun).toEqual([]);
+    expect(worker.handlers).toEqual({ running: 0, parked: 0 });
+  });
+
     expect(worker.handlers.parked).toBe(0);
   });
 });
