@@ -127,15 +127,17 @@ export class Departures {
   /** Whether the sender of an event of this length need not wait for room. */
   #hasRoom(length: number): boolean {
     if (this.#outbox === undefined || this.#waiting.size === 0) return true;
-    return this.#waitingBytes + length <= this.#settings.maxOutboxBytes;
+    const { maxOutboxBytes, maxOutboxMessages } = this.#settings;
+    return this.#waiting.size < maxOutboxMessages && this.#waitingBytes + length <= maxOutboxBytes;
   }
 
   /** Throws when it may not even wait. */
   #assertPlace({ kind, bytes }: Departure): void {
-    const { maxOutboxBytes, whileDisconnected } = this.#settings;
+    const { maxOutboxBytes, maxOutboxMessages, whileDisconnected } = this.#settings;
     const total = this.#waitingBytes + bytes.length;
     if (this.#outbox !== undefined) {
-      if (this.#waiting.size === 0 || total <= 2 * maxOutboxBytes) return;
+      const isRoomy = this.#waiting.size < 2 * maxOutboxMessages && total <= 2 * maxOutboxBytes;
+      if (this.#waiting.size === 0 || isRoomy) return;
       throw this.#overloaded("the host takes too slowly what is sent");
     }
     const { events, maxQueuedMessages, maxQueuedBytes } = whileDisconnected;

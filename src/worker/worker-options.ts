@@ -50,6 +50,8 @@ export interface WorkerOptions extends RuntimeOptions {
    */
   readonly maxOutboxBytes?: number | undefined;
   /** Milliseconds to reach the host. Default 20 000. */
+  /** The same bound in messages: small ones cost more than their bytes. Default 10 000. */
+  readonly maxOutboxMessages?: number | undefined;
   readonly startTimeoutMs?: number | undefined;
   /** Milliseconds for one registration or subscription call. Default 20 000. */
   readonly registrationTimeoutMs?: number | undefined;
@@ -103,6 +105,7 @@ export interface WorkerSettings {
   readonly maxParkedBytes: number;
   readonly maxOutboxBytes: number;
   readonly stockHostMaxBytes: number;
+  readonly maxOutboxMessages: number;
   readonly preferredContentType: string;
   readonly tracing: Tracing | undefined;
   readonly events: RuntimeEventSink | undefined;
@@ -125,6 +128,25 @@ export interface WorkerSettings {
 }
 
 const formats: readonly string[] = [jsonContentType, protobufContentType];
+const numberRanges: NumberRanges<WorkerOptions> = {
+  keepAliveMs: anyTime,
+  keepAliveTimeoutMs: someTime,
+  maxConcurrentHandlers: someRoom,
+  maxParkedMessages: anyRoom,
+  maxParkedBytes: anyRoom,
+  maxOutboxBytes: someRoom,
+  maxOutboxMessages: someRoom,
+  startTimeoutMs: someTime,
+  registrationTimeoutMs: someTime,
+  drainTimeoutMs: anyTime,
+  halfCloseWaitMs: anyTime,
+  controlTimeoutMs: someTime,
+  maxMessageBytes: someRoom,
+  stockHostMaxBytes: anyRoom,
+  // A call waits for ever with Infinity; with 0 none would ever be sent.
+  defaultTimeoutMs: { from: 1 },
+};
+
 
 /** Throws `invalid-argument` for a serialization format that is not of the two, and for numbers that can't be meant. */
 export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
@@ -146,6 +168,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     maxOutboxBytes: options.maxOutboxBytes ?? 16 * 1024 * 1024,
     stockHostMaxBytes: (options.stockHostMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     preferredContentType: format,
+    maxOutboxMessages: options.maxOutboxMessages ?? 10_000,
     tracing: options.tracing,
     events: options.events,
     logger: options.logger ?? defaultLogger,

@@ -101,6 +101,19 @@ describe("a host that takes slowly what is sent", () => {
     for (const outcome of refused) expect(outcome).toMatchObject({ reason: { code: "overloaded" } });
   });
 
+  test("bounds how many messages wait, however small they are", async () => {
+    await using stage = await openSlow({ maxOutboxBytes: 1_000_000, maxOutboxMessages: 10 });
+    const { worker, channel } = stage;
+    const outcomes = Promise.allSettled(Array.from({ length: 100 }, () => worker.publishMessage(note("x"), topic)));
+    await settled();
+    expect(worker.queuedCount).toBeGreaterThan(10);
+    expect(worker.queuedCount).toBeLessThanOrEqual(20);
+    expect(worker.counts.overloadedSends).toBeGreaterThan(50);
+    channel.stream.resume();
+    const sent = (await outcomes).filter(({ status }) => status === "fulfilled");
+    expect(sent.length).toBe(100 - worker.counts.overloadedSends);
+  });
+
   test("and is lost gets what waited when it is back", async () => {
     await using stage = await openSlow();
     const { worker, host } = stage;
@@ -235,19 +248,6 @@ describe("maxConcurrentHandlers", () => {
     expect(await next(channel, "response")).toMatchObject({ requestId: "h1", error: "" });
   });
 
-  test("answers for parked calls, and counts parked events, when the worker stops", async () => {
-    await using stage = await openBusy({ drainTimeoutMs: 100, maxConcurrentHandlers: 1 });
-    const { worker, channel, clock } = stage;
-    channel.send(event("running"));
-    channel.send(event("parked"));
-    channel.send(requestFrame("a/k", { requestId: "h1" }));
-    await settled();
-    const stopped = worker.stop();
-    await settled();
-    clock.advance(100);
-    expect(await next(channel, "response")).toMatchObject({ requestId: "h1", error: "The worker is shutting down." });
-    await stopped;
-    expect(worker.counts.eventsAfterStop).toBe(1);
   test("does not start the handler of a call whose time is up before there is a slot: it is answered, and others are handled", async () => {
     await using stage = await openBusy({ maxConcurrentHandlers: 1 });
     const { worker, channel, clock, begun } = stage;
@@ -267,6 +267,19 @@ describe("maxConcurrentHandlers", () => {
     expect(worker.handlers).toEqual({ running: 0, parked: 0 });
   });
 
+  test("answers for parked calls, and counts parked events, when the worker stops", async () => {
+    await using stage = await openBusy({ drainTimeoutMs: 100, maxConcurrentHandlers: 1 });
+    const { worker, channel, clock } = stage;
+    channel.send(event("running"));
+    channel.send(event("parked"));
+    channel.send(requestFrame("a/k", { requestId: "h1" }));
+    await settled();
+    const stopped = worker.stop();
+    await settled();
+    clock.advance(100);
+    expect(await next(channel, "response")).toMatchObject({ requestId: "h1", error: "The worker is shutting down." });
+    await stopped;
+    expect(worker.counts.eventsAfterStop).toBe(1);
     expect(worker.handlers.parked).toBe(0);
   });
 });
