@@ -15,6 +15,7 @@ import { deadlineAfter } from "./delivery/deadline.ts";
 import { HandlerContext } from "./delivery/handler-context.ts";
 import { Mailboxes } from "./delivery/mailboxes.ts";
 import { MessageLog } from "./delivery/message-log.ts";
+import { anyTime, assertNumbers, type NumberRanges } from "./delivery/option-numbers.ts";
 import { payloadText } from "./delivery/payload-text.ts";
 import { PendingCall } from "./delivery/pending-call.ts";
 import { resolveTopic } from "./delivery/resolve-topic.ts";
@@ -42,6 +43,12 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
   readonly drainTimeoutMs?: number | undefined;
 }
 
+const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
+  drainTimeoutMs: anyTime,
+  // A call waits for ever with Infinity; with 0 none would ever be sent.
+  defaultTimeoutMs: { from: 1 },
+};
+
 /**
  * The runtime within one process: one queue, taken from in order; handlers run concurrently (protocol.md §5.8). Calls and
  * events wait in the queue until `start`. Messages are handed over as they are, nothing is serialized.
@@ -60,7 +67,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #defaultTimeoutMs: number | undefined;
   readonly #drainTimeoutMs: number;
 
+  /** Throws `invalid-argument` for numbers that can't be meant. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
+    assertNumbers(options, numberRanges);
     const { logger = defaultLogger, ambient, tracing, events, clock = systemClock } = options;
     this.logger = logger;
     this.ambient = ambient;

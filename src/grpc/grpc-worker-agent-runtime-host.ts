@@ -1,6 +1,7 @@
 import { Host, type HostOptions } from "../host/index.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/index.ts";
 import { defaultStopSignals, untilSignal } from "../worker/index.ts";
+import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
 export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
@@ -19,7 +20,9 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   readonly servicer: GrpcWorkerAgentRuntimeHostServicer;
   readonly #host: Host;
 
+  /** Throws `invalid-argument` for options that can't be meant. Listens at `start`. */
   constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
+    assertListenerNumbers(channelOptions);
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
     this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);
   }

@@ -2,6 +2,7 @@ import type { TracerProvider } from "@opentelemetry/api";
 import { openTelemetryTracing, workerRuntimeTracer } from "../telemetry/otel/index.ts";
 import { type GrpcDialerOptions, grpcDialer } from "../transport/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../worker/index.ts";
+import { assertDialerNumbers } from "./channel-numbers.ts";
 
 export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
   /** Where spans go, unless `tracing` is given. Default: the global provider; none are made if nothing records them (protocol.md §5.10). */
@@ -20,6 +21,7 @@ export class GrpcWorkerAgentRuntime extends WorkerRuntime {
     hostAddress: string | readonly string[],
     { channelOptions, tracerProvider, ...options }: GrpcWorkerAgentRuntimeOptions = {},
   ) {
+    assertDialerNumbers(channelOptions);
     super({
       ...options,
       tracing: options.tracing ?? openTelemetryTracing({ tracerProvider, tracerName: workerRuntimeTracer }),

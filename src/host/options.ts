@@ -1,3 +1,4 @@
+import { anyRoom, anyTime, assertNumbers, type NumberRanges, someRoom, someTime } from "../core/delivery/index.ts";
 import { type Clock, type Logger, type MakeId, randomId, systemClock } from "../core/index.ts";
 import { MemoryStateStore, type StateStore } from "../storage/index.ts";
 import type { Authorize } from "./authorize.ts";
@@ -70,7 +71,28 @@ export interface ResolvedHostOptions extends Required<Omit<HostOptions, "authori
   readonly logger: Logger | undefined;
 }
 
+/** Not one frame fits into less. */
+const frameRoom = { from: 100 };
+
+const numberRanges: NumberRanges<HostOptions> = {
+  callTimeoutMs: anyRoom,
+  registrationOrphanMs: someTime,
+  reconnectGraceMs: anyTime,
+  channelWaitMs: anyTime,
+  stockPeerMaxBytes: anyRoom,
+  maxQueuedFrames: someRoom,
+  maxQueuedBytes: frameRoom,
+  maxPendingCallsPerSession: someRoom,
+  maxPendingCalls: someRoom,
+  maxSessions: someRoom,
+  maxTypesPerClient: someRoom,
+  maxSubscriptionsPerClient: someRoom,
+  maxSubscriptions: someRoom,
+};
+
+/** Throws `invalid-argument` for numbers that can't be meant. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
+  assertNumbers(options, numberRanges);
   const makeId = options.makeId ?? randomId;
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,

@@ -1,3 +1,4 @@
+import { anyRoom, anyTime, assertNumbers, type NumberRanges } from "../core/delivery/index.ts";
 import { TroupeError } from "../core/index.ts";
 
 /** How a worker comes back after it has lost its host. All optional. */
@@ -57,7 +58,15 @@ export function reconnectSettings(options: ReconnectOptions | false = {}): Recon
   );
 }
 
+const waitingRanges: NumberRanges<WhileDisconnectedOptions> = {
+  callWaitMs: anyTime,
+  maxQueuedMessages: anyRoom,
+  maxQueuedBytes: anyRoom,
+};
+
+/** Throws `invalid-argument` for numbers that can't be meant. */
 export function whileDisconnectedSettings(options: WhileDisconnectedOptions = {}): WhileDisconnectedSettings {
+  assertNumbers(options, waitingRanges);
   return {
     events: options.events ?? "queue",
     calls: options.calls ?? "reject",

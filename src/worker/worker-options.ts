@@ -1,3 +1,4 @@
+import { anyRoom, anyTime, assertNumbers, type NumberRanges, someRoom, someTime } from "../core/delivery/index.ts";
 import {
   type AmbientContexts,
   type Clock,
@@ -49,9 +50,9 @@ export interface WorkerOptions extends RuntimeOptions {
    * what would need more than twice as much is refused (`overloaded`). Default 16 MiB.
    */
   readonly maxOutboxBytes?: number | undefined;
-  /** Milliseconds to reach the host. Default 20 000. */
   /** The same bound in messages: small ones cost more than their bytes. Default 10 000. */
   readonly maxOutboxMessages?: number | undefined;
+  /** Milliseconds to reach the host. Default 20 000. */
   readonly startTimeoutMs?: number | undefined;
   /** Milliseconds for one registration or subscription call. Default 20 000. */
   readonly registrationTimeoutMs?: number | undefined;
@@ -104,8 +105,8 @@ export interface WorkerSettings {
   readonly maxParkedMessages: number;
   readonly maxParkedBytes: number;
   readonly maxOutboxBytes: number;
-  readonly stockHostMaxBytes: number;
   readonly maxOutboxMessages: number;
+  readonly stockHostMaxBytes: number;
   readonly preferredContentType: string;
   readonly tracing: Tracing | undefined;
   readonly events: RuntimeEventSink | undefined;
@@ -127,7 +128,6 @@ export interface WorkerSettings {
   readonly exposeUnknownSender: boolean;
 }
 
-const formats: readonly string[] = [jsonContentType, protobufContentType];
 const numberRanges: NumberRanges<WorkerOptions> = {
   keepAliveMs: anyTime,
   keepAliveTimeoutMs: someTime,
@@ -147,6 +147,7 @@ const numberRanges: NumberRanges<WorkerOptions> = {
   defaultTimeoutMs: { from: 1 },
 };
 
+const formats: readonly string[] = [jsonContentType, protobufContentType];
 
 /** Throws `invalid-argument` for a serialization format that is not of the two, and for numbers that can't be meant. */
 export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
@@ -154,6 +155,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
   if (!formats.includes(format)) {
     throw new TroupeError("invalid-argument", `Unsupported payload serialization format: ${format}`);
   }
+  assertNumbers(options, numberRanges);
   return {
     dialer: options.dialer,
     addresses: someAddress(options.address),
@@ -166,9 +168,9 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     maxParkedMessages: options.maxParkedMessages ?? 1_000,
     maxParkedBytes: options.maxParkedBytes ?? 8 * 1024 * 1024,
     maxOutboxBytes: options.maxOutboxBytes ?? 16 * 1024 * 1024,
+    maxOutboxMessages: options.maxOutboxMessages ?? 10_000,
     stockHostMaxBytes: (options.stockHostMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     preferredContentType: format,
-    maxOutboxMessages: options.maxOutboxMessages ?? 10_000,
     tracing: options.tracing,
     events: options.events,
     logger: options.logger ?? defaultLogger,

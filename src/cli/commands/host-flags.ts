@@ -32,33 +32,38 @@ export function addHostFlags(command: Command): Command {
     .option(
       "--call-timeout-ms <ms>",
       "answer a call with an error after this time; 0 waits for ever",
-      wholeNumber,
+      atLeast(0),
       300_000,
     )
-    .option("--grace-seconds <seconds>", "how long streams may take to end when the host stops", wholeNumber, 5)
-    .option("--max-message-bytes <bytes>", "longest message taken (default: 64 MiB)", wholeNumber)
+    .option("--grace-seconds <seconds>", "how long streams may take to end when the host stops", atLeast(0), 5)
+    .option("--max-message-bytes <bytes>", "longest message taken (default: 64 MiB)", atLeast(1_024))
     .option(
       "--max-queued-bytes <bytes>",
       "what may wait for one worker that reads too slowly (default: 32 MiB)",
-      wholeNumber,
+      atLeast(1_024),
     )
     .addOption(
       new Option("--when-full <what>", "what becomes of a worker whose queue is full: it misses events, or is cut off")
         .choices(["drop", "disconnect"])
         .default("drop"),
     )
-    .option("--max-sessions <count>", "workers connected at once (default: 10000)", wholeNumber)
+    .option("--max-sessions <count>", "workers connected at once (default: 10000)", atLeast(1))
     .option(
       "--stock-peer-max-bytes <bytes>",
       "longest message sent to workers on stock gRPC libraries (Python, .NET), which take 4 MiB unless told otherwise; 0: any",
-      wholeNumber,
+      atLeast(0),
     )
     .option(
       "--reconnect-grace-ms <ms>",
       "how long a worker may be gone and find its registrations again (default: 10000 for .NET's, else 0)",
-      wholeNumber,
+      atLeast(0, longestMs),
     )
-    .option("--keep-alive-seconds <seconds>", "how often clients are pinged; 0: never", wholeNumber, 10)
+    .option(
+      "--keep-alive-seconds <seconds>",
+      "how often clients are pinged; 0: never",
+      atLeast(0, longestMs / 1_000),
+      10,
+    )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
     .addOption(
@@ -101,7 +106,14 @@ function given<Name extends string, Value>(name: Name, value: Value | undefined)
   return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: Value });
 }
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError("Not a whole number.");
-  return Number(text);
+/** Timers take no longer delay: 24 days. */
+const longestMs = 2 ** 31 - 1;
+
+/** Reads a whole number of these limits; the host's own checks name options, an operator knows flags. */
+function atLeast(from: number, to = 9_999_999_999): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= from && number <= to) return number;
+    throw new InvalidArgumentError(`Not a whole number from ${from} to ${Math.floor(to)}.`);
+  };
 }

@@ -8,6 +8,15 @@ export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
 export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";
 export { Mailboxes } from "./mailboxes.ts";
 export { type LoggedMessage, MessageLog } from "./message-log.ts";
+export {
+  anyRoom,
+  anyTime,
+  assertNumbers,
+  type NumberRange,
+  type NumberRanges,
+  someRoom,
+  someTime,
+} from "./option-numbers.ts";
 export { PatternIndex, type TopicPattern } from "./pattern-index.ts";
 export { payloadText } from "./payload-text.ts";
 export { PendingCall } from "./pending-call.ts";

@@ -89,6 +89,7 @@ describe("InterventionChain", () => {
   });
 
   test("takes its time only where a handler does", async () => {
+    // biome-ignore lint/suspicious/noThenProperty: promises of other libraries are such
     const thenable = { then: (resolve: (message: string) => void) => resolve("b") };
     const chain = new InterventionChain([{ onSend: (message) => `${message}!`, onPublish: () => thenable }]);
     expect(chain.onSend("a", { messageContext, recipient })).toBe("a!");

@@ -1,0 +1,36 @@
+import { TroupeError } from "../errors.ts";
+
+/** What a number among options may be: at least `from`, at most `to` (default: any, `Infinity` too). */
+export interface NumberRange {
+  readonly from: number;
+  readonly to?: number;
+}
+
+/** A range for every option that is a number; the compiler misses one that has none. */
+export type NumberRanges<Options> = {
+  readonly [Name in keyof Options as NonNullable<Options[Name]> extends number ? Name : never]-?: NumberRange;
+};
+
+/** Delays longer than this (24 days) end timers at once: they are refused where a timer is to run for all of it. */
+const longestDelayMs = 2 ** 31 - 1;
+
+/** A delay or a time limit in which something has to happen. */
+export const someTime: NumberRange = { from: 1, to: longestDelayMs };
+/** A time that may be none at all. */
+export const anyTime: NumberRange = { from: 0, to: longestDelayMs };
+/** A bound that nothing could pass if it were 0. */
+export const someRoom: NumberRange = { from: 1 };
+/** A bound that may be 0. */
+export const anyRoom: NumberRange = { from: 0 };
+
+/** Throws `invalid-argument`, naming the option, for what can't be meant: NaN, text, or a number outside its range. */
+export function assertNumbers<Options extends object>(options: Options, ranges: NumberRanges<Options>): void {
+  for (const [name, range] of Object.entries<NumberRange>(ranges)) {
+    const value: unknown = Reflect.get(options, name);
+    if (value === undefined) continue;
+    const { from, to = Number.POSITIVE_INFINITY } = range;
+    if (typeof value === "number" && value >= from && value <= to) continue;
+    const limits = to === Number.POSITIVE_INFINITY ? `of at least ${from}` : `from ${from} to ${to}`;
+    throw new TroupeError("invalid-argument", `The option ${name} has to be a number ${limits}, not ${String(value)}.`);
+  }
+}

@@ -1,0 +1,54 @@
+import { SingleThreadedAgentRuntime } from "troupe";
+import {
+  GrpcWorkerAgentRuntime,
+  GrpcWorkerAgentRuntimeHost,
+  type GrpcWorkerAgentRuntimeHostOptions,
+  type GrpcWorkerAgentRuntimeOptions,
+} from "troupe/grpc";
+import { describe, expect, test } from "vitest";
+
+const refusal = (name: string) => expect.objectContaining({ code: "invalid-argument", message: nameIn(name) });
+const nameIn = (name: string) => expect.stringContaining(name);
+const worker = (options: GrpcWorkerAgentRuntimeOptions) => new GrpcWorkerAgentRuntime("127.0.0.1:1", options);
+const host = (options: GrpcWorkerAgentRuntimeHostOptions) => new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", options);
+
+describe("a number among the options that can't be meant is refused, naming the option:", () => {
+  test.each<[string, GrpcWorkerAgentRuntimeOptions]>([
+    ["maxConcurrentHandlers", { maxConcurrentHandlers: 0 }],
+    ["maxConcurrentHandlers", { maxConcurrentHandlers: Number.NaN }],
+    ["startTimeoutMs", { startTimeoutMs: Number.NaN }],
+    ["startTimeoutMs", { startTimeoutMs: Number.POSITIVE_INFINITY }],
+    ["keepAliveMs", { keepAliveMs: Number.NaN }],
+    ["drainTimeoutMs", { drainTimeoutMs: -1 }],
+    ["maxMessageBytes", { maxMessageBytes: -1 }],
+    ["maxOutboxBytes", { maxOutboxBytes: 0 }],
+    ["defaultTimeoutMs", { defaultTimeoutMs: 0 }],
+    ["maxQueuedMessages", { whileDisconnected: { maxQueuedMessages: Number.NaN } }],
+    ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: -1 } }],
+  ])("a worker's %s %o", (name, options) => {
+    expect(() => worker(options)).toThrow(refusal(name));
+  });
+
+  test.each<[string, GrpcWorkerAgentRuntimeHostOptions]>([
+    ["maxSessions", { maxSessions: 0 }],
+    ["maxQueuedBytes", { maxQueuedBytes: 10 }],
+    ["callTimeoutMs", { callTimeoutMs: Number.NaN }],
+    ["channelWaitMs", { channelWaitMs: -1 }],
+    ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: 0 } }],
+  ])("a host's %s %o", (name, options) => {
+    expect(() => host(options)).toThrow(refusal(name));
+  });
+
+  test("a runtime's in process", () => {
+    expect(() => new SingleThreadedAgentRuntime({ drainTimeoutMs: Number.NaN })).toThrow(refusal("drainTimeoutMs"));
+    expect(() => new SingleThreadedAgentRuntime({ defaultTimeoutMs: -5 })).toThrow(refusal("defaultTimeoutMs"));
+  });
+});
+
+test("numbers at their limits are taken: none, any, no bound", () => {
+  const none = 0;
+  const any = Number.POSITIVE_INFINITY;
+  worker({ keepAliveMs: none, drainTimeoutMs: none, stockHostMaxBytes: none, maxConcurrentHandlers: any });
+  worker({ defaultTimeoutMs: any, maxOutboxBytes: any, whileDisconnected: { maxQueuedMessages: none } });
+  host({ callTimeoutMs: none, reconnectGraceMs: none, channelWaitMs: none, stockPeerMaxBytes: none });
+});
