@@ -13,7 +13,10 @@ export interface Departure {
   readonly onFailed: (error: Error) => void;
 }
 
-interface Waiting extends Departure {
+/** One that waits to leave. */
+export interface Waiting extends Departure {
+  /** Its bytes as they are to be when it leaves, where waiting has changed them. Never longer. */
+  renew: (() => Uint8Array) | undefined;
   /** Runs while there is no host. */
   timer: Timer | undefined;
 }
@@ -42,20 +45,30 @@ export class Departures {
   }
 
   /**
-   * Sends now, or waits. Returns what takes it back while it waits; undefined when it has left. Throws
+   * Sends now, or waits, and can be taken back as long as it does. Returns undefined when it has left. Throws
    * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no host and it may not wait for one.
    */
-  post(departure: Departure): (() => void) | undefined {
+  post(departure: Departure): Waiting | undefined {
     if (this.#closedBecause !== undefined) throw unreachable(this.#closedBecause);
     assertLength(departure.bytes, this.#settings.maxMessageBytes);
-    if (this.#waiting.size === 0 && this.#outbox?.isWritable === true && this.#leave(departure, this.#outbox)) return;
+    if (
+      this.#waiting.size === 0 &&
+      this.#outbox?.isWritable === true &&
+      this.#leave(departure, departure.bytes, this.#outbox)
+    )
+      return;
     this.#assertPlace(departure);
-    const waiting: Waiting = { ...departure, timer: undefined };
+    const waiting: Waiting = { ...departure, renew: undefined, timer: undefined };
     this.#waiting.add(waiting);
     this.#waitingBytes += waiting.bytes.length;
     if (this.#outbox === undefined) this.#limitWait(waiting);
     else this.#flush();
-    return () => this.#remove(waiting);
+    return waiting;
+  }
+
+  /** It is not to leave any more; nothing happens if it has left. */
+  takeBack(waiting: Waiting): void {
+    this.#remove(waiting);
   }
 
   /** Posts an event; resolves when it is sent or queued within the bounds. Rejects as `post` throws, and with `CancelledError` when the signal aborts first. */
@@ -67,11 +80,11 @@ export class Departures {
     }
     return new Promise<void>((resolve, reject) => {
       const onAbort = () => {
-        takeBack?.();
+        if (waiting !== undefined) this.takeBack(waiting);
         reject(new CancelledError("Publishing was cancelled.", { cause: signal?.reason }));
       };
       const settled = () => signal?.removeEventListener("abort", onAbort);
-      const takeBack = this.post({
+      const waiting = this.post({
         kind: "event",
         bytes,
         onSent: () => {
@@ -178,7 +191,7 @@ export class Departures {
         return;
       }
       try {
-        if (!this.#leave(waiting, outbox)) return;
+        if (!this.#leave(waiting, waiting.renew?.() ?? waiting.bytes, outbox)) return;
         this.#remove(waiting);
       } catch (error) {
         this.#fail(waiting, error instanceof Error ? error : new Error(String(error)));
@@ -187,9 +200,9 @@ export class Departures {
   }
 
   /** False: it has to wait, for the host's headers or, since the connection has just ended, for the next one. Throws `message-too-large`. */
-  #leave(departure: Departure, outbox: Outbox): boolean {
-    if (departure.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
-    if (!outbox.write(departure.bytes, departure.kind === "event" ? "event" : "other")) return false;
+  #leave(departure: Departure, bytes: Uint8Array, outbox: Outbox): boolean {
+    if (bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
+    if (!outbox.write(bytes, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
     return true;
   }

@@ -1,10 +1,13 @@
 import {
   assertAnswer,
   boundsOf,
+  type Deadline,
+  deadlineAfter,
   errorBeforeSend,
   HandlerContext,
   type OwnBounds,
   PendingCalls,
+  remainingMs,
 } from "../core/delivery/index.ts";
 import {
   type AgentId,
@@ -22,12 +25,14 @@ import {
   encodeFrame,
   fromWireError,
   isVoidPayload,
+  type RequestFrame,
   type ResponseFrame,
   timeoutMetadata,
   toWireAgentId,
 } from "../protocol/index.ts";
 import { withAdvice } from "./advice.ts";
 import { toCancelReason } from "./cancel-reason.ts";
+import type { Waiting } from "./departures.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
 import { traced } from "./traced.ts";
 import type { WorkerParts } from "./worker-parts.ts";
@@ -102,9 +107,10 @@ export class OutgoingCalls {
     const source = sender === undefined ? undefined : toWireAgentId(sender);
     const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
-    const bytes = encodeFrame({ kind: "request", requestId, source, target, payload, metadata });
+    const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
+    const bytes = encodeFrame(request);
     const call = traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
-      this.#post(requestId, bytes, bounds, recipient),
+      this.#post(request, bytes, bounds, recipient),
     );
     let frame: ResponseFrame;
     try {
@@ -116,10 +122,12 @@ export class OutgoingCalls {
   }
 
   /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
-  #post(requestId: string, bytes: Uint8Array, bounds: OwnBounds, recipient: AgentId): PostedCall {
-    let takeBack: (() => void) | undefined;
+  #post(request: RequestFrame, bytes: Uint8Array, bounds: OwnBounds, recipient: AgentId): PostedCall {
+    const { requestId } = request;
+    const { departures, settings } = this.#parts;
+    let waiting: Waiting | undefined;
     const onGivenUp = (error: TimedOutError | CancelledError) => {
-      takeBack?.();
+      if (waiting !== undefined) departures.takeBack(waiting);
       call.sentBy?.cancelCall(requestId, toCancelReason(error));
     };
     const { signal, timeoutMs } = bounds;
@@ -131,7 +139,8 @@ export class OutgoingCalls {
     };
     const onFailed = (error: unknown) => this.#pending.reject(requestId, error);
     try {
-      takeBack = this.#parts.departures.post({ kind: "call", bytes, onSent, onFailed });
+      waiting = departures.post({ kind: "call", bytes, onSent, onFailed });
+      if (waiting !== undefined) waiting.renew = renewing(request, deadlineAfter(timeoutMs, settings.clock));
     } catch (error) {
       answer.catch(() => undefined);
       onFailed(error);
@@ -196,4 +205,13 @@ export class OutgoingCalls {
     });
     return answer;
   }
+}
+
+/** The call with the time that is left to it then (protocol.md §11.4); undefined: it has all the time. */
+function renewing(request: RequestFrame, deadline: Deadline | undefined): (() => Uint8Array) | undefined {
+  if (deadline === undefined) return undefined;
+  return () => {
+    const left = timeoutMetadata(Math.max(1, remainingMs(deadline)));
+    return encodeFrame({ ...request, metadata: { ...request.metadata, ...left } });
+  };
 }

@@ -142,6 +142,7 @@ describe("a call made while there is no host", () => {
     });
     const { clock, worker, host } = stage;
     const patient = worker.sendMessage(note("patient"), target);
+    const bounded = worker.sendMessage(note("bounded"), target, { timeoutMs: 100_000 });
     const hurried = worker.sendMessage(note("hurried"), target, { timeoutMs: 30_000 }).catch((error: unknown) => error);
     const aborting = new AbortController();
     const aborted = worker
@@ -152,13 +153,17 @@ describe("a call made while there is no host", () => {
     clock.advance(30_000);
     expect(await hurried).toMatchObject({ code: "timed-out" });
     expect(await aborted).toMatchObject({ code: "cancelled" });
-    expect(worker.queuedCount).toBe(1);
+    expect(worker.queuedCount).toBe(2);
     await host.revive();
     clock.advance(30_000);
     const channel = await host.channels.take();
-    const request = await next(channel, "request");
-    expect(jsonOf(request.payload)).toEqual({ content: "patient" });
-    channel.send(responseFrame(request.requestId));
-    await patient;
+    const first = await next(channel, "request");
+    const second = await next(channel, "request");
+    expect(jsonOf(first.payload)).toEqual({ content: "patient" });
+    expect(first.metadata).toEqual({});
+    // Waiting for the host was part of its time.
+    expect(second.metadata.agtimeoutms).toBe("40000");
+    for (const { requestId } of [first, second]) channel.send(responseFrame(requestId));
+    await Promise.all([patient, bounded]);
   });
 });
