@@ -2,7 +2,10 @@
 export interface Clock {
   /** Milliseconds that only grow. */
   now(): number;
-  /** Calls `callback` once after `delayMs`. A pending timer of the system clock keeps the process alive only if asked to. */
+  /**
+   * Calls `callback` once after `delayMs`; never if that is more than timers can take (24 days). A pending timer of the system clock
+   * keeps the process alive only if asked to.
+   */
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
 }
 
@@ -16,10 +19,14 @@ export interface Timer {
   cancel(): void;
 }
 
+/** The longest delay that timers take; a longer one is the same as none. Node would take it for 1 ms. */
+export const longestTimerMs = 2 ** 31 - 1;
+
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimer: (delayMs, callback, options) => {
+    if (delayMs > longestTimerMs) return { cancel: () => undefined };
     const timer = setTimeout(callback, delayMs);
     if (options?.keepAlive !== true) timer.unref?.();
     return { cancel: () => clearTimeout(timer) };

@@ -6,9 +6,6 @@ export interface Deadline {
   readonly clock: Clock;
 }
 
-/** The longest delay that timers take; a longer one is the same as none. */
-export const longestTimerMs = 2 ** 31 - 1;
-
 /** Undefined when there is no bound. */
 export function deadlineAfter(timeoutMs: number | undefined, clock: Clock): Deadline | undefined {
   return timeoutMs === undefined || !Number.isFinite(timeoutMs) ? undefined : { atMs: clock.now() + timeoutMs, clock };

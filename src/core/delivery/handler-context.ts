@@ -1,10 +1,10 @@
 import type { AgentId } from "../agent-id.ts";
-import type { Timer } from "../clock.ts";
+import { longestTimerMs, type Timer } from "../clock.ts";
 import { TimedOutError } from "../errors.ts";
 import type { MessageContext } from "../message-context.ts";
 import type { TopicId } from "../topic-id.ts";
 import { abortError } from "./call-bounds.ts";
-import { type Deadline, longestTimerMs, remainingMs, setDeadline } from "./deadline.ts";
+import { type Deadline, remainingMs, setDeadline } from "./deadline.ts";
 
 export interface HandlerContextDetails {
   readonly sender: AgentId | undefined;

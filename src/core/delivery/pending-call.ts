@@ -1,7 +1,6 @@
-import { systemClock, type Timer } from "../clock.ts";
+import { longestTimerMs, systemClock, type Timer } from "../clock.ts";
 import { type CancelledError, TimedOutError } from "../errors.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
-import { longestTimerMs } from "./deadline.ts";
 
 /**
  * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its timeout or its
