@@ -1,3 +1,5 @@
+import { StatusReader } from "./status-reader.ts";
+
 /** Where a worker stands with its host. */
 export type WorkerStatus =
   /** Not started yet. */
@@ -16,29 +18,38 @@ export type WorkerStatus =
 /** The latest status, and readers that are told of each new one. A slow reader gets the latest only: nothing piles up. */
 export class StatusBoard {
   #latest: WorkerStatus = { at: "idle" };
-  #version = 0;
-  readonly #onChange = new Set<() => void>();
+  /** Above what a new reader has seen. */
+  #version = 1;
+  readonly #waiting = new Set<StatusReader>();
 
   get latest(): WorkerStatus {
     return this.#latest;
   }
 
+  /** Grows with each change. */
+  get version(): number {
+    return this.#version;
+  }
+
   set(status: WorkerStatus): void {
     this.#latest = status;
     this.#version += 1;
-    const waiting = [...this.#onChange];
-    this.#onChange.clear();
-    for (const wake of waiting) wake();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const reader of waiting) reader.wake();
   }
 
   /** The latest status at once, then each change; it ends after `closed`. */
-  async *read(): AsyncGenerator<WorkerStatus, void, undefined> {
-    for (;;) {
-      const version = this.#version;
-      const status = this.#latest;
-      yield status;
-      if (status.at === "closed") return;
-      if (version === this.#version) await new Promise<void>((resolve) => this.#onChange.add(resolve));
-    }
+  read(): AsyncIterable<WorkerStatus> {
+    return new StatusReader(this);
+  }
+
+  /** The reader wants to be woken by the next change. */
+  wait(reader: StatusReader): void {
+    this.#waiting.add(reader);
+  }
+
+  forget(reader: StatusReader): void {
+    this.#waiting.delete(reader);
   }
 }
