@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/index.ts";
 import type { LogLevel } from "../../telemetry/index.ts";
+import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
-export interface HostFlags {
+export interface HostFlags extends TlsFlags {
   readonly address: string;
   readonly callTimeoutMs: number;
   readonly graceSeconds: number;
@@ -17,9 +17,6 @@ export interface HostFlags {
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsClientCa?: string;
 }
 
 /** Adds what an operator can turn of a host. */
@@ -73,7 +70,7 @@ export function addHostFlags(command: Command): Command {
     );
 }
 
-/** The options of the host that the flags ask for. Throws when a file can't be read. */
+/** The options of the host that the flags ask for. Throws when a file can't be read or is not what its flag asks for. */
 export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptions {
   const { maxMessageBytes, keepAliveSeconds } = flags;
   return {
@@ -91,13 +88,6 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
       ...tlsOf(flags),
     },
   };
-}
-
-function tlsOf({ tlsCert, tlsKey, tlsClientCa }: HostFlags) {
-  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {};
-  if (tlsCert === undefined || tlsKey === undefined) throw new Error("TLS needs both --tls-cert and --tls-key.");
-  const tls = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
-  return { tls: tlsClientCa === undefined ? tls : { ...tls, ca: readFileSync(tlsClientCa), requestCert: true } };
 }
 
 /** An option that is there only if it was given. */
