@@ -17,6 +17,8 @@ interface ClientRecord extends SubscriptionHolder {
   presence: Presence;
   readonly types: Set<string>;
   readonly subscriptions: Set<HeldSubscription>;
+  /** Those that the client had before it left, and that have not been entered again yet. */
+  reviving: Set<WireSubscription>;
 }
 
 export type TypeOutcome = { readonly at: "registered" } | { readonly at: "taken"; readonly by: string } | Refusal;
@@ -53,14 +55,17 @@ export class Registry {
   readonly #clients = new Map<string, ClientRecord>();
   readonly #dormant: DormantClients;
   readonly #sweeps: WorkInLots;
+  readonly #revivals: WorkInLots;
   readonly #parts: RegistryParts;
   #subscriptionCount = 0;
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
     this.#book = new SubscriptionBook({ comparesClients: !parts.allowMultipleOwners });
-    this.#dormant = new DormantClients(parts.clock, parts.bounds.maxSessions);
+    const { maxSessions: maxClients, maxSubscriptions: maxEntries } = parts.bounds;
+    this.#dormant = new DormantClients(parts.clock, { maxClients, maxEntries });
     this.#sweeps = new WorkInLots(parts.clock);
+    this.#revivals = new WorkInLots(parts.clock);
   }
 
   get subscriptionCount(): number {
@@ -106,7 +111,7 @@ export class Registry {
   /** Removes every subscription with this id. `foreign`: it belongs to another client, and only own ones may be removed. */
   removeSubscription(clientId: string, id: string): "removed" | "unknown" | "foreign" {
     const held = this.#book.withId(id);
-    if (held.length === 0) return "unknown";
+    if (held.length === 0) return this.#giveUpReviving(clientId, id) ? "removed" : "unknown";
     const own = held.filter(({ holder }) => holder.clientId === clientId);
     if (own.length === 0 && this.#parts.ownOnly) return "foreign";
     for (const subscription of own.length > 0 ? own : held) {
@@ -125,12 +130,11 @@ export class Registry {
   clientArrived(clientId: string): void {
     const record = this.#clients.get(clientId);
     if (record?.presence.at === "expected") record.presence.timer.cancel();
-    if (record === undefined) this.#clients.set(clientId, createRecord(clientId, { at: "serving" }));
-    else record.presence = { at: "serving" };
+    const serving = record ?? createRecord(clientId, { at: "serving" });
+    serving.presence = { at: "serving" };
+    this.#clients.set(clientId, serving);
     const before = this.#dormant.wake(clientId);
-    // Whatever others have claimed meanwhile stays theirs (protocol.md §2.1).
-    for (const agentType of before?.types ?? []) this.registerType(clientId, agentType);
-    for (const subscription of before?.subscriptions ?? []) this.addSubscription(clientId, subscription);
+    if (before !== undefined) this.#revive(serving, before);
   }
 
   /** The client is gone, and all that it has declared with it; if it comes back within the grace, so does that. */
@@ -151,6 +155,7 @@ export class Registry {
   close(): void {
     for (const { presence } of this.#clients.values()) if (presence.at === "expected") presence.timer.cancel();
     this.#dormant.clear();
+    this.#revivals.finish();
     this.#sweeps.finish();
   }
 
@@ -175,6 +180,32 @@ export class Registry {
     const record = createRecord(clientId, { at: "expected", timer });
     this.#clients.set(clientId, record);
     return record;
+  }
+
+  /** Whatever others have claimed meanwhile stays theirs (protocol.md §2.1). */
+  #revive(record: ClientRecord, { types, subscriptions }: Declared): void {
+    for (const agentType of types) this.registerType(record.clientId, agentType);
+    record.reviving = new Set(subscriptions);
+    this.#revivals.add(this.#revivalsOf(record));
+  }
+
+  *#revivalsOf(record: ClientRecord): Iterable<() => void> {
+    const { reviving } = record;
+    for (const subscription of reviving) {
+      // It may have left again meanwhile, and what was not its own yet is kept with the rest.
+      if (record.isGone) return;
+      yield () => {
+        reviving.delete(subscription);
+        this.addSubscription(record.clientId, subscription);
+      };
+    }
+  }
+
+  #giveUpReviving(clientId: string, id: string): boolean {
+    const reviving = this.#clients.get(clientId)?.reviving;
+    for (const subscription of reviving ?? [])
+      if (subscription.id === id) return reviving?.delete(subscription) === true;
+    return false;
   }
 
   *#removals(subscriptions: Iterable<HeldSubscription>): Iterable<() => void> {
@@ -223,11 +254,12 @@ export class Registry {
 }
 
 function createRecord(clientId: string, presence: Presence): ClientRecord {
-  return { clientId, isGone: false, presence, types: new Set(), subscriptions: new Set() };
+  return { clientId, isGone: false, presence, types: new Set(), subscriptions: new Set(), reviving: new Set() };
 }
 
-function declaredBy({ types, subscriptions }: ClientRecord): Declared {
-  return { types: [...types], subscriptions: [...subscriptions].map(({ id, pattern }) => ({ id, pattern })) };
+function declaredBy({ types, subscriptions, reviving }: ClientRecord): Declared {
+  const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
+  return { types: [...types], subscriptions: [...entered, ...reviving] };
 }
 
 function topicOf(pattern: WirePattern): string {

@@ -92,4 +92,36 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     await rig.host.stop(0);
     expect(clock.pendingTimers).toBe(0);
   });
+
+  it("has its thousands of subscriptions again in lots, and loses none if it leaves meanwhile", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock, reconnectGraceMs: 500 });
+    const first = await new RawWorker(rig.dial(), "D").join();
+    const ids = Array.from({ length: 1_200 }, (_, index) => `S${index}`);
+    await Promise.all(ids.map((id) => first.subscribe(id, exact(id, "d"))));
+    first.stream.cancel();
+    await left(rig);
+    const second = await new RawWorker(rig.dial(), "D").join();
+    expect(rig.host.counters().subscriptions).toBe(500);
+    await second.unsubscribe("S1199");
+    second.stream.cancel();
+    await left(rig);
+    const third = await new RawWorker(rig.dial(), "D").join();
+    for (let lot = 0; lot < 10; lot += 1) clock.advance(1);
+    expect((await third.subscriptions()).map(({ id }) => id)).toEqual(ids.slice(0, -1));
+  });
+
+  it("is forgotten early when what is kept for all of them gets too much: the oldest go first", async () => {
+    await using rig = await start({ clock: new ManualClock(), reconnectGraceMs: 500, maxSubscriptions: 10 });
+    for (const clientId of ["A", "B", "C"]) {
+      const worker = await new RawWorker(rig.dial(), clientId).join();
+      for (let count = 0; count < 4; count += 1)
+        await worker.subscribe(`${clientId}${count}`, exact(clientId, `d${count}`));
+      worker.stream.cancel();
+      await left(rig);
+    }
+    expect(rig.host.counters().dormantClients).toBe(2);
+    expect(await (await new RawWorker(rig.dial(), "A").join()).subscriptions()).toEqual([]);
+    expect(await (await new RawWorker(rig.dial(), "C").join()).subscriptions()).toHaveLength(4);
+  });
 });
