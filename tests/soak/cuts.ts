@@ -59,6 +59,10 @@ export class Cuts {
       if (!isFatal) continue;
       await proxy.accepted(connections + 1);
       await untilAnswered(this.#ledger, observer.runtime, worker.echo);
+      // Its types are there; its subscriptions are when something that was published now comes.
+      const answeredMs = performance.now();
+      await books.until(() => books.hasHadSince(worker.reader, answeredMs));
+      books.back(worker.name);
       this.reconnects++;
     }
   }

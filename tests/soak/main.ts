@@ -29,7 +29,7 @@ const main = await bustle(seed + 1, warmUp.visitors.count, seconds - warmUpSecon
 const end = await rest("at the end");
 
 const calls = checkCalls(world, verdict);
-checkEvents(world, [warmUp, main], verdict);
+const admitted = checkEvents(world, [warmUp, main], verdict);
 verdict.check("heap, RSS, resources and tables are where they were", compareSigns(begin, end));
 verdict.check(
   "books of events are no longer than they were",
@@ -79,15 +79,16 @@ function tellFacts(report: ReturnType<typeof checkCalls>): void {
     "calls",
     `${report.started} = ${report.answered} answered + ${JSON.stringify(report.failed)}; of visitors ${seen}`,
   );
-  const { unroutableEvents, skippedEvents, droppedEvents } = counters;
-  const counted = unroutableEvents + skippedEvents + droppedEvents;
   fact(
     "events, times their readers",
     `${events.expected} = ${events.delivered} delivered + ${events.lostAtCuts} lost at cuts + ${events.unexplained} unexplained; ${events.refused} refused`,
   );
+  const { lost, inDoubt, unread } = admitted.byHost;
+  const sent = Object.entries(admitted.bySender).filter(([, count]) => count > 0);
+  fact("events lost at cuts", JSON.stringify(events.lostBy));
   fact(
-    "events lost at cuts",
-    `${counted} counted by the host, ${events.lostAtCuts - counted} under way on a connection that was cut`,
+    "counted for them, at most as many may be missing",
+    `by the host ${lost} lost, ${inDoubt} in doubt, ${unread} not read; by readers ${admitted.byReaders}; by senders, for each of ${world.residents.length} readers, ${JSON.stringify(Object.fromEntries(sent))}`,
   );
   fact("counted by the host", JSON.stringify(counters));
   fact("counted by the workers", JSON.stringify(workers.map(({ name, runtime }) => ({ name, ...runtime.counts }))));

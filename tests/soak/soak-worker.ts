@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { AgentId, type Logger, TopicId, TroupeError, TypeSubscription } from "troupe";
+import { AgentId, type Clock, type Logger, TopicId, TroupeError, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { Echo, Reader } from "../support/load/agents.ts";
 import { CallLedger } from "../support/load/call-ledger.ts";
@@ -13,12 +13,18 @@ export interface SoakWorkerOptions {
   /** Topic types it reads besides one of its own name. */
   readonly topics?: readonly string[];
   readonly logger: Logger;
+  readonly clock: Clock;
 }
+
+/** Short, so that what is in doubt when a connection breaks is not much more than what was under way. */
+export const keepAliveMs = 100;
 
 /** A worker with an agent that answers (`echo_<name>`) and one that reads (`<name>`); it books what it sends. */
 export class SoakWorker {
   readonly name: string;
   readonly echo: AgentId;
+  /** The id of its agent that reads. */
+  readonly reader: string;
   readonly runtime: GrpcWorkerAgentRuntime;
   /** Calls that may not fail, and calls that may: to or from a worker whose connection is cut. */
   readonly sureCalls: CallLedger;
@@ -28,10 +34,11 @@ export class SoakWorker {
   /** Events fail when there is no connection; anything else than a typed error is a mistake. */
   readonly untypedErrors: unknown[] = [];
 
-  private constructor({ name, address, books, topics = [], logger }: SoakWorkerOptions) {
+  private constructor({ name, address, books, topics = [], logger, clock }: SoakWorkerOptions) {
     this.name = name;
     this.echo = new AgentId(`echo_${name}`, "default");
-    this.runtime = new GrpcWorkerAgentRuntime(address, { logger });
+    this.reader = `${name}/default`;
+    this.runtime = new GrpcWorkerAgentRuntime(address, { logger, clock, keepAliveMs });
     this.sureCalls = new CallLedger(name);
     this.riskyCalls = new CallLedger(`${name}-risky`);
     this.#books = books;
@@ -45,7 +52,7 @@ export class SoakWorker {
     await Reader.register(worker.runtime, worker.name, () => new Reader(options.books));
     for (const topic of worker.#topics) {
       await worker.runtime.addSubscription(new TypeSubscription(topic, worker.name));
-      options.books.addReader(`${topic}/default`, `${worker.name}/default`);
+      options.books.addReader(`${topic}/default`, worker.reader);
     }
     return worker;
   }
@@ -69,7 +76,7 @@ export class SoakWorker {
   /** Leaves the host and closes its agents; events that were due to it are booked as missing if they have not come. */
   async stop(): Promise<void> {
     await this.runtime.stop();
-    for (const topic of this.#topics) this.#books.removeReader(`${topic}/default`, `${this.name}/default`);
+    for (const topic of this.#topics) this.#books.removeReader(`${topic}/default`, this.reader);
   }
 }
 

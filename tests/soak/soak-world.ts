@@ -1,10 +1,12 @@
+import { systemClock } from "troupe";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { type FaultProxy, startFaultProxy } from "troupe/testing";
+import { CountingClock } from "../support/counting-clock.ts";
 import { CallLoad } from "../support/load/call-load.ts";
 import { Cuts } from "./cuts.ts";
 import { EventBooks } from "./event-books.ts";
 import { LogTally } from "./log-tally.ts";
-import { EventLoad, SoakWorker } from "./soak-worker.ts";
+import { EventLoad, keepAliveMs, SoakWorker } from "./soak-worker.ts";
 import { guestbook, Visitors } from "./visitors.ts";
 
 /** The topic type that all residents read. */
@@ -20,6 +22,8 @@ export interface SoakWorld {
   readonly host: GrpcWorkerAgentRuntimeHost;
   readonly books: EventBooks;
   readonly log: LogTally;
+  /** What the host waits for, and all workers together. */
+  readonly clocks: { readonly host: CountingClock; readonly workers: CountingClock };
   readonly residents: readonly [SoakWorker, ...SoakWorker[]];
   readonly travellers: readonly [Traveller, ...Traveller[]];
   /** Visitors that lose their connection come by it. */
@@ -29,19 +33,24 @@ export interface SoakWorld {
 export async function startWorld(): Promise<SoakWorld> {
   const books = new EventBooks();
   const log = new LogTally();
-  const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger: log });
+  const clocks = { host: new CountingClock(systemClock), workers: new CountingClock(systemClock) };
+  const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+    ...{ logger: log, clock: clocks.host },
+    channelOptions: { keepAliveMs },
+  });
   await host.start();
   const { address } = host;
-  const resident = (name: string) =>
-    SoakWorker.start({ name, address, books, logger: log, topics: [everybody, guestbook] });
+  const common = { books, logger: log, clock: clocks.workers };
+  const resident = (name: string) => SoakWorker.start({ name, address, ...common, topics: [everybody, guestbook] });
   const traveller = async (name: string): Promise<Traveller> => {
     const proxy = await startFaultProxy({ target: address });
-    return { proxy, worker: await SoakWorker.start({ name, address: proxy.address, books, logger: log }) };
+    return { proxy, worker: await SoakWorker.start({ name, address: proxy.address, ...common }) };
   };
   return {
     host,
     books,
     log,
+    clocks,
     residents: [await resident("resident0"), await resident("resident1"), await resident("resident2")],
     travellers: [await traveller("traveller0"), await traveller("traveller1"), await traveller("traveller2")],
     rudeProxy: await startFaultProxy({ target: address }),
@@ -56,14 +65,14 @@ export class Bustle {
 
   /** `firstVisitor`: their numbers go on from there. */
   constructor(world: SoakWorld, seed: number, firstVisitor: number) {
-    const { host, books, log, residents, travellers, rudeProxy } = world;
+    const { host, books, log, clocks, residents, travellers, rudeProxy } = world;
     const [observer] = residents;
     const workers = travellers.map(({ worker }) => worker);
     const homes = residents.map(({ echo }) => echo);
     const roads = workers.map(({ echo }) => echo);
     const pace = { concurrency: 4, gapMs: 30 };
     this.visitors = new Visitors(
-      { address: host.address, rudeProxy, residents, books, logger: log, everyMs: 250 },
+      { address: host.address, rudeProxy, residents, books, logger: log, clock: clocks.workers, everyMs: 250 },
       firstVisitor,
     );
     this.cuts = new Cuts({ workers: travellers, observer, books, seed, everyMs: 700 });

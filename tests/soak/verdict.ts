@@ -1,4 +1,5 @@
 import type { CallReport } from "../support/load/call-ledger.ts";
+import { type Admitted, admittedLosses, uncounted } from "./lost-events.ts";
 import type { Bustle, SoakWorld } from "./soak-world.ts";
 
 /** Prints each check as it is made, and ends with `N passed, N failed, N skipped`. */
@@ -42,8 +43,11 @@ export function checkCalls(world: SoakWorld, verdict: Verdict): CallReport {
   return all;
 }
 
-/** Events: taken = delivered + lost where a connection was cut, and nothing else is missing. */
-export function checkEvents({ books, ...world }: SoakWorld, bustles: readonly Bustle[], verdict: Verdict): void {
+/**
+ * Events: taken = delivered + lost where a connection was cut, nothing else is missing, and the host or a worker has counted
+ * what is: as lost, or as in doubt.
+ */
+export function checkEvents({ books, ...world }: SoakWorld, bustles: readonly Bustle[], verdict: Verdict): Admitted {
   const report = books.report();
   const workers = [...world.residents, ...world.travellers.map(({ worker }) => worker)];
   const missing = report.expected - report.delivered;
@@ -52,11 +56,25 @@ export function checkEvents({ books, ...world }: SoakWorld, bustles: readonly Bu
     ...(missing === report.lostAtCuts + report.unexplained ? [] : [`${JSON.stringify(report)} does not add up`]),
     ...report.wrong,
   ]);
+  const named = workers.map(({ name, runtime }) => ({ name, counts: runtime.counts }));
+  const visitors = bustles.flatMap(({ visitors }) => visitors.losers);
+  const admitted = admittedLosses(world.host.counters(), [...named, ...visitors]);
+  verdict.check(
+    "every event that is missing was counted by the host or a worker, as lost or as in doubt",
+    uncounted(report, admitted, world.residents.length),
+  );
+  verdict.check(
+    "workers that nobody disturbs lose nothing",
+    world.residents
+      .filter(({ name }) => admitted.bySender[name] !== 0)
+      .map(({ name }) => `${name} has counted ${admitted.bySender[name]}`),
+  );
   verdict.check(
     "whatever is refused is refused with a typed error",
     workers.flatMap(({ untypedErrors }) => untypedErrors.map(String)).slice(0, 5),
   );
   verdict.check("visitors come and go in order", bustles.flatMap(({ visitors }) => visitors.problems).slice(0, 5));
+  return admitted;
 }
 
 function sum(reports: readonly CallReport[]): CallReport {

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Logger } from "troupe";
+import type { Clock, Logger } from "troupe";
 import type { FaultProxy } from "troupe/testing";
 import type { EventBooks } from "./event-books.ts";
+import type { CountedWorker } from "./lost-events.ts";
 import { SoakWorker } from "./soak-worker.ts";
 
 export interface VisitorsOptions {
@@ -11,6 +12,7 @@ export interface VisitorsOptions {
   readonly residents: readonly [SoakWorker, ...SoakWorker[]];
   readonly books: EventBooks;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly everyMs: number;
 }
 
@@ -24,6 +26,8 @@ export class Visitors {
   readonly #staying = new Set<Promise<void>>();
   readonly calls = { started: 0, answered: 0, failed: 0 };
   readonly problems: string[] = [];
+  /** Those that have lost events, and how many. */
+  readonly losers: CountedWorker[] = [];
   count: number;
   #isStopped = false;
 
@@ -55,9 +59,9 @@ export class Visitors {
 
   /** All of its calls are answered, all events in both directions arrive, and it leaves in order. */
   async #visit(number: number): Promise<void> {
-    const { address, residents, books, logger } = this.#options;
+    const { address, residents, books, logger, clock } = this.#options;
     const host = residents[number % residents.length] ?? residents[0];
-    const visitor = await SoakWorker.start({ name: `visitor${number}`, address, books, logger });
+    const visitor = await SoakWorker.start({ name: `visitor${number}`, address, books, logger, clock });
     const calls = [
       ...Array.from({ length: 10 }, () => visitor.sureCalls.call(visitor.runtime, host.echo)),
       ...Array.from({ length: 5 }, () => host.sureCalls.call(host.runtime, visitor.echo)),
@@ -79,11 +83,11 @@ export class Visitors {
 
   /** It loses its connection in the middle of its calls; each of them has an outcome. */
   async #rudeVisit(number: number): Promise<void> {
-    const { rudeProxy, residents, books, logger } = this.#options;
-    const visitor = await SoakWorker.start({ name: `visitor${number}`, address: rudeProxy.address, books, logger });
+    const { rudeProxy, residents, books, logger, clock } = this.#options;
+    const { address } = rudeProxy;
+    const visitor = await SoakWorker.start({ name: `visitor${number}`, address, books, logger, clock });
     const [host] = residents;
     const calls = Array.from({ length: 20 }, () => visitor.riskyCalls.call(visitor.runtime, host.echo));
-    books.cut(visitor.name);
     rudeProxy.apply({ kind: "reset" });
     await Promise.all(calls);
     await visitor.stop();
@@ -91,6 +95,9 @@ export class Visitors {
   }
 
   #book(visitor: SoakWorker): void {
+    const { name, runtime } = visitor;
+    if (runtime.counts.lostEvents + runtime.counts.unconfirmedEvents > 0)
+      this.losers.push({ name, counts: { ...runtime.counts } });
     for (const ledger of [visitor.sureCalls, visitor.riskyCalls]) {
       const { started, answered, wrong } = ledger.report();
       this.calls.started += started;
