@@ -6,6 +6,7 @@ import {
   type ControlRequest,
   clientDestination,
   clientIdKey,
+  controlFailure,
   controlReply,
   decodeControl,
   encodeControl,
@@ -34,11 +35,17 @@ type ControlState =
   /** This host has no control channel, or the connection is gone. */
   | { readonly at: "unusable"; readonly error: () => Error };
 
+/** Requests that are answered at the same time; one more is refused. */
+const mostServed = 100;
+
 /** The control channel of one connection: asks about agents on other workers, answers for those here (protocol.md §1.8). */
 export class ControlChannel {
   readonly #options: ControlChannelOptions;
   readonly #pending: PendingCalls<ControlAnswer>;
   #state: ControlState = { at: "closed" };
+  #served = 0;
+  /** False while the stream has more queued than it wants. */
+  #isWritable = true;
 
   constructor(options: ControlChannelOptions) {
     this.#options = options;
@@ -53,16 +60,19 @@ export class ControlChannel {
       metadata: { [clientIdKey]: clientId },
     });
     // A stream may end before `openStream` returns.
-    if (this.#state.at === "closed") this.#state = { at: "open", stream };
+    if (this.#state.at !== "closed") return;
+    this.#state = { at: "open", stream };
+    this.#isWritable = true;
   }
 
-  /** Resolves to the answer, whatever it says. Rejects when the host can't carry it or the time is up. */
+  /** Resolves to the answer, whatever it says. Rejects when the host can't carry it or takes it too slowly, or the time is up. */
   async request(destination: string, body: ControlRequest): Promise<ControlAnswer> {
     const stream = this.#openStream();
+    if (this.#isFull(stream)) throw tooSlow(stream);
     const { makeId, controlTimeoutMs } = this.#options.settings;
     const rpcId = makeId();
     const respondTo = clientDestination(this.#options.clientId);
-    stream.send(encodeControl({ rpcId, destination, respondTo, body }));
+    this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
     return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, recipient: destination });
   }
 
@@ -85,7 +95,10 @@ export class ControlChannel {
       onFrame: (bytes: Uint8Array) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: ({ details }: { readonly details: string }) => this.#passOver(details),
-      onDrain: () => undefined,
+      onDrain: () => {
+        this.#isWritable = true;
+        this.#review();
+      },
       onEnd: (end: StreamEnd) => this.#onEnd(end),
     };
   }
@@ -110,8 +123,32 @@ export class ControlChannel {
   }
 
   async #serve(envelope: ControlEnvelope, request: ControlRequest): Promise<void> {
+    if (this.#served >= mostServed) {
+      this.#reply(envelope, controlFailure(request, "The worker has too much to do. Try again later."));
+      return;
+    }
+    this.#served += 1;
     const answer = await this.#options.server(request);
-    if (this.#state.at === "open") this.#state.stream.send(encodeControl(controlReply(envelope, answer)));
+    this.#served -= 1;
+    this.#reply(envelope, answer);
+  }
+
+  #reply(envelope: ControlEnvelope, answer: ControlAnswer): void {
+    if (this.#state.at !== "open") return;
+    this.#isWritable = this.#state.stream.send(encodeControl(controlReply(envelope, answer)));
+    this.#review();
+  }
+
+  /** A host that does not take its answers is not read on, so that it can't ask for more. */
+  #review(): void {
+    if (this.#state.at !== "open") return;
+    const { stream } = this.#state;
+    if (this.#isFull(stream)) stream.pause();
+    else stream.resume();
+  }
+
+  #isFull({ queuedBytes }: FrameStream): boolean {
+    return !this.#isWritable && queuedBytes > this.#options.settings.maxOutboxBytes;
   }
 
   #passOver(why: string): void {
@@ -127,6 +164,11 @@ export class ControlChannel {
     this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
     this.#pending.rejectAll(error);
   }
+}
+
+function tooSlow({ queuedBytes }: FrameStream): Error {
+  const text = `${queuedBytes} bytes wait to be sent on the control channel: the host takes too slowly what is sent. Try again later.`;
+  return new UndeliverableException(text, { code: "overloaded" });
 }
 
 function noControlChannel(): Error {

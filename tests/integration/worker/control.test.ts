@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
 import { type ControlEnvelope, controlReply, encodeControl } from "../../../src/protocol/index.ts";
+import { createMemoryNetwork } from "../../../src/transport/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { ScriptedHost } from "../../support/worker/scripted-host.ts";
+import { settled } from "../../support/worker/stage.ts";
 import { startRig } from "../../support/worker/worker-rig.ts";
 
 const agentId = new AgentId("a", "k");
@@ -40,6 +43,35 @@ describe("a worker on the control channel", () => {
     control.send(saveRequest({ body }));
     expect((await control.received.take()).body).toEqual({ kind: "load-response", error: undefined });
     expect(agent.state).toEqual({ n: 2 });
+  });
+
+  test("answers no more requests at once than it can, and takes none from a host that does not take its answers", async () => {
+    const network = createMemoryNetwork({ windowBytes: 1_000, highWaterBytes: 1_000 });
+    await using host = await new ScriptedHost(undefined, network).listen();
+    const [worker] = await host.worker({ maxOutboxBytes: 3_000 });
+    const control = await host.controls.take();
+    const gate = new Gate();
+    let saves = 0;
+    const saveState = async () => {
+      saves += 1;
+      await gate.opened;
+      return { text: "x".repeat(1_000) };
+    };
+    const agent = Object.assign(new FunctionAgent(), { saveState });
+    await worker.registerAgentInstance(agent, agentId);
+    for (let count = 0; count < 101; count += 1) control.send(saveRequest({ rpcId: `${count}` }));
+    expect((await control.received.take()).body).toMatchObject({ error: expect.stringContaining("too much to do") });
+    expect(saves).toBe(100);
+    control.stream.pause();
+    gate.open();
+    await settled();
+    for (let count = 0; count < 100; count += 1) control.send(saveRequest({ rpcId: `later ${count}` }));
+    await settled();
+    expect(saves).toBeLessThan(120);
+    const remote = worker.agentSaveState(new AgentId("elsewhere", "k"));
+    await expect(remote).rejects.toMatchObject({ code: "overloaded" });
+    control.stream.resume();
+    for (const { body } of await control.received.takeMany(200)) expect(body?.kind).toBe("save-response");
   });
 
   test("answers with an error for agents it does not serve, states it can't read and agents that fail", async () => {
