@@ -1,5 +1,6 @@
 import { errorText, TroupeError } from "../errors.ts";
 import { jsonFault } from "./json-fault.ts";
+import { findLoss } from "./json-loss.ts";
 
 /** How a message's JSON text is read and written; give your own for numbers beyond 2^53, bytes or other special values. */
 export interface JsonCodec {
@@ -53,14 +54,15 @@ function decodeText(typeName: string, bytes: Uint8Array): string {
 }
 
 /**
- * The language's own JSON, refusing what it would lose silently: bytes, Map, Set, NaN, infinities, functions, symbols
- * (and bigint, which it refuses by itself). Dates are written as ISO text, so the schema has to take that text back.
+ * The language's own JSON, refusing what it would lose silently: bytes, Map, Set, NaN, infinities, functions, symbols (and
+ * bigint, which it refuses by itself), invalid dates, `undefined` in a list, and within a message instances of classes without
+ * `toJSON`. Fields that are undefined are left out. Dates are written as ISO text, so the schema has to take that text back.
  */
 export const nativeJson: JsonCodec = {
   parse: (text) => JSON.parse(text),
   stringify: (value) => {
     const text = JSON.stringify(value, undefined);
-    const loss = findLoss(value, "");
+    const loss = findLoss(value);
     if (loss !== undefined || text === undefined) {
       throw new TypeError(
         `${loss ?? typeof value} has no JSON form. Give the message type a \`json\` codec that writes it`,
@@ -69,57 +71,3 @@ export const nativeJson: JsonCodec = {
     return text;
   },
 };
-
-/** Where a value holds something that JSON drops or changes; called after `JSON.stringify`, so there are no cycles. */
-function findLoss(value: unknown, path: string): string | undefined {
-  switch (typeof value) {
-    case "number":
-      return Number.isFinite(value) ? undefined : `${value}${at(path)}`;
-    case "bigint":
-    case "function":
-    case "symbol":
-      return `a ${typeof value}${at(path)}`;
-    case "object":
-      return value === null ? undefined : findLossIn(value, path);
-    default:
-      return undefined;
-  }
-}
-
-function findLossIn(value: object, path: string): string | undefined {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Map || value instanceof Set) {
-    return `a ${value.constructor.name}${at(path)}`;
-  }
-  if ("toJSON" in value && typeof value.toJSON === "function") return undefined;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) {
-      if (isSafe(value[index])) continue;
-      const loss = findLoss(value[index], `${path}[${index}]`);
-      if (loss !== undefined) return loss;
-    }
-    return undefined;
-  }
-  if (!hasFields(value)) return undefined;
-  for (const key in value) {
-    const field = value[key];
-    if (isSafe(field) || !Object.hasOwn(value, key)) continue;
-    const loss = findLoss(field, path === "" ? key : `${path}.${key}`);
-    if (loss !== undefined) return loss;
-  }
-  return undefined;
-}
-
-/** The values most fields have, decided without a path made for them. */
-function isSafe(value: unknown): boolean {
-  return (
-    typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
-  );
-}
-
-function hasFields(value: object): value is { readonly [name: string]: unknown } {
-  return value !== null;
-}
-
-function at(path: string): string {
-  return path === "" ? "" : ` (at ${path})`;
-}

@@ -1,5 +1,6 @@
 import { randomId } from "../clock.ts";
 import { type JsonCodec, nativeJson } from "./json-codec.ts";
+import { isShownByFields } from "./json-loss.ts";
 
 /** A string (an unfinished one to the end, so that time stays linear), or a literal that JSON lacks or a number would lose. */
 const tokens = /"(?:[^"\\]|\\[\s\S])*"?|(?<![\d.eE+-])(?:NaN|-?Infinity|-?\d{16,})(?=\s*(?:[,\]}]|$))/g;
@@ -25,7 +26,7 @@ export const pythonJson: JsonCodec = {
   },
   stringify(value) {
     const mark = `${randomId()}:`;
-    const text = nativeJson.stringify(markSpecials(value, mark));
+    const text = nativeJson.stringify(markSpecials(value, mark, true));
     return text.replaceAll(new RegExp(`"${mark}([^"]+)"`, "g"), "$1");
   },
 };
@@ -39,17 +40,11 @@ function specialValue(literal: string): number | bigint {
   return /\d/.test(literal) ? BigInt(literal) : Number(literal);
 }
 
-/** A copy in which what JSON lacks stands as marked text; fields with a `toJSON` of their own are left to it. */
-function markSpecials(value: unknown, mark: string): unknown {
+/** A copy in which what JSON lacks stands as marked text; what is not shown by its fields is left to itself. */
+function markSpecials(value: unknown, mark: string, isMessage = false): unknown {
   if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return `${mark}${value}`;
   if (Array.isArray(value)) return value.map((item: unknown) => markSpecials(item, mark));
-  if (typeof value !== "object" || value === null || !isPlain(value)) return value;
+  if (typeof value !== "object" || value === null || "toJSON" in value) return value;
+  if (!isMessage && !isShownByFields(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, markSpecials(field, mark)]));
-}
-
-/** Whether an object is written by its own fields. */
-function isPlain(value: object): boolean {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Map || value instanceof Set)
-    return false;
-  return !("toJSON" in value);
 }

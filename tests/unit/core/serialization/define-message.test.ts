@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type } from "arktype";
-import { defineMessage, type JsonCodec, messageTypeText, TroupeError } from "troupe";
+import { defineMessage, type JsonCodec, messageTypeText, pythonJson, TroupeError } from "troupe";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -167,6 +167,32 @@ describe("JSON", () => {
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     expect(serialize(cycle)).toThrow("Anything can't be written as JSON: ");
+  });
+
+  test.each<[unknown, string]>([
+    [{ deep: [new Date(Number.NaN)] }, "an invalid Date (at value.deep[0])"],
+    [["a", undefined], "undefined (at value[1])"],
+    [new Array(1), "undefined (at value[0])"],
+    [[() => 1], "a function (at value[0])"],
+    [new Error("x"), "an instance of Error (at value)"],
+    [/x/, "an instance of RegExp (at value)"],
+    [Promise.resolve(), "an instance of Promise (at value)"],
+    [{ deep: new (class Purse {})() }, "an instance of Purse (at value.deep)"],
+  ])("refuses what it would change without a word: %o", (value, loss) => {
+    for (const json of [undefined, pythonJson]) {
+      const Anything = defineMessage("Anything", z.object({ value: z.unknown() }), { json });
+      expect(() => Anything.serialize(Anything({ value }))).toThrow(`${loss} has no JSON form`);
+    }
+  });
+
+  test("writes messages within messages, objects without a prototype, and whatever has a form of its own", () => {
+    const Anything = defineMessage("Anything", z.object({ value: z.unknown() }));
+    const written = (value: unknown) => text(Anything.serialize(Anything({ value })));
+    expect(written([Greeting({ content: "hi" })])).toBe('{"value":[{"content":"hi"}]}');
+    expect(written(Object.assign(Object.create(null), { a: 1 }))).toBe('{"value":{"a":1}}');
+    expect(written(new URL("https://example.org/"))).toBe('{"value":"https://example.org/"}');
+    expect(written({ left: undefined })).toBe('{"value":{}}');
+    expect(written({ toJSON: () => "own" })).toBe('{"value":"own"}');
   });
 
   test("may be the codec a user gives", () => {
