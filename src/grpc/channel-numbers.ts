@@ -1,5 +1,10 @@
-import { anyTime, assertNumbers, type NumberRanges, someRoom, someTime } from "../core/delivery/index.ts";
+import { assertNumbers, type NumberRanges, someRoom } from "../core/delivery/index.ts";
 import type { GrpcDialerOptions, GrpcListenerOptions } from "../transport/index.ts";
+
+/** The transport hands its times to Node's timers, which take a longer one for 1 ms. */
+const longestMs = 2 ** 31 - 1;
+const anyTime = { from: 0, to: longestMs };
+const someTime = { from: 1, to: longestMs };
 
 const limits = {
   maxReceiveMessageBytes: someRoom,

@@ -11,13 +11,10 @@ export type NumberRanges<Options> = {
   readonly [Name in keyof Options as NonNullable<Options[Name]> extends number ? Name : never]-?: NumberRange;
 };
 
-/** Delays longer than this (24 days) end timers at once: they are refused where a timer is to run for all of it. */
-const longestDelayMs = 2 ** 31 - 1;
-
-/** A delay or a time limit in which something has to happen. */
-export const someTime: NumberRange = { from: 1, to: longestDelayMs };
+/** A time limit in which something has to happen. */
+export const someTime: NumberRange = { from: 1 };
 /** A time that may be none at all. */
-export const anyTime: NumberRange = { from: 0, to: longestDelayMs };
+export const anyTime: NumberRange = { from: 0 };
 /** A bound that nothing could pass if it were 0. */
 export const someRoom: NumberRange = { from: 1 };
 /** A bound that may be 0. */

@@ -17,7 +17,7 @@ describe("a number among the options that can't be meant is refused, naming the 
     ["maxConcurrentHandlers", { maxConcurrentHandlers: 0 }],
     ["maxConcurrentHandlers", { maxConcurrentHandlers: Number.NaN }],
     ["startTimeoutMs", { startTimeoutMs: Number.NaN }],
-    ["startTimeoutMs", { startTimeoutMs: Number.POSITIVE_INFINITY }],
+    ["startTimeoutMs", { startTimeoutMs: 0 }],
     ["keepAliveMs", { keepAliveMs: Number.NaN }],
     ["drainTimeoutMs", { drainTimeoutMs: -1 }],
     ["maxMessageBytes", { maxMessageBytes: -1 }],
@@ -25,6 +25,7 @@ describe("a number among the options that can't be meant is refused, naming the 
     ["defaultTimeoutMs", { defaultTimeoutMs: 0 }],
     ["maxQueuedMessages", { whileDisconnected: { maxQueuedMessages: Number.NaN } }],
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: -1 } }],
+    ["connectTimeoutMs", { channelOptions: { connectTimeoutMs: Number.POSITIVE_INFINITY } }],
   ])("a worker's %s %o", (name, options) => {
     expect(() => worker(options)).toThrow(refusal(name));
   });
@@ -49,6 +50,7 @@ test("numbers at their limits are taken: none, any, no bound", () => {
   const none = 0;
   const any = Number.POSITIVE_INFINITY;
   worker({ keepAliveMs: none, drainTimeoutMs: none, stockHostMaxBytes: none, maxConcurrentHandlers: any });
+  worker({ startTimeoutMs: any, drainTimeoutMs: any });
   worker({ defaultTimeoutMs: any, maxOutboxBytes: any, whileDisconnected: { maxQueuedMessages: none } });
   host({ callTimeoutMs: none, reconnectGraceMs: none, channelWaitMs: none, stockPeerMaxBytes: none });
 });
