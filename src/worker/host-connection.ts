@@ -119,15 +119,19 @@ export class HostConnection {
     return this.#isPaused;
   }
 
+  /** The host does not take what it was answered: it had better not ask for more. */
+  get isFull(): boolean {
+    return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
+  }
+
   /**
-   * Reads on, or lets flow control hold the host: when the worker has enough to do, none of its own calls waits for an answer
-   * that would be held too, and word that its work is not wanted any more is not held either; or when the host does not take
-   * what it was answered (W23).
+   * Reads on, or lets flow control hold the host: when the worker has enough to do, and word that its work is not wanted any
+   * more is not held too; or when the host does not take what it was answered. Never while one of its own calls waits for an
+   * answer that would be held (W23).
    */
   review(): void {
     const isWaitedFor = this.outbox.asked.size > 0 || this.#legacy.pendingCount > 0;
-    const isFull = !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
-    const isPaused = isFull || (!isWaitedFor && this.#options.isCrowded() && this.#hearsSignals);
+    const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsSignals));
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) this.#stream.pause();

@@ -77,7 +77,8 @@ export class Inbox {
     const { outbox } = connection;
     const isOwn = this.#isOwn(frame);
     if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
-    else if (!isOwn && this.#isOverloaded(connection)) this.#answering.refuseOverload(frame, outbox);
+    else if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
+      this.#answering.refuseOverload(frame, outbox);
     else this.#answering.answer(frame, outbox, isOwn);
   }
 

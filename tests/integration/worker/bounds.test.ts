@@ -145,6 +145,29 @@ describe("a host that takes slowly what is sent", () => {
   });
 });
 
+describe("a host that is owed more answers than it takes", () => {
+  test("is read on while an answer is waited for: that one comes, and further calls are refused", async () => {
+    await using stage = await openStage({ maxOutboxBytes: 3_000 }, { windowBytes: 1_000, highWaterBytes: 1_000 });
+    const { worker, host } = stage;
+    worker.addMessageSerializer(MyMessage);
+    await worker.registerFactory("a", () => new FunctionAgent(() => note("x".repeat(900))));
+    await worker.start();
+    const channel = await host.channels.take();
+    const asking = worker.sendMessage(note("q"), target);
+    const { requestId } = await next(channel, "request");
+    channel.stream.pause();
+    for (let call = 0; call < 100; call += 1) {
+      channel.send(requestFrame("a/k", { requestId: `h${call}` }));
+      await settled();
+    }
+    channel.send(responseFrame(requestId));
+    await asking;
+    expect(worker.counts.refusedCalls).toBeGreaterThan(80);
+    channel.stream.resume();
+    for (let call = 0; call < 100; call += 1) await next(channel, "response");
+  });
+});
+
 describe("maxConcurrentHandlers", () => {
   /** A worker whose handlers of events end when the test says so. */
   async function openBusy(options: Partial<WorkerRuntimeOptions> = {}) {
