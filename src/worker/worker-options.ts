@@ -41,7 +41,10 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly keepAliveTimeoutMs?: number | undefined;
   /** Handlers that run at the same time; further messages are parked. A call from an agent of this worker always runs. Default: any number. */
   readonly maxConcurrentHandlers?: number | undefined;
-  /** Messages parked; with half of them the host's are not read on (flow control), unless a call from here awaits its answer. Default 1 000. */
+  /**
+   * Messages parked; with half of them the host's are not read on (flow control), unless a call from here awaits its answer.
+   * What the last read had brought along is parked beyond that, rather than lost. Default 1 000.
+   */
   readonly maxParkedMessages?: number | undefined;
   /** Default 8 MiB. */
   readonly maxParkedBytes?: number | undefined;
