@@ -80,7 +80,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = events === undefined ? undefined : new MessageLog(events, toText);
-    this.#shelf = new AgentShelf({ runtime: this, ambient, events, logger });
+    const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
+    this.#shelf = new AgentShelf({ runtime: this, ambient, events, logger, onTypeGone });
     const dispatcher = new Dispatcher({
       shelf: this.#shelf,
       subscriptions: this.#subscriptions,
@@ -131,7 +132,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#pump.processNext();
   }
 
-  /** Stops if running, ends what waits and what runs, then closes every live agent. Twice is fine; `start` may follow. */
+  /**
+   * Stops if running, ends what waits and what runs, then closes every live agent. Twice is fine; `start` may follow, without
+   * the agents that were registered as instances, and without their subscriptions.
+   */
   async close(): Promise<void> {
     try {
       await this.#pump.close();

@@ -108,7 +108,8 @@ export class WorkerRuntime implements AgentRuntime {
 
   /**
    * Takes nothing new, lets handlers finish for `drainTimeoutMs`, answers for the rest, sends what is queued, leaves and
-   * closes the agents. Throws `wrong-state` when it was never started; twice is fine. It can be started again.
+   * closes the agents. Throws `wrong-state` when it was never started; twice is fine. It can be started again; agents that were
+   * registered as instances are gone then, with their subscriptions.
    */
   stop(): Promise<void> {
     return this.#lifecycle.stop();
@@ -225,11 +226,13 @@ export class WorkerRuntime implements AgentRuntime {
     const registry = new CodecRegistry();
     let lastRequestId = 0;
     const counts = noCounts();
+    const subscriptions = new SubscriptionTable();
+    const onTypeGone = (type: string) => subscriptions.removeType(type);
     return {
       settings,
       registry,
-      shelf: new AgentShelf({ runtime: this, ambient, events, logger, classCheck: "exact" }),
-      subscriptions: new SubscriptionTable(),
+      shelf: new AgentShelf({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone }),
+      subscriptions,
       interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
       log: events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry)),
       mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,

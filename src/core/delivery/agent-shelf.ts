@@ -22,6 +22,8 @@ export interface AgentShelfOptions {
   readonly logger?: Logger | undefined;
   /** How `expectedClass` is checked. Default `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
+  /** Told of each type that goes with its instances when the shelf closes. */
+  readonly onTypeGone?: ((type: string) => void) | undefined;
 }
 
 const notRegisteredInstance =
@@ -154,7 +156,7 @@ export class AgentShelf {
   }
 
   /**
-   * Closes every live agent once, those in the making too, and forgets them; factories stay. All are closed even if one
+   * Closes every live agent once, those in the making too, and forgets them; factories stay, the types of instances go. All are closed even if one
    * throws; then it rejects with that error, with an `AggregateError` for several.
    */
   async close(): Promise<void> {
@@ -163,7 +165,9 @@ export class AgentShelf {
     const agents = [...this.#kinds.values()].flatMap((kind) => [...kind.live.values()]);
     for (const [type, kind] of this.#kinds) {
       kind.live.clear();
-      if (kind.source.by === "instances") this.#kinds.delete(type);
+      if (kind.source.by !== "instances") continue;
+      this.#kinds.delete(type);
+      this.#options.onTypeGone?.(type);
     }
     const ends = await Promise.allSettled(agents.map(async (agent) => agent.close()));
     const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));

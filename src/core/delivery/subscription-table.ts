@@ -38,6 +38,10 @@ export class SubscriptionTable {
     return [...this.#rows.values()].map((row) => row.subscription);
   }
 
+  withId(id: string): Subscription | undefined {
+    return this.#rows.get(id)?.subscription;
+  }
+
   /** Throws `already-exists` when an equal one, or another with its id, is there; `invalid-argument` for a type that no agent can have. */
   add(subscription: Subscription): void {
     const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
@@ -55,6 +59,11 @@ export class SubscriptionTable {
     if (row.pattern === undefined) this.#others.delete(row);
     else this.#index.remove(row.pattern, (other) => other === row);
     return row.subscription;
+  }
+
+  /** Removes all that are for agents of this type; those of a kind it doesn't know stay. */
+  removeType(agentType: string): void {
+    for (const [id, row] of this.#rows) if (row.agentType === agentType) this.remove(id);
   }
 
   /** The agents an event on this topic reaches, each once, in the order of their subscriptions. */

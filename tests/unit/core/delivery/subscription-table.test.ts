@@ -51,6 +51,17 @@ describe("SubscriptionTable", () => {
     expect(recipients(table, "other/k")).toEqual(["x/k", "b/k"]);
   });
 
+  test("all of one agent type can go at once, the others stay", () => {
+    const table = tableOf(
+      new TypeSubscription("news", "a"),
+      new TypePrefixSubscription("ne", "a"),
+      new TypeSubscription("news", "b"),
+    );
+    table.removeType("a");
+    expect(recipients(table, "news/k")).toEqual(["b/k"]);
+    table.add(new TypeSubscription("news", "a"));
+  });
+
   test("kinds it does not know are asked, in their order", () => {
     const table = tableOf(
       new TypeSubscription("news", "a"),

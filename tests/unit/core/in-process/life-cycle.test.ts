@@ -270,6 +270,21 @@ describe("an event that no handler should have failed", () => {
   });
 });
 
+test("an instance goes when its runtime closes, its subscriptions too, and is registered anew", async () => {
+  const done: unknown[] = [];
+  const runtime = await openRuntime();
+  const register = (name: string) =>
+    new Doer(() => done.push(name)).registerInstance(runtime, new AgentId("instance", "k"));
+  await register("first");
+  runtime.start();
+  await runtime.close();
+  await register("second");
+  runtime.start();
+  await runtime.publishMessage("x", new TopicId("k", "k"));
+  await runtime.stopWhenIdle();
+  expect(done).toEqual(["second"]);
+});
+
 describe("disposal", () => {
   test("lets what was sent be handled, then closes", async () => {
     const done: unknown[] = [];
