@@ -43,7 +43,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #tally = new ProxyTally();
   readonly #open = new Set<ProxiedConnection>();
   /** Lasting faults of the whole proxy: they hit whatever comes. */
-  readonly #lasting = new Map<FaultKind, LastingFault | Refusal>();
+  readonly #lasting = new Set<LastingFault | Refusal>();
   readonly #timers = new Set<Timer>();
   readonly #jitter: () => number;
   #target: string;
@@ -75,7 +75,9 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /** Has a fault hit one connection, or all that are open; a lasting one then also hits all that come, until `heal` or its `forMs`. */
-  apply(fault: Fault, { connection }: { readonly connection?: number } = {}): void {
+  apply(given: Fault, { connection }: { readonly connection?: number } = {}): void {
+    // Each time it is applied it is a fault of its own: it ends for itself, whatever others of its kind there are.
+    const fault = { ...given };
     if (fault.kind === "heal") this.#lasting.clear();
     else if (connection === undefined && (isLasting(fault) || fault.kind === "refuse")) this.#keep(fault);
     if (fault.kind === "refuse") return;
@@ -118,7 +120,7 @@ export class FaultProxy implements AsyncDisposable {
     const number = this.#tally.connections++;
     this.#tally.wake();
     const steps = [
-      ...[...this.#lasting.values()].map((fault) => ({ fault })),
+      ...[...this.#lasting].map((fault) => ({ fault })),
       ...(this.#options.script ?? []).filter((step) => hits(step, number)),
       ...(this.#seed === undefined ? [] : randomFaults(this.#seed, number, this.#options.randomFaults)),
     ];
@@ -160,12 +162,11 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #keep(fault: LastingFault | Refusal): void {
-    this.#lasting.set(fault.kind, fault);
+    this.#lasting.add(fault);
     if (fault.forMs === undefined) return;
     this.#after(fault.forMs, () => {
-      if (this.#lasting.get(fault.kind) !== fault) return;
-      this.#lasting.delete(fault.kind);
-      for (const open of this.#open) if (fault.kind !== "refuse") open.heal(fault.kind);
+      this.#lasting.delete(fault);
+      for (const open of this.#open) if (fault.kind !== "refuse") open.heal(fault);
     });
   }
 

@@ -1,7 +1,7 @@
 /** The way that bytes take through a proxy. */
 export type FaultDirection = "to-target" | "to-client";
 
-/** A fault that lasts: until `forMs` milliseconds have passed, or `heal`. In both directions unless `in` names one. */
+/** A fault that lasts: until `forMs` milliseconds have passed, or `heal`. Of several of a kind the newest counts, and each ends for itself. In both directions unless `in` names one. */
 interface Lasting {
   readonly in?: FaultDirection | undefined;
   readonly forMs?: number | undefined;

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/index.ts";
 import type { FaultDirection, LastingFault } from "./fault.ts";
+import { LaneFaults } from "./lane-faults.ts";
 import type { ProxyTally } from "./proxy-counters.ts";
 
 export interface LaneParts {
@@ -26,11 +27,9 @@ export class Lane {
   readonly #parts: LaneParts;
   readonly #waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
   readonly #triggers: Trigger[] = [];
-  #delay: Extract<LastingFault, { kind: "delay" }> | undefined;
-  #bytesPerSecond = Number.POSITIVE_INFINITY;
-  #isStalled = false;
-  #isDropping = false;
+  readonly #faults = new LaneFaults();
   #end: "open" | "due" | "ended" = "open";
+  #isCut = false;
   #waitingBytes = 0;
   #passedBytes = 0;
   #lastDueMs = 0;
@@ -46,7 +45,12 @@ export class Lane {
   }
 
   get isDropping(): boolean {
-    return this.#isDropping;
+    return this.#faults.newest("drop") !== undefined;
+  }
+
+  /** A lane that was cut has nothing left to hold back. */
+  get #isStalled(): boolean {
+    return !this.#isCut && this.#faults.newest("stall") !== undefined;
   }
 
   /** Calls back when exactly `atByte` bytes have been passed on; at once when it is past. */
@@ -57,39 +61,22 @@ export class Lane {
   }
 
   begin(fault: LastingFault): void {
-    switch (fault.kind) {
-      case "delay":
-        this.#delay = fault;
-        break;
-      case "throttle":
-        this.#bytesPerSecond = Math.max(1, fault.bytesPerSecond);
-        break;
-      case "stall":
-        this.#isStalled = true;
-        break;
-      case "drop":
-        this.#isDropping = true;
-        this.#dropWaiting();
-        break;
-    }
+    this.#faults.begin(fault);
+    if (fault.kind === "drop") this.#dropWaiting();
     this.#pump();
   }
 
-  heal(kind?: LastingFault["kind"]): void {
-    if (kind === undefined || kind === "delay") this.#delay = undefined;
-    if (kind === undefined || kind === "throttle") {
-      this.#bytesPerSecond = Number.POSITIVE_INFINITY;
-      this.#freeAtMs = 0;
-    }
-    if (kind === undefined || kind === "stall") this.#isStalled = false;
-    if (kind === undefined || kind === "drop") this.#isDropping = false;
+  /** Ends one fault; others go on, also of its kind. Without one it ends them all. */
+  heal(fault?: LastingFault): void {
+    this.#faults.end(fault);
+    if (this.#faults.newest("throttle") === undefined) this.#freeAtMs = 0;
     this.#pump();
   }
 
   /** Ends the sink's stream after what has been passed on; what waits and what comes later is thrown away. */
   cut(): void {
     this.#end = "due";
-    this.#isStalled = false;
+    this.#isCut = true;
     this.#dropWaiting();
     this.#pump();
   }
@@ -103,15 +90,16 @@ export class Lane {
 
   /** The source's own end: it is passed on after what waits. A black hole swallows it. */
   #finish(): void {
-    if (this.#isDropping || this.#end !== "open") return;
+    if (this.isDropping || this.#end !== "open") return;
     this.#end = "due";
     this.#pump();
   }
 
   #take(bytes: Buffer): void {
-    if (this.#isDropping || this.#end !== "open") return this.#drop(bytes);
+    if (this.isDropping || this.#end !== "open") return this.#drop(bytes);
     const { clock, random } = this.#parts;
-    const delayMs = this.#delay === undefined ? 0 : this.#delay.delayMs + random() * (this.#delay.jitterMs ?? 0);
+    const delay = this.#faults.newest("delay");
+    const delayMs = delay === undefined ? 0 : delay.delayMs + random() * (delay.jitterMs ?? 0);
     // Nothing overtakes what came before it.
     this.#lastDueMs = Math.max(this.#lastDueMs, clock.now() + delayMs);
     this.#waiting.push({ bytes, dueMs: this.#lastDueMs });
@@ -157,15 +145,16 @@ export class Lane {
     const first = this.#waiting.shift();
     if (first === undefined) return;
     const { clock, direction, sink, tally } = this.#parts;
+    const { bytesPerSecond = Number.POSITIVE_INFINITY } = this.#faults.newest("throttle") ?? {};
     const untilTrigger = (this.#triggers[0]?.atByte ?? Number.POSITIVE_INFINITY) - this.#passedBytes;
     // A throttled lane passes a fiftieth of a second's worth at a time.
-    const length = Math.min(first.bytes.length, untilTrigger, Math.max(1, Math.floor(this.#bytesPerSecond / 50)));
+    const length = Math.min(first.bytes.length, untilTrigger, Math.max(1, Math.floor(bytesPerSecond / 50)));
     if (length < first.bytes.length) {
       this.#waiting.unshift({ bytes: first.bytes.subarray(length), dueMs: first.dueMs });
     }
     this.#waitingBytes -= length;
     this.#passedBytes += length;
-    this.#freeAtMs = Math.max(this.#freeAtMs, clock.now()) + (length * 1_000) / this.#bytesPerSecond;
+    this.#freeAtMs = Math.max(this.#freeAtMs, clock.now()) + (length * 1_000) / bytesPerSecond;
     tally.passed(direction, length);
     const mayGoOn = sink.write(first.bytes.subarray(0, length), () => {
       if (!this.#isWriting) return;

@@ -66,8 +66,9 @@ export class ProxiedConnection {
     }
   }
 
-  heal(kind?: LastingFault["kind"]): void {
-    for (const lane of Object.values(this.#lanes)) lane.heal(kind);
+  /** Ends one fault, if it is still there. */
+  heal(fault: LastingFault): void {
+    for (const lane of Object.values(this.#lanes)) lane.heal(fault);
   }
 
   destroy(): void {
@@ -80,7 +81,7 @@ export class ProxiedConnection {
     for (const lane of lanes) lane.begin(fault);
     if (fault.forMs === undefined) return;
     this.#after(fault.forMs, () => {
-      for (const lane of lanes) lane.heal(fault.kind);
+      for (const lane of lanes) lane.heal(fault);
     });
   }
 

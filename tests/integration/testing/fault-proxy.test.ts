@@ -126,6 +126,60 @@ describe("a stall", () => {
   });
 });
 
+describe("faults that overlap", () => {
+  test("a stall goes on after a shorter one before it has ended", async () => {
+    const clock = new ManualClock();
+    await using pair = await SocketPair.start({ clock });
+    const [client, target] = await pair.open();
+    pair.proxy.apply({ kind: "stall", forMs: 100 });
+    pair.proxy.apply({ kind: "stall" });
+    client.send("held");
+    target.send("held, too");
+    clock.advance(1_000);
+    await turns();
+    expect(pair.proxy.counters()).toMatchObject({ bytesToTarget: 0, bytesToClient: 0 });
+    pair.proxy.heal();
+    expect(await target.receives(4)).toBe("held");
+  });
+
+  test("a stall of the whole proxy goes on after one of a single connection has ended, also for those that come", async () => {
+    const clock = new ManualClock();
+    await using pair = await SocketPair.start({ clock });
+    const [client, target] = await pair.open();
+    pair.proxy.apply({ kind: "stall", in: "to-target" });
+    pair.proxy.apply({ kind: "stall", in: "to-target", forMs: 50 }, { connection: 0 });
+    pair.proxy.apply({ kind: "stall", in: "to-target", forMs: 50 });
+    client.send("held");
+    clock.advance(50);
+    const [second, secondTarget] = await pair.open();
+    second.send("held, too");
+    clock.advance(1_000);
+    await turns();
+    expect(pair.proxy.counters().bytesToTarget).toBe(0);
+    pair.proxy.heal();
+    expect(await target.receives(4)).toBe("held");
+    expect(await secondTarget.receives(9)).toBe("held, too");
+  });
+
+  test("a shorter delay gives way to the longer one that it had covered", async () => {
+    const clock = new ManualClock();
+    await using pair = await SocketPair.start({ clock });
+    const [client, target] = await pair.open();
+    pair.proxy.apply({ kind: "delay", delayMs: 500, in: "to-target" });
+    pair.proxy.apply({ kind: "delay", delayMs: 0, forMs: 10, in: "to-target" });
+    client.send("quick");
+    await target.receives(5);
+    clock.advance(10);
+    client.send("slow");
+    await until(() => clock.pendingTimers > 0);
+    clock.advance(499);
+    await turns();
+    expect(pair.proxy.counters().bytesToTarget).toBe(5);
+    clock.advance(1);
+    expect(await target.receives(9)).toBe("quickslow");
+  });
+});
+
 describe("a black hole", () => {
   test("takes bytes and ends of one direction, and counts what it took", async () => {
     await using pair = await SocketPair.start();
@@ -285,6 +339,11 @@ test("closing cuts what is open, ends all waiting, and twice is fine", async () 
   expect(await client.ended).toBeDefined();
   expect(pair.proxy.counters().openConnections).toBe(0);
 });
+
+/** Lets I/O go on for a while: what would pass has passed then. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Lets I/O go on until the condition holds; the test's own timeout is the limit. */
 async function until(holds: () => boolean): Promise<void> {
