@@ -76,7 +76,7 @@ export class Registration {
 
   async removeSubscription(id: string): Promise<void> {
     const { subscriptions } = this.#parts;
-    const subscription = subscriptions.subscriptions().find((known) => known.id === id);
+    const subscription = subscriptions.withId(id);
     if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
     const host = await this.#host();
     await host?.removeSubscription(toWireSubscription(subscription));
