@@ -16,9 +16,12 @@ interface OpenedEvent {
 /** Hands events to the agents that this worker's own subscriptions name: each once, never the sender, each on its own (§3.3, W11, W12). */
 export class EventDelivery {
   readonly #parts: WorkerParts;
+  readonly #elsewhere: ReadonlySet<string>;
 
-  constructor(parts: WorkerParts) {
+  /** `elsewhere`: agent types registered here that another worker serves by now; the events for them go there. */
+  constructor(parts: WorkerParts, elsewhere: ReadonlySet<string>) {
     this.#parts = parts;
+    this.#elsewhere = elsewhere;
   }
 
   /** Never throws: an event that can't be read is counted, logged and dropped. */
@@ -29,6 +32,7 @@ export class EventDelivery {
       const topicId = fromWireTopic(wire.topicType, wire.topicSource);
       const sender = this.#sender(wire);
       recipients = this.#parts.subscriptions.recipients(topicId).filter((id) => !id.equals(sender));
+      if (this.#elsewhere.size > 0) recipients = recipients.filter(({ type }) => !this.#elsewhere.has(type));
       if (recipients.length === 0) return;
       const { typeName, contentType, data } = wire.payload;
       event = { message: this.#parts.registry.decode(typeName, contentType, data), topicId, sender, wire };

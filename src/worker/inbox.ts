@@ -8,6 +8,12 @@ import type { WorkerParts } from "./worker-parts.ts";
 
 type OnHostLeaving = (connection: HostConnection, graceMs: number) => void;
 
+export interface InboxOptions {
+  /** Agent types registered here that another worker serves by now. */
+  readonly elsewhere: ReadonlySet<string>;
+  readonly onHostLeaving: OnHostLeaving;
+}
+
 /** What comes from the host, each kind to its place. Answers pass even while the worker stops; new work does not. */
 export class Inbox {
   /** True from the moment the worker stops. */
@@ -18,12 +24,12 @@ export class Inbox {
   readonly #delivery: EventDelivery;
   readonly #onHostLeaving: OnHostLeaving;
 
-  constructor(parts: WorkerParts, calls: OutgoingCalls, onHostLeaving: OnHostLeaving) {
+  constructor(parts: WorkerParts, calls: OutgoingCalls, { elsewhere, onHostLeaving }: InboxOptions) {
     this.#parts = parts;
     this.#onHostLeaving = onHostLeaving;
     this.#calls = calls;
     this.#answering = new CallAnswering(parts);
-    this.#delivery = new EventDelivery(parts);
+    this.#delivery = new EventDelivery(parts, elsewhere);
   }
 
   /** Takes a frame; never throws. */

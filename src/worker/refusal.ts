@@ -37,6 +37,11 @@ function isTaken(text: string): boolean {
   return /already (registered|exists)/i.test(text);
 }
 
+/** The client id that a refusal says the type belongs to; generation 1, and refused subscriptions, name none (protocol.md §2.2). */
+export function ownerNamedIn(text: string): string | undefined {
+  return /already registered with client (\S+?)\.?$/.exec(text)?.[1];
+}
+
 /** The method is not there at all, or Python's stub of it (protocol.md §1.1). */
 export function isNotImplemented(thrown: unknown): boolean {
   if (!(thrown instanceof RpcError)) return false;

@@ -13,9 +13,6 @@ import type { WirePattern, WireSubscription } from "../protocol/index.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
-/** Makes a call that a host may refuse. */
-export type Insist = (call: () => Promise<void>) => Promise<void>;
-
 /**
  * What this worker serves, here and at its host. The shelf's types and the table's subscriptions are the record: it is
  * replayed to each new host. Local first, then the host; what the host refuses is taken back here (W16, W17).
@@ -83,16 +80,11 @@ export class Registration {
     if (subscriptions.has(id)) subscriptions.remove(id);
   }
 
-  /**
-   * Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal
-   * that `insist` lets pass: it makes each call, perhaps again and again.
-   */
-  async replay(host: HostRegistry, insist: Insist = (call) => call()): Promise<void> {
+  /** Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal. */
+  async replay(host: HostRegistry): Promise<void> {
     const { shelf, subscriptions } = this.#parts;
-    await all(shelf.types().map((type) => insist(() => host.registerType(type))));
-    await all(
-      subscriptions.subscriptions().map((known) => insist(() => host.addSubscription(toWireSubscription(known)))),
-    );
+    await all(shelf.types().map((type) => host.registerType(type)));
+    await all(subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))));
   }
 }
 

@@ -1,13 +1,13 @@
 import { errorText, TroupeError, UndeliverableException } from "../core/index.ts";
 import { Attachment, type Search } from "./attachment.ts";
-import { backOffMs } from "./back-off.ts";
 import { createControlServer } from "./control-server.ts";
 import { HostConnection } from "./host-connection.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { Inbox } from "./inbox.ts";
 import type { OutgoingCalls } from "./outgoing-calls.ts";
-import { type Insist, Registration } from "./registration.ts";
-import { atMost, sleepMs } from "./time-limits.ts";
+import { Registration } from "./registration.ts";
+import { ReturningRegistry } from "./returning-registry.ts";
+import { atMost } from "./time-limits.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
 /** Why a worker's run ended: `stop` was called, or the host was lost and is not come back to. */
@@ -26,8 +26,8 @@ type WorkerState =
 
 /** What waits while the network takes nothing gets at least so long when the worker stops. */
 const flushTimeoutMs = 5_000;
-/** A host may take so many refusals to miss our old client id; after them another worker is likely to have the type. */
-const refusalsBeforeWarning = 5;
+/** Client ids that are remembered: connections that are lost one after the other may all be there still. */
+const clientIdsKept = 16;
 
 /** A worker's way from start to stop. */
 export class WorkerLifecycle {
@@ -36,6 +36,10 @@ export class WorkerLifecycle {
   readonly #calls: OutgoingCalls;
   readonly #inbox: Inbox;
   readonly #attachment: Attachment;
+  /** Agent types that were refused on a return since another worker has them. */
+  readonly #elsewhere = new Set<string>();
+  /** The last few client ids of this worker, by which a host may still know it. */
+  readonly #clientIds: string[] = [];
   #state: WorkerState = { at: "idle" };
   #closed = openClosed();
   #hurry = new AbortController();
@@ -49,7 +53,10 @@ export class WorkerLifecycle {
       onLost: (connection, reason) => this.#onLost(connection, reason),
       onGivenUp: (reason) => this.#onGivenUp(reason),
     });
-    this.#inbox = new Inbox(parts, calls, (connection, graceMs) => this.#attachment.onHostLeaving(connection, graceMs));
+    this.#inbox = new Inbox(parts, calls, {
+      elsewhere: this.#elsewhere,
+      onHostLeaving: (connection, graceMs) => this.#attachment.onHostLeaving(connection, graceMs),
+    });
     this.registration = new Registration(parts, () => this.#hostRegistry());
   }
 
@@ -164,7 +171,7 @@ export class WorkerLifecycle {
     }
     try {
       if (settings.opensControlAtStart) connection.control.open();
-      await this.registration.replay(connection.registry, kind === "start" ? undefined : this.#insist(signal));
+      await this.registration.replay(this.#registryOf(connection, { kind, signal }));
       signal.throwIfAborted();
       if (connection.isOpen) return connection;
       const end = await connection.closed;
@@ -176,28 +183,21 @@ export class WorkerLifecycle {
     }
   }
 
-  /** Tells a host that may still have us under our old client id the same thing until it takes it (W1, §2.2). */
-  #insist(signal: AbortSignal): Insist {
-    const { reconnect, random, clock, logger } = this.#parts.settings;
-    return async (call) => {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          return await call();
-        } catch (error) {
-          const isTaken = error instanceof TroupeError && error.code === "already-exists";
-          if (!isTaken || attempt >= reconnect.maxAttempts) throw error;
-          const delayMs = backOffMs(attempt - 1, reconnect, random);
-          logger.debug(`The host refuses a registration, perhaps since it has not missed us yet: ${error.message}`);
-          if (attempt === refusalsBeforeWarning) {
-            const hint =
-              "Is it registered by another worker by now? This one tries on, and serves nothing until it is taken.";
-            logger.warn(`The host has refused a registration ${attempt} times: ${error.message} ${hint}`);
-          }
-          this.#parts.status.set({ at: "waiting", delayMs, reason: error.message });
-          await sleepMs(delayMs, clock, signal);
-        }
-      }
-    };
+  /** What the host of a new connection is told by: one that is come back to may still have us, or another in our place (W1). */
+  #registryOf({ registry, clientId }: HostConnection, { kind, signal }: Search): HostRegistry {
+    const { settings, status } = this.#parts;
+    const oldIds = new Set(this.#clientIds);
+    this.#clientIds.push(clientId);
+    if (this.#clientIds.length > clientIdsKept) this.#clientIds.shift();
+    if (kind === "start") {
+      this.#elsewhere.clear();
+      return registry;
+    }
+    return new ReturningRegistry({
+      ...{ registry, settings, signal, elsewhere: this.#elsewhere },
+      isOldClientId: (id) => oldIds.has(id),
+      onWaiting: (waiting) => status.set(waiting),
+    });
   }
 
   /** Undefined before the start. Whoever registers during the start waits for its end, so that nothing is told twice or never. */

@@ -1,17 +1,37 @@
 import { describe, expect, test } from "vitest";
 import { AgentId, TypePrefixSubscription, TypeSubscription } from "../../../src/core/index.ts";
 import { decodeAddSubscriptionRequest, decodeRegisterAgentRequest, emptyMessage } from "../../../src/protocol/index.ts";
+import type { ManualClock } from "../../../src/testing/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import type { WorkerStatus } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { eventFrame, next, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
-import { ScriptedHost } from "../../support/worker/scripted-host.ts";
-import { latest, openStage, settled, until } from "../../support/worker/stage.ts";
+import { type Script, ScriptedHost } from "../../support/worker/scripted-host.ts";
+import { comeBack, latest, openStage, settled, until } from "../../support/worker/stage.ts";
 
 const message = MyMessage({ content: "q" });
 const target = new AgentId("b", "k");
+
+/** Refuses the type `a` as long as somebody has it. */
+function takenBy(owner: () => string | undefined): Script {
+  return ({ method, request }) => {
+    const by = owner();
+    if (method !== "RegisterAgent" || by === undefined || decodeRegisterAgentRequest(request) !== "a")
+      return emptyMessage;
+    throw new RpcError(StatusCode.invalidArgument, `Agent type a already registered with client ${by}.`);
+  };
+}
+
+/** Lets time pass until it is so. */
+async function letPass(clock: ManualClock, isSo: () => Promise<boolean>): Promise<void> {
+  await settled();
+  while (!(await isSo())) {
+    clock.advance(100);
+    await settled();
+  }
+}
 
 describe("a worker that has lost its host", () => {
   test("comes back under a new client id with its types, then its subscriptions, and hears events again [§8.101]", async () => {
@@ -108,24 +128,83 @@ describe("a worker that has lost its host", () => {
     expect(host.channels.rest).toHaveLength(1);
   });
 
-  test("warns once when its host goes on to refuse a type, since another worker may have it by now", async () => {
+  test("knows itself also under an id that it had before its last one [§8.102]", async () => {
     await using stage = await openStage();
     const { host, clock, worker } = stage;
     await worker.registerFactory("a", () => new FunctionAgent());
     await worker.start();
+    const first = await host.channels.take();
+    await host.kill();
+    await comeBack(stage);
     host.calls.length = 0;
-    host.script = () => {
-      throw new RpcError(StatusCode.invalidArgument, "Agent type a already registered with client X.");
+    host.script = takenBy(() => (host.calls.length < 20 ? first.clientId : undefined));
+    host.network.cut();
+    await letPass(clock, async () => host.calls.length >= 20 && (await latest(worker)).at === "connected");
+    expect(host.methods).toEqual(Array(20).fill("RegisterAgent"));
+  });
+
+  test("leaves a type that another worker has taken to it, says so once, and is there for all the rest [§8.102]", async () => {
+    await using stage = await openStage();
+    const { host, clock, worker } = stage;
+    const heard: unknown[] = [];
+    const open = new Gate();
+    worker.addMessageSerializer(MyMessage);
+    await worker.registerFactory("a", () => new FunctionAgent(() => void heard.push("a")));
+    await worker.registerFactory("c", () => new FunctionAgent(() => open.open()));
+    for (const type of ["a", "c"]) await worker.addSubscription(new TypeSubscription("t", type));
+    await worker.start();
+    await host.channels.take();
+    let owner: string | undefined = "X";
+    host.script = takenBy(() => owner);
+    const told = async () => {
+      host.calls.length = 0;
+      host.network.cut();
+      await letPass(clock, async () => host.methods.length > 2 && (await latest(worker)).at === "connected");
+      return host.calls.map(({ method, request }) => {
+        return method === "RegisterAgent"
+          ? decodeRegisterAgentRequest(request)
+          : decodeAddSubscriptionRequest(request).pattern?.agentType;
+      });
+    };
+    const startMs = clock.now();
+    expect((await told()).filter((type) => type === "c")).toHaveLength(2);
+    expect(clock.now() - startMs).toBeLessThan(10_000);
+    const warnings = () => host.logger.texts("warn").filter((text) => text.includes("left to another worker"));
+    expect(warnings()).toEqual([expect.stringContaining("Agent type a already registered with client X.")]);
+
+    // An event for both that comes here for the sake of `c` is the other worker's where it is for `a`.
+    (await host.channels.take()).send(eventFrame("t/k"));
+    await open.opened;
+    await settled();
+    expect(heard).toEqual([]);
+
+    // It is asked for once at the next return, without a word; and taken back when it is free.
+    expect(await told()).toEqual(["a", "c", "c"]);
+    owner = undefined;
+    expect(await told()).toEqual(["a", "c", "a", "c"]);
+    expect(warnings()).toHaveLength(1);
+  });
+
+  test.each([
+    ["with generation 1, whose refusal names nobody", "Agent type a already registered.", "RegisterAgent"],
+    ["of a subscription, which names nobody either", "Subscription already exists", "AddSubscription"],
+  ])("ends the retry after a while %s [§8.102]", async (_when, refusal, refused) => {
+    await using stage = await openStage();
+    const { host, clock, worker } = stage;
+    await worker.registerFactory("a", () => new FunctionAgent());
+    await worker.addSubscription(new TypeSubscription("t", "a"));
+    await worker.start();
+    host.script = ({ method }) => {
+      if (method === refused) throw new RpcError(StatusCode.invalidArgument, refusal);
+      return emptyMessage;
     };
     host.network.cut();
-    while (host.calls.length < 8) {
-      const status = await latest(worker);
-      if (status.at === "waiting") clock.advance(status.delayMs);
-      await settled();
-    }
-    expect(host.logger.texts("warn").filter((text) => text.includes("Agent type a already registered"))).toHaveLength(
-      1,
-    );
+    await settled();
+    const startMs = clock.now();
+    await letPass(clock, async () => (await latest(worker)).at === "connected");
+    expect(clock.now() - startMs).toBeGreaterThan(10_000);
+    expect(clock.now() - startMs).toBeLessThan(40_000);
+    expect(host.logger.texts("warn").filter((text) => text.includes(refusal))).toHaveLength(1);
   });
 
   test("gives up after the attempts it may make, and says why [§8.102]", async () => {
@@ -133,18 +212,14 @@ describe("a worker that has lost its host", () => {
     const { host, clock, worker } = stage;
     await worker.registerFactory("a", () => new FunctionAgent());
     await worker.start();
-    host.script = () => {
-      throw new RpcError(StatusCode.invalidArgument, "Agent type a already registered with client X.");
-    };
+    const old = await host.channels.take();
+    host.script = takenBy(() => old.clientId);
     host.network.cut();
     let closed: unknown;
     void worker.closed.then((end) => {
       closed = end;
     });
-    while (closed === undefined) {
-      clock.advance(100);
-      await settled();
-    }
+    await letPass(clock, async () => closed !== undefined);
     expect(closed).toEqual({ by: "lost", reason: expect.stringContaining("already registered") });
     expect(worker.isRunning).toBe(false);
     await expect(worker.sendMessage(message, target)).rejects.toMatchObject({ code: "disconnected" });
