@@ -15,25 +15,25 @@ const plainFigures = { ms: "ms", rssMiB: "MiB", bytes: "bytes" } as const;
 /** Figures with a column of their own, where a contender has them. */
 const latencies = { p50Us: "p50 µs", p99Us: "p99 µs" } as const;
 
+/** What is said of all contenders under one load. */
+export interface Comparison {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 /**
- * Prints one table for each load: the medians over the rounds of the rate (or time, or memory), its spread (how far the
- * rounds lie apart), of latencies and processor time by process, and how many times the baseline's each contender reaches.
+ * One table for each load: the medians over the rounds of the rate (or time, or memory), its spread (how far the rounds lie
+ * apart), of latencies and processor time by process, and how many times the baseline's each contender reaches.
  */
-export function printComparison(series: readonly Series[], { unit, baseline }: ComparisonText): void {
-  for (const load of new Set(series.map((one) => one.load))) {
+export function comparisons(series: readonly Series[], { unit, baseline }: ComparisonText): readonly Comparison[] {
+  return [...new Set(series.map((one) => one.load))].map((load) => {
     const rows = series.filter((one) => one.load === load);
     const base = rows.find(({ contender }) => contender === baseline);
     const figure = mainFigureOf(rows);
     const title = figure === "perSecond" ? unit : plainFigures[figure];
     const latencyNames = figuresIn(rows, latencies);
-    const header = [
-      load,
-      title,
-      "spread",
-      ...latencyNames.map((name) => latencies[name]),
-      "ratio",
-      processorTitle(rows),
-    ];
+    const latencyTitles = latencyNames.map((name) => latencies[name]);
+    const header = [load, title, "spread", ...latencyTitles, "ratio", processorTitle(rows)];
     const table = rows.map((row) => [
       row.contender,
       formatNumber(medianOf(row, figure) ?? Number.NaN),
@@ -42,8 +42,12 @@ export function printComparison(series: readonly Series[], { unit, baseline }: C
       base === undefined ? "" : `${formatNumber(ratioOf(row, base, figure) ?? Number.NaN)}×`,
       processorText(row),
     ]);
-    console.log(`${formatTable(header, table)}\n`);
-  }
+    return { header, rows: table };
+  });
+}
+
+export function printComparison(series: readonly Series[], text: ComparisonText): void {
+  for (const { header, rows } of comparisons(series, text)) console.log(`${formatTable(header, rows)}\n`);
 }
 
 /** The median over the rounds of one figure; undefined when no round has it. */

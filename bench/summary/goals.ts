@@ -1,0 +1,129 @@
+import { formatNumber } from "../support/table.ts";
+import { figureOf, growthOf, timesOf } from "./results.ts";
+
+/** What is wanted of one figure, and how to find it in the results. */
+export interface Goal {
+  readonly what: string;
+  readonly against: string;
+  readonly goal: { readonly atLeast: number } | { readonly atMost: number };
+  readonly unit: string;
+  /** The benchmark it comes from. */
+  readonly benchmark: string;
+  /** Undefined while that has not been run, or somebody was absent. */
+  readonly measured: () => number | undefined;
+}
+
+const python = "Python AutoGen";
+const nats = "NATS request()";
+const pythonOnOurs = "Python's workers, Troupe's host";
+const calls = "100 B, 64 in flight";
+
+const times = (
+  benchmark: string,
+  load: string,
+  pair: readonly [string, string],
+  figure?: string,
+): Pick<Goal, "benchmark" | "unit" | "against" | "measured"> => ({
+  benchmark,
+  unit: "×",
+  against: pair[1],
+  measured: () => timesOf(benchmark, load, pair, figure),
+});
+
+const own = (
+  benchmark: string,
+  load: string,
+  figure: string,
+  unit: string,
+): Pick<Goal, "benchmark" | "unit" | "against" | "measured"> => ({
+  benchmark,
+  unit,
+  against: "–",
+  measured: () => figureOf(benchmark, "Troupe", load, figure),
+});
+
+/** The figures that Troupe is held to. Ratios are to what ran in turn with it, in the same minutes on the same machine. */
+export const goals: readonly Goal[] = [
+  { what: `calls/s, ${calls}`, goal: { atLeast: 20 }, ...times("rpc", calls, ["Troupe", python]) },
+  {
+    what: "p50 of a call, 100 B, 1 in flight",
+    goal: { atMost: 1 / 5 },
+    ...times("rpc", "100 B, 1 in flight", ["Troupe", python], "p50Us"),
+  },
+  { what: `calls/s, ${calls}`, goal: { atLeast: 1.5 }, ...times("rpc", calls, ["Troupe", nats]) },
+  {
+    what: "calls/s, 1 MB, 16 in flight",
+    goal: { atLeast: 6 },
+    ...times("rpc", "1 MB, 16 in flight", ["Troupe", python]),
+  },
+  {
+    what: "events delivered/s, 32 agents on 1 worker",
+    goal: { atLeast: 15 },
+    ...times("events", "32 agents on 1 worker", ["Troupe", python]),
+  },
+  {
+    what: "events delivered/s, 8 agents on 8 workers",
+    goal: { atLeast: 30 },
+    ...times("events", "8 agents on 8 workers", ["Troupe", python]),
+  },
+  {
+    what: "the host alone, calls of 100 B, 64 in flight",
+    goal: { atLeast: 0.9 },
+    ...times("host-alone", "calls, 64 in flight", ["Troupe's host", "plain TCP relay"]),
+  },
+  {
+    what: `Python's workers, calls/s, ${calls}: Troupe's host`,
+    goal: { atLeast: 1.3 },
+    ...times("rpc", calls, [pythonOnOurs, python]),
+  },
+  {
+    what: `Python's workers, p50, ${calls}: Troupe's host`,
+    goal: { atMost: 1 },
+    ...times("rpc", calls, [pythonOnOurs, python], "p50Us"),
+  },
+  {
+    what: "in process, sends/s, 64 in flight",
+    goal: { atLeast: 30 },
+    ...times("in-process", "sends, 64 in flight", ["Troupe", python]),
+  },
+  {
+    what: "calls/s with 1,000 sessions and 10,000 types",
+    against: "10 sessions and 10 types",
+    goal: { atLeast: 0.8 },
+    unit: "×",
+    benchmark: "scale",
+    measured: () => growthOf("scale", "sessions and types", ["1000", "10"]),
+  },
+  {
+    what: "memory of an idle live agent beyond the user's own fields",
+    goal: { atMost: 600 },
+    ...own("memory", "200,000 live agents", "bytes", "B"),
+  },
+  { what: "host, idle: resident memory", goal: { atMost: 90 }, ...own("start", "host: idle", "rssMiB", "MiB") },
+  {
+    what: "host with 1,000 idle sessions: resident memory",
+    goal: { atMost: 150 },
+    ...own("start", "host: 1,000 idle sessions", "rssMiB", "MiB"),
+  },
+  {
+    what: "`troupe host` to its ready line",
+    goal: { atMost: 400 },
+    ...own("start", "host: spawn to ready", "ms", "ms"),
+  },
+];
+
+/** A goal with what was measured, as the cells of a row. */
+export function goalRow({ what, against, goal, unit, benchmark, measured }: Goal): readonly string[] {
+  const value = measured();
+  const isMost = "atMost" in goal;
+  const wanted = `${isMost ? "≤" : "≥"} ${amount(isMost ? goal.atMost : goal.atLeast, unit)}`;
+  if (value === undefined) return [what, against, wanted, "not measured", "", benchmark];
+  const isMet = isMost ? value <= goal.atMost : value >= goal.atLeast;
+  return [what, against, wanted, amount(value, unit), isMet ? "yes" : "**no**", benchmark];
+}
+
+export const goalHeader = ["what", "against", "goal", "measured", "met", "benchmark"] as const;
+
+function amount(value: number, unit: string): string {
+  return `${value < 10 ? value.toPrecision(2) : formatNumber(value)} ${unit}`;
+}
