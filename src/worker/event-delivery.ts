@@ -1,6 +1,7 @@
 import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
 import { type AgentId, errorText, type TopicId } from "../core/index.ts";
 import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../protocol/index.ts";
+import { RecentIds } from "./recent-ids.ts";
 import { traced } from "./traced.ts";
 import { withoutContent } from "./without-content.ts";
 import type { Work } from "./work-in-progress.ts";
@@ -17,11 +18,14 @@ interface OpenedEvent {
 export class EventDelivery {
   readonly #parts: WorkerParts;
   readonly #elsewhere: ReadonlySet<string>;
+  readonly #recent: RecentIds | undefined;
 
   /** `elsewhere`: agent types registered here that another worker serves by now; the events for them go there. */
   constructor(parts: WorkerParts, elsewhere: ReadonlySet<string>) {
     this.#parts = parts;
     this.#elsewhere = elsewhere;
+    const { rememberedEvents } = parts.settings;
+    this.#recent = rememberedEvents > 0 ? new RecentIds(rememberedEvents) : undefined;
   }
 
   /** Never throws: an event that can't be read is counted, logged and dropped. */
@@ -34,6 +38,11 @@ export class EventDelivery {
       recipients = this.#parts.subscriptions.recipients(topicId).filter((id) => !id.equals(sender));
       if (this.#elsewhere.size > 0) recipients = recipients.filter(({ type }) => !this.#elsewhere.has(type));
       if (recipients.length === 0) return;
+      // An event without an id is like no other.
+      if (this.#recent !== undefined && wire.id !== "" && this.#recent.see(wire.id)) {
+        this.#parts.counts.duplicateEvents += 1;
+        return;
+      }
       const { typeName, contentType, data } = wire.payload;
       event = { message: this.#parts.registry.decode(typeName, contentType, data), topicId, sender, wire };
     } catch (error) {

@@ -6,6 +6,8 @@ export interface WorkerCounts {
   unreadableEvents: number;
   /** Events that came while the worker was stopping. */
   eventsAfterStop: number;
+  /** Events that were dropped because one of the same id had come before (`rememberedEvents`). */
+  duplicateEvents: number;
   /** Event handlers, or the making of their agents, that failed. */
   failedEventHandlers: number;
   /** Answers nobody waits for: late, second or unknown. */
@@ -34,6 +36,7 @@ export function noCounts(): WorkerCounts {
     unreadableFrames: 0,
     unreadableEvents: 0,
     eventsAfterStop: 0,
+    duplicateEvents: 0,
     failedEventHandlers: 0,
     unexpectedAnswers: 0,
     unsentAnswers: 0,

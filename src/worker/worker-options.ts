@@ -85,6 +85,11 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly sendsStacks?: boolean | undefined;
   /** Hand `unknown/unknown` to handlers as an id, as Python does. Default false: the sender is undefined. */
   readonly exposeUnknownSender?: boolean | undefined;
+  /**
+   * So many ids of events are remembered, and an event with one of them is dropped (`duplicateEvents`). For .NET's gateway, which may
+   * deliver an event twice (protocol.md §7); Python's hosts and ours don't. Default 0: none.
+   */
+  readonly rememberedEvents?: number | undefined;
 }
 
 export interface WorkerRuntimeOptions extends WorkerOptions {
@@ -129,6 +134,7 @@ export interface WorkerSettings {
   readonly requestIdPrefix: string;
   readonly sendsStacks: boolean;
   readonly exposeUnknownSender: boolean;
+  readonly rememberedEvents: number;
 }
 
 const numberRanges: NumberRanges<WorkerOptions> = {
@@ -146,6 +152,7 @@ const numberRanges: NumberRanges<WorkerOptions> = {
   controlTimeoutMs: someTime,
   maxMessageBytes: someRoom,
   stockHostMaxBytes: anyRoom,
+  rememberedEvents: anyRoom,
   // A call waits for ever with Infinity; with 0 none would ever be sent.
   defaultTimeoutMs: { from: 1 },
 };
@@ -192,6 +199,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     requestIdPrefix: options.requestIdPrefix ?? `${(options.makeId ?? randomId)().slice(-8)}-`,
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
+    rememberedEvents: options.rememberedEvents ?? 0,
   };
 }
 

@@ -239,6 +239,23 @@ describe("events that reach a worker", () => {
     expect(worker.counts.unreadableEvents).toBe(0);
   });
 
+  test("an event that a gateway delivers twice reaches its agents once, by option, and is counted (§7)", async () => {
+    await using host = await new ScriptedHost().listen();
+    for (const [rememberedEvents, ids] of [
+      [0, ["1", "1", "2", "", "", "1"]],
+      [2, ["1", "2", "", ""]],
+    ] as const) {
+      const [worker, channel] = await host.worker({ rememberedEvents });
+      const seen = new Inbox<Seen>();
+      await listen(worker, "a", seen);
+      for (const id of ["1", "1", "2", "", "", "1"]) channel.send(eventFrame("t/k", { id }));
+      channel.send(eventFrame("t/k", { id: "last" }));
+      const messageIds = (await seen.takeMany(ids.length + 1)).map(({ context }) => context.messageId);
+      expect(messageIds).toEqual([...ids, "last"]);
+      expect(worker.counts.duplicateEvents).toBe(6 - ids.length);
+    }
+  });
+
   test("after a subscription is removed nothing is delivered by it [§8.35]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();
