@@ -7,6 +7,7 @@
  * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives elsewhere and this can't be asked of it.
  * - `invalid-message`: can't be encoded, decoded or validated. `message-too-large`: over a size limit.
  * - `unexpected-answer`: the answer is not of the type the caller was promised. `overloaded`: a bound is reached.
+ * - `not-authorized`: the host does not let this worker do it.
  * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that can't be served.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
  */
@@ -25,6 +26,7 @@ export type ErrorCode =
   | "message-too-large"
   | "unexpected-answer"
   | "overloaded"
+  | "not-authorized"
   | "invalid-argument"
   | "not-found"
   | "already-exists"

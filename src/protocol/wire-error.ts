@@ -66,6 +66,7 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "invalid-message": plain("invalid-message"),
   "message-too-large": plain("message-too-large"),
   "unexpected-answer": plain("unexpected-answer"),
+  "not-authorized": plain("not-authorized"),
   "invalid-argument": plain("invalid-argument"),
   "not-found": plain("not-found"),
   "already-exists": plain("already-exists"),

@@ -16,6 +16,11 @@ export function refusalError(what: string, thrown: unknown): Error {
       return new TroupeError("invalid-argument", text, options);
     case StatusCode.notFound:
       return new TroupeError("not-found", text, options);
+    case StatusCode.resourceExhausted:
+      return new UndeliverableException(text, { ...options, code: "overloaded" });
+    case StatusCode.permissionDenied:
+    case StatusCode.unauthenticated:
+      return new TroupeError("not-authorized", text, options);
     case StatusCode.deadlineExceeded:
       return new TimedOutError(text, options);
     case StatusCode.cancelled:

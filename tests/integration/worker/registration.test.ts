@@ -100,6 +100,23 @@ describe("registration", () => {
     expect(host.methods).toEqual(["AddSubscription", "AddSubscription"]);
   });
 
+  test.each([
+    ["a bound of the host", StatusCode.resourceExhausted, "overloaded"],
+    ["the host's authorization", StatusCode.permissionDenied, "not-authorized"],
+    ["missing credentials", StatusCode.unauthenticated, "not-authorized"],
+  ])("refused because of %s says so, not that nobody is there", async (_name, status, code) => {
+    const refusal = new RpcError(status, "that is why");
+    const methods = ["RegisterAgent", "AddSubscription", "RemoveSubscription"];
+    await using host = await new ScriptedHost().listen();
+    const [worker] = await host.worker();
+    await worker.addSubscription(new TypeSubscription("t", "b", "s"));
+    host.script = refusing(refusal, ...methods);
+    const expected = { code, message: expect.stringContaining("that is why") };
+    await expect(worker.registerFactory("a", () => new FunctionAgent())).rejects.toMatchObject(expected);
+    await expect(worker.addSubscription(new TypeSubscription("t", "a"))).rejects.toMatchObject(expected);
+    await expect(worker.removeSubscription("s")).rejects.toMatchObject(expected);
+  });
+
   test("refused at the start makes the start fail, and it can be started again", async () => {
     const taken = new RpcError(StatusCode.invalidArgument, "Agent type a already registered with client X.");
     await using host = await new ScriptedHost(refusing(taken, "RegisterAgent")).listen();
