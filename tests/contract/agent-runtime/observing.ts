@@ -3,6 +3,8 @@ import { AgentInstantiationContext, ambientContexts, MessageHandlerContext } fro
 import {
   AgentId,
   DefaultTopicId,
+  DropMessage,
+  type InterventionHandler,
   type RuntimeEvent,
   type RuntimeEventSink,
   TopicId,
@@ -105,6 +107,32 @@ export function describeObserving({ openStage }: Suite): void {
       expect(await told.takeMany(2)).toEqual(["PUBLISH/SEND null -> news/k", "PUBLISH/DELIVER null -> null"]);
       await stage.caller.sendMessage(Ask({ text: "fail" }), id).catch(() => undefined);
       expect((await told.takeMany(3)).at(-1)).toBe("echo/k threw no");
+    });
+
+    test("tell what interventions dropped: calls, events and answers", async () => {
+      const dropped = new Inbox<string>();
+      const emit = (event: RuntimeEvent) => {
+        if (event.type === "MessageDropped") dropped.put(`${event.kind} ${brief(event)}`);
+      };
+      const dropping: InterventionHandler = {
+        onSend: (message) => (Ask.is(message) && message.text === "call" ? DropMessage : message),
+        onPublish: () => DropMessage,
+        onResponse: () => DropMessage,
+      };
+      const caller = { events: { withPayloads: false, emit }, interventionHandlers: [dropping] };
+      await using stage = await openStage({ caller });
+      await stage.host("echo");
+      const sender = new AgentId("user", "u");
+      const id = new AgentId("echo", "k");
+      for (const text of ["call", "answer"]) {
+        await stage.caller.sendMessage(Ask({ text }), id, { sender }).catch(() => undefined);
+      }
+      await stage.caller.publishMessage(Note({ text: "event" }), new TopicId("news", "k"), { sender });
+      expect(await dropped.takeMany(3)).toEqual([
+        "MessageKind.DIRECT dropped user/u -> echo/k",
+        "MessageKind.RESPOND dropped echo/k -> user/u",
+        "MessageKind.PUBLISH dropped user/u -> news/k",
+      ]);
     });
 
     test("hold messages only on request", async () => {

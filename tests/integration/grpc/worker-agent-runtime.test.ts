@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { AgentId } from "../../../src/core/index.ts";
+import {
+  AgentId,
+  type Subscription,
+  TopicId,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
+import { Inbox } from "../../support/inbox.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Ask, Reply } from "../../support/worker/messages.ts";
 
@@ -32,6 +39,27 @@ describe("GrpcWorkerAgentRuntime", () => {
     await using next = new GrpcWorkerAgentRuntime(host.address);
     await next.start();
     await next.registerFactory("greeter", () => new FunctionAgent());
+  });
+
+  test.each<[string, readonly Subscription[] | (() => Promise<readonly Subscription[]>)]>([
+    ["list", [new TypeSubscription("news", "reader"), new TypePrefixSubscription("letters.", "reader")]],
+    [
+      "function",
+      async () => [new TypeSubscription("news", "reader"), new TypePrefixSubscription("letters.", "reader")],
+    ],
+  ])("registers a factory together with its subscriptions, given as a %s", async (_kind, subscriptions) => {
+    await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+    await host.start();
+    await using worker = new GrpcWorkerAgentRuntime(host.address);
+    await worker.start();
+    worker.addMessageSerializer(Ask);
+    const heard = new Inbox<string>();
+    const factory = () => new FunctionAgent((_message, { topicId }) => heard.put(String(topicId)));
+    expect((await worker.register("reader", factory, subscriptions)).type).toBe("reader");
+    for (const topic of ["news/a", "letters.late/b"]) {
+      await worker.publishMessage(Ask({ content: "x" }), TopicId.parse(topic));
+    }
+    expect(await heard.takeMany(2)).toEqual(["news/a", "letters.late/b"]);
   });
 
   test("shows a host that asks for it what its user has put into the metadata", async () => {
