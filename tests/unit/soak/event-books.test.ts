@@ -94,7 +94,14 @@ describe("the books of the soak's events", () => {
 
 describe("the account of what is missing", () => {
   const counts = {
-    ...{ unreadableFrames: 0, unreadableEvents: 0, eventsAfterStop: 0, failedEventHandlers: 0, unexpectedAnswers: 0 },
+    ...{
+      unreadableFrames: 0,
+      unreadableEvents: 0,
+      eventsAfterStop: 0,
+      duplicateEvents: 0,
+      failedEventHandlers: 0,
+      unexpectedAnswers: 0,
+    },
     ...{ unsentAnswers: 0, reconnections: 0, lostEvents: 0, unconfirmedEvents: 0, unreadFrames: 0, overloadedSends: 0 },
     ...{ droppedEvents: 0, refusedCalls: 0, abandonedCalls: 0 },
   };
