@@ -1,24 +1,37 @@
 import { Buffer } from "node:buffer";
 import { TroupeError } from "../core/index.ts";
 
-const scratchBytes = 64 * 1024;
+const slabBytes = 64 * 1024;
+/** Messages that may take more than this are given memory of their own. */
+const smallBytes = 4 * 1024;
 /** Room before the message for what is only known after it: one tag and one length. */
 const headRoom = 6;
 
-/** Reused by every short message, for nothing here is interrupted; made on first use. */
-let scratch: Buffer | undefined;
+/** Small messages stand in it one behind the other, for nothing here is interrupted; made on first use. */
+let slab: Buffer | undefined;
+let slabUsed = 0;
 
 /** Writes the fields of one protobuf message whose field numbers are all below 16, then puts tag and length of an outer one before it. */
 export class ByteWriter {
   readonly #buffer: Buffer;
-  readonly #isScratch: boolean;
-  #at = headRoom;
+  readonly #start: number;
+  #at: number;
 
   /** `mostBytes`: an upper bound of what will be written. */
   constructor(mostBytes: number) {
-    this.#isScratch = mostBytes + headRoom <= scratchBytes;
-    if (this.#isScratch) scratch ??= Buffer.allocUnsafeSlow(scratchBytes);
-    this.#buffer = this.#isScratch && scratch !== undefined ? scratch : Buffer.allocUnsafeSlow(mostBytes + headRoom);
+    const needed = mostBytes + headRoom;
+    if (needed > smallBytes) {
+      this.#buffer = Buffer.allocUnsafeSlow(needed);
+      this.#start = headRoom;
+    } else {
+      if (slab === undefined || slabUsed + needed > slabBytes) {
+        slab = Buffer.allocUnsafeSlow(slabBytes);
+        slabUsed = 0;
+      }
+      this.#buffer = slab;
+      this.#start = slabUsed + headRoom;
+    }
+    this.#at = this.#start;
   }
 
   /** A text field; an empty one is left out, as proto3 has it. */
@@ -54,14 +67,16 @@ export class ByteWriter {
 
   /** The message, as the one field of an outer message. */
   finishedAs(field: number): Uint8Array {
-    const length = this.#at - headRoom;
-    const start = headRoom - fieldBytes(length) + length;
+    const length = this.#at - this.#start;
     const end = this.#at;
+    const start = this.#start - fieldBytes(length) + length;
     this.#at = start;
     this.head(field, length);
-    this.#at = end;
-    const owned = this.#isScratch ? Buffer.from(this.#buffer.subarray(start, end)) : this.#buffer.subarray(start, end);
-    return new Uint8Array(owned.buffer, owned.byteOffset, owned.length);
+    const buffer = this.#buffer;
+    if (buffer === slab) slabUsed = end;
+    // Texts are bounded by three bytes a character: of a long message in ASCII most of the memory may be unused.
+    const isLoose = buffer !== slab && 2 * (end - start) < buffer.length;
+    return isLoose ? new Uint8Array(buffer.subarray(start, end)) : new Uint8Array(buffer.buffer, start, end - start);
   }
 
   #ascii(text: string): void {

@@ -13,12 +13,24 @@ export interface JsonCodec {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** `TextEncoder.encode` takes 0.4 µs before the first byte; small texts, the usual case, are written here and copied out. */
-const scratch = new Uint8Array(3 * 1024);
+/**
+ * Small texts, the usual case, are written one behind the other into a slab, made on first use: an array of its own for each
+ * takes 0.8 µs (0.2 so, for 100 characters).
+ */
+const slabBytes = 8 * 1024;
+let slab: Uint8Array | undefined;
+let slabUsed = 0;
 
 function encodeText(text: string): Uint8Array {
-  if (3 * text.length > scratch.length) return encoder.encode(text);
-  return scratch.slice(0, encoder.encodeInto(text, scratch).written);
+  const mostBytes = 3 * text.length;
+  if (mostBytes > slabBytes / 2) return encoder.encode(text);
+  if (slab === undefined || slabUsed + mostBytes > slabBytes) {
+    slab = new Uint8Array(slabBytes);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += encoder.encodeInto(text, slab.subarray(start)).written;
+  return slab.subarray(start, slabUsed);
 }
 
 /** The UTF-8 bytes of a value's JSON text; `invalid-message` when the codec can't write it. */
