@@ -1,6 +1,7 @@
 import { TroupeError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageContext } from "./message-context.ts";
+import { assertMessageType } from "./serialization/assert-message-type.ts";
 import type { MessageOf, MessageType } from "./serialization/message-type.ts";
 import { messageTypeText } from "./serialization/message-type-text.ts";
 
@@ -65,6 +66,7 @@ export class Handler {
       throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
     }
     assertDefined(this.types);
+    for (const type of this.types) assertMessageType(type, "What a handler is declared for");
     this.#kind = declared.kind;
     this.#handle = declared.handle;
     this.#match = declared.match;

@@ -10,6 +10,7 @@ import type {
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "./clock.ts";
 import { AgentShelf } from "./delivery/agent-shelf.ts";
+import { assertAgentState, assertCall, assertEvent } from "./delivery/assert-arguments.ts";
 import { boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
 import { deadlineAfter } from "./delivery/deadline.ts";
 import { HandlerContext } from "./delivery/handler-context.ts";
@@ -160,6 +161,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     recipient: AgentId,
     options: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
   ): Promise<unknown> {
+    try {
+      assertCall(recipient, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { sender } = options;
     this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (this.#tracing === undefined) return this.#send(message, recipient, options);
@@ -168,6 +174,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+    assertEvent(topicId, options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
       this.#publish(message, topic, options);
@@ -226,7 +233,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#shelf.saveState(id);
   }
 
-  agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+    assertAgentState(state);
     return this.#shelf.loadState(id, state);
   }
 
@@ -234,7 +242,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#shelf.saveAll();
   }
 
-  loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState): Promise<void> {
+    assertAgentState(state);
     return this.#shelf.loadAll(state);
   }
 

@@ -1,3 +1,4 @@
+import { TroupeError } from "../core/index.ts";
 import { Host, type HostOptions } from "../host/index.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/index.ts";
 import { defaultStopSignals, untilSignal } from "../worker/index.ts";
@@ -22,6 +23,9 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
 
   /** Throws `invalid-argument` for options that can't be meant. Listens at `start`. */
   constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
+    if (typeof address !== "string") {
+      throw new TroupeError("invalid-argument", "A host needs the address to listen on, as text: 127.0.0.1:50051.");
+    }
     assertListenerNumbers(channelOptions);
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
     this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);

@@ -34,6 +34,10 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
   schema: Desc,
   options: ProtobufMessageOptions<Answer> = {},
 ): ProtobufMessageType<Desc, Answer> {
+  if (typeof schema?.typeName !== "string") {
+    const hint = "Import it from what protoc-gen-es made: protobufMessage(ForecastSchema).";
+    throw new TroupeError("invalid-argument", `A protobuf message type needs the schema of a message. ${hint}`);
+  }
   const { typeName: fullName } = schema;
   const { typeName = fullName } = options;
   return {

@@ -204,7 +204,10 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
 }
 
 function someAddress(address: string | readonly string[]): readonly string[] {
-  const addresses = typeof address === "string" ? [address] : [...address];
-  if (addresses.length > 0) return addresses;
-  throw new TroupeError("invalid-argument", "A worker needs the address of at least one host.");
+  const addresses: readonly string[] = Array.isArray(address) ? [...address] : [address];
+  if (addresses.length > 0 && addresses.every((one) => typeof one === "string")) return addresses;
+  throw new TroupeError(
+    "invalid-argument",
+    "A worker needs the address of at least one host, as text: 127.0.0.1:50051.",
+  );
 }

@@ -1,5 +1,9 @@
 import {
   AgentShelf,
+  assertAgentId,
+  assertAgentState,
+  assertCall,
+  assertEvent,
   InterventionChain,
   Mailboxes,
   MessageLog,
@@ -135,11 +139,13 @@ export class WorkerRuntime implements AgentRuntime {
   sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
   sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
   async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
+    assertCall(recipient, options);
     this.#lifecycle.assertSending("sending message");
     return this.#calls.send(message, recipient, options);
   }
 
   async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+    assertEvent(topicId, options);
     this.#lifecycle.assertSending("publishing message");
     return this.#events.publish(message, topicId, options);
   }
@@ -155,6 +161,7 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+    assertAgentId(id, "id of an instance");
     await this.#lifecycle.registration.addInstance(agent, id);
     return id;
   }
@@ -208,7 +215,8 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#agents.saveState(id);
   }
 
-  agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+    assertAgentState(state);
     return this.#agents.loadState(id, state);
   }
 
@@ -216,7 +224,8 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#parts.shelf.saveAll();
   }
 
-  loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState): Promise<void> {
+    assertAgentState(state);
     return this.#parts.shelf.loadAll(state);
   }
 

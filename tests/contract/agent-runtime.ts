@@ -9,6 +9,7 @@ import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
+import { describeWrongArguments } from "./agent-runtime/wrong-arguments.ts";
 
 export type { Deviation, Deviations, MakeWorld, World, WorldOptions } from "./agent-runtime/world.ts";
 
@@ -28,5 +29,6 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeInterventions(suite);
     describeObserving(suite);
     describeEndings(suite);
+    describeWrongArguments(suite);
   });
 }

@@ -41,8 +41,9 @@ export function assertPromisedClass(
   expected: ClassOf<Agent> | undefined,
   check: ClassCheck,
 ): void {
-  if (agent === undefined || agent === null) {
-    throw new TroupeError("wrong-class", `The factory of agent type ${id.type} returned no agent.`);
+  if (!isAgent(agent)) {
+    const hint = 'It has to return (or resolve to) an instance of an agent class: () => new Greeter("greets").';
+    throw new TroupeError("wrong-class", `The factory of agent type ${id.type} returned no agent. ${hint}`);
   }
   if (expected === undefined) return;
   const fits = check === "exact" ? Object.getPrototypeOf(agent) === expected.prototype : agent instanceof expected;
@@ -51,6 +52,19 @@ export function assertPromisedClass(
     "wrong-class",
     `Factory registered using the wrong type: ${id.type} was promised as ${expected.name} and made ${classNameOf(agent)}.`,
   );
+}
+
+/** Throws `invalid-argument` for what is registered as an instance and is none, its class for one. */
+export function assertAgent(agent: unknown): void {
+  if (isAgent(agent)) return;
+  const text =
+    'What is registered as an instance has to be an agent, new Greeter("greets"); a factory is registered with registerFactory.';
+  throw new TroupeError("invalid-argument", text);
+}
+
+function isAgent(agent: unknown): agent is Agent {
+  if (typeof agent !== "object" || agent === null) return false;
+  return "onMessage" in agent && "bindIdAndRuntime" in agent && typeof agent.bindIdAndRuntime === "function";
 }
 
 /** The name of a value's class, for texts. */

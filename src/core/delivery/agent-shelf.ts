@@ -7,12 +7,15 @@ import type { Logger } from "../logger.ts";
 import type { RuntimeEventSink } from "../message-events.ts";
 import {
   type AgentKind,
+  assertAgent,
   assertFactory,
   assertPromisedClass,
   type ClassCheck,
   classNameOf,
   createAgentKind,
 } from "./agent-kind.ts";
+
+import { assertAgentId } from "./assert-arguments.ts";
 
 export interface AgentShelfOptions {
   /** The runtime agents are bound to. */
@@ -59,6 +62,8 @@ export class AgentShelf {
 
   /** Binds the agent and puts it on the shelf; throws as §5.3 says and then nothing has changed. */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
+    assertAgentId(id, "id of an instance");
+    assertAgent(agent);
     const kind = this.#kinds.get(id.type);
     const prototype: object = Object.getPrototypeOf(agent);
     const isTaken = kind?.live.has(id.key) === true || (kind?.source.by === "instances" && kind.making.has(id.key));

@@ -2,6 +2,7 @@ export { InterventionChain } from "../intervention.ts";
 export type { ClassCheck } from "./agent-kind.ts";
 export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
 export { assertAnswer } from "./assert-answer.ts";
+export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./assert-arguments.ts";
 export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./call-bounds.ts";
 export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./deadline.ts";
 export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";

@@ -1,5 +1,6 @@
 import type { ClassOf } from "../agent.ts";
 import { TroupeError } from "../errors.ts";
+import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
 import { jsonContentType, type MessageType } from "./message-type.ts";
 
@@ -22,6 +23,13 @@ export function classMessage<T extends object, Answer = unknown>(
   options: ClassMessageOptions<T, Answer> = {},
 ): MessageType<T, Answer> {
   if (typeName === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
+  if (typeof messageClass !== "function") {
+    throw new TroupeError(
+      "invalid-argument",
+      `The class of ${typeName} has to be a class; for a schema there is defineMessage.`,
+    );
+  }
+  if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${typeName}`);
   const prototype: T = messageClass.prototype;
   const toJson = options.toJson ?? ((value: T): unknown => value);
   const fromJson = options.fromJson ?? ((json: unknown): T => assignFields(typeName, prototype, json));

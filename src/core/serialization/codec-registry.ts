@@ -1,5 +1,6 @@
 import { TroupeError } from "../errors.ts";
 import { anyTypeName } from "./any-type-name.ts";
+import { assertMessageType } from "./assert-message-type.ts";
 import { brandOf, MessageIndex } from "./message-index.ts";
 import { jsonContentType, type MessageType, protobufContentType } from "./message-type.ts";
 import { messageTypeText } from "./message-type-text.ts";
@@ -29,8 +30,10 @@ export class CodecRegistry {
     this.add([voidMessage, ...types]);
   }
 
+  /** Throws `invalid-argument` for what is no message type. */
   add(types: MessageType | readonly MessageType[]): void {
     for (const type of isList(types) ? types : [types]) {
+      assertMessageType(type, "What a runtime is told with addMessageSerializer");
       const contentType = essence(type.contentType);
       const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
       this.#byContentType.set(contentType, names.set(type.typeName, type));

@@ -1,9 +1,10 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
+import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, type JsonCodec, nativeJson } from "./json-codec.ts";
 import { brandOf } from "./message-index.ts";
 import { type Branded, jsonContentType, type MessageType, messageTypeKey } from "./message-type.ts";
-import { validateNow } from "./standard-schema.ts";
+import { assertSchema, validateNow } from "./standard-schema.ts";
 
 /** A schema of any Standard Schema library whose values are objects. */
 export type MessageSchema = StandardSchemaV1<unknown, object>;
@@ -38,6 +39,8 @@ export function defineMessage<const Name extends string, Schema extends MessageS
   options: DefineMessageOptions<Answer> = {},
 ): DefinedMessageType<Name, Schema, Answer> {
   if (name === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
+  assertSchema(schema, name);
+  if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${name}`);
   type Value = DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
   const json = options.json ?? nativeJson;
 

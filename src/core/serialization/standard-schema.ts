@@ -6,6 +6,19 @@ export function issuesText(issues: readonly StandardSchemaV1.Issue[]): string {
   return issues.map(({ path, message }) => (path?.length ? `${pathText(path)}: ${message}` : message)).join("; ");
 }
 
+/** Throws `invalid-argument` for what is no Standard Schema: an object of fields, or a library's schema of before it. */
+export function assertSchema(schema: unknown, typeName: string): void {
+  if ((typeof schema === "object" && schema !== null) || typeof schema === "function") {
+    const standard: unknown = Reflect.get(schema, "~standard");
+    if (typeof standard === "object" && standard !== null && "validate" in standard) return;
+  }
+  throw new TroupeError(
+    "invalid-argument",
+    `The schema of ${typeName} is no Standard Schema. Make it with zod (3.24 or newer), valibot, arktype or the like: ` +
+      'defineMessage("Greeting", z.object({ content: z.string() })).',
+  );
+}
+
 /** Validates at once. Throws `invalid-message` with every issue, and when the schema is asynchronous. */
 export function validateNow<Output>(
   schema: StandardSchemaV1<unknown, Output>,

@@ -46,6 +46,13 @@ describe("a number among the options that can't be meant is refused, naming the 
   });
 });
 
+test("an address that is missing is refused, saying what it looks like", () => {
+  const missing = undefined as never;
+  for (const make of [() => new GrpcWorkerAgentRuntime(missing), () => new GrpcWorkerAgentRuntimeHost(missing)]) {
+    expect(make).toThrow(expect.objectContaining({ code: "invalid-argument", message: nameIn("127.0.0.1:50051") }));
+  }
+});
+
 test("numbers at their limits are taken: none, any, no bound", () => {
   const none = 0;
   const any = Number.POSITIVE_INFINITY;

@@ -36,6 +36,10 @@ describe("a protobuf message type", () => {
     expect(() => Duration.deserialize(Uint8Array.of(0xff))).toThrow("google.protobuf.Duration can't be read");
   });
 
+  test("needs a schema", () => {
+    expect(() => protobufMessage(undefined as never)).toThrow("needs the schema of a message");
+  });
+
   test("makes values as protobuf-es does, that type their call", () => {
     const made = Timestamp.create({ seconds: 5n });
     expect(made).toEqual(create(TimestampSchema, { seconds: 5n }));

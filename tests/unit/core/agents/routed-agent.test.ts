@@ -259,6 +259,16 @@ describe("strictness", () => {
     expect(prototype).toEqual({ ask: prototype.ask });
   });
 
+  test("a schema in place of a message type is refused where the handler is declared", () => {
+    const schema = z.object({ text: z.string() }) as never;
+    expect(() => handlerTable().rpc(schema, () => undefined)).toThrow(
+      expect.objectContaining({
+        code: "invalid-argument",
+        message: expect.stringContaining("What a handler is declared for has to be a message type."),
+      }),
+    );
+  });
+
   test("a type that a circle of imports has left undefined is named as the mistake", () => {
     const notYet = undefined as never;
     expect(() => handlerTable<RoutedAgent>().event(notYet, () => undefined)).toThrow("import each other");

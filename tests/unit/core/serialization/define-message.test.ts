@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
+const containing = (part: string) => expect.stringContaining(part);
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 
 const Greeting = defineMessage("Greeting", z.object({ content: z.string() }));
@@ -126,6 +127,20 @@ describe("a defined message", () => {
   test("can't have its prototype replaced by what arrives", () => {
     const Loose = defineMessage("Loose", type({ n: "number" }));
     expect(() => Loose.deserialize(bytes('{"n": 1, "__proto__": {"admin": true}}'))).toThrow("Not a valid Loose");
+  });
+
+  test.each([undefined, null, {}, { content: "string" }, "text", class {}])(
+    "needs a schema, which %o is not",
+    (schema) => {
+      expect(() => defineMessage("Greeting", schema as never)).toThrow(
+        expect.objectContaining({ code: "invalid-argument", message: containing("Greeting is no Standard Schema") }),
+      );
+    },
+  );
+
+  test("needs a message type for its answer", () => {
+    const answer = z.object({}) as never;
+    expect(() => defineMessage("Ask", z.object({}), { answer })).toThrow("The answer of Ask has to be a message type");
   });
 
   test("needs a name", () => {

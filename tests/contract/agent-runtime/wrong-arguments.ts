@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { type Agent, AgentId, CancellationToken, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { Ask, echo, Note, Probe, type Stage, type Suite } from "./world.ts";
+
+const id = new AgentId("echo", "k");
+const news = new TopicId("news", "k");
+
+/** What plain JavaScript lets through; the compiler takes `never` for anything. */
+function given(value: unknown): never {
+  return value as never;
+}
+
+interface Mistake {
+  readonly title: string;
+  readonly make: (stage: Stage) => unknown;
+  readonly says: string;
+}
+
+const mistakes: readonly Mistake[] = [
+  {
+    title: "text for a recipient",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), given("echo/k")),
+    says: 'The recipient has to be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada"), not the text "echo/k".',
+  },
+  {
+    title: "nothing for a recipient",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), given(undefined)),
+    says: "not undefined.",
+  },
+  {
+    title: "text for a topic",
+    make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), given("news/k")),
+    says: 'not the text "news/k".',
+  },
+  {
+    title: "nothing for a topic",
+    make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), given(undefined)),
+    says: "The topic of an event has to be a TopicId",
+  },
+  {
+    title: "text for a sender",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { sender: given("user") }),
+    says: "The sender has to be an AgentId",
+  },
+  {
+    title: "a cancellation token for a signal",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { signal: given(new CancellationToken()) }),
+    says: "pass `token.signal`",
+  },
+  {
+    title: "a controller for a signal",
+    make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), news, { signal: given(new AbortController()) }),
+    says: "pass `controller.signal`, not a value of AbortController.",
+  },
+  {
+    title: "a schema for an answer",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { answer: given(z.object({})) }),
+    says: "The answer of a call has to be a message type.",
+  },
+  {
+    title: "a schema for a message type",
+    make: async ({ caller }) => caller.addMessageSerializer(given(z.object({}))),
+    says: "has to be a message type. A schema or a class alone is none",
+  },
+  {
+    title: "no agent for an instance",
+    make: ({ callee }) => callee.registerAgentInstance(given({}), new AgentId("inst", "k")),
+    says: "has to be an agent",
+  },
+  {
+    title: "text for an instance's id",
+    make: ({ callee }) => callee.registerAgentInstance(new Probe(), given("inst/k")),
+    says: "The id of an instance has to be an AgentId",
+  },
+  {
+    title: "no state to load",
+    make: ({ callee }) => callee.loadState(given(null)),
+    says: "The state to load has to be an object",
+  },
+  {
+    title: "a list for an agent's state",
+    make: ({ callee }) => callee.agentLoadState(id, given([])),
+    says: "not a list.",
+  },
+];
+
+export function describeWrongArguments({ openStage }: Suite): void {
+  describe("an argument that can't be meant is refused with `invalid-argument`, saying what to write:", () => {
+    test.each(mistakes)("$title", async ({ make, says }) => {
+      await using stage = await openStage();
+      await stage.host("echo");
+      await expect(make(stage)).rejects.toMatchObject({
+        name: "TroupeError",
+        code: "invalid-argument",
+        message: expect.stringContaining(says),
+      });
+    });
+
+    test("while ids, topics and signals of another copy of this package are taken", async () => {
+      await using stage = await openStage();
+      await stage.host("echo", echo);
+      await stage.listen("news", "reader");
+      const { type, key } = id;
+      const other = { type, key, equals: id.equals, toString: () => `${type}/${key}` };
+      expect((await stage.caller.sendMessage(Ask({ text: "x" }), other)).text).toBe("x from echo/k");
+      const topic = { type: "news", source: "k", equals: news.equals, toString: () => "news/k" };
+      await stage.caller.publishMessage(Note({ text: "y" }), topic);
+      expect((await stage.seen.take()).text).toBe("y");
+    });
+  });
+
+  describe("a factory that makes no agent", () => {
+    test.each([
+      ["nothing", undefined],
+      ["a plain object", {}],
+      ["its class", Probe],
+    ])("but %s fails the call, saying so", async (_what, made) => {
+      await using stage = await openStage();
+      await stage.callee.registerFactory("echo", (): Agent => given(made));
+      await stage.callee.addSubscription(new TypeSubscription("news", "echo"));
+      const text = "The factory of agent type echo returned no agent.";
+      await expect(stage.caller.sendMessage(Ask({ text: "x" }), id)).rejects.toThrow(text);
+    });
+  });
+}
