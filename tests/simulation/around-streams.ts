@@ -1,4 +1,4 @@
-import { method } from "../../src/protocol/index.ts";
+import { type FrameBytes, joinFrame, method } from "../../src/protocol/index.ts";
 import type {
   Dialer,
   FrameStream,
@@ -104,7 +104,9 @@ function gatedStream<S extends FrameStream>(stream: S, gate: Gate): S {
   const pass = (bytes: Uint8Array) => stream.send(bytes);
   // The prototype answers for what is not changed, also for what a stream learns later.
   return Object.assign(Object.create(bound(stream)), {
-    send: (bytes: Uint8Array) => (gate.out === undefined ? pass(bytes) : gate.out(bytes, pass, stream)),
+    // A host's frame may come in two parts: the gate sees the whole.
+    send: (frame: FrameBytes) =>
+      gate.out === undefined ? stream.send(frame) : gate.out(joinFrame(frame), pass, stream),
     pause: () => (gate.reads === undefined ? stream.pause() : gate.reads(false, stream)),
     resume: () => (gate.reads === undefined ? stream.resume() : gate.reads(true, stream)),
   });
