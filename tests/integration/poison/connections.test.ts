@@ -1,10 +1,22 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { HostOptions } from "../../../src/host/index.ts";
+import { encodeRegisterAgentRequest } from "../../../src/protocol/index.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
-import { type GrpcListenerOptions, grpcListener } from "../../../src/transport/index.ts";
+import { type GrpcListenerOptions, grpcListener, StatusCode } from "../../../src/transport/index.ts";
 import { testCertificate, testKey } from "../../support/test-certificate.ts";
+import { Offender } from "./offender.ts";
 import { PoisonedHost } from "./poisoned-host.ts";
-import { callHeaders, flag, frame, frameType, type Header, headerBlock, preface, RawConnection } from "./raw-http2.ts";
+import {
+  callHeaders,
+  flag,
+  frame,
+  frameType,
+  type Header,
+  headerBlock,
+  message,
+  preface,
+  RawConnection,
+} from "./raw-http2.ts";
 
 let poisoned: PoisonedHost | undefined;
 let badInputs = 0;
@@ -15,8 +27,17 @@ async function start(listener?: GrpcListenerOptions, options?: HostOptions): Pro
   return poisoned;
 }
 
+const offenders: Offender[] = [];
+
+async function offend(host: PoisonedHost): Promise<Offender> {
+  const offender = await Offender.connect(host.host.address);
+  offenders.push(offender);
+  return offender;
+}
+
 // After every test: the bystanders have noticed nothing, and nothing of the offenders is left.
 afterEach(async () => {
+  for (const offender of offenders.splice(0)) offender.destroy();
   const trial = await poisoned?.finish();
   poisoned = undefined;
   badInputs += trial?.badInputs ?? 0;
@@ -159,26 +180,39 @@ describe("a client that opens HTTP/2 and then", () => {
     host.tried(sent);
   });
 
-  test("sends headers that are too long gets a status", async () => {
+  test("sends headers that are too long gets a status that says so", async () => {
     const host = await start({ maxHeaderBytes: 4_096 });
-    const offender = await host.open();
-    offender.write(headers(1, unary, [["x", "v".repeat(5_000)]]));
-    const answer = await offender.sees(({ type, stream }) => type === frameType.headers && stream === 1);
-    expect(Buffer.from(answer.payload).length).toBeGreaterThan(0);
+    const offender = await offend(host);
+    const { status, text } = await offender.unary("RegisterAgent", new Uint8Array(0), { x: "v".repeat(5_000) });
+    expect(Number(status)).toBe(StatusCode.resourceExhausted);
+    expect(text).toContain("this host takes 4096 (maxHeaderBytes)");
     expect(host.counters.transport.refusedStreams).toBe(1);
     host.tried(1);
   });
 
-  test.each([
-    ["long", (index: number): Header[] => [["x", `${index}`.repeat(3_000)]]],
-    ["many", (index: number): Header[] => Array.from({ length: 400 }, (_, nr) => [`x${nr}`, `${index}`])],
-  ])("floods the host with calls of headers far too %s is refused each of them", async (_what, extra) => {
+  const eightK = 8 * 1_024;
+  test.each<[string, Record<string, string>, "refused" | "reset"]>([
+    ["long", { x: "v".repeat(5_000) }, "by us"],
+    ["many", Object.fromEntries(Array.from({ length: 100 }, (_, nr) => [`x${nr}`, "v".repeat(20)])), "by us"],
+    ["long by far", { x: "v".repeat(2 * eightK) }, "by Node or us"],
+    ["many by far", Object.fromEntries(Array.from({ length: 400 }, (_, nr) => [`x${nr}`, "v"])), "by Node or us"],
+  ])("floods the host with calls of headers too %s is refused each of them", async (_what, extra, how) => {
     const host = await start({ maxHeaderBytes: 4_096 });
-    const offender = await host.open();
-    const sent = await flood(offender, 300, (index) => headers(2 * index + 1, unary, extra(index)));
-    await Promise.race([offender.isAlive("all sent"), offender.closed]);
+    const offender = await offend(host);
+    const body = message(encodeRegisterAgentRequest("flooded"));
+    const calls = Array.from({ length: 300 }, () => offender.unary("RegisterAgent", body, extra));
+    const ends = await Promise.all(calls);
+    const statuses = new Set(ends.map(({ status }) => status));
+    if (how === "by us") {
+      expect(statuses).toEqual(new Set([String(StatusCode.resourceExhausted)]));
+      expect(host.counters.transport.refusedStreams).toBe(300);
+    } else {
+      // Node resets most of them before anything of ours hears of the call.
+      for (const status of statuses) expect(status).toMatch(/^(8|reset \d+)$/);
+    }
+    // Only the bystander's type is there: not one of the calls was served.
     expect(host.counters.agentTypes).toBe(1);
-    host.tried(sent);
+    host.tried(300);
   });
 
   // What nghttp2 and Node stop by themselves: that they do, and that nobody else notices.

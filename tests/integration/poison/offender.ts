@@ -68,7 +68,10 @@ export class OffendingCall {
     stream.on("trailers", note);
     stream.on("error", () => undefined);
     this.messages = messagesOf(stream);
-    this.ended = once(stream, "close").then(() => end ?? { status: `reset ${stream.rstCode}`, text: "" });
+    // Not `once`: it rejects when the reset comes as an error first.
+    this.ended = new Promise((resolve) => {
+      stream.once("close", () => resolve(end ?? { status: `reset ${stream.rstCode}`, text: "" }));
+    });
   }
 
   /** Writes and waits until the other side takes it; false when the call is over. */
