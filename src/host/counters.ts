@@ -47,6 +47,8 @@ export interface HostCounters {
   readonly lostSignals: number;
   /** Channels ended because their worker did not read what it was sent. */
   readonly overflowedChannels: number;
+  /** Data channels ended because another one came under the same client id: a worker that came back, or an impostor. */
+  readonly replacedChannels: number;
   /** Channels and registrations refused because a bound of the options was reached. */
   readonly refusedByLimit: number;
   /** Deliveries skipped: the worker has no open channel. */
@@ -97,6 +99,7 @@ export function createTally(): Tally {
     overloadedCalls: 0,
     lostSignals: 0,
     overflowedChannels: 0,
+    replacedChannels: 0,
     refusedByLimit: 0,
     skippedEvents: 0,
     filteredEvents: 0,

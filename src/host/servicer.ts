@@ -280,6 +280,7 @@ export class HostServicer {
     this.#options.logger?.info("a worker has joined", { clientId, peer });
     const replaced = this.#sessions.data.enter(session);
     if (replaced !== undefined) {
+      this.#tally.replacedChannels += 1;
       replaced.finish(replacedStatus);
       this.#calls.sessionEnded(replaced);
     }
