@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { jsonContentType, protobufContentType } from "../core/index.ts";
-import type { WireAgentId, WireEvent, WireMetadata, WirePayload } from "./frame.ts";
+import type { WireAgentId, WireEvent, WirePayload } from "./frame.ts";
 import {
   type CloudEvent_CloudEventAttributeValue as AttributeValue,
   CloudEvent_CloudEventAttributeValueSchema as AttributeValueSchema,
@@ -10,8 +10,6 @@ import {
 } from "./gen/cloudevents_pb.ts";
 import { bareContentType } from "./payload.ts";
 import { attribute, eventSpecVersion, publishKind, unknownSender } from "./wire-names.ts";
-
-const ownAttributes: ReadonlySet<string> = new Set(Object.values(attribute));
 
 /** An event as every known peer reads it: five attributes always, JSON in `binary_data`, protobuf in `proto_data` (protocol.md §3.1). */
 export function toWireCloudEvent(event: WireEvent): CloudEvent {
@@ -48,9 +46,9 @@ function text(value: string): AttributeValue {
  * value, a missing content type where the data arm tells it (protocol.md §3.1). `unknown/unknown` is left as it stands.
  */
 export function fromWireCloudEvent(event: CloudEvent): WireEvent {
-  const texts = new Map<string, string | undefined>();
-  for (const [name, value] of Object.entries(event.attributes)) texts.set(name, attributeText(value));
-  return wireEvent(event.id, event.type, event.source, texts, fromWireData(event.data));
+  const attributes = new EventAttributes();
+  for (const [name, value] of Object.entries(event.attributes)) attributes.set(name, attributeText(value));
+  return wireEvent(event.id, event.type, event.source, attributes, fromWireData(event.data));
 }
 
 /** What the data arm of an event holds, and the content type it implies when the event names none. */
@@ -59,16 +57,47 @@ export interface EventData {
   readonly impliedContentType: string;
 }
 
+/** The attributes of an event as they are read: those that the protocol gives a meaning, and the others. The last of several with one name counts. */
+export class EventAttributes {
+  senderType: string | undefined;
+  senderKey: string | undefined;
+  schema: string | undefined;
+  contentType: string | undefined;
+  readonly others: { [name: string]: string } = {};
+
+  /** `value` undefined: it has none that is text (W22). */
+  set(name: string, value: string | undefined): void {
+    switch (name) {
+      case attribute.kind:
+        return;
+      case attribute.senderType:
+        this.senderType = value;
+        return;
+      case attribute.senderKey:
+        this.senderKey = value;
+        return;
+      case attribute.schema:
+        this.schema = value;
+        return;
+      case attribute.contentType:
+        this.contentType = value;
+        return;
+      default:
+        if (value === undefined) delete this.others[name];
+        else this.others[name] = value;
+    }
+  }
+}
+
 /** Puts an event together from the parts on the wire; both decoders end here. */
 export function wireEvent(
   id: string,
   topicType: string,
   topicSource: string,
-  texts: ReadonlyMap<string, string | undefined>,
+  attributes: EventAttributes,
   data: EventData,
 ): WireEvent {
-  const senderType = texts.get(attribute.senderType);
-  const senderKey = texts.get(attribute.senderKey);
+  const { senderType, senderKey, schema: typeName = "", contentType = data.impliedContentType, others } = attributes;
   const sender: WireAgentId | undefined =
     senderType === undefined || senderKey === undefined ? undefined : { type: senderType, key: senderKey };
   return {
@@ -76,21 +105,9 @@ export function wireEvent(
     topicType,
     topicSource,
     sender,
-    payload: {
-      typeName: texts.get(attribute.schema) ?? "",
-      contentType: texts.get(attribute.contentType) ?? data.impliedContentType,
-      data: data.bytes,
-    },
-    attributes: otherAttributes(texts),
+    payload: { typeName, contentType, data: data.bytes },
+    attributes: others,
   };
-}
-
-function otherAttributes(texts: ReadonlyMap<string, string | undefined>): WireMetadata {
-  const others: { [name: string]: string } = {};
-  for (const [name, value] of texts) {
-    if (value !== undefined && !ownAttributes.has(name)) others[name] = value;
-  }
-  return others;
 }
 
 /** Attributes travel on as text; those without text or without a value at all are passed over (W22). */

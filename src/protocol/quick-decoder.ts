@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { jsonContentType, protobufContentType } from "../core/index.ts";
-import { type EventData, noEventData, wireEvent } from "./cloud-event.ts";
+import { EventAttributes, type EventData, noEventData, wireEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId, WirePayload } from "./frame.ts";
 import { knownTextAt } from "./known-text.ts";
 import { RawReader, textAt, WireType } from "./raw-reader.ts";
@@ -91,7 +91,7 @@ function readEvent(reader: RawReader): Frame {
   let source: string | undefined;
   let type: string | undefined;
   let data: EventData | undefined;
-  const attributes = new Map<string, string | undefined>();
+  const attributes = new EventAttributes();
   while (!reader.atEnd) {
     switch (reader.number()) {
       case 0x0a:
@@ -161,7 +161,7 @@ function readEntry(reader: RawReader, into: { [name: string]: string }): void {
   into[type] = key;
 }
 
-function readAttribute(reader: RawReader, into: Map<string, string | undefined>): void {
+function readAttribute(reader: RawReader, into: EventAttributes): void {
   const outerEnd = enter(reader);
   let name: string | undefined;
   let value: string | undefined;

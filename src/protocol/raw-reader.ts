@@ -1,12 +1,13 @@
-import { isUtf8 } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { knownTextAt } from "./known-text.ts";
 
 /** The wire types of protobuf that current encoders write. Groups are not among them: whoever meets one takes the slow road. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Up to this length a loop is quicker than a call into the engine. */
+/** Up to these lengths a loop is quicker than a call into the engine: to look at bytes, and to put characters together. */
 const shortText = 96;
+const tinyText = 7;
 
 /**
  * Steps over the fields of one protobuf message without making anything of them. After a read that fails (`malformed`)
@@ -88,13 +89,10 @@ export class RawReader {
 
 /** The text between two positions; bytes that are not UTF-8 give replacement characters. */
 export function textAt(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > shortText) return decoder.decode(bytes.subarray(start, end));
+  if (end - start > shortText || !isAsciiAt(bytes, start, end)) return decoder.decode(bytes.subarray(start, end));
+  if (end - start > tinyText && bytes instanceof Buffer) return bytes.toString("latin1", start, end);
   let text = "";
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte >= 0x80) return decoder.decode(bytes.subarray(start, end));
-    text += String.fromCharCode(byte);
-  }
+  for (let at = start; at < end; at += 1) text += String.fromCharCode(bytes[at] ?? 0);
   return text;
 }
 
@@ -105,7 +103,11 @@ export function nameAt(bytes: Uint8Array, start: number, end: number): string {
 
 /** Whether the bytes between two positions are UTF-8, as protobuf demands of every text. */
 export function isTextAt(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start > shortText) return isUtf8(bytes.subarray(start, end));
-  for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) >= 0x80) return isUtf8(bytes.subarray(at, end));
+  const isQuick = end - start <= shortText && isAsciiAt(bytes, start, end);
+  return isQuick || isUtf8(bytes.subarray(start, end));
+}
+
+function isAsciiAt(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) >= 0x80) return false;
   return true;
 }
