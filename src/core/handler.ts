@@ -4,6 +4,7 @@ import type { MessageContext } from "./message-context.ts";
 import { assertMessageType } from "./serialization/assert-message-type.ts";
 import type { MessageOf, MessageType } from "./serialization/message-type.ts";
 import { messageTypeText } from "./serialization/message-type-text.ts";
+import { isThenable } from "./thenable.ts";
 
 /** One message type or several; a handler of several gets the union of their values. */
 export type MessageTypes = MessageType | readonly MessageType[];
@@ -56,9 +57,11 @@ export class Handler {
   readonly #handle: Erased["handle"];
   readonly #match: Erased["match"] | undefined;
   readonly #strict: boolean;
-  /** The types it may return; undefined when a handled type names no answer, so that anything goes. */
+  /** What answers each of its types; undefined when one names no answer, so that anything goes. */
   readonly #answers: readonly MessageType[] | undefined;
-  readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, result);
+  /** The same where it is one for all: the usual case, checked without a look at the message. */
+  readonly #onlyAnswer: MessageType | undefined;
+  readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, this.#onlyAnswer, result);
 
   constructor(declared: DeclaredHandler) {
     this.types = isList(declared.types) ? declared.types : [declared.types];
@@ -73,6 +76,7 @@ export class Handler {
     this.#strict = declared.strict ?? true;
     const answers = this.types.flatMap(({ answer }) => answer ?? []);
     this.#answers = answers.length === this.types.length ? answers : undefined;
+    this.#onlyAnswer = answers.every((answer) => answer === answers[0]) ? answers[0] : undefined;
   }
 
   /** Whether it takes this message, whose type is one of its own. */
@@ -87,19 +91,27 @@ export class Handler {
   run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
     const result = this.#handle.call(agent, message, context);
     if (this.#kind !== "event" && this.#answers === undefined) return result;
-    if (!(result instanceof Promise)) return this.#checkSettled(agent, result);
-    return result.then(this.#strict ? this.#checkStrictly : (settled) => this.#checkSettled(agent, settled));
+    if (!isThenable(result)) return this.#checkSettled(agent, this.#answerTo(message), result);
+    const check =
+      this.#strict && (this.#kind === "event" || this.#onlyAnswer !== undefined)
+        ? this.#checkStrictly
+        : (settled: unknown) => this.#checkSettled(agent, this.#answerTo(message), settled);
+    return result instanceof Promise ? result.then(check) : Promise.resolve(result).then(check);
   }
 
-  #checkSettled(agent: WithLogger | undefined, result: unknown): unknown {
+  /** Of several the one that the message's own type names. */
+  #answerTo(message: unknown): MessageType | undefined {
+    return this.#onlyAnswer ?? this.#answers?.[this.types.findIndex((type) => type.is(message))];
+  }
+
+  #checkSettled(agent: WithLogger | undefined, answer: MessageType | undefined, result: unknown): unknown {
     if (this.#kind === "event") {
       if (result === undefined || result === null) return undefined;
       this.#complain(agent, `Return type ${messageTypeText(result)} is not None.`, " It will be ignored.");
       return undefined;
     }
-    const answers = this.#answers ?? [];
-    for (const answer of answers) if (answer.is(result)) return result;
-    this.#complain(agent, `Return type ${messageTypeText(result)} not in return types ${namesOf(answers)}`, "");
+    if (answer === undefined || answer.is(result)) return result;
+    this.#complain(agent, `Return type ${messageTypeText(result)} not in return types [${answer.typeName}]`, "");
     return result;
   }
 
@@ -116,10 +128,6 @@ function assertDefined(types: readonly (MessageType | undefined)[]): void {
     "invalid-argument",
     "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
   );
-}
-
-function namesOf(types: readonly MessageType[]): string {
-  return `[${[...new Set(types.map(({ typeName }) => typeName))].join(", ")}]`;
 }
 
 function isList(types: MessageTypes): types is readonly MessageType[] {

@@ -224,6 +224,38 @@ describe("strictness", () => {
     await expect(agent.onMessage(Ask({ text: "nothing" }), call)).rejects.toThrow("Return type NoneType not in");
   });
 
+  test("of a handler for several types each message is answered by what its own type names", async () => {
+    const Receipt = defineMessage("Receipt", z.object({}));
+    const Order = defineMessage("Order", z.object({}), { answer: Receipt });
+    class Clerk extends RoutedAgent {
+      static override readonly handlers = handlerTable<Clerk>().rpc([Ask, Order], (message, { messageId }) => {
+        const answer = Order.is(message) ? Receipt({}) : Answer({ from: "clerk" });
+        const other = Order.is(message) ? Answer({ from: "clerk" }) : Receipt({});
+        return messageId === "wrong" ? Promise.resolve(other) : answer;
+      });
+    }
+    const agent = bound(new Clerk(""));
+    expect(agent.onMessage(Order({}), call)).toEqual({});
+    expect(agent.onMessage(Ask({ text: "" }), call)).toEqual({ from: "clerk" });
+    const wrongly = contextOf({ messageId: "wrong" });
+    const text = "Return type Answer not in return types [Receipt]";
+    await expect(agent.onMessage(Order({}), wrongly)).rejects.toThrow(text);
+    await expect(agent.onMessage(Ask({ text: "" }), wrongly)).rejects.toThrow("Return type Receipt not in");
+  });
+
+  test("a promise of another library is waited for like any other", async () => {
+    // biome-ignore lint/suspicious/noThenProperty: promises of other libraries are such
+    const later = (result: unknown) => lying({ then: (resolve: (value: unknown) => void) => resolve(result) });
+    class Later extends RoutedAgent {
+      static override readonly handlers = handlerTable<Later>()
+        .rpc(Ask, later(Answer({ from: "later" })), { match: (ask) => ask.text === "right" })
+        .rpc(Ask, later(wrong));
+    }
+    const agent = bound(new Later(""));
+    expect(await agent.onMessage(Ask({ text: "right" }), call)).toEqual({ from: "later" });
+    await expect(agent.onMessage(Ask({ text: "wrong" }), call)).rejects.toThrow("Return type Note not in");
+  });
+
   test("without strictness it is a warning, and the value is passed on [§8.119]", async () => {
     const runtime = new RecordingRuntime();
     const agent = bound(new Liar(""), runtime);
@@ -261,7 +293,7 @@ describe("strictness", () => {
 
   test("a schema in place of a message type is refused where the handler is declared", () => {
     const schema = z.object({ text: z.string() }) as never;
-    expect(() => handlerTable().rpc(schema, () => undefined)).toThrow(
+    expect(() => handlerTable().event(schema, () => undefined)).toThrow(
       expect.objectContaining({
         code: "invalid-argument",
         message: expect.stringContaining("What a handler is declared for has to be a message type."),
