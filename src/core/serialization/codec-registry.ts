@@ -1,4 +1,5 @@
 import { TroupeError } from "../errors.ts";
+import { FunctionCall, FunctionExecutionResult } from "../function-call.ts";
 import { anyTypeName } from "./any-type-name.ts";
 import { assertMessageType } from "./assert-message-type.ts";
 import { brandOf, MessageIndex } from "./message-index.ts";
@@ -17,7 +18,7 @@ export interface EncodedMessage {
 /**
  * Turns messages into bytes and back, by the types it was told of (protocol.md §4). A type is known under the pair of
  * its name and content type; a later one replaces an earlier one. Values that carry their type need not be registered
- * to be sent.
+ * to be sent. It knows from the start what every worker may meet (protocol.md §4.5): nothing, and calls of tools.
  */
 export class CodecRegistry {
   readonly #byContentType = new Map<string, Map<string, MessageType>>();
@@ -27,7 +28,7 @@ export class CodecRegistry {
   readonly #byFullName = new Map<string, MessageType>();
 
   constructor(types: readonly MessageType[] = []) {
-    this.add([voidMessage, ...types]);
+    this.add([voidMessage, FunctionCall, FunctionExecutionResult, ...types]);
   }
 
   /** Throws `invalid-argument` for what is no message type. */

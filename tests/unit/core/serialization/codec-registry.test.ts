@@ -54,6 +54,17 @@ describe("a codec registry", () => {
     expect(text(encoded.data)).toBe('{"q":"why"}');
   });
 
+  test("reads calls of tools and their results without having been told of them", () => {
+    const registry = new CodecRegistry();
+    for (const message of [
+      FunctionCall({ id: "c1", name: "weather", arguments: "{}" }),
+      FunctionExecutionResult({ call_id: "c1", name: "weather", content: "sunny", is_error: false }),
+    ]) {
+      const { typeName, contentType, data } = registry.encode(message);
+      expect(new CodecRegistry().decode(typeName, contentType, data)).toEqual(message);
+    }
+  });
+
   test("knows the answer's type once a message is written", () => {
     const registry = new CodecRegistry();
     expect(registry.has("Answer", jsonContentType)).toBe(false);
