@@ -42,10 +42,6 @@ export class SubscriptionTable {
     return this.#rows.get(id)?.subscription;
   }
 
-  withId(id: string): Subscription | undefined {
-    return this.#rows.get(id)?.subscription;
-  }
-
   /** Throws `already-exists` when an equal one, or another with its id, is there; `invalid-argument` for a type that no agent can have. */
   add(subscription: Subscription): void {
     const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
