@@ -1,23 +1,22 @@
-import { type Deadline, deadlineAfter, HandlerContext, handleMessage, remainingMs } from "../core/delivery/index.ts";
-import { type AgentId, errorText, TimedOutError, type TraceCarrier, UndeliverableException } from "../core/index.ts";
 import {
-  type CancelFrame,
-  fromWireAgentId,
-  type RequestFrame,
-  type ResponseFrame,
-  timeoutOf,
-  toWireError,
-} from "../protocol/index.ts";
+  type Deadline,
+  deadlineAfter,
+  HandlerContext,
+  handleMessage,
+  isThenable,
+  remainingMs,
+} from "../core/delivery/index.ts";
+import { type Agent, type AgentId, TimedOutError, UndeliverableException } from "../core/index.ts";
+import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../protocol/index.ts";
 import { fromCancelReason } from "./cancel-reason.ts";
 import type { Outbox } from "./outbox.ts";
-import { traced } from "./traced.ts";
-import type { Work } from "./work-in-progress.ts";
+import { OwedAnswer } from "./owed-answer.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
 /** Answers the calls that reach this worker. Whatever happens to one, exactly one answer leaves for it (W5–W9, §6). */
 export class CallAnswering {
   readonly #parts: WorkerParts;
-  /** Those that run, by request id: under a host of ours no two have the same. */
+  /** Those that wait or run, by request id: under a host of ours no two have the same. */
   readonly #owed = new Map<string, OwedAnswer>();
 
   constructor(parts: WorkerParts) {
@@ -66,9 +65,9 @@ export class CallAnswering {
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
     work.add(owed);
+    if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline);
     this.#owed.set(frame.requestId, owed);
-    if (isUrgent || slots.hasFree) void this.#run(frame, owed, deadline);
-    else this.#park(frame, owed, deadline);
+    this.#park(frame, owed, deadline);
   }
 
   /** Its time may be up before there is a slot: then nobody waits for its handler any more, and it is not started. */
@@ -79,7 +78,7 @@ export class CallAnswering {
       run: () => {
         timer?.cancel();
         owed.onGivenUp = undefined;
-        void this.#run(frame, owed, deadline);
+        this.#run(frame, owed, deadline);
       },
     };
     owed.onGivenUp = () => {
@@ -90,16 +89,25 @@ export class CallAnswering {
     slots.park(parked);
   }
 
-  async #run(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> {
+  /** One whose handler answers at once has left with this call; of the others the request id is remembered until they have. */
+  #run(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): void {
     this.#parts.slots.begin();
     try {
-      await this.#handle(frame, owed, deadline);
+      const handled = this.#handle(frame, owed, deadline);
+      if (handled !== undefined) {
+        this.#owed.set(frame.requestId, owed);
+        void handled.catch((error) => owed.fail(error)).then(() => this.#end(frame, owed));
+        return;
+      }
     } catch (error) {
       owed.fail(error);
-    } finally {
-      this.#forget(frame, owed);
-      this.#parts.slots.end();
     }
+    this.#end(frame, owed);
+  }
+
+  #end(frame: RequestFrame, owed: OwedAnswer): void {
+    this.#forget(frame, owed);
+    this.#parts.slots.end();
   }
 
   #forget({ requestId }: RequestFrame, owed: OwedAnswer): void {
@@ -107,145 +115,85 @@ export class CallAnswering {
     if (this.#owed.get(requestId) === owed) this.#owed.delete(requestId);
   }
 
-  async #handle(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> {
+  /** Throws, or rejects, with what has gone wrong. Returns nothing if all is done. */
+  #handle(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> | undefined {
     const { registry, settings } = this.#parts;
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
     const target = fromWireAgentId(frame.target);
     const sender = frame.source === undefined ? undefined : fromWireAgentId(frame.source);
     const { typeName = "", contentType = "", data = new Uint8Array(0) } = frame.payload ?? {};
     const message = registry.decode(typeName, contentType, data);
+    const messageId = frame.requestId;
+    const begin = () => {
+      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
+      owed.begin(context);
+      return this.#deliver(message, target, context, owed);
+    };
+    const { tracing } = settings;
+    if (tracing === undefined) return begin();
     const details = {
       destination: target,
       link: frame.metadata,
       messageType: typeName,
       attributes: () => ({ request_id: frame.requestId }),
     };
-    await traced(settings.tracing, "process", details, async () => {
-      const messageId = frame.requestId;
-      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
-      owed.begin(context);
-      owed.carrier = settings.tracing?.inject();
-      owed.succeed(await this.#deliver(message, target, context), target, sender);
+    return tracing.span("process", details, async () => {
+      owed.carrier = tracing.inject();
+      await begin();
     });
   }
 
-  async #deliver(message: unknown, target: AgentId, context: HandlerContext): Promise<unknown> {
-    const { shelf, log, mailboxes, settings } = this.#parts;
+  #deliver(message: unknown, target: AgentId, context: HandlerContext, owed: OwedAnswer): Promise<void> | undefined {
+    const { shelf } = this.#parts;
     if (!shelf.hasType(target.type)) throw new UndeliverableException(`Agent with name ${target.type} not found.`);
-    const agent = await shelf.agentFor(target);
-    const { sender } = context;
-    log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: target });
-    try {
-      return await handleMessage(agent, message, context, { ambient: settings.ambient, mailboxes });
-    } catch (error) {
-      log?.handlerException(message, target, error);
-      throw error;
-    } finally {
-      context.release();
-    }
+    const agent = shelf.agentFor(target);
+    if (agent instanceof Promise) return agent.then((made) => this.#give(made, message, { target, context, owed }));
+    return this.#give(agent, message, { target, context, owed });
   }
+
+  #give(agent: Agent, message: unknown, call: GivenCall): Promise<void> | undefined {
+    const { log, mailboxes, settings } = this.#parts;
+    const { target, context } = call;
+    log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender: context.sender, receiver: target });
+    let answer: unknown;
+    try {
+      answer = handleMessage(agent, message, context, { ambient: settings.ambient, mailboxes });
+    } catch (error) {
+      throw this.#failed(message, call, error);
+    }
+    if (isThenable(answer)) return this.#giveLater(answer, message, call);
+    context.release();
+    call.owed.succeed(answer, target, context.sender);
+    return undefined;
+  }
+
+  async #giveLater(pending: PromiseLike<unknown>, message: unknown, call: GivenCall): Promise<void> {
+    let answer: unknown;
+    try {
+      answer = await pending;
+    } catch (error) {
+      throw this.#failed(message, call, error);
+    }
+    call.context.release();
+    call.owed.succeed(answer, call.target, call.context.sender);
+  }
+
+  #failed(message: unknown, { target, context }: GivenCall, error: unknown): unknown {
+    this.#parts.log?.handlerException(message, target, error);
+    context.release();
+    return error;
+  }
+}
+
+/** A call whose handler runs. */
+interface GivenCall {
+  readonly target: AgentId;
+  readonly context: HandlerContext;
+  readonly owed: OwedAnswer;
 }
 
 function tooLate(): Error {
   return new TimedOutError(
     "The time of the call was up before the worker had a slot for its handler, which was not started.",
   );
-}
-
-/** The answer owed for one call: the first outcome is sent, later ones are not. */
-class OwedAnswer implements Work {
-  /** Trace context of the span that handles the call. */
-  carrier: TraceCarrier | undefined;
-  /** While it is parked: called when its handler need not run any more. */
-  onGivenUp: (() => void) | undefined;
-  readonly #requestId: string;
-  readonly #outbox: Outbox;
-  readonly #parts: WorkerParts;
-  #context: HandlerContext | undefined;
-  #abortReason: Error | undefined;
-  #isPaid = false;
-  #isCancelled = false;
-
-  constructor(requestId: string, outbox: Outbox, parts: WorkerParts) {
-    this.#requestId = requestId;
-    this.#outbox = outbox;
-    this.#parts = parts;
-  }
-
-  /** An answer that can't be written or is too large becomes a failure. */
-  succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
-    if (this.#isPaid) return;
-    const { registry, settings, log } = this.#parts;
-    const payload = registry.encode(result, settings.preferredContentType);
-    log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
-    const metadata = this.carrier ?? {};
-    this.#outbox.send({ kind: "response", requestId: this.#requestId, payload, error: "", metadata });
-    this.#isPaid = true;
-  }
-
-  fail(thrown: unknown): void {
-    if (this.#isPaid) return;
-    this.#isPaid = true;
-    try {
-      this.#sendFailure(thrown);
-    } catch (cause) {
-      this.#parts.settings.logger.warn(`The answer to a call could not be sent: ${errorText(cause)}`);
-      this.#explain(cause);
-    }
-  }
-
-  /** A failure too long to be sent is replaced by one that says so. */
-  #explain(cause: unknown): void {
-    try {
-      this.#sendFailure(cause);
-    } catch {
-      this.#parts.counts.unsentAnswers += 1;
-    }
-  }
-
-  /** Throws what the outbox throws. */
-  #sendFailure(thrown: unknown): void {
-    const { error, metadata } = toWireError(thrown, { withStack: this.#parts.settings.sendsStacks });
-    const frame: ResponseFrame = {
-      kind: "response",
-      requestId: this.#requestId,
-      payload: undefined,
-      error,
-      metadata: { ...this.carrier, ...metadata },
-    };
-    this.#outbox.send(frame);
-  }
-
-  /** The handler is about to run; what has happened to its call meanwhile it is told. */
-  begin(context: HandlerContext): void {
-    this.#context = context;
-    if (this.#abortReason !== undefined) context.abort(this.#abortReason);
-  }
-
-  /** The caller has given it up, and the handler was told. */
-  get isCancelled(): boolean {
-    return this.#isCancelled;
-  }
-
-  leavesBy(outbox: Outbox): boolean {
-    return this.#outbox === outbox;
-  }
-
-  abandon(reason: Error): void {
-    this.fail(reason);
-    this.#abort(reason);
-  }
-
-  /** Nobody wants the answer any more: none is sent. */
-  cancel(reason: Error): void {
-    this.#isCancelled = true;
-    this.#isPaid = true;
-    this.#abort(reason);
-  }
-
-  #abort(reason: Error): void {
-    this.#abortReason ??= reason;
-    this.onGivenUp?.();
-    this.#context?.abort(reason);
-  }
 }

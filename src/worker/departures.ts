@@ -8,13 +8,14 @@ export interface Departure {
   readonly kind: "call" | "event";
   readonly bytes: Uint8Array;
   /** It has been handed to this connection. Not called after `onFailed`. */
-  readonly onSent?: (outbox: Outbox) => void;
+  onSent?(outbox: Outbox): void;
   /** It will never be sent: too long for this host, no host in time, the worker stops. */
-  readonly onFailed: (error: Error) => void;
+  onFailed(error: Error): void;
 }
 
 /** One that waits to leave. */
-export interface Waiting extends Departure {
+export interface Waiting {
+  readonly departure: Departure;
   /** Its bytes as they are to be when it leaves, where waiting has changed them. Never longer. */
   renew: (() => Uint8Array) | undefined;
   /** Runs while there is no host. */
@@ -58,9 +59,9 @@ export class Departures {
     )
       return;
     this.#assertPlace(departure);
-    const waiting: Waiting = { ...departure, renew: undefined, timer: undefined };
+    const waiting: Waiting = { departure, renew: undefined, timer: undefined };
     this.#waiting.add(waiting);
-    this.#waitingBytes += waiting.bytes.length;
+    this.#waitingBytes += departure.bytes.length;
     if (this.#outbox === undefined) this.#limitWait(waiting);
     else this.#flush();
     return waiting;
@@ -170,7 +171,7 @@ export class Departures {
   /** Without a host a call waits only so long. */
   #limitWait(waiting: Waiting): void {
     const { calls, callWaitMs } = this.#settings.whileDisconnected;
-    if (waiting.kind !== "call" || calls === "queue") return;
+    if (waiting.departure.kind !== "call" || calls === "queue") return;
     const giveUp = () =>
       this.#fail(
         waiting,
@@ -186,12 +187,13 @@ export class Departures {
     for (const waiting of this.#waiting) {
       const outbox = this.#outbox;
       if (outbox?.isWritable !== true) return;
-      if (waiting.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) {
+      const { departure } = waiting;
+      if (departure.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) {
         void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
         return;
       }
       try {
-        if (!this.#leave(waiting, waiting.renew?.() ?? waiting.bytes, outbox)) return;
+        if (!this.#leave(departure, waiting.renew?.() ?? departure.bytes, outbox)) return;
         this.#remove(waiting);
       } catch (error) {
         this.#fail(waiting, error instanceof Error ? error : new Error(String(error)));
@@ -209,7 +211,7 @@ export class Departures {
 
   #fail(waiting: Waiting, error: Error): void {
     if (!this.#remove(waiting)) return;
-    waiting.onFailed(error);
+    waiting.departure.onFailed(error);
   }
 
   #countLost(): void {
@@ -219,7 +221,7 @@ export class Departures {
   #remove(waiting: Waiting): boolean {
     waiting.timer?.cancel();
     if (!this.#waiting.delete(waiting)) return false;
-    this.#waitingBytes -= waiting.bytes.length;
+    this.#waitingBytes -= waiting.departure.bytes.length;
     if (this.#waiting.size === 0) {
       for (const resolve of this.#onEmpty) resolve();
       this.#onEmpty.clear();

@@ -1,8 +1,7 @@
-import { HandlerContext, handleMessage } from "../core/delivery/index.ts";
-import { type AgentId, errorText, type TopicId } from "../core/index.ts";
+import { HandlerContext, handleMessage, isThenable } from "../core/delivery/index.ts";
+import { type Agent, type AgentId, errorText, type TopicId } from "../core/index.ts";
 import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../protocol/index.ts";
 import { RecentIds } from "./recent-ids.ts";
-import { traced } from "./traced.ts";
 import { withoutContent } from "./without-content.ts";
 import type { Work } from "./work-in-progress.ts";
 import type { WorkerParts } from "./worker-parts.ts";
@@ -68,7 +67,7 @@ export class EventDelivery {
     const context = new HandlerContext({ sender, topicId, isRpc: isRpcTopic(topicId.type), messageId: wire.id });
     const delivery = new Delivery(context);
     work.add(delivery);
-    if (slots.hasFree) void this.#run(recipient, event, delivery);
+    if (slots.hasFree) this.#run(recipient, event, delivery);
     else this.#park(recipient, event, delivery);
   }
 
@@ -78,7 +77,7 @@ export class EventDelivery {
       bytes: event.wire.payload.data.length,
       run: () => {
         delivery.onGivenUp = undefined;
-        void this.#run(recipient, event, delivery);
+        this.#run(recipient, event, delivery);
       },
     };
     delivery.onGivenUp = () => {
@@ -89,37 +88,74 @@ export class EventDelivery {
     slots.park(parked);
   }
 
-  /** Never rejects. */
-  async #run(recipient: AgentId, event: OpenedEvent, delivery: Delivery): Promise<void> {
-    const { settings, counts, work, slots } = this.#parts;
-    const { topicId, wire } = event;
-    const { context } = delivery;
-    const details = { destination: recipient, link: wire.attributes, messageType: wire.payload.typeName };
-    slots.begin();
+  #run(recipient: AgentId, event: OpenedEvent, delivery: Delivery): void {
+    this.#parts.slots.begin();
     try {
-      await traced(settings.tracing, "process", details, () => this.#handle(recipient, event, context));
+      const handled = this.#handle(recipient, event, delivery.context);
+      if (isThenable(handled)) {
+        handled.then(
+          () => this.#end(delivery),
+          (error) => this.#fail(recipient, event, { delivery, error }),
+        );
+        return;
+      }
     } catch (error) {
-      counts.failedEventHandlers += 1;
-      settings.logger.error(`${recipient} failed on an event from ${topicId}: ${errorText(error)}`, {
-        error: withoutContent(error),
-      });
-    } finally {
-      context.release();
-      work.delete(delivery);
-      slots.end();
+      return this.#fail(recipient, event, { delivery, error });
     }
+    this.#end(delivery);
   }
 
-  async #handle(recipient: AgentId, { message, sender }: OpenedEvent, context: HandlerContext): Promise<void> {
-    const { shelf, log, mailboxes, settings } = this.#parts;
-    const agent = await shelf.agentFor(recipient);
+  #end(delivery: Delivery): void {
+    delivery.context.release();
+    this.#parts.work.delete(delivery);
+    this.#parts.slots.end();
+  }
+
+  #fail(
+    recipient: AgentId,
+    { topicId }: OpenedEvent,
+    { delivery, error }: { readonly delivery: Delivery; readonly error: unknown },
+  ): void {
+    this.#parts.counts.failedEventHandlers += 1;
+    this.#parts.settings.logger.error(`${recipient} failed on an event from ${topicId}: ${errorText(error)}`, {
+      error: withoutContent(error),
+    });
+    this.#end(delivery);
+  }
+
+  /** A promise of the handler's end, or nothing once it has ended. */
+  #handle(recipient: AgentId, event: OpenedEvent, context: HandlerContext): unknown {
+    const { shelf, settings } = this.#parts;
+    const begin = () => {
+      const agent = shelf.agentFor(recipient);
+      if (agent instanceof Promise) return agent.then((made) => this.#give(made, recipient, event, context));
+      return this.#give(agent, recipient, event, context);
+    };
+    if (settings.tracing === undefined) return begin();
+    const { attributes, payload } = event.wire;
+    const details = { destination: recipient, link: attributes, messageType: payload.typeName };
+    return settings.tracing.span("process", details, async () => begin());
+  }
+
+  #give(agent: Agent, recipient: AgentId, { message, sender }: OpenedEvent, context: HandlerContext): unknown {
+    const { log, mailboxes, settings } = this.#parts;
     log?.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
-    try {
-      await handleMessage(agent, message, context, { ambient: settings.ambient, mailboxes });
-    } catch (error) {
-      log?.handlerException(message, recipient, error);
-      throw error;
-    }
+    const options = { ambient: settings.ambient, mailboxes };
+    if (log === undefined) return handleMessage(agent, message, context, options);
+    return noting(
+      () => handleMessage(agent, message, context, options),
+      (error) => log.handlerException(message, recipient, error),
+    );
+  }
+}
+
+/** Runs it, and tells what it throws or rejects with before that goes on. */
+async function noting(body: () => unknown, onError: (error: unknown) => void): Promise<unknown> {
+  try {
+    return await body();
+  } catch (error) {
+    onError(error);
+    throw error;
   }
 }
 

@@ -130,7 +130,7 @@ export class HostConnection {
    * answer that would be held (W23).
    */
   review(): void {
-    const isWaitedFor = this.outbox.asked.size > 0 || this.#legacy.pendingCount > 0;
+    const isWaitedFor = this.outbox.askedCount > 0 || this.#legacy.pendingCount > 0;
     const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsSignals));
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;

@@ -9,7 +9,7 @@ export interface OutboxOptions {
   readonly maxMessageBytes: number;
   /** The limit towards a host that has not announced itself as Troupe's. */
   readonly stockHostMaxBytes: number;
-  /** `asked` has grown. */
+  /** `askedCount` has grown. */
   readonly onAsked: () => void;
 }
 
@@ -18,12 +18,10 @@ const headersWaitMs = 1_000;
 
 /** Where frames leave one connection. Nothing is queued here: the stream queues and batches. */
 export class Outbox {
-  /** Ids of the worker's own calls that left here and have no outcome yet. */
-  readonly asked: ReadonlySet<string>;
-  readonly #asked = new Set<string>();
   readonly #options: OutboxOptions;
   readonly #sent = new SentFrames();
   readonly #signals = new HostSignals((frame) => this.#signal(frame));
+  #askedCount = 0;
   #isWritable = true;
   #isHostAnnounced = false;
   #closedBecause: UndeliverableReason | undefined;
@@ -33,7 +31,11 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.asked = this.#asked;
+  }
+
+  /** How many of the worker's own calls left here and have no outcome yet. */
+  get askedCount(): number {
+    return this.#askedCount;
   }
 
   /** The host has announced itself: it takes long messages, and Troupe's signals. */
@@ -101,14 +103,14 @@ export class Outbox {
   }
 
   /** A call of the worker's own has left here, and its answer will come here. */
-  ask(requestId: string): void {
-    this.#asked.add(requestId);
+  ask(): void {
+    this.#askedCount += 1;
     this.#options.onAsked();
   }
 
   /** Its outcome is there. */
-  forget(requestId: string): void {
-    this.#asked.delete(requestId);
+  forget(): void {
+    this.#askedCount -= 1;
   }
 
   /** Tells a host that understands it, now or once it has announced itself, that nobody here waits for this call any more. Never throws. */

@@ -6,7 +6,6 @@ import {
   errorBeforeSend,
   HandlerContext,
   type OwnBounds,
-  PendingCalls,
   remainingMs,
 } from "../core/delivery/index.ts";
 import {
@@ -32,32 +31,24 @@ import {
 } from "../protocol/index.ts";
 import { withAdvice } from "./advice.ts";
 import { toCancelReason } from "./cancel-reason.ts";
-import type { Waiting } from "./departures.ts";
 import type { Outbox, UndeliverableReason } from "./outbox.ts";
+import { OutgoingCall } from "./outgoing-call.ts";
 import { traced } from "./traced.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
 
-/** A call that has left, or waits to. */
-interface PostedCall {
-  readonly answer: Promise<ResponseFrame>;
-  /** Where it has left, once it has. */
-  sentBy: Outbox | undefined;
-}
-
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
 export class OutgoingCalls {
   readonly #parts: WorkerParts;
-  readonly #pending: PendingCalls<ResponseFrame>;
+  readonly #calls = new Map<string, OutgoingCall>();
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#pending = new PendingCalls({ clock: parts.settings.clock });
   }
 
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#calls.size;
   }
 
   /** Sends and awaits. What fails before the frame has left (encoding, size, connection) leaves nothing behind (W3). */
@@ -70,26 +61,26 @@ export class OutgoingCalls {
 
   /** An answer from the host; one that nobody waits for is counted (W9). */
   onResponse(frame: ResponseFrame): void {
-    if (this.#pending.resolve(frame.requestId, frame)) return;
+    if (this.#calls.get(frame.requestId)?.resolve(frame)) return;
     this.#parts.counts.unexpectedAnswers += 1;
     this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
   }
 
   /** The answer to this call came, but can't be read. False: nobody waits for it. */
   reject(requestId: string, error: Error): boolean {
-    return this.#pending.reject(requestId, error);
+    return this.#calls.get(requestId)?.reject(error) ?? false;
   }
 
   /** Calls that left by this connection have no answer any more. */
   connectionEnded(outbox: Outbox, reason: string): void {
-    for (const requestId of [...outbox.asked]) {
-      const text = `${reason} The call may have been handled.`;
-      this.#pending.reject(requestId, new UndeliverableException(text, { code: "disconnected" }));
+    const text = `${reason} The call may have been handled.`;
+    for (const call of this.#calls.values()) {
+      if (call.sentBy === outbox) call.reject(new UndeliverableException(text, { code: "disconnected" }));
     }
   }
 
-  rejectAll(reason: UndeliverableReason): void {
-    this.#pending.rejectAll(() => new UndeliverableException(reason.text, { code: reason.code }));
+  rejectAll({ code, text }: UndeliverableReason): void {
+    for (const call of this.#calls.values()) call.reject(new UndeliverableException(text, { code }));
   }
 
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
@@ -105,48 +96,40 @@ export class OutgoingCalls {
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     const requestId = settings.requestIdPrefix + this.#parts.nextRequestId();
     const source = sender === undefined ? undefined : toWireAgentId(sender);
-    const metadata = { ...settings.tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
+    const { tracing } = settings;
+    const metadata = { ...tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
     const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-    const bytes = encodeFrame(request);
-    const call = traced(settings.tracing, "send", { destination: recipient, link: metadata }, () =>
-      this.#post(request, bytes, bounds, recipient),
-    );
+    const call = new OutgoingCall(request, encodeFrame(request));
+    this.#calls.set(requestId, call);
     let frame: ResponseFrame;
     try {
-      frame = await call.answer;
+      if (tracing === undefined) this.#post(call, bounds, recipient);
+      else tracing.span("send", { destination: recipient, link: metadata }, () => this.#post(call, bounds, recipient));
+      frame = await call.promise;
     } finally {
-      call.sentBy?.forget(requestId);
+      this.#calls.delete(requestId);
+      call.sentBy?.forget();
     }
+    if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
     return this.#ack(frame, recipient, sender, promised);
   }
 
   /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
-  #post(request: RequestFrame, bytes: Uint8Array, bounds: OwnBounds, recipient: AgentId): PostedCall {
-    const { requestId } = request;
+  #post(call: OutgoingCall, bounds: OwnBounds, recipient: AgentId): void {
     const { departures, settings } = this.#parts;
-    let waiting: Waiting | undefined;
-    const onGivenUp = (error: TimedOutError | CancelledError) => {
-      if (waiting !== undefined) departures.takeBack(waiting);
-      call.sentBy?.cancelCall(requestId, toCancelReason(error));
-    };
+    const { clock } = settings;
+    const waiting = departures.post(call);
+    call.waiting = waiting;
     const { signal, timeoutMs } = bounds;
-    const answer = this.#pending.open(requestId, { timeoutMs, signal, recipient, onGivenUp });
-    const call: PostedCall = { answer, sentBy: undefined };
-    const onSent = (outbox: Outbox) => {
-      call.sentBy = outbox;
-      outbox.ask(requestId);
-    };
-    const onFailed = (error: unknown) => this.#pending.reject(requestId, error);
-    try {
-      waiting = departures.post({ kind: "call", bytes, onSent, onFailed });
-      if (waiting !== undefined) waiting.renew = renewing(request, deadlineAfter(timeoutMs, settings.clock));
-    } catch (error) {
-      answer.catch(() => undefined);
-      onFailed(error);
-      throw error;
-    }
-    return call;
+    if (waiting !== undefined) waiting.renew = renewing(call.request, deadlineAfter(timeoutMs, clock));
+    if (signal === undefined && timeoutMs === undefined) return;
+    call.within({ timeoutMs, signal, recipient, clock, onGivenUp: (error) => this.#giveUp(call, error) });
+  }
+
+  #giveUp({ waiting, sentBy, request }: OutgoingCall, error: TimedOutError | CancelledError): void {
+    if (waiting !== undefined) this.#parts.departures.takeBack(waiting);
+    sentBy?.cancelCall(request.requestId, toCancelReason(error));
   }
 
   async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
@@ -162,6 +145,7 @@ export class OutgoingCalls {
     }
   }
 
+  /** The same as `#open`, under the eyes of whoever wants to see it. */
   #ack(
     frame: ResponseFrame,
     recipient: AgentId,
@@ -174,31 +158,40 @@ export class OutgoingCalls {
       messageType: frame.payload?.typeName,
       attributes: () => ({ request_id: frame.requestId }),
     };
-    return traced(this.#parts.settings.tracing, "ack", details, () => this.#open(frame, recipient, sender, promised));
+    return traced(this.#parts.settings.tracing, "ack", details, async () => {
+      const answer = this.#read(frame);
+      const { interventions, log } = this.#parts;
+      const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
+      if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
+      log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
+      throw new MessageDroppedException();
+    });
   }
 
-  async #open(
+  #open(
     frame: ResponseFrame,
     recipient: AgentId,
     sender: AgentId | undefined,
     promised: MessageType | undefined,
-  ): Promise<unknown> {
-    if (frame.error !== "") throw fromWireError(withAdvice(frame.error), frame.metadata);
-    const { registry, interventions, log } = this.#parts;
-    const { payload } = frame;
-    let answer = isVoidPayload(payload)
-      ? undefined
-      : registry.decode(payload.typeName, payload.contentType, payload.data);
-    if (interventions.seesResponse) {
-      const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
-      if (result === DropMessage) {
-        log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
-        throw new MessageDroppedException();
-      }
-      answer = result;
-    }
+  ): unknown {
+    return this.#checked(this.#read(frame), recipient, sender, promised);
+  }
+
+  /** Throws what the answer says has gone wrong. */
+  #read({ error, metadata, payload }: ResponseFrame): unknown {
+    if (error !== "") throw fromWireError(withAdvice(error), metadata);
+    if (isVoidPayload(payload)) return undefined;
+    return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
+  }
+
+  #checked(
+    answer: unknown,
+    recipient: AgentId,
+    sender: AgentId | undefined,
+    promised: MessageType | undefined,
+  ): unknown {
     assertAnswer(answer, promised, recipient);
-    log?.message("MessageKind.RESPOND", "DeliveryStage.DELIVER", {
+    this.#parts.log?.message("MessageKind.RESPOND", "DeliveryStage.DELIVER", {
       message: answer,
       sender: recipient,
       receiver: sender,

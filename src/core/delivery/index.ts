@@ -1,4 +1,5 @@
 export { InterventionChain } from "../intervention.ts";
+export { isThenable } from "../thenable.ts";
 export type { ClassCheck } from "./agent-kind.ts";
 export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
 export { assertAnswer } from "./assert-answer.ts";

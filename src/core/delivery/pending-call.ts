@@ -15,12 +15,13 @@ export class PendingCall<Answer> {
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
 
+  /** `bounds`: as `within`. */
   constructor(bounds?: CallBounds) {
     this.promise = new Promise<Answer>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (bounds !== undefined) this.#arm(bounds);
+    if (bounds !== undefined) this.within(bounds);
   }
 
   get isSettled(): boolean {
@@ -41,7 +42,8 @@ export class PendingCall<Answer> {
     return true;
   }
 
-  #arm(bounds: CallBounds): void {
+  /** Ends it by its timeout or its signal; to be called once at most. */
+  within(bounds: CallBounds): void {
     const { signal, timeoutMs } = bounds;
     if (signal?.aborted) {
       this.#giveUp(bounds, abortError(signal));
