@@ -16,7 +16,7 @@ export function describeAgents({ openStage, unless }: Suite): void {
       expect(probes.map((probe) => probe.id.toString())).toEqual(["echo/a", "echo/b"]);
     });
 
-    test("messages that come while it is being made share the one [§8.78]", async () => {
+    test("messages that come while it is being made share the one, and reach it in order before later ones [§8.78]", async () => {
       await using stage = await openStage();
       const gate = new Gate();
       let made = 0;
@@ -31,7 +31,9 @@ export function describeAgents({ openStage, unless }: Suite): void {
       await stage.caller.publishMessage(Note({ text: "event 2" }), new TopicId("news", "k"));
       gate.open();
       await call;
-      await stage.seen.takeMany(3);
+      await stage.caller.publishMessage(Note({ text: "later" }), new TopicId("news", "k"));
+      const seen = await stage.seen.takeMany(4);
+      expect(seen.map(({ text }) => text)).toEqual(["call", "event 1", "event 2", "later"]);
       expect(made).toBe(1);
     });
 
