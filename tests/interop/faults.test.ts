@@ -13,6 +13,9 @@ import { TypeScriptWorker } from "./support/typescript-worker.ts";
 const hello: MessageToSend = { type: "MyMessage", message: { content: "hello" } };
 const inFlight = 100;
 
+/** The goal of every story of a kill: each caller in flight has its outcome at the latest after so long. */
+const latestMs = 1_000;
+
 /** Processes that are killed and networks that break, with a Python worker among those who suffer. */
 for (const generation of generations.filter(({ number }) => number === 3)) {
   describe.skipIf(generation.skipReason)(`Python's worker, ${generation.title}`, () => {
@@ -33,6 +36,7 @@ for (const generation of generations.filter(({ number }) => number === 3)) {
       for (const outcome of await outcomes) {
         expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(UndeliverableException) });
       }
+      expect(Math.max(...endedMs) - killedMs).toBeLessThan(latestMs);
       fact("kill -9 of a Python target, until each call had its outcome", spread(endedMs.map((ms) => ms - killedMs)));
       await using _heir = await startPythonWorker(generation, address, [{ kind: "echo", type: "held" }]);
       expect(await caller.callShown("held/k", MyMessage({ content: "again" }))).toMatchObject({

@@ -2,6 +2,7 @@ import { type Fault, type FaultProxy, startFaultProxy } from "troupe/testing";
 import { describe, expect, test } from "vitest";
 import { fact } from "../../support/load/facts.ts";
 import { Caller } from "./support/caller.ts";
+import { missingEvents, untilAccounted } from "./support/event-account.ts";
 import { startHostProgram, startWorkerProgram, untilCounters, type WorkerReport } from "./support/remote-program.ts";
 
 /** A dead peer is noticed within half a second here, by either side, so that the tests are short. */
@@ -67,12 +68,15 @@ describe("between workers and host", () => {
       await using target = await startWorkerProgram({
         address: proxy.address,
         echoes: ["far"],
+        readers: [{ type: "far_reader", topic: "to_far" }],
         options: workerOptions,
       });
       await using near = await Caller.start("near", host.ready.address);
       await using far = await Caller.start("far", proxy.address, workerOptions);
       await target.tell("load", { targets: ["far/x"], concurrency: 8 });
       const loads = [near.load(["far/a", "far/b"], 16), far.load(["far/a", "far/b"], 16)];
+      const fromFar = await near.read("from_far");
+      const streams = { toFar: near.publish("to_far"), fromFar: far.publish("from_far") };
       await Promise.all([near, far].map(({ ledger }) => ledger.until(({ answered }) => answered >= 200)));
 
       const before = proxy.counters().connections;
@@ -81,6 +85,10 @@ describe("between workers and host", () => {
       await Promise.all([near, far].map((caller) => caller.untilAnswered("far/a")));
       const calls = await target.tell("endLoad");
       await Promise.all(loads.map((load) => load.stop()));
+      const published = { toFar: await streams.toFar.stop(), fromFar: await streams.fromFar.stop() };
+      await untilAccounted({ host, target, far, fromFar, published });
+      expect([fromFar.wrong, (await target.tell<WorkerReport>("report")).wrongEvents]).toEqual([[], []]);
+      if (!breakage.isFatal) expect(await missingEvents({ target, fromFar, published })).toEqual([0, 0]);
 
       const flawless = { open: 0, wrong: [], ...(breakage.isFatal ? {} : { failed: {} }) };
       for (const report of [near.ledger.report(), far.ledger.report(), calls]) expect(report).toMatchObject(flawless);

@@ -5,13 +5,21 @@ import { startHostProgram, startWorkerProgram, untilCounters, type WorkerReport 
 
 const inFlight = 500;
 
+/** The goal of every story of a kill: each caller in flight has its outcome at the latest after so long. */
+const latestMs = 1_000;
+
 describe("kill -9 of a worker under load", () => {
   test("each of its callers has a typed outcome at once, and calls to others go on", { timeout: 60_000 }, async () => {
     await using host = await startHostProgram();
     const { address } = host.ready;
     const [victim, bystander] = await Promise.all([
-      startWorkerProgram({ address, echoes: ["victim-echo"], holders: ["holder"] }),
-      startWorkerProgram({ address, echoes: ["echo"] }),
+      startWorkerProgram({
+        address,
+        echoes: ["victim-echo"],
+        holders: ["holder"],
+        readers: [{ type: "victim-reader", topic: "news" }],
+      }),
+      startWorkerProgram({ address, echoes: ["echo"], readers: [{ type: "reader", topic: "news" }] }),
     ]);
     await using _victim = victim;
     await using _bystander = bystander;
@@ -20,7 +28,9 @@ describe("kill -9 of a worker under load", () => {
     const held = caller.hold("holder", inFlight);
     const load = caller.load(["victim-echo/a", "victim-echo/b"], 32);
     const otherLoad = other.load(["echo/a", "echo/b"], 16);
+    const news = other.publish("news");
     await victim.tell("held", inFlight);
+    await victim.tell("arrived", 100);
     await caller.ledger.until(({ answered }) => answered >= 500);
 
     const killedMs = performance.now();
@@ -30,6 +40,7 @@ describe("kill -9 of a worker under load", () => {
       "kill -9 of the target, until each call in flight had its outcome",
       spread(outcomes.map(({ endedMs }) => endedMs - killedMs)),
     );
+    expect(Math.max(...outcomes.map(({ endedMs }) => endedMs - killedMs))).toBeLessThan(latestMs);
     expect(new Set(outcomes.map((outcome) => (outcome.kind === "failed" ? outcome.code : "answered")))).toEqual(
       new Set(["disconnected"]),
     );
@@ -40,6 +51,10 @@ describe("kill -9 of a worker under load", () => {
     await caller.untilAnswered("victim-echo/a");
     await other.ledger.until((report) => report.answered > answered + 100);
     await Promise.all([load.stop(), otherLoad.stop()]);
+    // Who reads on has had every event once and in order.
+    const published = await news.stop();
+    await bystander.tell("arrived", published);
+    expect(await bystander.tell<WorkerReport>("report")).toMatchObject({ events: published, wrongEvents: [] });
 
     const { failed, ...calls } = caller.ledger.report();
     expect(calls).toMatchObject({ open: 0, wrong: [] });
@@ -64,6 +79,7 @@ describe("kill -9 of a worker under load", () => {
     const killedMs = performance.now();
     await victim.kill();
     await target.tell("released", 64);
+    expect(performance.now() - killedMs).toBeLessThan(latestMs);
     fact("kill -9 of a caller, until its handlers were told", `${(performance.now() - killedMs).toFixed(0)} ms`);
     await untilCounters(host, ({ channels }) => channels === 2);
     const { answered } = other.ledger.report();

@@ -1,16 +1,20 @@
-import { AgentId } from "troupe";
+import { AgentId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "troupe/grpc";
+import { OrderedArrivals, Reader } from "../../../support/load/agents.ts";
 import { CallLedger, type CallOutcome } from "../../../support/load/call-ledger.ts";
 import { CallLoad, untilAnswered } from "../../../support/load/call-load.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
+import { EventStream } from "./event-stream.ts";
 
 /** A worker in the test's own process, whose calls are booked to the millisecond. */
 export class Caller implements AsyncDisposable {
   readonly runtime: GrpcWorkerAgentRuntime;
   readonly ledger: CallLedger;
+  readonly name: string;
 
   private constructor(name: string, runtime: GrpcWorkerAgentRuntime) {
     this.runtime = runtime;
+    this.name = name;
     this.ledger = new CallLedger(name);
   }
 
@@ -35,6 +39,20 @@ export class Caller implements AsyncDisposable {
       targets: targets.map(AgentId.parse),
       concurrency,
     });
+  }
+
+  /** Publishes on a topic of this type from now on. */
+  publish(topicType: string): EventStream {
+    return new EventStream(this.runtime, this.name, topicType);
+  }
+
+  /** Reads a topic of this type from now on. */
+  async read(topicType: string): Promise<OrderedArrivals> {
+    const arrivals = new OrderedArrivals();
+    const type = `reader_${topicType}`;
+    await Reader.register(this.runtime, type, () => new Reader(arrivals));
+    await this.runtime.addSubscription(new TypeSubscription(topicType, type));
+    return arrivals;
   }
 
   untilAnswered(target: string): Promise<void> {
