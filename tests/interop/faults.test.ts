@@ -1,8 +1,15 @@
 import { AgentId, UndeliverableException } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
-import { startFaultProxy } from "troupe/testing";
+import { type Fault, startFaultProxy } from "troupe/testing";
 import { describe, expect, test } from "vitest";
-import { startHostProgram, untilCounters } from "../e2e/faults/support/remote-program.ts";
+import { Caller } from "../e2e/faults/support/caller.ts";
+import {
+  startHostProgram,
+  startWorkerProgram,
+  untilCounters,
+  type WorkerReport,
+} from "../e2e/faults/support/remote-program.ts";
+import { startTroupeHost } from "../e2e/faults/support/troupe-host.ts";
 import { fact, spread } from "../support/load/facts.ts";
 import { generations } from "./support/generations.ts";
 import { MyMessage } from "./support/messages.ts";
@@ -57,6 +64,79 @@ for (const generation of generations.filter(({ number }) => number === 3)) {
       for (const outcome of await Promise.all(calls)) expect(outcome).toMatchObject({ event: "error" });
       expect(await callFrom(python, "echo/k", hello)).toMatchObject({ event: "answer", message: { content: "hello" } });
     });
+
+    test("whose host is killed -9 and replaced: its calls and those to it have an outcome at once, TypeScript's workers come back, and a Python worker that is started anew is served", async () => {
+      await using first = await startTroupeHost();
+      await using proxy = await startFaultProxy({ target: first.address });
+      const { address } = proxy;
+      const python = await startPythonWorker(generation, address, [{ kind: "held", type: "held" }]);
+      await using _python = python;
+      await using target = await startWorkerProgram({
+        address,
+        echoes: ["echo"],
+        readers: [{ type: "r", topic: "t" }],
+      });
+      await using caller = await Caller.start("caller", address);
+      caller.runtime.addMessageSerializer(MyMessage);
+      await caller.untilAnswered("echo/k");
+      const endedMs: number[] = [];
+      const calls = Array.from({ length: 20 }, (_, at) =>
+        caller.runtime
+          .sendMessage(MyMessage({ content: "hold this" }), new AgentId("held", `k${at}`))
+          .finally(() => endedMs.push(performance.now())),
+      );
+      const outcomes = Promise.allSettled(calls);
+      for (let taken = 0; taken < 20; taken++) await python.next("received");
+      const news = caller.publish("t");
+      await target.tell("arrived", 50);
+
+      const killedMs = performance.now();
+      await first.program.stop("SIGKILL");
+      for (const outcome of await outcomes) {
+        expect(outcome).toMatchObject({ status: "rejected", reason: { code: "disconnected" } });
+      }
+      expect(Math.max(...endedMs) - killedMs).toBeLessThan(latestMs);
+
+      await using second = await startTroupeHost();
+      proxy.retarget(second.address);
+      await caller.untilAnswered("echo/k");
+      const { events } = await target.tell<WorkerReport>("report");
+      await target.tell("arrived", events + 50);
+      await news.stop();
+      expect(await target.tell<WorkerReport>("report")).toMatchObject({ wrongEvents: [] });
+      await using _anew = await startPythonWorker(generation, address, [{ kind: "echo", type: "held" }]);
+      const again = await caller.runtime.sendMessage(MyMessage({ content: "again" }), new AgentId("held", "k"));
+      expect(again).toMatchObject({ content: "again" });
+    });
+
+    test.each<[string, Fault]>([
+      ["half-closed towards the host", { kind: "half-close", in: "to-target" }],
+      ["half-closed towards it", { kind: "half-close", in: "to-client" }],
+      ["swallowed by a black hole", { kind: "drop" }],
+    ])(
+      "whose connection is %s is noticed: its callers have an outcome, and its types are free",
+      async (_how, fault) => {
+        const channelOptions = { keepAliveMs: 200, keepAliveTimeoutMs: 300 };
+        await using host = await startHostProgram({ channelOptions });
+        await using proxy = await startFaultProxy({ target: host.ready.address });
+        const victim = await startPythonWorker(generation, proxy.address, [{ kind: "held", type: "held" }]);
+        await using _victim = victim;
+        await using caller = await TypeScriptWorker.start(host.ready.address, { types: [MyMessage] });
+        const calls = Array.from({ length: 20 }, (_, at) =>
+          caller.call(`held/k${at}`, MyMessage({ content: "hold this" })),
+        );
+        const outcomes = Promise.allSettled(calls);
+        for (let taken = 0; taken < 20; taken++) await victim.next("received");
+        proxy.apply(fault);
+        for (const outcome of await outcomes) {
+          expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(UndeliverableException) });
+        }
+        await using _heir = await startPythonWorker(generation, host.ready.address, [{ kind: "echo", type: "held" }]);
+        expect(await caller.callShown("held/k", MyMessage({ content: "again" }))).toMatchObject({
+          message: { content: "again" },
+        });
+      },
+    );
 
     test("behind a slow, jittery, stalling line answers every call, each with its own answer", async () => {
       await using host = await startHostProgram();
