@@ -91,6 +91,44 @@ function hideGhosts(): Gate {
   };
 }
 
+/** The worker hands on every other event behind the one that came after it. */
+function misorderArrivals(): Gate {
+  let held: Uint8Array | undefined;
+  return {
+    in: (bytes, pass) => {
+      if (decodeFrame(bytes).kind !== "event") return pass(bytes);
+      if (held === undefined) {
+        held = bytes;
+        return;
+      }
+      pass(bytes);
+      pass(held);
+      held = undefined;
+    },
+  };
+}
+
+/** The worker passes over every so many events that come. */
+function ignoreEvents(period: number): Gate {
+  let count = 0;
+  return {
+    in: (bytes, pass) => {
+      if (decodeFrame(bytes).kind !== "event" || ++count % period !== 0) pass(bytes);
+    },
+  };
+}
+
+/** The first call to each agent is lost on its way. */
+function loseFirstCalls(): Gate {
+  const called = new Set<string>();
+  return meddler("request", 1, ({ target }, pass, bytes) => {
+    const agent = `${target?.type}/${target?.key}`;
+    if (called.has(agent)) return pass(bytes);
+    called.add(agent);
+    return true;
+  });
+}
+
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "a host that answers twice",
@@ -150,6 +188,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: { atHost: () => ({ ends: () => undefined }) },
     caughtBy: ["leftovers"],
   },
+  {
+    name: "a host that swallows cancels",
+    plant: { atHost: () => meddler("cancel", 1, () => true) },
+    caughtBy: ["signals"],
+  },
+  { name: "a host that loses the first call to each agent", plant: { atHost: loseFirstCalls }, caughtBy: ["recovery"] },
+  { name: "a worker that loses events", plant: { atWorker: () => ignoreEvents(5) }, caughtBy: ["losses"] },
+  { name: "a worker that hands events on out of order", plant: { atWorker: misorderArrivals }, caughtBy: ["order"] },
   {
     name: "a worker that leaves calls unanswered",
     plant: { atWorker: () => meddler("response", 7, () => true) },
