@@ -1,7 +1,8 @@
 import process from "node:process";
-import { setImmediate as turn } from "node:timers/promises";
-import type { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { mebibytes } from "../support/load/facts.ts";
+import type { LiveTimers } from "./live-timers.ts";
+import type { SoakWorld } from "./soak-world.ts";
 
 /** What a process holds at rest. */
 export interface VitalSigns {
@@ -9,14 +10,14 @@ export interface VitalSigns {
   readonly rssBytes: number;
   /** What keeps the event loop alive, by kind: sockets, servers, timers. */
   readonly resources: Readonly<Record<string, number>>;
-  /** Sizes of the host's tables, its open streams among them. */
+  /** Sizes of the tables of host and workers, and the streams and timers that are open. */
   readonly tables: Readonly<Record<string, number>>;
 }
 
 /** Growth that is no leak: of the heap by a tenth and 8 MiB, of the RSS by a quarter and 48 MiB. Everything else is exact. */
 const tolerance = { heap: { part: 0.1, bytes: 8 * 2 ** 20 }, rss: { part: 0.25, bytes: 48 * 2 ** 20 } };
 
-export async function takeVitalSigns(host: GrpcWorkerAgentRuntimeHost | undefined): Promise<VitalSigns> {
+export async function takeVitalSigns(takeTables: () => Promise<Readonly<Record<string, number>>>): Promise<VitalSigns> {
   if (globalThis.gc === undefined) throw new Error("run it with --expose-gc");
   // What was ended a moment ago is collected once its last callbacks have run.
   for (let round = 0; round < 5; round++) {
@@ -28,7 +29,7 @@ export async function takeVitalSigns(host: GrpcWorkerAgentRuntimeHost | undefine
     heapBytes: heapUsed,
     rssBytes: rss,
     resources: activeResources(),
-    tables: host === undefined ? {} : tablesOf(host),
+    tables: await takeTables(),
   };
 }
 
@@ -43,19 +44,42 @@ export function activeResources(): Record<string, number> {
   return counts;
 }
 
-export function tablesOf(host: GrpcWorkerAgentRuntimeHost): Record<string, number> {
-  const { channels, controlChannels, pendingCalls, agentTypes, subscriptions } = host.counters();
+/** What the host and all workers together hold; timers of each clock, and all timers of the process, the transport's among them. */
+export function tablesOf({ host, clocks, ...world }: SoakWorld, timers: LiveTimers): Record<string, number> {
+  const workers = [...world.residents, ...world.travellers.map(({ worker }) => worker)].map(({ runtime }) => runtime);
+  const total = (of: (runtime: (typeof workers)[number]) => number) => workers.reduce((sum, one) => sum + of(one), 0);
+  const { channels, controlChannels, pendingCalls, agentTypes, subscriptions, transport } = host.counters();
   const { dormantClients, queuedFrames, queuedBytes } = host.counters();
   return {
-    channels,
-    controlChannels,
-    pendingCalls,
-    agentTypes,
-    subscriptions,
-    dormantClients,
-    queuedFrames,
-    queuedBytes,
+    ...{
+      channels,
+      controlChannels,
+      pendingCalls,
+      agentTypes,
+      subscriptions,
+      dormantClients,
+      queuedFrames,
+      queuedBytes,
+    },
+    ...{ connections: transport.connections, streams: transport.streams },
+    "calls pending at workers": total(({ pendingCallsCount }) => pendingCallsCount),
+    "messages queued at workers": total(({ queuedCount }) => queuedCount),
+    "handlers running": total(({ handlers }) => handlers.running),
+    "messages parked": total(({ handlers }) => handlers.parked),
+    "timers of the host": clocks.host.pendingTimers,
+    "timers of workers": clocks.workers.pendingTimers,
+    "timers of the process": timers.count,
   };
+}
+
+/** The smallest of each size within half a second: a keep-alive that is just under way is no leak. */
+export async function quietest(sizes: () => Record<string, number>): Promise<Record<string, number>> {
+  const smallest = sizes();
+  for (let sample = 0; sample < 25; sample++) {
+    await pause(20);
+    for (const [name, size] of Object.entries(sizes())) smallest[name] = Math.min(smallest[name] ?? size, size);
+  }
+  return smallest;
 }
 
 /** What is not where it was, in words; empty when all is well. */

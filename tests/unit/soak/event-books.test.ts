@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/index.ts";
 import type { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { createTally } from "../../../src/host/counters.ts";
 import { createListenerTally } from "../../../src/transport/index.ts";
 import { EventBooks, type EventReport } from "../../soak/event-books.ts";
+import { LiveTimers } from "../../soak/live-timers.ts";
 import { admittedLosses, uncounted } from "../../soak/lost-events.ts";
 import { compareSigns, type VitalSigns } from "../../soak/vital-signs.ts";
+import { CountingClock } from "../../support/counting-clock.ts";
 import { Note } from "../../support/load/messages.ts";
 
 const topic = "news/default";
@@ -140,4 +143,16 @@ test("signs of life tell a leak from noise", () => {
     "resource TCPSocketWrap was 4 and is 5",
   ]);
   expect(compareSigns(begin, { ...begin, tables: { channels: 1 } })).toEqual(["table channels was 2 and is 1"]);
+});
+
+test("timers that keep no process alive are counted all the same, of a clock and of the process", () => {
+  const timers = new LiveTimers();
+  const clock = new CountingClock(systemClock);
+  const before = timers.count;
+  const ofTransport = setTimeout(() => undefined, 60_000).unref();
+  const ofClock = clock.setTimer(60_000, () => undefined);
+  expect([timers.count - before, clock.pendingTimers]).toEqual([2, 1]);
+  clearTimeout(ofTransport);
+  ofClock.cancel();
+  expect(clock.pendingTimers).toBe(0);
 });
