@@ -6,11 +6,12 @@ export interface CallDeadlinesParts {
   readonly clock: Clock;
   /** The timeout that calls have unless their caller wants a shorter one. 0: none. */
   readonly commonMs: number;
-  /** All pending calls, oldest first. */
-  readonly calls: () => Iterable<PendingCall>;
   /** A call's time is up; it is to leave the pending ones at once. */
   readonly onDue: (call: PendingCall) => void;
 }
+
+/** So many that have left are kept in any case before they are swept out. */
+const mostLeft = 1_024;
 
 /**
  * Watches the time of pending calls. Those with the common timeout fall due in the order they came, so one timer serves
@@ -18,7 +19,9 @@ export interface CallDeadlinesParts {
  */
 export class CallDeadlines {
   readonly #parts: CallDeadlinesParts;
-  readonly #own = new Map<PendingCall, Timer>();
+  /** Those with the common timeout, the oldest first; among them some that have left. */
+  #common: PendingCall[] = [];
+  #leftCount = 0;
   #timer: Timer | undefined;
 
   constructor(parts: CallDeadlinesParts) {
@@ -31,27 +34,21 @@ export class CallDeadlines {
     if (timeoutMs === 0) return;
     if (timeoutMs === commonMs) {
       call.dueMs = clock.now() + timeoutMs;
+      this.#common.push(call);
       if (this.#timer === undefined) this.#arm(timeoutMs);
     } else {
-      const fallDue = () => {
-        this.#own.delete(call);
-        this.#parts.onDue(call);
-      };
-      this.#own.set(call, clock.setTimer(Math.min(timeoutMs, limits.timerMs), fallDue));
+      call.timer = clock.setTimer(Math.min(timeoutMs, limits.timerMs), () => this.#parts.onDue(call));
     }
   }
 
   remove(call: PendingCall): void {
-    if (call.timeoutMs === this.#parts.commonMs) return;
-    this.#own.get(call)?.cancel();
-    this.#own.delete(call);
+    if (call.timeoutMs === this.#parts.commonMs) return this.#leave(call);
+    call.timer?.cancel();
   }
 
-  /** No call falls due any more. */
+  /** Called when no call is left and none will come. */
   close(): void {
     this.#timer?.cancel();
-    for (const timer of this.#own.values()) timer.cancel();
-    this.#own.clear();
   }
 
   #arm(delayMs: number): void {
@@ -61,10 +58,20 @@ export class CallDeadlines {
     });
   }
 
+  #leave(call: PendingCall): void {
+    if (call.dueMs === 0) return;
+    call.dueMs = 0;
+    this.#leftCount += 1;
+    const isAll = this.#leftCount === this.#common.length;
+    if (!isAll && (this.#leftCount < mostLeft || 2 * this.#leftCount < this.#common.length)) return;
+    this.#common = isAll ? [] : this.#common.filter(({ dueMs }) => dueMs > 0);
+    this.#leftCount = 0;
+  }
+
   #sweep(): void {
-    const { clock, commonMs, calls, onDue } = this.#parts;
-    for (const call of calls()) {
-      if (call.timeoutMs !== commonMs) continue;
+    const { clock, onDue } = this.#parts;
+    for (const call of this.#common) {
+      if (call.dueMs === 0) continue;
       const leftMs = call.dueMs - clock.now();
       if (leftMs > 0) return this.#arm(leftMs);
       onDue(call);

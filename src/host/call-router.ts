@@ -150,8 +150,8 @@ export class CallRouter {
   }
 
   *#endingsOf({ asked, asking }: Session): Iterable<() => void> {
-    for (const call of asked) yield () => this.#abandon(call, "caller-gone");
-    for (const call of asking) {
+    for (const call of asked.all()) yield () => this.#abandon(call, "caller-gone");
+    for (const call of asking.all()) {
       yield () => {
         if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
       };

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { NumberMap } from "../core/delivery/index.ts";
 import type { Clock, MakeId } from "../core/index.ts";
 import type { PeekedResponse } from "../protocol/index.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
@@ -17,7 +18,7 @@ export interface CallTableParts {
 
 /** All calls without an outcome. Whoever takes a call out owes its caller the outcome, so that there is exactly one. */
 export class CallTable {
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #calls = new NumberMap<PendingCall>();
   readonly #deadlines: CallDeadlines;
   readonly #ids: HostIds;
   readonly #defaultTimeoutMs: number;
@@ -30,7 +31,6 @@ export class CallTable {
     this.#deadlines = new CallDeadlines({
       clock,
       commonMs: defaultTimeoutMs,
-      calls: () => this.#calls.values(),
       onDue: (call) => {
         if (this.take(call)) onTimeout(call);
       },
@@ -58,9 +58,12 @@ export class CallTable {
       targetKey: keptText(targetKey),
       timeoutMs,
       dueMs: 0,
+      timer: undefined,
       target: undefined,
+      askedSlot: 0,
+      askingSlot: 0,
     };
-    this.#calls.set(hostId, pending);
+    this.#calls.add(hostId, pending);
     caller.asked.add(pending);
     this.#deadlines.add(pending);
     return pending;
@@ -101,7 +104,7 @@ export class CallTable {
   }
 
   all(): readonly PendingCall[] {
-    return [...this.#calls.values()];
+    return this.#calls.values();
   }
 
   /** Stops all timers; called when no call is left and none will come. */

@@ -1,3 +1,4 @@
+import type { Timer } from "../core/index.ts";
 import type { Session } from "./session.ts";
 
 /** A call on its way: who asked, under which id, and who was asked under ours (protocol.md H1). */
@@ -11,8 +12,12 @@ export interface PendingCall {
   readonly targetKey: string;
   /** 0: no bound. */
   readonly timeoutMs: number;
-  /** When its time is up, by the host's clock; kept by whoever watches the deadlines. */
+  /** When its time is up, by the host's clock, 0 if it never is; kept by whoever watches the deadlines. */
   dueMs: number;
+  timer: Timer | undefined;
   /** Undefined while the call waits for the target's channel. */
   target: Session | undefined;
+  /** Its places among the calls that its caller, and its target, have under way. */
+  askedSlot: number;
+  askingSlot: number;
 }

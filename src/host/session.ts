@@ -1,7 +1,8 @@
+import { Bag } from "../core/delivery/index.ts";
 import type { Clock } from "../core/index.ts";
 import { type FrameBytes, isAnnounced } from "../protocol/index.ts";
 import { type Metadata, type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../transport/index.ts";
-import { AskedCalls } from "./asked-calls.ts";
+import { createAskedCalls } from "./asked-calls.ts";
 import { LastWord } from "./last-word.ts";
 import { limits } from "./limits.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
@@ -53,8 +54,8 @@ export class Session {
   readonly peer: string;
   readonly traits: PeerTraits;
   /** Calls this worker waits for, and calls it was asked and has not answered. */
-  readonly asked = new AskedCalls();
-  readonly asking = new Set<PendingCall>();
+  readonly asked = createAskedCalls();
+  readonly asking = new Bag<"askingSlot", PendingCall>("askingSlot");
   /** Events kept from this worker, and calls to it refused, because its queue was full. */
   droppedEvents = 0;
   refusedCalls = 0;

@@ -4,6 +4,7 @@ import {
   HandlerContext,
   handleMessage,
   isThenable,
+  NamedBag,
   remainingMs,
 } from "../core/delivery/index.ts";
 import { type Agent, type AgentId, TimedOutError, UndeliverableException } from "../core/index.ts";
@@ -17,7 +18,7 @@ import type { WorkerParts } from "./worker-parts.ts";
 export class CallAnswering {
   readonly #parts: WorkerParts;
   /** Those that wait or run, by request id: under a host of ours no two have the same. */
-  readonly #owed = new Map<string, OwedAnswer>();
+  readonly #owed = new NamedBag<"owedSlot", OwedAnswer>("owedSlot", ({ requestId }) => requestId);
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -25,7 +26,7 @@ export class CallAnswering {
 
   /** The host says that nobody waits for a call's answer any more. One that has been answered meanwhile is none of ours. */
   cancel({ requestId, reason }: CancelFrame): void {
-    const owed = this.#owed.get(requestId);
+    const owed = this.#owed.named(requestId);
     // The host may say so twice (protocol.md §11.7).
     if (owed === undefined || owed.isCancelled) return;
     this.#parts.counts.abandonedCalls += 1;
@@ -34,8 +35,7 @@ export class CallAnswering {
 
   /** This connection has ended: no answer gets out by it any more. */
   connectionEnded(outbox: Outbox): void {
-    for (const owed of [...this.#owed.values()])
-      if (owed.leavesBy(outbox)) owed.cancel(fromCancelReason("caller-gone"));
+    for (const owed of this.#owed.all()) if (owed.leavesBy(outbox)) owed.cancel(fromCancelReason("caller-gone"));
   }
 
   /** Answers at once that nothing is taken any more. */
@@ -66,7 +66,7 @@ export class CallAnswering {
     const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
     work.add(owed);
     if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline);
-    this.#owed.set(frame.requestId, owed);
+    this.#owed.add(owed);
     this.#park(frame, owed, deadline);
   }
 
@@ -83,7 +83,7 @@ export class CallAnswering {
     };
     owed.onGivenUp = () => {
       timer?.cancel();
-      if (slots.withdraw(parked)) this.#forget(frame, owed);
+      if (slots.withdraw(parked)) this.#forget(owed);
     };
     const timer = deadline && settings.clock.setTimer(remainingMs(deadline), () => owed.abandon(tooLate()));
     slots.park(parked);
@@ -95,24 +95,24 @@ export class CallAnswering {
     try {
       const handled = this.#handle(frame, owed, deadline);
       if (handled !== undefined) {
-        this.#owed.set(frame.requestId, owed);
-        void handled.catch((error) => owed.fail(error)).then(() => this.#end(frame, owed));
+        if (!this.#owed.has(owed)) this.#owed.add(owed);
+        void handled.catch((error) => owed.fail(error)).then(() => this.#end(owed));
         return;
       }
     } catch (error) {
       owed.fail(error);
     }
-    this.#end(frame, owed);
+    this.#end(owed);
   }
 
-  #end(frame: RequestFrame, owed: OwedAnswer): void {
-    this.#forget(frame, owed);
+  #end(owed: OwedAnswer): void {
+    this.#forget(owed);
     this.#parts.slots.end();
   }
 
-  #forget({ requestId }: RequestFrame, owed: OwedAnswer): void {
+  #forget(owed: OwedAnswer): void {
     this.#parts.work.delete(owed);
-    if (this.#owed.get(requestId) === owed) this.#owed.delete(requestId);
+    this.#owed.delete(owed);
   }
 
   /** Throws, or rejects, with what has gone wrong. Returns nothing if all is done. */

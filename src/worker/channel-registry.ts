@@ -9,7 +9,7 @@ type Ack = Extract<Frame, { readonly kind: "ack" }>;
 
 export interface ChannelRegistryOptions {
   readonly outbox: Outbox;
-  readonly nextRequestId: () => string;
+  readonly nextRequestNumber: () => number;
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
@@ -30,13 +30,13 @@ export class ChannelRegistry implements HostRegistry {
   }
 
   async registerType(agentType: string): Promise<void> {
-    const requestId = this.#options.nextRequestId();
+    const requestId = String(this.#options.nextRequestNumber());
     const ack = await this.#ask({ kind: "register-type", requestId, agentType });
     refuse(ack, `register the agent type "${agentType}"`);
   }
 
   async addSubscription({ pattern }: WireSubscription): Promise<void> {
-    const requestId = this.#options.nextRequestId();
+    const requestId = String(this.#options.nextRequestNumber());
     const ack = await this.#ask({ kind: "subscribe", requestId, pattern });
     refuse(ack, "add the subscription");
   }

@@ -161,6 +161,7 @@ async function noting(body: () => unknown, onError: (error: unknown) => void): P
 
 /** One event on its way to one agent. */
 class Delivery implements Work {
+  workSlot = 0;
   readonly context: HandlerContext;
   /** While it is parked. */
   onGivenUp: (() => void) | undefined;

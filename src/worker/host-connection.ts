@@ -19,7 +19,7 @@ export interface HostConnectionOptions {
   readonly address: string;
   /** Calls off the opening. */
   readonly signal: AbortSignal;
-  readonly nextRequestId: () => string;
+  readonly nextRequestNumber: () => number;
   /** Takes the frames that are not about registration. Must not throw. */
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
   /** A message that can't be read; `head` is as much of it as there is. Must not throw. */
@@ -73,7 +73,7 @@ export class HostConnection {
   }
 
   private constructor(link: Link, options: HostConnectionOptions) {
-    const { settings, nextRequestId } = options;
+    const { settings, nextRequestNumber } = options;
     const { maxMessageBytes, stockHostMaxBytes, registrationTimeoutMs: timeoutMs, clock } = settings;
     this.#link = link;
     this.#options = options;
@@ -88,7 +88,7 @@ export class HostConnection {
     });
     const onAsked = () => this.review();
     this.outbox = new Outbox({ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onAsked });
-    this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestId, timeoutMs, clock });
+    this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestNumber, timeoutMs, clock });
     this.registry = new ConnectionRegistry({
       unary: new UnaryRegistry({
         ...{ link, metadata, timeoutMs, signal: this.#ended.signal },

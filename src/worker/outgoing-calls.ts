@@ -5,6 +5,7 @@ import {
   deadlineAfter,
   errorBeforeSend,
   HandlerContext,
+  NumberMap,
   type OwnBounds,
   remainingMs,
 } from "../core/delivery/index.ts";
@@ -41,7 +42,8 @@ export type CallOptions = SendOptions & { readonly answer?: MessageType | undefi
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
 export class OutgoingCalls {
   readonly #parts: WorkerParts;
-  readonly #calls = new Map<string, OutgoingCall>();
+  /** By the number in their request ids. */
+  readonly #calls = new NumberMap<OutgoingCall>();
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -61,14 +63,19 @@ export class OutgoingCalls {
 
   /** An answer from the host; one that nobody waits for is counted (W9). */
   onResponse(frame: ResponseFrame): void {
-    if (this.#calls.get(frame.requestId)?.resolve(frame)) return;
+    if (this.#waitingFor(frame.requestId)?.resolve(frame)) return;
     this.#parts.counts.unexpectedAnswers += 1;
     this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
   }
 
   /** The answer to this call came, but can't be read. False: nobody waits for it. */
   reject(requestId: string, error: Error): boolean {
-    return this.#calls.get(requestId)?.reject(error) ?? false;
+    return this.#waitingFor(requestId)?.reject(error) ?? false;
+  }
+
+  #waitingFor(requestId: string): OutgoingCall | undefined {
+    const call = this.#calls.get(Number(requestId.slice(this.#parts.settings.requestIdPrefix.length)));
+    return call?.request.requestId === requestId ? call : undefined;
   }
 
   /** Calls that left by this connection have no answer any more. */
@@ -94,21 +101,22 @@ export class OutgoingCalls {
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
-    const requestId = settings.requestIdPrefix + this.#parts.nextRequestId();
+    const number = this.#parts.nextRequestNumber();
+    const requestId = settings.requestIdPrefix + number;
     const source = sender === undefined ? undefined : toWireAgentId(sender);
     const { tracing } = settings;
     const metadata = { ...tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
     const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
     const call = new OutgoingCall(request, encodeFrame(request));
-    this.#calls.set(requestId, call);
+    this.#calls.add(number, call);
     let frame: ResponseFrame;
     try {
       if (tracing === undefined) this.#post(call, bounds, recipient);
       else tracing.span("send", { destination: recipient, link: metadata }, () => this.#post(call, bounds, recipient));
       frame = await call.promise;
     } finally {
-      this.#calls.delete(requestId);
+      this.#calls.delete(number);
       call.sentBy?.forget();
     }
     if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);

@@ -9,11 +9,13 @@ const noMetadata: WireMetadata = Object.freeze({});
 
 /** The answer owed for one call: the first outcome is sent, later ones are not. */
 export class OwedAnswer implements Work {
+  readonly requestId: string;
+  workSlot = 0;
+  owedSlot = 0;
   /** Trace context of the span that handles the call. */
   carrier: TraceCarrier | undefined;
   /** While it is parked: called when its handler need not run any more. */
   onGivenUp: (() => void) | undefined;
-  readonly #requestId: string;
   readonly #outbox: Outbox;
   readonly #parts: WorkerParts;
   #context: HandlerContext | undefined;
@@ -22,7 +24,7 @@ export class OwedAnswer implements Work {
   #isCancelled = false;
 
   constructor(requestId: string, outbox: Outbox, parts: WorkerParts) {
-    this.#requestId = requestId;
+    this.requestId = requestId;
     this.#outbox = outbox;
     this.#parts = parts;
   }
@@ -34,7 +36,7 @@ export class OwedAnswer implements Work {
     const payload = registry.encode(result, settings.preferredContentType);
     log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
     const metadata = this.carrier ?? noMetadata;
-    this.#outbox.send({ kind: "response", requestId: this.#requestId, payload, error: "", metadata });
+    this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
     this.#isPaid = true;
   }
 
@@ -63,7 +65,7 @@ export class OwedAnswer implements Work {
     const { error, metadata } = toWireError(thrown, { withStack: this.#parts.settings.sendsStacks });
     const frame: ResponseFrame = {
       kind: "response",
-      requestId: this.#requestId,
+      requestId: this.requestId,
       payload: undefined,
       error,
       metadata: { ...this.carrier, ...metadata },

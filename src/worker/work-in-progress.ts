@@ -1,15 +1,18 @@
+import { Bag } from "../core/delivery/index.ts";
 import type { Clock } from "../core/index.ts";
 import { atMost } from "./time-limits.ts";
 
 /** One handler that runs, or is parked. */
 export interface Work {
+  /** Its place among those that run. */
+  workSlot: number;
   /** Its time is up: tell the handler, and answer for it where an answer is owed. */
   abandon(reason: Error): void;
 }
 
 /** The handlers that run at this moment, for `stop` to wait for. */
 export class WorkInProgress {
-  readonly #works = new Set<Work>();
+  readonly #works = new Bag<"workSlot", Work>("workSlot");
   readonly #onIdle = new Set<() => void>();
 
   get size(): number {
@@ -41,6 +44,6 @@ export class WorkInProgress {
 
   /** Gives up what still runs. */
   abandon(reason: Error): void {
-    for (const work of [...this.#works]) work.abandon(reason);
+    for (const work of this.#works.all()) work.abandon(reason);
   }
 }

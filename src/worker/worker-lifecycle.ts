@@ -154,9 +154,9 @@ export class WorkerLifecycle {
   }
 
   async #open(address: string, { kind, signal }: Search): Promise<HostConnection> {
-    const { settings, nextRequestId, shelf, slots, departures } = this.#parts;
+    const { settings, nextRequestNumber, shelf, slots, departures } = this.#parts;
     const connection = await HostConnection.open({
-      ...{ settings, address, signal, nextRequestId },
+      ...{ settings, address, signal, nextRequestNumber },
       onFrame: (frame, from) => this.#inbox.take(frame, from),
       onUnreadable: (error, head, from) => this.#inbox.passOver(error, head, from),
       onDrain: (from) => from === this.currentConnection && departures.drained(),

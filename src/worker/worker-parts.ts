@@ -30,5 +30,5 @@ export interface WorkerParts {
   readonly status: StatusBoard;
   readonly counts: WorkerCounts;
   /** "1", "2", …: calls and generation 1's registrations share one sequence (protocol.md §1.6). */
-  readonly nextRequestId: () => string;
+  readonly nextRequestNumber: () => number;
 }

@@ -233,7 +233,7 @@ export class WorkerRuntime implements AgentRuntime {
     const settings = workerSettings(options);
     const { ambient, events, logger, tracing } = settings;
     const registry = new CodecRegistry();
-    let lastRequestId = 0;
+    let lastRequestNumber = 0;
     const counts = noCounts();
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
@@ -250,7 +250,7 @@ export class WorkerRuntime implements AgentRuntime {
       departures: new Departures(settings, counts),
       status: new StatusBoard(),
       counts,
-      nextRequestId: () => String(++lastRequestId),
+      nextRequestNumber: () => ++lastRequestNumber,
     };
   }
 }

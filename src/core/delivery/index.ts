@@ -4,12 +4,15 @@ export type { ClassCheck } from "./agent-kind.ts";
 export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
 export { assertAnswer } from "./assert-answer.ts";
 export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./assert-arguments.ts";
+export { Bag } from "./bag.ts";
 export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./call-bounds.ts";
 export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./deadline.ts";
 export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
 export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";
 export { Mailboxes } from "./mailboxes.ts";
 export { type LoggedMessage, MessageLog } from "./message-log.ts";
+export { NamedBag } from "./named-bag.ts";
+export { NumberMap } from "./number-map.ts";
 export {
   anyRoom,
   anyTime,

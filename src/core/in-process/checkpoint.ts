@@ -5,14 +5,14 @@ import type { Logger } from "../logger.ts";
 import type { PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 import { eventContext } from "./event-context.ts";
-import type { Running, RunningList } from "./running-list.ts";
+import type { Running, RunningBag } from "./running.ts";
 
 export interface CheckpointOptions {
   readonly interventions: InterventionChain;
   readonly logger: Logger;
   readonly log: MessageLog | undefined;
   /** Calls that an intervention thinks about are listed here, so that the end of the runtime ends them too. */
-  readonly running: RunningList;
+  readonly running: RunningBag;
 }
 
 /** Where an envelope goes that is let through. */
@@ -121,7 +121,7 @@ export class Checkpoint {
     const { running } = this.#options;
     if (thinking !== undefined) running.add(thinking);
     const end = await Promise.allSettled([decided]);
-    if (thinking !== undefined) running.remove(thinking);
+    if (thinking !== undefined) running.delete(thinking);
     if (end[0].status === "fulfilled") goOn(end[0].value);
     else refuse(end[0].reason);
   }

@@ -2,6 +2,7 @@ import type { Agent } from "../agent.ts";
 import type { AgentId } from "../agent-id.ts";
 import type { AgentShelf } from "../delivery/agent-shelf.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
+import { Bag } from "../delivery/bag.ts";
 import { type HandleMessageOptions, handleMessage } from "../delivery/handle-message.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
@@ -14,7 +15,7 @@ import { Checkpoint } from "./checkpoint.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 import { eventContext } from "./event-context.ts";
-import { RunningList } from "./running-list.ts";
+import type { RunningBag } from "./running.ts";
 import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
 
 export interface DispatcherOptions extends HandleMessageOptions {
@@ -36,7 +37,7 @@ export interface DispatcherOptions extends HandleMessageOptions {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #running = new RunningList();
+  readonly #running: RunningBag = new Bag("slot");
   readonly #checkpoint: Checkpoint;
 
   constructor(options: DispatcherOptions) {
@@ -115,7 +116,7 @@ export class Dispatcher {
       call.reject(error);
       return undefined;
     } finally {
-      this.#running.remove(envelope);
+      this.#running.delete(envelope);
       context.release();
     }
   }
@@ -192,7 +193,7 @@ export class Dispatcher {
       if (agent !== undefined) log?.handlerException(message, recipient, error);
       onEventFailure(error);
     }
-    this.#running.remove(running);
+    this.#running.delete(running);
     context.release();
   }
 

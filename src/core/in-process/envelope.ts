@@ -3,7 +3,7 @@ import type { PendingCall } from "../delivery/pending-call.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topic-id.ts";
 import type { TraceCarrier } from "../tracing.ts";
-import type { Running } from "./running-list.ts";
+import type { Running } from "./running.ts";
 
 /** A call on its way to an agent. */
 export interface SendEnvelope extends Running {

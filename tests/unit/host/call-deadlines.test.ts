@@ -15,7 +15,6 @@ function setUp(commonMs: number) {
   const deadlines = new CallDeadlines({
     clock,
     commonMs,
-    calls: () => calls,
     onDue: (call) => {
       due.push(call.targetKey);
       remove(call);
@@ -25,7 +24,16 @@ function setUp(commonMs: number) {
     // The caller plays no part in deadlines.
     const caller = {} as Session;
     const ids = { hostId: calls.size, callerId: new Uint8Array(), targetType: "a", targetKey };
-    const call = { caller, ...ids, timeoutMs, dueMs: 0, target: undefined };
+    const call = {
+      caller,
+      ...ids,
+      timeoutMs,
+      dueMs: 0,
+      timer: undefined,
+      target: undefined,
+      askedSlot: 0,
+      askingSlot: 0,
+    };
     calls.add(call);
     deadlines.add(call);
     return call;

@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/core/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { WorkInProgress } from "../../../src/worker/work-in-progress.ts";
 
-const nothing = { abandon: () => {} };
+const nothing = { workSlot: 0, abandon: () => {} };
 
 describe("work in progress", () => {
   test("is idle at once when nothing runs", async () => {
@@ -13,7 +13,7 @@ describe("work in progress", () => {
   test("is idle when the last work ends, and leaves no timer", async () => {
     const clock = new ManualClock();
     const work = new WorkInProgress();
-    const other = { abandon: () => {} };
+    const other = { workSlot: 0, abandon: () => {} };
     work.add(nothing);
     work.add(other);
     let isIdle = false;
@@ -41,7 +41,7 @@ describe("work in progress", () => {
   test("is given up with the reason", () => {
     const work = new WorkInProgress();
     const reasons: Error[] = [];
-    work.add({ abandon: (reason) => reasons.push(reason) });
+    work.add({ workSlot: 0, abandon: (reason) => reasons.push(reason) });
     const reason = new Error("enough");
     work.abandon(reason);
     expect(reasons).toEqual([reason]);
