@@ -1,5 +1,6 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { CancelFrame, CancelReason, LeavingFrame } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import { type ChannelSignal, SignalMessageSchema } from "./gen/troupe/v1/channel_signal_pb.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 

@@ -1,7 +1,8 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { jsonContentType, protobufContentType } from "../core/index.ts";
 import type { WireAgentId, WireEvent, WirePayload } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import {
   type CloudEvent_CloudEventAttributeValue as AttributeValue,
   CloudEvent_CloudEventAttributeValueSchema as AttributeValueSchema,

@@ -1,7 +1,8 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "./channel-signal.ts";
 import { decodeFrame } from "./frame-codec.ts";
 import { readFrameHead } from "./frame-head.ts";
+import { fromBinary } from "./from-binary.ts";
 import { MessageSchema } from "./gen/agent_worker_pb.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
 import type { PeekedFrame } from "./peeked-frame.ts";

@@ -1,7 +1,8 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { decodeSignalGenerated, encodeSignal } from "./channel-signal.ts";
 import { fromWireCloudEvent, toWireCloudEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import { type Message, MessageSchema, RpcRequestSchema, RpcResponseSchema } from "./gen/agent_worker_pb.ts";
 import { fromWireLegacy, toWireLegacy } from "./legacy.ts";
 import { fromWirePayload, toWirePayload } from "./payload.ts";

@@ -1,6 +1,7 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { WireAgentId } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import {
   type AgentState,
   AgentStateSchema,

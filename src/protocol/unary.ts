@@ -1,5 +1,6 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { WireAgentId, WirePattern } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import {
   AddSubscriptionRequestSchema,
   AgentIdSchema,

@@ -1,7 +1,8 @@
-import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
 import { TroupeError } from "../core/index.ts";
 import type { WireAgentId } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import {
   type AgentId,
   LoadStateRequestSchema,

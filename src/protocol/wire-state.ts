@@ -1,5 +1,6 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { WireAgentId } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
 import { ControlMessageSchema } from "./gen/agent_worker_pb.ts";
 import { parsing } from "./parse.ts";
 import { packControl, unpackControl } from "./wire-state-any.ts";

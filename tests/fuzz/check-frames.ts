@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { fromBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { TroupeError } from "../../src/core/index.ts";
+import { fromBinary } from "../../src/protocol/from-binary.ts";
 // The twins themselves are inside the room: users see the quick ones only.
 import { type Message, MessageSchema } from "../../src/protocol/gen/agent_worker_pb.ts";
 import { decodeFrameGenerated } from "../../src/protocol/generated-codec.ts";

@@ -55,10 +55,7 @@ export const seeds: readonly Uint8Array[] = [
   new Uint8Array(0),
 ];
 
-/**
- * Byte strings that parsers have been known to stumble over. A byte order mark is not among them: at the beginning of a text
- * the generated code drops it, which the quick readers do not.
- */
+/** Byte strings that parsers have been known to stumble over. */
 export const tokens: readonly Uint8Array[] = [
   "00",
   "ff",
@@ -84,6 +81,7 @@ export const tokens: readonly Uint8Array[] = [
   "eda080",
   "f4908080",
   "f0908d88",
+  "efbbbf",
   "efbfbd",
   "e282ac",
   "0000000000",
