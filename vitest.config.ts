@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BadInputTally } from "./tests/support/bad-input-tally.ts";
 import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 
 /** `troupe/...` resolves to src, so tests need no build. */
@@ -12,7 +13,7 @@ export default defineConfig({
   test: {
     include: ["tests/{unit,contract,integration,e2e,conformance,property,architecture,simulation}/**/*.test.ts"],
     environment: "node",
-    reporters: ["default", new ClosingLineReporter()],
+    reporters: ["default", new BadInputTally(), new ClosingLineReporter()],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     retry: 0,
