@@ -248,7 +248,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, messageId = this.#makeId() } = options;
+    const { sender, messageId = this.#makeId } = options;
     const bounds = boundsOf(options, { defaultTimeoutMs: this.#defaultTimeoutMs, ambient: this.ambient });
     const { signal, timeoutMs } = bounds;
     const isBounded = signal !== undefined || timeoutMs !== undefined;
