@@ -5,11 +5,14 @@ import { startNatsServer } from "./nats-server.ts";
 /** What can stand in the middle. */
 export type HostKind = "troupe" | "python" | "nats" | "grpc-js" | "tcp";
 
-/** Starts one as the group's `host`, on a free port of its own; resolves with its address when it takes connections. */
-export async function startHost(group: ProcessGroup, kind: HostKind): Promise<string> {
+/**
+ * Starts one as the group's `host`, on a free port of its own; resolves with its address when it takes connections. `flags`:
+ * more of the command line of `troupe host`.
+ */
+export async function startHost(group: ProcessGroup, kind: HostKind, flags: readonly string[] = []): Promise<string> {
   switch (kind) {
     case "troupe": {
-      const command = [...thisNode, troupeCommand(), "host", "--address", "127.0.0.1:0"];
+      const command = [...thisNode, troupeCommand(), "host", "--address", "127.0.0.1:0", ...flags];
       return group.start("host", command).match(/127\.0\.0\.1:\d+/);
     }
     case "nats":

@@ -20,12 +20,13 @@ export interface SkippedMessage {
 
 const EMPTY = new Uint8Array(0);
 const HEAD_BYTES = 512;
-/** What keeping one part of a message costs beside its bytes. */
-const PART_COST_BYTES = 128;
+/** What keeping an unfinished message costs beside its bytes. */
+const MESSAGE_COST_BYTES = 128;
+const GROWTH = 4;
 
 /**
  * Cuts a byte stream into length-prefixed messages, however it is split into chunks. Holds at most one unfinished
- * message, and of that only what has arrived.
+ * message, and of that no more than four times what has arrived.
  */
 export class FrameParser {
   readonly #sink: FrameSink;
@@ -33,8 +34,8 @@ export class FrameParser {
   readonly #held: HeldBytes | undefined;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixFilled = 0;
-  /** Parts of the message under way, and how many of its bytes are missing; 0 when none is under way. */
-  #parts: Uint8Array[] = [];
+  /** What has arrived of the message under way, in a buffer that grows with it, and how many of its bytes are missing; 0 when none is under way. */
+  #buffer: Uint8Array = EMPTY;
   #missingBytes = 0;
   #messageBytes = 0;
   #heldBytes = 0;
@@ -97,15 +98,40 @@ export class FrameParser {
 
   #fillMessage(chunk: Uint8Array, offset: number): number {
     const taken = Math.min(this.#missingBytes, chunk.byteLength - offset);
-    if (!this.#keep(chunk.subarray(offset, offset + taken))) return this.#giveUp(offset);
+    if (!this.#makeRoom(this.#arrivedBytes + taken)) return this.#giveUp(offset);
+    this.#buffer.set(chunk.subarray(offset, offset + taken), this.#arrivedBytes);
     this.#missingBytes -= taken;
     if (this.#missingBytes === 0) {
-      const parts = this.#parts;
+      const message = this.#buffer;
       this.#discard();
-      const only = parts.length === 1 ? parts[0] : undefined;
-      this.#sink.onMessage(only ?? Buffer.concat(parts), this.#isCompressed);
+      this.#sink.onMessage(message, this.#isCompressed);
     }
     return offset + taken;
+  }
+
+  get #arrivedBytes(): number {
+    return this.#messageBytes - this.#missingBytes;
+  }
+
+  /** Quadrupled, a long message moves three times at most; parts of their own for each read of it had kept the collector busy. */
+  #makeRoom(bytes: number): boolean {
+    const present = this.#buffer.byteLength;
+    if (bytes <= present) return true;
+    const roomy = Math.min(this.#messageBytes, Math.max(bytes, GROWTH * present));
+    const size = this.#hold(roomy) ? roomy : this.#hold(bytes) ? bytes : 0;
+    if (size === 0) return false;
+    const larger = Buffer.allocUnsafeSlow(size);
+    larger.set(this.#buffer.subarray(0, this.#arrivedBytes));
+    this.#buffer = larger;
+    return true;
+  }
+
+  /** Takes so much on the account in all. False: it has no room for that. */
+  #hold(bytes: number): boolean {
+    const more = bytes + MESSAGE_COST_BYTES - this.#heldBytes;
+    if (this.#held?.take(more) === false) return false;
+    this.#heldBytes += more;
+    return true;
   }
 
   /** Lets go of the unfinished message and reads nothing more, not even the rest of a chunk that is being read. */
@@ -115,22 +141,13 @@ export class FrameParser {
   }
 
   #discard(): void {
-    this.#parts = [];
+    this.#buffer = EMPTY;
     this.#held?.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
 
-  #keep(part: Uint8Array): boolean {
-    const cost = part.byteLength + PART_COST_BYTES;
-    if (this.#held?.take(cost) === false) return false;
-    this.#heldBytes += cost;
-    // A small part must not keep a large buffer around it in memory.
-    this.#parts.push(part.byteLength * 2 < part.buffer.byteLength ? new Uint8Array(part) : part);
-    return true;
-  }
-
   #giveUp(offset: number): number {
-    const head = this.#isCompressed ? EMPTY : (this.#parts[0]?.subarray(0, HEAD_BYTES) ?? EMPTY);
+    const head = this.#isCompressed ? EMPTY : this.#buffer.subarray(0, Math.min(this.#arrivedBytes, HEAD_BYTES));
     this.#discard();
     this.#bytesToSkip = this.#missingBytes;
     this.#missingBytes = 0;
