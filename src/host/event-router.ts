@@ -17,6 +17,9 @@ export interface EventRouterParts {
 /** Sends an event's own bytes to every worker that has a matching subscription, once each, the publisher's included (protocol.md §3.2). */
 export class EventRouter {
   readonly #parts: EventRouterParts;
+  /** Who gets the event that is being routed. */
+  readonly #targets: Session[] = [];
+  #number = 0;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
@@ -30,24 +33,30 @@ export class EventRouter {
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
       return;
     }
-    const targets = this.#targetsOf(event.topicType);
-    if (targets.size === 0) tally.unroutableEvents += 1;
-    for (const target of targets) this.#deliver(event, target);
+    this.#find(event.topicType);
+    if (this.#targets.length === 0) tally.unroutableEvents += 1;
+    for (const target of this.#targets) this.#deliver(event, target);
+    this.#targets.length = 0;
   }
 
-  #targetsOf(topicType: string): ReadonlySet<Session> {
-    const { tally, directory, routing, sessions } = this.#parts;
-    const targets = new Set<Session>();
-    const absent = new Set<string>();
+  /** Gathers the sessions of all owners, each once. No set is made for that: a session remembers the last event it was found for. */
+  #find(topicType: string): void {
+    const { directory, routing, sessions } = this.#parts;
+    this.#number += 1;
+    let absent: Set<string> | undefined;
     routing.visit(topicType, (agentType) => {
       for (const clientId of directory.owners(agentType)) {
         const session = sessions.data.of(clientId);
-        if (session === undefined) absent.add(clientId);
-        else targets.add(session);
+        if (session === undefined) {
+          absent ??= new Set();
+          absent.add(clientId);
+        } else if (session.foundFor !== this.#number) {
+          session.foundFor = this.#number;
+          this.#targets.push(session);
+        }
       }
     });
-    tally.skippedEvents += absent.size;
-    return targets;
+    this.#parts.tally.skippedEvents += absent?.size ?? 0;
   }
 
   #deliver(event: PeekedEvent, target: Session): void {

@@ -56,6 +56,8 @@ export class Session {
   /** Calls this worker waits for, and calls it was asked and has not answered. */
   readonly asked = createAskedCalls();
   readonly asking = new Bag<"askingSlot", PendingCall>("askingSlot");
+  /** The number of the last event that it was found as a target of. */
+  foundFor = 0;
   /** Events kept from this worker, and calls to it refused, because its queue was full. */
   droppedEvents = 0;
   refusedCalls = 0;
