@@ -125,5 +125,5 @@ export function goalRow({ what, against, goal, unit, benchmark, measured }: Goal
 export const goalHeader = ["what", "against", "goal", "measured", "met", "benchmark"] as const;
 
 function amount(value: number, unit: string): string {
-  return `${value < 10 ? value.toPrecision(2) : formatNumber(value)} ${unit}`;
+  return `${value < 10 ? value.toFixed(2) : formatNumber(value)} ${unit}`;
 }
