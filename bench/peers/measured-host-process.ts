@@ -1,6 +1,7 @@
-// A host that tells its memory, and how long it was kept from its work: `measured-host-process [--expose-gc]`.
+// A host as `troupe host` runs it, that tells its memory, and how long it was kept from its work: `measured-host-process [--expose-gc]`.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
+import { keepHeapRoom } from "troupe/host";
 import { commands, tell } from "../support/peer-commands.ts";
 
 interface Command {
@@ -11,6 +12,7 @@ interface Command {
 /** How often the watch looks whether it is its turn, in milliseconds. */
 const resolutionMs = 1;
 
+keepHeapRoom();
 const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
 await host.start();
 const delays = monitorEventLoopDelay({ resolution: resolutionMs });

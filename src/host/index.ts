@@ -1,5 +1,6 @@
 export type { Authorize } from "./authorize.ts";
 export type { HostCounters } from "./counters.ts";
+export { keepHeapRoom } from "./heap-room.ts";
 export type { HostParts, RunningHostCounters } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostOptions } from "./options.ts";

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { Command } from "commander";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/index.ts";
+import { keepHeapRoom } from "../../host/index.ts";
 import { consoleLogger } from "../../telemetry/index.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 
@@ -14,6 +15,7 @@ export function hostCommand(): Command {
 }
 
 async function runHost(flags: HostFlags): Promise<void> {
+  keepHeapRoom();
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, {
     ...hostOptionsOf(flags),
     logger: consoleLogger({ level: flags.logLevel }),

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { FrameBytes } from "../../protocol/index.ts";
 import { refuseOversize } from "../oversize.ts";
-import { MessagePacking, type PackedMessages } from "./message-packing.ts";
+import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
 
 /** Bytes handed to the connection at once at most; more waits here, where it is counted. */
 const WRITE_BYTES = 1024 * 1024;
@@ -130,22 +130,24 @@ export class FrameWriter {
     this.#stream.end();
   };
 
-  #write({ chunks, bytes, count }: PackedMessages): void {
+  #write(batch: PackedMessages): void {
     const stream = this.#stream;
-    this.#writingBytes = bytes;
-    const last = chunks.length - 1;
+    this.#writingBytes = batch.bytes;
+    const last = batch.chunks.length - 1;
     stream.cork();
-    chunks.forEach((chunk, index) => {
-      if (index < last) stream.write(chunk);
-      else stream.write(chunk, () => this.#onWritten(count));
+    batch.chunks.forEach(({ bytes }, index) => {
+      if (index < last) stream.write(bytes);
+      else stream.write(bytes, (error) => this.#onWritten(batch, error));
     });
     stream.uncork();
   }
 
-  #onWritten(messageCount: number): void {
-    if (this.#isClosed) return;
+  #onWritten(batch: PackedMessages, error: Error | null | undefined): void {
+    // Of a stream that broke off nobody knows what the connection still holds.
+    if (this.#isClosed || error) return;
+    recycle(batch);
     this.#writingBytes = 0;
-    this.#writtenCount += messageCount;
+    this.#writtenCount += batch.count;
     if (this.#waiting.bytes > 0 || this.#isEnding) this.#flush();
     this.#settleFlushWaiters();
     if (this.#owesDrain && this.queuedBytes <= this.#options.highWaterBytes / 2) {

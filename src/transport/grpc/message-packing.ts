@@ -1,4 +1,5 @@
 import type { FrameBytes } from "../../protocol/index.ts";
+import { NO_RUN, type Run, releaseRun, takeRun } from "./run-pool.ts";
 
 /** Bytes before every message: one for the compression flag, four for the length (big endian). */
 export const PREFIX_BYTES = 5;
@@ -12,7 +13,7 @@ const SMALLEST_RUN_BYTES = 512;
 
 /** Messages laid out for the connection, in their order. */
 export interface PackedMessages {
-  readonly chunks: readonly Uint8Array[];
+  readonly chunks: readonly Chunk[];
   readonly bytes: number;
   readonly count: number;
 }
@@ -21,9 +22,9 @@ interface Chunk {
   readonly bytes: Uint8Array;
   /** Messages that end with it. */
   readonly count: number;
+  /** Where they were copied to; undefined for a long message's own bytes. */
+  readonly run: Run | undefined;
 }
-
-const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
  * Lays messages out as length-prefixed frames in as few buffers as is sensible. Short ones are copied as they come: that
@@ -34,7 +35,7 @@ export class MessagePacking {
   #chunks: Chunk[] = [];
   #bytes = 0;
   /** Where short messages are being copied to; what stands between `#start` and `#end` is of no chunk yet. */
-  #run = EMPTY;
+  #run: Run = NO_RUN;
   #start = 0;
   #end = 0;
   #runCount = 0;
@@ -53,7 +54,7 @@ export class MessagePacking {
     const [head, rest] = message instanceof Uint8Array ? [undefined, message] : [message.head, message.rest];
     this.#bytes += PREFIX_BYTES + length;
     this.#makeRoom(PREFIX_BYTES + (isLong ? (head?.length ?? 0) : length));
-    const run = this.#run;
+    const run = this.#run.bytes;
     let at = this.#end;
     run[at] = 0;
     run[at + 1] = length >>> 24;
@@ -68,7 +69,7 @@ export class MessagePacking {
     if (isLong) {
       this.#end = at;
       this.#cut();
-      this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1 });
+      this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1, run: undefined });
     } else {
       run.set(rest, at);
       this.#end = at + rest.length;
@@ -80,26 +81,32 @@ export class MessagePacking {
   take(mostBytes = Number.POSITIVE_INFINITY): PackedMessages {
     this.#cut();
     this.#nextRunBytes = Math.max(SMALLEST_RUN_BYTES, Math.min(this.#bytes, LARGEST_RUN_BYTES));
-    const chunks: Uint8Array[] = [];
+    let taken = 0;
     let bytes = 0;
     let count = 0;
     for (const chunk of this.#chunks) {
       if (bytes >= mostBytes) break;
-      chunks.push(chunk.bytes);
+      taken += 1;
       bytes += chunk.bytes.byteLength;
       count += chunk.count;
     }
-    this.#chunks = chunks.length === this.#chunks.length ? [] : this.#chunks.slice(chunks.length);
+    const chunks = taken === this.#chunks.length ? this.#chunks : this.#chunks.slice(0, taken);
+    this.#chunks = this.#chunks === chunks ? [] : this.#chunks.slice(taken);
     this.#bytes -= bytes;
-    if (this.#bytes === 0) this.#run = EMPTY;
+    if (this.#bytes === 0) this.#begin(NO_RUN);
     return { chunks, bytes, count };
   }
 
   #makeRoom(bytes: number): void {
-    if (this.#run.length - this.#end >= bytes) return;
+    if (this.#run.bytes.length - this.#end >= bytes) return;
     this.#cut();
-    this.#run = Buffer.allocUnsafe(Math.max(bytes, this.#nextRunBytes));
-    this.#nextRunBytes = Math.min(2 * this.#run.length, LARGEST_RUN_BYTES);
+    this.#begin(takeRun(Math.max(bytes, this.#nextRunBytes)));
+    this.#nextRunBytes = Math.min(2 * this.#run.bytes.length, LARGEST_RUN_BYTES);
+  }
+
+  #begin(run: Run): void {
+    releaseRun(this.#run);
+    this.#run = run;
     this.#start = 0;
     this.#end = 0;
   }
@@ -107,17 +114,24 @@ export class MessagePacking {
   /** What was copied last becomes a chunk; what is copied next stands behind it in the same run. */
   #cut(): void {
     if (this.#end === this.#start) return;
-    this.#chunks.push({ bytes: this.#run.subarray(this.#start, this.#end), count: this.#runCount });
+    const run = this.#run;
+    run.uses += 1;
+    this.#chunks.push({ bytes: run.bytes.subarray(this.#start, this.#end), count: this.#runCount, run });
     this.#start = this.#end;
     this.#runCount = 0;
   }
+}
+
+/** What was laid out has been written: the memory it was copied to is used again. */
+export function recycle({ chunks }: PackedMessages): void {
+  for (const { run } of chunks) if (run !== undefined) releaseRun(run);
 }
 
 /** A few messages laid out at once. */
 export function packMessages(messages: readonly Uint8Array[]): readonly Uint8Array[] {
   const packing = new MessagePacking();
   for (const message of messages) packing.add(message);
-  return packing.take().chunks;
+  return packing.take().chunks.map(({ bytes }) => bytes);
 }
 
 /** A long message alone keeps no large buffer around it in memory. */

@@ -27,6 +27,14 @@ class SlowConnection extends Writable {
   }
 }
 
+/** The memory that short messages were copied to, but for what Node cuts from memory that it shares out. */
+function longRuns(connection: SlowConnection): ArrayBufferLike[] {
+  return connection.writes
+    .flat()
+    .map(({ buffer }) => buffer)
+    .filter(({ byteLength }) => byteLength >= 65_536);
+}
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function writerOn(connection: Writable, onDrain: () => void = () => undefined): FrameWriter {
@@ -98,17 +106,57 @@ describe("the frame writer", () => {
     writer.send(new Uint8Array(65_536).fill(7).subarray(0, 20_000));
     for (let index = 0; index < 256; index += 1) writer.send(Uint8Array.of(8));
     expect(writer.queuedFrames).toBe(1 + 1_000 + 1 + 256);
-    for (let index = 0; index < 4; index += 1) {
+    const retained = new Set<ArrayBufferLike>();
+    let sent = Buffer.alloc(0);
+    while (writer.queuedFrames > 0) {
+      const chunks = connection.writes.at(-1) ?? [];
+      for (const { buffer } of chunks) retained.add(buffer);
+      sent = Buffer.concat([sent, ...chunks]);
       connection.acceptWrite();
       await nextTurn();
     }
-    expect(writer.queuedFrames).toBe(0);
-    const chunks = connection.writes.flat();
-    const retained = new Set(chunks.map((chunk) => chunk.buffer));
     expect([...retained].reduce((sum, buffer) => sum + buffer.byteLength, 0)).toBeLessThan(1_000 * 105 + 256 * 65_536);
-    const sent = Buffer.concat(chunks);
     expect(sent.length).toBe(6 + 1_000 * 105 + 20_005 + 256 * 6);
     for (let index = 1; index <= 1_000; index += 1) expect(sent[6 + (index - 1) * 105 + 50]).toBe(index & 0xff);
+  });
+
+  it("copies to the same memory again once it is written, and never before", async () => {
+    const connection = new SlowConnection();
+    const writer = writerOn(connection);
+    const send = (fill: number): void => {
+      for (let index = 0; index < 4_000; index += 1) writer.send(new Uint8Array(100).fill(fill));
+    };
+    const lastWrite = (): Buffer[] => connection.writes.at(-1) ?? [];
+    const isAll = (fill: number): boolean =>
+      Buffer.concat(lastWrite()).every((byte, at) => at % 105 < 5 || byte === fill);
+    send(1);
+    await nextTurn();
+    const first = new Set(lastWrite().map(({ buffer }) => buffer));
+    send(2);
+    expect(isAll(1)).toBe(true);
+    connection.acceptWrite();
+    await nextTurn();
+    send(3);
+    expect(isAll(2)).toBe(true);
+    connection.acceptWrite();
+    await nextTurn();
+    expect(isAll(3)).toBe(true);
+    expect(lastWrite().filter(({ buffer }) => first.has(buffer)).length).toBeGreaterThan(0);
+  });
+
+  it("never copies again to memory that a connection may still hold when it breaks off", async () => {
+    const broken = new SlowConnection();
+    const writer = writerOn(broken);
+    for (let index = 0; index < 4_000; index += 1) writer.send(new Uint8Array(100).fill(1));
+    await nextTurn();
+    const held = new Set(longRuns(broken));
+    writer.close();
+    broken.acceptWrite();
+    const connection = new SlowConnection();
+    const other = writerOn(connection);
+    for (let index = 0; index < 4_000; index += 1) other.send(new Uint8Array(100).fill(2));
+    await nextTurn();
+    expect(longRuns(connection).some((buffer) => held.has(buffer))).toBe(false);
   });
 
   it("ends after everything queued, and resolves flushed before that", async () => {

@@ -1,0 +1,4 @@
+import { keepHeapRoom } from "troupe/host";
+
+keepHeapRoom();
+console.log("kept");
