@@ -35,7 +35,10 @@ export interface MessageType<T = unknown, Answer = unknown> {
   deserialize(bytes: Uint8Array): T;
 }
 
-/** Key under which a branded value holds its `MessageType` (on its prototype, so that it is not copied or printed). */
+/**
+ * Key under which a branded value holds its `MessageType` (on its prototype, so that it is not copied or printed). Two copies of
+ * the package share it; `never`, because `Symbol.for` has no unique type.
+ */
 export const messageTypeKey: unique symbol = Symbol.for("troupe.messageType") as never;
 
 declare const answerBrand: unique symbol;
