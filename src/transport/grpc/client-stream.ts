@@ -5,6 +5,7 @@ import type { FrameStream, StreamEnd, StreamReceiver } from "../link.ts";
 import { fromRawHeaders } from "../metadata.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
+import { afterRead } from "./after-read.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { inflaterFor } from "./compression.ts";
 import { isGrpcContentType } from "./content-type.ts";
@@ -129,7 +130,7 @@ export class GrpcClientStream implements FrameStream {
     // It has heard that nothing more comes, and says that all is well: it has had everything.
     if (this.#status?.code === StatusCode.ok && writer.isAllSent) writer.confirm(writer.writtenCount);
     if (this.#status !== undefined) this.#pipe.end({ by: "status", status: this.#status });
-    if (hasUnsent) this.#reset.abort();
+    if (hasUnsent) afterRead(() => this.#reset.abort());
     else this.#http2.end();
   }
 
@@ -139,7 +140,7 @@ export class GrpcClientStream implements FrameStream {
 
   #abandon(end: StreamEnd): void {
     this.#pipe.end(end);
-    this.#reset.abort();
+    afterRead(() => this.#reset.abort());
   }
 
   #endOf(resetCode: number): StreamEnd {

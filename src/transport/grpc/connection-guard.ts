@@ -7,7 +7,7 @@ export interface ConnectionGuardParts {
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxResetsPerMinute: number;
-  /** Ends the connection and with it every call. */
+  /** Ends the connection and with it every call, once what is being read has been read. */
   readonly cut: (reason: string, code: number) => void;
 }
 
@@ -75,7 +75,8 @@ export class ConnectionGuard {
       this.#resets = 0;
     }
     this.#resets += 1;
-    if (this.#resets <= maxResetsPerMinute) return;
+    // Those that follow are read before the connection is cut.
+    if (this.#resets !== maxResetsPerMinute + 1) return;
     tally.floodingConnections += 1;
     cut(`The client reset more than ${maxResetsPerMinute} calls in a minute.`, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }

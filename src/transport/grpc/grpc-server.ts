@@ -13,6 +13,7 @@ import { startDeadline } from "../deadline.ts";
 import type { LinkService, Listener, Listening } from "../link.ts";
 import { createListenerTally, type ListenerCounters } from "../listener-counters.ts";
 import { listenError } from "../system-error.ts";
+import { afterRead } from "./after-read.ts";
 import { HEADER_COST_BYTES } from "./header-size.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
@@ -73,7 +74,7 @@ class GrpcListening implements Listening {
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
       const session = this.#sessions.get(stream.session);
-      if (session === undefined) return void stream.destroy();
+      if (session === undefined) return afterRead(() => stream.destroy());
       session.onStream(stream);
       dispatch.accept(stream, { headers, rawHeaders: raw }, session);
     });

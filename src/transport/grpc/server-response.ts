@@ -1,5 +1,6 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { RpcStatus } from "../rpc-status.ts";
+import { afterRead } from "./after-read.ts";
 import { ACCEPTED_ENCODINGS } from "./compression.ts";
 import { GRPC_CONTENT_TYPE } from "./content-type.ts";
 import { toTrailers } from "./status-trailers.ts";
@@ -31,7 +32,7 @@ function answerOnly(http2: ServerHttp2Stream, headers: OutgoingHttpHeaders): voi
 export function release(http2: ServerHttp2Stream): void {
   // What the client still sends is of no interest, but must be read for the stream to close.
   http2.resume();
-  setImmediate(() => {
+  afterRead(() => {
     if (!http2.closed && !http2.readableEnded) http2.close(constants.NGHTTP2_NO_ERROR);
   });
 }

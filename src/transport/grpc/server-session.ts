@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node
 import { formatHost } from "../address.ts";
 import type { ListenerTally } from "../listener-counters.ts";
 import { describeLoss, errorCode } from "../system-error.ts";
+import { afterRead } from "./after-read.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import { HeldBytes } from "./held-bytes.ts";
@@ -36,7 +37,11 @@ export class ServerSession {
       if (isBreach(error)) tally.brokenConnections += 1;
       this.#reason ??= describeLoss(this.peer, error);
     });
-    this.#guard = new ConnectionGuard({ http2, tally, cut: this.cut, ...settings });
+    const cut = (reason: string, code: number): void => {
+      this.#announceEnd(reason, code);
+      afterRead(() => http2.destroy());
+    };
+    this.#guard = new ConnectionGuard({ http2, tally, cut, ...settings });
   }
 
   /** Why the connection is gone; undefined while it stands. */
@@ -67,11 +72,15 @@ export class ServerSession {
   }
 
   /** Ends the connection and with it every call. `code`: the HTTP/2 code that the client is told. */
-  readonly cut = (reason: string, code: number = constants.NGHTTP2_NO_ERROR): void => {
+  cut(reason: string, code: number = constants.NGHTTP2_NO_ERROR): void {
+    this.#announceEnd(reason, code);
+    this.#http2.destroy();
+  }
+
+  #announceEnd(reason: string, code: number): void {
     this.#reason ??= reason;
     if (code !== constants.NGHTTP2_NO_ERROR && !this.#http2.destroyed) this.#http2.goaway(code, 0, Buffer.from(reason));
-    this.#http2.destroy();
-  };
+  }
 }
 
 /** Whether an error is of HTTP/2 itself, and not of the network beneath. */

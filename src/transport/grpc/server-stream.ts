@@ -6,6 +6,7 @@ import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
+import { afterRead } from "./after-read.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Inflate } from "./compression.ts";
 import type { HeldBytes } from "./held-bytes.ts";
@@ -135,18 +136,21 @@ export class GrpcServerStream implements ServerStream {
     if (!this.#pipe.writer.isWriting) return this.finishNow(status);
     this.#pipe.end({ by: "status", status });
     const isOverload = status.code === StatusCode.resourceExhausted;
-    this.#http2.close(isOverload ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_CANCEL);
-    this.#http2.resume();
+    this.#reset(isOverload ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_CANCEL);
   }
 
   cancel(): void {
     this.#pipe.end({ by: "cancelled" });
-    this.#http2.close(constants.NGHTTP2_CANCEL);
-    this.#http2.resume();
+    this.#reset(constants.NGHTTP2_CANCEL);
   }
 
   flushed(): Promise<void> {
     return this.#pipe.writer.flushed();
+  }
+
+  #reset(code: number): void {
+    afterRead(() => this.#http2.close(code));
+    this.#http2.resume();
   }
 
   #sendTrailers(): void {
