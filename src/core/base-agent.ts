@@ -38,8 +38,8 @@ export abstract class BaseAgent implements Agent {
   }
 
   /**
-   * Registers the class under a type: its factory, class subscriptions, the subscription to `{type}:…` topics, then the
-   * types it handles (protocol.md §5.3). A failure part-way leaves the earlier steps in place.
+   * Registers the class under a type: the types it handles, its factory, class subscriptions, then the subscription
+   * to `{type}:…` topics (protocol.md §5.3). A failure part-way leaves the earlier steps in place.
    */
   static register<T extends BaseAgent>(
     this: AgentClass<T>,

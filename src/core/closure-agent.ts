@@ -70,7 +70,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     this.#policy = options.unknownTypePolicy ?? "warn";
   }
 
-  /** Registers a closure under an agent type, then adds its subscriptions and the types it is for. */
+  /** Registers a closure under an agent type, after the types it is for, then adds its subscriptions. */
   static async registerClosure<const Types extends MessageTypes = MessageType>(
     runtime: AgentRuntime,
     type: string | AgentType,

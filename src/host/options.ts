@@ -1,4 +1,12 @@
-import { anyRoom, anyTime, assertNumbers, type NumberRanges, someRoom, someTime } from "../core/delivery/index.ts";
+import {
+  anyRoom,
+  anyTime,
+  assertNumbers,
+  assertWord,
+  type NumberRanges,
+  someRoom,
+  someTime,
+} from "../core/delivery/index.ts";
 import { type Clock, type Logger, type MakeId, randomId, systemClock } from "../core/index.ts";
 import { MemoryStateStore, type StateStore } from "../storage/index.ts";
 import type { Authorize } from "./authorize.ts";
@@ -93,6 +101,7 @@ const numberRanges: NumberRanges<HostOptions> = {
 /** Throws `invalid-argument` for numbers that can't be meant. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   assertNumbers(options, numberRanges);
+  assertWord("whenFull", options.whenFull, ["drop", "disconnect"]);
   const makeId = options.makeId ?? randomId;
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,

@@ -1,3 +1,4 @@
+import { longestTimerMs } from "../core/delivery/index.ts";
 import type { Clock, Timer } from "../core/index.ts";
 
 interface Pending {
@@ -19,6 +20,7 @@ export class ManualClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
+    if (delayMs > longestTimerMs) return { cancel: () => undefined };
     const pending = { dueMs: this.#nowMs + Math.max(0, delayMs), callback };
     this.#timers.add(pending);
     return { cancel: () => this.#timers.delete(pending) };

@@ -124,18 +124,25 @@ export class ControlChannel {
 
   async #serve(envelope: ControlEnvelope, request: ControlRequest): Promise<void> {
     if (this.#served >= mostServed) {
-      this.#reply(envelope, controlFailure(request, "The worker has too much to do. Try again later."));
+      this.#reply(envelope, request, controlFailure(request, "The worker has too much to do. Try again later."));
       return;
     }
     this.#served += 1;
     const answer = await this.#options.server(request);
     this.#served -= 1;
-    this.#reply(envelope, answer);
+    this.#reply(envelope, request, answer);
   }
 
-  #reply(envelope: ControlEnvelope, answer: ControlAnswer): void {
+  #reply(envelope: ControlEnvelope, request: ControlRequest, answer: ControlAnswer): void {
     if (this.#state.at !== "open") return;
-    this.#isWritable = this.#state.stream.send(encodeControl(controlReply(envelope, answer)));
+    const { stream } = this.#state;
+    try {
+      this.#isWritable = stream.send(encodeControl(controlReply(envelope, answer)));
+    } catch (error) {
+      // Longer than may be sent. The failure that is told instead never is.
+      const failure = controlFailure(request, errorText(error));
+      this.#isWritable = stream.send(encodeControl(controlReply(envelope, failure)));
+    }
     this.#review();
   }
 

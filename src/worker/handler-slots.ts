@@ -19,6 +19,7 @@ export class HandlerSlots {
   readonly #parked = new Set<Parked>();
   #parkedBytes = 0;
   #running = 0;
+  #isReleasing = false;
 
   constructor(options: HandlerSlotsOptions) {
     this.#options = options;
@@ -56,10 +57,17 @@ export class HandlerSlots {
   /** A handler that began has ended; the next begins. */
   end(): void {
     this.#running -= 1;
-    for (const parked of this.#parked) {
-      if (!this.hasFree) return;
-      this.withdraw(parked);
-      parked.run();
+    // One that answers at once ends within `run`: the loop that started it goes on, however many are parked.
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    try {
+      for (const parked of this.#parked) {
+        if (!this.hasFree) return;
+        this.withdraw(parked);
+        parked.run();
+      }
+    } finally {
+      this.#isReleasing = false;
     }
   }
 

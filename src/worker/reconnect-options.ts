@@ -1,4 +1,4 @@
-import { anyRoom, anyTime, assertNumbers, type NumberRanges } from "../core/delivery/index.ts";
+import { anyRoom, anyTime, assertNumbers, assertWord, type NumberRanges } from "../core/delivery/index.ts";
 import { TroupeError } from "../core/index.ts";
 
 /** How a worker comes back after it has lost its host. All optional. */
@@ -64,9 +64,11 @@ const waitingRanges: NumberRanges<WhileDisconnectedOptions> = {
   maxQueuedBytes: anyRoom,
 };
 
-/** Throws `invalid-argument` for numbers that can't be meant. */
+/** Throws `invalid-argument` for numbers and words that can't be meant. */
 export function whileDisconnectedSettings(options: WhileDisconnectedOptions = {}): WhileDisconnectedSettings {
   assertNumbers(options, waitingRanges);
+  assertWord("whileDisconnected.events", options.events, ["queue", "reject"]);
+  assertWord("whileDisconnected.calls", options.calls, ["queue", "reject"]);
   return {
     events: options.events ?? "queue",
     calls: options.calls ?? "reject",

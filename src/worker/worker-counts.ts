@@ -12,7 +12,7 @@ export interface WorkerCounts {
   failedEventHandlers: number;
   /** Answers nobody waits for: late, second or unknown. */
   unexpectedAnswers: number;
-  /** Answers that could not be sent: the connection was gone or the call was given up. */
+  /** Answers that could not be sent or written, though their connection was not known to be gone. */
   unsentAnswers: number;
   /** Times the worker has come to a host again. */
   reconnections: number;

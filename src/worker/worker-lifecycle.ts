@@ -4,6 +4,7 @@ import { createControlServer } from "./control-server.ts";
 import { HostConnection } from "./host-connection.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { Inbox } from "./inbox.ts";
+import type { UndeliverableReason } from "./outbox.ts";
 import type { OutgoingCalls } from "./outgoing-calls.ts";
 import { Registration } from "./registration.ts";
 import { ReturningRegistry } from "./returning-registry.ts";
@@ -26,6 +27,8 @@ type WorkerState =
 
 /** What waits while the network takes nothing gets at least so long when the worker stops. */
 const flushTimeoutMs = 5_000;
+/** Agents get at least so long to be closed. */
+const closeTimeoutMs = 5_000;
 /** Client ids that are remembered: connections that are lost one after the other may all be there still. */
 const clientIdsKept = 16;
 
@@ -90,10 +93,17 @@ export class WorkerLifecycle {
     this.#state = { at: "starting", opening, connection: undefined };
     try {
       await opening;
-      if (this.#isStarting()) this.#state = { at: "running" };
+      if (this.#isOpening(opening)) this.#state = { at: "running" };
     } catch (error) {
-      this.#calls.rejectAll({ code: "disconnected", text: `The worker could not start: ${errorText(error)}` });
-      if (this.#isStarting()) {
+      // A stop may have ended this start, and another have begun since.
+      if (this.#isOpening(opening)) {
+        const reason: UndeliverableReason = {
+          code: "disconnected",
+          text: `The worker could not start: ${errorText(error)}`,
+        };
+        const lost = this.#parts.departures.close(reason);
+        if (lost > 0) this.#parts.settings.logger.error(`The worker could not start${lostText(lost)}.`);
+        this.#calls.rejectAll(reason);
         this.#state = { at: "idle" };
         this.#parts.status.set({ at: "closed", reason: errorText(error) });
       }
@@ -244,18 +254,24 @@ export class WorkerLifecycle {
     if (lost > 0) logger.error(`The worker stops${lostText(lost)}.`);
     this.#calls.rejectAll({ code: "shutting-down", text: "The worker has stopped." });
     await this.#attachment.leave(signal);
-    try {
-      await shelf.close();
-    } catch (error) {
-      logger.error(`An agent failed to close: ${errorText(error)}`, { error });
-    }
+    const closing = shelf.close().then(
+      () => true,
+      (error) => {
+        logger.error(`An agent failed to close: ${errorText(error)}`, { error });
+        return true;
+      },
+    );
+    // Nobody can end a factory or a `close` that hangs; the stop does not wait for it.
+    const areClosed = await atMost(closing, Math.max(endMs - clock.now(), closeTimeoutMs), clock, signal);
+    if (areClosed !== true)
+      logger.error("Agents that were being made or closed had not ended when the worker stopped.");
     this.#state = { at: "stopped" };
     status.set({ at: "closed", reason: "The worker was stopped." });
     this.#closed.resolve({ by: "stopped" });
   }
 
-  #isStarting(): boolean {
-    return this.#state.at === "starting";
+  #isOpening(opening: Promise<unknown>): boolean {
+    return this.#state.at === "starting" && this.#state.opening === opening;
   }
 }
 

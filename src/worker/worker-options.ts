@@ -1,4 +1,12 @@
-import { anyRoom, anyTime, assertNumbers, type NumberRanges, someRoom, someTime } from "../core/delivery/index.ts";
+import {
+  anyRoom,
+  anyTime,
+  assertNumbers,
+  assertWord,
+  type NumberRanges,
+  someRoom,
+  someTime,
+} from "../core/delivery/index.ts";
 import {
   type AmbientContexts,
   type Clock,
@@ -166,6 +174,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     throw new TroupeError("invalid-argument", `Unsupported payload serialization format: ${format}`);
   }
   assertNumbers(options, numberRanges);
+  assertWord("controlChannel", options.controlChannel, ["at-start", "when-needed"]);
   return {
     dialer: options.dialer,
     addresses: someAddress(options.address),

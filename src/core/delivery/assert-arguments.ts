@@ -7,16 +7,20 @@ import { TopicId } from "../topic-id.ts";
 /** What plain JavaScript may get wrong in the options of a call or an event. */
 interface MessageOptions {
   readonly sender?: unknown;
+  readonly timeoutMs?: unknown;
   readonly signal?: unknown;
   readonly answer?: unknown;
 }
 
 /** Throws `invalid-argument` saying what to write instead. Costs a few comparisons where all is well: every message passes. */
-export function assertCall(recipient: unknown, { sender, signal, answer }: MessageOptions): void {
+export function assertCall(recipient: unknown, { sender, signal, answer, timeoutMs }: MessageOptions): void {
   assertAgentId(recipient, "recipient");
   if (sender !== undefined) assertAgentId(sender, "sender");
   if (signal !== undefined) assertSignal(signal);
   if (answer !== undefined) assertMessageType(answer, "The answer of a call");
+  if (timeoutMs !== undefined && (typeof timeoutMs !== "number" || Number.isNaN(timeoutMs))) {
+    throw wrong("The timeoutMs of a call has to be a number of milliseconds", timeoutMs);
+  }
 }
 
 /** As `assertCall`, for an event. */
@@ -34,6 +38,13 @@ export function assertAgentId(id: unknown, role: string): void {
   // Ids of another copy of this package will do.
   if (id instanceof AgentId || hasTexts(id, "type", "key")) return;
   throw wrong(`The ${role} has to be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada")`, id);
+}
+
+export function assertSubscription(subscription: unknown): void {
+  const isOne =
+    hasTexts(subscription, "id") &&
+    ["isMatch", "mapToAgent", "equals"].every((name) => typeof Reflect.get(Object(subscription), name) === "function");
+  if (!isOne) throw wrong('A subscription has to be one, new TypeSubscription("orders", "clerk")', subscription);
 }
 
 /** What an agent, or all of a runtime, is given to load. */

@@ -1,3 +1,4 @@
+export { longestTimerMs } from "../clock.ts";
 export { InterventionChain } from "../intervention.ts";
 export { isThenable } from "../thenable.ts";
 export type { ClassCheck } from "./agent-kind.ts";
@@ -17,6 +18,7 @@ export {
   anyRoom,
   anyTime,
   assertNumbers,
+  assertWord,
   type NumberRange,
   type NumberRanges,
   someRoom,

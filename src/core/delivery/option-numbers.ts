@@ -20,6 +20,13 @@ export const someRoom: NumberRange = { from: 1 };
 /** A bound that may be 0. */
 export const anyRoom: NumberRange = { from: 0 };
 
+/** Throws `invalid-argument`, naming the option, for a word that it doesn't know. */
+export function assertWord(name: string, value: unknown, words: readonly string[]): void {
+  if (value === undefined || words.some((word) => word === value)) return;
+  const known = words.map((word) => `"${word}"`).join(" or ");
+  throw new TroupeError("invalid-argument", `The option ${name} has to be ${known}, not ${String(value)}.`);
+}
+
 /** Throws `invalid-argument`, naming the option, for what can't be meant: NaN, text, or a number outside its range. */
 export function assertNumbers<Options extends object>(options: Options, ranges: NumberRanges<Options>): void {
   for (const [name, range] of Object.entries<NumberRange>(ranges)) {

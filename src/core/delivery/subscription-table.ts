@@ -4,6 +4,7 @@ import type { Subscription } from "../subscription.ts";
 import type { TopicId } from "../topic-id.ts";
 import { TypePrefixSubscription } from "../type-prefix-subscription.ts";
 import { TypeSubscription } from "../type-subscription.ts";
+import { assertSubscription } from "./assert-arguments.ts";
 import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
 
 interface Row {
@@ -44,6 +45,7 @@ export class SubscriptionTable {
 
   /** Throws `already-exists` when an equal one, or another with its id, is there; `invalid-argument` for a type that no agent can have. */
   add(subscription: Subscription): void {
+    assertSubscription(subscription);
     const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
     if (this.#hasEqual(row)) throw new TroupeError("already-exists", "Subscription already exists");
     this.#rows.set(subscription.id, row);

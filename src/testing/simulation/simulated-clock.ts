@@ -1,3 +1,4 @@
+import { longestTimerMs } from "../../core/delivery/index.ts";
 import type { Clock, Timer } from "../../core/index.ts";
 import type { Dice } from "./dice.ts";
 
@@ -28,6 +29,7 @@ export class SimulatedClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
+    if (delayMs > longestTimerMs) return { cancel: () => undefined };
     const due = { atMs: this.#nowMs + Math.max(0, delayMs), draw: this.#dice.next(), callback, isCancelled: false };
     this.#timers.splice(this.#placeOf(due), 0, due);
     return { cancel: () => this.#cancel(due) };

@@ -59,6 +59,21 @@ const mistakes: readonly Mistake[] = [
     says: "The answer of a call has to be a message type.",
   },
   {
+    title: "text for a time limit",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { timeoutMs: given("5000") }),
+    says: 'The timeoutMs of a call has to be a number of milliseconds, not the text "5000".',
+  },
+  {
+    title: "no number for a time limit",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { timeoutMs: Number.NaN }),
+    says: "not NaN.",
+  },
+  {
+    title: "text for a subscription",
+    make: ({ callee }) => callee.addSubscription(given("news")),
+    says: "TypeSubscription",
+  },
+  {
     title: "a schema for a message type",
     make: async ({ caller }) => caller.addMessageSerializer(given(z.object({}))),
     says: "has to be a message type. A schema or a class alone is none",

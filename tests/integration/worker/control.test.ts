@@ -33,6 +33,24 @@ describe("a worker on the control channel", () => {
     });
   });
 
+  test("answers with a failure where the state is longer than may be sent, and lives", async () => {
+    const network = createMemoryNetwork({ maxSendMessageBytes: 10_000 });
+    await using host = await new ScriptedHost(undefined, network).listen();
+    const [worker] = await host.worker();
+    const control = await host.controls.take();
+    const agent = new FunctionAgent();
+    agent.state = { text: "x".repeat(20_000) };
+    await worker.registerAgentInstance(agent, agentId);
+    control.send(saveRequest());
+    expect((await control.received.take()).body).toMatchObject({
+      kind: "save-response",
+      error: expect.stringContaining("10000"),
+    });
+    agent.state = { text: "x" };
+    control.send(saveRequest({ rpcId: "8" }));
+    expect(await control.received.take()).toMatchObject({ rpcId: "8", body: { error: undefined } });
+  });
+
   test("answers LoadState after the agent has loaded it [§8.107]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker] = await host.worker();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { AgentId, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { startFaultProxy } from "../../../src/testing/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
+import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { eventFrame, next, requestFrame, responseFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
@@ -12,6 +14,24 @@ const message = MyMessage({ content: "q" });
 const target = new AgentId("b", "k");
 
 describe("starting", () => {
+  test("again, after a stop ended a start that never found its host, has nothing of the first", async () => {
+    await using rig = await startRig("gRPC");
+    await using proxy = await startFaultProxy({ target: rig.host.address });
+    proxy.apply({ kind: "stall" });
+    const { dialer, logger } = rig;
+    await using worker = new WorkerRuntime({ dialer, logger, address: proxy.address });
+    const first = worker.start();
+    await proxy.accepted(1);
+    const [, refused] = await Promise.all([worker.stop(), first.catch((error: unknown) => error)]);
+    expect(refused).toBeInstanceOf(Error);
+    proxy.heal();
+    await worker.start();
+    for (const type of [MyMessage, Reply]) worker.addMessageSerializer(type);
+    await worker.registerFactory("b", () => new FunctionAgent(() => Reply({ content: "a" })));
+    expect(await worker.sendMessage(message, target)).toMatchObject({ content: "a" });
+    await worker.stop();
+  });
+
   test("twice is refused with Python's text", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker] = await host.worker();

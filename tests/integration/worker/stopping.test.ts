@@ -31,3 +31,24 @@ test("a call that a handler makes when the stop gives it up is refused, and does
   expect(await outcome.opened).toMatchObject({ code: "shutting-down" });
   expect(worker.pendingCallsCount).toBe(0);
 });
+
+// Each waits for what never comes: nobody can end it, and a process that is told to end does.
+test.each(["a factory", "an agent's close"])(
+  "%s that never ends does not keep the worker from stopping",
+  async (what) => {
+    await using host = await new ScriptedHost().listen();
+    const [worker, channel] = await host.worker({ drainTimeoutMs: 20 });
+    const never = new Promise<never>(() => {});
+    const made = new Gate();
+    const agent = Object.assign(new FunctionAgent(), { close: () => never });
+    worker.addMessageSerializer(MyMessage);
+    await worker.registerFactory("a", () => {
+      made.open();
+      return what === "a factory" ? never : agent;
+    });
+    channel.send(requestFrame("a/k"));
+    await made.opened;
+    await worker.stop();
+    expect(host.logger.texts("error").join()).toContain("had not ended when the worker stopped");
+  },
+);

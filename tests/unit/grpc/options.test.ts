@@ -12,7 +12,12 @@ const nameIn = (name: string) => expect.stringContaining(name);
 const worker = (options: GrpcWorkerAgentRuntimeOptions) => new GrpcWorkerAgentRuntime("127.0.0.1:1", options);
 const host = (options: GrpcWorkerAgentRuntimeHostOptions) => new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", options);
 
-describe("a number among the options that can't be meant is refused, naming the option:", () => {
+/** What plain JavaScript lets through; the compiler takes `never` for anything. */
+function given(value: unknown): never {
+  return value as never;
+}
+
+describe("a value among the options that can't be meant is refused, naming the option:", () => {
   test.each<[string, GrpcWorkerAgentRuntimeOptions]>([
     ["maxConcurrentHandlers", { maxConcurrentHandlers: 0 }],
     ["maxConcurrentHandlers", { maxConcurrentHandlers: Number.NaN }],
@@ -24,6 +29,9 @@ describe("a number among the options that can't be meant is refused, naming the 
     ["maxOutboxBytes", { maxOutboxBytes: 0 }],
     ["defaultTimeoutMs", { defaultTimeoutMs: 0 }],
     ["maxQueuedMessages", { whileDisconnected: { maxQueuedMessages: Number.NaN } }],
+    ["whileDisconnected.events", { whileDisconnected: { events: given("drop") } }],
+    ["whileDisconnected.calls", { whileDisconnected: { calls: given("wait") } }],
+    ["controlChannel", { controlChannel: given("never") }],
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: -1 } }],
     ["connectTimeoutMs", { channelOptions: { connectTimeoutMs: Number.POSITIVE_INFINITY } }],
   ])("a worker's %s %o", (name, options) => {
@@ -35,6 +43,7 @@ describe("a number among the options that can't be meant is refused, naming the 
     ["maxQueuedBytes", { maxQueuedBytes: 10 }],
     ["callTimeoutMs", { callTimeoutMs: Number.NaN }],
     ["channelWaitMs", { channelWaitMs: -1 }],
+    ["whenFull", { whenFull: given("wait") }],
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: 0 } }],
   ])("a host's %s %o", (name, options) => {
     expect(() => host(options)).toThrow(refusal(name));

@@ -10,6 +10,11 @@ describe("the delay before an attempt", () => {
     expect(delays).toEqual([100, 200, 400, 800, 3_200, 5_000, 5_000]);
   });
 
+  test("is none where it begins with none, however many failures there were", () => {
+    const none = reconnectSettings({ initialDelayMs: 0 });
+    expect([0, 1, 2_000].map((failures) => backOffMs(failures, none, () => 0))).toEqual([0, 0, 0]);
+  });
+
   test("loses at most the part that jitter says", () => {
     expect(backOffMs(1, settings, () => 0.5)).toBe(150);
     expect(backOffMs(1, settings, () => 0.999_999)).toBe(100);
