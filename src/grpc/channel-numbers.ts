@@ -6,12 +6,18 @@ const longestMs = 2 ** 31 - 1;
 const anyTime = { from: 0, to: longestMs };
 const someTime = { from: 1, to: longestMs };
 
+/** What HTTP/2's settings and Node take. */
+const someWindow = { from: 1, to: 2 ** 31 - 1 };
+const someStreams = { from: 1, to: 2 ** 32 - 1 };
+const someHeaders = { from: 1, to: 2 ** 31 - 1 };
+const someMemoryMb = { from: 1, to: 2 ** 32 - 1 };
+
 const limits = {
   maxReceiveMessageBytes: someRoom,
   maxSendMessageBytes: someRoom,
   highWaterBytes: someRoom,
-  windowBytes: someRoom,
-  maxSessionMemoryMb: someRoom,
+  windowBytes: someWindow,
+  maxSessionMemoryMb: someMemoryMb,
   keepAliveMs: anyTime,
   keepAliveTimeoutMs: someTime,
 };
@@ -19,14 +25,14 @@ const limits = {
 const dialerRanges: NumberRanges<GrpcDialerOptions> = {
   ...limits,
   connectTimeoutMs: someTime,
-  peerMaxConcurrentStreams: someRoom,
+  peerMaxConcurrentStreams: someStreams,
 };
 
 const listenerRanges: NumberRanges<GrpcListenerOptions> = {
   ...limits,
-  maxConcurrentStreams: someRoom,
+  maxConcurrentStreams: someStreams,
   maxConnections: someRoom,
-  maxHeaderBytes: someRoom,
+  maxHeaderBytes: someHeaders,
   handshakeTimeoutMs: someTime,
   idleTimeoutMs: someTime,
   requestTimeoutMs: someTime,

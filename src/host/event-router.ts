@@ -35,8 +35,11 @@ export class EventRouter {
     }
     this.#find(event.topicType);
     if (this.#targets.length === 0) tally.unroutableEvents += 1;
-    for (const target of this.#targets) this.#deliver(event, target);
-    this.#targets.length = 0;
+    try {
+      for (const target of this.#targets) this.#deliver(event, target);
+    } finally {
+      this.#targets.length = 0;
+    }
   }
 
   /** Gathers the sessions of all owners, each once. No set is made for that: a session remembers the last event it was found for. */

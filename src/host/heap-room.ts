@@ -8,6 +8,9 @@ const defaultBytes = 64 * 1024 * 1024;
 const leastPercent = 50;
 const mostPercent = 1_000;
 
+/** Who has asked for room and not given it back. */
+let keepers = 0;
+
 interface NodeGcEntry {
   readonly detail: { readonly kind: number };
 }
@@ -28,6 +31,7 @@ export function keepHeapRoom(bytes: number = defaultBytes): () => void {
     setFlagsFromString(`--heap-growing-percent=${percent}`);
   };
   grow();
+  keepers += 1;
   // The heap's size is known anew after each full collection.
   const observer = new PerformanceObserver((list) => {
     // Of entries of this type Node says what kind of collection they were.
@@ -35,9 +39,13 @@ export function keepHeapRoom(bytes: number = defaultBytes): () => void {
     if (collections.some(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) grow();
   });
   observer.observe({ entryTypes: ["gc"] });
+  let isKept = true;
   return () => {
+    if (!isKept) return;
+    isKept = false;
     observer.disconnect();
-    setFlagsFromString("--heap-growing-percent=0");
+    keepers -= 1;
+    if (keepers === 0) setFlagsFromString("--heap-growing-percent=0");
   };
 }
 

@@ -50,7 +50,7 @@ export class QuietLogger implements Logger {
     const window = this.#windowOf(level, text);
     window.lines += 1;
     if (window.lines <= limits.logLines) {
-      this.#logger[level](text, fields);
+      this.#write(level, text, fields);
       return;
     }
     window.withheld += 1;
@@ -71,6 +71,14 @@ export class QuietLogger implements Logger {
   #end(text: string, window: Window): void {
     window.timer?.cancel();
     this.#windows.delete(text);
-    if (window.withheld > 0) this.#logger[window.level](`${text} (repeated)`, { times: window.withheld });
+    if (window.withheld > 0) this.#write(window.level, `${text} (repeated)`, { times: window.withheld });
+  }
+
+  #write(level: Level, text: string, fields: LogFields | undefined): void {
+    try {
+      this.#logger[level](text, fields);
+    } catch {
+      // A logger that throws must not stop what it is told of; there is nobody else to tell.
+    }
   }
 }

@@ -55,6 +55,10 @@ function parseHostPort(text: string, hostPort: string, rules: HostPortRules): Tr
   if (host === undefined) throw badAddress(text);
   if (port === undefined) throw badAddress(text, "the port is missing");
   if (port > 65535) throw badAddress(text, `the port ${port} is above 65535`);
+  // What is no host in a URL can't be dialed: HTTP/2 names the server by one.
+  if (!URL.canParse(`http://${formatHost(host.replace(/%.*$/, ""))}:${port}`)) {
+    throw badAddress(text, `"${host}" is neither a name nor an IP address`);
+  }
   return { kind: "tcp", host, port, secure: rules.secure };
 }
 

@@ -139,7 +139,7 @@ export interface LinkService {
   unary(request: Uint8Array, call: CallContext): Promise<Uint8Array>;
   /**
    * Called before any header is written, so that a throw of `RpcError` refuses the call with that status (trailers only).
-   * Returns the receiver; `attach` on it hands over the stream right after the headers went out.
+   * Returns the receiver; its `onOpen` is handed the stream right after the headers went out.
    */
   stream(call: CallContext): ServerStreamReceiver;
 }
@@ -162,7 +162,7 @@ export interface Listening {
   readonly closed: Promise<void>;
 }
 
-/** Opens servers. Rejects with `RpcError` or an `AddressInUseError`-like system error whose text says what to do. */
+/** Opens servers. Rejects with `RpcError` whose text says what to do. */
 export interface Listener {
   listen(address: string, services: readonly LinkService[]): Promise<Listening>;
 }

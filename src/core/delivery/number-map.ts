@@ -1,16 +1,20 @@
 const fewest = 64;
 /** No key: keys are whole numbers above 0. */
 const free = 0;
+/** 2^32 divided by the golden ratio: multiples of it lie far from each other (Fibonacci hashing). */
+const spread = 0x9e37_79b1;
 
 /**
  * Things by number, for many that come and go: a hash table with open addressing that changes in place (see `Bag` for what a
- * `Map` costs there). It grows when half full, and shrinks when next to empty. Numbers that are counted up never collide
- * unless one stays for long.
+ * `Map` costs there). It grows when half full, and shrinks when next to empty. Keys that are counted up are spread, for side by side
+ * they would make one long run that every removal walks to its end.
  */
 export class NumberMap<T> {
   #keys: number[] = new Array<number>(fewest).fill(free);
   #values: (T | undefined)[] = new Array<T | undefined>(fewest).fill(undefined);
   #size = 0;
+  /** Leaves as many bits of a spread key as there are places. */
+  #shift = shiftFor(fewest);
 
   get size(): number {
     return this.#size;
@@ -35,7 +39,7 @@ export class NumberMap<T> {
     const mask = keys.length - 1;
     // Those behind it that were put off by it move up, so that no search ends before them.
     for (let at = (hole + 1) & mask; keys[at] !== free; at = (at + 1) & mask) {
-      const home = (keys[at] ?? free) & mask;
+      const home = this.#homeOf(keys[at] ?? free);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       keys[hole] = keys[at] ?? free;
       this.#values[hole] = this.#values[at];
@@ -57,9 +61,13 @@ export class NumberMap<T> {
   #placeOf(key: number): number {
     const keys = this.#keys;
     const mask = keys.length - 1;
-    let at = key & mask;
+    let at = this.#homeOf(key);
     while (keys[at] !== key && keys[at] !== free) at = (at + 1) & mask;
     return at;
+  }
+
+  #homeOf(key: number): number {
+    return Math.imul(key, spread) >>> this.#shift;
   }
 
   #put(key: number, value: T | undefined): void {
@@ -72,6 +80,12 @@ export class NumberMap<T> {
     const [keys, values] = [this.#keys, this.#values];
     this.#keys = new Array<number>(length).fill(free);
     this.#values = new Array<T | undefined>(length).fill(undefined);
+    this.#shift = shiftFor(length);
     for (const [at, key] of keys.entries()) if (key !== free) this.#put(key, values[at]);
   }
+}
+
+/** `places`: a power of two. */
+function shiftFor(places: number): number {
+  return 32 - Math.log2(places);
 }

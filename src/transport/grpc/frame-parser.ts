@@ -22,7 +22,7 @@ const EMPTY = new Uint8Array(0);
 const HEAD_BYTES = 512;
 /** What keeping an unfinished message costs beside its bytes. */
 const MESSAGE_COST_BYTES = 128;
-const GROWTH = 4;
+const GROWTHS = [4, 1.25];
 
 /**
  * Cuts a byte stream into length-prefixed messages, however it is split into chunks. Holds at most one unfinished
@@ -113,13 +113,17 @@ export class FrameParser {
     return this.#messageBytes - this.#missingBytes;
   }
 
-  /** Quadrupled, a long message moves three times at most; parts of their own for each read of it had kept the collector busy. */
+  /**
+   * Quadrupled, a message of 1 MB moves three times; parts of their own for each read of it had kept the collector busy. Where
+   * there is no room for that it grows by less, but never by so little that it would move at every read.
+   */
   #makeRoom(bytes: number): boolean {
     const present = this.#buffer.byteLength;
     if (bytes <= present) return true;
-    const roomy = Math.min(this.#messageBytes, Math.max(bytes, GROWTH * present));
-    const size = this.#hold(roomy) ? roomy : this.#hold(bytes) ? bytes : 0;
-    if (size === 0) return false;
+    const size = GROWTHS.map((growth) =>
+      Math.min(this.#messageBytes, Math.max(bytes, Math.ceil(growth * present))),
+    ).find((candidate) => this.#hold(candidate));
+    if (size === undefined) return false;
     const larger = Buffer.allocUnsafeSlow(size);
     larger.set(this.#buffer.subarray(0, this.#arrivedBytes));
     this.#buffer = larger;

@@ -100,7 +100,9 @@ export class MessagePacking {
   #makeRoom(bytes: number): void {
     if (this.#run.bytes.length - this.#end >= bytes) return;
     this.#cut();
-    this.#begin(takeRun(Math.max(bytes, this.#nextRunBytes)));
+    // A long run may just as well be one of those that are used again.
+    const runBytes = Math.max(bytes, this.#nextRunBytes);
+    this.#begin(takeRun(runBytes > COPY_UP_TO_BYTES ? LARGEST_RUN_BYTES : runBytes));
     this.#nextRunBytes = Math.min(2 * this.#run.bytes.length, LARGEST_RUN_BYTES);
   }
 

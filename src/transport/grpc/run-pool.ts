@@ -5,7 +5,7 @@ export interface Run {
   uses: number;
 }
 
-/** Runs of this size are used again; shorter ones are cut from Node's own pool, or soon as long as this. */
+/** Runs of this size are used again; shorter ones belong to streams that have little to say. */
 const POOLED_BYTES = 64 * 1024;
 
 /** So many wait to be used again at most: 2 MiB. */

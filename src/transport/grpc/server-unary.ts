@@ -18,7 +18,7 @@ export interface UnaryServing {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
   readonly inflate: Inflate;
-  /** The account of bytes of unfinished requests and of answers that their callers have not read. */
+  /** The account of bytes of requests and of answers that their callers have not read. */
   readonly held: HeldBytes;
   readonly tally: ListenerTally;
   /** How long the request may take to arrive whole, in milliseconds. */
@@ -37,7 +37,8 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     onMessage: (message) => {
       if (request !== undefined)
         problem ??= { code: StatusCode.unimplemented, details: "A unary call takes one message." };
-      request ??= message;
+      else if (serving.held.take(message.byteLength)) request = message;
+      else problem ??= { code: StatusCode.resourceExhausted, details: "Too many requests wait on this connection." };
     },
     onBadMessage: (status) => {
       problem ??= status;
@@ -52,7 +53,12 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     refuse(http2, problem);
   });
   http2.on("data", (chunk: Uint8Array) => {
-    reader.push(chunk);
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      // There was no memory for it.
+      problem ??= toRpcStatus(error);
+    }
     if (problem !== undefined) refuse(http2, problem);
   });
   http2.once("end", () => {
@@ -65,6 +71,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
   http2.once("close", () => {
     callOffWait();
     reader.close();
+    serving.held.release(request?.byteLength ?? 0);
     // Headers go out with the answer, so a stream that closes before them was given up by the caller.
     if (!http2.headersSent)
       serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));

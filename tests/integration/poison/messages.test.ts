@@ -157,6 +157,18 @@ describe("messages that are too long", () => {
     host.tried(20);
   });
 
+  test("together, as whole requests whose calls never end, find room for some and no more, also those that inflate", async () => {
+    const host = await start({ maxHeldBytes: 8 * 1024 * 1024 });
+    const offender = await offend(host);
+    const whole = message(gzipSync(Buffer.alloc(1024 * 1024)), undefined, 1);
+    const calls = Array.from({ length: 20 }, () => offender.open("SaveState", { "grpc-encoding": "gzip" }));
+    for (const call of calls) await call.pour(whole);
+    const refused = await Promise.all(calls.slice(8).map(({ ended }) => ended));
+    expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([String(StatusCode.resourceExhausted)]));
+    await host.bystanders.getOn();
+    host.tried(20);
+  });
+
   test("as answers that nobody reads are refused beyond a bound", async () => {
     const host = await start({ maxHeldBytes: 256 * 1024 });
     const subscriber = await worker(host, "offender");

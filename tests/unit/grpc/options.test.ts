@@ -33,6 +33,7 @@ describe("a value among the options that can't be meant is refused, naming the o
     ["whileDisconnected.calls", { whileDisconnected: { calls: given("wait") } }],
     ["controlChannel", { controlChannel: given("never") }],
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: -1 } }],
+    ["windowBytes", { channelOptions: { windowBytes: 2 ** 31 } }],
     ["connectTimeoutMs", { channelOptions: { connectTimeoutMs: Number.POSITIVE_INFINITY } }],
   ])("a worker's %s %o", (name, options) => {
     expect(() => worker(options)).toThrow(refusal(name));
@@ -43,6 +44,8 @@ describe("a value among the options that can't be meant is refused, naming the o
     ["maxQueuedBytes", { maxQueuedBytes: 10 }],
     ["callTimeoutMs", { callTimeoutMs: Number.NaN }],
     ["channelWaitMs", { channelWaitMs: -1 }],
+    ["maxConcurrentStreams", { channelOptions: { maxConcurrentStreams: Number.POSITIVE_INFINITY } }],
+    ["maxHeaderBytes", { channelOptions: { maxHeaderBytes: Number.POSITIVE_INFINITY } }],
     ["whenFull", { whenFull: given("wait") }],
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: 0 } }],
   ])("a host's %s %o", (name, options) => {

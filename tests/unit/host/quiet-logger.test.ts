@@ -44,3 +44,14 @@ it("begins a new window when the old one is over, though it withheld nothing", (
   }
   expect(recorded.texts("error")).toHaveLength(3 * limits.logLines);
 });
+
+it("goes on where the logger that it passes lines to throws", () => {
+  const clock = new ManualClock();
+  const fail = (): void => {
+    throw new Error("the disk is full");
+  };
+  const logger = new QuietLogger({ debug: fail, info: fail, warn: fail, error: fail }, clock);
+  for (let count = 0; count < limits.logLines + 7; count += 1) logger.warn("a frame could not be read");
+  clock.advance(limits.logWindowMs);
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -36,6 +36,9 @@ describe("addresses", () => {
     "unix:",
     "h:1:2",
     "user@h:1",
+    "10.0.0.300:50051",
+    "1.2.3.4.5:1",
+    "a|b:1",
   ])("%j is refused with a text that says what is expected", (text) => {
     expect(() => parseAddress(text)).toThrow(expect.objectContaining({ code: StatusCode.invalidArgument }));
     expect(() => parseAddress(text)).toThrow(/host:port/);

@@ -44,6 +44,24 @@ describe("a message that arrives in pieces", () => {
     expect(messages.map((message) => [...message])).toEqual([[42]]);
   });
 
+  test("that finds no room to grow by much grows by less, and moves a few times all the same", () => {
+    const held = new HeldBytes(3_000_000);
+    const messages: Uint8Array[] = [];
+    const sink = { onMessage: (message: Uint8Array) => messages.push(message), onSkipped: () => undefined };
+    const parser = new FrameParser(sink, 4_000_000, held);
+    let moves = 0;
+    const take = held.take.bind(held);
+    held.take = (bytes) => {
+      const isTaken = take(bytes);
+      if (isTaken) moves += 1;
+      return isTaken;
+    };
+    parser.push(announced(2_900_000));
+    for (let sent = 0; sent < 2_900_000; sent += 100) parser.push(Buffer.alloc(100, 5));
+    expect(messages.map(({ length }) => length)).toEqual([2_900_000]);
+    expect(moves).toBeLessThan(30);
+  });
+
   test("is let go of with its stream, also when that ends in the middle of a chunk", () => {
     const held = new HeldBytes(5_000);
     const sink = { onMessage: () => parser.close(), onSkipped: () => undefined };
