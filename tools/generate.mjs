@@ -34,7 +34,7 @@ export async function compareGenerated() {
 
 function templates() {
   const examples = readdirSync(join(root, "examples")).map((name) => join("examples", name, "buf.gen.yaml"));
-  return ["buf.gen.yaml", "tests/support/buf.gen.yaml", ...examples].filter((file) => existsSync(join(root, file)));
+  return ["buf.gen.yaml", ...examples].filter((file) => existsSync(join(root, file)));
 }
 
 function filesUnder(base, folder = "") {

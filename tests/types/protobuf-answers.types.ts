@@ -1,4 +1,4 @@
-// Compiled by `npm run typecheck`, never run: each `@ts-expect-error` is a promise that a mistake does not compile.
+// Compiled by `npm run check`, never run: each `@ts-expect-error` is a promise that a mistake does not compile.
 import { create } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { AgentId, type AgentRuntime, handlerTable, type MessageOf, RoutedAgent } from "troupe";

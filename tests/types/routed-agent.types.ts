@@ -1,4 +1,4 @@
-// Compiled by `npm run typecheck`, never run: each `@ts-expect-error` is a promise that a mistake does not compile.
+// Compiled by `npm run check`, never run: each `@ts-expect-error` is a promise that a mistake does not compile.
 import {
   AgentId,
   type AgentRuntime,

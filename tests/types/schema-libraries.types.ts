@@ -1,4 +1,4 @@
-// Compiled by `npm run typecheck`, never run: each `@ts-expect-error` is a promise that a mistake does not compile.
+// Compiled by `npm run check`, never run: each `@ts-expect-error` is a promise that a mistake does not compile.
 import { type } from "arktype";
 import { AgentId, type AgentRuntime, defineMessage, handlerTable, type MessageOf, RoutedAgent, rpc } from "troupe";
 import * as v from "valibot";

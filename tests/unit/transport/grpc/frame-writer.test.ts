@@ -31,8 +31,8 @@ class SlowConnection extends Writable {
 function longRuns(connection: SlowConnection): ArrayBufferLike[] {
   return connection.writes
     .flat()
-    .map(({ buffer }) => buffer)
-    .filter(({ byteLength }) => byteLength >= 65_536);
+    .filter(({ length }) => length > 32_768)
+    .map(({ buffer }) => buffer);
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
