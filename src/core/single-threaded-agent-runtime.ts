@@ -16,7 +16,7 @@ import { deadlineAfter } from "./delivery/deadline.ts";
 import { HandlerContext } from "./delivery/handler-context.ts";
 import { Mailboxes } from "./delivery/mailboxes.ts";
 import { MessageLog } from "./delivery/message-log.ts";
-import { anyTime, assertNumbers, type NumberRanges } from "./delivery/option-numbers.ts";
+import { anyTime, assertNumbers, type NumberRanges } from "./delivery/option-values.ts";
 import { payloadText } from "./delivery/payload-text.ts";
 import { PendingCall } from "./delivery/pending-call.ts";
 import { resolveTopic } from "./delivery/resolve-topic.ts";

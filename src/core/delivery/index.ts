@@ -23,7 +23,7 @@ export {
   type NumberRanges,
   someRoom,
   someTime,
-} from "./option-numbers.ts";
+} from "./option-values.ts";
 export { PatternIndex, type TopicPattern } from "./pattern-index.ts";
 export { payloadText } from "./payload-text.ts";
 export { PendingCall } from "./pending-call.ts";

@@ -162,10 +162,13 @@ export class GrpcServerStream implements ServerStream {
     release(this.#http2);
   }
 
-  /** The status goes out behind all that was written: whoever hears it has had everything. */
+  /**
+   * The status goes out behind all that was written: whoever hears it has had everything. A peer that has said goodbye waits for
+   * it; of any other, a lost one that was replaced perhaps, nothing shows that it hears anything.
+   */
   #endInOrder(status: RpcStatus): void {
     const { writer } = this.#pipe;
-    writer.confirm(writer.writtenCount);
+    if (this.#http2.readableEnded) writer.confirm(writer.writtenCount);
     this.#pipe.end({ by: "status", status });
   }
 
