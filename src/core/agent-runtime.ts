@@ -1,10 +1,10 @@
-import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
-import type { AgentId, AgentType } from "./agent-id.ts";
+import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
+import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Logger } from "./logger.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
-import type { Subscription } from "./subscription.ts";
-import type { TopicId } from "./topic-id.ts";
+import type { Subscription } from "./topics/subscription.ts";
+import type { TopicId } from "./topics/topic-id.ts";
 
 export interface SendOptions {
   /** The agent on whose behalf it is sent. Default: nobody. */

@@ -1,6 +1,6 @@
-import type { AgentFactoryContext } from "./agent.ts";
-import type { AgentId } from "./agent-id.ts";
-import type { MessageContext } from "./message-context.ts";
+import type { AgentFactoryContext } from "./agents/agent.ts";
+import type { AgentId } from "./agents/agent-id.ts";
+import type { MessageContext } from "./agents/message-context.ts";
 
 /**
  * Hooks for AutoGen's ambient contexts (`AgentInstantiationContext`, `MessageHandlerContext`,

@@ -1,11 +1,18 @@
 export type {
+  AgentRuntime,
+  PublishOptions,
+  RegisterFactoryOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+} from "./agent-runtime.ts";
+export type {
   Agent,
   AgentFactory,
   AgentFactoryContext,
   AgentMetadata,
   AgentState,
   ClassOf,
-} from "./agent.ts";
+} from "./agents/agent.ts";
 export {
   AgentId,
   AgentType,
@@ -13,27 +20,16 @@ export {
   assertAgentType,
   isPortableAgentType,
   isValidAgentType,
-} from "./agent-id.ts";
-export { AgentProxy } from "./agent-proxy.ts";
-export type {
-  AgentRuntime,
-  PublishOptions,
-  RegisterFactoryOptions,
-  SendOptions,
-  SendOptionsWithAnswer,
-} from "./agent-runtime.ts";
-export type { AmbientContexts } from "./ambient-contexts.ts";
-export { type AgentClass, BaseAgent } from "./base-agent.ts";
-export { CancellationToken } from "./cancellation-token.ts";
-export type { ChatCompletionClient, Completion, CompletionOptions, ToolSchema } from "./chat-completion-client.ts";
+} from "./agents/agent-id.ts";
+export { AgentProxy } from "./agents/agent-proxy.ts";
+export { type AgentClass, BaseAgent } from "./agents/base-agent.ts";
 export {
   defaultSubscription,
   type SubscriptionFactory,
   type SubscriptionFactoryContext,
   subscriptionFactory,
   typeSubscription,
-} from "./class-subscriptions.ts";
-export { type Clock, type MakeId, randomId, systemClock, type Timer, type TimerOptions } from "./clock.ts";
+} from "./agents/class-subscriptions.ts";
 export {
   type Closure,
   ClosureAgent,
@@ -41,9 +37,17 @@ export {
   type ClosureContext,
   type RegisterClosureOptions,
   type UnknownTypePolicy,
-} from "./closure-agent.ts";
-export { event, type HandlerDecorator, messageHandler, rpc } from "./decorators.ts";
-export { DefaultSubscription } from "./default-subscription.ts";
+} from "./agents/closure-agent.ts";
+export { event, type HandlerDecorator, messageHandler, rpc } from "./agents/decorators.ts";
+export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOrLater } from "./agents/handler.ts";
+export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./agents/handler-table.ts";
+export { handles } from "./agents/handles.ts";
+export type { MessageContext } from "./agents/message-context.ts";
+export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
+export { RoutedAgent } from "./agents/routed-agent.ts";
+export type { AmbientContexts } from "./ambient-contexts.ts";
+export { CancellationToken } from "./cancellation-token.ts";
+export { type Clock, type MakeId, randomId, systemClock, type Timer, type TimerOptions } from "./clock.ts";
 export {
   CancelledError,
   CantHandleException,
@@ -59,15 +63,9 @@ export {
   UndeliverableException,
 } from "./errors.ts";
 export {
-  FunctionCall,
-  type FunctionCallFields,
-  FunctionExecutionResult,
-  type FunctionExecutionResultFields,
-  type FunctionExecutionResultInput,
-} from "./function-call.ts";
-export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOrLater } from "./handler.ts";
-export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./handler-table.ts";
-export { handles } from "./handles.ts";
+  SingleThreadedAgentRuntime,
+  type SingleThreadedAgentRuntimeOptions,
+} from "./in-process/single-threaded-agent-runtime.ts";
 export {
   DefaultInterventionHandler,
   DropMessage,
@@ -76,23 +74,8 @@ export {
   type ResponseIntervention,
   type SendIntervention,
 } from "./intervention.ts";
-export {
-  AssistantMessage,
-  type AssistantMessageFields,
-  FunctionExecutionResultMessage,
-  type FunctionExecutionResultMessageFields,
-  type ImageFields,
-  type LLMMessage,
-  SystemMessage,
-  type SystemMessageFields,
-  UserMessage,
-  type UserMessageFields,
-} from "./llm-messages.ts";
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
-export type { MessageContext } from "./message-context.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
-export type { RegisterInstanceOptions, RegisterOptions } from "./register-agent.ts";
-export { RoutedAgent } from "./routed-agent.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
@@ -119,19 +102,44 @@ export { messageTypeText } from "./serialization/message-type-text.ts";
 export { pythonJson } from "./serialization/python-json.ts";
 export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
 export { voidMessage } from "./serialization/void-message.ts";
-export { SingleThreadedAgentRuntime, type SingleThreadedAgentRuntimeOptions } from "./single-threaded-agent-runtime.ts";
-export type { Subscription } from "./subscription.ts";
-export { defineTool, type Tool, type ToolRunOptions } from "./tool.ts";
-export { ToolAgent } from "./tool-agent.ts";
-export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tool-agent-caller-loop.ts";
+export type {
+  ChatCompletionClient,
+  Completion,
+  CompletionOptions,
+  ToolSchema,
+} from "./tools/chat-completion-client.ts";
+export {
+  FunctionCall,
+  type FunctionCallFields,
+  FunctionExecutionResult,
+  type FunctionExecutionResultFields,
+  type FunctionExecutionResultInput,
+} from "./tools/function-call.ts";
+export {
+  AssistantMessage,
+  type AssistantMessageFields,
+  FunctionExecutionResultMessage,
+  type FunctionExecutionResultMessageFields,
+  type ImageFields,
+  type LLMMessage,
+  SystemMessage,
+  type SystemMessageFields,
+  UserMessage,
+  type UserMessageFields,
+} from "./tools/llm-messages.ts";
+export { defineTool, type Tool, type ToolRunOptions } from "./tools/tool.ts";
+export { ToolAgent } from "./tools/tool-agent.ts";
+export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tools/tool-agent-caller-loop.ts";
 export {
   InvalidToolArgumentsException,
   ToolException,
   ToolExecutionException,
   type ToolFailure,
   ToolNotFoundException,
-} from "./tool-errors.ts";
-export { DefaultTopicId, isValidTopicType, TopicId } from "./topic-id.ts";
+} from "./tools/tool-errors.ts";
+export { DefaultSubscription } from "./topics/default-subscription.ts";
+export type { Subscription } from "./topics/subscription.ts";
+export { DefaultTopicId, isValidTopicType, TopicId } from "./topics/topic-id.ts";
+export { directMessageSubscription, TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
+export { TypeSubscription } from "./topics/type-subscription.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
-export { directMessageSubscription, TypePrefixSubscription } from "./type-prefix-subscription.ts";
-export { TypeSubscription } from "./type-subscription.ts";

@@ -1,6 +1,6 @@
-import type { AgentId } from "./agent-id.ts";
+import type { AgentId } from "./agents/agent-id.ts";
+import type { MessageContext } from "./agents/message-context.ts";
 import type { Logger } from "./logger.ts";
-import type { MessageContext } from "./message-context.ts";
 import { isThenable } from "./thenable.ts";
 import type { TraceCarrier, Tracing } from "./tracing.ts";
 

@@ -1,5 +1,5 @@
-import type { AgentId } from "./agent-id.ts";
-import type { TopicId } from "./topic-id.ts";
+import type { AgentId } from "./agents/agent-id.ts";
+import type { TopicId } from "./topics/topic-id.ts";
 
 /** The operations of protocol.md §5.10. */
 export type SpanOperation = "create" | "send" | "publish" | "intercept" | "process" | "ack";

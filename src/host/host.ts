@@ -1,10 +1,10 @@
 import { type Clock, systemClock, TroupeError } from "../core/index.ts";
 import { createListenerTally, type Listener, type ListenerCounters, type Listening } from "../transport/index.ts";
 import type { HostCounters } from "./counters.ts";
-import { Grace } from "./grace.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
-import type { SessionReport } from "./session-report.ts";
+import type { SessionReport } from "./sessions/session-report.ts";
+import { Grace } from "./shutdown-deadline.ts";
 
 export interface HostParts {
   readonly listener: Listener;

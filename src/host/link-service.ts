@@ -13,9 +13,9 @@ import {
   signals,
 } from "../protocol/index.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/index.ts";
+import { WorkInLots } from "./batch-runner.ts";
+import { writeSubscriptions } from "./registry/subscription-answer.ts";
 import type { HostServicer } from "./servicer.ts";
-import { writeSubscriptions } from "./subscription-answer.ts";
-import { WorkInLots } from "./work-in-lots.ts";
 
 type Unary = (request: Uint8Array, call: CallContext) => Promise<Uint8Array>;
 

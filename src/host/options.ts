@@ -9,7 +9,7 @@ import {
 } from "../core/delivery/index.ts";
 import { type Clock, type Logger, type MakeId, randomId, systemClock } from "../core/index.ts";
 import { MemoryStateStore, type StateStore } from "../storage/index.ts";
-import type { Authorize } from "./authorize.ts";
+import type { Authorize } from "./sessions/authorize.ts";
 
 export interface HostOptions {
   /** Milliseconds until the host answers a call for a silent target; a caller's own `agtimeoutms` counts if it is smaller. 0: never. Default 300 000. */

@@ -1,10 +1,10 @@
 import type { Logger } from "../core/index.ts";
 import { type FrameHead, peekFrame } from "../protocol/index.ts";
-import type { CallRouter } from "./call-router.ts";
-import type { ChannelRegistration } from "./channel-registration.ts";
+import type { CallRouter } from "./calls/call-router.ts";
 import type { Tally } from "./counters.ts";
-import type { EventRouter } from "./event-router.ts";
-import type { Session } from "./session.ts";
+import type { EventRouter } from "./events/event-router.ts";
+import type { ChannelRegistration } from "./registry/channel-registration.ts";
+import type { Session } from "./sessions/session.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;

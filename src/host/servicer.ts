@@ -14,30 +14,30 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/index.ts";
-import { Admission, clientIdOf, requireClientId } from "./admission.ts";
-import { CallRouter } from "./call-router.ts";
-import { ChannelRegistration } from "./channel-registration.ts";
-import { ControlChannel } from "./control-channel.ts";
-import { ControlRouter } from "./control-router.ts";
-import type { ControlSession } from "./control-session.ts";
+import { CallRouter } from "./calls/call-router.ts";
+import { ControlChannel } from "./control/control-channel.ts";
+import { ControlRouter } from "./control/control-router.ts";
+import type { ControlSession } from "./control/control-session.ts";
+import { StateDesk } from "./control/legacy-state.ts";
 import { createTally, type HostCounters, type Tally } from "./counters.ts";
-import { DataChannel } from "./data-channel.ts";
-import type { Directory } from "./directory.ts";
-import { drainSessions } from "./drain.ts";
-import { EventRouter } from "./event-router.ts";
+import { EventRouter } from "./events/event-router.ts";
 import { limits } from "./limits.ts";
 import { createLinkService, createSignalService } from "./link-service.ts";
 import { type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
-import { QuietLogger } from "./quiet-logger.ts";
-import { Registry, type RegistryBounds } from "./registry.ts";
+import { SharedOwnerDirectory } from "./placement/shared-owners.ts";
+import { SoleOwnerDirectory } from "./placement/sole-owner.ts";
+import { QuietLogger } from "./rate-limited-logger.ts";
+import { ChannelRegistration } from "./registry/channel-registration.ts";
+import { Registry, type RegistryBounds } from "./registry/registry.ts";
+import type { Directory } from "./registry/type-owners.ts";
 import { Router } from "./router.ts";
-import { peerTraits, Session, type SessionParts } from "./session.ts";
-import { reportOf, type SessionReport } from "./session-report.ts";
-import { SessionTable } from "./session-table.ts";
-import { SharedOwnerDirectory } from "./shared-owner-directory.ts";
-import { SignalChannel } from "./signal-channel.ts";
-import { SoleOwnerDirectory } from "./sole-owner-directory.ts";
-import { StateDesk } from "./state-desk.ts";
+import { Admission, clientIdOf, requireClientId } from "./sessions/admission.ts";
+import { DataChannel } from "./sessions/data-channel.ts";
+import { drainSessions } from "./sessions/drain.ts";
+import { peerTraits, Session, type SessionParts } from "./sessions/session.ts";
+import { reportOf, type SessionReport } from "./sessions/session-report.ts";
+import { SessionTable } from "./sessions/session-table.ts";
+import { SignalChannel } from "./sessions/side-stream.ts";
 
 /**
  * The eight calls of `agents.AgentRpc` in all three generations, and the routing between the workers that make them

@@ -1,4 +1,4 @@
-import type { WireMetadata } from "./frame.ts";
+import type { WireMetadata } from "./frames/frame.ts";
 import { metadataKey } from "./wire-names.ts";
 
 /** How long an answer is wanted, for those who pass the call on and those who serve it; stock peers pass it by (protocol.md H6, §11.4). */

@@ -1,7 +1,7 @@
 export { announcement, isAnnounced } from "./announcement.ts";
 export { timeoutMetadata, timeoutOf } from "./call-timeout.ts";
-export type { ControlDestination } from "./control-destination.ts";
-export { parseControlDestination } from "./control-destination.ts";
+export type { WireError } from "./errors/wire-error.ts";
+export { fromWireError, toWireError } from "./errors/wire-error.ts";
 export type {
   CancelFrame,
   CancelReason,
@@ -15,27 +15,11 @@ export type {
   WireMetadata,
   WirePattern,
   WirePayload,
-} from "./frame.ts";
-export { decodeFrame, encodeFrame } from "./frame-codec.ts";
-export type { FrameHead } from "./frame-head.ts";
-export { readFrameHead } from "./frame-head.ts";
-export { peekFrame } from "./frame-peek.ts";
-export { bareContentType, isVoidPayload, noneTypeName } from "./payload.ts";
-export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
-export { asciiBytes, requestIdBytes, requestIdText, spliceRequestId, withRequestId } from "./request-id.ts";
-export type { FrameBytes, SplicedFrame } from "./spliced-frame.ts";
-export { joinFrame } from "./spliced-frame.ts";
-export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./stored-state.ts";
-export {
-  decodeGetStateAnswer,
-  decodeSaveStateAnswer,
-  decodeStoredState,
-  encodeGetStateAnswer,
-  encodeSaveStateAnswer,
-  encodeStoredState,
-} from "./stored-state.ts";
-export { encodeGetSubscriptionsResponse } from "./subscription-list.ts";
-export type { WireSubscription } from "./unary.ts";
+} from "./frames/frame.ts";
+export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
+export { bareContentType, isVoidPayload, noneTypeName } from "./frames/payload.ts";
+export { encodeGetSubscriptionsResponse } from "./registration/subscription-list.ts";
+export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
   decodeAgentId,
@@ -47,9 +31,36 @@ export {
   encodeAgentId,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
-} from "./unary.ts";
-export type { WireError } from "./wire-error.ts";
-export { fromWireError, toWireError } from "./wire-error.ts";
+} from "./registration/unary.ts";
+export { isSamePattern } from "./registration/wire-pattern.ts";
+export type { FrameHead } from "./routing/frame-head.ts";
+export { readFrameHead } from "./routing/frame-head.ts";
+export { peekFrame } from "./routing/frame-peek.ts";
+export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export { asciiBytes, requestIdBytes, requestIdText, spliceRequestId, withRequestId } from "./routing/request-id.ts";
+export type { FrameBytes, SplicedFrame } from "./routing/spliced-frame.ts";
+export { joinFrame } from "./routing/spliced-frame.ts";
+export type { ControlDestination } from "./state/control-destination.ts";
+export { parseControlDestination } from "./state/control-destination.ts";
+export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
+export {
+  decodeGetStateAnswer,
+  decodeSaveStateAnswer,
+  decodeStoredState,
+  encodeGetStateAnswer,
+  encodeSaveStateAnswer,
+  encodeStoredState,
+} from "./state/stored-state.ts";
+export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./state/wire-state.ts";
+export {
+  agentDestination,
+  clientDestination,
+  controlFailure,
+  controlReply,
+  decodeControl,
+  encodeControl,
+  isControlRequest,
+} from "./state/wire-state.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
 export {
   anyPrefix,
@@ -63,14 +74,3 @@ export {
   signals,
   unknownSender,
 } from "./wire-names.ts";
-export { isSamePattern } from "./wire-pattern.ts";
-export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./wire-state.ts";
-export {
-  agentDestination,
-  clientDestination,
-  controlFailure,
-  controlReply,
-  decodeControl,
-  encodeControl,
-  isControlRequest,
-} from "./wire-state.ts";

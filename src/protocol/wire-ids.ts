@@ -1,5 +1,5 @@
 import { AgentId, isValidAgentType, isValidTopicType, TopicId, TroupeError } from "../core/index.ts";
-import type { WireAgentId } from "./frame.ts";
+import type { WireAgentId } from "./frames/frame.ts";
 import { unknownSender } from "./wire-names.ts";
 
 export function toWireAgentId(id: AgentId): WireAgentId {

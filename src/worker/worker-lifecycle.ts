@@ -1,14 +1,14 @@
 import { errorText, TroupeError, UndeliverableException } from "../core/index.ts";
-import { Attachment, type Search } from "./attachment.ts";
-import { createControlServer } from "./control-server.ts";
-import { HostConnection } from "./host-connection.ts";
-import type { HostRegistry } from "./host-registry.ts";
-import { Inbox } from "./inbox.ts";
-import type { UndeliverableReason } from "./outbox.ts";
-import type { OutgoingCalls } from "./outgoing-calls.ts";
-import { Registration } from "./registration.ts";
-import { ReturningRegistry } from "./returning-registry.ts";
-import { atMost } from "./time-limits.ts";
+import { Attachment, type Search } from "./connection/connection-supervisor.ts";
+import { HostConnection } from "./connection/host-connection.ts";
+import type { UndeliverableReason } from "./connection/outbox.ts";
+import { atMost } from "./connection/time-limits.ts";
+import { createControlServer } from "./control/control-server.ts";
+import { Inbox } from "./inbound/inbox.ts";
+import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
+import type { HostRegistry } from "./registry/host-registry.ts";
+import { ReturningRegistry } from "./registry/re-registration.ts";
+import { Registration } from "./registry/registration.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
 /** Why a worker's run ended: `stop` was called, or the host was lost and is not come back to. */

@@ -30,7 +30,7 @@ import {
   type WhileDisconnectedOptions,
   type WhileDisconnectedSettings,
   whileDisconnectedSettings,
-} from "./reconnect-options.ts";
+} from "./connection/reconnect-options.ts";
 
 /** How a worker behaves, whatever carries its frames. All optional. Interventions see what is sent and published before it is encoded, and answers. */
 export interface WorkerOptions extends RuntimeOptions {

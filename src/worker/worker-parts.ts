@@ -6,12 +6,12 @@ import type {
   SubscriptionTable,
 } from "../core/delivery/index.ts";
 import type { CodecRegistry } from "../core/index.ts";
-import type { Departures } from "./departures.ts";
-import type { HandlerSlots } from "./handler-slots.ts";
-import type { WorkInProgress } from "./work-in-progress.ts";
-import type { WorkerCounts } from "./worker-counts.ts";
+import type { StatusBoard } from "./connection/worker-status.ts";
+import type { HandlerSlots } from "./inbound/concurrency-limiter.ts";
+import type { WorkInProgress } from "./inbound/in-flight.ts";
+import type { Departures } from "./outbound/send-queue.ts";
+import type { WorkerCounts } from "./worker-counters.ts";
 import type { WorkerSettings } from "./worker-options.ts";
-import type { StatusBoard } from "./worker-status.ts";
 
 /** What the parts of one worker share; it outlives connections. */
 export interface WorkerParts {

@@ -32,18 +32,18 @@ import {
   type Subscription,
   type TopicId,
 } from "../core/index.ts";
-import { AgentAccess } from "./agent-access.ts";
-import { Departures } from "./departures.ts";
-import { HandlerSlots } from "./handler-slots.ts";
-import { type CallOptions, OutgoingCalls } from "./outgoing-calls.ts";
-import { OutgoingEvents } from "./outgoing-events.ts";
-import { defaultStopSignals, untilSignal } from "./until-signal.ts";
-import { WorkInProgress } from "./work-in-progress.ts";
-import { noCounts, type WorkerCounts } from "./worker-counts.ts";
+import { AgentAccess } from "./agents/agent-access.ts";
+import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
+import { HandlerSlots } from "./inbound/concurrency-limiter.ts";
+import { WorkInProgress } from "./inbound/in-flight.ts";
+import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
+import { OutgoingEvents } from "./outbound/outgoing-events.ts";
+import { Departures } from "./outbound/send-queue.ts";
+import { defaultStopSignals, untilSignal } from "./process-signals.ts";
+import { noCounts, type WorkerCounts } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 import type { WorkerParts } from "./worker-parts.ts";
-import { StatusBoard, type WorkerStatus } from "./worker-status.ts";
 
 /**
  * The runtime of a worker process: its agents are reached through a host, and reach others through it (protocol.md §5.9).

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { TroupeError } from "../../src/core/index.ts";
-import { fromBinary } from "../../src/protocol/from-binary.ts";
+import { fromBinary } from "../../src/protocol/frames/from-binary.ts";
+import { decodeFrameGenerated } from "../../src/protocol/frames/generated-codec.ts";
+import { decodeQuickly } from "../../src/protocol/frames/quick-decoder.ts";
 // The twins themselves are inside the room: users see the quick ones only.
 import { type Message, MessageSchema } from "../../src/protocol/gen/agent_worker_pb.ts";
-import { decodeFrameGenerated } from "../../src/protocol/generated-codec.ts";
 import {
   decodeAddSubscriptionRequest,
   decodeAgentId,
@@ -22,7 +23,6 @@ import {
   requestIdText,
   withRequestId,
 } from "../../src/protocol/index.ts";
-import { decodeQuickly } from "../../src/protocol/quick-decoder.ts";
 
 const otherDecoders = [
   decodeControl,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { inflaterFor } from "../../src/transport/grpc/compression.ts";
-import { HeldBytes } from "../../src/transport/grpc/held-bytes.ts";
-import { MessageReader } from "../../src/transport/grpc/message-reader.ts";
+import { HeldBytes } from "../../src/transport/grpc/framing/byte-budget.ts";
+import { inflaterFor } from "../../src/transport/grpc/framing/compression.ts";
+import { MessageReader } from "../../src/transport/grpc/framing/message-reader.ts";
 import { join } from "./mutate-bytes.ts";
 
 const maxMessageBytes = 2_000;

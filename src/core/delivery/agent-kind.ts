@@ -1,5 +1,5 @@
-import type { Agent, AgentFactory, ClassOf } from "../agent.ts";
-import type { AgentId } from "../agent-id.ts";
+import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
+import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 
 /** How a shelf compares a made agent with the class that was promised: exactly, or subclasses too. */

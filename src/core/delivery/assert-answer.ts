@@ -1,4 +1,4 @@
-import type { AgentId } from "../agent-id.ts";
+import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { messageTypeText } from "../serialization/message-type-text.ts";

@@ -1,6 +1,6 @@
-import type { Agent } from "../agent.ts";
+import type { Agent } from "../agents/agent.ts";
+import type { MessageContext } from "../agents/message-context.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import type { MessageContext } from "../message-context.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 
 export interface HandleMessageOptions {

@@ -1,8 +1,8 @@
-import type { AgentId } from "../agent-id.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import type { MessageContext } from "../agents/message-context.ts";
 import { longestTimerMs, type MakeId, type Timer } from "../clock.ts";
 import { TimedOutError } from "../errors.ts";
-import type { MessageContext } from "../message-context.ts";
-import type { TopicId } from "../topic-id.ts";
+import type { TopicId } from "../topics/topic-id.ts";
 import { abortError } from "./call-bounds.ts";
 import { type Deadline, remainingMs, setDeadline } from "./deadline.ts";
 

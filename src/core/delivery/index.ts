@@ -1,19 +1,13 @@
 export { longestTimerMs } from "../clock.ts";
+export { Bag } from "../collections/indexed-set.ts";
+export { NamedBag } from "../collections/named-indexed-set.ts";
+export { NumberMap } from "../collections/number-map.ts";
 export { InterventionChain } from "../intervention.ts";
 export { isThenable } from "../thenable.ts";
-export type { ClassCheck } from "./agent-kind.ts";
-export { AgentShelf, type AgentShelfOptions } from "./agent-shelf.ts";
-export { assertAnswer } from "./assert-answer.ts";
-export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./assert-arguments.ts";
-export { Bag } from "./bag.ts";
-export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./call-bounds.ts";
-export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./deadline.ts";
-export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
-export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";
-export { Mailboxes } from "./mailboxes.ts";
-export { type LoggedMessage, MessageLog } from "./message-log.ts";
-export { NamedBag } from "./named-bag.ts";
-export { NumberMap } from "./number-map.ts";
+export { PatternIndex, type TopicPattern } from "../topics/pattern-index.ts";
+export { resolveTopic } from "../topics/resolve-topic.ts";
+export { SubscriptionTable } from "../topics/subscription-table.ts";
+export { assertAgentId, assertAgentState, assertCall, assertEvent } from "../validation/assert-arguments.ts";
 export {
   anyRoom,
   anyTime,
@@ -23,10 +17,16 @@ export {
   type NumberRanges,
   someRoom,
   someTime,
-} from "./option-values.ts";
-export { PatternIndex, type TopicPattern } from "./pattern-index.ts";
+} from "../validation/option-values.ts";
+export { AgentShelf, type AgentShelfOptions } from "./agent-catalog.ts";
+export type { ClassCheck } from "./agent-kind.ts";
+export { assertAnswer } from "./assert-answer.ts";
+export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./call-bounds.ts";
+export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./deadline.ts";
+export { type HandleMessageOptions, handleMessage } from "./handle-message.ts";
+export { HandlerContext, type HandlerContextDetails } from "./handler-context.ts";
+export { Mailboxes } from "./mailboxes.ts";
+export { type LoggedMessage, MessageLog } from "./message-log.ts";
 export { payloadText } from "./payload-text.ts";
 export { PendingCall } from "./pending-call.ts";
 export { PendingCalls } from "./pending-calls.ts";
-export { resolveTopic } from "./resolve-topic.ts";
-export { SubscriptionTable } from "./subscription-table.ts";

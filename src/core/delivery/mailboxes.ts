@@ -1,4 +1,4 @@
-import type { Agent } from "../agent.ts";
+import type { Agent } from "../agents/agent.ts";
 
 /**
  * Lets each agent handle one message at a time, in the order of arrival (option `sequentialAgents`). An agent that

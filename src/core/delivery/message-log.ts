@@ -1,7 +1,7 @@
-import type { AgentId } from "../agent-id.ts";
+import type { AgentId } from "../agents/agent-id.ts";
 import { errorText } from "../errors.ts";
 import type { DeliveryStage, MessageKind, RuntimeEventSink } from "../message-events.ts";
-import type { TopicId } from "../topic-id.ts";
+import type { TopicId } from "../topics/topic-id.ts";
 
 export interface LoggedMessage {
   readonly message: unknown;

@@ -1,20 +1,20 @@
-import type { Agent } from "../agent.ts";
-import type { AgentId } from "../agent-id.ts";
-import type { AgentShelf } from "../delivery/agent-shelf.ts";
+import type { Agent } from "../agents/agent.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import { Bag } from "../collections/indexed-set.ts";
+import type { AgentShelf } from "../delivery/agent-catalog.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
-import { Bag } from "../delivery/bag.ts";
 import { type HandleMessageOptions, handleMessage } from "../delivery/handle-message.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
-import type { SubscriptionTable } from "../delivery/subscription-table.ts";
 import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
+import type { SubscriptionTable } from "../topics/subscription-table.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
-import { Checkpoint } from "./checkpoint.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 import { eventContext } from "./event-context.ts";
+import { Checkpoint } from "./intervention-stage.ts";
 import type { RunningBag } from "./running.ts";
 import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
 

@@ -1,7 +1,7 @@
-import type { AgentId } from "../agent-id.ts";
+import type { AgentId } from "../agents/agent-id.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 import type { MessageType } from "../serialization/message-type.ts";
-import type { TopicId } from "../topic-id.ts";
+import type { TopicId } from "../topics/topic-id.ts";
 import type { TraceCarrier } from "../tracing.ts";
 import type { Running } from "./running.ts";
 

@@ -1,4 +1,4 @@
-import type { Bag } from "../delivery/bag.ts";
+import type { Bag } from "../collections/indexed-set.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 

@@ -1,6 +1,6 @@
-import type { AgentId } from "../agent-id.ts";
-import type { AgentShelf } from "../delivery/agent-shelf.ts";
-import type { MessageContext } from "../message-context.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import type { MessageContext } from "../agents/message-context.ts";
+import type { AgentShelf } from "../delivery/agent-catalog.ts";
 
 /** What a `process` or `ack` span tells beside its name (protocol.md §5.10). */
 export interface SpanSubject {

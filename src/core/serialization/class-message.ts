@@ -1,4 +1,4 @@
-import type { ClassOf } from "../agent.ts";
+import type { ClassOf } from "../agents/agent.ts";
 import { TroupeError } from "../errors.ts";
 import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";

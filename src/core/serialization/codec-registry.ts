@@ -1,5 +1,5 @@
 import { TroupeError } from "../errors.ts";
-import { FunctionCall, FunctionExecutionResult } from "../function-call.ts";
+import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
 import { anyTypeName } from "./any-type-name.ts";
 import { assertMessageType } from "./assert-message-type.ts";
 import { brandOf, MessageIndex } from "./message-index.ts";

@@ -1,8 +1,8 @@
+import type { ServerCall } from "../calls/server-call.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, ServerStream, ServerStreamReceiver, StreamEnd, StreamReceiver } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
-import type { ServerCall } from "../server-call.ts";
 import { messageOf } from "../system-error.ts";
 import { MemoryParty } from "./memory-party.ts";
 import { MemoryPipe, type Schedule } from "./memory-pipe.ts";

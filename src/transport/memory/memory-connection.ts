@@ -1,8 +1,8 @@
+import { ServerCall } from "../calls/server-call.ts";
+import { toRpcStatus } from "../calls/to-rpc-status.ts";
+import { UnaryReceiver } from "../calls/unary-receiver.ts";
 import type { Metadata, StreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
-import { ServerCall } from "../server-call.ts";
-import { toRpcStatus } from "../to-rpc-status.ts";
-import { UnaryReceiver } from "../unary-receiver.ts";
 import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
 import type { MemoryListening } from "./memory-listening.ts";
 

@@ -1,11 +1,11 @@
 import type { Clock } from "../../core/index.ts";
-import { calledOff } from "../called-off.ts";
-import { deadStream } from "../dead-stream.ts";
+import { calledOff } from "../calls/called-off.ts";
+import { deadStream } from "../calls/dead-stream.ts";
+import { toMethodPath } from "../calls/method-path.ts";
+import { callUnary } from "../calls/unary-call.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
-import { toMethodPath } from "../method-path.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
-import { callUnary } from "../unary-call.ts";
 import type { MemoryConnection } from "./memory-connection.ts";
 import type { Schedule } from "./memory-pipe.ts";
 

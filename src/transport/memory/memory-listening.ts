@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/index.ts";
-import { startDeadline } from "../deadline.ts";
+import { startDeadline } from "../calls/deadline.ts";
 import type { LinkService, Listening } from "../link.ts";
 import { createListenerTally, type ListenerCounters } from "../listener-counters.ts";
 import type { MemoryConnection } from "./memory-connection.ts";

@@ -1,6 +1,6 @@
 import { type FrameBytes, joinFrame } from "../../protocol/index.ts";
+import { oversizeStatus, refuseOversize } from "../calls/oversize.ts";
 import type { MessageLimits } from "../limits.ts";
-import { oversizeStatus, refuseOversize } from "../oversize.ts";
 import type { RpcStatus } from "../rpc-status.ts";
 
 /** How much of an oversize frame is shown to its receiver. */

@@ -1,9 +1,9 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/frames/generated-codec.ts";
 import { MessageSchema } from "../../../src/protocol/gen/agent_worker_pb.ts";
 import { SignalMessageSchema } from "../../../src/protocol/gen/troupe/v1/channel_signal_pb.ts";
-import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/generated-codec.ts";
 import { decodeFrame, encodeFrame, type Frame, peekFrame } from "../../../src/protocol/index.ts";
 
 const id = fc.string({ unit: "binary", maxLength: 200 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 // The twins themselves are inside the room: users see the quick one only.
-import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/generated-codec.ts";
+import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/frames/generated-codec.ts";
+import { decodeQuickly } from "../../../src/protocol/frames/quick-decoder.ts";
 import { decodeFrame, encodeFrame, type Frame } from "../../../src/protocol/index.ts";
-import { decodeQuickly } from "../../../src/protocol/quick-decoder.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 30 }),

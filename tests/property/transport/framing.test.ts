@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FrameParser } from "../../../src/transport/grpc/frame-parser.ts";
-import { packMessages } from "../../../src/transport/grpc/message-packing.ts";
-import { decodeStatusMessage, encodeStatusMessage } from "../../../src/transport/grpc/status-trailers.ts";
-import { formatTimeout, parseTimeout } from "../../../src/transport/grpc/timeout-header.ts";
+import { FrameParser } from "../../../src/transport/grpc/framing/frame-parser.ts";
+import { packMessages } from "../../../src/transport/grpc/framing/message-packing.ts";
+import { decodeStatusMessage, encodeStatusMessage } from "../../../src/transport/grpc/framing/status-trailers.ts";
+import { formatTimeout, parseTimeout } from "../../../src/transport/grpc/framing/timeout-header.ts";
 
 /** Cuts bytes at these places, in any order and with repetitions. */
 function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {

@@ -1,15 +1,15 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { inflaterFor } from "../../../../src/transport/grpc/compression.ts";
-import { isGrpcContentType } from "../../../../src/transport/grpc/content-type.ts";
-import { endFromReset, statusFromHttp } from "../../../../src/transport/grpc/end-status.ts";
+import { inflaterFor } from "../../../../src/transport/grpc/framing/compression.ts";
+import { isGrpcContentType } from "../../../../src/transport/grpc/framing/content-type.ts";
+import { endFromReset, statusFromHttp } from "../../../../src/transport/grpc/framing/end-status.ts";
 import {
   decodeStatusMessage,
   encodeStatusMessage,
   fromTrailers,
   toTrailers,
-} from "../../../../src/transport/grpc/status-trailers.ts";
-import { formatTimeout, parseTimeout } from "../../../../src/transport/grpc/timeout-header.ts";
+} from "../../../../src/transport/grpc/framing/status-trailers.ts";
+import { formatTimeout, parseTimeout } from "../../../../src/transport/grpc/framing/timeout-header.ts";
 import { StatusCode } from "../../../../src/transport/index.ts";
 import { fromRawHeaders } from "../../../../src/transport/metadata.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/frame-parser.ts";
-import { HeldBytes } from "../../../../src/transport/grpc/held-bytes.ts";
+import { HeldBytes } from "../../../../src/transport/grpc/framing/byte-budget.ts";
+import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/framing/frame-parser.ts";
 
 function parserOn(held: HeldBytes) {
   const messages: Uint8Array[] = [];

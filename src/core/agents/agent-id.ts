@@ -1,0 +1,70 @@
+import { TroupeError } from "../errors.ts";
+
+const agentTypePattern = /^[\p{L}\p{N}_\-.]+$/u;
+const portableAgentTypePattern = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+/** Whether a text may name an agent type: one or more letters, digits, `_`, `-` or `.` of any script (protocol.md §5.1). */
+export function isValidAgentType(type: string): boolean {
+  return agentTypePattern.test(type);
+}
+
+/** Whether .NET workers can be reached under this type as well: `[a-zA-Z_][a-zA-Z0-9_]*` (protocol.md §5.1). */
+export function isPortableAgentType(type: string): boolean {
+  return portableAgentTypePattern.test(type);
+}
+
+/** Throws `invalid-argument` with Python's text when `type` can't name an agent type. */
+export function assertAgentType(type: string): void {
+  if (!isValidAgentType(type)) {
+    throw new TroupeError(
+      "invalid-argument",
+      `Invalid agent type: ${type}. Allowed values MUST match the regex: \`^[\\w\\-\\.]+\\Z\``,
+    );
+  }
+}
+
+/** The name under which a worker hosts agents of one kind. Accepted wherever a type's text is; not validated by itself. */
+export class AgentType {
+  readonly type: string;
+
+  constructor(type: string) {
+    this.type = type;
+  }
+
+  toString(): string {
+    return this.type;
+  }
+}
+
+/** The text of an agent type given either way. */
+export function agentTypeText(type: string | AgentType): string {
+  return typeof type === "string" ? type : type.type;
+}
+
+/** Names one agent: its type and a key, written `type/key`. Two ids are the same when both parts are (`equals`). */
+export class AgentId {
+  readonly type: string;
+  readonly key: string;
+
+  /** Throws `invalid-argument` when the type is not valid; any key is (protocol.md §5.1). */
+  constructor(type: string | AgentType, key: string) {
+    this.type = agentTypeText(type);
+    assertAgentType(this.type);
+    this.key = key;
+  }
+
+  /** Reads `type/key`, split at the first `/`; throws `invalid-argument` when there is none or the type is not valid. */
+  static parse(text: string): AgentId {
+    const slash = text.indexOf("/");
+    if (slash < 0) throw new TroupeError("invalid-argument", `Invalid agent id: ${text}`);
+    return new AgentId(text.slice(0, slash), text.slice(slash + 1));
+  }
+
+  equals(other: AgentId | undefined): boolean {
+    return other !== undefined && this.type === other.type && this.key === other.key;
+  }
+
+  toString(): string {
+    return `${this.type}/${this.key}`;
+  }
+}

@@ -1,0 +1,34 @@
+import type { AgentRuntime, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import type { AnswerOf } from "../serialization/message-type.ts";
+import type { AgentMetadata, AgentState } from "./agent.ts";
+import type { AgentId } from "./agent-id.ts";
+
+/** An agent's id together with its runtime, used in place of the agent wherever it lives (protocol.md §5.5). */
+export class AgentProxy {
+  readonly id: AgentId;
+  readonly #runtime: AgentRuntime;
+
+  constructor(id: AgentId, runtime: AgentRuntime) {
+    this.id = id;
+    this.#runtime = runtime;
+  }
+
+  /** Asked of the runtime each time. */
+  get metadata(): Promise<AgentMetadata> {
+    return this.#runtime.agentMetadata(this.id);
+  }
+
+  sendMessage<Answer>(message: unknown, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
+  sendMessage<Message>(message: Message, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage(message: unknown, options?: SendOptions): Promise<unknown> {
+    return this.#runtime.sendMessage(message, this.id, options);
+  }
+
+  saveState(): Promise<AgentState> {
+    return this.#runtime.agentSaveState(this.id);
+  }
+
+  loadState(state: AgentState): Promise<void> {
+    return this.#runtime.agentLoadState(this.id, state);
+  }
+}

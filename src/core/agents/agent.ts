@@ -1,0 +1,39 @@
+import type { AgentRuntime } from "../agent-runtime.ts";
+import type { AgentId } from "./agent-id.ts";
+import type { MessageContext } from "./message-context.ts";
+
+export interface AgentMetadata {
+  readonly type: string;
+  readonly key: string;
+  readonly description: string;
+}
+
+/** What an agent saves and loads: any JSON object. */
+export type AgentState = { readonly [field: string]: unknown };
+
+/** An actor: named by its id, given one message at a time to answer or take note of (protocol.md §5.5). */
+export interface Agent {
+  /** Throws `wrong-state` until the agent is bound. */
+  readonly id: AgentId;
+  readonly metadata: AgentMetadata;
+  /** Called once by the runtime before the first message; binding to another id or runtime throws `wrong-state`. */
+  bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void | Promise<void>;
+  /** Returns or resolves to the answer of a call; what an event's handler returns is ignored. */
+  onMessage(message: unknown, context: MessageContext): unknown;
+  saveState(): AgentState | Promise<AgentState>;
+  loadState(state: AgentState): void | Promise<void>;
+  /** Called once when the runtime closes. */
+  close(): void | Promise<void>;
+}
+
+/** What a factory is told about the agent it makes; `AgentInstantiationContext` in AutoGen, here passed in. */
+export interface AgentFactoryContext {
+  readonly id: AgentId;
+  readonly runtime: AgentRuntime;
+}
+
+/** Makes an agent when the first message for its id arrives. */
+export type AgentFactory<T extends Agent = Agent> = (context: AgentFactoryContext) => T | Promise<T>;
+
+/** A class whose instances are `T`; abstract ones too. */
+export type ClassOf<T> = abstract new (...args: never[]) => T;

@@ -1,0 +1,145 @@
+import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import { TroupeError } from "../errors.ts";
+import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { TopicId } from "../topics/topic-id.ts";
+import { warnOnce } from "../warn-once.ts";
+import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
+import { type AgentId, type AgentType, agentTypeText } from "./agent-id.ts";
+import type { SubscriptionFactory } from "./class-subscriptions.ts";
+import { declaredTypes } from "./handles.ts";
+import type { MessageContext } from "./message-context.ts";
+import {
+  type RegisterInstanceOptions,
+  type RegisterOptions,
+  registerAgent,
+  registerAgentClass,
+} from "./register-agent.ts";
+
+/** An agent class as `register` needs it. */
+export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
+
+/**
+ * What most agents extend, directly or as `RoutedAgent`: knows its id and runtime once the runtime has bound it (right
+ * after its factory returns; not yet in its constructor), sends and publishes in its own name (protocol.md §5.5).
+ */
+export abstract class BaseAgent implements Agent {
+  /** Makes the subscriptions that come with the class at registration. Not inherited; `@typeSubscription` adds to them. */
+  static readonly subscriptions: readonly SubscriptionFactory[] = [];
+
+  readonly #description: string;
+  #id: AgentId | undefined;
+  #runtime: AgentRuntime | undefined;
+
+  constructor(description: string) {
+    if (typeof description !== "string") {
+      throw new TroupeError("invalid-argument", "Agent description must be a string");
+    }
+    this.#description = description;
+  }
+
+  /**
+   * Registers the class under a type: the types it handles, its factory, class subscriptions, then the subscription
+   * to `{type}:…` topics (protocol.md §5.3). A failure part-way leaves the earlier steps in place.
+   */
+  static register<T extends BaseAgent>(
+    this: AgentClass<T>,
+    runtime: AgentRuntime,
+    type: string | AgentType,
+    factory: AgentFactory<NoInfer<T>>,
+    options: RegisterOptions = {},
+  ): Promise<AgentType> {
+    // biome-ignore lint/complexity/noThisInStatic: the class it is called on is what gets registered
+    return registerAgentClass(this, runtime, agentTypeText(type), factory, options);
+  }
+
+  /** The message types that a runtime learns when the class is registered. */
+  static handledTypes(): readonly MessageType[] {
+    // biome-ignore lint/complexity/noThisInStatic: each class has its own
+    return declaredTypes(this);
+  }
+
+  /** Registers this one agent under an id, and subscribes it to topics whose *type* is its key (protocol.md §5.3). */
+  registerInstance(runtime: AgentRuntime, id: AgentId, options: RegisterInstanceOptions = {}): Promise<AgentId> {
+    return registerAgent(this, runtime, id, options);
+  }
+
+  get id(): AgentId {
+    return this.#id ?? unbound(this);
+  }
+
+  get runtime(): AgentRuntime {
+    return this.#runtime ?? unbound(this);
+  }
+
+  get metadata(): AgentMetadata {
+    const { type, key } = this.id;
+    return { type, key, description: this.#description };
+  }
+
+  bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void {
+    if (this.#id !== undefined && !this.#id.equals(id)) {
+      throw new TroupeError("wrong-state", "Agent is already bound to a different ID");
+    }
+    if (this.#runtime !== undefined && this.#runtime !== runtime) {
+      throw new TroupeError("wrong-state", "Agent is already bound to a different runtime");
+    }
+    this.#id = id;
+    this.#runtime = runtime;
+  }
+
+  /** What runtimes call; extend `onMessageImpl` instead. */
+  onMessage(message: unknown, context: MessageContext): unknown {
+    return this.onMessageImpl(message, context);
+  }
+
+  /** Handles a message; what it returns or resolves to answers a call. */
+  protected abstract onMessageImpl(message: unknown, context: MessageContext): unknown;
+
+  /** Calls another agent in this agent's name. Pass `context.signal` on to end with the work it belongs to. */
+  sendMessage<Answer>(
+    message: unknown,
+    recipient: AgentId,
+    options: Omit<SendOptionsWithAnswer<Answer>, "sender">,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Message,
+    recipient: AgentId,
+    options?: Omit<SendOptions, "sender">,
+  ): Promise<AnswerOf<Message>>;
+  sendMessage(message: unknown, recipient: AgentId, options?: Omit<SendOptions, "sender">): Promise<unknown> {
+    return this.runtime.sendMessage(message, recipient, { ...options, sender: this.id });
+  }
+
+  /** Publishes an event in this agent's name; the agent itself does not get it. */
+  publishMessage(message: unknown, topicId: TopicId, options?: Omit<PublishOptions, "sender">): Promise<void> {
+    return this.runtime.publishMessage(message, topicId, { ...options, sender: this.id });
+  }
+
+  /** Override together with `loadState` to keep state; by default it warns (once for a type) and saves nothing. */
+  saveState(): AgentState | Promise<AgentState> {
+    warnOnce(
+      this.runtime.logger,
+      `save_state not implemented: agents of type ${this.id.type} save nothing. Override saveState to keep their state.`,
+    );
+    return {};
+  }
+
+  /** By default it warns and ignores the state. */
+  loadState(_state: AgentState): void | Promise<void> {
+    warnOnce(
+      this.runtime.logger,
+      `load_state not implemented: agents of type ${this.id.type} ignore theirs. Override loadState to take it.`,
+    );
+  }
+
+  /** Called once when the runtime closes. Nothing to do by default. */
+  close(): void | Promise<void> {}
+}
+
+function unbound(agent: BaseAgent): never {
+  throw new TroupeError(
+    "wrong-state",
+    `${agent.constructor.name} has no id and runtime yet: they are bound when the runtime has made it. ` +
+      "In a factory use the { id, runtime } it is given.",
+  );
+}

@@ -1,0 +1,134 @@
+import type { AgentRuntime } from "../agent-runtime.ts";
+import { CantHandleException, TroupeError } from "../errors.ts";
+import { MessageIndex } from "../serialization/message-index.ts";
+import type { MessageType } from "../serialization/message-type.ts";
+import { messageTypeText } from "../serialization/message-type-text.ts";
+import type { AgentFactoryContext } from "./agent.ts";
+import type { AgentType } from "./agent-id.ts";
+import { BaseAgent } from "./base-agent.ts";
+import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
+import type { HandledMessage, MessageTypes } from "./handler.ts";
+import type { MessageContext } from "./message-context.ts";
+
+/** What a closure can do as an agent: it sends and publishes in the agent's name. */
+export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
+
+/** A function that takes part as an agent; what it returns or resolves to answers a call. */
+export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;
+
+/** What becomes of a message of another type: dropped with a warning, `CantHandleException`, or given to the closure anyway. */
+export type UnknownTypePolicy = "warn" | "error" | "ignore";
+
+export interface ClosureAgentOptions<Types extends MessageTypes> {
+  /** The messages it is for. Default: all. */
+  readonly types?: Types | undefined;
+  /** Default: `warn`. */
+  readonly unknownTypePolicy?: UnknownTypePolicy | undefined;
+  /** Default: empty. */
+  readonly description?: string | undefined;
+}
+
+export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types> {
+  /** Made when it is registered. Default: none. */
+  readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
+  /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
+  readonly skipDirectMessageSubscription?: boolean | undefined;
+}
+
+/** Method syntax, so that closures of every message type fit: theirs was checked where they were given. */
+interface Erased {
+  closure(agent: ClosureContext, message: unknown, context: MessageContext): unknown;
+}
+
+/**
+ * An agent made of a function. The usual one pushes messages into a queue that ordinary code awaits, so that results
+ * leave the runtime (protocol.md §5.5). It has no state to save.
+ */
+export class ClosureAgent extends BaseAgent implements ClosureContext {
+  readonly #closure: Erased["closure"];
+  readonly #types: readonly MessageType[] | undefined;
+  readonly #expected = new MessageIndex<true>();
+  readonly #policy: UnknownTypePolicy;
+
+  /** Made in a factory, with what the factory is given; usually by `registerClosure`. */
+  constructor(
+    context: AgentFactoryContext,
+    closure: Erased["closure"],
+    options: ClosureAgentOptions<MessageTypes> = {},
+  ) {
+    super(options.description ?? "");
+    if (context?.id === undefined || context.runtime === undefined) {
+      throw new TroupeError(
+        "wrong-state",
+        "ClosureAgent must be instantiated within the context of an AgentRuntime. It cannot be directly instantiated.",
+      );
+    }
+    this.bindIdAndRuntime(context.id, context.runtime);
+    this.#closure = closure;
+    this.#types = options.types === undefined ? undefined : listOf(options.types);
+    for (const type of this.#types ?? []) this.#expected.set(type, true);
+    this.#policy = options.unknownTypePolicy ?? "warn";
+  }
+
+  /** Registers a closure under an agent type, after the types it is for, then adds its subscriptions. */
+  static async registerClosure<const Types extends MessageTypes = MessageType>(
+    runtime: AgentRuntime,
+    type: string | AgentType,
+    closure: Closure<HandledMessage<Types>>,
+    options: RegisterClosureOptions<Types> = {},
+  ): Promise<AgentType> {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass may be the one
+    if (classSubscriptionFactories(this).length > 0) {
+      throw new TroupeError("invalid-argument", "Closure agents are expected to have no class subscriptions");
+    }
+    // Before anybody can send one, as for every agent.
+    if (options.types !== undefined) runtime.addMessageSerializer(options.types);
+    const erased: Erased = { closure };
+    const agentType = await ClosureAgent.register(
+      runtime,
+      type,
+      (context) => new ClosureAgent(context, erased.closure, options),
+      { skipClassSubscriptions: true, skipDirectMessageSubscription: options.skipDirectMessageSubscription },
+    );
+    const factories = options.subscriptions === undefined ? [] : listOf(options.subscriptions);
+    for (const subscription of await collectSubscriptions(factories, agentType.type, runtime.ambient)) {
+      await runtime.addSubscription(subscription);
+    }
+    return agentType;
+  }
+
+  protected override onMessageImpl(message: unknown, context: MessageContext): unknown {
+    if (this.#types !== undefined && this.#expected.find(message) === undefined) {
+      const types = this.#types.map(({ typeName }) => typeName).join(", ");
+      const text = `Message type ${messageTypeText(message)} not in target types [${types}] of ${this.id}.`;
+      switch (this.#policy) {
+        case "warn":
+          this.runtime.logger.warn(
+            `${text} Set unknownTypePolicy to 'error' to raise an exception, or 'ignore' to suppress this warning.`,
+          );
+          return undefined;
+        case "error":
+          throw new CantHandleException(
+            `${text} Set unknownTypePolicy to 'warn' to suppress this exception, or 'ignore' to suppress this warning.`,
+          );
+        case "ignore":
+          break;
+      }
+    }
+    return this.#closure(this, message, context);
+  }
+
+  override saveState(): Record<string, never> {
+    return {};
+  }
+
+  override loadState(): void {}
+}
+
+function listOf<T>(oneOrMany: T | readonly T[]): readonly T[] {
+  return isList(oneOrMany) ? oneOrMany : [oneOrMany];
+}
+
+function isList<T>(oneOrMany: T | readonly T[]): oneOrMany is readonly T[] {
+  return Array.isArray(oneOrMany);
+}

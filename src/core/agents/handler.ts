@@ -1,0 +1,135 @@
+import { TroupeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { assertMessageType } from "../serialization/assert-message-type.ts";
+import type { MessageOf, MessageType } from "../serialization/message-type.ts";
+import { messageTypeText } from "../serialization/message-type-text.ts";
+import { isThenable } from "../thenable.ts";
+import type { MessageContext } from "./message-context.ts";
+
+/** One message type or several; a handler of several gets the union of their values. */
+export type MessageTypes = MessageType | readonly MessageType[];
+
+type EachOf<Types extends MessageTypes> = Types extends readonly (infer Type)[] ? Type : Types;
+type AnswerNamedBy<Type> = Type extends MessageType<infer _Message, infer Answer> ? Answer : never;
+
+/** The values that a handler declared for these types is given. */
+export type HandledMessage<Types extends MessageTypes> = MessageOf<EachOf<Types>>;
+
+/** What a handler declared for these types has to answer; unknown (anything) when one of them names no answer. */
+export type HandledAnswer<Types extends MessageTypes> = AnswerNamedBy<EachOf<Types>>;
+
+export type NowOrLater<T> = T | Promise<T>;
+
+export interface HandlerOptions<Message> {
+  /** A second choice after the type: the first handler in order whose `match` says yes is called. Default: always yes. */
+  readonly match?: ((message: Message, context: MessageContext) => boolean) | undefined;
+  /** Whether a result of an undeclared type is an error (true, the default) or a warning. */
+  readonly strict?: boolean | undefined;
+}
+
+/** Which deliveries a handler takes: both, events only, calls only. */
+export type HandlerKind = "message" | "event" | "rpc";
+
+/** Method syntax, so that handlers of every message type fit: theirs was checked where they were declared. */
+interface Erased {
+  handle(message: unknown, context: MessageContext): unknown;
+  match(message: unknown, context: MessageContext): boolean;
+}
+
+/** A handler as tables and decorators hand it over. */
+export interface DeclaredHandler {
+  readonly kind: HandlerKind;
+  readonly types: MessageTypes;
+  readonly handle: Erased["handle"];
+  readonly match?: Erased["match"] | undefined;
+  readonly strict?: boolean | undefined;
+}
+
+/** What a handler needs of the agent it runs for. */
+interface WithLogger {
+  readonly runtime: { readonly logger: Logger };
+}
+
+/** One declared handler as the routing sees it: which messages it takes and what it may return (protocol.md §5.5). */
+export class Handler {
+  readonly types: readonly MessageType[];
+  readonly #kind: HandlerKind;
+  readonly #handle: Erased["handle"];
+  readonly #match: Erased["match"] | undefined;
+  readonly #strict: boolean;
+  /** What answers each of its types; undefined when one names no answer, so that anything goes. */
+  readonly #answers: readonly MessageType[] | undefined;
+  /** The same where it is one for all: the usual case, checked without a look at the message. */
+  readonly #onlyAnswer: MessageType | undefined;
+  readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, this.#onlyAnswer, result);
+
+  constructor(declared: DeclaredHandler) {
+    this.types = isList(declared.types) ? declared.types : [declared.types];
+    if (this.types.length === 0) {
+      throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
+    }
+    assertDefined(this.types);
+    for (const type of this.types) assertMessageType(type, "What a handler is declared for");
+    this.#kind = declared.kind;
+    this.#handle = declared.handle;
+    this.#match = declared.match;
+    this.#strict = declared.strict ?? true;
+    const answers = this.types.flatMap(({ answer }) => answer ?? []);
+    this.#answers = answers.length === this.types.length ? answers : undefined;
+    this.#onlyAnswer = answers.every((answer) => answer === answers[0]) ? answers[0] : undefined;
+  }
+
+  /** Whether it takes this message, whose type is one of its own. */
+  accepts(message: unknown, context: MessageContext): boolean {
+    if (this.#kind === "event" && context.isRpc) return false;
+    if (this.#kind === "rpc" && !context.isRpc) return false;
+    const match = this.#match;
+    return match === undefined || match(message, context);
+  }
+
+  /** The result, or a promise of it; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
+  run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
+    const result = this.#handle.call(agent, message, context);
+    if (this.#kind !== "event" && this.#answers === undefined) return result;
+    if (!isThenable(result)) return this.#checkSettled(agent, this.#answerTo(message), result);
+    const check =
+      this.#strict && (this.#kind === "event" || this.#onlyAnswer !== undefined)
+        ? this.#checkStrictly
+        : (settled: unknown) => this.#checkSettled(agent, this.#answerTo(message), settled);
+    return result instanceof Promise ? result.then(check) : Promise.resolve(result).then(check);
+  }
+
+  /** Of several the one that the message's own type names. */
+  #answerTo(message: unknown): MessageType | undefined {
+    return this.#onlyAnswer ?? this.#answers?.[this.types.findIndex((type) => type.is(message))];
+  }
+
+  #checkSettled(agent: WithLogger | undefined, answer: MessageType | undefined, result: unknown): unknown {
+    if (this.#kind === "event") {
+      if (result === undefined || result === null) return undefined;
+      this.#complain(agent, `Return type ${messageTypeText(result)} is not None.`, " It will be ignored.");
+      return undefined;
+    }
+    if (answer === undefined || answer.is(result)) return result;
+    this.#complain(agent, `Return type ${messageTypeText(result)} not in return types [${answer.typeName}]`, "");
+    return result;
+  }
+
+  #complain(agent: WithLogger | undefined, text: string, consequence: string): void {
+    if (this.#strict || agent === undefined) throw new TroupeError("unexpected-answer", text);
+    agent.runtime.logger.warn(text + consequence);
+  }
+}
+
+/** In a circle of modules one sees another's constants before they are set. */
+function assertDefined(types: readonly (MessageType | undefined)[]): void {
+  if (!types.includes(undefined)) return;
+  throw new TroupeError(
+    "invalid-argument",
+    "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
+  );
+}
+
+function isList(types: MessageTypes): types is readonly MessageType[] {
+  return Array.isArray(types);
+}

@@ -1,0 +1,45 @@
+import type { MessageIndex } from "../serialization/message-index.ts";
+import type { MessageType } from "../serialization/message-type.ts";
+import { messageTypeText } from "../serialization/message-type-text.ts";
+import { BaseAgent } from "./base-agent.ts";
+import { classHandlers } from "./class-handlers.ts";
+import type { Handler } from "./handler.ts";
+import { type HandlerSource, handlerTable } from "./handler-table.ts";
+import type { MessageContext } from "./message-context.ts";
+
+/**
+ * An agent that hands each message to the first handler declared for its exact type that accepts it, in the order of
+ * its table, then of the names of its decorated methods (protocol.md §5.5). A message without one is unhandled.
+ */
+export abstract class RoutedAgent extends BaseAgent {
+  /** The class's handler table. A subclass with a table of its own adds this one with `including`. */
+  static readonly handlers: HandlerSource = handlerTable<RoutedAgent>();
+
+  readonly #handlers: MessageIndex<readonly Handler[]>;
+
+  constructor(description: string) {
+    super(description);
+    this.#handlers = classHandlers(new.target).byType;
+  }
+
+  static override handledTypes(): readonly MessageType[] {
+    // biome-ignore lint/complexity/noThisInStatic: each class has its own
+    return [...super.handledTypes(), ...classHandlers(this).all.flatMap(({ types }) => types)];
+  }
+
+  protected override onMessageImpl(message: unknown, context: MessageContext): unknown {
+    const handlers = this.#handlers.find(message);
+    if (handlers !== undefined) {
+      for (const handler of handlers) {
+        if (handler.accepts(message, context)) return handler.run(this, message, context);
+      }
+    }
+    return this.onUnhandledMessage(message, context);
+  }
+
+  /** Called for a message that no handler takes; what it returns answers a call. By default it tells the logger. */
+  protected onUnhandledMessage(message: unknown, _context: MessageContext): unknown {
+    this.runtime.logger.info(`Unhandled message: ${messageTypeText(message)}`, { agent: String(this.id) });
+    return undefined;
+  }
+}

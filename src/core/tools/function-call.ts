@@ -1,0 +1,48 @@
+import { defineMessage } from "../serialization/define-message.ts";
+import { type FieldReader, fieldsSchema } from "../serialization/fields-schema.ts";
+import type { MessageOf } from "../serialization/message-type.ts";
+
+/** The fields of a `FunctionCall`, as models give them; `arguments` is JSON text. */
+export interface FunctionCallFields {
+  readonly id: string;
+  readonly arguments: string;
+  readonly name: string;
+}
+
+/** The fields of a `FunctionExecutionResult`, named as on the wire. */
+export interface FunctionExecutionResultFields {
+  readonly content: string;
+  readonly name: string;
+  readonly call_id: string;
+  readonly is_error: boolean | null;
+}
+
+/** What may be left out when a result is made; AutoGen 0.4.0 sends neither `name` nor `is_error`. */
+export type FunctionExecutionResultInput = Pick<FunctionExecutionResultFields, "content" | "call_id"> &
+  Partial<FunctionExecutionResultFields>;
+
+export function readFunctionCall(fields: FieldReader): FunctionCallFields {
+  return { id: fields.text("id"), arguments: fields.text("arguments"), name: fields.text("name") };
+}
+
+export function readFunctionExecutionResult(fields: FieldReader): FunctionExecutionResultFields {
+  return {
+    content: fields.text("content"),
+    name: fields.text("name", ""),
+    call_id: fields.text("call_id"),
+    is_error: fields.flagOrNull("is_error"),
+  };
+}
+
+/** The outcome of a tool's run (AutoGen's pydantic model of the same name). */
+export const FunctionExecutionResult = defineMessage(
+  "FunctionExecutionResult",
+  fieldsSchema<FunctionExecutionResultFields, FunctionExecutionResultInput>(readFunctionExecutionResult),
+);
+export type FunctionExecutionResult = MessageOf<typeof FunctionExecutionResult>;
+
+/** A model's wish to run a tool (AutoGen's dataclass of the same name); a tool agent answers it with a result. */
+export const FunctionCall = defineMessage("FunctionCall", fieldsSchema<FunctionCallFields>(readFunctionCall), {
+  answer: FunctionExecutionResult,
+});
+export type FunctionCall = MessageOf<typeof FunctionCall>;

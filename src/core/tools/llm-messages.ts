@@ -1,0 +1,94 @@
+import { defineMessage } from "../serialization/define-message.ts";
+import { type FieldReader, fieldsSchema } from "../serialization/fields-schema.ts";
+import type { MessageOf } from "../serialization/message-type.ts";
+import {
+  type FunctionCallFields,
+  type FunctionExecutionResultFields,
+  readFunctionCall,
+  readFunctionExecutionResult,
+} from "./function-call.ts";
+
+/** An image as AutoGen writes it: base64 text. */
+export interface ImageFields {
+  readonly data: string;
+}
+
+export interface SystemMessageFields {
+  readonly content: string;
+  readonly type: "SystemMessage";
+}
+export interface UserMessageFields {
+  readonly content: string | readonly (string | ImageFields)[];
+  /** The agent that sent it. */
+  readonly source: string;
+  readonly type: "UserMessage";
+}
+export interface AssistantMessageFields {
+  /** Text, or the tools the model wants to run. */
+  readonly content: string | readonly FunctionCallFields[];
+  readonly thought: string | null;
+  readonly source: string;
+  readonly type: "AssistantMessage";
+}
+export interface FunctionExecutionResultMessageFields {
+  readonly content: readonly FunctionExecutionResultFields[];
+  readonly type: "FunctionExecutionResultMessage";
+}
+
+/** What is given to make a message: its `type` is filled in, its `thought` may be left out. */
+type Made<Fields> = Omit<Fields, "type" | "thought"> & Partial<Pick<Fields, Extract<keyof Fields, "type" | "thought">>>;
+
+/** Instructions for the model from the developer. */
+export const SystemMessage = defineMessage(
+  "SystemMessage",
+  fieldsSchema<SystemMessageFields, Made<SystemMessageFields>>((fields) => ({
+    content: fields.text("content"),
+    type: readType(fields, "SystemMessage"),
+  })),
+);
+export type SystemMessage = MessageOf<typeof SystemMessage>;
+
+/** What a person or another agent says to the model. */
+export const UserMessage = defineMessage(
+  "UserMessage",
+  fieldsSchema<UserMessageFields, Made<UserMessageFields>>((fields) => ({
+    content: fields.isList("content") ? fields.list("content", readTextOrImage) : fields.text("content"),
+    source: fields.text("source"),
+    type: readType(fields, "UserMessage"),
+  })),
+);
+export type UserMessage = MessageOf<typeof UserMessage>;
+
+/** What the model said. */
+export const AssistantMessage = defineMessage(
+  "AssistantMessage",
+  fieldsSchema<AssistantMessageFields, Made<AssistantMessageFields>>((fields) => ({
+    content: fields.isList("content") ? fields.list("content", readFunctionCall) : fields.text("content"),
+    thought: fields.textOrNull("thought"),
+    source: fields.text("source"),
+    type: readType(fields, "AssistantMessage"),
+  })),
+);
+export type AssistantMessage = MessageOf<typeof AssistantMessage>;
+
+/** What the tools that the model wanted to run gave. */
+export const FunctionExecutionResultMessage = defineMessage(
+  "FunctionExecutionResultMessage",
+  fieldsSchema<FunctionExecutionResultMessageFields, Made<FunctionExecutionResultMessageFields>>((fields) => ({
+    content: fields.list("content", readFunctionExecutionResult),
+    type: readType(fields, "FunctionExecutionResultMessage"),
+  })),
+);
+export type FunctionExecutionResultMessage = MessageOf<typeof FunctionExecutionResultMessage>;
+
+/** A turn of a conversation with a model; told apart by `type`. */
+export type LLMMessage = SystemMessage | UserMessage | AssistantMessage | FunctionExecutionResultMessage;
+
+function readTextOrImage(item: FieldReader, value: unknown): string | ImageFields {
+  return typeof value === "string" ? value : { data: item.text("data") };
+}
+
+function readType<Name extends string>(fields: FieldReader, name: Name): Name {
+  if (fields.text("type", name) !== name) fields.refuse("type", `expected ${name}`);
+  return name;
+}

@@ -1,0 +1,50 @@
+import { handlerTable } from "../agents/handler-table.ts";
+import { RoutedAgent } from "../agents/routed-agent.ts";
+import { errorText } from "../errors.ts";
+import { issuesText } from "../serialization/standard-schema.ts";
+import { FunctionCall, FunctionExecutionResult } from "./function-call.ts";
+import type { Tool, ToolRunOptions } from "./tool.ts";
+import { InvalidToolArgumentsException, ToolExecutionException, ToolNotFoundException } from "./tool-errors.ts";
+
+/**
+ * Runs tools for others: answers a `FunctionCall` with its `FunctionExecutionResult`, or fails with one of the three
+ * tool exceptions (protocol.md §5.5).
+ */
+export class ToolAgent extends RoutedAgent {
+  static override readonly handlers = handlerTable<ToolAgent>().message(FunctionCall, function (call, context) {
+    return this.#execute(call, context.signal);
+  });
+
+  readonly tools: readonly Tool[];
+
+  constructor(description: string, tools: readonly Tool[]) {
+    super(description);
+    this.tools = tools;
+  }
+
+  async #execute(call: FunctionCall, signal: AbortSignal): Promise<FunctionExecutionResult> {
+    const failure = (content: string) => ({ callId: call.id, content, toolName: call.name });
+    const tool = this.tools.find(({ name }) => name === call.name);
+    if (tool === undefined) throw new ToolNotFoundException(failure(`Error: Tool not found: ${call.name}`));
+
+    let given: unknown;
+    try {
+      given = JSON.parse(call.arguments);
+    } catch (cause) {
+      throw new InvalidToolArgumentsException(failure(`Error: Invalid arguments: ${call.arguments}`), { cause });
+    }
+    try {
+      const content = await runTool(tool, given, { signal, callId: call.id });
+      return FunctionExecutionResult({ content, call_id: call.id, is_error: false, name: call.name });
+    } catch (cause) {
+      throw new ToolExecutionException(failure(`Error: ${errorText(cause)}`), { cause });
+    }
+  }
+}
+
+async function runTool(tool: Tool, given: unknown, options: ToolRunOptions): Promise<string> {
+  const checked = await tool.schema["~standard"].validate(given);
+  if (checked.issues !== undefined) throw new TypeError(issuesText(checked.issues));
+  const result = await tool.run(checked.value, options);
+  return typeof result === "string" ? result : (JSON.stringify(result) ?? "");
+}

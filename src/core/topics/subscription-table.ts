@@ -1,0 +1,143 @@
+import { AgentId, assertAgentType } from "../agents/agent-id.ts";
+import { TroupeError } from "../errors.ts";
+import { assertSubscription } from "../validation/assert-arguments.ts";
+import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
+import type { Subscription } from "./subscription.ts";
+import type { TopicId } from "./topic-id.ts";
+import { TypePrefixSubscription } from "./type-prefix-subscription.ts";
+import { TypeSubscription } from "./type-subscription.ts";
+
+interface Row {
+  readonly order: number;
+  readonly subscription: Subscription;
+  readonly pattern: TopicPattern | undefined;
+  /** Set with `pattern`: the type of the agent that is reached. */
+  readonly agentType: string | undefined;
+}
+
+/** Told of a subscription of the user's own kind that threw; it is passed over. */
+export type OnSubscriptionFailure = (error: unknown, subscription: Subscription) => void;
+
+/** The subscriptions of one runtime: who gets an event. Ids are unique; the order is that of adding (protocol.md §5.2). */
+export class SubscriptionTable {
+  readonly #rows = new Map<string, Row>();
+  readonly #index = new PatternIndex<Row>();
+  /** Kinds the index doesn't know are asked one by one. */
+  readonly #others = new Set<Row>();
+  #nextOrder = 0;
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  has(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
+  /** All, in the order they were added. */
+  subscriptions(): Subscription[] {
+    return [...this.#rows.values()].map((row) => row.subscription);
+  }
+
+  withId(id: string): Subscription | undefined {
+    return this.#rows.get(id)?.subscription;
+  }
+
+  /** Throws `already-exists` when an equal one, or another with its id, is there; `invalid-argument` for a type that no agent can have. */
+  add(subscription: Subscription): void {
+    assertSubscription(subscription);
+    const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
+    if (this.#hasEqual(row)) throw new TroupeError("already-exists", "Subscription already exists");
+    this.#rows.set(subscription.id, row);
+    if (row.pattern === undefined) this.#others.add(row);
+    else this.#index.add(row.pattern, row);
+  }
+
+  /** Removes and returns it; throws `not-found` for an unknown id. */
+  remove(id: string): Subscription {
+    const row = this.#rows.get(id);
+    if (row === undefined) throw new TroupeError("not-found", "Subscription does not exist");
+    this.#rows.delete(id);
+    if (row.pattern === undefined) this.#others.delete(row);
+    else this.#index.remove(row.pattern, (other) => other === row);
+    return row.subscription;
+  }
+
+  /** Removes all that are for agents of this type; those of a kind it doesn't know stay. */
+  removeType(agentType: string): void {
+    for (const [id, row] of this.#rows) if (row.agentType === agentType) this.remove(id);
+  }
+
+  /** The agents an event on this topic reaches, each once, in the order of their subscriptions. */
+  recipients(topic: TopicId, onFailure: OnSubscriptionFailure = rethrow): AgentId[] {
+    const rows = this.#matching(topic, onFailure);
+    const [first] = rows;
+    if (rows.length === 1 && first?.agentType !== undefined) return [new AgentId(first.agentType, topic.source)];
+    const recipients: AgentId[] = [];
+    const seen = new Set<string>();
+    for (const row of rows) {
+      const id = recipientOf(row, topic, onFailure);
+      if (id === undefined) continue;
+      const text = id.toString();
+      if (seen.has(text)) continue;
+      seen.add(text);
+      recipients.push(id);
+    }
+    return recipients;
+  }
+
+  #matching(topic: TopicId, onFailure: OnSubscriptionFailure): Row[] {
+    const rows = this.#index.matches(topic.type);
+    if (this.#others.size === 0) return rows;
+    const others = [...this.#others].filter(({ subscription }) => matches(subscription, topic, onFailure));
+    return others.length === 0 ? rows : [...rows, ...others].sort((a, b) => a.order - b.order);
+  }
+
+  #hasEqual(row: Row): boolean {
+    const { subscription, pattern } = row;
+    if (this.#rows.has(subscription.id)) return true;
+    const candidates = pattern === undefined ? this.#rows.values() : [...this.#index.under(pattern), ...this.#others];
+    for (const other of candidates) {
+      if (other.subscription.equals(subscription) || subscription.equals(other.subscription)) return true;
+    }
+    return false;
+  }
+}
+
+function matches(subscription: Subscription, topic: TopicId, onFailure: OnSubscriptionFailure): boolean {
+  try {
+    return subscription.isMatch(topic);
+  } catch (error) {
+    onFailure(error, subscription);
+    return false;
+  }
+}
+
+/** An id's type can't contain `/`, so the text of two ids is the same only if the ids are. */
+function recipientOf(row: Row, topic: TopicId, onFailure: OnSubscriptionFailure): AgentId | undefined {
+  if (row.agentType !== undefined) return new AgentId(row.agentType, topic.source);
+  try {
+    return row.subscription.mapToAgent(topic);
+  } catch (error) {
+    onFailure(error, row.subscription);
+    return undefined;
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+function patternAndType(subscription: Subscription): Pick<Row, "pattern" | "agentType"> {
+  if (subscription instanceof TypeSubscription) {
+    const { topicType, agentType } = subscription;
+    assertAgentType(agentType);
+    return { pattern: { kind: "type", topicType }, agentType };
+  }
+  if (subscription instanceof TypePrefixSubscription) {
+    const { topicTypePrefix: prefix, agentType } = subscription;
+    assertAgentType(agentType);
+    return { pattern: { kind: "prefix", prefix }, agentType };
+  }
+  return { pattern: undefined, agentType: undefined };
+}

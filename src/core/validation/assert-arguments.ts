@@ -1,0 +1,77 @@
+import { AgentId } from "../agents/agent-id.ts";
+import { CancellationToken } from "../cancellation-token.ts";
+import { TroupeError } from "../errors.ts";
+import { assertMessageType } from "../serialization/assert-message-type.ts";
+import { TopicId } from "../topics/topic-id.ts";
+
+/** What plain JavaScript may get wrong in the options of a call or an event. */
+interface MessageOptions {
+  readonly sender?: unknown;
+  readonly timeoutMs?: unknown;
+  readonly signal?: unknown;
+  readonly answer?: unknown;
+}
+
+/** Throws `invalid-argument` saying what to write instead. Costs a few comparisons where all is well: every message passes. */
+export function assertCall(recipient: unknown, { sender, signal, answer, timeoutMs }: MessageOptions): void {
+  assertAgentId(recipient, "recipient");
+  if (sender !== undefined) assertAgentId(sender, "sender");
+  if (signal !== undefined) assertSignal(signal);
+  if (answer !== undefined) assertMessageType(answer, "The answer of a call");
+  if (timeoutMs !== undefined && (typeof timeoutMs !== "number" || Number.isNaN(timeoutMs))) {
+    throw wrong("The timeoutMs of a call has to be a number of milliseconds", timeoutMs);
+  }
+}
+
+/** As `assertCall`, for an event. */
+export function assertEvent(topic: unknown, { sender, signal }: MessageOptions): void {
+  if (!(topic instanceof TopicId) && !hasTexts(topic, "type", "source")) {
+    const hint = 'new TopicId("orders", "lisbon") or TopicId.parse("orders/lisbon")';
+    throw wrong(`The topic of an event has to be a TopicId, ${hint}`, topic);
+  }
+  if (sender !== undefined) assertAgentId(sender, "sender");
+  if (signal !== undefined) assertSignal(signal);
+}
+
+/** `role` is for the text. */
+export function assertAgentId(id: unknown, role: string): void {
+  // Ids of another copy of this package will do.
+  if (id instanceof AgentId || hasTexts(id, "type", "key")) return;
+  throw wrong(`The ${role} has to be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada")`, id);
+}
+
+export function assertSubscription(subscription: unknown): void {
+  const isOne =
+    hasTexts(subscription, "id") &&
+    ["isMatch", "mapToAgent", "equals"].every((name) => typeof Reflect.get(Object(subscription), name) === "function");
+  if (!isOne) throw wrong('A subscription has to be one, new TypeSubscription("orders", "clerk")', subscription);
+}
+
+/** What an agent, or all of a runtime, is given to load. */
+export function assertAgentState(state: unknown): void {
+  if (typeof state === "object" && state !== null && !Array.isArray(state)) return;
+  throw wrong("The state to load has to be an object, as saveState gives it", state);
+}
+
+function assertSignal(signal: unknown): void {
+  if (signal instanceof AbortSignal) return;
+  if (signal instanceof CancellationToken) throw wrong("A signal is an AbortSignal: pass `token.signal`", signal);
+  if (typeof signal === "object" && signal !== null && "addEventListener" in signal && "aborted" in signal) return;
+  throw wrong("The signal has to be an AbortSignal: pass `controller.signal`", signal);
+}
+
+function hasTexts(value: unknown, ...names: readonly string[]): boolean {
+  return (
+    typeof value === "object" && value !== null && names.every((name) => typeof Reflect.get(value, name) === "string")
+  );
+}
+
+function wrong(expected: string, value: unknown): TroupeError {
+  return new TroupeError("invalid-argument", `${expected}, not ${describe(value)}.`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? "a list" : `a value of ${value.constructor?.name || "no class"}`;
+}

@@ -1,0 +1,79 @@
+import type { Clock, Timer } from "../../core/index.ts";
+import { type FrameBytes, joinFrame } from "../../protocol/index.ts";
+import { type CallFailure, callFailure } from "../host-errors.ts";
+import { limits } from "../limits.ts";
+import type { PendingCall } from "./pending-call.ts";
+
+export interface HeldCall {
+  readonly call: PendingCall;
+  readonly frame: Uint8Array;
+}
+
+interface Waiting extends HeldCall {
+  readonly timer: Timer;
+}
+
+interface Queue {
+  readonly clientId: string;
+  readonly waiting: Map<PendingCall, Waiting>;
+  bytes: number;
+}
+
+/** Calls to clients that have registered but not opened their channel yet. Bounded in time, number and bytes (protocol.md H3). */
+export class HeldCalls {
+  readonly #clock: Clock;
+  readonly #waitMs: number;
+  readonly #onExpired: (call: PendingCall) => void;
+  readonly #queues = new Map<string, Queue>();
+  readonly #queueOf = new Map<PendingCall, Queue>();
+  #bytes = 0;
+
+  /** `onExpired`: the channel did not come in time; the call is not held any more. */
+  constructor(clock: Clock, waitMs: number, onExpired: (call: PendingCall) => void) {
+    this.#clock = clock;
+    this.#waitMs = waitMs;
+    this.#onExpired = onExpired;
+  }
+
+  /** Returns why the call can't be held; undefined: it is. */
+  hold(clientId: string, call: PendingCall, bytes: FrameBytes): CallFailure | undefined {
+    if (this.#waitMs <= 0) return callFailure.notReached(call.targetType);
+    const frame = joinFrame(bytes);
+    const queue = this.#queues.get(clientId) ?? { clientId, waiting: new Map<PendingCall, Waiting>(), bytes: 0 };
+    const isFull =
+      queue.waiting.size >= limits.heldCallsPerClient ||
+      queue.bytes + frame.length > limits.heldBytesPerClient ||
+      this.#bytes + frame.length > limits.heldBytes;
+    if (isFull) return callFailure.overloaded(call.targetType);
+    const timer = this.#clock.setTimer(this.#waitMs, () => {
+      this.forget(call);
+      this.#onExpired(call);
+    });
+    queue.waiting.set(call, { call, frame, timer });
+    queue.bytes += frame.length;
+    this.#bytes += frame.length;
+    this.#queues.set(clientId, queue);
+    this.#queueOf.set(call, queue);
+    return undefined;
+  }
+
+  /** Hands out what waits for this client, in the order it came. */
+  release(clientId: string): readonly HeldCall[] {
+    const waiting = [...(this.#queues.get(clientId)?.waiting.values() ?? [])];
+    for (const { call } of waiting) this.forget(call);
+    return waiting;
+  }
+
+  /** The call is not held any more; unknown ones are fine. */
+  forget(call: PendingCall): void {
+    const queue = this.#queueOf.get(call);
+    const held = queue?.waiting.get(call);
+    if (queue === undefined || held === undefined) return;
+    held.timer.cancel();
+    queue.waiting.delete(call);
+    queue.bytes -= held.frame.length;
+    this.#bytes -= held.frame.length;
+    this.#queueOf.delete(call);
+    if (queue.waiting.size === 0) this.#queues.delete(queue.clientId);
+  }
+}

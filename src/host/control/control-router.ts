@@ -1,0 +1,96 @@
+import type { Logger } from "../../core/index.ts";
+import {
+  type ControlEnvelope,
+  type ControlRequest,
+  clientDestination,
+  controlFailure,
+  controlReply,
+  decodeControl,
+  encodeControl,
+  isControlRequest,
+  parseControlDestination,
+} from "../../protocol/index.ts";
+import type { Tally } from "../counters.ts";
+import type { Directory } from "../registry/type-owners.ts";
+import type { SessionTable } from "../sessions/session-table.ts";
+import type { ControlSession } from "./control-session.ts";
+import { ControlWaits } from "./control-waits.ts";
+
+export interface ControlRouterParts {
+  readonly tally: Tally;
+  readonly directory: Directory;
+  readonly sessions: SessionTable;
+  readonly logger: Logger | undefined;
+}
+
+/** Passes control envelopes on unchanged, and answers requests that nobody can be found for (protocol.md §1.8). */
+export class ControlRouter {
+  readonly #parts: ControlRouterParts;
+  readonly #waits = new ControlWaits();
+
+  constructor(parts: ControlRouterParts) {
+    this.#parts = parts;
+  }
+
+  route(from: ControlSession, bytes: Uint8Array): void {
+    const envelope = this.#read(from, bytes);
+    if (envelope === undefined) return;
+    this.#waits.answered(from, envelope);
+    const target = this.#find(envelope.destination);
+    if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
+    this.#parts.tally.controlMessages += 1;
+    this.#waits.passed(target, from, envelope);
+  }
+
+  /** Whoever waits for an answer of this channel is told that it will not come. */
+  sessionEnded(session: ControlSession): void {
+    for (const { asker, envelope, request } of this.#waits.release(session)) {
+      this.#refuse(asker, envelope, request, `The control channel to ${envelope.destination} ended before the answer.`);
+    }
+  }
+
+  #read(from: ControlSession, bytes: Uint8Array): ControlEnvelope | undefined {
+    try {
+      return decodeControl(bytes);
+    } catch (error) {
+      // A broken envelope must not end the stream (H20); it names nobody who could be told.
+      this.#parts.tally.badFrames += 1;
+      this.#parts.logger?.warn("a control message could not be read", { clientId: from.clientId, error });
+      return undefined;
+    }
+  }
+
+  #find(text: string): ControlSession | undefined {
+    const { directory, sessions } = this.#parts;
+    const destination = parseControlDestination(text);
+    if (destination === undefined) return undefined;
+    const clientId =
+      destination.kind === "client" ? destination.clientId : directory.locate(destination.type, destination.key);
+    return clientId === undefined ? undefined : sessions.control.of(clientId);
+  }
+
+  #returnToSender(from: ControlSession, envelope: ControlEnvelope): void {
+    const { tally, logger } = this.#parts;
+    const { body, destination, respondTo } = envelope;
+    tally.unroutableControlMessages += 1;
+    logger?.warn("a control message could not be delivered", { destination, clientId: from.clientId });
+    // Answers, and requests of kinds that this host has no answer to, end here.
+    if (respondTo === "" || !isControlRequest(body)) return;
+    this.#refuse(from, envelope, body, whyUnroutable(destination));
+  }
+
+  /** Answers in the target's stead, to where the request says or else to whoever sent it. */
+  #refuse(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
+    const respondTo = envelope.respondTo ?? clientDestination(from.clientId);
+    const asker = this.#find(respondTo) ?? from;
+    asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
+  }
+}
+
+function whyUnroutable(destination: string): string {
+  const parsed = parseControlDestination(destination);
+  if (parsed === undefined) return `Invalid control destination: ${destination}`;
+  return parsed.kind === "agent"
+    ? `Agent ${parsed.type}/${parsed.key} can't be reached: no worker with a control channel serves the agent type ${parsed.type}.`
+    : `Client ${parsed.clientId} can't be reached: it has no control channel.`;
+}

@@ -1,0 +1,49 @@
+import type { GetStateAnswer, SaveStateAnswer, StoredState, WireAgentId } from "../../protocol/index.ts";
+import type { StateStore } from "../../storage/index.ts";
+import { RpcError, StatusCode } from "../../transport/index.ts";
+
+const mismatchText =
+  "The provided ETag does not match the current ETag. The state has been modified by another request.";
+
+/** GetState and SaveState of generations 1 and 2 over a state store (protocol.md §1.7). */
+export class StateDesk {
+  readonly #store: StateStore;
+
+  constructor(store: StateStore) {
+    this.#store = store;
+  }
+
+  /** An unknown agent is answered with its id alone. */
+  async get(agentId: WireAgentId): Promise<GetStateAnswer> {
+    const version = await this.#store.load(agentId);
+    return {
+      state: { agentId, eTag: version?.eTag ?? "", data: version?.data },
+      success: true,
+      error: undefined,
+    };
+  }
+
+  /**
+   * A refusal is told as the caller's generation can hear it: in the answer when there was no `client-id` (generation 1),
+   * else as status, for generation 2's answer is empty.
+   */
+  async save(state: StoredState, clientId: string | undefined): Promise<SaveStateAnswer> {
+    const refusal = await this.#save(state);
+    if (refusal === undefined) return { success: true, error: undefined };
+    if (clientId !== undefined) throw refusal;
+    return { success: false, error: refusal.message };
+  }
+
+  async #save({ agentId, eTag, data }: StoredState): Promise<RpcError | undefined> {
+    if (agentId === undefined) return new RpcError(StatusCode.invalidArgument, "The state names no agent.");
+    const outcome = await this.#store.save(agentId, data, eTag);
+    switch (outcome.at) {
+      case "saved":
+        return undefined;
+      case "conflict":
+        return new RpcError(StatusCode.aborted, mismatchText);
+      case "full":
+        return new RpcError(StatusCode.resourceExhausted, `The state store is full: ${outcome.limit}.`);
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import type { WirePattern } from "../../protocol/index.ts";
+import { PrefixTrie } from "./prefix-trie.ts";
+import { TypeTally } from "./type-tally.ts";
+
+/**
+ * Finds the agent types whose subscriptions match a topic type. Exact ones are one step away, prefixes as many as the topic
+ * type has characters. A change touches its own pattern alone, whatever topics were seen before (protocol.md H18).
+ */
+export class EventRouting {
+  readonly #exact = new Map<string, TypeTally>();
+  readonly #prefixes = new PrefixTrie();
+
+  add(pattern: WirePattern): void {
+    if (pattern.kind === "prefix") return this.#prefixes.add(pattern.topicTypePrefix, pattern.agentType);
+    let types = this.#exact.get(pattern.topicType);
+    if (types === undefined) {
+      types = new TypeTally();
+      this.#exact.set(pattern.topicType, types);
+    }
+    types.add(pattern.agentType);
+  }
+
+  /** Takes back one `add` of an equal pattern. */
+  remove(pattern: WirePattern): void {
+    if (pattern.kind === "prefix") return this.#prefixes.remove(pattern.topicTypePrefix, pattern.agentType);
+    const types = this.#exact.get(pattern.topicType);
+    types?.remove(pattern.agentType);
+    if (types?.isEmpty) this.#exact.delete(pattern.topicType);
+  }
+
+  /** Calls `visit` for every agent type that matches; one that matches in several ways is visited several times. */
+  visit(topicType: string, visit: (agentType: string) => void): void {
+    this.#exact.get(topicType)?.visit(visit);
+    this.#prefixes.visit(topicType, visit);
+  }
+}

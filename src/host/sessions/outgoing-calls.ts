@@ -1,0 +1,16 @@
+import { NamedBag } from "../../core/delivery/index.ts";
+import type { PendingCall } from "../calls/pending-call.ts";
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The calls that one worker waits for. They are found by its own request ids once it cancels one. */
+export type AskedCalls = NamedBag<"askedSlot", PendingCall>;
+
+export function createAskedCalls(): AskedCalls {
+  return new NamedBag("askedSlot", ownIdOf);
+}
+
+/** The id under which its caller knows a call. */
+export function ownIdOf({ callerId }: PendingCall): string {
+  return decoder.decode(callerId);
+}

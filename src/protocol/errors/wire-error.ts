@@ -1,0 +1,110 @@
+import {
+  CancelledError,
+  CantHandleException,
+  type ErrorCode,
+  errorText,
+  HandlerError,
+  InvalidToolArgumentsException,
+  MessageDroppedException,
+  NotAccessibleError,
+  TimedOutError,
+  ToolExecutionException,
+  ToolNotFoundException,
+  TroupeError,
+  type TroupeErrorOptions,
+  type UndeliverableCode,
+  UndeliverableException,
+} from "../../core/index.ts";
+import type { WireMetadata } from "../frames/frame.ts";
+import { wellFormed } from "../frames/well-formed.ts";
+import { metadataKey } from "../wire-names.ts";
+import { fromToolErrorMetadata, type ToolErrorClass, toolErrorMetadata } from "./wire-tool-error.ts";
+
+/** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code (protocol.md §2.3, §11.3). */
+export interface WireError {
+  readonly error: string;
+  readonly metadata: WireMetadata;
+}
+
+export interface ToWireErrorOptions {
+  /** Whether the stack travels, for Troupe's receivers. Default false. */
+  readonly withStack?: boolean;
+}
+
+/** How an error of each code is named on the wire, and made anew by its receiver. */
+interface WireErrorKind {
+  readonly type: string;
+  readonly make: (text: string, options: TroupeErrorOptions, metadata: WireMetadata) => Error;
+}
+
+const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
+  type: "UndeliverableException",
+  make: (text, options) => new UndeliverableException(text, { ...options, code }),
+});
+/** A code without a class of its own. Peers that know no codes take it for the handler's failure. */
+const plain = (code: ErrorCode): WireErrorKind => ({
+  type: "HandlerError",
+  make: (text, options) => new TroupeError(code, text, options),
+});
+const tool = (type: string, ErrorClass: ToolErrorClass): WireErrorKind => ({
+  type,
+  make: (content, options, metadata) => new ErrorClass(fromToolErrorMetadata(content, metadata), options),
+});
+
+const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
+  undeliverable: undeliverable("undeliverable"),
+  disconnected: undeliverable("disconnected"),
+  "shutting-down": undeliverable("shutting-down"),
+  overloaded: undeliverable("overloaded"),
+  "caller-gone": undeliverable("caller-gone"),
+  "timed-out": { type: "Timeout", make: (text, options) => new TimedOutError(text, options) },
+  cancelled: { type: "Cancelled", make: (text, options) => new CancelledError(text, options) },
+  "cant-handle": { type: "CantHandleException", make: (text, options) => new CantHandleException(text, options) },
+  dropped: { type: "MessageDroppedException", make: (text, options) => new MessageDroppedException(text, options) },
+  "not-accessible": { type: "NotAccessibleError", make: (text, options) => new NotAccessibleError(text, options) },
+  "handler-failed": { type: "HandlerError", make: (text, options) => new HandlerError(text, options) },
+  "invalid-message": plain("invalid-message"),
+  "message-too-large": plain("message-too-large"),
+  "unexpected-answer": plain("unexpected-answer"),
+  "not-authorized": plain("not-authorized"),
+  "invalid-argument": plain("invalid-argument"),
+  "not-found": plain("not-found"),
+  "already-exists": plain("already-exists"),
+  "wrong-class": plain("wrong-class"),
+  "wrong-state": plain("wrong-state"),
+  "tool-not-found": tool("ToolNotFoundException", ToolNotFoundException),
+  "invalid-tool-arguments": tool("InvalidToolArgumentsException", InvalidToolArgumentsException),
+  "tool-failed": tool("ToolExecutionException", ToolExecutionException),
+};
+
+/** What a class alone tells, where no known code came with it: the first of the codes with that class. */
+const kindOfType = new Map<string, WireErrorKind>();
+for (const kind of Object.values(kinds)) if (!kindOfType.has(kind.type)) kindOfType.set(kind.type, kind);
+
+/** Stacks are for people; what is longer than this nobody reads. */
+const longestStack = 16 * 1024;
+
+/** Writes anything thrown. Without text it is the class's name, since an empty error reads as success (W7). */
+export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): WireError {
+  const code = thrown instanceof TroupeError ? thrown.code : "handler-failed";
+  const stack = options.withStack === true && thrown instanceof Error ? thrown.stack : undefined;
+  const metadata = {
+    [metadataKey.errorType]: kinds[code].type,
+    [metadataKey.errorCode]: code,
+    ...toolErrorMetadata(thrown),
+    ...(stack === undefined ? {} : { [metadataKey.errorStack]: wellFormed(stack.slice(0, longestStack)) }),
+  };
+  return { error: wellFormed(errorText(thrown)), metadata };
+}
+
+/** Rebuilds a failure: by its code if we know it, else by its class, else it is a `HandlerError` (Python says neither). */
+export function fromWireError(error: string, metadata: WireMetadata): Error {
+  const code = metadata[metadataKey.errorCode] ?? "";
+  const type = metadata[metadataKey.errorType] ?? "";
+  const kind = isErrorCode(code) ? kinds[code] : (kindOfType.get(type) ?? kinds["handler-failed"]);
+  return kind.make(error, { remoteStack: metadata[metadataKey.errorStack] }, metadata);
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(kinds, text);
+}

@@ -1,0 +1,64 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { type ChannelSignal, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
+import type { CancelFrame, CancelReason, LeavingFrame } from "./frame.ts";
+import { fromBinary } from "./from-binary.ts";
+import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
+
+export type SignalFrame = CancelFrame | LeavingFrame;
+
+/** Field 1000 of the outer message, a length before its content (protocol.md §11.2). */
+export const signalTag = (1000 << 3) | 2;
+
+const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
+
+export function encodeSignal(frame: SignalFrame): Uint8Array {
+  const signal = create(SignalMessageSchema, { signal: { signal: toWireSignal(frame) } });
+  return toBinary(SignalMessageSchema, signal);
+}
+
+/** A signal by the generated code; undefined when there is none of a known kind. Throws whatever the parser throws. */
+export function decodeSignalGenerated(bytes: Uint8Array): SignalFrame | undefined {
+  const { signal } = fromBinary(SignalMessageSchema, bytes).signal ?? {};
+  switch (signal?.case) {
+    case "cancel":
+      return cancelFrame(signal.value.requestId, signal.value.reason);
+    case "leaving":
+      return { kind: "leaving", graceMs: signal.value.graceMs };
+    default:
+      return undefined;
+  }
+}
+
+/** A cancelled call as our encoder writes it, of which many may come at once. Undefined for everything else. */
+export function decodeCancelQuickly(bytes: Uint8Array): CancelFrame | undefined {
+  const reader = new RawReader(bytes, 0, bytes.length);
+  for (const tag of [signalTag, 0x0a])
+    if (reader.number() !== tag || reader.length() !== bytes.length) return undefined;
+  const requestId = readText(reader, 0x0a);
+  const reason = readText(reader, 0x12);
+  return requestId !== undefined && reason !== undefined && reader.atEnd ? cancelFrame(requestId, reason) : undefined;
+}
+
+function readText(reader: RawReader, tag: number): string | undefined {
+  if (reader.number() !== tag) return undefined;
+  const end = reader.length();
+  const start = reader.position;
+  if (end < 0 || !isTextAt(reader.bytes, start, end)) return undefined;
+  reader.position = end;
+  return textAt(reader.bytes, start, end);
+}
+
+function cancelFrame(requestId: string, reason: string): CancelFrame {
+  return { kind: "cancel", requestId, reason: reasons.find((known) => known === reason) ?? "cancelled" };
+}
+
+function toWireSignal(frame: SignalFrame): ChannelSignal["signal"] {
+  switch (frame.kind) {
+    case "cancel": {
+      const { requestId, reason } = frame;
+      return { case: "cancel", value: { $typeName: "troupe.v1.CancelCall", requestId, reason } };
+    }
+    case "leaving":
+      return { case: "leaving", value: { $typeName: "troupe.v1.Leaving", graceMs: frame.graceMs } };
+  }
+}

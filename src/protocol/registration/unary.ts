@@ -1,0 +1,79 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { WireAgentId, WirePattern } from "../frames/frame.ts";
+import { fromBinary } from "../frames/from-binary.ts";
+import { parsing } from "../frames/parse.ts";
+import {
+  AddSubscriptionRequestSchema,
+  AgentIdSchema,
+  GetSubscriptionsResponseSchema,
+  RegisterAgentTypeRequestSchema,
+  RemoveSubscriptionRequestSchema,
+  type Subscription,
+  SubscriptionSchema,
+} from "../gen/agent_worker_pb.ts";
+import { fromWirePattern, toWirePattern } from "./wire-pattern.ts";
+
+/** A subscription as unary calls carry it (generations 2 and 3). Without pattern: no known arm was set. */
+export interface WireSubscription {
+  readonly id: string;
+  readonly pattern: WirePattern | undefined;
+}
+
+/** The bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */
+export const emptyMessage: Uint8Array = new Uint8Array(0);
+
+export function encodeRegisterAgentRequest(agentType: string): Uint8Array {
+  return toBinary(RegisterAgentTypeRequestSchema, create(RegisterAgentTypeRequestSchema, { type: agentType }));
+}
+
+export function decodeRegisterAgentRequest(bytes: Uint8Array): string {
+  return parsing("a RegisterAgent request", () => fromBinary(RegisterAgentTypeRequestSchema, bytes).type);
+}
+
+export function encodeAddSubscriptionRequest(subscription: WireSubscription): Uint8Array {
+  return toBinary(
+    AddSubscriptionRequestSchema,
+    create(AddSubscriptionRequestSchema, { subscription: toWire(subscription) }),
+  );
+}
+
+/** An absent subscription reads as one without id and pattern. */
+export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscription {
+  return parsing("an AddSubscription request", () =>
+    fromWire(fromBinary(AddSubscriptionRequestSchema, bytes).subscription),
+  );
+}
+
+export function encodeRemoveSubscriptionRequest(id: string): Uint8Array {
+  return toBinary(RemoveSubscriptionRequestSchema, create(RemoveSubscriptionRequestSchema, { id }));
+}
+
+export function decodeRemoveSubscriptionRequest(bytes: Uint8Array): string {
+  return parsing("a RemoveSubscription request", () => fromBinary(RemoveSubscriptionRequestSchema, bytes).id);
+}
+
+export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly WireSubscription[] {
+  return parsing("a GetSubscriptions answer", () =>
+    fromBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),
+  );
+}
+
+/** The request of GetState (generations 1 and 2). */
+export function encodeAgentId(id: WireAgentId): Uint8Array {
+  return toBinary(AgentIdSchema, create(AgentIdSchema, id));
+}
+
+export function decodeAgentId(bytes: Uint8Array): WireAgentId {
+  return parsing("an agent id", () => {
+    const { type, key } = fromBinary(AgentIdSchema, bytes);
+    return { type, key };
+  });
+}
+
+function toWire(subscription: WireSubscription): Subscription {
+  return create(SubscriptionSchema, { id: subscription.id, subscription: toWirePattern(subscription.pattern) });
+}
+
+function fromWire(subscription: Subscription | undefined): WireSubscription {
+  return { id: subscription?.id ?? "", pattern: fromWirePattern(subscription?.subscription) };
+}

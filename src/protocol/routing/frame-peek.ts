@@ -1,0 +1,57 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { decodeCancelQuickly } from "../frames/channel-notice.ts";
+import { decodeFrame } from "../frames/frame-codec.ts";
+import { fromBinary } from "../frames/from-binary.ts";
+import { RawReader, WireType } from "../frames/raw-reader.ts";
+import { MessageSchema } from "../gen/agent_worker_pb.ts";
+import { readFrameHead } from "./frame-head.ts";
+import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
+import type { PeekedFrame } from "./peeked-frame.ts";
+
+/**
+ * Reads the routing fields out of the raw bytes of a data-channel message and decodes nothing else (protocol.md §1.2).
+ * The bytes of a peeked call or event are well-formed down to the texts in them. Messages that canonical encoders don't
+ * write (several fields in the outer message, a target in pieces, groups) are decoded, written anew and peeked again.
+ */
+export function peekFrame(bytes: Uint8Array): PeekedFrame {
+  return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
+}
+
+function peekQuick(bytes: Uint8Array): PeekedFrame | undefined {
+  const reader = new RawReader(bytes, 0, bytes.length);
+  const tag = reader.number();
+  if ((tag & 7) !== WireType.bytes || reader.length() !== bytes.length) return undefined;
+  switch (tag >>> 3) {
+    case 1:
+      return peekRequest(bytes, reader.position);
+    case 2:
+      return peekResponse(bytes, reader.position);
+    case 3:
+      return peekEvent(bytes, reader.position);
+    default:
+      return undefined;
+  }
+}
+
+function peekSlow(bytes: Uint8Array): PeekedFrame {
+  try {
+    const message = fromBinary(MessageSchema, bytes);
+    switch (message.message.case) {
+      case "request":
+      case "response":
+      case "cloudEvent": {
+        const canonical = peekQuick(toBinary(MessageSchema, message, { writeUnknownFields: false }));
+        return canonical ?? { kind: "bad", reason: "its canonical form can't be read", head: undefined };
+      }
+      default: {
+        const frame = decodeFrame(bytes);
+        if (frame.kind === "request" || frame.kind === "response" || frame.kind === "event") break;
+        return frame;
+      }
+    }
+    return { kind: "bad", reason: "it reads differently each time", head: undefined };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return { kind: "bad", reason, head: readFrameHead(bytes) };
+  }
+}

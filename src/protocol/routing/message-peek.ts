@@ -1,0 +1,169 @@
+import { parseTimeout } from "../call-timeout.ts";
+import { isTextAt, nameAt, RawReader, textAt } from "../frames/raw-reader.ts";
+import {
+  agentIdShape,
+  anyShape,
+  attributeEntryShape,
+  payloadShape,
+  type Shape,
+  stepOver,
+} from "../frames/raw-shape.ts";
+import { metadataKey } from "../wire-names.ts";
+import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
+
+// Each function walks over every field of one message and gives up (undefined) at whatever a canonical encoder would not
+// have written; the caller then takes the slow road.
+
+const requestShape: Shape = [undefined, "text", agentIdShape, agentIdShape, "text", payloadShape];
+const requestMetadata = 6;
+const responseShape: Shape = [undefined, "text", payloadShape, "text"];
+const responseMetadata = 4;
+const eventShape: Shape = [undefined, "text", "text", "text", "text", attributeEntryShape, "bytes", "text", anyShape];
+const target = 3;
+const eventType = 4;
+const firstDataArm = 6;
+const protoData = 8;
+
+const noRequestId: RequestIdPlace = { count: 0, fieldStart: 0, textStart: 0, end: 0 };
+
+export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest | undefined {
+  const reader = new RawReader(bytes, bodyStart, bytes.length);
+  let requestId = noRequestId;
+  let targetId: { readonly type: string; readonly key: string } | undefined;
+  let timeoutMs: number | undefined;
+  while (!reader.atEnd) {
+    const fieldStart = reader.position;
+    const tag = reader.number();
+    if (tag < 8) return undefined;
+    const field = tag >>> 3;
+    if (field === requestMetadata) {
+      const value = tag === 0x32 ? readEntry(reader) : undefined;
+      if (value === undefined) return undefined;
+      // Of a repeated entry the last one counts, also if it says nothing.
+      if (value.isTimeout) timeoutMs = value.timeoutMs;
+      continue;
+    }
+    const valueStart = reader.position;
+    if (!stepOver(requestShape[field], tag & 7, reader)) return undefined;
+    if (field === 1) requestId = placeOf(requestId, reader, fieldStart, valueStart);
+    else if (field === target) {
+      if (targetId !== undefined) return undefined;
+      targetId = readAgentId(bytes, valueStart, reader.position);
+    }
+  }
+  return {
+    kind: "request",
+    bytes,
+    bodyStart,
+    requestId,
+    targetType: targetId?.type,
+    targetKey: targetId?.key ?? "",
+    timeoutMs,
+  };
+}
+
+export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedResponse | undefined {
+  const reader = new RawReader(bytes, bodyStart, bytes.length);
+  let requestId = noRequestId;
+  while (!reader.atEnd) {
+    const fieldStart = reader.position;
+    const tag = reader.number();
+    if (tag < 8) return undefined;
+    const field = tag >>> 3;
+    if (field === responseMetadata) {
+      if (tag !== 0x22 || readEntry(reader) === undefined) return undefined;
+      continue;
+    }
+    const valueStart = reader.position;
+    if (!stepOver(responseShape[field], tag & 7, reader)) return undefined;
+    if (field === 1) requestId = placeOf(requestId, reader, fieldStart, valueStart);
+  }
+  return { kind: "response", bytes, bodyStart, requestId };
+}
+
+export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | undefined {
+  const reader = new RawReader(bytes, bodyStart, bytes.length);
+  let topicType = "";
+  let dataArm = 0;
+  while (!reader.atEnd) {
+    const tag = reader.number();
+    if (tag < 8) return undefined;
+    const field = tag >>> 3;
+    const valueStart = reader.position;
+    if (!stepOver(eventShape[field], tag & 7, reader)) return undefined;
+    if (field === eventType) topicType = readLengthAndText(bytes, valueStart, reader.position);
+    else if (field >= firstDataArm && field <= protoData) dataArm = field;
+  }
+  return { kind: "event", bytes, topicType, hasProtoData: dataArm === protoData };
+}
+
+/** `reader` has just stepped over the text field that began at `fieldStart`. */
+function placeOf(before: RequestIdPlace, reader: RawReader, fieldStart: number, valueStart: number): RequestIdPlace {
+  const end = reader.position;
+  return { count: before.count + 1, fieldStart, textStart: afterLength(reader.bytes, valueStart), end };
+}
+
+/** The first byte after a length that is known to be sound. */
+function afterLength(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while ((bytes[at] ?? 0) >= 0x80) at += 1;
+  return at + 1;
+}
+
+function readLengthAndText(bytes: Uint8Array, valueStart: number, end: number): string {
+  return nameAt(bytes, afterLength(bytes, valueStart), end);
+}
+
+/** Type and key of an agent id that is known to be well-formed; of a repeated field the last one counts. */
+function readAgentId(
+  bytes: Uint8Array,
+  valueStart: number,
+  end: number,
+): { readonly type: string; readonly key: string } {
+  const reader = new RawReader(bytes, afterLength(bytes, valueStart), end);
+  let type = "";
+  let key = "";
+  while (!reader.atEnd) {
+    const tag = reader.number();
+    const field = tag >>> 3;
+    if (field !== 1 && field !== 2) {
+      reader.skip(tag & 7);
+      continue;
+    }
+    const textEnd = reader.length();
+    const text = nameAt(bytes, reader.position, textEnd);
+    if (field === 1) type = text;
+    else key = text;
+    reader.position = textEnd;
+  }
+  return { type, key };
+}
+
+interface Entry {
+  readonly isTimeout: boolean;
+  readonly timeoutMs: number | undefined;
+}
+
+const otherEntry: Entry = { isTimeout: false, timeoutMs: undefined };
+const emptyTimeout: Entry = { isTimeout: true, timeoutMs: undefined };
+const keyTag = 0x0a;
+const valueTag = 0x12;
+
+/** One entry of a metadata map, as canonical encoders write it: the key, then perhaps the value, and nothing else. */
+function readEntry(reader: RawReader): Entry | undefined {
+  const { bytes } = reader;
+  const end = reader.length();
+  if (end < 0 || reader.number() !== keyTag) return undefined;
+  const keyEnd = reader.length();
+  if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
+  const isTimeout =
+    keyEnd - reader.position === metadataKey.timeoutMs.length &&
+    textAt(bytes, reader.position, keyEnd) === metadataKey.timeoutMs;
+  reader.position = keyEnd;
+  if (keyEnd === end) return isTimeout ? emptyTimeout : otherEntry;
+  if (reader.number() !== valueTag || reader.length() !== end) return undefined;
+  const valueStart = reader.position;
+  if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
+  reader.position = end;
+  return isTimeout ? { isTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) } : otherEntry;
+}

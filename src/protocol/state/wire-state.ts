@@ -1,0 +1,92 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { WireAgentId } from "../frames/frame.ts";
+import { fromBinary } from "../frames/from-binary.ts";
+import { parsing } from "../frames/parse.ts";
+import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
+import { packControl, unpackControl } from "./wire-state-any.ts";
+
+/** What an envelope of the control channel carries (protocol.md §1.2, §1.8). The two `metadata` kinds are Troupe's own. */
+export type ControlRequest =
+  | { readonly kind: "save-request"; readonly agentId: WireAgentId | undefined }
+  /** `state`: the agent's state as JSON text. */
+  | { readonly kind: "load-request"; readonly agentId: WireAgentId | undefined; readonly state: string }
+  | {
+      readonly kind: "metadata-request";
+      readonly agentId: WireAgentId | undefined;
+      /** Asks only whether the type is served there: no agent is made and the description stays empty. */
+      readonly onlyIfServed: boolean;
+    };
+
+export type ControlAnswer =
+  | { readonly kind: "save-response"; readonly state: string; readonly error: string | undefined }
+  | { readonly kind: "load-response"; readonly error: string | undefined }
+  | {
+      readonly kind: "metadata-response";
+      readonly type: string;
+      readonly key: string;
+      readonly description: string;
+      readonly error: string | undefined;
+    };
+
+export type ControlBody =
+  | ControlRequest
+  | ControlAnswer
+  /** An `Any` of a type this version does not know, or one whose bytes don't parse. */
+  | { readonly kind: "unknown"; readonly typeUrl: string };
+
+/** One message of the control channel. */
+export interface ControlEnvelope {
+  readonly rpcId: string;
+  /** `agentid=<type>/<key>` or `clientid=<client id>`. */
+  readonly destination: string;
+  /** Of a request: where the answer goes, in the same forms. Of an answer: present and empty. */
+  readonly respondTo: string | undefined;
+  /** Undefined: no `Any` was set. */
+  readonly body: ControlBody | undefined;
+}
+
+/** Kind `unknown` can't be written: it throws. */
+export function encodeControl({ rpcId, destination, respondTo, body }: ControlEnvelope): Uint8Array {
+  const message = create(ControlMessageSchema, { rpcId, destination });
+  if (respondTo !== undefined) message.respondTo = respondTo;
+  if (body !== undefined) message.rpcMessage = packControl(body);
+  return toBinary(ControlMessageSchema, message);
+}
+
+/** Throws `invalid-message` for bytes that are no such message. */
+export function decodeControl(bytes: Uint8Array): ControlEnvelope {
+  return parsing("a control message", () => {
+    const { rpcId, destination, respondTo, rpcMessage } = fromBinary(ControlMessageSchema, bytes);
+    const body = rpcMessage === undefined ? undefined : unpackControl(rpcMessage);
+    return { rpcId, destination, respondTo, body };
+  });
+}
+
+export function isControlRequest(body: ControlBody | undefined): body is ControlRequest {
+  return body?.kind === "save-request" || body?.kind === "load-request" || body?.kind === "metadata-request";
+}
+
+/** The answer of the matching kind that says a request failed (protocol.md §1.8). */
+export function controlFailure(request: ControlRequest, error: string): ControlAnswer {
+  switch (request.kind) {
+    case "save-request":
+      return { kind: "save-response", state: "", error };
+    case "load-request":
+      return { kind: "load-response", error };
+    case "metadata-request":
+      return { kind: "metadata-response", type: "", key: "", description: "", error };
+  }
+}
+
+/** The envelope that answers a request: same `rpcId`, sent to where the request says, `respondTo` present and empty. */
+export function controlReply(request: ControlEnvelope, body: ControlAnswer): ControlEnvelope {
+  return { rpcId: request.rpcId, destination: request.respondTo ?? "", respondTo: "", body };
+}
+
+export function agentDestination(id: WireAgentId): string {
+  return `agentid=${id.type}/${id.key}`;
+}
+
+export function clientDestination(clientId: string): string {
+  return `clientid=${clientId}`;
+}

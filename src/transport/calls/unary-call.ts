@@ -1,0 +1,65 @@
+import type { Clock } from "../../core/index.ts";
+import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
+import { RpcError, StatusCode } from "../rpc-status.ts";
+import { startDeadline } from "./deadline.ts";
+import { errorFromEnd } from "./end-error.ts";
+
+/** One request and its one answer, over a stream that `open` makes. Rejects with `RpcError`. */
+export function callUnary(
+  open: (receiver: StreamReceiver) => FrameStream,
+  request: Uint8Array,
+  options: Omit<UnaryOptions, "metadata">,
+  clock?: Clock,
+): Promise<Uint8Array> {
+  const { signal, timeoutMs } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(callAborted(signal));
+      return;
+    }
+    let answer: Uint8Array | undefined;
+    let stopDeadline: () => void = () => undefined;
+    const settle = (error: RpcError | undefined): void => {
+      stopDeadline();
+      signal?.removeEventListener("abort", onAbort);
+      if (error !== undefined) reject(error);
+      else if (answer !== undefined) resolve(answer);
+      else reject(new RpcError(StatusCode.unimplemented, "The server said OK but sent no answer to a unary call."));
+    };
+    const giveUp = (error: RpcError): void => {
+      settle(error);
+      stream.cancel();
+    };
+    const onAbort = (): void => giveUp(callAborted(signal));
+    const stream = open({
+      onFrame(frame) {
+        if (answer === undefined) answer = frame;
+        else giveUp(new RpcError(StatusCode.unimplemented, "The server sent more than one answer to a unary call."));
+      },
+      onHalfClose: () => undefined,
+      onBadFrame: (status) => giveUp(new RpcError(status.code, status.details)),
+      onDrain: () => undefined,
+      onEnd: (end) => settle(end.by === "status" && end.status.code === StatusCode.ok ? undefined : errorFromEnd(end)),
+    });
+    try {
+      stream.send(request);
+      stream.end();
+    } catch (error) {
+      stream.cancel();
+      reject(error);
+      return;
+    }
+    if (timeoutMs !== undefined) {
+      stopDeadline = startDeadline(timeoutMs, () => giveUp(deadlinePassed(timeoutMs)), clock);
+    }
+    signal?.addEventListener("abort", onAbort);
+  });
+}
+
+function callAborted(signal: AbortSignal | undefined): RpcError {
+  return new RpcError(StatusCode.cancelled, "The call was cancelled by its signal.", { cause: signal?.reason });
+}
+
+function deadlinePassed(timeoutMs: number): RpcError {
+  return new RpcError(StatusCode.deadlineExceeded, `No answer came within ${timeoutMs} ms.`);
+}

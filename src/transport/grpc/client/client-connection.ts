@@ -1,0 +1,193 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { formatAddress, type TransportAddress } from "../../address.ts";
+import { calledOff } from "../../calls/called-off.ts";
+import { RpcError, StatusCode } from "../../rpc-status.ts";
+import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
+import { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import { startKeepAlive } from "../framing/keep-alive.ts";
+import type { GrpcDialerSettings } from "./client-options.ts";
+import { authorityUrl, openClientSocket } from "./client-socket.ts";
+
+/** How long an orderly goodbye may take before the socket is cut. */
+const GOODBYE_MS = 1_000;
+
+type ConnectionState =
+  /** Nothing was asked for yet. */
+  | { readonly at: "idle" }
+  /** Being made, standing, or being closed. */
+  | { readonly at: "open"; readonly session: ClientHttp2Session; readonly socket: Socket }
+  /** Gone for good. */
+  | { readonly at: "closed" };
+
+/** The one HTTP/2 connection of a link, made when first used and never again. */
+export class ClientConnection {
+  readonly closed: Promise<string>;
+  readonly arrivals = new Arrivals();
+  readonly #address: TransportAddress;
+  readonly #settings: GrpcDialerSettings;
+  readonly #name: string;
+  readonly #ready: Promise<void>;
+  #state: ConnectionState = { at: "idle" };
+  #wasReady = false;
+  #isLeaving = false;
+  #reason: string | undefined;
+  #resolveReady: () => void = () => undefined;
+  #resolveClosed: (reason: string) => void = () => undefined;
+  #stopTimers: (() => void)[] = [];
+
+  constructor(address: TransportAddress, settings: GrpcDialerSettings) {
+    this.#address = address;
+    this.#settings = settings;
+    this.#name = formatAddress(address);
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#ready = new Promise((resolve) => {
+      this.#resolveReady = resolve;
+    });
+  }
+
+  /** Why the connection is gone or going. */
+  get lossReason(): string {
+    if (this.#reason !== undefined) return this.#reason;
+    return this.#wasReady ? `${this.#name} closed the connection.` : describeEarlyEnd(this.#name);
+  }
+
+  /** True when the connection stands, or stood before it was lost: the server's settings have come. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** True once the server has announced that it ends the connection. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  get isGone(): boolean {
+    return this.#state.at === "closed" || (this.#state.at === "open" && this.#state.session.destroyed);
+  }
+
+  /** Rejects with `RpcError` (unavailable) when the connection can't be made, with cancelled when the signal aborts. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) throw calledOff(this.#name, signal);
+    this.#open();
+    let onAbort: () => void = () => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(calledOff(this.#name, signal));
+    });
+    signal?.addEventListener("abort", onAbort);
+    const lost = this.closed.then((reason) => {
+      throw new RpcError(StatusCode.unavailable, reason);
+    });
+    try {
+      await Promise.race(this.#state.at === "closed" ? [lost] : [this.#ready, lost, aborted]);
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Opens an HTTP/2 stream that `signal` cancels. Throws `RpcError` (unavailable) when the connection is gone or going. */
+  request(headers: OutgoingHttpHeaders, signal: AbortSignal): ClientHttp2Stream {
+    this.#open();
+    if (this.#state.at !== "open") throw new RpcError(StatusCode.unavailable, this.lossReason);
+    try {
+      return this.#state.session.request(headers, { endStream: false, signal });
+    } catch (error) {
+      throw new RpcError(StatusCode.unavailable, this.lossReason, { cause: error });
+    }
+  }
+
+  /** Says goodbye, then cuts. Streams must have been ended by their owners. */
+  close(): void {
+    this.#reason ??= `The connection to ${this.#name} was closed by this side.`;
+    if (this.#state.at === "idle") this.#settleClosed();
+    if (this.#state.at !== "open") return;
+    const timer = setTimeout(() => this.#cut(), GOODBYE_MS);
+    this.#stopTimers.push(() => clearTimeout(timer));
+    if (this.#wasReady) this.#state.session.close();
+    else this.#cut();
+  }
+
+  #open(): void {
+    if (this.#state.at !== "idle") return;
+    const { limits } = this.#settings;
+    const socket = openClientSocket(this.#address, this.#settings);
+    const session = connect(authorityUrl(this.#address, this.#settings), {
+      createConnection: () => socket,
+      maxSessionMemory: limits.maxSessionMemoryMb,
+      peerMaxConcurrentStreams: this.#settings.peerMaxConcurrentStreams,
+      settings: { enablePush: false, initialWindowSize: limits.windowBytes },
+    });
+    this.#state = { at: "open", session, socket };
+    const timer = setTimeout(() => this.#giveUp(), this.#settings.connectTimeoutMs);
+    this.#stopTimers.push(() => clearTimeout(timer));
+    session.once("connect", () => session.setLocalWindowSize(limits.windowBytes));
+    session.once("remoteSettings", () => this.#onReady(session));
+    session.on("error", (error) => this.#onError(error));
+    session.on("goaway", (code: number, _lastStreamId: number, data?: Uint8Array) => this.#onGoaway(code, data));
+    session.once("close", () => this.#settleClosed());
+  }
+
+  #onReady(session: ClientHttp2Session): void {
+    this.#clearTimers();
+    this.#wasReady = true;
+    const { keepAliveMs, keepAliveTimeoutMs } = this.#settings;
+    if (keepAliveMs > 0) {
+      const onDead = (): void => {
+        this.#reason ??= `${this.#name} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`;
+        this.#cut();
+      };
+      this.#stopTimers.push(
+        startKeepAlive(session, {
+          ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
+          beforeAsking: this.arrivals.beforeAsking,
+        }),
+      );
+    }
+    this.#resolveReady();
+  }
+
+  #giveUp(): void {
+    this.#reason ??= `${this.#name} did not answer as a gRPC host within ${this.#settings.connectTimeoutMs} ms.`;
+    this.#cut();
+  }
+
+  /** Waits for nobody: a session that has begun to say goodbye would wait for the peer's. */
+  #cut(): void {
+    if (this.#state.at !== "open") return;
+    this.#state.session.destroy();
+    this.#state.socket.destroy();
+  }
+
+  #onError(error: Error): void {
+    this.#reason ??= this.#wasReady ? describeLoss(this.#name, error) : describeDialFailure(this.#name, error);
+  }
+
+  #onGoaway(code: number, data: Uint8Array | undefined): void {
+    this.#isLeaving = true;
+    const text = data === undefined || data.byteLength === 0 ? "" : ` (${Buffer.from(data).toString("utf8")})`;
+    this.#reason ??=
+      code === constants.NGHTTP2_NO_ERROR
+        ? `${this.#name} is shutting down and takes no new calls.`
+        : `${this.#name} ended the connection with HTTP/2 code ${code}${text}.`;
+  }
+
+  #settleClosed(): void {
+    if (this.#state.at === "closed") return;
+    this.#clearTimers();
+    this.#state = { at: "closed" };
+    this.#resolveClosed(this.lossReason);
+  }
+
+  #clearTimers(): void {
+    for (const stop of this.#stopTimers) stop();
+    this.#stopTimers = [];
+  }
+}

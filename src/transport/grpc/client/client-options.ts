@@ -1,0 +1,50 @@
+import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
+import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
+import type { Metadata } from "../../link.ts";
+import { toMetadataHeaders } from "../../metadata.ts";
+import { USER_AGENT } from "../../user-agent.ts";
+
+export interface GrpcDialerOptions extends ConnectionLimitOptions {
+  /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */
+  readonly tls?: TlsConnectionOptions;
+  /** Goes with every call, `authorization` for one (a host sees it in its option `authorize`). Default: none. */
+  readonly metadata?: Metadata;
+  /** First part of the `user-agent` header, before our own name. Default: none. */
+  readonly userAgent?: string;
+  /** Time to make a connection, in milliseconds. Default: 20 000. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Sends an HTTP/2 PING when this many milliseconds have passed since the last one. Default: 0, never. grpc-python's
+   * servers hang up on pings more frequent than every 5 minutes on a connection without traffic.
+   */
+  readonly keepAliveMs?: number;
+  /** How long to wait for a PING's answer before the connection counts as lost, in milliseconds. Default: 20 000. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Concurrent streams assumed to be allowed until the server has said how many. Default: 100, as HTTP/2 suggests. */
+  readonly peerMaxConcurrentStreams?: number;
+}
+
+export interface GrpcDialerSettings {
+  readonly limits: ConnectionLimits;
+  readonly tls: TlsConnectionOptions | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly userAgent: string;
+  readonly connectTimeoutMs: number;
+  readonly keepAliveMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly peerMaxConcurrentStreams: number;
+}
+
+/** Throws `RpcError` (invalid-argument) for metadata that headers can't carry. */
+export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
+  return {
+    limits: toConnectionLimits(options),
+    tls: options.tls,
+    metadata: toMetadataHeaders(options.metadata ?? {}),
+    userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
+    connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
+    keepAliveMs: options.keepAliveMs ?? 0,
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+    peerMaxConcurrentStreams: options.peerMaxConcurrentStreams ?? 100,
+  };
+}

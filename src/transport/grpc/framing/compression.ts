@@ -1,0 +1,48 @@
+import { gunzipSync, inflateSync } from "node:zlib";
+import { RpcError, StatusCode } from "../../rpc-status.ts";
+
+/** What `grpc-accept-encoding` offers. We never compress what we send. */
+export const ACCEPTED_ENCODINGS = "identity,deflate,gzip";
+
+/** Undoes one message's compression; the result is at most `maxBytes` long. Throws `RpcError`. */
+export type Inflate = (message: Uint8Array, maxBytes: number) => Uint8Array;
+
+/** The way back from a `grpc-encoding`; undefined when the encoding is not supported. */
+export function inflaterFor(encoding: string | undefined): Inflate | undefined {
+  switch (encoding) {
+    case undefined:
+    case "identity":
+      return refuseCompressed;
+    case "gzip":
+      return (message, maxBytes) => inflate("gzip", message, maxBytes);
+    case "deflate":
+      return (message, maxBytes) => inflate("deflate", message, maxBytes);
+    default:
+      return undefined;
+  }
+}
+
+function refuseCompressed(): never {
+  throw new RpcError(StatusCode.internal, "A message is marked as compressed, but the call names no grpc-encoding.");
+}
+
+// Inflating in step keeps messages in order without a queue; the bound on the result bounds the time it takes.
+function inflate(encoding: "gzip" | "deflate", message: Uint8Array, maxBytes: number): Uint8Array {
+  const unpack = encoding === "gzip" ? gunzipSync : inflateSync;
+  try {
+    return unpack(message, { maxOutputLength: Math.max(1, maxBytes) });
+  } catch (error) {
+    if (isTooLarge(error)) {
+      throw new RpcError(
+        StatusCode.resourceExhausted,
+        `A ${encoding} message of ${message.byteLength} bytes inflates to more than the limit of ${maxBytes} bytes.`,
+        { cause: error },
+      );
+    }
+    throw new RpcError(StatusCode.internal, `A message marked as ${encoding} can't be decompressed.`, { cause: error });
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
+}

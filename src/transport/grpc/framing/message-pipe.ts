@@ -1,0 +1,137 @@
+import { constants, type Http2Stream } from "node:http2";
+import type { MessageLimits } from "../../limits.ts";
+import type { StreamEnd, StreamReceiver } from "../../link.ts";
+import type { TurnShare } from "../server/fair-share.ts";
+import type { Inflate } from "./compression.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
+
+export interface MessagePipeOptions extends Pick<MessageReaderOptions, "held" | "tally"> {
+  readonly limits: MessageLimits;
+  /** What the stream shares of the process with others. Default: it is read as it comes. */
+  readonly turns?: TurnShare;
+  /** Told when the receiver breaks its promise not to throw. */
+  readonly onReceiverFailure: (error: unknown) => void;
+}
+
+/** What both ends' streams have in common: messages over one HTTP/2 stream, a receiver, exactly one end. */
+export class MessagePipe {
+  readonly writer: FrameWriter;
+  readonly #http2: Http2Stream;
+  readonly #receiver: StreamReceiver;
+  readonly #limits: MessageLimits;
+  readonly #onReceiverFailure: (error: unknown) => void;
+  readonly #options: MessagePipeOptions;
+  #reader: MessageReader | undefined;
+  #isPaused = false;
+  #isWaiting = false;
+  #hasEnded = false;
+  #unreadFrames = 0;
+
+  constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
+    this.#options = options;
+    this.#http2 = http2;
+    this.#receiver = receiver;
+    this.#limits = options.limits;
+    this.#onReceiverFailure = options.onReceiverFailure;
+    this.writer = new FrameWriter(http2, {
+      highWaterBytes: this.#limits.highWaterBytes,
+      maxMessageBytes: this.#limits.maxSendMessageBytes,
+      onDrain: () => this.tell(() => receiver.onDrain()),
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** After the end: whole messages that had come and were not read. */
+  get unreadFrames(): number {
+    return this.#unreadFrames;
+  }
+
+  /** Messages reach the receiver from now on; `onPeerDone` is called after the last one. */
+  startReading(inflate: Inflate, onPeerDone: () => void): void {
+    const receiver = this.#receiver;
+    const { held, tally } = this.#options;
+    const reader = new MessageReader({
+      maxMessageBytes: this.#limits.maxReceiveMessageBytes,
+      inflate,
+      held,
+      tally,
+      // One read may hold many messages: the receiver may end the stream at any of them.
+      onMessage: (message) => {
+        if (!this.#hasEnded) receiver.onFrame(message);
+      },
+      onBadMessage: (status, head) => {
+        if (!this.#hasEnded) receiver.onBadFrame(status, head);
+      },
+    });
+    this.#reader = reader;
+    this.#http2.on("data", (chunk: Uint8Array) => this.#read(reader, chunk));
+    this.#http2.on("end", () => {
+      // Node also says "end" of a stream that was reset; that is no goodbye, and its closing tells the rest.
+      if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
+      this.tell(() => {
+        reader.end();
+        if (!this.#hasEnded) onPeerDone();
+      });
+    });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    if (!this.#hasEnded) this.#http2.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#hasEnded && !this.#isWaiting) this.#http2.resume();
+  }
+
+  /** Nothing is delivered after this; the end itself is reported in its own turn, so that nobody is re-entered. */
+  end(end: StreamEnd): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.writer.close();
+    this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
+    process.nextTick(() => {
+      try {
+        this.#receiver.onEnd(end);
+      } catch (error) {
+        this.#onReceiverFailure(error);
+      }
+    });
+  }
+
+  #read(reader: MessageReader, chunk: Uint8Array): void {
+    // Looking for what was not read says "data" too.
+    if (this.#hasEnded) return;
+    const { turns } = this.#options;
+    const read = () => this.tell(() => reader.push(chunk));
+    if (turns === undefined) return read();
+    if (!turns.spend(read) || this.#isWaiting || this.#hasEnded) return;
+    this.#isWaiting = true;
+    this.#http2.pause();
+    turns.wait(() => {
+      this.#isWaiting = false;
+      // An ended stream is read to its end, by nobody, so that it can close.
+      if (this.#hasEnded || !this.#isPaused) this.#http2.resume();
+    });
+  }
+
+  /** Tells the receiver something, unless it has been told the end. */
+  tell(event: () => void): void {
+    if (this.#hasEnded) return;
+    try {
+      event();
+    } catch (error) {
+      this.#onReceiverFailure(error);
+    }
+  }
+}
+
+/** What Node has taken from the network and nobody has read. */
+function* unreadChunks(http2: Http2Stream): Iterable<Uint8Array> {
+  for (let chunk: Uint8Array | null = http2.read(); chunk !== null; chunk = http2.read()) yield chunk;
+}

@@ -1,0 +1,98 @@
+import { oversizeStatus } from "../../calls/oversize.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
+import type { HeldBytes } from "./byte-budget.ts";
+import type { Inflate } from "./compression.ts";
+import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
+
+/** Where thrown away messages are counted. */
+export interface MessageTally {
+  oversizeMessages: number;
+  badMessages: number;
+}
+
+export interface MessageReaderOptions {
+  /** Limit of one message, as sent and as inflated. */
+  readonly maxMessageBytes: number;
+  readonly inflate: Inflate;
+  readonly onMessage: (message: Uint8Array) => void;
+  /** A message was thrown away; the ones behind it are fine. `head`: its first bytes where they were at hand. */
+  readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
+  /** The account that the bytes of an unfinished message are on. Default: none. */
+  readonly held?: HeldBytes | undefined;
+  readonly tally?: MessageTally | undefined;
+}
+
+/** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */
+export class MessageReader {
+  readonly #options: MessageReaderOptions;
+  readonly #parser: FrameParser;
+  #isCounting = false;
+  #counted = 0;
+
+  constructor(options: MessageReaderOptions) {
+    this.#options = options;
+    const sink = {
+      onMessage: (message: Uint8Array, isCompressed: boolean) => {
+        if (this.#isCounting) this.#counted += 1;
+        else this.#deliver(message, isCompressed);
+      },
+      onSkipped: (skipped: SkippedMessage) => {
+        if (!this.#isCounting) this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head);
+      },
+    };
+    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.held);
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#parser.push(chunk);
+  }
+
+  /** The peer sends no more; a message that is still incomplete is reported as bad. */
+  end(): void {
+    if (!this.#parser.isMidMessage) return;
+    this.#refuse({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
+  }
+
+  /** Nothing more will come, and what has come and was not read is not wanted: tells how many messages it is. */
+  close(unread: Iterable<Uint8Array> = []): number {
+    this.#isCounting = true;
+    for (const chunk of unread) this.#parser.push(chunk);
+    this.#parser.close();
+    return this.#counted;
+  }
+
+  #refuse(status: RpcStatus, head?: Uint8Array): void {
+    const { tally, onBadMessage } = this.#options;
+    if (tally !== undefined)
+      tally[status.code === StatusCode.resourceExhausted ? "oversizeMessages" : "badMessages"] += 1;
+    onBadMessage(status, head);
+  }
+
+  #deliver(message: Uint8Array, isCompressed: boolean): void {
+    const readable = isCompressed ? this.#inflate(message) : message;
+    if (readable !== undefined) this.#options.onMessage(readable);
+  }
+
+  #inflate(message: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#options.inflate(message, this.#options.maxMessageBytes);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      this.#refuse(error.status);
+      return undefined;
+    }
+  }
+}
+
+function skippedStatus(skipped: SkippedMessage, maxMessageBytes: number): RpcStatus {
+  if (skipped.why === "bad-flag") {
+    return { code: StatusCode.internal, details: `A message has the unknown compression flag ${skipped.flag}.` };
+  }
+  if (skipped.why === "no-room") {
+    return {
+      code: StatusCode.resourceExhausted,
+      details: `A message of ${skipped.announcedBytes} bytes finds no room beside other unfinished messages of its connection.`,
+    };
+  }
+  return oversizeStatus(skipped.announcedBytes, maxMessageBytes);
+}

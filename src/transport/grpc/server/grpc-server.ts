@@ -1,0 +1,167 @@
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
+import { startDeadline } from "../../calls/deadline.ts";
+import type { LinkService, Listener, Listening } from "../../link.ts";
+import { createListenerTally, type ListenerCounters } from "../../listener-counters.ts";
+import { listenError } from "../../system-error.ts";
+import { afterRead } from "../framing/after-read.ts";
+import { HeldBytes } from "../framing/byte-budget.ts";
+import { HEADER_COST_BYTES } from "../framing/header-size.ts";
+import { ServerDispatch } from "./server-dispatch.ts";
+import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
+import { ServerSession } from "./server-session.ts";
+
+/** So many connections may hold as much as they may before nothing is held for others. */
+const CONNECTIONS_FULL = 8;
+
+/** How long cut connections may take to send their last bytes. */
+const GOODBYE_MS = 1_000;
+
+/**
+ * Opens gRPC servers (HTTP/2, plaintext unless `tls` is given). `listen` rejects with `RpcError`: invalid-argument for an
+ * address that can't be read or is not this machine's, unavailable for one in use; the system's error is its `cause`.
+ */
+export function grpcListener(options: GrpcListenerOptions = {}): Listener {
+  const settings = toListenerSettings(options);
+  return {
+    async listen(text, services) {
+      const address = parseAddress(text);
+      const server = createHttp2Server(settings);
+      // Listening for connections before binding, so that not even the first one is missed.
+      const listening = new GrpcListening(server, services, settings);
+      await listening.bind(address);
+      return listening;
+    },
+  };
+}
+
+type AnyServer = Http2Server | Http2SecureServer;
+
+class GrpcListening implements Listening {
+  readonly closed: Promise<void>;
+  readonly #server: AnyServer;
+  readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
+  readonly #sockets = new Set<Socket>();
+  readonly #tally = createListenerTally();
+  readonly #heldByAll: HeldBytes;
+  #address = "";
+  #isClosing = false;
+  #resolveClosed: () => void = () => undefined;
+
+  constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
+    this.#server = server;
+    this.#heldByAll = new HeldBytes(settings.maxHeldBytes * CONNECTIONS_FULL);
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    server.on("connection", (socket: Socket) => this.#onConnection(socket));
+    server.on("tlsClientError", () => {
+      this.#tally.unopenedConnections += 1;
+    });
+    server.on("drop", () => {
+      this.#tally.refusedConnections += 1;
+    });
+    const dispatch = new ServerDispatch({ services, tally: this.#tally, ...settings });
+    server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
+    server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
+      const session = this.#sessions.get(stream.session);
+      if (session === undefined) return afterRead(() => stream.destroy());
+      session.onStream(stream);
+      dispatch.accept(stream, { headers, rawHeaders: raw }, session);
+    });
+    // A broken connection tells its own calls.
+    server.on("sessionError", () => undefined);
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  counters(): ListenerCounters {
+    return { ...this.#tally, connections: this.#sockets.size };
+  }
+
+  bind(address: TransportAddress): Promise<void> {
+    const server = this.#server;
+    return new Promise((resolve, reject) => {
+      server.once("error", (error) => reject(listenError(formatAddress(address), error)));
+      const onListening = (): void => {
+        // From here on an error is a connection that could not be accepted (no descriptors left): the client sees it.
+        server.on("error", () => undefined);
+        const bound = server.address();
+        const port = bound === null || typeof bound === "string" ? undefined : bound.port;
+        this.#address = address.kind === "unix" ? formatAddress(address) : `${formatHost(address.host)}:${port}`;
+        resolve();
+      };
+      if (address.kind === "unix") server.listen(address.path, onListening);
+      else server.listen(address.port, address.host, onListening);
+    });
+  }
+
+  async close(graceMs = 0): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      this.#server.close(() => this.#resolveClosed());
+      for (const session of this.#sessions.values()) session.goAway();
+    }
+    const stop = startDeadline(graceMs, () => this.#cut());
+    await this.closed;
+    stop();
+  }
+
+  #cut(): void {
+    for (const session of this.#sessions.values()) session.cut("This host was stopped.");
+    // What was written still goes out, but nobody waits for a client that does not hang up in turn.
+    for (const socket of this.#sockets) socket.destroySoon();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, GOODBYE_MS);
+    void this.closed.then(() => clearTimeout(timer));
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#tally.acceptedConnections += 1;
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
+    http2.setLocalWindowSize(settings.limits.windowBytes);
+    const session = new ServerSession(http2, { settings, tally: this.#tally, heldByAll: this.#heldByAll });
+    this.#sessions.set(http2, session);
+    if (settings.keepAliveMs > 0) session.watch(settings.keepAliveMs, settings.keepAliveTimeoutMs);
+    http2.once("close", () => this.#sessions.delete(http2));
+    if (this.#isClosing) http2.close();
+  }
+}
+
+function createHttp2Server(settings: GrpcListenerSettings): AnyServer {
+  const { limits, maxConcurrentStreams, maxHeaderBytes, handshakeTimeoutMs, tls } = settings;
+  const options = {
+    noDelay: true,
+    maxSessionMemory: limits.maxSessionMemoryMb,
+    maxHeaderListPairs: Math.ceil(maxHeaderBytes / HEADER_COST_BYTES) + 1,
+    settings: {
+      initialWindowSize: limits.windowBytes,
+      maxConcurrentStreams,
+      // Node resets calls with more than this and tells nobody; between the two we can refuse them with a status.
+      maxHeaderListSize: 2 * maxHeaderBytes,
+      enablePush: false,
+    },
+  };
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createSecureServer({ handshakeTimeout: handshakeTimeoutMs, ...tls, ...options, allowHTTP1: false });
+  server.maxConnections = settings.maxConnections;
+  return server;
+}

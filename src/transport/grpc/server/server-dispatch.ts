@@ -1,0 +1,109 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { startDeadline } from "../../calls/deadline.ts";
+import { ServerCall } from "../../calls/server-call.ts";
+import { toRpcStatus } from "../../calls/to-rpc-status.ts";
+import type { MessageLimits } from "../../limits.ts";
+import type { LinkService } from "../../link.ts";
+import type { ListenerTally } from "../../listener-counters.ts";
+import { fromRawHeaders } from "../../metadata.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
+import type { HeldBytes } from "../framing/byte-budget.ts";
+import { isGrpcContentType } from "../framing/content-type.ts";
+import type { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import { refuseLongHeaders } from "../framing/header-size.ts";
+import { type CallRequest, readCallRequest } from "./call-request.ts";
+import type { TurnShare } from "./fair-share.ts";
+import { refuse, refuseHttp } from "./server-response.ts";
+import { GrpcServerStream } from "./server-stream.ts";
+import { serveUnary } from "./server-unary.ts";
+
+/** The connection a call came by. */
+export interface CallOrigin {
+  readonly peer: string;
+  /** Why the connection is gone; undefined while it stands. */
+  readonly lossReason: () => string | undefined;
+  readonly held: HeldBytes;
+  readonly turns: TurnShare;
+  readonly arrivals: Arrivals;
+}
+
+export interface DispatchParts {
+  readonly services: readonly LinkService[];
+  readonly limits: MessageLimits;
+  readonly maxHeaderBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly tally: ListenerTally;
+}
+
+/** A call's headers, once as Node merges repeated ones, once flat as they came. */
+export interface CallHeaders {
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+}
+
+/** Ends a call with a status at once. */
+type FinishNow = (status: RpcStatus) => void;
+
+/** Gives every incoming HTTP/2 stream to the service its path names, or refuses it as gRPC demands. */
+export class ServerDispatch {
+  readonly #services: ReadonlyMap<string, LinkService>;
+  readonly #parts: DispatchParts;
+
+  constructor(parts: DispatchParts) {
+    this.#services = new Map(parts.services.map((service) => [service.serviceName, service]));
+    this.#parts = parts;
+  }
+
+  accept(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
+    // A stream's errors also close it, and are told from there.
+    http2.on("error", () => undefined);
+    if (headers[":method"] !== "POST") this.#refuseHttp(http2, 405, { allow: "POST" });
+    else if (!isGrpcContentType(headers["content-type"])) this.#refuseHttp(http2, 415);
+    else this.#acceptCall(http2, { headers, rawHeaders }, origin);
+  }
+
+  #acceptCall(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
+    try {
+      refuseLongHeaders(rawHeaders, this.#parts.maxHeaderBytes);
+      const request = readCallRequest(headers, this.#services);
+      const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin.peer);
+      const finishNow = this.#serve(http2, { request, call, origin });
+      if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
+    } catch (error) {
+      const status = toRpcStatus(error);
+      this.#parts.tally[status.code === StatusCode.unimplemented ? "unknownMethods" : "refusedStreams"] += 1;
+      refuse(http2, status);
+    }
+  }
+
+  #refuseHttp(http2: ServerHttp2Stream, httpStatus: number, headers?: OutgoingHttpHeaders): void {
+    this.#parts.tally.refusedStreams += 1;
+    refuseHttp(http2, httpStatus, headers);
+  }
+
+  #serve(
+    http2: ServerHttp2Stream,
+    serving: { readonly request: CallRequest; readonly call: ServerCall; readonly origin: CallOrigin },
+  ): FinishNow {
+    const { call, origin } = serving;
+    const { service, shape, inflate } = serving.request;
+    const { limits, tally, requestTimeoutMs } = this.#parts;
+    if (shape === "unary") {
+      serveUnary(http2, { service, call, limits, inflate, held: origin.held, tally, requestTimeoutMs });
+      return (status) => refuse(http2, status);
+    }
+    const receiver = service.stream(call);
+    const stream = new GrpcServerStream(http2, receiver, { ...origin, call, limits, tally });
+    stream.open(receiver, inflate);
+    return (status) => stream.finishNow(status);
+  }
+}
+
+function enforceDeadline(http2: ServerHttp2Stream, timeoutMs: number, call: ServerCall, finishNow: FinishNow): void {
+  const status: RpcStatus = { code: StatusCode.deadlineExceeded, details: "Deadline exceeded" };
+  const stop = startDeadline(timeoutMs, () => {
+    call.abort(new RpcError(status.code, status.details));
+    finishNow(status);
+  });
+  http2.once("close", stop);
+}

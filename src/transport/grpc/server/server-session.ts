@@ -1,0 +1,89 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { formatHost } from "../../address.ts";
+import type { ListenerTally } from "../../listener-counters.ts";
+import { describeLoss, errorCode } from "../../system-error.ts";
+import { afterRead } from "../framing/after-read.ts";
+import { HeldBytes } from "../framing/byte-budget.ts";
+import { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import { startKeepAlive } from "../framing/keep-alive.ts";
+import { ConnectionGuard } from "./connection-guard.ts";
+import { TurnShare } from "./fair-share.ts";
+import type { GrpcListenerSettings } from "./server-options.ts";
+
+export interface ServerSessionParts {
+  readonly settings: GrpcListenerSettings;
+  readonly tally: ListenerTally;
+  /** The account of all connections of the listener. */
+  readonly heldByAll: HeldBytes;
+}
+
+/** One client's connection, seen from the server. */
+export class ServerSession {
+  /** `host:port` of the client, for logs. */
+  readonly peer: string;
+  readonly held: HeldBytes;
+  readonly turns = new TurnShare();
+  readonly arrivals = new Arrivals();
+  readonly #http2: ServerHttp2Session;
+  readonly #guard: ConnectionGuard;
+  #reason: string | undefined;
+
+  constructor(http2: ServerHttp2Session, { settings, tally, heldByAll }: ServerSessionParts) {
+    this.#http2 = http2;
+    this.held = new HeldBytes(settings.maxHeldBytes, heldByAll);
+    const { remoteAddress, remotePort } = http2.socket;
+    this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
+    http2.on("error", (error) => {
+      if (isBreach(error)) tally.brokenConnections += 1;
+      this.#reason ??= describeLoss(this.peer, error);
+    });
+    const cut = (reason: string, code: number): void => {
+      this.#announceEnd(reason, code);
+      afterRead(() => http2.destroy());
+    };
+    this.#guard = new ConnectionGuard({ http2, tally, cut, ...settings });
+  }
+
+  /** Why the connection is gone; undefined while it stands. */
+  readonly lossReason = (): string | undefined => {
+    if (!this.#http2.destroyed) return undefined;
+    return this.#reason ?? `${this.peer} closed the connection.`;
+  };
+
+  /** A call has begun on it. */
+  onStream(stream: ServerHttp2Stream): void {
+    this.#guard.onStream(stream);
+  }
+
+  /** From now on a client that is silent for too long counts as gone. */
+  watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
+    const onDead = (): void =>
+      this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
+    const stop = startKeepAlive(this.#http2, {
+      ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
+      beforeAsking: this.arrivals.beforeAsking,
+    });
+    this.#http2.once("close", stop);
+  }
+
+  /** No new calls; the connection ends with its last one. */
+  goAway(): void {
+    this.#http2.close();
+  }
+
+  /** Ends the connection and with it every call. `code`: the HTTP/2 code that the client is told. */
+  cut(reason: string, code: number = constants.NGHTTP2_NO_ERROR): void {
+    this.#announceEnd(reason, code);
+    this.#http2.destroy();
+  }
+
+  #announceEnd(reason: string, code: number): void {
+    this.#reason ??= reason;
+    if (code !== constants.NGHTTP2_NO_ERROR && !this.#http2.destroyed) this.#http2.goaway(code, 0, Buffer.from(reason));
+  }
+}
+
+/** Whether an error is of HTTP/2 itself, and not of the network beneath. */
+function isBreach(error: unknown): boolean {
+  return errorCode(error)?.startsWith("ERR_HTTP2") ?? false;
+}

@@ -1,0 +1,188 @@
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { FrameBytes } from "../../../protocol/index.ts";
+import type { ServerCall } from "../../calls/server-call.ts";
+import type { MessageLimits } from "../../limits.ts";
+import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../../link.ts";
+import { toMetadataHeaders } from "../../metadata.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
+import { messageOf } from "../../system-error.ts";
+import { afterRead } from "../framing/after-read.ts";
+import type { HeldBytes } from "../framing/byte-budget.ts";
+import type { Inflate } from "../framing/compression.ts";
+import type { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import { MessagePipe } from "../framing/message-pipe.ts";
+import type { MessageTally } from "../framing/message-reader.ts";
+import { toTrailers } from "../framing/status-trailers.ts";
+import type { TurnShare } from "./fair-share.ts";
+import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
+
+export interface ServerStreamOptions {
+  readonly call: ServerCall;
+  readonly limits: MessageLimits;
+  /** Why the connection is gone; undefined while it stands. */
+  readonly lossReason: () => string | undefined;
+  /** The account that the bytes of an unfinished message are on. */
+  readonly held: HeldBytes;
+  readonly tally: MessageTally;
+  readonly turns: TurnShare;
+  readonly arrivals: Arrivals;
+}
+
+/** The server's hold on one bidirectional call. */
+export class GrpcServerStream implements ServerStream {
+  readonly #http2: ServerHttp2Stream;
+  readonly #call: ServerCall;
+  readonly #pipe: MessagePipe;
+  readonly #options: ServerStreamOptions;
+  readonly #responseHeaders: OutgoingHttpHeaders;
+  #status: RpcStatus | undefined;
+  #areTrailersSent = false;
+
+  /** Throws `RpcError` for response metadata that can't travel. */
+  constructor(http2: ServerHttp2Stream, receiver: ServerStreamReceiver, options: ServerStreamOptions) {
+    const { responseMetadata } = receiver;
+    this.#responseHeaders =
+      responseMetadata === undefined
+        ? GRPC_RESPONSE_HEADERS
+        : { ...GRPC_RESPONSE_HEADERS, ...toMetadataHeaders(responseMetadata) };
+    this.#http2 = http2;
+    this.#call = options.call;
+    this.#options = options;
+    this.#pipe = new MessagePipe(http2, receiver, {
+      limits: options.limits,
+      held: options.held,
+      tally: options.tally,
+      turns: options.turns,
+      onReceiverFailure: (error) =>
+        this.finishNow({
+          code: StatusCode.internal,
+          details: `The receiver of this stream threw: ${messageOf(error)}`,
+        }),
+    });
+    options.arrivals.follow(this.#pipe.writer);
+    http2.once("wantTrailers", () => this.#sendTrailers());
+    http2.once("close", () => this.#onClose());
+  }
+
+  /** Sends the response headers, hands the stream to its receiver and begins to read. */
+  open(receiver: ServerStreamReceiver, inflate: Inflate): void {
+    this.#http2.respond(this.#responseHeaders, { waitForTrailers: true });
+    try {
+      receiver.onOpen(this);
+    } catch (error) {
+      this.finishNow({ code: StatusCode.internal, details: `The receiver of this stream threw: ${messageOf(error)}` });
+    }
+    this.#pipe.startReading(inflate, () => receiver.onHalfClose());
+  }
+
+  get queuedBytes(): number {
+    return this.#pipe.writer.queuedBytes;
+  }
+
+  get queuedFrames(): number {
+    return this.#pipe.writer.queuedFrames;
+  }
+
+  get unsentFrames(): number {
+    return this.#pipe.writer.unsentFrames;
+  }
+
+  get unconfirmedFrames(): number {
+    return this.#pipe.writer.unconfirmedFrames;
+  }
+
+  get unreadFrames(): number {
+    return this.#pipe.unreadFrames;
+  }
+
+  get maxSendBytes(): number {
+    return this.#pipe.writer.maxSendBytes;
+  }
+
+  send(frame: FrameBytes): boolean {
+    return this.#pipe.writer.send(frame);
+  }
+
+  pause(): void {
+    this.#pipe.pause();
+  }
+
+  resume(): void {
+    this.#pipe.resume();
+  }
+
+  end(): void {
+    this.finish({ code: StatusCode.ok, details: "" });
+  }
+
+  finish(status: RpcStatus): void {
+    if (this.#pipe.hasEnded || this.#status !== undefined) return;
+    this.#status = status;
+    this.#pipe.writer.end();
+  }
+
+  /** Ends the call with a status without the frames that are still queued. */
+  finishNow(status: RpcStatus): void {
+    if (this.#pipe.hasEnded) return;
+    this.#status = status;
+    this.#endInOrder(status);
+    this.#http2.end();
+    this.#http2.resume();
+  }
+
+  abort(status: RpcStatus): void {
+    if (this.#pipe.hasEnded) return;
+    // Trailers would wait behind what the peer does not take.
+    if (!this.#pipe.writer.isWriting) return this.finishNow(status);
+    this.#pipe.end({ by: "status", status });
+    const isOverload = status.code === StatusCode.resourceExhausted;
+    this.#reset(isOverload ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_CANCEL);
+  }
+
+  cancel(): void {
+    this.#pipe.end({ by: "cancelled" });
+    this.#reset(constants.NGHTTP2_CANCEL);
+  }
+
+  flushed(): Promise<void> {
+    return this.#pipe.writer.flushed();
+  }
+
+  #reset(code: number): void {
+    afterRead(() => this.#http2.close(code));
+    this.#http2.resume();
+  }
+
+  #sendTrailers(): void {
+    if (this.#http2.destroyed || this.#http2.closed) return;
+    const status = this.#status ?? { code: StatusCode.ok, details: "" };
+    this.#http2.sendTrailers(toTrailers(status));
+    this.#areTrailersSent = true;
+    this.#endInOrder(status);
+    release(this.#http2);
+  }
+
+  /**
+   * The status goes out behind all that was written: whoever hears it has had everything. A peer that has said goodbye waits for
+   * it; of any other, a lost one that was replaced perhaps, nothing shows that it hears anything.
+   */
+  #endInOrder(status: RpcStatus): void {
+    const { writer } = this.#pipe;
+    if (this.#http2.readableEnded) writer.confirm(writer.writtenCount);
+    this.#pipe.end({ by: "status", status });
+  }
+
+  #onClose(): void {
+    this.#options.arrivals.forget(this.#pipe.writer);
+    const end = this.#endOf();
+    this.#pipe.end(end);
+    if (this.#areTrailersSent) return;
+    const text = end.by === "connection-lost" ? end.reason : "The caller cancelled the call.";
+    this.#call.abort(new RpcError(StatusCode.cancelled, text));
+  }
+
+  #endOf(): StreamEnd {
+    const reason = this.#options.lossReason();
+    return reason === undefined ? { by: "peer" } : { by: "connection-lost", reason };
+  }
+}

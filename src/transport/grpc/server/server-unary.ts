@@ -1,0 +1,112 @@
+import type { ServerHttp2Stream } from "node:http2";
+import { startDeadline } from "../../calls/deadline.ts";
+import type { ServerCall } from "../../calls/server-call.ts";
+import { toRpcStatus } from "../../calls/to-rpc-status.ts";
+import type { MessageLimits } from "../../limits.ts";
+import type { LinkService } from "../../link.ts";
+import type { ListenerTally } from "../../listener-counters.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
+import type { HeldBytes } from "../framing/byte-budget.ts";
+import type { Inflate } from "../framing/compression.ts";
+import { packMessages } from "../framing/message-packing.ts";
+import { MessageReader } from "../framing/message-reader.ts";
+import { toTrailers } from "../framing/status-trailers.ts";
+import { GRPC_RESPONSE_HEADERS, refuse } from "./server-response.ts";
+
+export interface UnaryServing {
+  readonly service: LinkService;
+  readonly call: ServerCall;
+  readonly limits: MessageLimits;
+  readonly inflate: Inflate;
+  /** The account of bytes of requests and of answers that their callers have not read. */
+  readonly held: HeldBytes;
+  readonly tally: ListenerTally;
+  /** How long the request may take to arrive whole, in milliseconds. */
+  readonly requestTimeoutMs: number;
+}
+
+/** Reads one request, asks the service, writes its answer or its error. */
+export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): void {
+  let request: Uint8Array | undefined;
+  let problem: RpcStatus | undefined;
+  const reader = new MessageReader({
+    maxMessageBytes: serving.limits.maxReceiveMessageBytes,
+    inflate: serving.inflate,
+    held: serving.held,
+    tally: serving.tally,
+    onMessage: (message) => {
+      if (request !== undefined)
+        problem ??= { code: StatusCode.unimplemented, details: "A unary call takes one message." };
+      else if (serving.held.take(message.byteLength)) request = message;
+      else problem ??= { code: StatusCode.resourceExhausted, details: "Too many requests wait on this connection." };
+    },
+    onBadMessage: (status) => {
+      problem ??= status;
+    },
+  });
+  const callOffWait = startDeadline(serving.requestTimeoutMs, () => {
+    serving.tally.unfinishedRequests += 1;
+    problem ??= {
+      code: StatusCode.deadlineExceeded,
+      details: `The request did not arrive whole within ${serving.requestTimeoutMs} ms.`,
+    };
+    refuse(http2, problem);
+  });
+  http2.on("data", (chunk: Uint8Array) => {
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      // There was no memory for it.
+      problem ??= toRpcStatus(error);
+    }
+    if (problem !== undefined) refuse(http2, problem);
+  });
+  http2.once("end", () => {
+    callOffWait();
+    reader.end();
+    if (request === undefined) problem ??= { code: StatusCode.unimplemented, details: "A unary call needs a message." };
+    if (problem !== undefined || request === undefined) refuse(http2, problem ?? toRpcStatus(undefined));
+    else void answer(http2, request, serving);
+  });
+  http2.once("close", () => {
+    callOffWait();
+    reader.close();
+    serving.held.release(request?.byteLength ?? 0);
+    // Headers go out with the answer, so a stream that closes before them was given up by the caller.
+    if (!http2.headersSent)
+      serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));
+  });
+}
+
+/** Never rejects: whatever goes wrong becomes the call's status. */
+async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: UnaryServing): Promise<void> {
+  try {
+    const response = await serving.service.unary(request, serving.call);
+    respond(http2, response, serving);
+  } catch (error) {
+    refuse(http2, toRpcStatus(error));
+  }
+}
+
+function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, held }: UnaryServing): void {
+  const maxSendBytes = limits.maxSendMessageBytes;
+  if (response.byteLength > maxSendBytes) {
+    throw new RpcError(
+      StatusCode.resourceExhausted,
+      `The answer of ${response.byteLength} bytes is over the server's sending limit of ${maxSendBytes} bytes.`,
+    );
+  }
+  if (http2.destroyed || http2.closed || http2.headersSent) return;
+  if (!held.take(response.byteLength)) {
+    throw new RpcError(StatusCode.resourceExhausted, "Too many answers wait on this connection to be read.");
+  }
+  http2.once("close", () => held.release(response.byteLength));
+  http2.respond(GRPC_RESPONSE_HEADERS, { waitForTrailers: true });
+  http2.once("wantTrailers", () => {
+    if (!http2.destroyed && !http2.closed) http2.sendTrailers(toTrailers({ code: StatusCode.ok, details: "" }));
+  });
+  http2.cork();
+  for (const chunk of packMessages([response])) http2.write(chunk);
+  http2.uncork();
+  http2.end();
+}

@@ -1,0 +1,55 @@
+import { type AgentId, type AgentMetadata, type AgentState, NotAccessibleError } from "../../core/index.ts";
+import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentId } from "../../protocol/index.ts";
+import type { ControlChannel } from "../control/control-channel.ts";
+import { formatState, parseState } from "../control/state-text.ts";
+
+/** Agents on other workers, reached over the control channel. Python's workers never open one, so they don't answer. */
+export class RemoteAgents {
+  readonly #control: ControlChannel;
+
+  constructor(control: ControlChannel) {
+    this.#control = control;
+  }
+
+  /** Whether a worker with a control channel serves the type; makes no agent. */
+  async isServed(id: AgentId): Promise<boolean> {
+    try {
+      await this.#ask(id, { kind: "metadata-request", agentId: toWireAgentId(id), onlyIfServed: true });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async metadata(id: AgentId): Promise<AgentMetadata> {
+    const request = { kind: "metadata-request", agentId: toWireAgentId(id), onlyIfServed: false } as const;
+    const answer = await this.#ask(id, request);
+    if (answer.kind !== "metadata-response") throw wrongAnswer(id, answer);
+    return { type: answer.type, key: answer.key, description: answer.description };
+  }
+
+  async saveState(id: AgentId): Promise<AgentState> {
+    const answer = await this.#ask(id, { kind: "save-request", agentId: toWireAgentId(id) });
+    if (answer.kind !== "save-response") throw wrongAnswer(id, answer);
+    return parseState(answer.state, id);
+  }
+
+  async loadState(id: AgentId, state: AgentState): Promise<void> {
+    const text = formatState(state, id);
+    const answer = await this.#ask(id, { kind: "load-request", agentId: toWireAgentId(id), state: text });
+    if (answer.kind !== "load-response") throw wrongAnswer(id, answer);
+  }
+
+  async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
+    const answer = await this.#control.request(agentDestination(id), request);
+    const error = answer.error ?? "";
+    // The host's own texts name the agent already.
+    if (error !== "")
+      throw new NotAccessibleError(error.includes(`${id}`) ? error : `${id} on another worker: ${error}`);
+    return answer;
+  }
+}
+
+function wrongAnswer(id: AgentId, answer: ControlAnswer): Error {
+  return new NotAccessibleError(`${id} was answered for with a ${answer.kind}, which was not asked for.`);
+}

@@ -1,0 +1,70 @@
+import { errorText, type Logger } from "../../core/index.ts";
+import { type CancelFrame, decodeFrame, type LeavingFrame, signals } from "../../protocol/index.ts";
+import type { FrameStream, Link, Metadata } from "../../transport/index.ts";
+
+export interface SignalStreamOptions {
+  readonly link: Link;
+  readonly metadata: Metadata;
+  readonly logger: Logger;
+  readonly onSignal: (frame: CancelFrame | LeavingFrame) => void;
+  /** It is open, or has ended. */
+  readonly onChange: () => void;
+}
+
+type State = "unopened" | "opening" | "open" | "ended";
+
+/** Brings a Troupe host's signals past the data channel, which may be held back (protocol.md §11.7). Always read; once ended it stays so. */
+export class SignalStream {
+  readonly #options: SignalStreamOptions;
+  #state: State = "unopened";
+  #stream: FrameStream | undefined;
+
+  constructor(options: SignalStreamOptions) {
+    this.#options = options;
+  }
+
+  /** From now on the host says its signals here too. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Once the host has announced itself. */
+  open(): void {
+    if (this.#state !== "unopened") return;
+    this.#state = "opening";
+    const { link, metadata } = this.#options;
+    this.#stream = link.openStream(
+      signals.path,
+      {
+        onMetadata: () => this.#become("open"),
+        onFrame: (bytes) => this.#receive(bytes),
+        onHalfClose: () => undefined,
+        onBadFrame: () => undefined,
+        onDrain: () => undefined,
+        onEnd: () => this.#become("ended"),
+      },
+      { metadata },
+    );
+  }
+
+  close(): void {
+    this.#state = "ended";
+    this.#stream?.cancel();
+  }
+
+  #become(state: State): void {
+    if (this.#state === "ended") return;
+    this.#state = state;
+    this.#options.onChange();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const { logger, onSignal } = this.#options;
+    try {
+      const frame = decodeFrame(bytes);
+      if (frame.kind === "cancel" || frame.kind === "leaving") onSignal(frame);
+    } catch (error) {
+      logger.warn(`A signal from the host was passed over: ${errorText(error)}`);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { type Clock, TimedOutError } from "../../core/index.ts";
+
+/** Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. */
+export async function withinMs<T>(
+  ms: number,
+  clock: Clock,
+  given: AbortSignal,
+  body: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const follow = () => controller.abort(given.reason);
+  given.addEventListener("abort", follow);
+  if (given.aborted) follow();
+  const timer = clock.setTimer(ms, () => controller.abort(new TimedOutError(`No answer within ${ms} ms.`)), {
+    keepAlive: true,
+  });
+  try {
+    return await body(controller.signal);
+  } finally {
+    timer.cancel();
+    given.removeEventListener("abort", follow);
+  }
+}
+
+/** Resolves after `ms`; rejects with the signal's reason when it aborts first. Keeps the process alive. */
+export async function sleepMs(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let stop = () => {};
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = () => reject(signal.reason);
+      const timer = clock.setTimer(ms, resolve, { keepAlive: true });
+      signal.addEventListener("abort", giveUp);
+      stop = () => {
+        timer.cancel();
+        signal.removeEventListener("abort", giveUp);
+      };
+    });
+  } finally {
+    stop();
+  }
+}
+
+/** Settles as `promise` does, or resolves to undefined when the time is up or the signal aborts first; nothing is left behind. */
+export async function atMost<T>(
+  promise: Promise<T>,
+  ms: number,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<T | undefined> {
+  let stop = () => {};
+  const timeUp = new Promise<undefined>((resolve) => {
+    const giveUp = () => resolve(undefined);
+    const timer = clock.setTimer(ms, giveUp, { keepAlive: true });
+    signal?.addEventListener("abort", giveUp);
+    stop = () => {
+      timer.cancel();
+      signal?.removeEventListener("abort", giveUp);
+    };
+    if (signal?.aborted === true) giveUp();
+  });
+  try {
+    return await Promise.race([promise, timeUp]);
+  } finally {
+    stop();
+  }
+}

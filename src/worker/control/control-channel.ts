@@ -1,0 +1,189 @@
+import { PendingCalls } from "../../core/delivery/index.ts";
+import { errorText, NotAccessibleError, UndeliverableException } from "../../core/index.ts";
+import {
+  type ControlAnswer,
+  type ControlEnvelope,
+  type ControlRequest,
+  clientDestination,
+  clientIdKey,
+  controlFailure,
+  controlReply,
+  decodeControl,
+  encodeControl,
+  isControlRequest,
+  method,
+} from "../../protocol/index.ts";
+import { type FrameStream, type Link, StatusCode, type StreamEnd } from "../../transport/index.ts";
+import type { UndeliverableReason } from "../connection/outbox.ts";
+import { describeEnd } from "../connection/stream-end.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+
+/** Answers requests about the agents of this worker; never rejects. */
+export type ControlServer = (request: ControlRequest) => Promise<ControlAnswer>;
+
+export interface ControlChannelOptions {
+  readonly link: Link;
+  readonly clientId: string;
+  readonly settings: WorkerSettings;
+  readonly server: ControlServer;
+}
+
+type ControlState =
+  /** Never opened, or the stream ended while the connection lives: opened when it is needed. */
+  | { readonly at: "closed" }
+  | { readonly at: "open"; readonly stream: FrameStream }
+  /** This host has no control channel, or the connection is gone. */
+  | { readonly at: "unusable"; readonly error: () => Error };
+
+/** Requests that are answered at the same time; one more is refused. */
+const mostServed = 100;
+
+/** The control channel of one connection: asks about agents on other workers, answers for those here (protocol.md §1.8). */
+export class ControlChannel {
+  readonly #options: ControlChannelOptions;
+  readonly #pending: PendingCalls<ControlAnswer>;
+  #state: ControlState = { at: "closed" };
+  #served = 0;
+  /** False while the stream has more queued than it wants. */
+  #isWritable = true;
+
+  constructor(options: ControlChannelOptions) {
+    this.#options = options;
+    this.#pending = new PendingCalls({ clock: options.settings.clock });
+  }
+
+  /** Opens the stream if it is not; a host without it makes later requests fail, nothing else. */
+  open(): void {
+    if (this.#state.at !== "closed") return;
+    const { link, clientId } = this.#options;
+    const stream = link.openStream(method.openControlChannel, this.#receiver(), {
+      metadata: { [clientIdKey]: clientId },
+    });
+    // A stream may end before `openStream` returns.
+    if (this.#state.at !== "closed") return;
+    this.#state = { at: "open", stream };
+    this.#isWritable = true;
+  }
+
+  /** Resolves to the answer, whatever it says. Rejects when the host can't carry it or takes it too slowly, or the time is up. */
+  async request(destination: string, body: ControlRequest): Promise<ControlAnswer> {
+    const stream = this.#openStream();
+    if (this.#isFull(stream)) throw tooSlow(stream);
+    const { makeId, controlTimeoutMs } = this.#options.settings;
+    const rpcId = makeId();
+    const respondTo = clientDestination(this.#options.clientId);
+    this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
+    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, recipient: destination });
+  }
+
+  close(reason: UndeliverableReason): void {
+    const error = () => new UndeliverableException(reason.text, { code: reason.code });
+    if (this.#state.at === "open") this.#state.stream.cancel();
+    this.#state = { at: "unusable", error };
+    this.#pending.rejectAll(error);
+  }
+
+  #openStream(): FrameStream {
+    this.open();
+    const state = this.#state;
+    if (state.at === "open") return state.stream;
+    throw state.at === "unusable" ? state.error() : new UndeliverableException("The host closed the control channel.");
+  }
+
+  #receiver() {
+    return {
+      onFrame: (bytes: Uint8Array) => this.#receive(bytes),
+      onHalfClose: () => undefined,
+      onBadFrame: ({ details }: { readonly details: string }) => this.#passOver(details),
+      onDrain: () => {
+        this.#isWritable = true;
+        this.#review();
+      },
+      onEnd: (end: StreamEnd) => this.#onEnd(end),
+    };
+  }
+
+  #receive(bytes: Uint8Array): void {
+    let envelope: ControlEnvelope;
+    try {
+      envelope = decodeControl(bytes);
+    } catch (error) {
+      this.#passOver(errorText(error));
+      return;
+    }
+    const { rpcId, body } = envelope;
+    if (isControlRequest(body)) {
+      if (this.#pending.has(rpcId)) this.#pending.reject(rpcId, notRouted());
+      else void this.#serve(envelope, body);
+    } else if (body === undefined || body.kind === "unknown") {
+      this.#passOver(`it holds ${body === undefined ? "nothing" : body.typeUrl || "an unnamed message"}.`);
+    } else if (!this.#pending.resolve(rpcId, body)) {
+      this.#options.settings.logger.debug("An answer on the control channel came for a request nobody waits for.");
+    }
+  }
+
+  async #serve(envelope: ControlEnvelope, request: ControlRequest): Promise<void> {
+    if (this.#served >= mostServed) {
+      this.#reply(envelope, request, controlFailure(request, "The worker has too much to do. Try again later."));
+      return;
+    }
+    this.#served += 1;
+    const answer = await this.#options.server(request);
+    this.#served -= 1;
+    this.#reply(envelope, request, answer);
+  }
+
+  #reply(envelope: ControlEnvelope, request: ControlRequest, answer: ControlAnswer): void {
+    if (this.#state.at !== "open") return;
+    const { stream } = this.#state;
+    try {
+      this.#isWritable = stream.send(encodeControl(controlReply(envelope, answer)));
+    } catch (error) {
+      // Longer than may be sent. The failure that is told instead never is.
+      const failure = controlFailure(request, errorText(error));
+      this.#isWritable = stream.send(encodeControl(controlReply(envelope, failure)));
+    }
+    this.#review();
+  }
+
+  /** A host that does not take its answers is not read on, so that it can't ask for more. */
+  #review(): void {
+    if (this.#state.at !== "open") return;
+    const { stream } = this.#state;
+    if (this.#isFull(stream)) stream.pause();
+    else stream.resume();
+  }
+
+  #isFull({ queuedBytes }: FrameStream): boolean {
+    return !this.#isWritable && queuedBytes > this.#options.settings.maxOutboxBytes;
+  }
+
+  #passOver(why: string): void {
+    this.#options.settings.logger.warn(`A message on the control channel was passed over: ${why}`);
+  }
+
+  #onEnd(end: StreamEnd): void {
+    if (this.#state.at === "unusable") return;
+    const isMissing = end.by === "status" && end.status.code === StatusCode.unimplemented;
+    const error = isMissing
+      ? noControlChannel
+      : () => new UndeliverableException(`Control channel: ${describeEnd(end)}`);
+    this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
+    this.#pending.rejectAll(error);
+  }
+}
+
+function tooSlow({ queuedBytes }: FrameStream): Error {
+  const text = `${queuedBytes} bytes wait to be sent on the control channel: the host takes too slowly what is sent. Try again later.`;
+  return new UndeliverableException(text, { code: "overloaded" });
+}
+
+function noControlChannel(): Error {
+  return new NotAccessibleError(
+    "The host has no control channel (AutoGen before 0.4.6 has none): agents on other workers can't be saved, loaded or described.",
+  );
+}
+
+function notRouted(): Error {
+  return new NotAccessibleError("The control channel is not routed by the host: it sent our own request back to us.");
+}

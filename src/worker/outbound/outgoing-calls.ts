@@ -1,0 +1,218 @@
+import {
+  assertAnswer,
+  boundsOf,
+  type Deadline,
+  deadlineAfter,
+  errorBeforeSend,
+  HandlerContext,
+  NumberMap,
+  type OwnBounds,
+  remainingMs,
+} from "../../core/delivery/index.ts";
+import {
+  type AgentId,
+  type CancelledError,
+  DropMessage,
+  MessageDroppedException,
+  type MessageType,
+  messageTypeText,
+  type SendOptions,
+  type TimedOutError,
+  type TraceCarrier,
+  UndeliverableException,
+} from "../../core/index.ts";
+import {
+  encodeFrame,
+  fromWireError,
+  isVoidPayload,
+  type RequestFrame,
+  type ResponseFrame,
+  timeoutMetadata,
+  toWireAgentId,
+} from "../../protocol/index.ts";
+import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
+import type { WorkerParts } from "../worker-parts.ts";
+import { toCancelReason } from "./cancel-reason.ts";
+import { withAdvice } from "./error-hints.ts";
+import { OutgoingCall } from "./outgoing-call.ts";
+import { traced } from "./traced.ts";
+
+export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
+
+/** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
+export class OutgoingCalls {
+  readonly #parts: WorkerParts;
+  /** By the number in their request ids. */
+  readonly #calls = new NumberMap<OutgoingCall>();
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  get pendingCount(): number {
+    return this.#calls.size;
+  }
+
+  /** Sends and awaits. What fails before the frame has left (encoding, size, connection) leaves nothing behind (W3). */
+  send(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+    const { tracing } = this.#parts.settings;
+    if (tracing === undefined) return this.#call(message, recipient, options);
+    const details = { destination: recipient, messageType: messageTypeText(message) };
+    return tracing.span("create", details, () => this.#call(message, recipient, options));
+  }
+
+  /** An answer from the host; one that nobody waits for is counted (W9). */
+  onResponse(frame: ResponseFrame): void {
+    if (this.#waitingFor(frame.requestId)?.resolve(frame)) return;
+    this.#parts.counts.unexpectedAnswers += 1;
+    this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
+  }
+
+  /** The answer to this call came, but can't be read. False: nobody waits for it. */
+  reject(requestId: string, error: Error): boolean {
+    return this.#waitingFor(requestId)?.reject(error) ?? false;
+  }
+
+  #waitingFor(requestId: string): OutgoingCall | undefined {
+    const call = this.#calls.get(Number(requestId.slice(this.#parts.settings.requestIdPrefix.length)));
+    return call?.request.requestId === requestId ? call : undefined;
+  }
+
+  /** Calls that left by this connection have no answer any more. */
+  connectionEnded(outbox: Outbox, reason: string): void {
+    const text = `${reason} The call may have been handled.`;
+    for (const call of this.#calls.values()) {
+      if (call.sentBy === outbox) call.reject(new UndeliverableException(text, { code: "disconnected" }));
+    }
+  }
+
+  rejectAll({ code, text }: UndeliverableReason): void {
+    for (const call of this.#calls.values()) call.reject(new UndeliverableException(text, { code }));
+  }
+
+  async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+    const { registry, interventions, settings, log } = this.#parts;
+    const { sender } = options;
+    const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
+    const bounds = boundsOf(options, settings);
+    const tooLate = errorBeforeSend(bounds, recipient);
+    if (tooLate !== undefined) throw tooLate;
+    const payload = registry.encode(message, settings.preferredContentType);
+    const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
+    if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    const number = this.#parts.nextRequestNumber();
+    const requestId = settings.requestIdPrefix + number;
+    const source = sender === undefined ? undefined : toWireAgentId(sender);
+    const { tracing } = settings;
+    const metadata = { ...tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
+    const target = toWireAgentId(recipient);
+    const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
+    const call = new OutgoingCall(request, encodeFrame(request));
+    this.#calls.add(number, call);
+    let frame: ResponseFrame;
+    try {
+      if (tracing === undefined) this.#post(call, bounds, recipient);
+      else tracing.span("send", { destination: recipient, link: metadata }, () => this.#post(call, bounds, recipient));
+      frame = await call.promise;
+    } finally {
+      this.#calls.delete(number);
+      call.sentBy?.forget();
+    }
+    if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
+    return this.#ack(frame, recipient, sender, promised);
+  }
+
+  /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
+  #post(call: OutgoingCall, bounds: OwnBounds, recipient: AgentId): void {
+    const { departures, settings } = this.#parts;
+    const { clock } = settings;
+    const waiting = departures.post(call);
+    call.waiting = waiting;
+    const { signal, timeoutMs } = bounds;
+    if (waiting !== undefined) waiting.renew = renewing(call.request, deadlineAfter(timeoutMs, clock));
+    if (signal === undefined && timeoutMs === undefined) return;
+    call.within({ timeoutMs, signal, recipient, clock, onGivenUp: (error) => this.#giveUp(call, error) });
+  }
+
+  #giveUp({ waiting, sentBy, request }: OutgoingCall, error: TimedOutError | CancelledError): void {
+    if (waiting !== undefined) this.#parts.departures.takeBack(waiting);
+    sentBy?.cancelCall(request.requestId, toCancelReason(error));
+  }
+
+  async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+    const { sender, signal, messageId = this.#parts.settings.makeId() } = options;
+    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, signal });
+    try {
+      const result = await this.#parts.interventions.onSend(message, { messageContext, recipient });
+      if (result !== DropMessage) return result;
+      this.#parts.log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
+      throw new MessageDroppedException();
+    } finally {
+      messageContext.release();
+    }
+  }
+
+  /** The same as `#open`, under the eyes of whoever wants to see it. */
+  #ack(
+    frame: ResponseFrame,
+    recipient: AgentId,
+    sender: AgentId | undefined,
+    promised: MessageType | undefined,
+  ): Promise<unknown> {
+    const link: TraceCarrier = frame.metadata;
+    const details = {
+      link,
+      messageType: frame.payload?.typeName,
+      attributes: () => ({ request_id: frame.requestId }),
+    };
+    return traced(this.#parts.settings.tracing, "ack", details, async () => {
+      const answer = this.#read(frame);
+      const { interventions, log } = this.#parts;
+      const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
+      if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
+      log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
+      throw new MessageDroppedException();
+    });
+  }
+
+  #open(
+    frame: ResponseFrame,
+    recipient: AgentId,
+    sender: AgentId | undefined,
+    promised: MessageType | undefined,
+  ): unknown {
+    return this.#checked(this.#read(frame), recipient, sender, promised);
+  }
+
+  /** Throws what the answer says has gone wrong. */
+  #read({ error, metadata, payload }: ResponseFrame): unknown {
+    if (error !== "") throw fromWireError(withAdvice(error), metadata);
+    if (isVoidPayload(payload)) return undefined;
+    return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
+  }
+
+  #checked(
+    answer: unknown,
+    recipient: AgentId,
+    sender: AgentId | undefined,
+    promised: MessageType | undefined,
+  ): unknown {
+    assertAnswer(answer, promised, recipient);
+    this.#parts.log?.message("MessageKind.RESPOND", "DeliveryStage.DELIVER", {
+      message: answer,
+      sender: recipient,
+      receiver: sender,
+    });
+    return answer;
+  }
+}
+
+/** The call with the time that is left to it then (protocol.md §11.4); undefined: it has all the time. */
+function renewing(request: RequestFrame, deadline: Deadline | undefined): (() => Uint8Array) | undefined {
+  if (deadline === undefined) return undefined;
+  return () => {
+    const left = timeoutMetadata(Math.max(1, remainingMs(deadline)));
+    return encodeFrame({ ...request, metadata: { ...request.metadata, ...left } });
+  };
+}

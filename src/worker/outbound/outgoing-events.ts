@@ -1,0 +1,72 @@
+import { HandlerContext, resolveTopic } from "../../core/delivery/index.ts";
+import { DropMessage, errorText, messageTypeText, type PublishOptions, type TopicId } from "../../core/index.ts";
+import { encodeFrame, toWireAgentId } from "../../protocol/index.ts";
+import type { WorkerParts } from "../worker-parts.ts";
+import { traced } from "./traced.ts";
+
+/** The events this worker publishes. They go to the host, also those for its own agents. */
+export class OutgoingEvents {
+  readonly #parts: WorkerParts;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the event is sent or queued. Rejects when it can't be encoded or queued; one that an intervention drops is just dropped. */
+  publish(message: unknown, topic: TopicId, options: PublishOptions): Promise<void> {
+    const { tracing, ambient } = this.#parts.settings;
+    const topicId = resolveTopic(topic, options.sender, ambient);
+    if (tracing === undefined) return this.#publish(message, topicId, options);
+    const details = { destination: topicId, messageType: messageTypeText(message) };
+    return tracing.span("create", details, () => this.#publish(message, topicId, options));
+  }
+
+  async #publish(original: unknown, topicId: TopicId, options: PublishOptions): Promise<void> {
+    const { registry, interventions, settings, log, departures } = this.#parts;
+    const { sender, messageId = settings.makeId() } = options;
+    const message = interventions.seesPublish
+      ? await this.#intervened(original, topicId, options, messageId)
+      : original;
+    if (message === DropMessage) return;
+    const payload = registry.encode(message, settings.preferredContentType);
+    log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
+    const attributes = settings.tracing?.inject() ?? {};
+    const event = {
+      id: messageId,
+      topicType: topicId.type,
+      topicSource: topicId.source,
+      sender: sender === undefined ? undefined : toWireAgentId(sender),
+      payload,
+      attributes,
+    };
+    const bytes = encodeFrame({ kind: "event", event });
+    await traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
+      departures.publish(bytes, options.signal),
+    );
+  }
+
+  async #intervened(
+    message: unknown,
+    topicId: TopicId,
+    { sender, signal }: PublishOptions,
+    messageId: string,
+  ): Promise<unknown> {
+    const { interventions, log, settings } = this.#parts;
+    const messageContext = new HandlerContext({ sender, topicId, isRpc: false, messageId, signal });
+    try {
+      const result = await interventions.onPublish(message, { messageContext });
+      if (result === DropMessage) log?.dropped("MessageKind.PUBLISH", { message, sender, receiver: topicId });
+      return result;
+    } catch (error) {
+      settings.logger.error(
+        `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`,
+        {
+          error,
+        },
+      );
+      return DropMessage;
+    } finally {
+      messageContext.release();
+    }
+  }
+}

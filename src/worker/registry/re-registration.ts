@@ -1,0 +1,100 @@
+import { TroupeError } from "../../core/index.ts";
+import type { WireSubscription } from "../../protocol/index.ts";
+import { backOffMs } from "../connection/back-off.ts";
+import { sleepMs } from "../connection/time-limits.ts";
+import type { WorkerStatus } from "../connection/worker-status.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+import type { HostRegistry } from "./host-registry.ts";
+import { ownerNamedIn } from "./refusal.ts";
+
+export interface ReturningRegistryOptions {
+  readonly registry: HostRegistry;
+  readonly settings: Pick<WorkerSettings, "reconnect" | "random" | "clock" | "logger">;
+  /** Whether this worker had the client id on an earlier connection. */
+  readonly isOldClientId: (clientId: string) => boolean;
+  /** Agent types that another worker serves by now; kept up to date here, over all connections of the worker. */
+  readonly elsewhere: Set<string>;
+  readonly onWaiting: (status: Extract<WorkerStatus, { readonly at: "waiting" }>) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Another worker is not asked for its type for longer, in milliseconds: what else is registered here has to wait meanwhile. */
+const foreignPatienceMs = 2_000;
+/** Nor somebody whom the refusal does not name: it may be this worker under its old id, or another. */
+const unnamedPatienceMs = 30_000;
+const refusalsBeforeWarning = 5;
+
+/**
+ * The registry of a host that a worker comes back to. One that still has the worker under its old client id is told the same
+ * thing until it takes it; a type that another worker has taken is left to it, and the rest goes on (W1, protocol.md §2.2).
+ */
+export class ReturningRegistry implements HostRegistry {
+  readonly #options: ReturningRegistryOptions;
+
+  constructor(options: ReturningRegistryOptions) {
+    this.#options = options;
+  }
+
+  async registerType(agentType: string): Promise<void> {
+    const { registry, elsewhere, settings } = this.#options;
+    const wasElsewhere = elsewhere.has(agentType);
+    const refusal = await this.#insist(() => registry.registerType(agentType), wasElsewhere);
+    if (refusal === undefined) {
+      if (elsewhere.delete(agentType)) settings.logger.info(`Agent type ${agentType} is served by this worker again.`);
+      return;
+    }
+    elsewhere.add(agentType);
+    if (wasElsewhere) return;
+    settings.logger.warn(
+      `Agent type ${agentType} is left to another worker: ${refusal} It is asked for again when this worker next comes to a host.`,
+    );
+  }
+
+  /** Of a type that is served elsewhere it would have no effect (H17). */
+  async addSubscription(subscription: WireSubscription): Promise<void> {
+    const { registry, elsewhere, settings } = this.#options;
+    const agentType = subscription.pattern?.agentType ?? "";
+    if (elsewhere.has(agentType)) return;
+    const refusal = await this.#insist(() => registry.addSubscription(subscription), false);
+    if (refusal !== undefined)
+      settings.logger.warn(`A subscription for agent type ${agentType} is left out: ${refusal}`);
+  }
+
+  removeSubscription(subscription: WireSubscription): Promise<void> {
+    return this.#options.registry.removeSubscription(subscription);
+  }
+
+  subscriptions(): Promise<readonly WireSubscription[] | undefined> {
+    return this.#options.registry.subscriptions();
+  }
+
+  /** Resolves to the refusal that it leaves things at. Rejects when the host refuses our old self too often, or fails otherwise. */
+  async #insist(call: () => Promise<void>, isAskedOnce: boolean): Promise<string | undefined> {
+    const { settings, isOldClientId, onWaiting, signal } = this.#options;
+    const { reconnect, random, clock, logger } = settings;
+    const startMs = clock.now();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await call();
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof TroupeError) || error.code !== "already-exists") throw error;
+        const { message } = error;
+        const owner = ownerNamedIn(message);
+        const delayMs = backOffMs(attempt - 1, reconnect, random);
+        const isLast = attempt >= reconnect.maxAttempts;
+        if (owner !== undefined && isOldClientId(owner)) {
+          if (isLast) throw error;
+          if (attempt === refusalsBeforeWarning)
+            logger.warn(`The host has not missed this worker's lost connection in ${attempt} attempts: ${message}`);
+        } else {
+          const patienceMs = owner === undefined ? unnamedPatienceMs : foreignPatienceMs;
+          if (isAskedOnce || isLast || clock.now() + delayMs - startMs > patienceMs) return message;
+        }
+        logger.debug(`The host refuses a registration: ${message}`);
+        onWaiting({ at: "waiting", delayMs, reason: message });
+        await sleepMs(delayMs, clock, signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import {
+  type Agent,
+  type AgentFactory,
+  type AgentId,
+  assertAgentType,
+  type RegisterFactoryOptions,
+  type Subscription,
+  TroupeError,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../core/index.ts";
+import type { WirePattern, WireSubscription } from "../../protocol/index.ts";
+import type { WorkerParts } from "../worker-parts.ts";
+import type { HostRegistry } from "./host-registry.ts";
+
+/**
+ * What this worker serves, here and at its host. The shelf's types and the table's subscriptions are the record: it is
+ * replayed to each new host. Local first, then the host; what the host refuses is taken back here (W16, W17).
+ */
+export class Registration {
+  readonly #parts: WorkerParts;
+  /** The host's registry as it is reached now; undefined before the start, when things are only recorded. Rejects when there is none. */
+  readonly #host: () => Promise<HostRegistry | undefined>;
+  /** Types of instances that the host was told of, or is being told: all instances of one share its outcome. */
+  readonly #told = new Map<string, Promise<void>>();
+
+  constructor(parts: WorkerParts, host: () => Promise<HostRegistry | undefined>) {
+    this.#parts = parts;
+    this.#host = host;
+  }
+
+  async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options?: RegisterFactoryOptions<T>) {
+    assertAgentType(type);
+    const host = await this.#host();
+    this.#parts.shelf.addFactory(type, factory, options);
+    try {
+      await host?.registerType(type);
+    } catch (error) {
+      this.#parts.shelf.removeFactory(type);
+      throw error;
+    }
+  }
+
+  /** The host learns of a type with its first instance; more of them are none of its business (W18), but wait for what it says. */
+  async addInstance(agent: Agent, id: AgentId): Promise<void> {
+    const { shelf } = this.#parts;
+    const host = await this.#host();
+    // A stop has taken the type off the shelf: it is news again.
+    if (!shelf.hasType(id.type)) this.#told.delete(id.type);
+    await shelf.addInstance(agent, id);
+    const told = this.#told.get(id.type) ?? host?.registerType(id.type) ?? Promise.resolve();
+    this.#told.set(id.type, told);
+    try {
+      await told;
+    } catch (error) {
+      shelf.removeInstance(id);
+      if (this.#told.get(id.type) === told) this.#told.delete(id.type);
+      throw error;
+    }
+  }
+
+  async addSubscription(subscription: Subscription): Promise<void> {
+    const wire = toWireSubscription(subscription);
+    const host = await this.#host();
+    this.#parts.subscriptions.add(subscription);
+    try {
+      await host?.addSubscription(wire);
+    } catch (error) {
+      this.#parts.subscriptions.remove(subscription.id);
+      throw error;
+    }
+  }
+
+  async removeSubscription(id: string): Promise<void> {
+    const { subscriptions } = this.#parts;
+    const subscription = subscriptions.withId(id);
+    if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
+    const host = await this.#host();
+    await host?.removeSubscription(toWireSubscription(subscription));
+    if (subscriptions.has(id)) subscriptions.remove(id);
+  }
+
+  /** Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal. */
+  async replay(host: HostRegistry): Promise<void> {
+    const { shelf, subscriptions } = this.#parts;
+    await all(shelf.types().map((type) => host.registerType(type)));
+    await all(subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))));
+  }
+}
+
+/** Waits for all of them, so that none goes on behind the back of a failed start. */
+async function all(calls: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
+}
+
+/** Throws `invalid-argument` for a kind of subscription that can't travel. */
+function toWireSubscription(subscription: Subscription): WireSubscription {
+  return { id: subscription.id, pattern: toPattern(subscription) };
+}
+
+function toPattern(subscription: Subscription): WirePattern {
+  if (subscription instanceof TypeSubscription) {
+    return { kind: "type", topicType: subscription.topicType, agentType: subscription.agentType };
+  }
+  if (subscription instanceof TypePrefixSubscription) {
+    return { kind: "prefix", topicTypePrefix: subscription.topicTypePrefix, agentType: subscription.agentType };
+  }
+  throw new TroupeError(
+    "invalid-argument",
+    "Only TypeSubscription and TypePrefixSubscription can be told to a host; this subscription is of another kind.",
+  );
+}

@@ -1,0 +1,90 @@
+import {
+  decodeGetSubscriptionsResponse,
+  emptyMessage,
+  encodeAddSubscriptionRequest,
+  encodeRegisterAgentRequest,
+  encodeRemoveSubscriptionRequest,
+  isSamePattern,
+  method,
+  type WireSubscription,
+} from "../../protocol/index.ts";
+import type { Link, Metadata } from "../../transport/index.ts";
+import type { HostRegistry } from "./host-registry.ts";
+import { isNotImplemented, isUnknownSubscription, refusalError } from "./refusal.ts";
+
+export interface UnaryRegistryOptions {
+  readonly link: Link;
+  readonly metadata: Metadata;
+  readonly timeoutMs: number;
+  /** Ends all calls that run when the connection ends. */
+  readonly signal: AbortSignal;
+  /** The host is Troupe's: it keeps the ids of subscriptions, and may hold very many. */
+  readonly isHostAnnounced: () => boolean;
+}
+
+/** Registration by unary calls (generations 2 and 3). */
+export class UnaryRegistry implements HostRegistry {
+  readonly #options: UnaryRegistryOptions;
+  /** Whether this host keeps our subscription ids; .NET's gateway puts its own in their place (protocol.md §7). */
+  #keepsIds: boolean | undefined;
+
+  constructor(options: UnaryRegistryOptions) {
+    this.#options = options;
+  }
+
+  async registerType(agentType: string): Promise<void> {
+    await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType)).catch(
+      rethrowRefusal(`register the agent type "${agentType}"`),
+    );
+  }
+
+  async addSubscription(subscription: WireSubscription): Promise<void> {
+    await this.#call(method.addSubscription, encodeAddSubscriptionRequest(subscription)).catch(
+      rethrowRefusal("add the subscription"),
+    );
+  }
+
+  async removeSubscription(subscription: WireSubscription): Promise<void> {
+    const id = await this.#idAtHost(subscription);
+    try {
+      await this.#call(method.removeSubscription, encodeRemoveSubscriptionRequest(id));
+    } catch (error) {
+      if (!isNotImplemented(error) && !isUnknownSubscription(error)) {
+        throw refusalError("remove the subscription", error);
+      }
+    }
+  }
+
+  async subscriptions(): Promise<readonly WireSubscription[] | undefined> {
+    try {
+      return decodeGetSubscriptionsResponse(await this.#call(method.getSubscriptions, emptyMessage));
+    } catch (error) {
+      if (isNotImplemented(error)) return undefined;
+      throw refusalError("list its subscriptions", error);
+    }
+  }
+
+  /** Our id, unless this host gave the subscription another; then that of the one that says the same. */
+  async #idAtHost(subscription: WireSubscription): Promise<string> {
+    if (this.#keepsIds === true || this.#options.isHostAnnounced()) return subscription.id;
+    const listed = await this.subscriptions();
+    if (listed === undefined) return subscription.id;
+    if (listed.some((other) => other.id === subscription.id)) {
+      this.#keepsIds = true;
+      return subscription.id;
+    }
+    return listed.find((other) => isSamePattern(other.pattern, subscription.pattern))?.id ?? subscription.id;
+  }
+
+  #call(name: string, request: Uint8Array): Promise<Uint8Array> {
+    const { link, metadata, timeoutMs, signal } = this.#options;
+    return link.unary(name, request, { metadata, timeoutMs, signal });
+  }
+}
+
+/** Passes on what says that the method is missing, so that the caller can fall back; turns the rest into our errors. */
+function rethrowRefusal(what: string): (thrown: unknown) => never {
+  return (thrown) => {
+    throw isNotImplemented(thrown) ? thrown : refusalError(what, thrown);
+  };
+}

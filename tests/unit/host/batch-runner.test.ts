@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { WorkInLots } from "../../../src/host/batch-runner.ts";
+import { limits } from "../../../src/host/limits.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const done: string[] = [];
+  const tasks = (name: string, count: number) => Array.from({ length: count }, () => () => void done.push(name));
+  return { clock, done, tasks, work: new WorkInLots(clock) };
+}
+
+it("does short work at once, without a timer", () => {
+  const { clock, done, tasks, work } = setUp();
+  work.add(tasks("a", limits.lotSize - 1));
+  expect(done).toHaveLength(limits.lotSize - 1);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it("does long work lot by lot, each in a turn of its own", () => {
+  const { clock, done, tasks, work } = setUp();
+  work.add(tasks("a", 2 * limits.lotSize + 10));
+  expect(done).toHaveLength(limits.lotSize);
+  work.add(tasks("b", 10));
+  expect(done.at(-1)).toBe("b");
+  clock.advance(0);
+  expect(done).toHaveLength(2 * limits.lotSize + 20);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it("does the rest at once when it is told to finish", () => {
+  const { clock, done, tasks, work } = setUp();
+  work.add(tasks("a", 5 * limits.lotSize));
+  work.add(tasks("b", 5 * limits.lotSize));
+  work.finish();
+  expect(done).toHaveLength(10 * limits.lotSize);
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -1,0 +1,57 @@
+import { expect, it } from "vitest";
+import { HeldCalls } from "../../../../src/host/calls/held-calls.ts";
+import type { PendingCall } from "../../../../src/host/calls/pending-call.ts";
+import { limits } from "../../../../src/host/limits.ts";
+import type { Session } from "../../../../src/host/sessions/session.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+
+function call(targetKey: string): PendingCall {
+  // The caller plays no part in holding.
+  const caller = {} as Session;
+  const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
+  return { caller, ...ids, timeoutMs: 0, dueMs: 0, timer: undefined, target: undefined, askedSlot: 0, askingSlot: 0 };
+}
+
+function setUp(waitMs: number) {
+  const clock = new ManualClock();
+  const expired: string[] = [];
+  return { clock, expired, held: new HeldCalls(clock, waitMs, ({ targetKey }) => expired.push(targetKey)) };
+}
+
+const frame = new Uint8Array(10);
+
+it("hands out what waits for a client in the order it came, and only once", () => {
+  const { clock, held } = setUp(100);
+  for (const id of ["1", "2"]) held.hold("X", call(id), frame);
+  held.hold("Y", call("3"), frame);
+  expect(held.release("X").map((each) => each.call.targetKey)).toEqual(["1", "2"]);
+  expect(held.release("X")).toEqual([]);
+  expect(clock.pendingTimers).toBe(1);
+});
+
+it("gives up each call after its own wait", () => {
+  const { clock, expired, held } = setUp(100);
+  held.hold("X", call("1"), frame);
+  clock.advance(60);
+  held.hold("X", call("2"), frame);
+  clock.advance(40);
+  expect(expired).toEqual(["1"]);
+  expect(held.release("X").map((each) => each.call.targetKey)).toEqual(["2"]);
+});
+
+it("holds no more than so many calls and bytes for a client", () => {
+  const { held } = setUp(100);
+  for (let count = 0; count < limits.heldCallsPerClient; count += 1) {
+    expect(held.hold("X", call(`${count}`), frame)).toBeUndefined();
+  }
+  expect(held.hold("X", call("more"), frame)?.text).toMatch(/^Too many requests wait/);
+  expect(held.hold("Y", call("large"), new Uint8Array(limits.heldBytesPerClient))).toBeUndefined();
+  expect(held.hold("Y", call("larger"), frame)?.text).toMatch(/^Too many requests wait/);
+  held.release("Y");
+  expect(held.hold("Y", call("again"), frame)).toBeUndefined();
+});
+
+it("holds nothing when there is no wait", () => {
+  const { held } = setUp(0);
+  expect(held.hold("X", call("1"), frame)?.text).toBe("Client for agent type a disconnected.");
+});

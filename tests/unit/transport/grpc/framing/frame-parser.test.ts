@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { FrameParser } from "../../../../../src/transport/grpc/framing/frame-parser.ts";
+
+type Found = { readonly message: number[]; readonly isCompressed: boolean } | { readonly skipped: string };
+
+function parserInto(found: Found[], maxBytes = 10): FrameParser {
+  return new FrameParser(
+    {
+      onMessage: (message, isCompressed) => found.push({ message: [...message], isCompressed }),
+      onSkipped: (skipped) => found.push({ skipped: `${skipped.why} ${skipped.announcedBytes} ${skipped.flag}` }),
+    },
+    maxBytes,
+  );
+}
+
+const BYTES = Uint8Array.from([
+  ...[0, 0, 0, 0, 3, 1, 2, 3],
+  ...[0, 0, 0, 0, 0],
+  ...[1, 0, 0, 0, 2, 8, 9],
+  ...[0, 0, 0, 0, 11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  ...[7, 0, 0, 0, 1, 1],
+  ...[0, 0, 0, 0, 1, 42],
+]);
+
+const FOUND: Found[] = [
+  { message: [1, 2, 3], isCompressed: false },
+  { message: [], isCompressed: false },
+  { message: [8, 9], isCompressed: true },
+  { skipped: "too-large 11 0" },
+  { skipped: "bad-flag 1 7" },
+  { message: [42], isCompressed: false },
+];
+
+describe("the frame parser", () => {
+  it("finds the same messages wherever a byte stream is split in two or three", () => {
+    for (let first = 0; first <= BYTES.length; first += 1) {
+      for (let second = first; second <= BYTES.length; second += 1) {
+        const found: Found[] = [];
+        const parser = parserInto(found);
+        for (const part of [BYTES.subarray(0, first), BYTES.subarray(first, second), BYTES.subarray(second)])
+          parser.push(part);
+        expect(found).toEqual(FOUND);
+        expect(parser.isMidMessage).toBe(false);
+      }
+    }
+  });
+
+  it("finds the same messages in single bytes", () => {
+    const found: Found[] = [];
+    const parser = parserInto(found);
+    for (const byte of BYTES) parser.push(Uint8Array.of(byte));
+    expect(found).toEqual(FOUND);
+  });
+
+  it("hands out a view, not a copy, of a message that lies in one chunk", () => {
+    const messages: Uint8Array[] = [];
+    const parser = new FrameParser({ onMessage: (message) => messages.push(message), onSkipped: () => undefined }, 10);
+    parser.push(BYTES);
+    expect(messages[0]?.buffer).toBe(BYTES.buffer);
+  });
+
+  it("knows when it stands in the middle of a prefix, a message or skipped bytes", () => {
+    const parser = parserInto([]);
+    expect(parser.isMidMessage).toBe(false);
+    parser.push(Uint8Array.of(0, 0));
+    expect(parser.isMidMessage).toBe(true);
+    parser.push(Uint8Array.of(0, 0, 2, 1));
+    expect(parser.isMidMessage).toBe(true);
+    parser.push(Uint8Array.of(1));
+    expect(parser.isMidMessage).toBe(false);
+    parser.push(Uint8Array.of(0, 0, 0, 0, 12, 1));
+    expect(parser.isMidMessage).toBe(true);
+  });
+
+  it("reads lengths of four full bytes without going negative", () => {
+    const found: Found[] = [];
+    parserInto(found).push(Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff));
+    expect(found).toEqual([{ skipped: "too-large 4294967295 0" }]);
+  });
+});

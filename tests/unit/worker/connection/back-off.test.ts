@@ -1,0 +1,36 @@
+import { describe, expect, test } from "vitest";
+import { backOffMs } from "../../../../src/worker/connection/back-off.ts";
+import { reconnectSettings } from "../../../../src/worker/connection/reconnect-options.ts";
+
+const settings = reconnectSettings({ initialDelayMs: 100, maxDelayMs: 5_000, factor: 2, jitter: 0.5 });
+
+describe("the delay before an attempt", () => {
+  test("doubles with each failure up to its bound, however many there were", () => {
+    const delays = [0, 1, 2, 3, 5, 6, 10_000].map((failures) => backOffMs(failures, settings, () => 0));
+    expect(delays).toEqual([100, 200, 400, 800, 3_200, 5_000, 5_000]);
+  });
+
+  test("is none where it begins with none, however many failures there were", () => {
+    const none = reconnectSettings({ initialDelayMs: 0 });
+    expect([0, 1, 2_000].map((failures) => backOffMs(failures, none, () => 0))).toEqual([0, 0, 0]);
+  });
+
+  test("loses at most the part that jitter says", () => {
+    expect(backOffMs(1, settings, () => 0.5)).toBe(150);
+    expect(backOffMs(1, settings, () => 0.999_999)).toBe(100);
+    expect(backOffMs(1, reconnectSettings({ jitter: 0 }), () => 0.999)).toBe(200);
+  });
+});
+
+describe("the options of reconnecting", () => {
+  test.each([{ initialDelayMs: -1 }, { factor: 0.5 }, { jitter: 2 }, { maxAttempts: -1 }, { maxDelayMs: Number.NaN }])(
+    "refuse %o",
+    (options) => {
+      expect(() => reconnectSettings(options)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+    },
+  );
+
+  test("make one attempt when there is to be none", () => {
+    expect(reconnectSettings(false).maxAttempts).toBe(0);
+  });
+});

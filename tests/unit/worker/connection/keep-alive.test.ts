@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import type { Link } from "../../../../src/transport/index.ts";
+import { KeepAlive } from "../../../../src/worker/connection/keep-alive.ts";
+
+/** A keep-alive that asks after 1 s of silence and waits 500 ms for an answer, on a link that never answers. */
+function askInVain(isInDoubt = () => false) {
+  const clock = new ManualClock();
+  const deaths: string[] = [];
+  let asked = 0;
+  const link: Pick<Link, "unary"> = {
+    unary: (_method, _request, options) => {
+      asked += 1;
+      return new Promise((_resolve, reject) => {
+        options?.signal?.addEventListener("abort", () => reject(new Error("called off")));
+      });
+    },
+  };
+  const onDead = (reason: string) => deaths.push(reason);
+  const keepAlive = new KeepAlive({
+    ...{ link: link as Link, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
+    ...{ isInDoubt, onDead },
+  });
+  return { clock, deaths, keepAlive, asked: () => asked };
+}
+
+test("a host that says nothing at all counts as lost", () => {
+  const { clock, deaths } = askInVain();
+  clock.advance(1_499);
+  expect(deaths).toEqual([]);
+  clock.advance(1);
+  expect(deaths).toEqual(["it gave no sign of life within 500 ms."]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test("a host whose messages come while its sign of life does not is not lost", () => {
+  const { clock, deaths, keepAlive } = askInVain();
+  clock.advance(1_200);
+  keepAlive.heard();
+  clock.advance(300);
+  expect(deaths).toEqual([]);
+  // It is asked again when it has been silent for as long again: at 2 200 ms.
+  clock.advance(1_199);
+  expect(deaths).toEqual([]);
+  clock.advance(1);
+  expect(deaths).toHaveLength(1);
+});
+
+test("a host that talks is asked all the same while it is in doubt whether it has what it was sent", () => {
+  let isInDoubt = false;
+  const { clock, keepAlive, asked } = askInVain(() => isInDoubt);
+  clock.advance(900);
+  keepAlive.heard();
+  clock.advance(100);
+  expect(asked()).toBe(0);
+  isInDoubt = true;
+  clock.advance(900);
+  expect(asked()).toBe(1);
+});
