@@ -5,7 +5,7 @@ import { limits } from "./limits.ts";
  * Long work in lots, so that whatever else the host has to do gets its turn between two of them. The first lot is done at
  * once, the others when their turns come, in order.
  */
-export class WorkInLots {
+export class BatchRunner {
   readonly #clock: Clock;
   readonly #waiting: Iterator<() => void>[] = [];
   #timer: Timer | undefined;

@@ -76,9 +76,9 @@ type Gauge =
   | "queuedBytes";
 
 /** The counters as the host's parts write them; the gauges are asked for when a snapshot is made. */
-export type Tally = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };
+export type MutableHostCounters = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };
 
-export function createTally(): Tally {
+export function createHostCounters(): MutableHostCounters {
   return {
     calls: 0,
     answers: 0,

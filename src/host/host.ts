@@ -1,10 +1,10 @@
 import { type Clock, systemClock, TroupeError } from "../core/index.ts";
-import { createListenerTally, type Listener, type ListenerCounters, type Listening } from "../transport/index.ts";
+import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/index.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
 import type { SessionReport } from "./sessions/session-report.ts";
-import { Grace } from "./shutdown-deadline.ts";
+import { ShutdownDeadline } from "./shutdown-deadline.ts";
 
 export interface HostParts {
   readonly listener: Listener;
@@ -23,7 +23,7 @@ type HostState =
   | { readonly at: "new" }
   | { readonly at: "starting"; readonly done: Promise<Listening> }
   | { readonly at: "serving"; readonly listening: Listening }
-  | { readonly at: "ending"; readonly grace: Grace; readonly done: Promise<void> };
+  | { readonly at: "ending"; readonly grace: ShutdownDeadline; readonly done: Promise<void> };
 
 const defaultGraceMs = 5_000;
 /** Of the grace so much, and no more than a quarter, is left for connections to close when the channels have ended. */
@@ -100,7 +100,7 @@ export class Host implements AsyncDisposable {
   }
 
   counters(): RunningHostCounters {
-    const transport = this.#listening?.counters() ?? createListenerTally();
+    const transport = this.#listening?.counters() ?? createListenerCounters();
     return { ...this.servicer.counters(), transport };
   }
 
@@ -113,13 +113,13 @@ export class Host implements AsyncDisposable {
   }
 
   #endWithin(graceMs: number, starting: Promise<Listening>): Promise<void> {
-    const grace = new Grace(this.#clock, graceMs);
+    const grace = new ShutdownDeadline(this.#clock, graceMs);
     const done = this.#end(starting, grace, Math.min(goodbyeMs, graceMs / 4));
     this.#state = { at: "ending", grace, done };
     return done;
   }
 
-  async #end(starting: Promise<Listening>, grace: Grace, reserveMs: number): Promise<void> {
+  async #end(starting: Promise<Listening>, grace: ShutdownDeadline, reserveMs: number): Promise<void> {
     const listening = await starting.catch(() => undefined);
     if (listening !== undefined) {
       await this.#drain(grace, reserveMs);
@@ -131,8 +131,8 @@ export class Host implements AsyncDisposable {
   }
 
   /** Leaves time for the connections to close. */
-  async #drain(grace: Grace, reserveMs: number): Promise<void> {
-    const ofSessions = new Grace(this.#clock, Math.max(0, grace.leftMs - 2 * reserveMs));
+  async #drain(grace: ShutdownDeadline, reserveMs: number): Promise<void> {
+    const ofSessions = new ShutdownDeadline(this.#clock, Math.max(0, grace.leftMs - 2 * reserveMs));
     await this.servicer.drain(ofSessions.leftMs, Promise.race([ofSessions.over, grace.over]));
     ofSessions.done();
   }

@@ -13,7 +13,7 @@ import {
   signals,
 } from "../protocol/index.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/index.ts";
-import { WorkInLots } from "./batch-runner.ts";
+import { BatchRunner } from "./batch-runner.ts";
 import { writeSubscriptions } from "./registry/subscription-answer.ts";
 import type { HostServicer } from "./servicer.ts";
 
@@ -21,7 +21,7 @@ type Unary = (request: Uint8Array, call: CallContext) => Promise<Uint8Array>;
 
 /** Puts the servicer's methods behind their names on the wire, and the wire's bytes before them. */
 export function createLinkService(servicer: HostServicer, clock: Clock): LinkService {
-  const unary = new Map(Object.entries(unaryCalls(servicer, new WorkInLots(clock))));
+  const unary = new Map(Object.entries(unaryCalls(servicer, new BatchRunner(clock))));
   return {
     serviceName,
     unaryMethods: new Set(unary.keys()),
@@ -57,7 +57,7 @@ export function createSignalService(servicer: HostServicer): LinkService {
   };
 }
 
-function unaryCalls(servicer: HostServicer, listings: WorkInLots): { readonly [name: string]: Unary } {
+function unaryCalls(servicer: HostServicer, listings: BatchRunner): { readonly [name: string]: Unary } {
   return {
     [method.registerAgent]: async (request, call) => {
       await servicer.registerAgent({ agentType: read(decodeRegisterAgentRequest, request) }, call);

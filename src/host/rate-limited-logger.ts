@@ -15,7 +15,7 @@ interface Window {
  * Passes on so many lines of one text and level in a window of time, and at its end how many were withheld: one worker that
  * misbehaves fills no log. The texts are the host's own, so there are few.
  */
-export class QuietLogger implements Logger {
+export class RateLimitedLogger implements Logger {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #windows = new Map<string, Window>();

@@ -1,7 +1,7 @@
 import type { Logger } from "../core/index.ts";
 import { type FrameHead, peekFrame } from "../protocol/index.ts";
 import type { CallRouter } from "./calls/call-router.ts";
-import type { Tally } from "./counters.ts";
+import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
 import type { ChannelRegistration } from "./registry/channel-registration.ts";
 import type { Session } from "./sessions/session.ts";
@@ -10,7 +10,7 @@ export interface RouterParts {
   readonly calls: CallRouter;
   readonly events: EventRouter;
   readonly registration: ChannelRegistration;
-  readonly tally: Tally;
+  readonly tally: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
 

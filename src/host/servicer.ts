@@ -18,15 +18,15 @@ import { CallRouter } from "./calls/call-router.ts";
 import { ControlChannel } from "./control/control-channel.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
-import { StateDesk } from "./control/legacy-state.ts";
-import { createTally, type HostCounters, type Tally } from "./counters.ts";
+import { LegacyState } from "./control/legacy-state.ts";
+import { createHostCounters, type HostCounters, type MutableHostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
 import { limits } from "./limits.ts";
 import { createLinkService, createSignalService } from "./link-service.ts";
 import { type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
-import { SharedOwnerDirectory } from "./placement/shared-owners.ts";
-import { SoleOwnerDirectory } from "./placement/sole-owner.ts";
-import { QuietLogger } from "./rate-limited-logger.ts";
+import { SharedOwners } from "./placement/shared-owners.ts";
+import { SoleOwner } from "./placement/sole-owner.ts";
+import { RateLimitedLogger } from "./rate-limited-logger.ts";
 import { ChannelRegistration } from "./registry/channel-registration.ts";
 import { Registry, type RegistryBounds } from "./registry/registry.ts";
 import type { Directory } from "./registry/type-owners.ts";
@@ -37,7 +37,7 @@ import { drainSessions } from "./sessions/drain.ts";
 import { peerTraits, Session, type SessionParts } from "./sessions/session.ts";
 import { reportOf, type SessionReport } from "./sessions/session-report.ts";
 import { SessionTable } from "./sessions/session-table.ts";
-import { SignalChannel } from "./sessions/side-stream.ts";
+import { SideStream } from "./sessions/side-stream.ts";
 
 /**
  * The eight calls of `agents.AgentRpc` in all three generations, and the routing between the workers that make them
@@ -45,8 +45,8 @@ import { SignalChannel } from "./sessions/side-stream.ts";
  */
 export class HostServicer {
   readonly #options: ResolvedHostOptions;
-  readonly #quiet: QuietLogger | undefined;
-  readonly #tally: Tally = createTally();
+  readonly #quiet: RateLimitedLogger | undefined;
+  readonly #tally: MutableHostCounters = createHostCounters();
   readonly #admission: Admission;
   readonly #sessions = new SessionTable();
   readonly #directory: Directory;
@@ -54,17 +54,17 @@ export class HostServicer {
   readonly #calls: CallRouter;
   readonly #control: ControlRouter;
   readonly #router: Router;
-  readonly #states: StateDesk;
+  readonly #states: LegacyState;
 
   constructor(hostOptions: HostOptions = {}) {
     const given = resolveHostOptions(hostOptions);
-    this.#quiet = given.logger && new QuietLogger(given.logger, given.clock);
+    this.#quiet = given.logger && new RateLimitedLogger(given.logger, given.clock);
     const options = { ...given, logger: this.#quiet };
     const { logger, clock, makeId, ownOnly, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
     const bounds: RegistryBounds = options;
     const tally = this.#tally;
     const sessions = this.#sessions;
-    const directory = allowMultipleOwners ? new SharedOwnerDirectory(options.random) : new SoleOwnerDirectory();
+    const directory = allowMultipleOwners ? new SharedOwners(options.random) : new SoleOwner();
     const registry = new Registry({ directory, tally, clock, logger, orphanMs, ownOnly, allowMultipleOwners, bounds });
     this.#options = options;
     this.#directory = directory;
@@ -79,7 +79,7 @@ export class HostServicer {
       tally,
       logger,
     });
-    this.#states = new StateDesk(options.stateStore);
+    this.#states = new LegacyState(options.stateStore);
   }
 
   /** A worker's data channel. Without `client-id` it is generation 1's and gets an id made here. */
@@ -126,7 +126,7 @@ export class HostServicer {
   openSignals(call: CallContext): ServerStreamReceiver {
     const session = this.#sessions.data.of(this.#clientOf(call));
     if (session?.traits.isAnnounced) {
-      return new SignalChannel({ session, bounds: this.#options, clock: this.#options.clock });
+      return new SideStream({ session, bounds: this.#options, clock: this.#options.clock });
     }
     throw new RpcError(
       StatusCode.failedPrecondition,

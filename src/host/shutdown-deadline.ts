@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../core/index.ts";
 
 /** How long an ending may take. It can be cut short, and not prolonged. */
-export class Grace {
+export class ShutdownDeadline {
   /** Resolves when the time is over. */
   readonly over: Promise<void>;
   readonly #clock: Clock;

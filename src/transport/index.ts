@@ -21,7 +21,7 @@ export type {
   UnaryOptions,
 } from "./link.ts";
 export type { ListenerCounters } from "./listener-counters.ts";
-export { createListenerTally } from "./listener-counters.ts";
+export { createListenerCounters } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory/memory-network.ts";
 export { createMemoryNetwork } from "./memory/memory-network.ts";
 export type { RpcStatus } from "./rpc-status.ts";

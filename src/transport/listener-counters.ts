@@ -25,9 +25,9 @@ export interface ListenerCounters {
 }
 
 /** The counters as the listener's parts write them. */
-export type ListenerTally = { -readonly [Name in keyof ListenerCounters]: number };
+export type MutableListenerCounters = { -readonly [Name in keyof ListenerCounters]: number };
 
-export function createListenerTally(): ListenerTally {
+export function createListenerCounters(): MutableListenerCounters {
   return {
     connections: 0,
     streams: 0,

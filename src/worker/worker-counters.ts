@@ -1,5 +1,5 @@
 /** What a worker passed over or lost, since it was made; each is logged as well. */
-export interface WorkerCounts {
+export interface WorkerCounters {
   /** Messages from the host that could not be read. */
   unreadableFrames: number;
   /** Events whose payload, topic or sender could not be read. */
@@ -31,7 +31,7 @@ export interface WorkerCounts {
   abandonedCalls: number;
 }
 
-export function noCounts(): WorkerCounts {
+export function createWorkerCounters(): WorkerCounters {
   return {
     unreadableFrames: 0,
     unreadableEvents: 0,

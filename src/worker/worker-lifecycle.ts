@@ -1,5 +1,5 @@
 import { errorText, TroupeError, UndeliverableException } from "../core/index.ts";
-import { Attachment, type Search } from "./connection/connection-supervisor.ts";
+import { ConnectionSupervisor, type Search } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import type { UndeliverableReason } from "./connection/outbox.ts";
 import { atMost } from "./connection/time-limits.ts";
@@ -7,7 +7,7 @@ import { createControlServer } from "./control/control-server.ts";
 import { Inbox } from "./inbound/inbox.ts";
 import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import type { HostRegistry } from "./registry/host-registry.ts";
-import { ReturningRegistry } from "./registry/re-registration.ts";
+import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
 import type { WorkerParts } from "./worker-parts.ts";
 
@@ -38,7 +38,7 @@ export class WorkerLifecycle {
   readonly #parts: WorkerParts;
   readonly #calls: OutgoingCalls;
   readonly #inbox: Inbox;
-  readonly #attachment: Attachment;
+  readonly #attachment: ConnectionSupervisor;
   /** Agent types that were refused on a return since another worker has them. */
   readonly #elsewhere = new Set<string>();
   /** The last few client ids of this worker, by which a host may still know it. */
@@ -50,7 +50,7 @@ export class WorkerLifecycle {
   constructor(parts: WorkerParts, calls: OutgoingCalls) {
     this.#parts = parts;
     this.#calls = calls;
-    this.#attachment = new Attachment({
+    this.#attachment = new ConnectionSupervisor({
       parts,
       open: (address, search) => this.#open(address, search),
       onLost: (connection, reason) => this.#onLost(connection, reason),
@@ -88,7 +88,7 @@ export class WorkerLifecycle {
     if (this.#state.at === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
     this.#inbox.isRefusing = false;
-    this.#parts.departures.reopen();
+    this.#parts.sendQueue.reopen();
     const opening = this.#attachment.attach();
     this.#state = { at: "starting", opening, connection: undefined };
     try {
@@ -101,7 +101,7 @@ export class WorkerLifecycle {
           code: "disconnected",
           text: `The worker could not start: ${errorText(error)}`,
         };
-        const lost = this.#parts.departures.close(reason);
+        const lost = this.#parts.sendQueue.close(reason);
         if (lost > 0) this.#parts.settings.logger.error(`The worker could not start${lostText(lost)}.`);
         this.#calls.rejectAll(reason);
         this.#state = { at: "idle" };
@@ -164,20 +164,20 @@ export class WorkerLifecycle {
   }
 
   async #open(address: string, { kind, signal }: Search): Promise<HostConnection> {
-    const { settings, nextRequestNumber, shelf, slots, departures } = this.#parts;
+    const { settings, nextRequestNumber, catalog, slots, sendQueue } = this.#parts;
     const connection = await HostConnection.open({
       ...{ settings, address, signal, nextRequestNumber },
       onFrame: (frame, from) => this.#inbox.take(frame, from),
       onUnreadable: (error, head, from) => this.#inbox.passOver(error, head, from),
-      onDrain: (from) => from === this.currentConnection && departures.drained(),
+      onDrain: (from) => from === this.currentConnection && sendQueue.drained(),
       isCrowded: () => slots.isCrowded,
-      controlServer: createControlServer(shelf, settings.logger),
+      controlServer: createControlServer(catalog, settings.logger),
     });
     this.#attachment.keep(connection);
     if (kind === "farewell") return connection;
     if (this.#state.at === "starting") {
       this.#state = { ...this.#state, connection };
-      departures.attach(connection.outbox);
+      sendQueue.attach(connection.outbox);
     }
     try {
       if (settings.opensControlAtStart) connection.control.open();
@@ -187,7 +187,7 @@ export class WorkerLifecycle {
       const end = await connection.closed;
       throw new UndeliverableException(end.by === "lost" ? end.reason : "The worker left.", { code: "disconnected" });
     } catch (error) {
-      if (this.#state.at === "starting") departures.detach();
+      if (this.#state.at === "starting") sendQueue.detach();
       await connection.leave(this.#hurry.signal);
       throw error;
     }
@@ -203,7 +203,7 @@ export class WorkerLifecycle {
       this.#elsewhere.clear();
       return registry;
     }
-    return new ReturningRegistry({
+    return new ReRegistration({
       ...{ registry, settings, signal, elsewhere: this.#elsewhere },
       isOldClientId: (id) => oldIds.has(id),
       onWaiting: (waiting) => status.set(waiting),
@@ -230,8 +230,8 @@ export class WorkerLifecycle {
   }
 
   #onGivenUp(reason: string): void {
-    const { departures, settings, status } = this.#parts;
-    const lost = departures.close({ code: "disconnected", text: reason });
+    const { sendQueue, settings, status } = this.#parts;
+    const lost = sendQueue.close({ code: "disconnected", text: reason });
     settings.logger.error(`The host is given up${lostText(lost)}. ${reason}`);
     status.set({ at: "closed", reason });
     this.#closed.resolve({ by: "lost", reason });
@@ -239,7 +239,7 @@ export class WorkerLifecycle {
 
   /** W14: handlers may finish while answers still come in; the rest is answered for; then goodbye, and agents are closed. */
   async #drain(): Promise<void> {
-    const { settings, work, shelf, departures, status } = this.#parts;
+    const { settings, work, catalog, sendQueue, status } = this.#parts;
     const { clock, drainTimeoutMs, logger } = settings;
     const { signal } = this.#hurry;
     const endMs = clock.now() + drainTimeoutMs;
@@ -248,13 +248,13 @@ export class WorkerLifecycle {
     this.#attachment.beginFarewell();
     await work.idle(drainTimeoutMs, clock, signal);
     const leftMs = Math.max(endMs - clock.now(), this.#attachment.isSeeking ? 0 : flushTimeoutMs);
-    await atMost(departures.emptied(), leftMs, clock, signal);
+    await atMost(sendQueue.emptied(), leftMs, clock, signal);
     work.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
-    const lost = departures.close({ code: "shutting-down", text: "The worker has stopped." });
+    const lost = sendQueue.close({ code: "shutting-down", text: "The worker has stopped." });
     if (lost > 0) logger.error(`The worker stops${lostText(lost)}.`);
     this.#calls.rejectAll({ code: "shutting-down", text: "The worker has stopped." });
     await this.#attachment.leave(signal);
-    const closing = shelf.close().then(
+    const closing = catalog.close().then(
       () => true,
       (error) => {
         logger.error(`An agent failed to close: ${errorText(error)}`, { error });

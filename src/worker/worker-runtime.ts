@@ -1,5 +1,5 @@
 import {
-  AgentShelf,
+  AgentCatalog,
   assertAgentId,
   assertAgentState,
   assertCall,
@@ -34,13 +34,13 @@ import {
 } from "../core/index.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
-import { HandlerSlots } from "./inbound/concurrency-limiter.ts";
-import { WorkInProgress } from "./inbound/in-flight.ts";
+import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
+import { InFlight } from "./inbound/in-flight.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
-import { Departures } from "./outbound/send-queue.ts";
+import { SendQueue } from "./outbound/send-queue.ts";
 import { defaultStopSignals, untilSignal } from "./process-signals.ts";
-import { noCounts, type WorkerCounts } from "./worker-counters.ts";
+import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 import type { WorkerParts } from "./worker-parts.ts";
@@ -66,7 +66,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#calls = new OutgoingCalls(this.#parts);
     this.#events = new OutgoingEvents(this.#parts);
     this.#lifecycle = new WorkerLifecycle(this.#parts, this.#calls);
-    this.#agents = new AgentAccess(this.#parts.shelf, () => this.#lifecycle.currentConnection);
+    this.#agents = new AgentAccess(this.#parts.catalog, () => this.#lifecycle.currentConnection);
   }
 
   /** Resolves with the reason when the run ends: it was stopped, or the host was given up. Never rejects. */
@@ -92,7 +92,7 @@ export class WorkerRuntime implements AgentRuntime {
 
   /** Calls and events that wait for a host, or for room. */
   get queuedCount(): number {
-    return this.#parts.departures.waitingCount;
+    return this.#parts.sendQueue.waitingCount;
   }
 
   /** Calls of this worker that wait for their answer. */
@@ -101,7 +101,7 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   /** What was passed over or lost so far; a copy. */
-  get counts(): Readonly<WorkerCounts> {
+  get counts(): Readonly<WorkerCounters> {
     return { ...this.#parts.counts };
   }
 
@@ -221,12 +221,12 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   saveState(): Promise<AgentState> {
-    return this.#parts.shelf.saveAll();
+    return this.#parts.catalog.saveAll();
   }
 
   async loadState(state: AgentState): Promise<void> {
     assertAgentState(state);
-    return this.#parts.shelf.loadAll(state);
+    return this.#parts.catalog.loadAll(state);
   }
 
   #makeParts(options: WorkerRuntimeOptions): WorkerParts {
@@ -234,20 +234,20 @@ export class WorkerRuntime implements AgentRuntime {
     const { ambient, events, logger, tracing } = settings;
     const registry = new CodecRegistry();
     let lastRequestNumber = 0;
-    const counts = noCounts();
+    const counts = createWorkerCounters();
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
     return {
       settings,
       registry,
-      shelf: new AgentShelf({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone }),
+      catalog: new AgentCatalog({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone }),
       subscriptions,
       interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
       log: events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry)),
       mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,
-      work: new WorkInProgress(),
-      slots: new HandlerSlots({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),
-      departures: new Departures(settings, counts),
+      work: new InFlight(),
+      slots: new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),
+      sendQueue: new SendQueue(settings, counts),
       status: new StatusBoard(),
       counts,
       nextRequestNumber: () => ++lastRequestNumber,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { HeldBytes } from "../../src/transport/grpc/framing/byte-budget.ts";
+import { ByteBudget } from "../../src/transport/grpc/framing/byte-budget.ts";
 import { inflaterFor } from "../../src/transport/grpc/framing/compression.ts";
 import { MessageReader } from "../../src/transport/grpc/framing/message-reader.ts";
 import { join } from "./mutate-bytes.ts";
@@ -47,7 +47,7 @@ export function checkStream(random: SeededRandom, bytes: Uint8Array): void {
 
 function read(chunks: readonly Uint8Array[]): Found {
   const found: string[] = [];
-  const held = new HeldBytes(Number.POSITIVE_INFINITY);
+  const held = new ByteBudget(Number.POSITIVE_INFINITY);
   const reader = new MessageReader({
     maxMessageBytes,
     held,

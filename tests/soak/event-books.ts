@@ -1,4 +1,4 @@
-import type { Arrivals } from "../support/load/agents.ts";
+import type { DeliveryAcknowledgements } from "../support/load/agents.ts";
 import type { Note } from "../support/load/messages.ts";
 import { Cutoffs } from "./cutoffs.ts";
 
@@ -32,7 +32,7 @@ export interface EventReport {
 }
 
 /** Books every event from its publisher to each of its readers. */
-export class EventBooks implements Arrivals {
+export class EventBooks implements DeliveryAcknowledgements {
   readonly #nowMs: () => number;
   readonly #readers = new Map<string, Set<string>>();
   readonly #sources = new Map<string, Source>();

@@ -1,5 +1,5 @@
 import type { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
-import type { WorkerCounts } from "troupe/worker";
+import type { WorkerCounters } from "troupe/worker";
 import type { EventReport } from "./event-books.ts";
 
 /** How many events host or workers say are lost, or may be. */
@@ -15,7 +15,7 @@ export interface Admitted {
 /** The counters of a worker that has gone or is there. */
 export interface CountedWorker {
   readonly name: string;
-  readonly counts: Readonly<WorkerCounts>;
+  readonly counts: Readonly<WorkerCounters>;
 }
 
 export function admittedLosses(

@@ -3,7 +3,7 @@
  * come into and go out of makes a new table of itself again and again, and each old one keeps all alive that was in the next
  * until a full collection: it cost a worker a quarter of its time. This allocates nothing.
  */
-export class Bag<Slot extends string, T extends Record<Slot, number>> {
+export class IndexedSet<Slot extends string, T extends Record<Slot, number>> {
   readonly #items: T[] = [];
   readonly #slot: Slot;
 

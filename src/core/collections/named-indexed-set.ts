@@ -1,16 +1,16 @@
-import { Bag } from "./indexed-set.ts";
+import { IndexedSet } from "./indexed-set.ts";
 
 /**
  * A bag whose things are also found by name, from the first search on until it is empty: where nobody searches, as for calls
  * that are seldom cancelled, nobody pays for an index.
  */
-export class NamedBag<Slot extends string, T extends Record<Slot, number>> {
-  readonly #bag: Bag<Slot, T>;
+export class NamedIndexedSet<Slot extends string, T extends Record<Slot, number>> {
+  readonly #bag: IndexedSet<Slot, T>;
   readonly #nameOf: (item: T) => string;
   #byName: Map<string, T> | undefined;
 
   constructor(slot: Slot, nameOf: (item: T) => string) {
-    this.#bag = new Bag(slot);
+    this.#bag = new IndexedSet(slot);
     this.#nameOf = nameOf;
   }
 

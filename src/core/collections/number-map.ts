@@ -5,7 +5,7 @@ const free = 0;
 const spread = 0x9e37_79b1;
 
 /**
- * Things by number, for many that come and go: a hash table with open addressing that changes in place (see `Bag` for what a
+ * Things by number, for many that come and go: a hash table with open addressing that changes in place (see `IndexedSet` for what a
  * `Map` costs there). It grows when half full, and shrinks when next to empty. Keys that are counted up are spread, for side by side
  * they would make one long run that every removal walks to its end.
  */

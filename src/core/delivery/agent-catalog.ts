@@ -16,7 +16,7 @@ import {
   createAgentKind,
 } from "./agent-kind.ts";
 
-export interface AgentShelfOptions {
+export interface AgentCatalogOptions {
   /** The runtime agents are bound to. */
   readonly runtime: AgentRuntime;
   readonly ambient?: AmbientContexts | undefined;
@@ -24,7 +24,7 @@ export interface AgentShelfOptions {
   readonly logger?: Logger | undefined;
   /** How `expectedClass` is checked. Default `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
-  /** Told of each type that goes with its instances when the shelf closes. */
+  /** Told of each type that goes with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
 
@@ -34,11 +34,11 @@ const notRegisteredInstance =
   "skipClassSubscriptions when registering the agent.";
 
 /** The agents that live in one runtime, and how to make those that don't yet (protocol.md §5.3). */
-export class AgentShelf {
-  readonly #options: AgentShelfOptions;
+export class AgentCatalog {
+  readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();
 
-  constructor(options: AgentShelfOptions) {
+  constructor(options: AgentCatalogOptions) {
     this.#options = options;
   }
 
@@ -59,7 +59,7 @@ export class AgentShelf {
     if (this.#kinds.get(type)?.source.by === "factory") this.#kinds.delete(type);
   }
 
-  /** Binds the agent and puts it on the shelf; throws as §5.3 says and then nothing has changed. */
+  /** Binds the agent and puts it on the catalog; throws as §5.3 says and then nothing has changed. */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
     assertAgentId(id, "id of an instance");
     assertAgent(agent);

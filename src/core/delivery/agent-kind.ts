@@ -2,7 +2,7 @@ import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 
-/** How a shelf compares a made agent with the class that was promised: exactly, or subclasses too. */
+/** How a catalog compares a made agent with the class that was promised: exactly, or subclasses too. */
 export type ClassCheck = "exact" | "subclass";
 
 /** Where the agents of one type come from: a factory, or instances handed in, which share one class. */
@@ -14,7 +14,7 @@ export type AgentSource =
     }
   | { readonly by: "instances"; readonly prototype: object };
 
-/** The agents of one type on a shelf. */
+/** The agents of one type on a catalog. */
 export interface AgentKind {
   readonly source: AgentSource;
   /** By key. */

@@ -1,6 +1,6 @@
 export { longestTimerMs } from "../clock.ts";
-export { Bag } from "../collections/indexed-set.ts";
-export { NamedBag } from "../collections/named-indexed-set.ts";
+export { IndexedSet } from "../collections/indexed-set.ts";
+export { NamedIndexedSet } from "../collections/named-indexed-set.ts";
 export { NumberMap } from "../collections/number-map.ts";
 export { InterventionChain } from "../intervention.ts";
 export { isThenable } from "../thenable.ts";
@@ -18,7 +18,7 @@ export {
   someRoom,
   someTime,
 } from "../validation/option-values.ts";
-export { AgentShelf, type AgentShelfOptions } from "./agent-catalog.ts";
+export { AgentCatalog, type AgentCatalogOptions } from "./agent-catalog.ts";
 export type { ClassCheck } from "./agent-kind.ts";
 export { assertAnswer } from "./assert-answer.ts";
 export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./call-bounds.ts";

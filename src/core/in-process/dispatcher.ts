@@ -1,7 +1,7 @@
 import type { Agent } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
-import { Bag } from "../collections/indexed-set.ts";
-import type { AgentShelf } from "../delivery/agent-catalog.ts";
+import { IndexedSet } from "../collections/indexed-set.ts";
+import type { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
 import { type HandleMessageOptions, handleMessage } from "../delivery/handle-message.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
@@ -14,12 +14,12 @@ import type { TraceCarrier, Tracing } from "../tracing.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 import { eventContext } from "./event-context.ts";
-import { Checkpoint } from "./intervention-stage.ts";
-import type { RunningBag } from "./running.ts";
+import { InterventionStage } from "./intervention-stage.ts";
+import type { RunningSet } from "./running.ts";
 import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
 
 export interface DispatcherOptions extends HandleMessageOptions {
-  readonly shelf: AgentShelf;
+  readonly catalog: AgentCatalog;
   readonly subscriptions: SubscriptionTable;
   readonly interventions: InterventionChain;
   readonly logger: Logger;
@@ -37,12 +37,12 @@ export interface DispatcherOptions extends HandleMessageOptions {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #running: RunningBag = new Bag("slot");
-  readonly #checkpoint: Checkpoint;
+  readonly #running: RunningSet = new IndexedSet("slot");
+  readonly #checkpoint: InterventionStage;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#checkpoint = new Checkpoint(
+    this.#checkpoint = new InterventionStage(
       { ...options, running: this.#running },
       {
         send: (envelope, queue) => void this.#send(envelope, queue),
@@ -97,12 +97,12 @@ export class Dispatcher {
   /** The answer; undefined when there is none, and then the caller has been told why. Never rejects. */
   async #handleSend(envelope: SendEnvelope): Promise<ResponseEnvelope | undefined> {
     const { message, recipient, context, call } = envelope;
-    const { log, shelf, tracing } = this.#options;
+    const { log, catalog, tracing } = this.#options;
     const { sender } = context;
     this.#running.add(envelope);
     try {
       log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: recipient });
-      const found = shelf.agentFor(recipient);
+      const found = catalog.agentFor(recipient);
       const agent = found instanceof Promise ? await found : found;
       const answer = await this.#handle(agent, recipient, message, context, envelope.link);
       log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
@@ -178,14 +178,14 @@ export class Dispatcher {
 
   async #handleEvent(envelope: PublishEnvelope, recipient: AgentId): Promise<void> {
     const { message, sender, link } = envelope;
-    const { log, logger, shelf, onEventFailure } = this.#options;
+    const { log, logger, catalog, onEventFailure } = this.#options;
     const context = eventContext(envelope);
     const running = { context, call: undefined, slot: 0 };
     this.#running.add(running);
     let agent: Agent | undefined;
     try {
       log?.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
-      const found = shelf.agentFor(recipient);
+      const found = catalog.agentFor(recipient);
       agent = found instanceof Promise ? await found : found;
       await this.#handle(agent, recipient, message, context, link);
     } catch (error) {
@@ -212,6 +212,6 @@ export class Dispatcher {
   }
 
   #attributes(subject: SpanSubject): Record<string, string> {
-    return spanAttributes(subject, this.#options.shelf, this.#options.payloadText);
+    return spanAttributes(subject, this.#options.catalog, this.#options.payloadText);
   }
 }

@@ -5,14 +5,14 @@ import type { Logger } from "../logger.ts";
 import type { PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 import { eventContext } from "./event-context.ts";
-import type { Running, RunningBag } from "./running.ts";
+import type { Running, RunningSet } from "./running.ts";
 
-export interface CheckpointOptions {
+export interface InterventionStageOptions {
   readonly interventions: InterventionChain;
   readonly logger: Logger;
   readonly log: MessageLog | undefined;
   /** Calls that an intervention thinks about are listed here, so that the end of the runtime ends them too. */
-  readonly running: RunningBag;
+  readonly running: RunningSet;
 }
 
 /** Where an envelope goes that is let through. */
@@ -26,11 +26,11 @@ export interface Onward {
  * Where the interventions see envelopes (protocol.md §5.7). What they decide at once goes on at once, in its order; while one
  * thinks, others overtake: it may make a call itself and wait for it. A promise is the time one takes to think.
  */
-export class Checkpoint {
-  readonly #options: CheckpointOptions;
+export class InterventionStage {
+  readonly #options: InterventionStageOptions;
   readonly #onward: Onward;
 
-  constructor(options: CheckpointOptions, onward: Onward) {
+  constructor(options: InterventionStageOptions, onward: Onward) {
     this.#options = options;
     this.#onward = onward;
   }

@@ -1,4 +1,4 @@
-import type { Bag } from "../collections/indexed-set.ts";
+import type { IndexedSet } from "../collections/indexed-set.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 
@@ -12,4 +12,4 @@ export interface Running {
 }
 
 /** What is being handled right now. */
-export type RunningBag = Bag<"slot", Running>;
+export type RunningSet = IndexedSet<"slot", Running>;

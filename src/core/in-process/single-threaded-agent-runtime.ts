@@ -9,7 +9,7 @@ import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "..
 import { AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
-import { AgentShelf } from "../delivery/agent-catalog.ts";
+import { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { boundsOf, type CallBounds, errorBeforeSend } from "../delivery/call-bounds.ts";
 import { deadlineAfter } from "../delivery/deadline.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
@@ -57,7 +57,7 @@ const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
 export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly logger: Logger;
   readonly ambient: AmbientContexts | undefined;
-  readonly #shelf: AgentShelf;
+  readonly #catalog: AgentCatalog;
   readonly #subscriptions = new SubscriptionTable();
   readonly #codecs = new CodecRegistry();
   readonly #pump: MessagePump;
@@ -82,9 +82,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = events === undefined ? undefined : new MessageLog(events, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#shelf = new AgentShelf({ runtime: this, ambient, events, logger, onTypeGone });
+    this.#catalog = new AgentCatalog({ runtime: this, ambient, events, logger, onTypeGone });
     const dispatcher = new Dispatcher({
-      shelf: this.#shelf,
+      catalog: this.#catalog,
       subscriptions: this.#subscriptions,
       interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
       logger,
@@ -141,7 +141,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     try {
       await this.#pump.close();
     } finally {
-      await this.#shelf.close();
+      await this.#catalog.close();
     }
   }
 
@@ -190,12 +190,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     options?: RegisterFactoryOptions<T>,
   ): Promise<AgentType> {
     const text = agentTypeText(type);
-    this.#shelf.addFactory(text, factory, options);
+    this.#catalog.addFactory(text, factory, options);
     return new AgentType(text);
   }
 
   async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
-    await this.#shelf.addInstance(agent, id);
+    await this.#catalog.addInstance(agent, id);
     return id;
   }
 
@@ -205,12 +205,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     options: { readonly lazy?: boolean } = {},
   ): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    if (options.lazy === false) await this.#shelf.agentFor(id);
+    if (options.lazy === false) await this.#catalog.agentFor(id);
     return id;
   }
 
   tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    return this.#shelf.instance(id, agentClass);
+    return this.#catalog.instance(id, agentClass);
   }
 
   async addSubscription(subscription: Subscription): Promise<void> {
@@ -226,25 +226,25 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   agentMetadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#shelf.metadata(id);
+    return this.#catalog.metadata(id);
   }
 
   agentSaveState(id: AgentId): Promise<AgentState> {
-    return this.#shelf.saveState(id);
+    return this.#catalog.saveState(id);
   }
 
   async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
     assertAgentState(state);
-    return this.#shelf.loadState(id, state);
+    return this.#catalog.loadState(id, state);
   }
 
   saveState(): Promise<AgentState> {
-    return this.#shelf.saveAll();
+    return this.#catalog.saveAll();
   }
 
   async loadState(state: AgentState): Promise<void> {
     assertAgentState(state);
-    return this.#shelf.loadAll(state);
+    return this.#catalog.loadAll(state);
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
@@ -254,7 +254,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
-    if (!this.#shelf.hasType(recipient.type)) {
+    if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
     }

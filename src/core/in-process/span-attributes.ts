@@ -1,6 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
-import type { AgentShelf } from "../delivery/agent-catalog.ts";
+import type { AgentCatalog } from "../delivery/agent-catalog.ts";
 
 /** What a `process` or `ack` span tells beside its name (protocol.md §5.10). */
 export interface SpanSubject {
@@ -14,13 +14,13 @@ export interface SpanSubject {
 /** The attributes, with Python's keys and text forms. A class is named only for an agent that lives: none is made for it. */
 export function spanAttributes(
   subject: SpanSubject,
-  shelf: AgentShelf,
+  catalog: AgentCatalog,
   payloadText: (message: unknown) => string,
 ): Record<string, string> {
   const { sender, recipient, context, message } = subject;
   const attributes: Record<string, string> = {};
-  if (sender !== undefined) addAgent(attributes, "sender", sender, shelf);
-  if (recipient !== undefined) addAgent(attributes, "recipient", recipient, shelf);
+  if (sender !== undefined) addAgent(attributes, "sender", sender, catalog);
+  if (recipient !== undefined) addAgent(attributes, "recipient", recipient, catalog);
   if (context !== undefined) attributes.message_context = contextText(context);
   attributes.message = message === undefined || message === null ? "No Message" : payloadText(message);
   return attributes;
@@ -30,10 +30,10 @@ function addAgent(
   attributes: Record<string, string>,
   role: "sender" | "recipient",
   id: AgentId,
-  shelf: AgentShelf,
+  catalog: AgentCatalog,
 ): void {
   attributes[`${role}_agent_type`] = id.type;
-  const agent = shelf.peek(id);
+  const agent = catalog.peek(id);
   if (agent !== undefined) attributes[`${role}_agent_class`] = agent.constructor.name;
 }
 

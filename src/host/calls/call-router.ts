@@ -10,8 +10,8 @@ import {
   requestIdText,
   spliceRequestId,
 } from "../../protocol/index.ts";
-import { WorkInLots } from "../batch-runner.ts";
-import type { Tally } from "../counters.ts";
+import { BatchRunner } from "../batch-runner.ts";
+import type { MutableHostCounters } from "../counters.ts";
 import { type CallFailure, callFailure, failureAnswer } from "../host-errors.ts";
 import { limits } from "../limits.ts";
 import type { ResolvedHostOptions } from "../options.ts";
@@ -26,7 +26,7 @@ import type { PendingCall } from "./pending-call.ts";
 
 export interface CallRouterParts {
   readonly options: ResolvedHostOptions;
-  readonly tally: Tally;
+  readonly tally: MutableHostCounters;
   readonly directory: Directory;
   readonly sessions: SessionTable;
 }
@@ -34,13 +34,13 @@ export interface CallRouterParts {
 /** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome (protocol.md H1–H7). */
 export class CallRouter {
   readonly #options: ResolvedHostOptions;
-  readonly #tally: Tally;
+  readonly #tally: MutableHostCounters;
   readonly #directory: Directory;
   readonly #sessions: SessionTable;
   readonly #calls: CallTable;
   readonly #held: HeldCalls;
   /** Outcomes of calls whose worker has left: it may have left thousands. */
-  readonly #endings: WorkInLots;
+  readonly #endings: BatchRunner;
   #isDraining = false;
 
   constructor({ options, tally, directory, sessions }: CallRouterParts) {
@@ -58,7 +58,7 @@ export class CallRouter {
         this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
       },
     });
-    this.#endings = new WorkInLots(options.clock);
+    this.#endings = new BatchRunner(options.clock);
     this.#held = new HeldCalls(options.clock, options.channelWaitMs, (call) => {
       if (this.#calls.take(call)) this.#fail(call, callFailure.notReached(call.targetType));
     });

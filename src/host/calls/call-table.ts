@@ -60,7 +60,7 @@ export class CallTable {
       dueMs: 0,
       timer: undefined,
       target: undefined,
-      askedSlot: 0,
+      outgoingSlot: 0,
       askingSlot: 0,
     };
     this.#calls.add(hostId, pending);

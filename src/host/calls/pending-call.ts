@@ -18,6 +18,6 @@ export interface PendingCall {
   /** Undefined while the call waits for the target's channel. */
   target: Session | undefined;
   /** Its places among the calls that its caller, and its target, have under way. */
-  askedSlot: number;
+  outgoingSlot: number;
   askingSlot: number;
 }

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "../../core/index.ts";
 import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/index.ts";
-import type { Tally } from "../counters.ts";
+import type { MutableHostCounters } from "../counters.ts";
 import type { QueueBounds } from "../sessions/outbound-bound.ts";
 import { ControlSession } from "./control-session.ts";
 
@@ -8,7 +8,7 @@ export interface ControlChannelParts {
   readonly clientId: string;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
-  readonly tally: Tally;
+  readonly tally: MutableHostCounters;
   readonly logger: Logger | undefined;
   readonly onSession: (session: ControlSession) => void;
   readonly onEnvelope: (session: ControlSession, envelope: Uint8Array) => void;

@@ -10,14 +10,14 @@ import {
   isControlRequest,
   parseControlDestination,
 } from "../../protocol/index.ts";
-import type { Tally } from "../counters.ts";
+import type { MutableHostCounters } from "../counters.ts";
 import type { Directory } from "../registry/type-owners.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { ControlWaits } from "./control-waits.ts";
 
 export interface ControlRouterParts {
-  readonly tally: Tally;
+  readonly tally: MutableHostCounters;
   readonly directory: Directory;
   readonly sessions: SessionTable;
   readonly logger: Logger | undefined;

@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/index.ts";
 import type { RpcStatus, ServerStream } from "../../transport/index.ts";
-import { LastWord } from "../sessions/graceful-close.ts";
+import { GracefulClose } from "../sessions/graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "../sessions/outbound-bound.ts";
 
 export interface ControlSessionParts {
@@ -15,14 +15,14 @@ export class ControlSession {
   readonly clientId: string;
   readonly #stream: ServerStream;
   readonly #bound: OutboundBound;
-  readonly #lastWord: LastWord;
+  readonly #lastWord: GracefulClose;
   #isOpen = true;
 
   constructor({ clientId, stream, bounds, clock }: ControlSessionParts) {
     this.clientId = clientId;
     this.#stream = stream;
     this.#bound = new OutboundBound(stream, bounds);
-    this.#lastWord = new LastWord(stream, clock);
+    this.#lastWord = new GracefulClose(stream, clock);
   }
 
   get isOpen(): boolean {

@@ -6,7 +6,7 @@ const mismatchText =
   "The provided ETag does not match the current ETag. The state has been modified by another request.";
 
 /** GetState and SaveState of generations 1 and 2 over a state store (protocol.md §1.7). */
-export class StateDesk {
+export class LegacyState {
   readonly #store: StateStore;
 
   constructor(store: StateStore) {

@@ -1,15 +1,15 @@
 import { isValidTopicType, type Logger } from "../../core/index.ts";
 import type { PeekedEvent } from "../../protocol/index.ts";
-import type { Tally } from "../counters.ts";
-import type { EventRouting } from "../registry/topic-index.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { TopicIndex } from "../registry/topic-index.ts";
 import type { Directory } from "../registry/type-owners.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 
 export interface EventRouterParts {
-  readonly tally: Tally;
+  readonly tally: MutableHostCounters;
   readonly directory: Directory;
-  readonly routing: EventRouting;
+  readonly routing: TopicIndex;
   readonly sessions: SessionTable;
   readonly logger: Logger | undefined;
 }

@@ -5,7 +5,7 @@ import { type Claim, type Directory, granted, nobody } from "../registry/type-ow
  * Any number of owners per agent type (as .NET's gateway, protocol.md §7): an agent is placed with an owner at random on
  * its first call and stays there while that owner does.
  */
-export class SharedOwnerDirectory implements Directory {
+export class SharedOwners implements Directory {
   readonly #owners = new Map<string, readonly string[]>();
   /** Which owner an agent was placed with, for all types together. It counts only while that owner has the type. */
   readonly #placements = new Map<string, string>();

@@ -1,7 +1,7 @@
 import { type Claim, type Directory, granted, nobody } from "../registry/type-owners.ts";
 
 /** One owner per agent type: the first client to claim it, until it lets go (as Python's host, protocol.md H25). */
-export class SoleOwnerDirectory implements Directory {
+export class SoleOwner implements Directory {
   readonly #owners = new Map<string, readonly [string]>();
 
   get size(): number {

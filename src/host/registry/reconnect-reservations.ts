@@ -11,7 +11,7 @@ interface Dormant extends Declared {
   readonly timer: Timer;
 }
 
-export interface DormantBounds {
+export interface ReservationBounds {
   readonly maxClients: number;
   /** Agent types and subscriptions of all of them together. */
   readonly maxEntries: number;
@@ -21,13 +21,13 @@ export interface DormantBounds {
  * What clients had declared whose channels have ended and who may come back under their ids (protocol.md §2.1). Nothing of
  * it routes or is in anybody's way. Bounded in time and number; the oldest goes first.
  */
-export class DormantClients {
+export class ReconnectReservations {
   readonly #clock: Clock;
-  readonly #bounds: DormantBounds;
+  readonly #bounds: ReservationBounds;
   readonly #clients = new Map<string, Dormant>();
   #entries = 0;
 
-  constructor(clock: Clock, bounds: DormantBounds) {
+  constructor(clock: Clock, bounds: ReservationBounds) {
     this.#clock = clock;
     this.#bounds = bounds;
   }

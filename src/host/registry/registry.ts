@@ -1,13 +1,13 @@
 import type { Clock, Logger, Timer } from "../../core/index.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/index.ts";
-import { WorkInLots } from "../batch-runner.ts";
-import type { Tally } from "../counters.ts";
+import { BatchRunner } from "../batch-runner.ts";
+import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import { whyInvalidAgentType } from "./agent-type-check.ts";
 import type { SubscriptionHolder } from "./holder-tally.ts";
-import { type Declared, DormantClients } from "./reconnect-reservations.ts";
+import { type Declared, ReconnectReservations } from "./reconnect-reservations.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
-import { EventRouting } from "./topic-index.ts";
+import { TopicIndex } from "./topic-index.ts";
 import type { Directory } from "./type-owners.ts";
 
 /** Where a client is. `expected`: it has registered ahead of its channel and is forgotten if that never comes. */
@@ -38,7 +38,7 @@ export interface RegistryBounds {
 
 export interface RegistryParts {
   readonly directory: Directory;
-  readonly tally: Tally;
+  readonly tally: MutableHostCounters;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   readonly orphanMs: number;
@@ -50,12 +50,12 @@ export interface RegistryParts {
 /** What every client has declared: the agent types it serves and its subscriptions. Nothing invalid gets in (protocol.md H13, H14). */
 export class Registry {
   /** Which agent types an event goes to. */
-  readonly routing = new EventRouting();
+  readonly routing = new TopicIndex();
   readonly #book: SubscriptionBook;
   readonly #clients = new Map<string, ClientRecord>();
-  readonly #dormant: DormantClients;
-  readonly #sweeps: WorkInLots;
-  readonly #revivals: WorkInLots;
+  readonly #dormant: ReconnectReservations;
+  readonly #sweeps: BatchRunner;
+  readonly #revivals: BatchRunner;
   readonly #parts: RegistryParts;
   #subscriptionCount = 0;
 
@@ -63,9 +63,9 @@ export class Registry {
     this.#parts = parts;
     this.#book = new SubscriptionBook({ comparesClients: !parts.allowMultipleOwners });
     const { maxSessions: maxClients, maxSubscriptions: maxEntries } = parts.bounds;
-    this.#dormant = new DormantClients(parts.clock, { maxClients, maxEntries });
-    this.#sweeps = new WorkInLots(parts.clock);
-    this.#revivals = new WorkInLots(parts.clock);
+    this.#dormant = new ReconnectReservations(parts.clock, { maxClients, maxEntries });
+    this.#sweeps = new BatchRunner(parts.clock);
+    this.#revivals = new BatchRunner(parts.clock);
   }
 
   get subscriptionCount(): number {

@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import { encodeGetSubscriptionsResponse, type WireSubscription } from "../../protocol/index.ts";
-import type { WorkInLots } from "../batch-runner.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
 
 /** Writes a GetSubscriptions answer so that nobody else waits for the end of a long one. */
-export function writeSubscriptions(subscriptions: readonly WireSubscription[], lots: WorkInLots): Promise<Uint8Array> {
+export function writeSubscriptions(subscriptions: readonly WireSubscription[], lots: BatchRunner): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     lots.add(writing(subscriptions, resolve, reject));
   });

@@ -6,7 +6,7 @@ import { TypeTally } from "./type-tally.ts";
  * Finds the agent types whose subscriptions match a topic type. Exact ones are one step away, prefixes as many as the topic
  * type has characters. A change touches its own pattern alone, whatever topics were seen before (protocol.md H18).
  */
-export class EventRouting {
+export class TopicIndex {
   readonly #exact = new Map<string, TypeTally>();
   readonly #prefixes = new PrefixTrie();
 

@@ -6,7 +6,7 @@ import { limits } from "../limits.ts";
  * Ends a channel after what is queued on it. A peer that does not take that is cut off after a while, so that nothing of it
  * stays.
  */
-export class LastWord {
+export class GracefulClose {
   readonly #stream: ServerStream;
   readonly #clock: Clock;
   #timer: Timer | undefined;

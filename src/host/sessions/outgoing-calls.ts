@@ -1,13 +1,13 @@
-import { NamedBag } from "../../core/delivery/index.ts";
+import { NamedIndexedSet } from "../../core/delivery/index.ts";
 import type { PendingCall } from "../calls/pending-call.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The calls that one worker waits for. They are found by its own request ids once it cancels one. */
-export type AskedCalls = NamedBag<"askedSlot", PendingCall>;
+export type OutgoingCallSet = NamedIndexedSet<"outgoingSlot", PendingCall>;
 
-export function createAskedCalls(): AskedCalls {
-  return new NamedBag("askedSlot", ownIdOf);
+export function createOutgoingCallSet(): OutgoingCallSet {
+  return new NamedIndexedSet("outgoingSlot", ownIdOf);
 }
 
 /** The id under which its caller knows a call. */

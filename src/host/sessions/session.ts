@@ -1,12 +1,12 @@
-import { Bag } from "../../core/delivery/index.ts";
+import { IndexedSet } from "../../core/delivery/index.ts";
 import type { Clock } from "../../core/index.ts";
 import { type FrameBytes, isAnnounced } from "../../protocol/index.ts";
 import { type Metadata, type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../../transport/index.ts";
 import type { PendingCall } from "../calls/pending-call.ts";
 import { limits } from "../limits.ts";
-import { LastWord } from "./graceful-close.ts";
+import { GracefulClose } from "./graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
-import { createAskedCalls } from "./outgoing-calls.ts";
+import { createOutgoingCallSet } from "./outgoing-calls.ts";
 
 /** What a frame is for a worker: a call to it, an answer to one of its own, an event, or a signal beside them. */
 export type FrameUse = "call" | "answer" | "event" | "signal";
@@ -27,7 +27,7 @@ export interface PeerTraits {
 }
 
 /** A way to a worker for signals, past all that waits on its data channel (protocol.md §11.7). */
-export interface SignalRoad {
+export interface NoticePath {
   /** False: it was not taken. */
   send(frame: Uint8Array): boolean;
   finish(status: RpcStatus): void;
@@ -54,8 +54,8 @@ export class Session {
   readonly peer: string;
   readonly traits: PeerTraits;
   /** Calls this worker waits for, and calls it was asked and has not answered. */
-  readonly asked = createAskedCalls();
-  readonly asking = new Bag<"askingSlot", PendingCall>("askingSlot");
+  readonly asked = createOutgoingCallSet();
+  readonly asking = new IndexedSet<"askingSlot", PendingCall>("askingSlot");
   /** The number of the last event that it was found as a target of. */
   foundFor = 0;
   /** Events kept from this worker, and calls to it refused, because its queue was full. */
@@ -65,8 +65,8 @@ export class Session {
   readonly #bound: OutboundBound;
   readonly #sent = new SentFrames();
   readonly #parts: SessionParts;
-  readonly #lastWord: LastWord;
-  #road: SignalRoad | undefined;
+  readonly #lastWord: GracefulClose;
+  #road: NoticePath | undefined;
   #isOpen = true;
 
   constructor(parts: SessionParts) {
@@ -75,7 +75,7 @@ export class Session {
     this.traits = parts.traits;
     this.#stream = parts.stream;
     this.#bound = new OutboundBound(parts.stream, parts.bounds);
-    this.#lastWord = new LastWord(parts.stream, parts.clock);
+    this.#lastWord = new GracefulClose(parts.stream, parts.clock);
     this.#parts = parts;
   }
 
@@ -135,13 +135,13 @@ export class Session {
   }
 
   /** The worker has opened a stream for signals; the newest counts. */
-  openRoad(road: SignalRoad): void {
+  openRoad(road: NoticePath): void {
     this.#road?.finish(replacedRoad);
     if (this.#isOpen) this.#road = road;
     else road.finish(endedRoad);
   }
 
-  closeRoad(road: SignalRoad): void {
+  closeRoad(road: NoticePath): void {
     if (this.#road === road) this.#road = undefined;
   }
 

@@ -1,10 +1,10 @@
 import type { Clock } from "../../core/index.ts";
 import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/index.ts";
-import { LastWord } from "./graceful-close.ts";
+import { GracefulClose } from "./graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
-import type { Session, SignalRoad } from "./session.ts";
+import type { NoticePath, Session } from "./session.ts";
 
-export interface SignalChannelParts {
+export interface SideStreamParts {
   readonly session: Session;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
@@ -13,21 +13,21 @@ export interface SignalChannelParts {
 interface OpenStream {
   readonly stream: ServerStream;
   readonly bound: OutboundBound;
-  readonly lastWord: LastWord;
+  readonly lastWord: GracefulClose;
 }
 
 /** The host's end of one `OpenSignals` call: a worker that holds its data channel back hears of its calls here (protocol.md §11.7). */
-export class SignalChannel implements ServerStreamReceiver, SignalRoad {
-  readonly #parts: SignalChannelParts;
+export class SideStream implements ServerStreamReceiver, NoticePath {
+  readonly #parts: SideStreamParts;
   #open: OpenStream | undefined;
 
-  constructor(parts: SignalChannelParts) {
+  constructor(parts: SideStreamParts) {
     this.#parts = parts;
   }
 
   onOpen(stream: ServerStream): void {
     const { session, bounds, clock } = this.#parts;
-    this.#open = { stream, bound: new OutboundBound(stream, bounds), lastWord: new LastWord(stream, clock) };
+    this.#open = { stream, bound: new OutboundBound(stream, bounds), lastWord: new GracefulClose(stream, clock) };
     session.openRoad(this);
   }
 

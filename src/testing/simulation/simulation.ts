@@ -1,6 +1,6 @@
 import type { MakeId } from "../../core/index.ts";
 import {
-  createListenerTally,
+  createListenerCounters,
   type Dialer,
   type Listener,
   type Listening,
@@ -119,7 +119,7 @@ export class Simulation {
     return {
       address,
       // Over memory nothing can go wrong beneath the calls.
-      counters: createListenerTally,
+      counters: createListenerCounters,
       closed: Promise.all(listenings.map(({ closed }) => closed)).then(() => undefined),
       close: async (graceMs) => {
         await Promise.all(listenings.map((listening) => listening.close(graceMs)));

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/index.ts";
 import { startDeadline } from "../calls/deadline.ts";
 import type { LinkService, Listening } from "../link.ts";
-import { createListenerTally, type ListenerCounters } from "../listener-counters.ts";
+import { createListenerCounters, type ListenerCounters } from "../listener-counters.ts";
 import type { MemoryConnection } from "./memory-connection.ts";
 
 /** A server in a memory network. */
@@ -29,7 +29,7 @@ export class MemoryListening implements Listening {
 
   /** In memory nobody breaks the rules beneath the calls: only connections are counted. */
   counters(): ListenerCounters {
-    return { ...createListenerTally(), connections: this.#connections.size, acceptedConnections: this.#joined };
+    return { ...createListenerCounters(), connections: this.#connections.size, acceptedConnections: this.#joined };
   }
 
   join(connection: MemoryConnection): void {

@@ -1,4 +1,4 @@
-import type { AgentShelf } from "../../core/delivery/index.ts";
+import type { AgentCatalog } from "../../core/delivery/index.ts";
 import {
   type Agent,
   type AgentId,
@@ -11,37 +11,37 @@ import {
 import type { HostConnection } from "../connection/host-connection.ts";
 import { RemoteAgents } from "./remote-agents.ts";
 
-/** Agents by their id, wherever they live: here from the shelf, elsewhere over the control channel (W19). */
+/** Agents by their id, wherever they live: here from the catalog, elsewhere over the control channel (W19). */
 export class AgentAccess {
-  readonly #shelf: AgentShelf;
+  readonly #catalog: AgentCatalog;
   /** Undefined when there is none at the moment. */
   readonly #connection: () => HostConnection | undefined;
 
-  constructor(shelf: AgentShelf, connection: () => HostConnection | undefined) {
-    this.#shelf = shelf;
+  constructor(catalog: AgentCatalog, connection: () => HostConnection | undefined) {
+    this.#catalog = catalog;
     this.#connection = connection;
   }
 
   async ensureMade(id: AgentId): Promise<void> {
-    if (!this.#shelf.hasType(id.type)) throw await this.#notHere(id);
-    await this.#shelf.agentFor(id);
+    if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id);
+    await this.#catalog.agentFor(id);
   }
 
   async instance<T extends Agent>(id: AgentId, agentClass: ClassOf<T> | undefined): Promise<T> {
-    if (!this.#shelf.hasType(id.type)) throw await this.#notHere(id);
-    return this.#shelf.instance(id, agentClass);
+    if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id);
+    return this.#catalog.instance(id, agentClass);
   }
 
   async metadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#shelf.hasType(id.type) ? this.#shelf.metadata(id) : this.#remote(id).metadata(id);
+    return this.#catalog.hasType(id.type) ? this.#catalog.metadata(id) : this.#remote(id).metadata(id);
   }
 
   async saveState(id: AgentId): Promise<AgentState> {
-    return this.#shelf.hasType(id.type) ? this.#shelf.saveState(id) : this.#remote(id).saveState(id);
+    return this.#catalog.hasType(id.type) ? this.#catalog.saveState(id) : this.#remote(id).saveState(id);
   }
 
   async loadState(id: AgentId, state: AgentState): Promise<void> {
-    return this.#shelf.hasType(id.type) ? this.#shelf.loadState(id, state) : this.#remote(id).loadState(id, state);
+    return this.#catalog.hasType(id.type) ? this.#catalog.loadState(id, state) : this.#remote(id).loadState(id, state);
   }
 
   #remote(id: AgentId): RemoteAgents {

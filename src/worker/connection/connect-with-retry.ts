@@ -4,7 +4,7 @@ import type { ReconnectSettings } from "./reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
-export interface HostSeeking<Found> {
+export interface ConnectWithRetryOptions<Found> {
   readonly addresses: readonly string[];
   /** Which of them is tried first. */
   readonly firstIndex: number;
@@ -25,7 +25,9 @@ export interface HostSeeking<Found> {
 }
 
 /** Tries each address in turn, a delay before each round, until one opens. Rejects with the last failure when there were enough. */
-export async function seekHost<Found>(seeking: HostSeeking<Found>): Promise<{ found: Found; index: number }> {
+export async function connectWithRetry<Found>(
+  seeking: ConnectWithRetryOptions<Found>,
+): Promise<{ found: Found; index: number }> {
   const { addresses, firstIndex, maxAttempts, reconnect, random, clock, signal, tell } = seeking;
   let round = seeking.failedRounds;
   let reason = seeking.reason;

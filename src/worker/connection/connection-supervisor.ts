@@ -1,6 +1,6 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/index.ts";
 import type { WorkerParts } from "../worker-parts.ts";
-import { seekHost } from "./connect-with-retry.ts";
+import { connectWithRetry } from "./connect-with-retry.ts";
 import type { ConnectionEnd, HostConnection } from "./host-connection.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -13,7 +13,7 @@ export interface Search {
   readonly signal: AbortSignal;
 }
 
-export interface AttachmentOptions {
+export interface ConnectionSupervisorOptions {
   readonly parts: WorkerParts;
   /** Opens a connection and, but for a farewell, announces what is registered. Rejects after it has closed what it opened. */
   readonly open: (address: string, search: Search) => Promise<HostConnection>;
@@ -31,7 +31,7 @@ interface Cause {
   readonly leaving?: { readonly connection: HostConnection; readonly graceMs: number };
 }
 
-type AttachmentState =
+type SupervisorState =
   | { readonly at: "apart" }
   | { readonly at: "seeking"; readonly search: AbortController; readonly found: Promise<HostConnection> }
   | { readonly at: "attached"; readonly connection: HostConnection }
@@ -42,21 +42,21 @@ type AttachmentState =
 const overdueMs = 1_000;
 
 /** What ties a worker to a host: one connection at a time, and the search for the next when it is lost (W1). */
-export class Attachment {
-  readonly #options: AttachmentOptions;
+export class ConnectionSupervisor {
+  readonly #options: ConnectionSupervisorOptions;
   readonly #parts: WorkerParts;
   /** All that are open: the present one, and those of hosts that are leaving. */
   readonly #connections = new Set<HostConnection>();
   /** Those of hosts that have said so. */
   readonly #leaving = new WeakSet<HostConnection>();
-  #state: AttachmentState = { at: "apart" };
+  #state: SupervisorState = { at: "apart" };
   #addressIndex = 0;
   #attachedMs = 0;
   /** Connections that were lost soon after they were made: the next is waited for longer. */
   #failedRounds = 0;
   #isStopping = false;
 
-  constructor(options: AttachmentOptions) {
+  constructor(options: ConnectionSupervisorOptions) {
     this.#options = options;
     this.#parts = options.parts;
   }
@@ -103,7 +103,7 @@ export class Attachment {
     void this.#leaveAfter(connection, graceMs + overdueMs);
     // One that stops needs no other host while this one still takes what it says.
     if (this.#isStopping) return;
-    this.#parts.departures.detach();
+    this.#parts.sendQueue.detach();
     this.#seekOn({ kind: "move", reason, leaving: { connection, graceMs } });
   }
 
@@ -142,7 +142,7 @@ export class Attachment {
   /** Connects once more if that can save what waits to be sent. */
   #sayFarewell(): void {
     this.#state = { at: "apart" };
-    if (this.#parts.departures.waitingCount === 0) return;
+    if (this.#parts.sendQueue.waitingCount === 0) return;
     this.#seekOn({ kind: "farewell", reason: "Messages wait to be sent." });
   }
 
@@ -171,7 +171,7 @@ export class Attachment {
       }
       if (reconnect.maxAttempts === 0 && kind !== "start")
         throw new UndeliverableException(reason, { code: "disconnected" });
-      const { found, index } = await seekHost({
+      const { found, index } = await connectWithRetry({
         ...{ addresses, reconnect, random, clock, signal, reason },
         firstIndex: this.#addressIndex + (isMoving ? 1 : 0),
         failedRounds: kind === "start" || isMoving ? undefined : this.#failedRounds,
@@ -190,13 +190,13 @@ export class Attachment {
   }
 
   #attach(connection: HostConnection, kind: SearchKind): void {
-    const { settings, status, departures, counts } = this.#parts;
+    const { settings, status, sendQueue, counts } = this.#parts;
     this.#state = { at: "attached", connection };
     this.#attachedMs = settings.clock.now();
     this.#failedRounds += 1;
     if (kind !== "farewell")
       status.set({ at: "connected", address: connection.address, clientId: connection.clientId });
-    departures.attach(connection.outbox);
+    sendQueue.attach(connection.outbox);
     if (kind === "start") {
       this.#failedRounds = 0;
       return;
@@ -220,8 +220,8 @@ export class Attachment {
     const reason = end.by === "lost" ? end.reason : "The worker left the host.";
     this.#options.onLost(connection, reason);
     if (this.current !== connection) return;
-    const { settings, departures } = this.#parts;
-    departures.detach();
+    const { settings, sendQueue } = this.#parts;
+    sendQueue.detach();
     this.#state = { at: "apart" };
     if (end.by === "left") return;
     settings.logger.error(reason);

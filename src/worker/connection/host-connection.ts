@@ -10,7 +10,7 @@ import { UnaryRegistry } from "../registry/unary-registry.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
-import { SignalStream } from "./side-stream.ts";
+import { SideStream } from "./side-stream.ts";
 import { describeEnd } from "./stream-end.ts";
 import { atMost, withinMs } from "./time-limits.ts";
 
@@ -48,7 +48,7 @@ export class HostConnection {
   readonly #link: Link;
   readonly #stream: FrameStream;
   readonly #legacy: ChannelRegistry;
-  readonly #signals: SignalStream;
+  readonly #signals: SideStream;
   readonly #keepAlive: KeepAlive;
   readonly #options: HostConnectionOptions;
   readonly #ended = new AbortController();
@@ -98,7 +98,7 @@ export class HostConnection {
       logger: settings.logger,
     });
     this.control = new ControlChannel({ link, clientId: this.clientId, settings, server: options.controlServer });
-    this.#signals = new SignalStream({
+    this.#signals = new SideStream({
       ...{ link, metadata, logger: settings.logger },
       onSignal: (frame) => options.onFrame(frame, this),
       onChange: () => this.review(),

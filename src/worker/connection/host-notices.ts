@@ -11,7 +11,7 @@ type Peer =
 const mostWaiting = 1_000;
 
 /** What a worker tells its host beside calls and events: only a host that announced itself is told anything (protocol.md §11.1). */
-export class HostSignals {
+export class HostNotices {
   readonly #send: (frame: Frame) => void;
   #peer: Peer = { at: "unknown", waiting: [] };
 

@@ -1,7 +1,7 @@
 import { type Clock, TroupeError, UndeliverableException } from "../../core/index.ts";
 import { type CancelReason, encodeFrame, type Frame } from "../../protocol/index.ts";
 import { type FrameStream, SentFrames } from "../../transport/index.ts";
-import { HostSignals } from "./host-notices.ts";
+import { HostNotices } from "./host-notices.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface OutboxOptions {
@@ -20,7 +20,7 @@ const headersWaitMs = 1_000;
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #sent = new SentFrames();
-  readonly #signals = new HostSignals((frame) => this.#signal(frame));
+  readonly #signals = new HostNotices((frame) => this.#signal(frame));
   #askedCount = 0;
   #isWritable = true;
   #isHostAnnounced = false;

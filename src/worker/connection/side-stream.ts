@@ -2,7 +2,7 @@ import { errorText, type Logger } from "../../core/index.ts";
 import { type CancelFrame, decodeFrame, type LeavingFrame, signals } from "../../protocol/index.ts";
 import type { FrameStream, Link, Metadata } from "../../transport/index.ts";
 
-export interface SignalStreamOptions {
+export interface SideStreamOptions {
   readonly link: Link;
   readonly metadata: Metadata;
   readonly logger: Logger;
@@ -14,12 +14,12 @@ export interface SignalStreamOptions {
 type State = "unopened" | "opening" | "open" | "ended";
 
 /** Brings a Troupe host's signals past the data channel, which may be held back (protocol.md §11.7). Always read; once ended it stays so. */
-export class SignalStream {
-  readonly #options: SignalStreamOptions;
+export class SideStream {
+  readonly #options: SideStreamOptions;
   #state: State = "unopened";
   #stream: FrameStream | undefined;
 
-  constructor(options: SignalStreamOptions) {
+  constructor(options: SideStreamOptions) {
     this.#options = options;
   }
 

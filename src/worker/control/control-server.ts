@@ -1,18 +1,18 @@
-import type { AgentShelf } from "../../core/delivery/index.ts";
+import type { AgentCatalog } from "../../core/delivery/index.ts";
 import { type AgentId, errorText, type Logger } from "../../core/index.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/index.ts";
 import { withoutContent } from "../inbound/without-content.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
 
-/** Saves, loads and describes the agents on a shelf for other workers; makes them if they don't live yet (protocol.md §1.8). */
-export function createControlServer(shelf: AgentShelf, logger: Logger): ControlServer {
+/** Saves, loads and describes the agents on a catalog for other workers; makes them if they don't live yet (protocol.md §1.8). */
+export function createControlServer(catalog: AgentCatalog, logger: Logger): ControlServer {
   return async (request) => {
     try {
       if (request.agentId === undefined) return controlFailure(request, "The request names no agent.");
       const id = fromWireAgentId(request.agentId);
-      if (!shelf.hasType(id.type)) return controlFailure(request, `Agent with name ${id.type} not found.`);
-      return await serve(request, id, shelf);
+      if (!catalog.hasType(id.type)) return controlFailure(request, `Agent with name ${id.type} not found.`);
+      return await serve(request, id, catalog);
     } catch (error) {
       logger.warn(`A ${request.kind} over the control channel failed: ${errorText(error)}`, {
         error: withoutContent(error),
@@ -22,18 +22,18 @@ export function createControlServer(shelf: AgentShelf, logger: Logger): ControlS
   };
 }
 
-async function serve(request: ControlRequest, id: AgentId, shelf: AgentShelf): Promise<ControlAnswer> {
+async function serve(request: ControlRequest, id: AgentId, catalog: AgentCatalog): Promise<ControlAnswer> {
   switch (request.kind) {
     case "save-request":
-      return { kind: "save-response", state: formatState(await shelf.saveState(id), id), error: undefined };
+      return { kind: "save-response", state: formatState(await catalog.saveState(id), id), error: undefined };
     case "load-request":
-      await shelf.loadState(id, parseState(request.state, id));
+      await catalog.loadState(id, parseState(request.state, id));
       return { kind: "load-response", error: undefined };
     case "metadata-request": {
       if (request.onlyIfServed) {
         return { kind: "metadata-response", type: id.type, key: id.key, description: "", error: undefined };
       }
-      const { type, key, description } = await shelf.metadata(id);
+      const { type, key, description } = await catalog.metadata(id);
       return { kind: "metadata-response", type, key, description, error: undefined };
     }
   }

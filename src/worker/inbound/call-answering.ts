@@ -4,7 +4,7 @@ import {
   HandlerContext,
   handleMessage,
   isThenable,
-  NamedBag,
+  NamedIndexedSet,
   remainingMs,
 } from "../../core/delivery/index.ts";
 import { type Agent, type AgentId, TimedOutError, UndeliverableException } from "../../core/index.ts";
@@ -12,13 +12,13 @@ import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from 
 import type { Outbox } from "../connection/outbox.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerParts } from "../worker-parts.ts";
-import { OwedAnswer } from "./pending-response.ts";
+import { PendingResponse } from "./pending-response.ts";
 
 /** Answers the calls that reach this worker. Whatever happens to one, exactly one answer leaves for it (W5–W9, §6). */
 export class CallAnswering {
   readonly #parts: WorkerParts;
   /** Those that wait or run, by request id: under a host of ours no two have the same. */
-  readonly #owed = new NamedBag<"owedSlot", OwedAnswer>("owedSlot", ({ requestId }) => requestId);
+  readonly #owed = new NamedIndexedSet<"owedSlot", PendingResponse>("owedSlot", ({ requestId }) => requestId);
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -41,19 +41,21 @@ export class CallAnswering {
   /** Answers at once that nothing is taken any more. */
   refuse(frame: RequestFrame, outbox: Outbox): void {
     const error = new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
-    new OwedAnswer(frame.requestId, outbox, this.#parts).fail(error);
+    new PendingResponse(frame.requestId, outbox, this.#parts).fail(error);
   }
 
   /** Answers at once that there is too much to do. */
   refuseOverload(frame: RequestFrame, outbox: Outbox): void {
     this.#parts.counts.refusedCalls += 1;
     const text = "The worker has too much to do and did not take the call. Try again later.";
-    new OwedAnswer(frame.requestId, outbox, this.#parts).fail(new UndeliverableException(text, { code: "overloaded" }));
+    new PendingResponse(frame.requestId, outbox, this.#parts).fail(
+      new UndeliverableException(text, { code: "overloaded" }),
+    );
   }
 
   /** Answers at once with an error; `requestId` is all that could be read of the call. */
   refuseUnreadable(requestId: string, error: Error, outbox: Outbox): void {
-    new OwedAnswer(requestId, outbox, this.#parts).fail(error);
+    new PendingResponse(requestId, outbox, this.#parts).fail(error);
   }
 
   /**
@@ -63,7 +65,7 @@ export class CallAnswering {
   answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean): void {
     const { slots, work, settings } = this.#parts;
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
-    const owed = new OwedAnswer(frame.requestId, outbox, this.#parts);
+    const owed = new PendingResponse(frame.requestId, outbox, this.#parts);
     work.add(owed);
     if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline);
     this.#owed.add(owed);
@@ -71,7 +73,7 @@ export class CallAnswering {
   }
 
   /** Its time may be up before there is a slot: then nobody waits for its handler any more, and it is not started. */
-  #park(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): void {
+  #park(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
     const { slots, settings } = this.#parts;
     const parked = {
       bytes: frame.payload?.data.length ?? 0,
@@ -90,7 +92,7 @@ export class CallAnswering {
   }
 
   /** One whose handler answers at once has left with this call; of the others the request id is remembered until they have. */
-  #run(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): void {
+  #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
     this.#parts.slots.begin();
     try {
       const handled = this.#handle(frame, owed, deadline);
@@ -105,18 +107,18 @@ export class CallAnswering {
     this.#end(owed);
   }
 
-  #end(owed: OwedAnswer): void {
+  #end(owed: PendingResponse): void {
     this.#forget(owed);
     this.#parts.slots.end();
   }
 
-  #forget(owed: OwedAnswer): void {
+  #forget(owed: PendingResponse): void {
     this.#parts.work.delete(owed);
     this.#owed.delete(owed);
   }
 
   /** Throws, or rejects, with what has gone wrong. Returns nothing if all is done. */
-  #handle(frame: RequestFrame, owed: OwedAnswer, deadline: Deadline | undefined): Promise<void> | undefined {
+  #handle(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): Promise<void> | undefined {
     const { registry, settings } = this.#parts;
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
     const target = fromWireAgentId(frame.target);
@@ -143,10 +145,15 @@ export class CallAnswering {
     });
   }
 
-  #deliver(message: unknown, target: AgentId, context: HandlerContext, owed: OwedAnswer): Promise<void> | undefined {
-    const { shelf } = this.#parts;
-    if (!shelf.hasType(target.type)) throw new UndeliverableException(`Agent with name ${target.type} not found.`);
-    const agent = shelf.agentFor(target);
+  #deliver(
+    message: unknown,
+    target: AgentId,
+    context: HandlerContext,
+    owed: PendingResponse,
+  ): Promise<void> | undefined {
+    const { catalog } = this.#parts;
+    if (!catalog.hasType(target.type)) throw new UndeliverableException(`Agent with name ${target.type} not found.`);
+    const agent = catalog.agentFor(target);
     if (agent instanceof Promise) return agent.then((made) => this.#give(made, message, { target, context, owed }));
     return this.#give(agent, message, { target, context, owed });
   }
@@ -189,7 +196,7 @@ export class CallAnswering {
 interface GivenCall {
   readonly target: AgentId;
   readonly context: HandlerContext;
-  readonly owed: OwedAnswer;
+  readonly owed: PendingResponse;
 }
 
 function tooLate(): Error {

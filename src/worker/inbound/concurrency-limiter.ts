@@ -5,7 +5,7 @@ export interface Parked {
   readonly run: () => void;
 }
 
-export interface HandlerSlotsOptions {
+export interface ConcurrencyLimiterOptions {
   readonly maxConcurrentHandlers: number;
   readonly maxParkedMessages: number;
   readonly maxParkedBytes: number;
@@ -14,14 +14,14 @@ export interface HandlerSlotsOptions {
 }
 
 /** Bounds how many handlers run at the same time: further messages are parked, in order, up to a bound (W23). */
-export class HandlerSlots {
-  readonly #options: HandlerSlotsOptions;
+export class ConcurrencyLimiter {
+  readonly #options: ConcurrencyLimiterOptions;
   readonly #parked = new Set<Parked>();
   #parkedBytes = 0;
   #running = 0;
   #isReleasing = false;
 
-  constructor(options: HandlerSlotsOptions) {
+  constructor(options: ConcurrencyLimiterOptions) {
     this.#options = options;
   }
 

@@ -125,9 +125,9 @@ export class EventDelivery {
 
   /** A promise of the handler's end, or nothing once it has ended. */
   #handle(recipient: AgentId, event: OpenedEvent, context: HandlerContext): unknown {
-    const { shelf, settings } = this.#parts;
+    const { catalog, settings } = this.#parts;
     const begin = () => {
-      const agent = shelf.agentFor(recipient);
+      const agent = catalog.agentFor(recipient);
       if (agent instanceof Promise) return agent.then((made) => this.#give(made, recipient, event, context));
       return this.#give(agent, recipient, event, context);
     };

@@ -1,4 +1,4 @@
-import { Bag } from "../../core/delivery/index.ts";
+import { IndexedSet } from "../../core/delivery/index.ts";
 import type { Clock } from "../../core/index.ts";
 import { atMost } from "../connection/time-limits.ts";
 
@@ -11,8 +11,8 @@ export interface Work {
 }
 
 /** The handlers that run at this moment, for `stop` to wait for. */
-export class WorkInProgress {
-  readonly #works = new Bag<"workSlot", Work>("workSlot");
+export class InFlight {
+  readonly #works = new IndexedSet<"workSlot", Work>("workSlot");
   readonly #onIdle = new Set<() => void>();
 
   get size(): number {

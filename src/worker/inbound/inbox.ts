@@ -95,6 +95,6 @@ export class Inbox {
 
   /** A call from an agent here: a handler that is being let finish may need it. */
   #isOwn({ source }: RequestFrame): boolean {
-    return source !== undefined && this.#parts.shelf.hasType(source.type);
+    return source !== undefined && this.#parts.catalog.hasType(source.type);
   }
 }

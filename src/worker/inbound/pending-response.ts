@@ -8,7 +8,7 @@ import type { Work } from "./in-flight.ts";
 const noMetadata: WireMetadata = Object.freeze({});
 
 /** The answer owed for one call: the first outcome is sent, later ones are not. */
-export class OwedAnswer implements Work {
+export class PendingResponse implements Work {
   readonly requestId: string;
   workSlot = 0;
   owedSlot = 0;

@@ -1,10 +1,10 @@
 import { PendingCall } from "../../core/delivery/index.ts";
 import type { RequestFrame, ResponseFrame } from "../../protocol/index.ts";
 import type { Outbox } from "../connection/outbox.ts";
-import type { Departure, Waiting } from "./send-queue.ts";
+import type { QueuedMessage, Waiting } from "./send-queue.ts";
 
 /** One call that this worker makes: first it is to leave, then it waits for its answer. */
-export class OutgoingCall extends PendingCall<ResponseFrame> implements Departure {
+export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
   readonly kind = "call";
   readonly request: RequestFrame;
   readonly bytes: Uint8Array;

@@ -33,7 +33,7 @@ import {
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import { toCancelReason } from "./cancel-reason.ts";
-import { withAdvice } from "./error-hints.ts";
+import { withHint } from "./error-hints.ts";
 import { OutgoingCall } from "./outgoing-call.ts";
 import { traced } from "./traced.ts";
 
@@ -125,9 +125,9 @@ export class OutgoingCalls {
 
   /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
   #post(call: OutgoingCall, bounds: OwnBounds, recipient: AgentId): void {
-    const { departures, settings } = this.#parts;
+    const { sendQueue, settings } = this.#parts;
     const { clock } = settings;
-    const waiting = departures.post(call);
+    const waiting = sendQueue.post(call);
     call.waiting = waiting;
     const { signal, timeoutMs } = bounds;
     if (waiting !== undefined) waiting.renew = renewing(call.request, deadlineAfter(timeoutMs, clock));
@@ -136,7 +136,7 @@ export class OutgoingCalls {
   }
 
   #giveUp({ waiting, sentBy, request }: OutgoingCall, error: TimedOutError | CancelledError): void {
-    if (waiting !== undefined) this.#parts.departures.takeBack(waiting);
+    if (waiting !== undefined) this.#parts.sendQueue.takeBack(waiting);
     sentBy?.cancelCall(request.requestId, toCancelReason(error));
   }
 
@@ -187,7 +187,7 @@ export class OutgoingCalls {
 
   /** Throws what the answer says has gone wrong. */
   #read({ error, metadata, payload }: ResponseFrame): unknown {
-    if (error !== "") throw fromWireError(withAdvice(error), metadata);
+    if (error !== "") throw fromWireError(withHint(error), metadata);
     if (isVoidPayload(payload)) return undefined;
     return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
   }

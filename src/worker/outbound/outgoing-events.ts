@@ -22,7 +22,7 @@ export class OutgoingEvents {
   }
 
   async #publish(original: unknown, topicId: TopicId, options: PublishOptions): Promise<void> {
-    const { registry, interventions, settings, log, departures } = this.#parts;
+    const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender, messageId = settings.makeId() } = options;
     const message = interventions.seesPublish
       ? await this.#intervened(original, topicId, options, messageId)
@@ -41,7 +41,7 @@ export class OutgoingEvents {
     };
     const bytes = encodeFrame({ kind: "event", event });
     await traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
-      departures.publish(bytes, options.signal),
+      sendQueue.publish(bytes, options.signal),
     );
   }
 

@@ -1,10 +1,10 @@
 import { CancelledError, type Timer, UndeliverableException } from "../../core/index.ts";
 import { assertLength, type Outbox, type UndeliverableReason } from "../connection/outbox.ts";
-import type { WorkerCounts } from "../worker-counters.ts";
+import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 
 /** A call or an event that is to leave. */
-export interface Departure {
+export interface QueuedMessage {
   readonly kind: "call" | "event";
   readonly bytes: Uint8Array;
   /** It has been handed to this connection. Not called after `onFailed`. */
@@ -15,7 +15,7 @@ export interface Departure {
 
 /** One that waits to leave. */
 export interface Waiting {
-  readonly departure: Departure;
+  readonly departure: QueuedMessage;
   /** Its bytes as they are to be when it leaves, where waiting has changed them. Never longer. */
   renew: (() => Uint8Array) | undefined;
   /** Runs while there is no host. */
@@ -26,16 +26,16 @@ export interface Waiting {
  * What this worker sends by its own will, in the order it was given: at once where the host takes it, else it waits here,
  * for room or for a host, within bounds (W1, W23). Outlives connections.
  */
-export class Departures {
+export class SendQueue {
   readonly #settings: WorkerSettings;
-  readonly #counts: WorkerCounts;
+  readonly #counts: WorkerCounters;
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #outbox: Outbox | undefined;
   #closedBecause: UndeliverableReason | undefined;
   readonly #onEmpty = new Set<() => void>();
 
-  constructor(settings: WorkerSettings, counts: WorkerCounts) {
+  constructor(settings: WorkerSettings, counts: WorkerCounters) {
     this.#settings = settings;
     this.#counts = counts;
   }
@@ -49,7 +49,7 @@ export class Departures {
    * Sends now, or waits, and can be taken back as long as it does. Returns undefined when it has left. Throws
    * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no host and it may not wait for one.
    */
-  post(departure: Departure): Waiting | undefined {
+  post(departure: QueuedMessage): Waiting | undefined {
     if (this.#closedBecause !== undefined) throw unreachable(this.#closedBecause);
     assertLength(departure.bytes, this.#settings.maxMessageBytes);
     if (
@@ -146,7 +146,7 @@ export class Departures {
   }
 
   /** Throws when it may not even wait. */
-  #assertPlace({ kind, bytes }: Departure): void {
+  #assertPlace({ kind, bytes }: QueuedMessage): void {
     const { maxOutboxBytes, maxOutboxMessages, whileDisconnected } = this.#settings;
     const total = this.#waitingBytes + bytes.length;
     if (this.#outbox !== undefined) {
@@ -202,7 +202,7 @@ export class Departures {
   }
 
   /** False: it has to wait, for the host's headers or, since the connection has just ended, for the next one. Throws `message-too-large`. */
-  #leave(departure: Departure, bytes: Uint8Array, outbox: Outbox): boolean {
+  #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
     if (bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
     if (!outbox.write(bytes, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);

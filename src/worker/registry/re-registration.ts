@@ -7,7 +7,7 @@ import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { ownerNamedIn } from "./refusal.ts";
 
-export interface ReturningRegistryOptions {
+export interface ReRegistrationOptions {
   readonly registry: HostRegistry;
   readonly settings: Pick<WorkerSettings, "reconnect" | "random" | "clock" | "logger">;
   /** Whether this worker had the client id on an earlier connection. */
@@ -28,10 +28,10 @@ const refusalsBeforeWarning = 5;
  * The registry of a host that a worker comes back to. One that still has the worker under its old client id is told the same
  * thing until it takes it; a type that another worker has taken is left to it, and the rest goes on (W1, protocol.md §2.2).
  */
-export class ReturningRegistry implements HostRegistry {
-  readonly #options: ReturningRegistryOptions;
+export class ReRegistration implements HostRegistry {
+  readonly #options: ReRegistrationOptions;
 
-  constructor(options: ReturningRegistryOptions) {
+  constructor(options: ReRegistrationOptions) {
     this.#options = options;
   }
 

@@ -14,7 +14,7 @@ import type { WorkerParts } from "../worker-parts.ts";
 import type { HostRegistry } from "./host-registry.ts";
 
 /**
- * What this worker serves, here and at its host. The shelf's types and the table's subscriptions are the record: it is
+ * What this worker serves, here and at its host. The catalog's types and the table's subscriptions are the record: it is
  * replayed to each new host. Local first, then the host; what the host refuses is taken back here (W16, W17).
  */
 export class Registration {
@@ -32,28 +32,28 @@ export class Registration {
   async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options?: RegisterFactoryOptions<T>) {
     assertAgentType(type);
     const host = await this.#host();
-    this.#parts.shelf.addFactory(type, factory, options);
+    this.#parts.catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type);
     } catch (error) {
-      this.#parts.shelf.removeFactory(type);
+      this.#parts.catalog.removeFactory(type);
       throw error;
     }
   }
 
   /** The host learns of a type with its first instance; more of them are none of its business (W18), but wait for what it says. */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
-    const { shelf } = this.#parts;
+    const { catalog } = this.#parts;
     const host = await this.#host();
-    // A stop has taken the type off the shelf: it is news again.
-    if (!shelf.hasType(id.type)) this.#told.delete(id.type);
-    await shelf.addInstance(agent, id);
+    // A stop has taken the type off the catalog: it is news again.
+    if (!catalog.hasType(id.type)) this.#told.delete(id.type);
+    await catalog.addInstance(agent, id);
     const told = this.#told.get(id.type) ?? host?.registerType(id.type) ?? Promise.resolve();
     this.#told.set(id.type, told);
     try {
       await told;
     } catch (error) {
-      shelf.removeInstance(id);
+      catalog.removeInstance(id);
       if (this.#told.get(id.type) === told) this.#told.delete(id.type);
       throw error;
     }
@@ -82,8 +82,8 @@ export class Registration {
 
   /** Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal. */
   async replay(host: HostRegistry): Promise<void> {
-    const { shelf, subscriptions } = this.#parts;
-    await all(shelf.types().map((type) => host.registerType(type)));
+    const { catalog, subscriptions } = this.#parts;
+    await all(catalog.types().map((type) => host.registerType(type)));
     await all(subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))));
   }
 }

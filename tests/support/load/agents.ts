@@ -73,13 +73,13 @@ export class Holder extends RoutedAgent {
 }
 
 /** Where a reader notes what has arrived. */
-export interface Arrivals {
+export interface DeliveryAcknowledgements {
   /** `reader` is the agent's id, `topic` the event's. */
   note(reader: string, topic: string, note: Note): void;
 }
 
 /** Counts what arrived, and finds what came twice or after a later one. */
-export class OrderedArrivals implements Arrivals {
+export class OrderedArrivals implements DeliveryAcknowledgements {
   readonly count = new Count();
   readonly wrong: string[] = [];
   readonly #last = new Map<string, number>();
@@ -95,12 +95,12 @@ export class OrderedArrivals implements Arrivals {
 
 /** Notes each event. */
 export class Reader extends RoutedAgent {
-  readonly books: Arrivals;
+  readonly books: DeliveryAcknowledgements;
   static override readonly handlers = handlerTable<Reader>().event(Note, function (note, { topicId }) {
     this.books.note(String(this.id), String(topicId), note);
   });
 
-  constructor(books: Arrivals) {
+  constructor(books: DeliveryAcknowledgements) {
     super("notes each event");
     this.books = books;
   }

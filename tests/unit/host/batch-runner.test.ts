@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { WorkInLots } from "../../../src/host/batch-runner.ts";
+import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { limits } from "../../../src/host/limits.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
@@ -7,7 +7,7 @@ function setUp() {
   const clock = new ManualClock();
   const done: string[] = [];
   const tasks = (name: string, count: number) => Array.from({ length: count }, () => () => void done.push(name));
-  return { clock, done, tasks, work: new WorkInLots(clock) };
+  return { clock, done, tasks, work: new BatchRunner(clock) };
 }
 
 it("does short work at once, without a timer", () => {

@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import { limits } from "../../../src/host/limits.ts";
-import { QuietLogger } from "../../../src/host/rate-limited-logger.ts";
+import { RateLimitedLogger } from "../../../src/host/rate-limited-logger.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 function setUp() {
   const clock = new ManualClock();
   const recorded = new RecordingLogger();
-  return { clock, recorded, logger: new QuietLogger(recorded, clock) };
+  return { clock, recorded, logger: new RateLimitedLogger(recorded, clock) };
 }
 
 it("passes so many lines of one text, and tells at the end of the window how many it withheld", () => {
@@ -50,7 +50,7 @@ it("goes on where the logger that it passes lines to throws", () => {
   const fail = (): void => {
     throw new Error("the disk is full");
   };
-  const logger = new QuietLogger({ debug: fail, info: fail, warn: fail, error: fail }, clock);
+  const logger = new RateLimitedLogger({ debug: fail, info: fail, warn: fail, error: fail }, clock);
   for (let count = 0; count < limits.logLines + 7; count += 1) logger.warn("a frame could not be read");
   clock.advance(limits.logWindowMs);
   expect(clock.pendingTimers).toBe(0);

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { Grace } from "../../../src/host/shutdown-deadline.ts";
+import { ShutdownDeadline } from "../../../src/host/shutdown-deadline.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
 it("is over when its time has passed", async () => {
   const clock = new ManualClock();
-  const grace = new Grace(clock, 100);
+  const grace = new ShutdownDeadline(clock, 100);
   clock.advance(40);
   expect(grace.leftMs).toBe(60);
   clock.advance(60);
@@ -14,7 +14,7 @@ it("is over when its time has passed", async () => {
 
 it("can be cut short and not prolonged, and leaves no timer behind when it is not needed", async () => {
   const clock = new ManualClock();
-  const grace = new Grace(clock, 100);
+  const grace = new ShutdownDeadline(clock, 100);
   grace.shorten(500);
   expect(grace.leftMs).toBe(100);
   grace.shorten(10);
@@ -22,7 +22,7 @@ it("can be cut short and not prolonged, and leaves no timer behind when it is no
   expect(clock.pendingTimers).toBe(1);
   clock.advance(10);
   await grace.over;
-  const other = new Grace(clock, 100);
+  const other = new ShutdownDeadline(clock, 100);
   other.done();
   expect(clock.pendingTimers).toBe(0);
 });

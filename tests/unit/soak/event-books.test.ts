@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/index.ts";
 import type { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
-import { createTally } from "../../../src/host/counters.ts";
-import { createListenerTally } from "../../../src/transport/index.ts";
+import { createHostCounters } from "../../../src/host/counters.ts";
+import { createListenerCounters } from "../../../src/transport/index.ts";
 import { EventBooks, type EventReport } from "../../soak/event-books.ts";
 import { LiveTimers } from "../../soak/live-timers.ts";
 import { admittedLosses, uncounted } from "../../soak/lost-events.ts";
@@ -109,7 +109,7 @@ describe("the account of what is missing", () => {
     ...{ droppedEvents: 0, refusedCalls: 0, abandonedCalls: 0 },
   };
   const report = (lostBy: EventReport["lostBy"]): EventReport => ({ ...books.report(), lostBy });
-  const host = { ...createTally(), transport: createListenerTally() } as ReturnType<
+  const host = { ...createHostCounters(), transport: createListenerCounters() } as ReturnType<
     GrpcWorkerAgentRuntimeHost["counters"]
   >;
 

@@ -10,7 +10,7 @@ import { formatAddress, type TransportAddress } from "../../address.ts";
 import { calledOff } from "../../calls/called-off.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
-import { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
 import { startKeepAlive } from "../framing/keep-alive.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { authorityUrl, openClientSocket } from "./client-socket.ts";
@@ -29,7 +29,7 @@ type ConnectionState =
 /** The one HTTP/2 connection of a link, made when first used and never again. */
 export class ClientConnection {
   readonly closed: Promise<string>;
-  readonly arrivals = new Arrivals();
+  readonly arrivals = new DeliveryAcknowledgements();
   readonly #address: TransportAddress;
   readonly #settings: GrpcDialerSettings;
   readonly #name: string;

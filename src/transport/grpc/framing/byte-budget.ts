@@ -1,10 +1,10 @@
 /** An account of bytes that peers make this side keep, with a limit; those of one connection are also on the account of all. */
-export class HeldBytes {
+export class ByteBudget {
   readonly #limit: number;
-  readonly #parent: HeldBytes | undefined;
+  readonly #parent: ByteBudget | undefined;
   #held = 0;
 
-  constructor(limit: number, parent?: HeldBytes) {
+  constructor(limit: number, parent?: ByteBudget) {
     this.#limit = limit;
     this.#parent = parent;
   }

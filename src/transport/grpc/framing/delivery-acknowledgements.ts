@@ -4,7 +4,7 @@ import type { FrameWriter } from "./frame-writer.ts";
  * What has certainly arrived over one connection: HTTP/2 keeps its order, so that an answer, to a PING or to a call, confirms
  * whatever was written before the question, on every stream. It costs nothing but what is asked anyway.
  */
-export class Arrivals {
+export class DeliveryAcknowledgements {
   readonly #writers = new Set<FrameWriter>();
 
   follow(writer: FrameWriter): void {

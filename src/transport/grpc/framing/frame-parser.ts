@@ -1,4 +1,4 @@
-import type { HeldBytes } from "./byte-budget.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import { PREFIX_BYTES } from "./message-packing.ts";
 
 /** What the parser finds, in the order of arrival. */
@@ -31,7 +31,7 @@ const GROWTHS = [4, 1.25];
 export class FrameParser {
   readonly #sink: FrameSink;
   readonly #maxMessageBytes: number;
-  readonly #held: HeldBytes | undefined;
+  readonly #held: ByteBudget | undefined;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixFilled = 0;
   /** What has arrived of the message under way, in a buffer that grows with it, and how many of its bytes are missing; 0 when none is under way. */
@@ -44,7 +44,7 @@ export class FrameParser {
   #isClosed = false;
 
   /** `held`: the account that the bytes of the unfinished message are on. Default: none. */
-  constructor(sink: FrameSink, maxMessageBytes: number, held?: HeldBytes) {
+  constructor(sink: FrameSink, maxMessageBytes: number, held?: ByteBudget) {
     this.#sink = sink;
     this.#maxMessageBytes = maxMessageBytes;
     this.#held = held;

@@ -1,7 +1,7 @@
 import { constants, type Http2Stream } from "node:http2";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
-import type { TurnShare } from "../server/fair-share.ts";
+import type { FairShare } from "../server/fair-share.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
@@ -9,7 +9,7 @@ import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
 export interface MessagePipeOptions extends Pick<MessageReaderOptions, "held" | "tally"> {
   readonly limits: MessageLimits;
   /** What the stream shares of the process with others. Default: it is read as it comes. */
-  readonly turns?: TurnShare;
+  readonly turns?: FairShare;
   /** Told when the receiver breaks its promise not to throw. */
   readonly onReceiverFailure: (error: unknown) => void;
 }

@@ -1,11 +1,11 @@
 import { oversizeStatus } from "../../calls/oversize.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { HeldBytes } from "./byte-budget.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
 
 /** Where thrown away messages are counted. */
-export interface MessageTally {
+export interface MessageCounters {
   oversizeMessages: number;
   badMessages: number;
 }
@@ -18,8 +18,8 @@ export interface MessageReaderOptions {
   /** A message was thrown away; the ones behind it are fine. `head`: its first bytes where they were at hand. */
   readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
   /** The account that the bytes of an unfinished message are on. Default: none. */
-  readonly held?: HeldBytes | undefined;
-  readonly tally?: MessageTally | undefined;
+  readonly held?: ByteBudget | undefined;
+  readonly tally?: MessageCounters | undefined;
 }
 
 /** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */

@@ -1,9 +1,9 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { ListenerTally } from "../../listener-counters.ts";
+import type { MutableListenerCounters } from "../../listener-counters.ts";
 
 export interface ConnectionGuardParts {
   readonly http2: ServerHttp2Session;
-  readonly tally: ListenerTally;
+  readonly tally: MutableListenerCounters;
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxResetsPerMinute: number;

@@ -5,7 +5,7 @@ const SHARE_MS = 2;
  * Divides the process between connections: one that sends without pause is read on only after the others were, so that
  * nobody waits for its flood to end.
  */
-export class TurnShare {
+export class FairShare {
   #spentMs = 0;
   #waiting: (() => void)[] = [];
 

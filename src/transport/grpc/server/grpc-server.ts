@@ -11,10 +11,10 @@ import type { Socket } from "node:net";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
 import { startDeadline } from "../../calls/deadline.ts";
 import type { LinkService, Listener, Listening } from "../../link.ts";
-import { createListenerTally, type ListenerCounters } from "../../listener-counters.ts";
+import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
-import { HeldBytes } from "../framing/byte-budget.ts";
+import { ByteBudget } from "../framing/byte-budget.ts";
 import { HEADER_COST_BYTES } from "../framing/header-size.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
@@ -51,15 +51,15 @@ class GrpcListening implements Listening {
   readonly #server: AnyServer;
   readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
   readonly #sockets = new Set<Socket>();
-  readonly #tally = createListenerTally();
-  readonly #heldByAll: HeldBytes;
+  readonly #tally = createListenerCounters();
+  readonly #heldByAll: ByteBudget;
   #address = "";
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
 
   constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
     this.#server = server;
-    this.#heldByAll = new HeldBytes(settings.maxHeldBytes * CONNECTIONS_FULL);
+    this.#heldByAll = new ByteBudget(settings.maxHeldBytes * CONNECTIONS_FULL);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });

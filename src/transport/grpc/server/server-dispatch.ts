@@ -4,15 +4,15 @@ import { ServerCall } from "../../calls/server-call.ts";
 import { toRpcStatus } from "../../calls/to-rpc-status.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { LinkService } from "../../link.ts";
-import type { ListenerTally } from "../../listener-counters.ts";
+import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { fromRawHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { HeldBytes } from "../framing/byte-budget.ts";
+import type { ByteBudget } from "../framing/byte-budget.ts";
 import { isGrpcContentType } from "../framing/content-type.ts";
-import type { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import type { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
 import { refuseLongHeaders } from "../framing/header-size.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
-import type { TurnShare } from "./fair-share.ts";
+import type { FairShare } from "./fair-share.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
 import { serveUnary } from "./server-unary.ts";
@@ -22,9 +22,9 @@ export interface CallOrigin {
   readonly peer: string;
   /** Why the connection is gone; undefined while it stands. */
   readonly lossReason: () => string | undefined;
-  readonly held: HeldBytes;
-  readonly turns: TurnShare;
-  readonly arrivals: Arrivals;
+  readonly held: ByteBudget;
+  readonly turns: FairShare;
+  readonly arrivals: DeliveryAcknowledgements;
 }
 
 export interface DispatchParts {
@@ -32,7 +32,7 @@ export interface DispatchParts {
   readonly limits: MessageLimits;
   readonly maxHeaderBytes: number;
   readonly requestTimeoutMs: number;
-  readonly tally: ListenerTally;
+  readonly tally: MutableListenerCounters;
 }
 
 /** A call's headers, once as Node merges repeated ones, once flat as they came. */

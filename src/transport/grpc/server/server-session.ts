@@ -1,36 +1,36 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { formatHost } from "../../address.ts";
-import type { ListenerTally } from "../../listener-counters.ts";
+import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { describeLoss, errorCode } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
-import { HeldBytes } from "../framing/byte-budget.ts";
-import { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import { ByteBudget } from "../framing/byte-budget.ts";
+import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
 import { startKeepAlive } from "../framing/keep-alive.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
-import { TurnShare } from "./fair-share.ts";
+import { FairShare } from "./fair-share.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
 export interface ServerSessionParts {
   readonly settings: GrpcListenerSettings;
-  readonly tally: ListenerTally;
+  readonly tally: MutableListenerCounters;
   /** The account of all connections of the listener. */
-  readonly heldByAll: HeldBytes;
+  readonly heldByAll: ByteBudget;
 }
 
 /** One client's connection, seen from the server. */
 export class ServerSession {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
-  readonly held: HeldBytes;
-  readonly turns = new TurnShare();
-  readonly arrivals = new Arrivals();
+  readonly held: ByteBudget;
+  readonly turns = new FairShare();
+  readonly arrivals = new DeliveryAcknowledgements();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
   constructor(http2: ServerHttp2Session, { settings, tally, heldByAll }: ServerSessionParts) {
     this.#http2 = http2;
-    this.held = new HeldBytes(settings.maxHeldBytes, heldByAll);
+    this.held = new ByteBudget(settings.maxHeldBytes, heldByAll);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {

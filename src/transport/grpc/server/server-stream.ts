@@ -7,13 +7,13 @@ import { toMetadataHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
-import type { HeldBytes } from "../framing/byte-budget.ts";
+import type { ByteBudget } from "../framing/byte-budget.ts";
 import type { Inflate } from "../framing/compression.ts";
-import type { Arrivals } from "../framing/delivery-acknowledgements.ts";
+import type { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
-import type { MessageTally } from "../framing/message-reader.ts";
+import type { MessageCounters } from "../framing/message-reader.ts";
 import { toTrailers } from "../framing/status-trailers.ts";
-import type { TurnShare } from "./fair-share.ts";
+import type { FairShare } from "./fair-share.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 
 export interface ServerStreamOptions {
@@ -22,10 +22,10 @@ export interface ServerStreamOptions {
   /** Why the connection is gone; undefined while it stands. */
   readonly lossReason: () => string | undefined;
   /** The account that the bytes of an unfinished message are on. */
-  readonly held: HeldBytes;
-  readonly tally: MessageTally;
-  readonly turns: TurnShare;
-  readonly arrivals: Arrivals;
+  readonly held: ByteBudget;
+  readonly tally: MessageCounters;
+  readonly turns: FairShare;
+  readonly arrivals: DeliveryAcknowledgements;
 }
 
 /** The server's hold on one bidirectional call. */

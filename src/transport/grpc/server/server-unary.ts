@@ -4,9 +4,9 @@ import type { ServerCall } from "../../calls/server-call.ts";
 import { toRpcStatus } from "../../calls/to-rpc-status.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { LinkService } from "../../link.ts";
-import type { ListenerTally } from "../../listener-counters.ts";
+import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { HeldBytes } from "../framing/byte-budget.ts";
+import type { ByteBudget } from "../framing/byte-budget.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { packMessages } from "../framing/message-packing.ts";
 import { MessageReader } from "../framing/message-reader.ts";
@@ -19,8 +19,8 @@ export interface UnaryServing {
   readonly limits: MessageLimits;
   readonly inflate: Inflate;
   /** The account of bytes of requests and of answers that their callers have not read. */
-  readonly held: HeldBytes;
-  readonly tally: ListenerTally;
+  readonly held: ByteBudget;
+  readonly tally: MutableListenerCounters;
   /** How long the request may take to arrive whole, in milliseconds. */
   readonly requestTimeoutMs: number;
 }

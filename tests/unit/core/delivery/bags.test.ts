@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Bag, NamedBag, NumberMap } from "../../../../src/core/delivery/index.ts";
+import { IndexedSet, NamedIndexedSet, NumberMap } from "../../../../src/core/delivery/index.ts";
 
 interface Thing {
   readonly name: string;
@@ -15,7 +15,7 @@ describe("a bag", () => {
     fc.assert(
       fc.property(steps, (all) => {
         const things = Array.from({ length: 16 }, (_, at) => thing(`${at}`));
-        const [bag, model] = [new Bag<"slot", Thing>("slot"), new Set<Thing>()];
+        const [bag, model] = [new IndexedSet<"slot", Thing>("slot"), new Set<Thing>()];
         for (const { isIn, which } of all) {
           const one = things[which] ?? thing("");
           if (!isIn) expect(bag.delete(one)).toBe(model.delete(one));
@@ -34,7 +34,7 @@ describe("a bag", () => {
 
 describe("a bag with names", () => {
   it("finds things by name before and after its first search, and after it was empty", () => {
-    const bag = new NamedBag<"slot", Thing>("slot", ({ name }) => name);
+    const bag = new NamedIndexedSet<"slot", Thing>("slot", ({ name }) => name);
     const [first, second] = [thing("a"), thing("b")];
     bag.add(first);
     expect(bag.named("a")).toBe(first);

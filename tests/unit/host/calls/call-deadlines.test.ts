@@ -31,7 +31,7 @@ function setUp(commonMs: number) {
       dueMs: 0,
       timer: undefined,
       target: undefined,
-      askedSlot: 0,
+      outgoingSlot: 0,
       askingSlot: 0,
     };
     calls.add(call);

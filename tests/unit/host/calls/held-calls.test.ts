@@ -9,7 +9,16 @@ function call(targetKey: string): PendingCall {
   // The caller plays no part in holding.
   const caller = {} as Session;
   const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
-  return { caller, ...ids, timeoutMs: 0, dueMs: 0, timer: undefined, target: undefined, askedSlot: 0, askingSlot: 0 };
+  return {
+    caller,
+    ...ids,
+    timeoutMs: 0,
+    dueMs: 0,
+    timer: undefined,
+    target: undefined,
+    outgoingSlot: 0,
+    askingSlot: 0,
+  };
 }
 
 function setUp(waitMs: number) {

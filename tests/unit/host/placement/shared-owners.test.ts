@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
-import { SharedOwnerDirectory } from "../../../../src/host/placement/shared-owners.ts";
+import { SharedOwners } from "../../../../src/host/placement/shared-owners.ts";
 
 it("keeps an agent with the owner it was placed with, and places it anew when that owner lets go", () => {
   const picks = [0.99, 0];
-  const directory = new SharedOwnerDirectory(() => picks.shift() ?? 0);
+  const directory = new SharedOwners(() => picks.shift() ?? 0);
   directory.claim("a", "X");
   directory.claim("a", "Y");
   expect(directory.locate("a", "k")).toBe("Y");
@@ -17,7 +17,7 @@ it("keeps an agent with the owner it was placed with, and places it anew when th
 });
 
 it("grants a claim again without making a second owner of it", () => {
-  const directory = new SharedOwnerDirectory(() => 0);
+  const directory = new SharedOwners(() => 0);
   directory.claim("a", "X");
   expect(directory.claim("a", "X")).toEqual({ at: "granted" });
   expect(directory.owners("a")).toEqual(["X"]);
@@ -25,7 +25,7 @@ it("grants a claim again without making a second owner of it", () => {
 
 it("forgets the oldest placement beyond its bound, and no other", () => {
   const picks = [0.99];
-  const directory = new SharedOwnerDirectory(() => picks.shift() ?? 0);
+  const directory = new SharedOwners(() => picks.shift() ?? 0);
   directory.claim("a", "X");
   directory.claim("a", "Y");
   expect(directory.locate("a", "oldest")).toBe("Y");

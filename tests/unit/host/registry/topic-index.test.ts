@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EventRouting } from "../../../../src/host/registry/topic-index.ts";
+import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
 import type { WirePattern } from "../../../../src/protocol/index.ts";
 
-function matches(routing: EventRouting, topicType: string): readonly string[] {
+function matches(routing: TopicIndex, topicType: string): readonly string[] {
   const types = new Set<string>();
   routing.visit(topicType, (agentType) => types.add(agentType));
   return [...types].sort();
@@ -26,7 +26,7 @@ describe("the index of subscriptions", () => {
   it("finds what a walk over all subscriptions finds, whatever was added and removed before", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(pattern, fc.boolean())), fc.array(letters), (added, topicTypes) => {
-        const routing = new EventRouting();
+        const routing = new TopicIndex();
         for (const [subscription] of added) routing.add(subscription);
         for (const [subscription, isRemoved] of added) if (isRemoved) routing.remove(subscription);
         const left = added.filter(([, isRemoved]) => !isRemoved).map(([subscription]) => subscription);
@@ -39,7 +39,7 @@ describe("the index of subscriptions", () => {
   });
 
   it("matches prefixes as text: every topic type that begins with it, and no other [§8.40]", () => {
-    const routing = new EventRouting();
+    const routing = new TopicIndex();
     routing.add({ kind: "prefix", topicTypePrefix: "echo:", agentType: "echo" });
     expect(["echo:", "echo:x", "echo:rpc_request=y"].map((type) => matches(routing, type))).toEqual([
       ["echo"],
@@ -50,7 +50,7 @@ describe("the index of subscriptions", () => {
   });
 
   it("takes a new subscription in a time that does not depend on the topics seen [§8.39]", () => {
-    const routing = new EventRouting();
+    const routing = new TopicIndex();
     for (let count = 0; count < 100_000; count += 1) matches(routing, `topic-${count}`);
     const startMs = performance.now();
     for (let count = 0; count < 1_000; count += 1)

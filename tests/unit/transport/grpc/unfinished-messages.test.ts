@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { HeldBytes } from "../../../../src/transport/grpc/framing/byte-budget.ts";
+import { ByteBudget } from "../../../../src/transport/grpc/framing/byte-budget.ts";
 import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/framing/frame-parser.ts";
 
-function parserOn(held: HeldBytes) {
+function parserOn(held: ByteBudget) {
   const messages: Uint8Array[] = [];
   const skipped: SkippedMessage[] = [];
   const sink = {
@@ -20,7 +20,7 @@ function announced(bytes: number): Buffer {
 
 describe("a message that arrives in pieces", () => {
   test("is on the account until it is whole", () => {
-    const held = new HeldBytes(5_000);
+    const held = new ByteBudget(5_000);
     const { parser, messages } = parserOn(held);
     parser.push(Buffer.concat([announced(2_000), Buffer.alloc(1_500)]));
     expect(held.held).toBeGreaterThan(1_500);
@@ -30,9 +30,9 @@ describe("a message that arrives in pieces", () => {
   });
 
   test("finds no room beside others: its beginning is told, the rest is skipped, and the next one is read", () => {
-    const all = new HeldBytes(4_000);
-    const held = new HeldBytes(10_000, all);
-    const { parser: other } = parserOn(new HeldBytes(10_000, all));
+    const all = new ByteBudget(4_000);
+    const held = new ByteBudget(10_000, all);
+    const { parser: other } = parserOn(new ByteBudget(10_000, all));
     other.push(Buffer.concat([announced(5_000), Buffer.alloc(2_000)]));
     const { parser, messages, skipped } = parserOn(held);
     parser.push(Buffer.concat([announced(3_000), Buffer.alloc(1_000, 7)]));
@@ -45,7 +45,7 @@ describe("a message that arrives in pieces", () => {
   });
 
   test("that finds no room to grow by much grows by less, and moves a few times all the same until there is none", () => {
-    const held = new HeldBytes(3_000_000);
+    const held = new ByteBudget(3_000_000);
     // Others hold a third.
     held.take(1_000_000);
     const skipped: SkippedMessage[] = [];
@@ -65,7 +65,7 @@ describe("a message that arrives in pieces", () => {
   });
 
   test("is let go of with its stream, also when that ends in the middle of a chunk", () => {
-    const held = new HeldBytes(5_000);
+    const held = new ByteBudget(5_000);
     const sink = { onMessage: () => parser.close(), onSkipped: () => undefined };
     const parser: FrameParser = new FrameParser(sink, 10_000, held);
     parser.push(Buffer.concat([announced(1), Buffer.of(1), announced(100), Buffer.alloc(50)]));
@@ -73,7 +73,7 @@ describe("a message that arrives in pieces", () => {
   });
 
   test("in small pieces of large buffers keeps only the pieces", () => {
-    const held = new HeldBytes(5_000);
+    const held = new ByteBudget(5_000);
     const { parser, messages } = parserOn(held);
     const large = new Uint8Array(100_000);
     parser.push(announced(2));

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import type { Frame } from "../../../../src/protocol/index.ts";
 // Inside the room: users see only what it does to their calls.
-import { HostSignals } from "../../../../src/worker/connection/host-notices.ts";
+import { HostNotices } from "../../../../src/worker/connection/host-notices.ts";
 
 function signals() {
   const sent: Frame[] = [];
-  return { sent, to: new HostSignals((frame) => sent.push(frame)) };
+  return { sent, to: new HostNotices((frame) => sent.push(frame)) };
 }
 
 const first: Frame = { kind: "cancel", requestId: "1", reason: "cancelled" };

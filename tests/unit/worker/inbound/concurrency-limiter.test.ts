@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { HandlerSlots } from "../../../../src/worker/inbound/concurrency-limiter.ts";
+import { ConcurrencyLimiter } from "../../../../src/worker/inbound/concurrency-limiter.ts";
 
 test("handlers that answer at once are all begun when a slot is free, in order, however many were parked", () => {
-  const slots = new HandlerSlots({
+  const slots = new ConcurrencyLimiter({
     maxConcurrentHandlers: 1,
     maxParkedMessages: 100_000,
     maxParkedBytes: Number.POSITIVE_INFINITY,

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../../src/core/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { WorkInProgress } from "../../../../src/worker/inbound/in-flight.ts";
+import { InFlight } from "../../../../src/worker/inbound/in-flight.ts";
 
 const nothing = { workSlot: 0, abandon: () => {} };
 
 describe("work in progress", () => {
   test("is idle at once when nothing runs", async () => {
-    await new WorkInProgress().idle(1e9, systemClock);
+    await new InFlight().idle(1e9, systemClock);
   });
 
   test("is idle when the last work ends, and leaves no timer", async () => {
     const clock = new ManualClock();
-    const work = new WorkInProgress();
+    const work = new InFlight();
     const other = { workSlot: 0, abandon: () => {} };
     work.add(nothing);
     work.add(other);
@@ -30,7 +30,7 @@ describe("work in progress", () => {
 
   test("is waited for no longer than asked", async () => {
     const clock = new ManualClock();
-    const work = new WorkInProgress();
+    const work = new InFlight();
     work.add(nothing);
     const idle = work.idle(1000, clock);
     clock.advance(1000);
@@ -39,7 +39,7 @@ describe("work in progress", () => {
   });
 
   test("is given up with the reason", () => {
-    const work = new WorkInProgress();
+    const work = new InFlight();
     const reasons: Error[] = [];
     work.add({ workSlot: 0, abandon: (reason) => reasons.push(reason) });
     const reason = new Error("enough");
