@@ -1,4 +1,4 @@
-import { errorText } from "../core/index.ts";
+import { errorText } from "../core/internal.ts";
 
 /** What went wrong, on one line for a terminal. */
 export function oneLine(error: unknown): string {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type AgentFactoryContext, type AgentId, type AgentRuntime, TroupeError } from "../core/index.ts";
+import { type AgentFactoryContext, type AgentId, type AgentRuntime, TroupeError } from "../core/internal.ts";
 import { ambientHint } from "./ambient-hint.ts";
 
 const storage = new AsyncLocalStorage<AgentFactoryContext>();

@@ -1,4 +1,4 @@
-import type { AmbientContexts } from "../core/index.ts";
+import type { AmbientContexts } from "../core/internal.ts";
 import { inFactory } from "./agent-instantiation-context.ts";
 import { handlerAgentId, handlerSignal, inHandler } from "./message-handler-context.ts";
 import { inSubscription, subscribingAgentType } from "./subscription-instantiation-context.ts";

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type AgentId, type MessageContext, TroupeError } from "../core/index.ts";
+import { type AgentId, type MessageContext, TroupeError } from "../core/internal.ts";
 import { ambientHint } from "./ambient-hint.ts";
 
 const storage = new AsyncLocalStorage<{ readonly agentId: AgentId; readonly context: MessageContext }>();

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { AgentType, TroupeError } from "../core/index.ts";
+import { AgentType, TroupeError } from "../core/internal.ts";
 import { ambientHint } from "./ambient-hint.ts";
 
 const storage = new AsyncLocalStorage<AgentType>();

@@ -1,5 +1,5 @@
-import { assertNumbers, type NumberRanges, someRoom } from "../core/delivery/index.ts";
-import type { GrpcDialerOptions, GrpcListenerOptions } from "../transport/index.ts";
+import { assertNumbers, type NumberRanges, someRoom } from "../core/internal.ts";
+import type { GrpcDialerOptions, GrpcListenerOptions } from "../transport/internal.ts";
 
 /** The transport hands its times to Node's timers, which take a longer one for 1 ms. */
 const longestMs = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-import { HostServicer } from "../host/index.ts";
+import { HostServicer } from "../host/internal.ts";
 
 /**
  * AutoGen's name for the servicer of `agents.AgentRpc`: `openChannel`, `openControlChannel`, `registerAgent`, `addSubscription`,

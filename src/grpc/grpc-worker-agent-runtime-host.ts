@@ -1,7 +1,7 @@
-import { TroupeError } from "../core/index.ts";
-import { Host, type HostOptions } from "../host/index.ts";
-import { type GrpcListenerOptions, grpcListener } from "../transport/index.ts";
-import { defaultStopSignals, untilSignal } from "../worker/index.ts";
+import { TroupeError } from "../core/internal.ts";
+import { Host, type HostOptions } from "../host/internal.ts";
+import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
+import { defaultStopSignals, untilSignal } from "../worker/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 

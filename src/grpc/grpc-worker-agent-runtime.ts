@@ -1,7 +1,7 @@
 import type { TracerProvider } from "@opentelemetry/api";
 import { openTelemetryTracing, workerRuntimeTracer } from "../telemetry/otel/index.ts";
-import { type GrpcDialerOptions, grpcDialer } from "../transport/index.ts";
-import { type WorkerOptions, WorkerRuntime } from "../worker/index.ts";
+import { type GrpcDialerOptions, grpcDialer } from "../transport/internal.ts";
+import { type WorkerOptions, WorkerRuntime } from "../worker/internal.ts";
 import { assertDialerNumbers } from "./channel-numbers.ts";
 
 export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {

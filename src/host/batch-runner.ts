@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../core/index.ts";
+import type { Clock, Timer } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { constants, PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
-import { assertNumbers } from "../core/delivery/index.ts";
+import { assertNumbers } from "../core/internal.ts";
 
 const defaultBytes = 64 * 1024 * 1024;
 

@@ -1,5 +1,5 @@
-import type { ErrorCode } from "../core/index.ts";
-import { encodeFrame, metadataKey } from "../protocol/index.ts";
+import type { ErrorCode } from "../core/internal.ts";
+import { encodeFrame, metadataKey } from "../protocol/internal.ts";
 import { limits } from "./limits.ts";
 
 /** An error that the host itself answers a call with (protocol.md §2.3). */

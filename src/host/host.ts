@@ -1,5 +1,5 @@
-import { type Clock, systemClock, TroupeError } from "../core/index.ts";
-import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/index.ts";
+import { type Clock, systemClock, TroupeError } from "../core/internal.ts";
+import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";

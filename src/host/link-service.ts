@@ -1,4 +1,4 @@
-import { type Clock, errorText } from "../core/index.ts";
+import { type Clock, errorText } from "../core/internal.ts";
 import {
   decodeAddSubscriptionRequest,
   decodeAgentId,
@@ -11,8 +11,8 @@ import {
   method,
   serviceName,
   signals,
-} from "../protocol/index.ts";
-import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/index.ts";
+} from "../protocol/internal.ts";
+import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/internal.ts";
 import { BatchRunner } from "./batch-runner.ts";
 import { writeSubscriptions } from "./registry/subscription-answer.ts";
 import type { HostServicer } from "./servicer.ts";

@@ -3,12 +3,16 @@ import {
   anyTime,
   assertNumbers,
   assertWord,
+  type Clock,
+  type Logger,
+  type MakeId,
   type NumberRanges,
+  randomId,
   someRoom,
   someTime,
-} from "../core/delivery/index.ts";
-import { type Clock, type Logger, type MakeId, randomId, systemClock } from "../core/index.ts";
-import { MemoryStateStore, type StateStore } from "../storage/index.ts";
+  systemClock,
+} from "../core/internal.ts";
+import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
 import type { Authorize } from "./sessions/authorize.ts";
 
 export interface HostOptions {

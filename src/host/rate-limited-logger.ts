@@ -1,4 +1,4 @@
-import type { Clock, LogFields, Logger, Timer } from "../core/index.ts";
+import type { Clock, LogFields, Logger, Timer } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 
 type Level = "debug" | "info" | "warn" | "error";

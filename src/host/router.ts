@@ -1,5 +1,5 @@
-import type { Logger } from "../core/index.ts";
-import { type FrameHead, peekFrame } from "../protocol/index.ts";
+import type { Logger } from "../core/internal.ts";
+import { type FrameHead, peekFrame } from "../protocol/internal.ts";
 import type { CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";

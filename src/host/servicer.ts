@@ -6,14 +6,14 @@ import {
   type StoredState,
   type WireAgentId,
   type WireSubscription,
-} from "../protocol/index.ts";
+} from "../protocol/internal.ts";
 import {
   type CallContext,
   type LinkService,
   RpcError,
   type ServerStreamReceiver,
   StatusCode,
-} from "../transport/index.ts";
+} from "../transport/internal.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { ControlChannel } from "./control/control-channel.ts";
 import { ControlRouter } from "./control/control-router.ts";

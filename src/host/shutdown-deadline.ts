@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../core/index.ts";
+import type { Clock, Timer } from "../core/internal.ts";
 
 /** How long an ending may take. It can be cut short, and not prolonged. */
 export class ShutdownDeadline {

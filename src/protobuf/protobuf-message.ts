@@ -7,7 +7,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
-import { type Answers, errorText, type MessageType, protobufContentType, TroupeError } from "../core/index.ts";
+import { type Answers, errorText, type MessageType, protobufContentType, TroupeError } from "../core/internal.ts";
 
 export interface ProtobufMessageOptions<Answer> {
   /** The type that answers a call with this message. Default: none is promised. */

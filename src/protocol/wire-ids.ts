@@ -1,4 +1,4 @@
-import { AgentId, isValidAgentType, isValidTopicType, TopicId, TroupeError } from "../core/index.ts";
+import { AgentId, isValidAgentType, isValidTopicType, TopicId, TroupeError } from "../core/internal.ts";
 import type { WireAgentId } from "./frames/frame.ts";
 import { unknownSender } from "./wire-names.ts";
 

@@ -1,5 +1,5 @@
-import { type MakeId, randomId } from "../core/index.ts";
-import type { StoredData, WireAgentId } from "../protocol/index.ts";
+import { type MakeId, randomId } from "../core/internal.ts";
+import type { StoredData, WireAgentId } from "../protocol/internal.ts";
 import type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
 
 export interface MemoryStateStoreOptions {

@@ -1,4 +1,4 @@
-import type { StoredData, WireAgentId } from "../protocol/index.ts";
+import type { StoredData, WireAgentId } from "../protocol/internal.ts";
 
 /** One entry: what was stored and the tag of this version of it. */
 export interface StateVersion {

@@ -1,4 +1,4 @@
-import type { LogFields, Logger } from "../core/index.ts";
+import type { LogFields, Logger } from "../core/internal.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 

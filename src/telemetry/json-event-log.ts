@@ -1,4 +1,4 @@
-import type { RuntimeEvent, RuntimeEventSink } from "../core/index.ts";
+import type { RuntimeEvent, RuntimeEventSink } from "../core/internal.ts";
 import type { ModelEvent } from "./model-events.ts";
 import { pythonJsonText } from "./python-json-text.ts";
 

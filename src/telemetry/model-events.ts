@@ -1,4 +1,4 @@
-import type { AgentId } from "../core/index.ts";
+import type { AgentId } from "../core/internal.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -1,5 +1,5 @@
-import { longestTimerMs } from "../core/delivery/index.ts";
-import type { Clock, Timer } from "../core/index.ts";
+import type { Clock, Timer } from "../core/internal.ts";
+import { longestTimerMs } from "../core/internal.ts";
 
 interface Pending {
   readonly dueMs: number;

@@ -1,5 +1,5 @@
-import { Host, type HostOptions } from "../host/index.ts";
-import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/index.ts";
+import { Host, type HostOptions } from "../host/internal.ts";
+import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/internal.ts";
 
 /** A running host and the dialer that reaches it; `await using` stops it at once. */
 export interface TestHost extends AsyncDisposable {

@@ -1,4 +1,4 @@
-import type { FrameBytes } from "../protocol/index.ts";
+import type { FrameBytes } from "../protocol/internal.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus } from "./rpc-status.ts";
 

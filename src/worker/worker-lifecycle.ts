@@ -1,4 +1,4 @@
-import { errorText, TroupeError, UndeliverableException } from "../core/index.ts";
+import { errorText, TroupeError, UndeliverableException } from "../core/internal.ts";
 import { ConnectionSupervisor, type Search } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import type { UndeliverableReason } from "./connection/outbox.ts";

@@ -1,28 +1,26 @@
 import {
+  type AmbientContexts,
   anyRoom,
   anyTime,
   assertNumbers,
   assertWord,
-  type NumberRanges,
-  someRoom,
-  someTime,
-} from "../core/delivery/index.ts";
-import {
-  type AmbientContexts,
   type Clock,
   defaultLogger,
   jsonContentType,
   type Logger,
   type MakeId,
+  type NumberRanges,
   protobufContentType,
   type RuntimeEventSink,
   type RuntimeOptions,
   randomId,
+  someRoom,
+  someTime,
   systemClock,
   type Tracing,
   TroupeError,
-} from "../core/index.ts";
-import type { Dialer } from "../transport/index.ts";
+} from "../core/internal.ts";
+import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
   type ReconnectSettings,

@@ -1,11 +1,11 @@
 import type {
   AgentCatalog,
+  CodecRegistry,
   InterventionChain,
   Mailboxes,
   MessageLog,
   SubscriptionTable,
-} from "../core/delivery/index.ts";
-import type { CodecRegistry } from "../core/index.ts";
+} from "../core/internal.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
 import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";

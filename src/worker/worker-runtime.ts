@@ -1,17 +1,6 @@
 import {
-  AgentCatalog,
-  assertAgentId,
-  assertAgentState,
-  assertCall,
-  assertEvent,
-  InterventionChain,
-  Mailboxes,
-  MessageLog,
-  payloadText,
-  SubscriptionTable,
-} from "../core/delivery/index.ts";
-import {
   type Agent,
+  AgentCatalog,
   type AgentFactory,
   AgentId,
   type AgentMetadata,
@@ -21,17 +10,26 @@ import {
   type AmbientContexts,
   type AnswerOf,
   agentTypeText,
+  assertAgentId,
+  assertAgentState,
+  assertCall,
+  assertEvent,
   type ClassOf,
   CodecRegistry,
+  InterventionChain,
   type Logger,
+  Mailboxes,
+  MessageLog,
   type MessageType,
   type PublishOptions,
+  payloadText,
   type RegisterFactoryOptions,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
+  SubscriptionTable,
   type TopicId,
-} from "../core/index.ts";
+} from "../core/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/index.ts";
-import type { LogLevel } from "../../telemetry/index.ts";
+import type { LogLevel } from "../../telemetry/internal.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
 export interface HostFlags extends TlsFlags {

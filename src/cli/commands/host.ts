@@ -1,8 +1,8 @@
 import process from "node:process";
 import { Command } from "commander";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/index.ts";
-import { keepHeapRoom } from "../../host/index.ts";
-import { consoleLogger } from "../../telemetry/index.ts";
+import { keepHeapRoom } from "../../host/internal.ts";
+import { consoleLogger } from "../../telemetry/internal.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 
 /** `troupe host`: a host in this process until SIGTERM or SIGINT, then a drained exit with 0; a second signal ends it at once. */

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { errorText } from "../../core/index.ts";
+import { errorText } from "../../core/internal.ts";
 
 export interface TlsFlags {
   readonly tlsCert?: string;

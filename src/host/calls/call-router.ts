@@ -9,7 +9,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
-} from "../../protocol/index.ts";
+} from "../../protocol/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { type CallFailure, callFailure, failureAnswer } from "../host-errors.ts";

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
-import { NumberMap } from "../../core/delivery/index.ts";
-import type { Clock, MakeId } from "../../core/index.ts";
-import type { PeekedResponse } from "../../protocol/index.ts";
+import type { Clock, MakeId } from "../../core/internal.ts";
+import { NumberMap } from "../../core/internal.ts";
+import type { PeekedResponse } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import type { Session } from "../sessions/session.ts";
 import { CallDeadlines } from "./call-deadlines.ts";

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from "../../core/index.ts";
-import { type FrameBytes, joinFrame } from "../../protocol/index.ts";
+import type { Clock, Timer } from "../../core/internal.ts";
+import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
 import { type CallFailure, callFailure } from "../host-errors.ts";
 import { limits } from "../limits.ts";
 import type { PendingCall } from "./pending-call.ts";

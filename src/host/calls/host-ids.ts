@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { PeekedResponse } from "../../protocol/index.ts";
+import type { PeekedResponse } from "../../protocol/internal.ts";
 
 const [zero, nine] = [0x30, 0x39];
 /** More digits than any number of calls has. */

@@ -1,4 +1,4 @@
-import type { Timer } from "../../core/index.ts";
+import type { Timer } from "../../core/internal.ts";
 import type { Session } from "../sessions/session.ts";
 
 /** A call on its way: who asked, under which id, and who was asked under ours (protocol.md H1). */

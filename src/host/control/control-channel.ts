@@ -1,5 +1,5 @@
-import type { Clock, Logger } from "../../core/index.ts";
-import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/index.ts";
+import type { Clock, Logger } from "../../core/internal.ts";
+import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { QueueBounds } from "../sessions/outbound-bound.ts";
 import { ControlSession } from "./control-session.ts";

@@ -1,4 +1,4 @@
-import type { Logger } from "../../core/index.ts";
+import type { Logger } from "../../core/internal.ts";
 import {
   type ControlEnvelope,
   type ControlRequest,
@@ -9,7 +9,7 @@ import {
   encodeControl,
   isControlRequest,
   parseControlDestination,
-} from "../../protocol/index.ts";
+} from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { Directory } from "../registry/type-owners.ts";
 import type { SessionTable } from "../sessions/session-table.ts";

@@ -1,5 +1,5 @@
-import type { Clock } from "../../core/index.ts";
-import type { RpcStatus, ServerStream } from "../../transport/index.ts";
+import type { Clock } from "../../core/internal.ts";
+import type { RpcStatus, ServerStream } from "../../transport/internal.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "../sessions/outbound-bound.ts";
 

@@ -1,4 +1,4 @@
-import { type ControlEnvelope, type ControlRequest, isControlRequest } from "../../protocol/index.ts";
+import { type ControlEnvelope, type ControlRequest, isControlRequest } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import type { ControlSession } from "./control-session.ts";
 

@@ -1,6 +1,6 @@
-import type { GetStateAnswer, SaveStateAnswer, StoredState, WireAgentId } from "../../protocol/index.ts";
-import type { StateStore } from "../../storage/index.ts";
-import { RpcError, StatusCode } from "../../transport/index.ts";
+import type { GetStateAnswer, SaveStateAnswer, StoredState, WireAgentId } from "../../protocol/internal.ts";
+import type { StateStore } from "../../storage/internal.ts";
+import { RpcError, StatusCode } from "../../transport/internal.ts";
 
 const mismatchText =
   "The provided ETag does not match the current ETag. The state has been modified by another request.";

@@ -1,5 +1,5 @@
-import { isValidTopicType, type Logger } from "../../core/index.ts";
-import type { PeekedEvent } from "../../protocol/index.ts";
+import { isValidTopicType, type Logger } from "../../core/internal.ts";
+import type { PeekedEvent } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
 import type { Directory } from "../registry/type-owners.ts";

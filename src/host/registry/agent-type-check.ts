@@ -1,4 +1,4 @@
-import { assertAgentType, errorText, isValidAgentType } from "../../core/index.ts";
+import { assertAgentType, errorText, isValidAgentType } from "../../core/internal.ts";
 
 /** Why a text can't name an agent type, in Python's words; undefined: it can. */
 export function whyInvalidAgentType(agentType: string): string | undefined {

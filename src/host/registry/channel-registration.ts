@@ -1,5 +1,5 @@
-import type { MakeId } from "../../core/index.ts";
-import { encodeFrame, type WirePattern } from "../../protocol/index.ts";
+import type { MakeId } from "../../core/internal.ts";
+import { encodeFrame, type WirePattern } from "../../protocol/internal.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Registry } from "./registry.ts";
 

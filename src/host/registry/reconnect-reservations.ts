@@ -1,5 +1,5 @@
-import type { Clock, Timer } from "../../core/index.ts";
-import type { WireSubscription } from "../../protocol/index.ts";
+import type { Clock, Timer } from "../../core/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 
 /** What a client has declared. */
 export interface Declared {

@@ -1,5 +1,5 @@
-import type { Clock, Logger, Timer } from "../../core/index.ts";
-import type { WirePattern, WireSubscription } from "../../protocol/index.ts";
+import type { Clock, Logger, Timer } from "../../core/internal.ts";
+import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";

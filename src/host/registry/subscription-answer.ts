@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { encodeGetSubscriptionsResponse, type WireSubscription } from "../../protocol/index.ts";
+import { encodeGetSubscriptionsResponse, type WireSubscription } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
 

@@ -1,4 +1,4 @@
-import { isSamePattern, type WirePattern } from "../../protocol/index.ts";
+import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
 import { HolderTally, type SubscriptionHolder } from "./holder-tally.ts";
 
 /** A subscription that the host holds for a client. */

@@ -1,4 +1,4 @@
-import type { WirePattern } from "../../protocol/index.ts";
+import type { WirePattern } from "../../protocol/internal.ts";
 import { PrefixTrie } from "./prefix-trie.ts";
 import { TypeTally } from "./type-tally.ts";
 

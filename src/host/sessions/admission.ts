@@ -1,6 +1,6 @@
-import { errorText } from "../../core/index.ts";
-import { clientIdKey } from "../../protocol/index.ts";
-import { type CallContext, RpcError, StatusCode } from "../../transport/index.ts";
+import { errorText } from "../../core/internal.ts";
+import { clientIdKey } from "../../protocol/internal.ts";
+import { type CallContext, RpcError, StatusCode } from "../../transport/internal.ts";
 import { shuttingDownText } from "../host-errors.ts";
 import { limits } from "../limits.ts";
 import type { ResolvedHostOptions } from "../options.ts";

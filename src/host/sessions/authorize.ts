@@ -1,4 +1,4 @@
-import type { CallContext, RpcStatus } from "../../transport/index.ts";
+import type { CallContext, RpcStatus } from "../../transport/internal.ts";
 
 /**
  * Decides whether a stream or unary call is served: undefined lets it pass, a status refuses it with that status. It sees

@@ -1,11 +1,11 @@
-import { announcement } from "../../protocol/index.ts";
+import { announcement } from "../../protocol/internal.ts";
 import {
   type Metadata,
   type RpcStatus,
   type ServerStream,
   type ServerStreamReceiver,
   StatusCode,
-} from "../../transport/index.ts";
+} from "../../transport/internal.ts";
 import type { PeerTraits, Session } from "./session.ts";
 
 /** What the host does as a worker's data channel comes and goes. */

@@ -1,4 +1,4 @@
-import { type RpcStatus, StatusCode } from "../../transport/index.ts";
+import { type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import { shuttingDownText } from "../host-errors.ts";
 
 interface Drainable {

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from "../../core/index.ts";
-import type { RpcStatus, ServerStream } from "../../transport/index.ts";
+import type { Clock, Timer } from "../../core/internal.ts";
+import type { RpcStatus, ServerStream } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 
 /**

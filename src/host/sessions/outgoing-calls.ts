@@ -1,4 +1,4 @@
-import { NamedIndexedSet } from "../../core/delivery/index.ts";
+import { NamedIndexedSet } from "../../core/internal.ts";
 import type { PendingCall } from "../calls/pending-call.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -1,7 +1,7 @@
-import { IndexedSet } from "../../core/delivery/index.ts";
-import type { Clock } from "../../core/index.ts";
-import { type FrameBytes, isAnnounced } from "../../protocol/index.ts";
-import { type Metadata, type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../../transport/index.ts";
+import type { Clock } from "../../core/internal.ts";
+import { IndexedSet } from "../../core/internal.ts";
+import { type FrameBytes, isAnnounced } from "../../protocol/internal.ts";
+import { type Metadata, type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../../transport/internal.ts";
 import type { PendingCall } from "../calls/pending-call.ts";
 import { limits } from "../limits.ts";
 import { GracefulClose } from "./graceful-close.ts";

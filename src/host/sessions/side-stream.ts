@@ -1,5 +1,5 @@
-import type { Clock } from "../../core/index.ts";
-import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/index.ts";
+import type { Clock } from "../../core/internal.ts";
+import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/internal.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { NoticePath, Session } from "./session.ts";

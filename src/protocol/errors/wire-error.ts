@@ -14,7 +14,7 @@ import {
   type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
-} from "../../core/index.ts";
+} from "../../core/internal.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { wellFormed } from "../frames/well-formed.ts";
 import { metadataKey } from "../wire-names.ts";

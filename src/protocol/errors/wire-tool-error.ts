@@ -1,4 +1,4 @@
-import { ToolException, type ToolFailure, type TroupeErrorOptions } from "../../core/index.ts";
+import { ToolException, type ToolFailure, type TroupeErrorOptions } from "../../core/internal.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { wellFormed } from "../frames/well-formed.ts";
 import { metadataKey } from "../wire-names.ts";

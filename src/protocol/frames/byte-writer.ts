@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { TroupeError } from "../../core/index.ts";
+import { TroupeError } from "../../core/internal.ts";
 
 const slabBytes = 64 * 1024;
 /** Messages that may take more than this are given memory of their own. */

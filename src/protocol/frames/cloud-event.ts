@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { jsonContentType, protobufContentType } from "../../core/index.ts";
+import { jsonContentType, protobufContentType } from "../../core/internal.ts";
 import {
   type CloudEvent_CloudEventAttributeValue as AttributeValue,
   CloudEvent_CloudEventAttributeValueSchema as AttributeValueSchema,

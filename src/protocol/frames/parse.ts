@@ -1,4 +1,4 @@
-import { errorText, TroupeError } from "../../core/index.ts";
+import { errorText, TroupeError } from "../../core/internal.ts";
 
 /** Runs a parse of bytes from the wire; whatever it throws becomes `invalid-message` naming what was being read. */
 export function parsing<T>(what: string, parse: () => T): T {

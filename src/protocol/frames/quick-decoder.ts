@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { jsonContentType, protobufContentType } from "../../core/index.ts";
+import { jsonContentType, protobufContentType } from "../../core/internal.ts";
 import { EventAttributes, type EventData, noEventData, wireEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId, WirePayload } from "./frame.ts";
 import { knownTextAt } from "./known-text.ts";

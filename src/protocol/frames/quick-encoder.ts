@@ -1,4 +1,4 @@
-import { protobufContentType } from "../../core/index.ts";
+import { protobufContentType } from "../../core/internal.ts";
 import { attribute, eventSpecVersion, publishKind, unknownSender } from "../wire-names.ts";
 import { ByteWriter, fieldBytes, textBytes, textFieldBytes } from "./byte-writer.ts";
 import type {

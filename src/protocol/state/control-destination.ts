@@ -1,4 +1,4 @@
-import { isValidAgentType } from "../../core/index.ts";
+import { isValidAgentType } from "../../core/internal.ts";
 
 /** Where an envelope of the control channel goes (protocol.md §1.8). */
 export type ControlDestination =

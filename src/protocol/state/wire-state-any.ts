@@ -1,6 +1,6 @@
 import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
-import { TroupeError } from "../../core/index.ts";
+import { TroupeError } from "../../core/internal.ts";
 import type { WireAgentId } from "../frames/frame.ts";
 import { fromBinary } from "../frames/from-binary.ts";
 import {

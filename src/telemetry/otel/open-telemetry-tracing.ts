@@ -1,5 +1,5 @@
 import { type Link, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
-import type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "../../core/index.ts";
+import type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "../../core/internal.ts";
 import { activeContext, runInSpan } from "./run-in-span.ts";
 import { messagingAttributes, spanKind, spanName } from "./span-details.ts";
 import { fromCarrier, toCarrier } from "./trace-carrier.ts";

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Context, context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
-import { errorText } from "../../core/index.ts";
+import { errorText } from "../../core/internal.ts";
 
 /** Carries the active span over awaits where no context manager is registered; otherwise the registered one rules. */
 const fallback = new AsyncLocalStorage<Context>();

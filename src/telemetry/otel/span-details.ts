@@ -1,5 +1,5 @@
 import { type Attributes, SpanKind } from "@opentelemetry/api";
-import { AgentId, type SpanDetails, type SpanOperation, TopicId } from "../../core/index.ts";
+import { AgentId, type SpanDetails, type SpanOperation, TopicId } from "../../core/internal.ts";
 
 /** `autogen {operation}[ {destination}]` (protocol.md §5.10). */
 export function spanName(operation: SpanOperation, destination: SpanDetails["destination"]): string {

@@ -1,5 +1,5 @@
 import { createTraceState, isSpanContextValid, type SpanContext } from "@opentelemetry/api";
-import type { TraceCarrier } from "../../core/index.ts";
+import type { TraceCarrier } from "../../core/internal.ts";
 
 const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 

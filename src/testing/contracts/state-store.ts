@@ -1,6 +1,6 @@
 import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
-import type { StoredData } from "../../protocol/index.ts";
-import type { SaveOutcome, StateStore } from "../../storage/index.ts";
+import type { StoredData } from "../../protocol/internal.ts";
+import type { SaveOutcome, StateStore } from "../../storage/internal.ts";
 import type { TestRunner } from "./link.ts";
 
 interface StoreCase {

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Clock, systemClock, type Timer } from "../../core/index.ts";
+import { type Clock, systemClock, type Timer } from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
 import { ProxiedConnection } from "./proxied-connection.ts";

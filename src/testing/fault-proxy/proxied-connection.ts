@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Clock, Timer } from "../../core/index.ts";
+import type { Clock, Timer } from "../../core/internal.ts";
 import type { Fault, FaultDirection, FaultStep, LastingFault } from "./fault.ts";
 import { Lane } from "./lane.ts";
 import type { ProxyTally } from "./proxy-counters.ts";

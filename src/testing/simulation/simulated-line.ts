@@ -1,5 +1,5 @@
-import type { Clock, Timer } from "../../core/index.ts";
-import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "../../transport/index.ts";
+import type { Clock, Timer } from "../../core/internal.ts";
+import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "../../transport/internal.ts";
 import type { Dice } from "./dice.ts";
 
 export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {

@@ -1,5 +1,5 @@
-import type { Clock, MakeId, Timer } from "../../core/index.ts";
-import type { Dialer, Link } from "../../transport/index.ts";
+import type { Clock, MakeId, Timer } from "../../core/internal.ts";
+import type { Dialer, Link } from "../../transport/internal.ts";
 
 export interface SimulatedProcessParts {
   readonly name: string;

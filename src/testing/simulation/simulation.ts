@@ -1,11 +1,11 @@
-import type { MakeId } from "../../core/index.ts";
+import type { MakeId } from "../../core/internal.ts";
 import {
   createListenerCounters,
   type Dialer,
   type Listener,
   type Listening,
   type MemoryNetworkOptions,
-} from "../../transport/index.ts";
+} from "../../transport/internal.ts";
 import { Dice } from "./dice.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedLine } from "./simulated-line.ts";

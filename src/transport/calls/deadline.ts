@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/index.ts";
+import type { Clock } from "../../core/internal.ts";
 
 /** Node fires a longer timer at once, so longer waits are made of several. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;

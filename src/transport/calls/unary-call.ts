@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/index.ts";
+import type { Clock } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
 import { startDeadline } from "./deadline.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/index.ts";
+import type { Clock } from "../../core/internal.ts";
 import { calledOff } from "../calls/called-off.ts";
 import { deadStream } from "../calls/dead-stream.ts";
 import { toMethodPath } from "../calls/method-path.ts";

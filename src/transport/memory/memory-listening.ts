@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/index.ts";
+import type { Clock } from "../../core/internal.ts";
 import { startDeadline } from "../calls/deadline.ts";
 import type { LinkService, Listening } from "../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../listener-counters.ts";

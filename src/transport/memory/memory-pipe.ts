@@ -1,4 +1,4 @@
-import { type FrameBytes, joinFrame } from "../../protocol/index.ts";
+import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
 import { oversizeStatus, refuseOversize } from "../calls/oversize.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { RpcStatus } from "../rpc-status.ts";

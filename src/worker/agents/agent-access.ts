@@ -1,4 +1,4 @@
-import type { AgentCatalog } from "../../core/delivery/index.ts";
+import type { AgentCatalog } from "../../core/internal.ts";
 import {
   type Agent,
   type AgentId,
@@ -7,7 +7,7 @@ import {
   type ClassOf,
   NotAccessibleError,
   TroupeError,
-} from "../../core/index.ts";
+} from "../../core/internal.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import { RemoteAgents } from "./remote-agents.ts";
 

@@ -1,5 +1,5 @@
-import { type AgentId, type AgentMetadata, type AgentState, NotAccessibleError } from "../../core/index.ts";
-import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentId } from "../../protocol/index.ts";
+import { type AgentId, type AgentMetadata, type AgentState, NotAccessibleError } from "../../core/internal.ts";
+import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentId } from "../../protocol/internal.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import { formatState, parseState } from "../control/state-text.ts";
 

@@ -1,4 +1,4 @@
-import { type Clock, errorText } from "../../core/index.ts";
+import { type Clock, errorText } from "../../core/internal.ts";
 import { backOffMs } from "./back-off.ts";
 import type { ReconnectSettings } from "./reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";

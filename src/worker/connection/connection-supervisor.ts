@@ -1,4 +1,4 @@
-import { errorText, TroupeError, UndeliverableException } from "../../core/index.ts";
+import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import { connectWithRetry } from "./connect-with-retry.ts";
 import type { ConnectionEnd, HostConnection } from "./host-connection.ts";

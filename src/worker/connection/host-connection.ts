@@ -1,7 +1,7 @@
-import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/index.ts";
-import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../../protocol/index.ts";
-import type { StreamEnd, StreamReceiver } from "../../transport/index.ts";
-import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/index.ts";
+import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../../protocol/internal.ts";
+import type { StreamEnd, StreamReceiver } from "../../transport/internal.ts";
+import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import { ControlChannel, type ControlServer } from "../control/control-channel.ts";
 import { ChannelRegistry } from "../registry/channel-registry.ts";
 import { ConnectionRegistry } from "../registry/connection-registry.ts";

@@ -1,4 +1,4 @@
-import type { CancelReason, Frame } from "../../protocol/index.ts";
+import type { CancelReason, Frame } from "../../protocol/internal.ts";
 
 type Peer =
   /** Its response headers are not here yet; what is to be said to a Troupe host waits. */

@@ -1,5 +1,5 @@
-import type { Clock } from "../../core/index.ts";
-import type { Link, Metadata } from "../../transport/index.ts";
+import type { Clock } from "../../core/internal.ts";
+import type { Link, Metadata } from "../../transport/internal.ts";
 
 export interface KeepAliveOptions {
   readonly link: Link;

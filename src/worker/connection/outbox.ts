@@ -1,6 +1,6 @@
-import { type Clock, TroupeError, UndeliverableException } from "../../core/index.ts";
-import { type CancelReason, encodeFrame, type Frame } from "../../protocol/index.ts";
-import { type FrameStream, SentFrames } from "../../transport/index.ts";
+import { type Clock, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { type CancelReason, encodeFrame, type Frame } from "../../protocol/internal.ts";
+import { type FrameStream, SentFrames } from "../../transport/internal.ts";
 import { HostNotices } from "./host-notices.ts";
 import { atMost } from "./time-limits.ts";
 

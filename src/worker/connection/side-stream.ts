@@ -1,6 +1,6 @@
-import { errorText, type Logger } from "../../core/index.ts";
-import { type CancelFrame, decodeFrame, type LeavingFrame, signals } from "../../protocol/index.ts";
-import type { FrameStream, Link, Metadata } from "../../transport/index.ts";
+import { errorText, type Logger } from "../../core/internal.ts";
+import { type CancelFrame, decodeFrame, type LeavingFrame, signals } from "../../protocol/internal.ts";
+import type { FrameStream, Link, Metadata } from "../../transport/internal.ts";
 
 export interface SideStreamOptions {
   readonly link: Link;

@@ -1,4 +1,4 @@
-import { StatusCode, type StreamEnd } from "../../transport/index.ts";
+import { StatusCode, type StreamEnd } from "../../transport/internal.ts";
 
 /** Why a stream ended, as a text for people. */
 export function describeEnd(end: StreamEnd): string {

@@ -1,4 +1,4 @@
-import { type Clock, TimedOutError } from "../../core/index.ts";
+import { type Clock, TimedOutError } from "../../core/internal.ts";
 
 /** Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. */
 export async function withinMs<T>(

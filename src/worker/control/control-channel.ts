@@ -1,5 +1,4 @@
-import { PendingCalls } from "../../core/delivery/index.ts";
-import { errorText, NotAccessibleError, UndeliverableException } from "../../core/index.ts";
+import { errorText, NotAccessibleError, PendingCalls, UndeliverableException } from "../../core/internal.ts";
 import {
   type ControlAnswer,
   type ControlEnvelope,
@@ -12,8 +11,8 @@ import {
   encodeControl,
   isControlRequest,
   method,
-} from "../../protocol/index.ts";
-import { type FrameStream, type Link, StatusCode, type StreamEnd } from "../../transport/index.ts";
+} from "../../protocol/internal.ts";
+import { type FrameStream, type Link, StatusCode, type StreamEnd } from "../../transport/internal.ts";
 import type { UndeliverableReason } from "../connection/outbox.ts";
 import { describeEnd } from "../connection/stream-end.ts";
 import type { WorkerSettings } from "../worker-options.ts";

@@ -1,6 +1,6 @@
-import type { AgentCatalog } from "../../core/delivery/index.ts";
-import { type AgentId, errorText, type Logger } from "../../core/index.ts";
-import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/index.ts";
+import type { AgentCatalog } from "../../core/internal.ts";
+import { type AgentId, errorText, type Logger } from "../../core/internal.ts";
+import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/internal.ts";
 import { withoutContent } from "../inbound/without-content.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";

@@ -1,4 +1,4 @@
-import { type AgentId, type AgentState, errorText, TroupeError } from "../../core/index.ts";
+import { type AgentId, type AgentState, errorText, TroupeError } from "../../core/internal.ts";
 
 /** Writes an agent's state as it travels. Throws `invalid-message` when it is not a JSON object. */
 export function formatState(state: AgentState, id: AgentId): string {

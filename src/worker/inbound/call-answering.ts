@@ -1,4 +1,6 @@
 import {
+  type Agent,
+  type AgentId,
   type Deadline,
   deadlineAfter,
   HandlerContext,
@@ -6,9 +8,10 @@ import {
   isThenable,
   NamedIndexedSet,
   remainingMs,
-} from "../../core/delivery/index.ts";
-import { type Agent, type AgentId, TimedOutError, UndeliverableException } from "../../core/index.ts";
-import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/index.ts";
+  TimedOutError,
+  UndeliverableException,
+} from "../../core/internal.ts";
+import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerParts } from "../worker-parts.ts";

@@ -1,6 +1,13 @@
-import { HandlerContext, handleMessage, isThenable } from "../../core/delivery/index.ts";
-import { type Agent, type AgentId, errorText, type TopicId } from "../../core/index.ts";
-import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/index.ts";
+import {
+  type Agent,
+  type AgentId,
+  errorText,
+  HandlerContext,
+  handleMessage,
+  isThenable,
+  type TopicId,
+} from "../../core/internal.ts";
+import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/internal.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import type { Work } from "./in-flight.ts";
 import { RecentIds } from "./recent-ids.ts";

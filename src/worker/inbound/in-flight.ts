@@ -1,5 +1,5 @@
-import { IndexedSet } from "../../core/delivery/index.ts";
-import type { Clock } from "../../core/index.ts";
+import type { Clock } from "../../core/internal.ts";
+import { IndexedSet } from "../../core/internal.ts";
 import { atMost } from "../connection/time-limits.ts";
 
 /** One handler that runs, or is parked. */

@@ -1,5 +1,5 @@
-import { TroupeError } from "../../core/index.ts";
-import { type Frame, type RequestFrame, readFrameHead } from "../../protocol/index.ts";
+import { TroupeError } from "../../core/internal.ts";
+import { type Frame, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
 import type { WorkerParts } from "../worker-parts.ts";

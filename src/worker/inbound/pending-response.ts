@@ -1,6 +1,6 @@
-import type { HandlerContext } from "../../core/delivery/index.ts";
-import { type AgentId, errorText, type TraceCarrier } from "../../core/index.ts";
-import { type ResponseFrame, toWireError, type WireMetadata } from "../../protocol/index.ts";
+import type { HandlerContext } from "../../core/internal.ts";
+import { type AgentId, errorText, type TraceCarrier } from "../../core/internal.ts";
+import { type ResponseFrame, toWireError, type WireMetadata } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import type { Work } from "./in-flight.ts";

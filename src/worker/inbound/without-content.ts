@@ -1,4 +1,4 @@
-import { TroupeError } from "../../core/index.ts";
+import { TroupeError } from "../../core/internal.ts";
 
 /**
  * An error as a log may have it. The cause of one about a message's content quotes that content, which no log gets unasked

@@ -1,5 +1,5 @@
-import { CancelledError, TimedOutError, UndeliverableException } from "../../core/index.ts";
-import type { CancelReason } from "../../protocol/index.ts";
+import { CancelledError, TimedOutError, UndeliverableException } from "../../core/internal.ts";
+import type { CancelReason } from "../../protocol/internal.ts";
 
 /** What a caller that gives up tells its target. */
 export function toCancelReason(error: TimedOutError | CancelledError): CancelReason {

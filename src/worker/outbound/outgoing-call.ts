@@ -1,5 +1,5 @@
-import { PendingCall } from "../../core/delivery/index.ts";
-import type { RequestFrame, ResponseFrame } from "../../protocol/index.ts";
+import { PendingCall } from "../../core/internal.ts";
+import type { RequestFrame, ResponseFrame } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import type { QueuedMessage, Waiting } from "./send-queue.ts";
 

@@ -1,26 +1,24 @@
 import {
+  type AgentId,
   assertAnswer,
   boundsOf,
+  type CancelledError,
   type Deadline,
+  DropMessage,
   deadlineAfter,
   errorBeforeSend,
   HandlerContext,
-  NumberMap,
-  type OwnBounds,
-  remainingMs,
-} from "../../core/delivery/index.ts";
-import {
-  type AgentId,
-  type CancelledError,
-  DropMessage,
   MessageDroppedException,
   type MessageType,
   messageTypeText,
+  NumberMap,
+  type OwnBounds,
+  remainingMs,
   type SendOptions,
   type TimedOutError,
   type TraceCarrier,
   UndeliverableException,
-} from "../../core/index.ts";
+} from "../../core/internal.ts";
 import {
   encodeFrame,
   fromWireError,
@@ -29,7 +27,7 @@ import {
   type ResponseFrame,
   timeoutMetadata,
   toWireAgentId,
-} from "../../protocol/index.ts";
+} from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import { toCancelReason } from "./cancel-reason.ts";

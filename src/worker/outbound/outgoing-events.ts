@@ -1,6 +1,13 @@
-import { HandlerContext, resolveTopic } from "../../core/delivery/index.ts";
-import { DropMessage, errorText, messageTypeText, type PublishOptions, type TopicId } from "../../core/index.ts";
-import { encodeFrame, toWireAgentId } from "../../protocol/index.ts";
+import {
+  DropMessage,
+  errorText,
+  HandlerContext,
+  messageTypeText,
+  type PublishOptions,
+  resolveTopic,
+  type TopicId,
+} from "../../core/internal.ts";
+import { encodeFrame, toWireAgentId } from "../../protocol/internal.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import { traced } from "./traced.ts";
 

@@ -1,4 +1,4 @@
-import { CancelledError, type Timer, UndeliverableException } from "../../core/index.ts";
+import { CancelledError, type Timer, UndeliverableException } from "../../core/internal.ts";
 import { assertLength, type Outbox, type UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";

@@ -1,4 +1,4 @@
-import type { SpanDetails, SpanOperation, Tracing } from "../../core/index.ts";
+import type { SpanDetails, SpanOperation, Tracing } from "../../core/internal.ts";
 
 /** Runs `body` inside a span, or just runs it where nobody records any. */
 export function traced<T>(

@@ -1,6 +1,5 @@
-import { PendingCalls } from "../../core/delivery/index.ts";
-import { type Clock, UndeliverableException } from "../../core/index.ts";
-import type { Frame, WireSubscription } from "../../protocol/index.ts";
+import { type Clock, PendingCalls, UndeliverableException } from "../../core/internal.ts";
+import type { Frame, WireSubscription } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { legacyRefusalError } from "./refusal.ts";

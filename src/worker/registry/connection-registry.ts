@@ -1,5 +1,5 @@
-import type { Logger } from "../../core/index.ts";
-import type { WireSubscription } from "../../protocol/index.ts";
+import type { Logger } from "../../core/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { isNotImplemented } from "./refusal.ts";
 

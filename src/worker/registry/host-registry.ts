@@ -1,4 +1,4 @@
-import type { WireSubscription } from "../../protocol/index.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 
 /** What a worker tells its host about itself. Two adapters: unary calls (generations 2, 3) and the data channel (1). */
 export interface HostRegistry {

@@ -1,5 +1,5 @@
-import { TroupeError } from "../../core/index.ts";
-import type { WireSubscription } from "../../protocol/index.ts";
+import { TroupeError } from "../../core/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 import { backOffMs } from "../connection/back-off.ts";
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerStatus } from "../connection/worker-status.ts";

@@ -1,5 +1,5 @@
-import { TimedOutError, TroupeError, UndeliverableException } from "../../core/index.ts";
-import { RpcError, StatusCode } from "../../transport/index.ts";
+import { TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { RpcError, StatusCode } from "../../transport/internal.ts";
 
 /** A host's refusal as an error of ours. "Already" in its text means taken, whatever the status (protocol.md §2.2, W18). */
 export function refusalError(what: string, thrown: unknown): Error {

@@ -8,8 +8,8 @@ import {
   TroupeError,
   TypePrefixSubscription,
   TypeSubscription,
-} from "../../core/index.ts";
-import type { WirePattern, WireSubscription } from "../../protocol/index.ts";
+} from "../../core/internal.ts";
+import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 import type { WorkerParts } from "../worker-parts.ts";
 import type { HostRegistry } from "./host-registry.ts";
 

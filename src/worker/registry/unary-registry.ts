@@ -7,8 +7,8 @@ import {
   isSamePattern,
   method,
   type WireSubscription,
-} from "../../protocol/index.ts";
-import type { Link, Metadata } from "../../transport/index.ts";
+} from "../../protocol/internal.ts";
+import type { Link, Metadata } from "../../transport/internal.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { isNotImplemented, isUnknownSubscription, refusalError } from "./refusal.ts";
 

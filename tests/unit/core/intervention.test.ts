@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { HandlerContext, InterventionChain } from "../../../src/core/delivery/index.ts";
 import {
   AgentId,
   DefaultInterventionHandler,
@@ -9,6 +8,7 @@ import {
   type SpanOperation,
   TopicId,
 } from "../../../src/core/index.ts";
+import { HandlerContext, InterventionChain } from "../../../src/core/internal.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const recipient = new AgentId("echo", "k");

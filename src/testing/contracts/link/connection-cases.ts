@@ -1,5 +1,5 @@
 import { equal, match, notEqual, ok } from "node:assert/strict";
-import { StatusCode } from "../../../transport/index.ts";
+import { StatusCode } from "../../../transport/internal.ts";
 import type { LinkCase } from "./contract-case.ts";
 import { endsWithStatus, message, rejectsWith, sameBytes, throwsWith } from "./expectations.ts";
 import { StreamRecorder } from "./stream-recorder.ts";

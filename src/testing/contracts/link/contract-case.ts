@@ -1,4 +1,4 @@
-import type { Dialer, Link, LinkService, Listener, Listening } from "../../../transport/index.ts";
+import type { Dialer, Link, LinkService, Listener, Listening } from "../../../transport/internal.ts";
 import { testService } from "./test-service.ts";
 
 /** Limits that some promises need small. */

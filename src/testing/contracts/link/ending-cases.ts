@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { type CallContext, StatusCode } from "../../../transport/index.ts";
+import { type CallContext, StatusCode } from "../../../transport/internal.ts";
 import type { LinkCase } from "./contract-case.ts";
 import { endsWithStatus, message, rejectsWith, sameBytes } from "./expectations.ts";
 import { StreamRecorder } from "./stream-recorder.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { RpcError, type StatusCode, type StreamEnd } from "../../../transport/index.ts";
+import { RpcError, type StatusCode, type StreamEnd } from "../../../transport/internal.ts";
 
 /** Awaits a rejection with an `RpcError` of this code and returns it. */
 export async function rejectsWith(code: StatusCode, promise: Promise<unknown>): Promise<RpcError> {

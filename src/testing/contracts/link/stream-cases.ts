@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { RpcError, StatusCode } from "../../../transport/index.ts";
+import { RpcError, StatusCode } from "../../../transport/internal.ts";
 import type { LinkCase } from "./contract-case.ts";
 import { endsWithStatus, message, sameBytes, sameFrames, throwsWith } from "./expectations.ts";
 import { StreamRecorder } from "./stream-recorder.ts";

@@ -1,4 +1,10 @@
-import type { Metadata, RpcStatus, ServerStream, ServerStreamReceiver, StreamEnd } from "../../../transport/index.ts";
+import type {
+  Metadata,
+  RpcStatus,
+  ServerStream,
+  ServerStreamReceiver,
+  StreamEnd,
+} from "../../../transport/internal.ts";
 
 /** What a stream has told its receiver, in order. */
 export type StreamEvent =

@@ -1,4 +1,4 @@
-import type { CallContext, LinkService, ServerStreamReceiver } from "../../../transport/index.ts";
+import type { CallContext, LinkService, ServerStreamReceiver } from "../../../transport/internal.ts";
 import { StreamRecorder } from "./stream-recorder.ts";
 
 /** A service whose unary methods echo and whose stream method records; each part can be replaced. */

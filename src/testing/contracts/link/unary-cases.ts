@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { type CallContext, RpcError, StatusCode } from "../../../transport/index.ts";
+import { type CallContext, RpcError, StatusCode } from "../../../transport/internal.ts";
 import type { LinkCase } from "./contract-case.ts";
 import { message, rejectsWith, sameBytes } from "./expectations.ts";
 import { HangingService } from "./test-service.ts";

@@ -1,5 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
-import type { FrameBytes } from "../../../protocol/index.ts";
+import type { FrameBytes } from "../../../protocol/internal.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { FrameStream, StreamEnd, StreamReceiver } from "../../link.ts";
 import { fromRawHeaders } from "../../metadata.ts";

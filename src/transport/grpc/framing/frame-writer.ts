@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { FrameBytes } from "../../../protocol/index.ts";
+import type { FrameBytes } from "../../../protocol/internal.ts";
 import { refuseOversize } from "../../calls/oversize.ts";
 import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
 

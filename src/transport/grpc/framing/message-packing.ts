@@ -1,4 +1,4 @@
-import type { FrameBytes } from "../../../protocol/index.ts";
+import type { FrameBytes } from "../../../protocol/internal.ts";
 import { NO_RUN, type Run, releaseRun, takeRun } from "./buffer-pool.ts";
 
 /** Bytes before every message: one for the compression flag, four for the length (big endian). */

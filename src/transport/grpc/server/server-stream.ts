@@ -1,5 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { FrameBytes } from "../../../protocol/index.ts";
+import type { FrameBytes } from "../../../protocol/internal.ts";
 import type { ServerCall } from "../../calls/server-call.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../../link.ts";

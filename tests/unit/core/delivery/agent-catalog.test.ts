@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { AgentCatalog, type AgentCatalogOptions } from "../../../../src/core/delivery/index.ts";
 import {
   type Agent,
   AgentId,
@@ -8,6 +7,7 @@ import {
   type RuntimeEvent,
   SingleThreadedAgentRuntime,
 } from "../../../../src/core/index.ts";
+import { AgentCatalog, type AgentCatalogOptions } from "../../../../src/core/internal.ts";
 import { Gate } from "../../../support/gate.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { IndexedSet, NamedIndexedSet, NumberMap } from "../../../../src/core/delivery/index.ts";
+import { IndexedSet, NamedIndexedSet, NumberMap } from "../../../../src/core/internal.ts";
 
 interface Thing {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { boundsOf, deadlineAfter, errorBeforeSend, HandlerContext } from "../../../../src/core/delivery/index.ts";
 import { CancelledError, TimedOutError } from "../../../../src/core/index.ts";
+import { boundsOf, deadlineAfter, errorBeforeSend, HandlerContext } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/manual-clock.ts";
 
 const none = { defaultTimeoutMs: undefined, ambient: undefined };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { deadlineAfter, deadlineOf, HandlerContext, remainingMs } from "../../../../src/core/delivery/index.ts";
 import { CancelledError, TimedOutError } from "../../../../src/core/index.ts";
+import { deadlineAfter, deadlineOf, HandlerContext, remainingMs } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/manual-clock.ts";
 
 const details = { sender: undefined, topicId: undefined, isRpc: true, messageId: "m" };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Mailboxes } from "../../../../src/core/delivery/index.ts";
 import { BaseAgent } from "../../../../src/core/index.ts";
+import { Mailboxes } from "../../../../src/core/internal.ts";
 import { Gate } from "../../../support/gate.ts";
 
 class Silent extends BaseAgent {

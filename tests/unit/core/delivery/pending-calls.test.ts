@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { PendingCall, PendingCalls } from "../../../../src/core/delivery/index.ts";
 import { CancelledError, systemClock, TimedOutError } from "../../../../src/core/index.ts";
+import { PendingCall, PendingCalls } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 describe("PendingCalls", () => {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SubscriptionTable } from "../../../../src/core/delivery/index.ts";
 import {
   AgentId,
   DefaultSubscription,
@@ -9,6 +8,7 @@ import {
   TypePrefixSubscription,
   TypeSubscription,
 } from "../../../../src/core/index.ts";
+import { SubscriptionTable } from "../../../../src/core/internal.ts";
 
 function tableOf(...subscriptions: Subscription[]): SubscriptionTable {
   const table = new SubscriptionTable();
