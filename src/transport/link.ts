@@ -1,6 +1,6 @@
 import type { FrameBytes } from "../protocol/internal.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
-import type { RpcStatus } from "./rpc-status.ts";
+import type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 
 /**
  * What travels beside a call: ASCII keys in lower case, values as text. Keys ending in `-bin` carry base64 text.
@@ -10,8 +10,8 @@ export type Metadata = Readonly<Record<string, string>>;
 
 /** How a stream came to its end, seen from the side that holds it. Exactly one end is reported per stream. */
 export type StreamEnd =
-  /** The server ended it with a status, or the client learnt why it never got one (`unavailable`, …). */
-  | { readonly by: "status"; readonly status: RpcStatus }
+  /** The server ended it with a status, or the client learnt why it never got one (`unavailable`, …). `origin`: who made the status; clients only. */
+  | { readonly by: "status"; readonly status: RpcStatus; readonly origin?: StatusOrigin }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
   /** The peer reset the stream (as Python's `stop()` does) or half-closed and went away. */
@@ -109,6 +109,11 @@ export interface Link {
   openStream(method: string, receiver: StreamReceiver, options?: StreamOptions): FrameStream;
   /** Ends all calls and frees the connection. Twice is fine; never rejects. */
   close(): Promise<void>;
+  /**
+   * Resolves, with the reason, when the server takes no new calls on this connection: it has said so (GOAWAY over HTTP/2), or the
+   * connection is gone. Calls that run go on. Never rejects.
+   */
+  readonly leaving: Promise<string>;
   /** Resolves when the connection is gone, with the reason; never rejects. */
   readonly closed: Promise<string>;
 }

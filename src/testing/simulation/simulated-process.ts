@@ -96,5 +96,6 @@ const deadLink: Link = {
     flushed: () => Promise.resolve(),
   }),
   close: async () => undefined,
+  leaving: never,
   closed: never,
 };

@@ -3,7 +3,7 @@ import type { RpcStatus } from "../rpc-status.ts";
 
 /** A stream that could not be opened: it reports its end in a turn of its own and does nothing else. */
 export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
-  process.nextTick(() => receiver.onEnd({ by: "status", status }));
+  process.nextTick(() => receiver.onEnd({ by: "status", status, origin: "local" }));
   return {
     queuedBytes: 0,
     queuedFrames: 0,

@@ -5,11 +5,11 @@ import { RpcError, StatusCode } from "../rpc-status.ts";
 export function errorFromEnd(end: StreamEnd): RpcError {
   switch (end.by) {
     case "status":
-      return new RpcError(end.status.code, end.status.details);
+      return new RpcError(end.status.code, end.status.details, { origin: end.origin });
     case "cancelled":
       return new RpcError(StatusCode.cancelled, "The call was cancelled.");
     case "peer":
-      return new RpcError(StatusCode.cancelled, "The server cancelled the call.");
+      return new RpcError(StatusCode.cancelled, "The server cancelled the call.", { origin: "proxy" });
     case "connection-lost":
       return new RpcError(StatusCode.unavailable, end.reason);
   }

@@ -24,7 +24,10 @@ export function callUnary(
       signal?.removeEventListener("abort", onAbort);
       if (error !== undefined) reject(error);
       else if (answer !== undefined) resolve(answer);
-      else reject(new RpcError(StatusCode.unimplemented, "The server said OK but sent no answer to a unary call."));
+      else {
+        const text = "The server said OK but sent no answer to a unary call.";
+        reject(new RpcError(StatusCode.unimplemented, text, { origin: "peer" }));
+      }
     };
     const giveUp = (error: RpcError): void => {
       settle(error);

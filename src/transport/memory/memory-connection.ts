@@ -6,9 +6,15 @@ import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
 import type { MemoryListening } from "./memory-listening.ts";
 
-export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClosed"> {
-  readonly peer: string;
+/** What the client's end learns of its connection. */
+export interface MemoryConnectionEvents {
+  /** The server takes no new calls here; those that run go on. */
+  readonly onLeaving: (reason: string) => void;
   readonly onClosed: (reason: string) => void;
+}
+
+export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClosed">, MemoryConnectionEvents {
+  readonly peer: string;
 }
 
 /** One client's connection to one listening server, and the calls it carries. */
@@ -35,6 +41,7 @@ export class MemoryConnection {
   /** Takes no new calls and ends with the last one. */
   goAway(): void {
     this.#isClosing = true;
+    this.#options.onLeaving(this.#shuttingDown());
     this.#closeIfIdle();
   }
 
@@ -52,7 +59,7 @@ export class MemoryConnection {
 
   #accept(call: MemoryCall, path: string, metadata: Metadata): void {
     if (this.#isClosed) return;
-    if (this.#isClosing) call.finishNow({ code: StatusCode.unavailable, details: this.#shuttingDown() });
+    if (this.#isClosing) call.finishNow({ code: StatusCode.unavailable, details: this.#shuttingDown() }, "local");
     else this.#serve(call, path, metadata);
   }
 

@@ -17,6 +17,7 @@ function silenceable() {
         ready: (options) => link.ready(options),
         openStream: (...call) => link.openStream(...call),
         close: () => link.close(),
+        leaving: link.leaving,
         closed: link.closed,
         unary(method, request, options) {
           asked.push(method);
