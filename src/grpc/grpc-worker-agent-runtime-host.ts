@@ -1,7 +1,7 @@
 import { TroupeError } from "../core/internal.ts";
 import { Host, type HostOptions } from "../host/internal.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
-import { defaultStopSignals, untilSignal } from "../worker/internal.ts";
+import { type StopWhenSignalOptions, stopWhenSignal } from "../worker/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
@@ -11,6 +11,12 @@ export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
    * ping every 10 s to each client, which counts as gone when nothing comes from it for 20 s after one.
    */
   readonly channelOptions?: GrpcListenerOptions;
+}
+
+/** How a host stops at a process signal. All optional. */
+export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
+  /** Milliseconds that the host has to end all streams. Default 5 000. */
+  readonly graceMs?: number | undefined;
 }
 
 /**
@@ -54,12 +60,18 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   }
 
   /**
-   * Waits for one of the signals, then stops; a second one then does what it does in any process, and ends it. Resolves
-   * early when the host is stopped in another way.
+   * Stops at the first process signal, or when the host is stopped in another way; resolves when it has stopped. A second process
+   * signal ends the grace, and then the process, with exit code 128 plus the signal's number.
+   * @example
+   * await host.start();
+   * await host.stopWhenSignal({ graceMs: 10_000 }); // SIGTERM, SIGINT or SIGHUP
    */
-  async stopWhenSignal(graceSeconds = 5, signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
-    await untilSignal(signals, this.#host.closed);
-    await this.stop(graceSeconds);
+  stopWhenSignal({ graceMs = 5_000, ...options }: HostStopWhenSignalOptions = {}): Promise<void> {
+    return stopWhenSignal(options, {
+      ended: this.#host.closed,
+      stop: () => this.#host.stop(graceMs),
+      hurry: () => void this.#host.stop(0),
+    });
   }
 
   counters() {

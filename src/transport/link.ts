@@ -111,7 +111,7 @@ export interface Link {
   close(): Promise<void>;
   /**
    * Resolves, with the reason, when the server takes no new calls on this connection: it has said so (GOAWAY over HTTP/2), or the
-   * connection is gone. Calls that run go on. Never rejects.
+   * connection is gone (then after `closed`). Calls that run go on. Never rejects.
    */
   readonly leaving: Promise<string>;
   /** Resolves when the connection is gone, with the reason; never rejects. */

@@ -1,7 +1,8 @@
 export type { ReconnectOptions, WhileDisconnectedOptions } from "./connection/reconnect-options.ts";
 export type { WorkerStatus } from "./connection/worker-status.ts";
-export { defaultStopSignals, untilSignal } from "./process-signals.ts";
+export type { Stoppable, StopWhenSignalOptions } from "./process-signals.ts";
+export { stopWhenSignal } from "./process-signals.ts";
 export type { WorkerCounters } from "./worker-counters.ts";
-export type { WorkerClosed } from "./worker-lifecycle.ts";
+export type { WaitOptions, WorkerClosed } from "./worker-lifecycle.ts";
 export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";
 export { WorkerRuntime } from "./worker-runtime.ts";

@@ -22,7 +22,7 @@ async function runHost(flags: HostFlags): Promise<void> {
   });
   await host.start();
   // Signals count from the moment that the line below can be read.
-  const stopped = host.stopWhenSignal(flags.graceSeconds);
+  const stopped = host.stopWhenSignal({ graceMs: flags.graceSeconds * 1_000 });
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   await stopped;
 }

@@ -89,7 +89,7 @@ export class MemoryLink implements Link {
 
   #onClosed(reason: string): void {
     this.#closeReason ??= reason;
-    this.#resolveLeaving(this.#closeReason);
     this.#resolveClosed(this.#closeReason);
+    this.#resolveLeaving(this.#closeReason);
   }
 }

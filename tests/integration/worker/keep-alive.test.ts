@@ -39,6 +39,8 @@ async function openSilenceable(keepAliveMs?: number) {
   const { network, dialer, asked, fallSilent } = silenceable();
   const stage = await openStage({ dialer, keepAliveMs }, network);
   await stage.worker.start();
+  // With nothing to register, the start asks for a sign of life.
+  expect(asked.splice(0)).toHaveLength(1);
   return { ...stage, channel: await stage.host.channels.take(), asked, fallSilent };
 }
 

@@ -202,7 +202,10 @@ for (const generation of generations) {
       stream.end();
       await server.next("callHalfClosed", { call });
       server.send({ cmd: "finish", call, code: "ABORTED", details: "genug" });
-      expect(await client.ended()).toMatchObject({ by: "status", status: { code: StatusCode.aborted, details: "genug" } });
+      expect(await client.ended()).toMatchObject({
+        by: "status",
+        status: { code: StatusCode.aborted, details: "genug" },
+      });
       await link.close();
     });
 

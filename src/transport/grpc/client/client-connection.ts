@@ -190,8 +190,8 @@ export class ClientConnection {
     if (this.#state.at === "closed") return;
     this.#clearTimers();
     this.#state = { at: "closed" };
-    this.#resolveLeaving(this.lossReason);
     this.#resolveClosed(this.lossReason);
+    this.#resolveLeaving(this.lossReason);
   }
 
   #clearTimers(): void {

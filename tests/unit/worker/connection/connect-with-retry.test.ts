@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { backOffMs } from "../../../../src/worker/connection/back-off.ts";
+import { backOffMs } from "../../../../src/worker/connection/connect-with-retry.ts";
 import { reconnectSettings } from "../../../../src/worker/connection/reconnect-options.ts";
 
 const settings = reconnectSettings({ initialDelayMs: 100, maxDelayMs: 5_000, factor: 2, jitter: 0.5 });
