@@ -1,11 +1,10 @@
+// What other rooms and tests use of this room. index.ts holds what users use.
 export { announcement, isAnnounced } from "./announcement.ts";
 export { timeoutMetadata, timeoutOf } from "./call-timeout.ts";
-export type { WireError } from "./errors/wire-error.ts";
 export { fromWireError, toWireError } from "./errors/wire-error.ts";
 export type {
   CancelFrame,
   CancelReason,
-  EventFrame,
   Frame,
   LeavingFrame,
   RequestFrame,
@@ -14,10 +13,9 @@ export type {
   WireEvent,
   WireMetadata,
   WirePattern,
-  WirePayload,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
-export { bareContentType, isVoidPayload, noneTypeName } from "./frames/payload.ts";
+export { isVoidPayload } from "./frames/payload.ts";
 export { encodeGetSubscriptionsResponse } from "./registration/subscription-list.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
@@ -36,11 +34,10 @@ export { isSamePattern } from "./registration/wire-pattern.ts";
 export type { FrameHead } from "./routing/frame-head.ts";
 export { readFrameHead } from "./routing/frame-head.ts";
 export { peekFrame } from "./routing/frame-peek.ts";
-export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
-export { asciiBytes, requestIdBytes, requestIdText, spliceRequestId, withRequestId } from "./routing/request-id.ts";
-export type { FrameBytes, SplicedFrame } from "./routing/spliced-frame.ts";
+export type { PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export { requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export type { FrameBytes } from "./routing/spliced-frame.ts";
 export { joinFrame } from "./routing/spliced-frame.ts";
-export type { ControlDestination } from "./state/control-destination.ts";
 export { parseControlDestination } from "./state/control-destination.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export {
@@ -62,15 +59,4 @@ export {
   isControlRequest,
 } from "./state/wire-state.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export {
-  anyPrefix,
-  attribute,
-  clientIdKey,
-  eventSpecVersion,
-  metadataKey,
-  method,
-  publishKind,
-  serviceName,
-  signals,
-  unknownSender,
-} from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, serviceName, signals } from "./wire-names.ts";

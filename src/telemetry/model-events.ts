@@ -39,20 +39,22 @@ export interface ToolCallEvent {
 
 export type ModelEvent = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
-interface FromAgent {
+/** What every event of a model or a tool may say besides. */
+export interface ModelEventOptions {
   /** The agent on whose behalf it happens: `this.id` in an agent, `MessageHandlerContext.agentId()`. Default: none. */
   readonly agentId?: AgentId | undefined;
   /** Further fields for the log. */
   readonly extra?: JsonObject | undefined;
 }
 
-interface ModelUse {
+/** Tokens that a call to a model has used. */
+export interface TokenUse {
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
 export function llmCallEvent(
-  call: FromAgent & ModelUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
+  call: ModelEventOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
   return {
     ...call.extra,
@@ -66,12 +68,14 @@ export function llmCallEvent(
 }
 
 export function llmStreamStartEvent(
-  start: FromAgent & { readonly messages: readonly JsonObject[] },
+  start: ModelEventOptions & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
-export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly response: JsonObject }): LLMStreamEndEvent {
+export function llmStreamEndEvent(
+  end: ModelEventOptions & TokenUse & { readonly response: JsonObject },
+): LLMStreamEndEvent {
   return {
     ...end.extra,
     type: "LLMStreamEnd",
@@ -83,7 +87,7 @@ export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly respons
 }
 
 export function toolCallEvent(
-  call: Omit<FromAgent, "extra"> & {
+  call: Omit<ModelEventOptions, "extra"> & {
     readonly toolName: string;
     readonly arguments: JsonObject;
     readonly result: string;
@@ -93,6 +97,6 @@ export function toolCallEvent(
   return { type: "ToolCall", tool_name: toolName, arguments: call.arguments, result, agent_id: agentText(call) };
 }
 
-function agentText({ agentId }: FromAgent): string | null {
+function agentText({ agentId }: ModelEventOptions): string | null {
   return agentId === undefined ? null : agentId.toString();
 }

@@ -2,7 +2,7 @@
 export type FaultDirection = "to-target" | "to-client";
 
 /** A fault that lasts: until `forMs` milliseconds have passed, or `heal`. Of several of a kind the newest counts, and each ends for itself. In both directions unless `in` names one. */
-interface Lasting {
+export interface LastingFaultOptions {
   readonly in?: FaultDirection | undefined;
   readonly forMs?: number | undefined;
 }
@@ -10,12 +10,12 @@ interface Lasting {
 /** A fault of the way between: bytes come late, slowly or not at all, while it lasts. */
 export type LastingFault =
   /** Bytes arrive `delayMs` later, and up to `jitterMs` more; their order stays. */
-  | ({ readonly kind: "delay"; readonly delayMs: number; readonly jitterMs?: number | undefined } & Lasting)
-  | ({ readonly kind: "throttle"; readonly bytesPerSecond: number } & Lasting)
+  | ({ readonly kind: "delay"; readonly delayMs: number; readonly jitterMs?: number | undefined } & LastingFaultOptions)
+  | ({ readonly kind: "throttle"; readonly bytesPerSecond: number } & LastingFaultOptions)
   /** Nothing is read any more, so that the sender's buffers fill. Nothing is lost: it goes on when the fault ends. */
-  | ({ readonly kind: "stall" } & Lasting)
+  | ({ readonly kind: "stall" } & LastingFaultOptions)
   /** A black hole: bytes are taken and thrown away, the connection's end too. When it ends, a gap stays in the stream. */
-  | ({ readonly kind: "drop" } & Lasting);
+  | ({ readonly kind: "drop" } & LastingFaultOptions);
 
 /** What can go wrong with a TCP connection. */
 export type Fault =
@@ -27,7 +27,7 @@ export type Fault =
   /** Both ends see a reset (RST); what was passed on and not yet read may be lost. */
   | { readonly kind: "reset" }
   /** Connections that come are reset before a byte passes. */
-  | ({ readonly kind: "refuse" } & Omit<Lasting, "in">)
+  | ({ readonly kind: "refuse" } & Omit<LastingFaultOptions, "in">)
   /** No fault: every lasting one ends. */
   | { readonly kind: "heal" };
 
