@@ -10,7 +10,7 @@
  * const AskToGreet = defineMessage("AskToGreet", z.object({ name: z.string() }), { answer: Greeting });
  *
  * class Greeter extends RoutedAgent {
- *   static readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, (_greeter, { name }) =>
+ *   static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, ({ name }) =>
  *     Greeting({ content: `Hello, ${name}!` }),
  *   );
  * }

@@ -6,7 +6,7 @@
  * ```ts
  * import { decodeFrame, encodeFrame } from "troupe/protocol";
  *
- * const bytes = encodeFrame({ kind: "response", requestId: "1", error: "no such agent" });
+ * const bytes = encodeFrame({ kind: "response", requestId: "1", payload: undefined, error: "busy", metadata: {} });
  * const frame = decodeFrame(bytes);
  * ```
  *
