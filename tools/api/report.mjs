@@ -3,17 +3,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { root } from "../run.mjs";
 
-const folder = join(root, "docs/api");
+const committedFolder = join(root, "docs/api");
 
 /** Writes the pages, and removes those of entry points that are gone. */
-export function updateReport(entryPoints) {
+export function updateReport(entryPoints, folder = committedFolder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of pagesOf(entryPoints)) writeFileSync(join(folder, name), text);
 }
 
 /** How the pages differ from the source, as lines for people; none when they agree. */
-export function compareReport(entryPoints) {
+export function compareReport(entryPoints, folder = committedFolder) {
   const pages = pagesOf(entryPoints);
   const names = new Set([...(existsSync(folder) ? readdirSync(folder) : []), ...pages.keys()]);
   return [...names].sort().flatMap((name) => {
@@ -42,7 +42,8 @@ function diffLines(before, after) {
   let declaration = "";
   let shown = "";
   const show = (sign, line) => {
-    if (/^\S/.test(line)) declaration = line;
+    if (line === "") return;
+    if (/^\w/.test(line)) declaration = line;
     else if (declaration !== shown) changes.push(`  ${declaration}`);
     shown = declaration;
     changes.push(`${sign} ${line}`);
@@ -58,7 +59,7 @@ function diffLines(before, after) {
       show("+", after[to++]);
     }
   }
-  return changes.filter((line) => line.trim().length > 1);
+  return changes;
 }
 
 /** For each pair of places, how many lines the rests have in common, in order. */
