@@ -1,8 +1,7 @@
 import type { ClassOf } from "../agents/agent.ts";
 import { TroupeError } from "../errors.ts";
-import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
-import { jsonContentType, type MessageType } from "./message-type.ts";
+import { assertMessageType, jsonContentType, type MessageType } from "./message-type.ts";
 
 export interface ClassMessageOptions<T, Answer> {
   /** The type that answers a call with this message. Default: none is promised. */

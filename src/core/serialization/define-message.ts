@@ -1,9 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
-import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, type JsonCodec, nativeJson } from "./json-codec.ts";
 import { brandOf } from "./message-index.ts";
-import { type Branded, jsonContentType, type MessageType, messageTypeKey } from "./message-type.ts";
+import { assertMessageType, type Branded, jsonContentType, type MessageType, messageTypeKey } from "./message-type.ts";
 import { assertSchema, validateNow } from "./standard-schema.ts";
 
 /** A schema of any Standard Schema library whose values are objects. */

@@ -1,5 +1,4 @@
 import { errorText, TroupeError } from "../errors.ts";
-import { jsonFault } from "./json-fault.ts";
 import { findLoss } from "./json-loss.ts";
 
 /** How a message's JSON text is read and written; give your own for numbers beyond 2^53, bytes or other special values. */
@@ -83,3 +82,17 @@ export const nativeJson: JsonCodec = {
     return text;
   },
 };
+
+const position = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/;
+
+/**
+ * What is wrong with bytes that a codec could not read, without a word of what they hold: the language's own text quotes
+ * them, and the fault is written to logs and sent to callers (protocol.md §5.11).
+ */
+export function jsonFault(thrown: unknown): string {
+  if (thrown instanceof TroupeError) return thrown.message;
+  if (!(thrown instanceof SyntaxError)) return "its JSON codec refused it";
+  const at = position.exec(thrown.message)?.[1];
+  if (at !== undefined) return `its text is no JSON from position ${at} on`;
+  return thrown.message === "Unexpected end of JSON input" ? "its text ends too early" : "its text is no JSON";
+}

@@ -1,3 +1,4 @@
+import { UnknownPayload } from "./built-in-messages.ts";
 import { type MessageIdentity, type MessageType, messageTypeKey } from "./message-type.ts";
 
 /** The type that a value carries itself (what `defineMessage` makes), if it does. */
@@ -76,4 +77,15 @@ export class MessageIndex<Entry> {
   #tagged(identity: MessageIdentity & { readonly by: "tag" }): Map<string, Entry> | undefined {
     return this.#byTag.find(({ property }) => property === identity.property)?.entries;
   }
+}
+
+/** A message's type by name, for texts and telemetry; of an undeclared class the class's own name. */
+export function messageTypeText(value: unknown): string {
+  if (value === undefined || value === null) return "NoneType";
+  if (typeof value !== "object") return typeof value;
+  const brand = brandOf(value);
+  if (brand !== undefined) return brand.typeName;
+  if (value instanceof UnknownPayload) return `UnknownPayload (${value.typeName})`;
+  const tag = "$typeName" in value ? value.$typeName : undefined;
+  return typeof tag === "string" ? tag : (value.constructor?.name ?? "object");
 }

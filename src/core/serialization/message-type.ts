@@ -1,3 +1,5 @@
+import { TroupeError } from "../errors.ts";
+
 /** The content types of the wire (protocol.md §4.1). Protobuf payloads are the bytes of a `google.protobuf.Any`. */
 export const jsonContentType = "application/json";
 export const protobufContentType = "application/x-protobuf";
@@ -64,3 +66,13 @@ export type AnswerOf<M> = M extends { readonly [answerBrand]?: infer Answer } ? 
 
 /** The values of a message type: `MessageOf<typeof Greeting>`. */
 export type MessageOf<Type> = Type extends MessageType<infer T, infer _Answer> ? T : never;
+
+/** Throws `invalid-argument` for what is no message type, such as a schema; `what` begins the text. */
+export function assertMessageType(type: unknown, what: string): void {
+  if ((typeof type === "object" && type !== null) || typeof type === "function") {
+    if ("typeName" in type && "serialize" in type && typeof type.serialize === "function") return;
+  }
+  const schema =
+    "A schema or a class alone is none: give it a name with defineMessage, classMessage or protobufMessage.";
+  throw new TroupeError("invalid-argument", `${what} has to be a message type. ${schema}`);
+}

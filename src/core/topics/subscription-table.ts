@@ -2,10 +2,8 @@ import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import { assertSubscription } from "../validation/assert-arguments.ts";
 import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
-import type { Subscription } from "./subscription.ts";
+import { type Subscription, TypePrefixSubscription, TypeSubscription } from "./subscription.ts";
 import type { TopicId } from "./topic-id.ts";
-import { TypePrefixSubscription } from "./type-prefix-subscription.ts";
-import { TypeSubscription } from "./type-subscription.ts";
 
 interface Row {
   readonly order: number;

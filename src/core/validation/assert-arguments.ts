@@ -1,7 +1,7 @@
 import { AgentId } from "../agents/agent-id.ts";
 import { CancellationToken } from "../cancellation-token.ts";
 import { TroupeError } from "../errors.ts";
-import { assertMessageType } from "../serialization/assert-message-type.ts";
+import { assertMessageType } from "../serialization/message-type.ts";
 import { TopicId } from "../topics/topic-id.ts";
 
 /** What plain JavaScript may get wrong in the options of a call or an event. */

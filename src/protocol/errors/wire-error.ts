@@ -8,17 +8,18 @@ import {
   MessageDroppedException,
   NotAccessibleError,
   TimedOutError,
+  ToolException,
   ToolExecutionException,
+  type ToolFailure,
   ToolNotFoundException,
   TroupeError,
   type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "../../core/internal.ts";
+import { wellFormed } from "../frames/byte-writer.ts";
 import type { WireMetadata } from "../frames/frame.ts";
-import { wellFormed } from "../frames/well-formed.ts";
 import { metadataKey } from "../wire-names.ts";
-import { fromToolErrorMetadata, type ToolErrorClass, toolErrorMetadata } from "./wire-tool-error.ts";
 
 /** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code (protocol.md §2.3, §11.3). */
 export interface WireError {
@@ -107,4 +108,20 @@ export function fromWireError(error: string, metadata: WireMetadata): Error {
 
 function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(kinds, text);
+}
+
+export type ToolErrorClass = new (failure: ToolFailure, options?: TroupeErrorOptions) => ToolException;
+
+/** The call and the tool that a tool agent's failure is about (protocol.md §5.5); nothing for any other. */
+export function toolErrorMetadata(thrown: unknown): WireMetadata {
+  if (!(thrown instanceof ToolException)) return {};
+  return {
+    [metadataKey.toolCallId]: wellFormed(thrown.callId),
+    [metadataKey.toolName]: wellFormed(thrown.toolName),
+  };
+}
+
+export function fromToolErrorMetadata(content: string, metadata: WireMetadata): ToolFailure {
+  const { [metadataKey.toolCallId]: callId = "", [metadataKey.toolName]: toolName = "" } = metadata;
+  return { callId, content, toolName };
 }

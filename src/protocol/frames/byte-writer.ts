@@ -110,3 +110,8 @@ export function fieldBytes(length: number): number {
 export function textFieldBytes(text: string): number {
   return text === "" ? 0 : fieldBytes(textBytes(text));
 }
+
+/** The text with lone surrogates replaced, which UTF-8 can't hold: for texts that must get through whatever they are. */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+}

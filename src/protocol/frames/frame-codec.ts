@@ -1,7 +1,7 @@
 import { decodeCancelQuickly } from "./channel-notice.ts";
 import type { Frame } from "./frame.ts";
+import { parsing } from "./from-binary.ts";
 import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts";
-import { parsing } from "./parse.ts";
 import { decodeQuickly } from "./quick-decoder.ts";
 import { encodeQuickly } from "./quick-encoder.ts";
 

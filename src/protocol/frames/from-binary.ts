@@ -1,5 +1,15 @@
 import { type DescMessage, fromBinary as fromBinaryOf, type MessageShape } from "@bufbuild/protobuf";
 import { configureTextEncoding, getTextEncoding } from "@bufbuild/protobuf/wire";
+import { errorText, TroupeError } from "../../core/internal.ts";
+
+/** Runs a parse of bytes from the wire; whatever it throws becomes `invalid-message` naming what was being read. */
+export function parsing<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new TroupeError("invalid-message", `Can't read ${what}: ${errorText(cause)}.`, { cause });
+  }
+}
 
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });

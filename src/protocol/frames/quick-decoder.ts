@@ -3,8 +3,7 @@ import { jsonContentType, protobufContentType } from "../../core/internal.ts";
 import { EventAttributes, type EventData, noEventData, wireEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId, WirePayload } from "./frame.ts";
 import { knownTextAt } from "./known-text.ts";
-import { RawReader, textAt, WireType } from "./raw-reader.ts";
-import { anyShape, stepOver } from "./raw-shape.ts";
+import { anyShape, RawReader, stepOver, textAt, WireType } from "./raw-reader.ts";
 
 /** Thrown and caught here: what stands in these bytes is not as canonical encoders write it. */
 const odd = new Error("not canonical");

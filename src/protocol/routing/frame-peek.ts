@@ -2,11 +2,10 @@ import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
 import { decodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
-import { RawReader, WireType } from "../frames/raw-reader.ts";
+import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
-import { readFrameHead } from "./frame-head.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
-import type { PeekedFrame } from "./peeked-frame.ts";
+import type { FrameHead, PeekedFrame } from "./peeked-frame.ts";
 
 /**
  * Reads the routing fields out of the raw bytes of a data-channel message and decodes nothing else (protocol.md §1.2).
@@ -54,4 +53,28 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return { kind: "bad", reason, head: readFrameHead(bytes) };
   }
+}
+
+const requestArm = 0x0a;
+const responseArm = 0x12;
+const requestIdField = 0x0a;
+
+/**
+ * Reads the kind and request id off the beginning of a call or answer that is not there as a whole, or is broken further
+ * on, so that whoever waits for it can be told. Undefined: the bytes don't tell.
+ */
+export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
+  const reader = new RawReader(bytes, 0, bytes.length);
+  const arm = reader.number();
+  if ((arm !== requestArm && arm !== responseArm) || reader.number() < 0) return undefined;
+  while (!reader.atEnd) {
+    const tag = reader.number();
+    if (tag === requestIdField) {
+      const end = reader.length();
+      if (end < 0) return undefined;
+      return { kind: arm === requestArm ? "request" : "response", requestId: textAt(bytes, reader.position, end) };
+    }
+    if (tag < 8 || !reader.skip(tag & 7)) return undefined;
+  }
+  return undefined;
 }

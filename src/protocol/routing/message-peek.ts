@@ -1,13 +1,16 @@
-import { parseTimeout } from "../call-timeout.ts";
-import { isTextAt, nameAt, RawReader, textAt } from "../frames/raw-reader.ts";
 import {
   agentIdShape,
   anyShape,
   attributeEntryShape,
+  isTextAt,
+  nameAt,
   payloadShape,
+  RawReader,
   type Shape,
   stepOver,
-} from "../frames/raw-shape.ts";
+  textAt,
+} from "../frames/raw-reader.ts";
+import { parseTimeout } from "../metadata.ts";
 import { metadataKey } from "../wire-names.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 

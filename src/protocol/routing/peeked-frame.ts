@@ -1,5 +1,10 @@
 import type { Frame } from "../frames/frame.ts";
-import type { FrameHead } from "./frame-head.ts";
+
+/** Which call a message belongs to, as far as its beginning tells. */
+export interface FrameHead {
+  readonly kind: "request" | "response";
+  readonly requestId: string;
+}
 
 /** Where the request id stands in a frame: the field with its tag, and its text alone. `count` 0: it is not there (empty). */
 export interface RequestIdPlace {

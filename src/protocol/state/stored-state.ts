@@ -1,8 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { WireAgentId } from "../frames/frame.ts";
-import { fromBinary } from "../frames/from-binary.ts";
-import { parsing } from "../frames/parse.ts";
+import { fromBinary, parsing } from "../frames/from-binary.ts";
 import {
   type AgentState,
   AgentStateSchema,

@@ -1,8 +1,16 @@
-import { type Link, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
+import {
+  createTraceState,
+  isSpanContextValid,
+  type Link,
+  ProxyTracerProvider,
+  type SpanContext,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from "@opentelemetry/api";
 import type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "../../core/internal.ts";
 import { activeContext, runInSpan } from "./run-in-span.ts";
 import { messagingAttributes, spanKind, spanName } from "./span-details.ts";
-import { fromCarrier, toCarrier } from "./trace-carrier.ts";
 
 /** The tracer of the in-process runtime, as AutoGen names it. */
 export const singleThreadedRuntimeTracer = "autogen SingleThreadedAgentRuntime";
@@ -53,4 +61,27 @@ class OpenTelemetryTracing implements Tracing {
 /** The API's own provider that nobody has registered a real one behind. */
 function recordsNothing(provider: TracerProvider): boolean {
   return provider instanceof ProxyTracerProvider && provider.getDelegate() === new ProxyTracerProvider().getDelegate();
+}
+
+const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+/** W3C Trace Context, whatever propagator is registered: peers expect it on the wire (protocol.md §5.10). */
+export function toCarrier(spanContext: SpanContext | undefined): TraceCarrier {
+  if (spanContext === undefined || !isSpanContextValid(spanContext)) return {};
+  const flags = (spanContext.traceFlags & 0xff).toString(16).padStart(2, "0");
+  const traceparent = `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
+  const tracestate = spanContext.traceState?.serialize() ?? "";
+  return tracestate === "" ? { traceparent } : { traceparent, tracestate };
+}
+
+/** Undefined when there is none, or none that is valid (all zeros, as Python sends for events). */
+export function fromCarrier(carrier: TraceCarrier | undefined): SpanContext | undefined {
+  const traceparent = carrier?.traceparent;
+  if (carrier === undefined || traceparent === undefined || traceparent.startsWith("ff")) return undefined;
+  const [, traceId, spanId, flags] = traceparentPattern.exec(traceparent) ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  const spanContext: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+  if (!isSpanContextValid(spanContext)) return undefined;
+  const { tracestate } = carrier;
+  return tracestate ? { ...spanContext, traceState: createTraceState(tracestate) } : spanContext;
 }

@@ -3,7 +3,7 @@ import { type Clock, systemClock, type Timer } from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
 import { ProxiedConnection } from "./proxied-connection.ts";
-import { type FaultProxyCounters, ProxyTally } from "./proxy-counters.ts";
+import { type FaultProxyCounters, ProxyCounters } from "./proxy-counters.ts";
 import { type RandomFaultsOptions, randomFaults } from "./random-faults.ts";
 
 export interface FaultProxyOptions {
@@ -40,7 +40,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: FaultProxyOptions;
   readonly #clock: Clock;
-  readonly #tally = new ProxyTally();
+  readonly #counters = new ProxyCounters();
   readonly #open = new Set<ProxiedConnection>();
   /** Lasting faults of the whole proxy: they hit whatever comes. */
   readonly #lasting = new Set<LastingFault | Refusal>();
@@ -90,23 +90,23 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   counters(): FaultProxyCounters {
-    return this.#tally.snapshot(this.#open.size);
+    return this.#counters.snapshot(this.#open.size);
   }
 
   /** Resolves when so many connections have been accepted since the start. */
   accepted(count: number): Promise<void> {
-    return this.#tally.until(() => this.#tally.connections >= count);
+    return this.#counters.until(() => this.#counters.connections >= count);
   }
 
   /** Resolves when so many connections have been hit by a fault of that kind since the start. */
   faulted(kind: FaultKind, times = 1): Promise<void> {
-    return this.#tally.until(() => this.counters().faults[kind] >= times);
+    return this.#counters.until(() => this.counters().faults[kind] >= times);
   }
 
   /** Cuts all connections and listens no more. Twice is fine. */
   async close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
-    this.#tally.close();
+    this.#counters.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#open) connection.destroy();
     await closed;
@@ -117,8 +117,8 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #accept(client: Socket): void {
-    const number = this.#tally.connections++;
-    this.#tally.wake();
+    const number = this.#counters.connections++;
+    this.#counters.wake();
     const steps = [
       ...[...this.#lasting].map((fault) => ({ fault })),
       ...(this.#options.script ?? []).filter((step) => hits(step, number)),
@@ -128,7 +128,7 @@ export class FaultProxy implements AsyncDisposable {
     if (refused !== undefined) {
       client.on("error", () => {});
       client.resetAndDestroy();
-      this.#tally.hit(refused.fault);
+      this.#counters.hit(refused.fault);
       return;
     }
     const connection = this.#connect(number, client);
@@ -142,12 +142,12 @@ export class FaultProxy implements AsyncDisposable {
       number,
       client,
       target,
-      tally: this.#tally,
+      counters: this.#counters,
       clock: this.#clock,
       random: this.#jitter,
       onClosed: () => {
         this.#open.delete(connection);
-        this.#tally.wake();
+        this.#counters.wake();
       },
     });
     this.#open.add(connection);

@@ -1,14 +1,13 @@
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/internal.ts";
 import type { FaultDirection, LastingFault } from "./fault.ts";
-import { LaneFaults } from "./lane-faults.ts";
-import type { ProxyTally } from "./proxy-counters.ts";
+import type { ProxyCounters } from "./proxy-counters.ts";
 
 export interface LaneParts {
   readonly direction: FaultDirection;
   readonly source: Socket;
   readonly sink: Socket;
-  readonly tally: ProxyTally;
+  readonly counters: ProxyCounters;
   readonly clock: Clock;
   /** From 0 up to 1, for the jitter of delays. */
   readonly random: () => number;
@@ -108,7 +107,7 @@ export class Lane {
   }
 
   #drop(bytes: Buffer): void {
-    this.#parts.tally.droppedBytes += bytes.length;
+    this.#parts.counters.droppedBytes += bytes.length;
   }
 
   #dropWaiting(): void {
@@ -144,7 +143,7 @@ export class Lane {
   #writeNext(): void {
     const first = this.#waiting.shift();
     if (first === undefined) return;
-    const { clock, direction, sink, tally } = this.#parts;
+    const { clock, direction, sink, counters } = this.#parts;
     const { bytesPerSecond = Number.POSITIVE_INFINITY } = this.#faults.newest("throttle") ?? {};
     const untilTrigger = (this.#triggers[0]?.atByte ?? Number.POSITIVE_INFINITY) - this.#passedBytes;
     // A throttled lane passes a fiftieth of a second's worth at a time.
@@ -155,7 +154,7 @@ export class Lane {
     this.#waitingBytes -= length;
     this.#passedBytes += length;
     this.#freeAtMs = Math.max(this.#freeAtMs, clock.now()) + (length * 1_000) / bytesPerSecond;
-    tally.passed(direction, length);
+    counters.passed(direction, length);
     const mayGoOn = sink.write(first.bytes.subarray(0, length), () => {
       if (!this.#isWriting) return;
       this.#isWriting = false;
@@ -174,5 +173,24 @@ export class Lane {
     if (this.#end !== "due" || this.#waiting.length > 0 || this.#isStalled) return;
     this.#end = "ended";
     this.#parts.sink.end();
+  }
+}
+
+/** The faults that last on a lane. Several of a kind may overlap: the newest counts, and each ends for itself. */
+export class LaneFaults {
+  #active: LastingFault[] = [];
+
+  begin(fault: LastingFault): void {
+    this.#active.push(fault);
+  }
+
+  /** Ends one of them, or all; one that has ended already is passed over. */
+  end(fault?: LastingFault): void {
+    this.#active = fault === undefined ? [] : this.#active.filter((active) => active !== fault);
+  }
+
+  newest<Kind extends LastingFault["kind"]>(kind: Kind): Extract<LastingFault, { kind: Kind }> | undefined {
+    const isOfKind = (fault: LastingFault): fault is Extract<LastingFault, { kind: Kind }> => fault.kind === kind;
+    return this.#active.findLast(isOfKind);
   }
 }

@@ -2,13 +2,13 @@ import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/internal.ts";
 import type { Fault, FaultDirection, FaultStep, LastingFault } from "./fault.ts";
 import { Lane } from "./lane.ts";
-import type { ProxyTally } from "./proxy-counters.ts";
+import type { ProxyCounters } from "./proxy-counters.ts";
 
 export interface ConnectionParts {
   readonly number: number;
   readonly client: Socket;
   readonly target: Socket;
-  readonly tally: ProxyTally;
+  readonly counters: ProxyCounters;
   readonly clock: Clock;
   readonly random: () => number;
   readonly onClosed: () => void;
@@ -23,12 +23,12 @@ export class ProxiedConnection {
   #openSockets = 2;
 
   constructor(parts: ConnectionParts) {
-    const { client, target, tally, clock, random } = parts;
+    const { client, target, counters, clock, random } = parts;
     this.number = parts.number;
     this.#parts = parts;
     this.#lanes = {
-      "to-target": new Lane({ direction: "to-target", source: client, sink: target, tally, clock, random }),
-      "to-client": new Lane({ direction: "to-client", source: target, sink: client, tally, clock, random }),
+      "to-target": new Lane({ direction: "to-target", source: client, sink: target, counters, clock, random }),
+      "to-client": new Lane({ direction: "to-client", source: target, sink: client, counters, clock, random }),
     };
     this.#follow(client, target, this.#lanes["to-target"]);
     this.#follow(target, client, this.#lanes["to-client"]);
@@ -42,8 +42,8 @@ export class ProxiedConnection {
   }
 
   apply(fault: Fault): void {
-    const { client, target, tally } = this.#parts;
-    tally.hit(fault);
+    const { client, target, counters } = this.#parts;
+    counters.hit(fault);
     switch (fault.kind) {
       case "delay":
       case "throttle":

@@ -14,7 +14,7 @@ export interface FaultProxyCounters {
 }
 
 /** Keeps the counters of a proxy, and tells those who wait for one. */
-export class ProxyTally {
+export class ProxyCounters {
   connections = 0;
   droppedBytes = 0;
   readonly #passed = { "to-target": 0, "to-client": 0 };

@@ -1,11 +1,11 @@
 /** So many of the latest frames are remembered one by one in any case. */
-const mostRemembered = 1_024;
+const minRemembered = 1_024;
 
 /** So many lots are kept of those that are older and have not been confirmed; then two become one. */
-const mostLots = 1_024;
+const maxBatches = 1_024;
 
 /** Frames of which only their number is remembered. */
-interface Lot {
+interface Batch {
   readonly frames: number;
   readonly events: number;
 }
@@ -23,9 +23,9 @@ export class SentFrames {
   /** Lengths of runs, the oldest first: above 0 of events, below 0 of others. */
   #runs: number[] = [];
   #remembered = 0;
-  #forgetAt = 2 * mostRemembered;
+  #forgetAt = 2 * minRemembered;
   /** What came before them, the oldest first. */
-  #lots: Lot[] = [];
+  #batches: Batch[] = [];
 
   note(isEvent: boolean, stream: SentState): void {
     const step = isEvent ? 1 : -1;
@@ -46,16 +46,16 @@ export class SentFrames {
       if (run > 0) events += length;
       left -= length;
     }
-    for (let at = this.#lots.length - 1; at >= 0 && left > 0; at -= 1) {
-      const lot = this.#lots[at] ?? { frames: 0, events: 0 };
-      events += Math.min(lot.events, left);
-      left -= lot.frames;
+    for (let at = this.#batches.length - 1; at >= 0 && left > 0; at -= 1) {
+      const batch = this.#batches[at] ?? { frames: 0, events: 0 };
+      events += Math.min(batch.events, left);
+      left -= batch.frames;
     }
     return events;
   }
 
   #forget({ queuedFrames, unconfirmedFrames }: SentState): void {
-    const keep = Math.max(queuedFrames, mostRemembered);
+    const keep = Math.max(queuedFrames, minRemembered);
     let first = 0;
     let frames = 0;
     let events = 0;
@@ -70,25 +70,25 @@ export class SentFrames {
       first += 1;
     }
     this.#runs = this.#runs.slice(first);
-    this.#forgetAt = 2 * Math.max(this.#remembered, mostRemembered);
-    if (frames > 0) this.#lots.push({ frames, events });
-    this.#forgetLots(queuedFrames + unconfirmedFrames - this.#remembered);
+    this.#forgetAt = 2 * Math.max(this.#remembered, minRemembered);
+    if (frames > 0) this.#batches.push({ frames, events });
+    this.#forgetBatches(queuedFrames + unconfirmedFrames - this.#remembered);
   }
 
   /** Keeps as many lots as hold so many frames, and no more than a bound. */
-  #forgetLots(frames: number): void {
+  #forgetBatches(frames: number): void {
     let left = frames;
-    let first = this.#lots.length;
-    for (; first > 0 && left > 0; first -= 1) left -= this.#lots[first - 1]?.frames ?? 0;
-    this.#lots = this.#lots.slice(first);
-    if (this.#lots.length > mostLots) this.#lots = inPairs(this.#lots);
+    let first = this.#batches.length;
+    for (; first > 0 && left > 0; first -= 1) left -= this.#batches[first - 1]?.frames ?? 0;
+    this.#batches = this.#batches.slice(first);
+    if (this.#batches.length > maxBatches) this.#batches = inPairs(this.#batches);
   }
 }
 
-function inPairs(lots: readonly Lot[]): Lot[] {
-  const pairs: Lot[] = [];
-  for (let at = 0; at < lots.length; at += 2) {
-    const [one, other] = [lots[at], lots[at + 1]];
+function inPairs(batches: readonly Batch[]): Batch[] {
+  const pairs: Batch[] = [];
+  for (let at = 0; at < batches.length; at += 2) {
+    const [one, other] = [batches[at], batches[at + 1]];
     if (one === undefined) break;
     pairs.push(other === undefined ? one : { frames: one.frames + other.frames, events: one.events + other.events });
   }

@@ -24,7 +24,7 @@ export class MemoryCall {
   readonly #clientParty: MemoryParty;
   readonly #serverParty: MemoryParty;
   readonly #limits: MessageLimits;
-  #note: ServerCall | undefined;
+  #serverCall: ServerCall | undefined;
   #status: RpcStatus | undefined;
 
   constructor(receiver: StreamReceiver, options: MemoryCallOptions) {
@@ -63,10 +63,10 @@ export class MemoryCall {
    * The server takes the call: its receiver gets the stream, then whatever the client has sent. Throws `RpcError` for
    * response metadata that can't travel.
    */
-  accept(receiver: ServerStreamReceiver, note: ServerCall): void {
+  accept(receiver: ServerStreamReceiver, serverCall: ServerCall): void {
     if (this.#clientParty.hasEnded) return;
     const metadata = toMetadataHeaders(receiver.responseMetadata ?? {});
-    this.#note = note;
+    this.#serverCall = serverCall;
     this.#serverParty.receiver = receiver;
     this.#clientParty.tell((to) => to.onMetadata?.(metadata));
     this.#serverParty.tell(() => receiver.onOpen(this.#server));
@@ -169,7 +169,7 @@ export class MemoryCall {
     this.#up.close();
     if (end.by === "status") return;
     const text = end.by === "connection-lost" ? end.reason : "The caller cancelled the call.";
-    this.#note?.abort(new RpcError(StatusCode.cancelled, text));
+    this.#serverCall?.abort(new RpcError(StatusCode.cancelled, text));
   }
 
   #clientFailed(error: unknown): void {

@@ -1,6 +1,5 @@
-import { ServerCall } from "../calls/server-call.ts";
-import { toRpcStatus } from "../calls/to-rpc-status.ts";
-import { UnaryReceiver } from "../calls/unary-receiver.ts";
+import { toRpcStatus } from "../calls/call-errors.ts";
+import { ServerCall, UnaryReceiver } from "../calls/server-call.ts";
 import type { Metadata, StreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
@@ -60,10 +59,10 @@ export class MemoryConnection {
     const slash = path.lastIndexOf("/");
     const method = path.slice(slash + 1);
     const service = this.#listening.services.get(path.slice(1, slash));
-    const note = new ServerCall(method, metadata, this.#options.peer);
+    const serverCall = new ServerCall(method, metadata, this.#options.peer);
     try {
-      if (service?.unaryMethods.has(method) === true) call.accept(new UnaryReceiver(service, note), note);
-      else if (service?.streamMethods.has(method) === true) call.accept(service.stream(note), note);
+      if (service?.unaryMethods.has(method) === true) call.accept(new UnaryReceiver(service, serverCall), serverCall);
+      else if (service?.streamMethods.has(method) === true) call.accept(service.stream(serverCall), serverCall);
       else call.finishNow(methodNotFound(path));
     } catch (error) {
       call.finishNow(toRpcStatus(error));

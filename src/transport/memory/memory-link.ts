@@ -1,8 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
-import { calledOff } from "../calls/called-off.ts";
-import { deadStream } from "../calls/dead-stream.ts";
-import { toMethodPath } from "../calls/method-path.ts";
-import { callUnary } from "../calls/unary-call.ts";
+import { calledOff } from "../calls/call-errors.ts";
+import { callUnary, deadStream, toMethodPath } from "../calls/client-call.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";

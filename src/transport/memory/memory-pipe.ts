@@ -1,5 +1,5 @@
 import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
-import { oversizeStatus, refuseOversize } from "../calls/oversize.ts";
+import { oversizeStatus, refuseOversize } from "../calls/call-errors.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { RpcStatus } from "../rpc-status.ts";
 

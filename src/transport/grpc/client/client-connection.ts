@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { formatAddress, type TransportAddress } from "../../address.ts";
-import { calledOff } from "../../calls/called-off.ts";
+import { calledOff } from "../../calls/call-errors.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
 import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
@@ -29,7 +29,7 @@ type ConnectionState =
 /** The one HTTP/2 connection of a link, made when first used and never again. */
 export class ClientConnection {
   readonly closed: Promise<string>;
-  readonly arrivals = new DeliveryAcknowledgements();
+  readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #address: TransportAddress;
   readonly #settings: GrpcDialerSettings;
   readonly #name: string;
@@ -147,7 +147,7 @@ export class ClientConnection {
       this.#stopTimers.push(
         startKeepAlive(session, {
           ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
-          beforeAsking: this.arrivals.beforeAsking,
+          beforeAsking: this.acknowledgements.beforeAsking,
         }),
       );
     }

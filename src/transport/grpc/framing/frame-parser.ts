@@ -31,7 +31,7 @@ const GROWTHS = [4, 1.25];
 export class FrameParser {
   readonly #sink: FrameSink;
   readonly #maxMessageBytes: number;
-  readonly #held: ByteBudget | undefined;
+  readonly #budget: ByteBudget | undefined;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixFilled = 0;
   /** What has arrived of the message under way, in a buffer that grows with it, and how many of its bytes are missing; 0 when none is under way. */
@@ -44,10 +44,10 @@ export class FrameParser {
   #isClosed = false;
 
   /** `held`: the account that the bytes of the unfinished message are on. Default: none. */
-  constructor(sink: FrameSink, maxMessageBytes: number, held?: ByteBudget) {
+  constructor(sink: FrameSink, maxMessageBytes: number, budget?: ByteBudget) {
     this.#sink = sink;
     this.#maxMessageBytes = maxMessageBytes;
-    this.#held = held;
+    this.#budget = budget;
   }
 
   /** True between the first byte of a message and its last. */
@@ -133,7 +133,7 @@ export class FrameParser {
   /** Takes so much on the account in all. False: it has no room for that. */
   #hold(bytes: number): boolean {
     const more = bytes + MESSAGE_COST_BYTES - this.#heldBytes;
-    if (this.#held?.take(more) === false) return false;
+    if (this.#budget?.take(more) === false) return false;
     this.#heldBytes += more;
     return true;
   }
@@ -146,7 +146,7 @@ export class FrameParser {
 
   #discard(): void {
     this.#buffer = EMPTY;
-    this.#held?.release(this.#heldBytes);
+    this.#budget?.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
 

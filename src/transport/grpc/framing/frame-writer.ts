@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { FrameBytes } from "../../../protocol/internal.ts";
-import { refuseOversize } from "../../calls/oversize.ts";
+import { refuseOversize } from "../../calls/call-errors.ts";
 import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
 
 /** Bytes handed to the connection at once at most; more waits here, where it is counted. */

@@ -1,5 +1,5 @@
 import type { FrameBytes } from "../../../protocol/internal.ts";
-import { NO_RUN, type Run, releaseRun, takeRun } from "./buffer-pool.ts";
+import { NO_BUFFER, type PooledBuffer, releaseBuffer, takeBuffer } from "./buffer-pool.ts";
 
 /** Bytes before every message: one for the compression flag, four for the length (big endian). */
 export const PREFIX_BYTES = 5;
@@ -8,8 +8,8 @@ export const PREFIX_BYTES = 5;
 export const COPY_UP_TO_BYTES = 16 * 1024;
 
 /** Copied runs are cut at this size, so that a long queue never asks for one huge allocation. */
-const LARGEST_RUN_BYTES = 64 * 1024;
-const SMALLEST_RUN_BYTES = 512;
+const LARGEST_BUFFER_BYTES = 64 * 1024;
+const SMALLEST_BUFFER_BYTES = 512;
 
 /** Messages laid out for the connection, in their order. */
 export interface PackedMessages {
@@ -23,7 +23,7 @@ interface Chunk {
   /** Messages that end with it. */
   readonly count: number;
   /** Where they were copied to; undefined for a long message's own bytes. */
-  readonly run: Run | undefined;
+  readonly buffer: PooledBuffer | undefined;
 }
 
 /**
@@ -35,12 +35,12 @@ export class MessagePacking {
   #chunks: Chunk[] = [];
   #bytes = 0;
   /** Where short messages are being copied to; what stands between `#start` and `#end` is of no chunk yet. */
-  #run: Run = NO_RUN;
+  #buffer: PooledBuffer = NO_BUFFER;
   #start = 0;
   #end = 0;
-  #runCount = 0;
+  #bufferedCount = 0;
   /** As large as the last batch was, for the next one will be much like it; twice the last run where that was not enough. */
-  #nextRunBytes = SMALLEST_RUN_BYTES;
+  #nextBufferBytes = SMALLEST_BUFFER_BYTES;
 
   /** Of all that is packed, with prefixes. */
   get bytes(): number {
@@ -54,33 +54,33 @@ export class MessagePacking {
     const [head, rest] = message instanceof Uint8Array ? [undefined, message] : [message.head, message.rest];
     this.#bytes += PREFIX_BYTES + length;
     this.#makeRoom(PREFIX_BYTES + (isLong ? (head?.length ?? 0) : length));
-    const run = this.#run.bytes;
+    const target = this.#buffer.bytes;
     let at = this.#end;
-    run[at] = 0;
-    run[at + 1] = length >>> 24;
-    run[at + 2] = (length >>> 16) & 0xff;
-    run[at + 3] = (length >>> 8) & 0xff;
-    run[at + 4] = length & 0xff;
+    target[at] = 0;
+    target[at + 1] = length >>> 24;
+    target[at + 2] = (length >>> 16) & 0xff;
+    target[at + 3] = (length >>> 8) & 0xff;
+    target[at + 4] = length & 0xff;
     at += PREFIX_BYTES;
     if (head !== undefined) {
-      run.set(head, at);
+      target.set(head, at);
       at += head.length;
     }
     if (isLong) {
       this.#end = at;
       this.#cut();
-      this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1, run: undefined });
+      this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1, buffer: undefined });
     } else {
-      run.set(rest, at);
+      target.set(rest, at);
       this.#end = at + rest.length;
-      this.#runCount += 1;
+      this.#bufferedCount += 1;
     }
   }
 
   /** Takes out the first messages: as many chunks as begin within `mostBytes`. */
   take(mostBytes = Number.POSITIVE_INFINITY): PackedMessages {
     this.#cut();
-    this.#nextRunBytes = Math.max(SMALLEST_RUN_BYTES, Math.min(this.#bytes, LARGEST_RUN_BYTES));
+    this.#nextBufferBytes = Math.max(SMALLEST_BUFFER_BYTES, Math.min(this.#bytes, LARGEST_BUFFER_BYTES));
     let taken = 0;
     let bytes = 0;
     let count = 0;
@@ -93,22 +93,22 @@ export class MessagePacking {
     const chunks = taken === this.#chunks.length ? this.#chunks : this.#chunks.slice(0, taken);
     this.#chunks = this.#chunks === chunks ? [] : this.#chunks.slice(taken);
     this.#bytes -= bytes;
-    if (this.#bytes === 0) this.#begin(NO_RUN);
+    if (this.#bytes === 0) this.#begin(NO_BUFFER);
     return { chunks, bytes, count };
   }
 
   #makeRoom(bytes: number): void {
-    if (this.#run.bytes.length - this.#end >= bytes) return;
+    if (this.#buffer.bytes.length - this.#end >= bytes) return;
     this.#cut();
     // A long run may just as well be one of those that are used again.
-    const runBytes = Math.max(bytes, this.#nextRunBytes);
-    this.#begin(takeRun(runBytes > COPY_UP_TO_BYTES ? LARGEST_RUN_BYTES : runBytes));
-    this.#nextRunBytes = Math.min(2 * this.#run.bytes.length, LARGEST_RUN_BYTES);
+    const bufferBytes = Math.max(bytes, this.#nextBufferBytes);
+    this.#begin(takeBuffer(bufferBytes > COPY_UP_TO_BYTES ? LARGEST_BUFFER_BYTES : bufferBytes));
+    this.#nextBufferBytes = Math.min(2 * this.#buffer.bytes.length, LARGEST_BUFFER_BYTES);
   }
 
-  #begin(run: Run): void {
-    releaseRun(this.#run);
-    this.#run = run;
+  #begin(buffer: PooledBuffer): void {
+    releaseBuffer(this.#buffer);
+    this.#buffer = buffer;
     this.#start = 0;
     this.#end = 0;
   }
@@ -116,17 +116,17 @@ export class MessagePacking {
   /** What was copied last becomes a chunk; what is copied next stands behind it in the same run. */
   #cut(): void {
     if (this.#end === this.#start) return;
-    const run = this.#run;
-    run.uses += 1;
-    this.#chunks.push({ bytes: run.bytes.subarray(this.#start, this.#end), count: this.#runCount, run });
+    const buffer = this.#buffer;
+    buffer.uses += 1;
+    this.#chunks.push({ bytes: buffer.bytes.subarray(this.#start, this.#end), count: this.#bufferedCount, buffer });
     this.#start = this.#end;
-    this.#runCount = 0;
+    this.#bufferedCount = 0;
   }
 }
 
 /** What was laid out has been written: the memory it was copied to is used again. */
 export function recycle({ chunks }: PackedMessages): void {
-  for (const { run } of chunks) if (run !== undefined) releaseRun(run);
+  for (const { buffer } of chunks) if (buffer !== undefined) releaseBuffer(buffer);
 }
 
 /** A few messages laid out at once. */

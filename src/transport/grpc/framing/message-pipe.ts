@@ -1,15 +1,15 @@
 import { constants, type Http2Stream } from "node:http2";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
-import type { FairShare } from "../server/fair-share.ts";
 import type { Inflate } from "./compression.ts";
+import type { FairShare } from "./fair-share.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
 
-export interface MessagePipeOptions extends Pick<MessageReaderOptions, "held" | "tally"> {
+export interface MessagePipeOptions extends Pick<MessageReaderOptions, "budget" | "counters"> {
   readonly limits: MessageLimits;
   /** What the stream shares of the process with others. Default: it is read as it comes. */
-  readonly turns?: FairShare;
+  readonly fairShare?: FairShare;
   /** Told when the receiver breaks its promise not to throw. */
   readonly onReceiverFailure: (error: unknown) => void;
 }
@@ -53,12 +53,12 @@ export class MessagePipe {
   /** Messages reach the receiver from now on; `onPeerDone` is called after the last one. */
   startReading(inflate: Inflate, onPeerDone: () => void): void {
     const receiver = this.#receiver;
-    const { held, tally } = this.#options;
+    const { budget, counters } = this.#options;
     const reader = new MessageReader({
       maxMessageBytes: this.#limits.maxReceiveMessageBytes,
       inflate,
-      held,
-      tally,
+      budget,
+      counters,
       // One read may hold many messages: the receiver may end the stream at any of them.
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
@@ -107,13 +107,13 @@ export class MessagePipe {
   #read(reader: MessageReader, chunk: Uint8Array): void {
     // Looking for what was not read says "data" too.
     if (this.#hasEnded) return;
-    const { turns } = this.#options;
+    const { fairShare } = this.#options;
     const read = () => this.tell(() => reader.push(chunk));
-    if (turns === undefined) return read();
-    if (!turns.spend(read) || this.#isWaiting || this.#hasEnded) return;
+    if (fairShare === undefined) return read();
+    if (!fairShare.spend(read) || this.#isWaiting || this.#hasEnded) return;
     this.#isWaiting = true;
     this.#http2.pause();
-    turns.wait(() => {
+    fairShare.wait(() => {
       this.#isWaiting = false;
       // An ended stream is read to its end, by nobody, so that it can close.
       if (this.#hasEnded || !this.#isPaused) this.#http2.resume();

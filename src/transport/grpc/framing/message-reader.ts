@@ -1,4 +1,4 @@
-import { oversizeStatus } from "../../calls/oversize.ts";
+import { oversizeStatus } from "../../calls/call-errors.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Inflate } from "./compression.ts";
@@ -18,8 +18,8 @@ export interface MessageReaderOptions {
   /** A message was thrown away; the ones behind it are fine. `head`: its first bytes where they were at hand. */
   readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
   /** The account that the bytes of an unfinished message are on. Default: none. */
-  readonly held?: ByteBudget | undefined;
-  readonly tally?: MessageCounters | undefined;
+  readonly budget?: ByteBudget | undefined;
+  readonly counters?: MessageCounters | undefined;
 }
 
 /** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */
@@ -40,7 +40,7 @@ export class MessageReader {
         if (!this.#isCounting) this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head);
       },
     };
-    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.held);
+    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.budget);
   }
 
   push(chunk: Uint8Array): void {
@@ -62,9 +62,9 @@ export class MessageReader {
   }
 
   #refuse(status: RpcStatus, head?: Uint8Array): void {
-    const { tally, onBadMessage } = this.#options;
-    if (tally !== undefined)
-      tally[status.code === StatusCode.resourceExhausted ? "oversizeMessages" : "badMessages"] += 1;
+    const { counters, onBadMessage } = this.#options;
+    if (counters !== undefined)
+      counters[status.code === StatusCode.resourceExhausted ? "oversizeMessages" : "badMessages"] += 1;
     onBadMessage(status, head);
   }
 

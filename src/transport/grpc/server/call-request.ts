@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http2";
 import type { LinkService } from "../../link.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { type Inflate, inflaterFor } from "../framing/compression.ts";
-import { parseTimeout } from "../framing/timeout-header.ts";
+import { parseTimeout } from "../framing/headers.ts";
 
 /** What a call's headers ask for. */
 export interface CallRequest {

@@ -3,7 +3,7 @@ import type { MutableListenerCounters } from "../../listener-counters.ts";
 
 export interface ConnectionGuardParts {
   readonly http2: ServerHttp2Session;
-  readonly tally: MutableListenerCounters;
+  readonly counters: MutableListenerCounters;
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxResetsPerMinute: number;
@@ -34,12 +34,12 @@ export class ConnectionGuard {
 
   /** A call has begun on the connection. */
   onStream(stream: ServerHttp2Stream): void {
-    const { tally } = this.#parts;
+    const { counters } = this.#parts;
     this.#streams += 1;
-    tally.streams += 1;
+    counters.streams += 1;
     stream.once("close", () => {
       this.#streams -= 1;
-      tally.streams -= 1;
+      counters.streams -= 1;
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#onReset();
       if (this.#streams === 0) this.#timer?.refresh();
     });
@@ -52,21 +52,21 @@ export class ConnectionGuard {
   }
 
   #onSilence(): void {
-    const { http2, tally, cut, handshakeTimeoutMs, idleTimeoutMs } = this.#parts;
+    const { http2, counters, cut, handshakeTimeoutMs, idleTimeoutMs } = this.#parts;
     // Whoever has calls is not idle; the last of them starts the wait anew.
     if (this.#streams > 0 || http2.destroyed) return;
     if (this.#hasOpened) {
-      tally.idleConnections += 1;
+      counters.idleConnections += 1;
       cut(`The connection had no call for ${idleTimeoutMs} ms.`, constants.NGHTTP2_NO_ERROR);
     } else {
-      tally.unopenedConnections += 1;
+      counters.unopenedConnections += 1;
       cut(`The client did not open HTTP/2 within ${handshakeTimeoutMs} ms.`, constants.NGHTTP2_SETTINGS_TIMEOUT);
     }
   }
 
   #onReset(): void {
-    const { http2, tally, cut, maxResetsPerMinute } = this.#parts;
-    tally.resetStreams += 1;
+    const { http2, counters, cut, maxResetsPerMinute } = this.#parts;
+    counters.resetStreams += 1;
     // Calls that end with their connection are no resets of the client's.
     if (http2.destroyed) return;
     const nowMs = performance.now();
@@ -77,7 +77,7 @@ export class ConnectionGuard {
     this.#resets += 1;
     // Those that follow are read before the connection is cut.
     if (this.#resets !== maxResetsPerMinute + 1) return;
-    tally.floodingConnections += 1;
+    counters.floodingConnections += 1;
     cut(`The client reset more than ${maxResetsPerMinute} calls in a minute.`, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }

@@ -15,7 +15,7 @@ import { createListenerCounters, type ListenerCounters } from "../../listener-co
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
 import { ByteBudget } from "../framing/byte-budget.ts";
-import { HEADER_COST_BYTES } from "../framing/header-size.ts";
+import { HEADER_COST_BYTES } from "../framing/headers.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 import { ServerSession } from "./server-session.ts";
@@ -51,26 +51,26 @@ class GrpcListening implements Listening {
   readonly #server: AnyServer;
   readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
   readonly #sockets = new Set<Socket>();
-  readonly #tally = createListenerCounters();
-  readonly #heldByAll: ByteBudget;
+  readonly #counters = createListenerCounters();
+  readonly #sharedBudget: ByteBudget;
   #address = "";
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
 
   constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
     this.#server = server;
-    this.#heldByAll = new ByteBudget(settings.maxHeldBytes * CONNECTIONS_FULL);
+    this.#sharedBudget = new ByteBudget(settings.maxHeldBytes * CONNECTIONS_FULL);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
     server.on("tlsClientError", () => {
-      this.#tally.unopenedConnections += 1;
+      this.#counters.unopenedConnections += 1;
     });
     server.on("drop", () => {
-      this.#tally.refusedConnections += 1;
+      this.#counters.refusedConnections += 1;
     });
-    const dispatch = new ServerDispatch({ services, tally: this.#tally, ...settings });
+    const dispatch = new ServerDispatch({ services, counters: this.#counters, ...settings });
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
       const session = this.#sessions.get(stream.session);
@@ -87,7 +87,7 @@ class GrpcListening implements Listening {
   }
 
   counters(): ListenerCounters {
-    return { ...this.#tally, connections: this.#sockets.size };
+    return { ...this.#counters, connections: this.#sockets.size };
   }
 
   bind(address: TransportAddress): Promise<void> {
@@ -129,14 +129,14 @@ class GrpcListening implements Listening {
   }
 
   #onConnection(socket: Socket): void {
-    this.#tally.acceptedConnections += 1;
+    this.#counters.acceptedConnections += 1;
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
-    const session = new ServerSession(http2, { settings, tally: this.#tally, heldByAll: this.#heldByAll });
+    const session = new ServerSession(http2, { settings, counters: this.#counters, sharedBudget: this.#sharedBudget });
     this.#sessions.set(http2, session);
     if (settings.keepAliveMs > 0) session.watch(settings.keepAliveMs, settings.keepAliveTimeoutMs);
     http2.once("close", () => this.#sessions.delete(http2));

@@ -1,9 +1,9 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { RpcStatus } from "../../rpc-status.ts";
 import { afterRead } from "../framing/after-read.ts";
+import { toTrailers } from "../framing/call-status.ts";
 import { ACCEPTED_ENCODINGS } from "../framing/compression.ts";
-import { GRPC_CONTENT_TYPE } from "../framing/content-type.ts";
-import { toTrailers } from "../framing/status-trailers.ts";
+import { GRPC_CONTENT_TYPE } from "../framing/headers.ts";
 
 /** The headers in front of every answer. */
 export const GRPC_RESPONSE_HEADERS: OutgoingHttpHeaders = Object.freeze({

@@ -5,43 +5,43 @@ import { describeLoss, errorCode } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
 import { ByteBudget } from "../framing/byte-budget.ts";
 import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
+import { FairShare } from "../framing/fair-share.ts";
 import { startKeepAlive } from "../framing/keep-alive.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
-import { FairShare } from "./fair-share.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
 export interface ServerSessionParts {
   readonly settings: GrpcListenerSettings;
-  readonly tally: MutableListenerCounters;
+  readonly counters: MutableListenerCounters;
   /** The account of all connections of the listener. */
-  readonly heldByAll: ByteBudget;
+  readonly sharedBudget: ByteBudget;
 }
 
 /** One client's connection, seen from the server. */
 export class ServerSession {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
-  readonly held: ByteBudget;
-  readonly turns = new FairShare();
-  readonly arrivals = new DeliveryAcknowledgements();
+  readonly budget: ByteBudget;
+  readonly fairShare = new FairShare();
+  readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session, { settings, tally, heldByAll }: ServerSessionParts) {
+  constructor(http2: ServerHttp2Session, { settings, counters, sharedBudget }: ServerSessionParts) {
     this.#http2 = http2;
-    this.held = new ByteBudget(settings.maxHeldBytes, heldByAll);
+    this.budget = new ByteBudget(settings.maxHeldBytes, sharedBudget);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {
-      if (isBreach(error)) tally.brokenConnections += 1;
+      if (isBreach(error)) counters.brokenConnections += 1;
       this.#reason ??= describeLoss(this.peer, error);
     });
     const cut = (reason: string, code: number): void => {
       this.#announceEnd(reason, code);
       afterRead(() => http2.destroy());
     };
-    this.#guard = new ConnectionGuard({ http2, tally, cut, ...settings });
+    this.#guard = new ConnectionGuard({ http2, counters, cut, ...settings });
   }
 
   /** Why the connection is gone; undefined while it stands. */
@@ -61,7 +61,7 @@ export class ServerSession {
       this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
     const stop = startKeepAlive(this.#http2, {
       ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
-      beforeAsking: this.arrivals.beforeAsking,
+      beforeAsking: this.acknowledgements.beforeAsking,
     });
     this.#http2.once("close", stop);
   }

@@ -8,12 +8,12 @@ import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
 import type { ByteBudget } from "../framing/byte-budget.ts";
+import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import type { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
+import type { FairShare } from "../framing/fair-share.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
 import type { MessageCounters } from "../framing/message-reader.ts";
-import { toTrailers } from "../framing/status-trailers.ts";
-import type { FairShare } from "./fair-share.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 
 export interface ServerStreamOptions {
@@ -22,10 +22,10 @@ export interface ServerStreamOptions {
   /** Why the connection is gone; undefined while it stands. */
   readonly lossReason: () => string | undefined;
   /** The account that the bytes of an unfinished message are on. */
-  readonly held: ByteBudget;
-  readonly tally: MessageCounters;
-  readonly turns: FairShare;
-  readonly arrivals: DeliveryAcknowledgements;
+  readonly budget: ByteBudget;
+  readonly counters: MessageCounters;
+  readonly fairShare: FairShare;
+  readonly acknowledgements: DeliveryAcknowledgements;
 }
 
 /** The server's hold on one bidirectional call. */
@@ -50,16 +50,16 @@ export class GrpcServerStream implements ServerStream {
     this.#options = options;
     this.#pipe = new MessagePipe(http2, receiver, {
       limits: options.limits,
-      held: options.held,
-      tally: options.tally,
-      turns: options.turns,
+      budget: options.budget,
+      counters: options.counters,
+      fairShare: options.fairShare,
       onReceiverFailure: (error) =>
         this.finishNow({
           code: StatusCode.internal,
           details: `The receiver of this stream threw: ${messageOf(error)}`,
         }),
     });
-    options.arrivals.follow(this.#pipe.writer);
+    options.acknowledgements.follow(this.#pipe.writer);
     http2.once("wantTrailers", () => this.#sendTrailers());
     http2.once("close", () => this.#onClose());
   }
@@ -173,7 +173,7 @@ export class GrpcServerStream implements ServerStream {
   }
 
   #onClose(): void {
-    this.#options.arrivals.forget(this.#pipe.writer);
+    this.#options.acknowledgements.forget(this.#pipe.writer);
     const end = this.#endOf();
     this.#pipe.end(end);
     if (this.#areTrailersSent) return;

@@ -12,7 +12,7 @@ import {
 } from "../gen/agent_worker_pb.ts";
 import { AgentMetadataRequestSchema, AgentMetadataResponseSchema } from "../gen/troupe_control_pb.ts";
 import { anyPrefix } from "../wire-names.ts";
-import type { ControlBody } from "./wire-state.ts";
+import type { ControlBody } from "./control-messages.ts";
 
 /** Puts the body of an envelope into its `Any`, under the full names that must never change (protocol.md §1.4). */
 export function packControl(body: ControlBody): Any {

@@ -1,3 +1,27 @@
+import { RpcError, StatusCode } from "../../rpc-status.ts";
+
+/** The content-type both sides send. */
+export const GRPC_CONTENT_TYPE = "application/grpc";
+
+/** True for `application/grpc`, `application/grpc+proto` and the like; false for gRPC-Web and everything else. */
+export function isGrpcContentType(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/grpc(?:[+;]|$)/i.test(contentType.trim());
+}
+
+/** What every field counts beside its name and value (RFC 9113 §6.5.2). */
+export const HEADER_COST_BYTES = 32;
+
+/** Throws `RpcError` (resource-exhausted) for headers that are longer together than allowed. */
+export function refuseLongHeaders(rawHeaders: readonly string[], maxBytes: number): void {
+  let bytes = (rawHeaders.length / 2) * HEADER_COST_BYTES;
+  for (const text of rawHeaders) bytes += text.length;
+  if (bytes <= maxBytes) return;
+  throw new RpcError(
+    StatusCode.resourceExhausted,
+    `The call's headers have ${bytes} bytes; this host takes ${maxBytes} (maxHeaderBytes).`,
+  );
+}
+
 /** The header allows eight digits. */
 const LARGEST_VALUE = 99_999_999;
 

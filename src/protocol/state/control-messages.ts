@@ -1,9 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { isValidAgentType } from "../../core/internal.ts";
 import type { WireAgentId } from "../frames/frame.ts";
-import { fromBinary } from "../frames/from-binary.ts";
-import { parsing } from "../frames/parse.ts";
+import { fromBinary, parsing } from "../frames/from-binary.ts";
 import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
-import { packControl, unpackControl } from "./wire-state-any.ts";
+import { packControl, unpackControl } from "./control-body.ts";
 
 /** What an envelope of the control channel carries (protocol.md §1.2, §1.8). The two `metadata` kinds are Troupe's own. */
 export type ControlRequest =
@@ -89,4 +89,22 @@ export function agentDestination(id: WireAgentId): string {
 
 export function clientDestination(clientId: string): string {
   return `clientid=${clientId}`;
+}
+
+/** Where an envelope of the control channel goes (protocol.md §1.8). */
+export type ControlDestination =
+  | { readonly kind: "agent"; readonly type: string; readonly key: string }
+  | { readonly kind: "client"; readonly clientId: string };
+
+/** Reads `agentid=<type>/<key>` or `clientid=<client id>`; undefined: neither, or the type can't be an agent's. */
+export function parseControlDestination(text: string): ControlDestination | undefined {
+  if (text.startsWith("agentid=")) {
+    const slash = text.indexOf("/");
+    if (slash < 0) return undefined;
+    const type = text.slice("agentid=".length, slash);
+    return isValidAgentType(type) ? { kind: "agent", type, key: text.slice(slash + 1) } : undefined;
+  }
+  if (!text.startsWith("clientid=")) return undefined;
+  const clientId = text.slice("clientid=".length);
+  return clientId === "" ? undefined : { kind: "client", clientId };
 }

@@ -1,8 +1,16 @@
 import type { Clock } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
-import { RpcError, StatusCode } from "../rpc-status.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { errorFromEnd } from "./call-errors.ts";
 import { startDeadline } from "./deadline.ts";
-import { errorFromEnd } from "./end-error.ts";
+
+/** The service whose methods a link calls by their bare names. */
+const DEFAULT_SERVICE = "agents.AgentRpc";
+
+/** The full path of a method: a bare name is one of `agents.AgentRpc`, a path stays as it is. */
+export function toMethodPath(method: string): string {
+  return method.startsWith("/") ? method : `/${DEFAULT_SERVICE}/${method}`;
+}
 
 /** One request and its one answer, over a stream that `open` makes. Rejects with `RpcError`. */
 export function callUnary(
@@ -62,4 +70,23 @@ function callAborted(signal: AbortSignal | undefined): RpcError {
 
 function deadlinePassed(timeoutMs: number): RpcError {
   return new RpcError(StatusCode.deadlineExceeded, `No answer came within ${timeoutMs} ms.`);
+}
+
+/** A stream that could not be opened: it reports its end in a turn of its own and does nothing else. */
+export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
+  process.nextTick(() => receiver.onEnd({ by: "status", status }));
+  return {
+    queuedBytes: 0,
+    queuedFrames: 0,
+    unsentFrames: 0,
+    unconfirmedFrames: 0,
+    unreadFrames: 0,
+    maxSendBytes: 0,
+    send: () => false,
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    cancel: () => undefined,
+    flushed: () => Promise.resolve(),
+  };
 }
