@@ -9,19 +9,23 @@ import {
   TroupeError,
 } from "../core/internal.ts";
 
-/** What is said beside Python's own text when an ambient context is missing. */
+/** Added to Python's own text when an ambient context is missing. */
 const ambientHint = "(The runtime must have been made with `ambient: ambientContexts` of troupe/context.)";
 
 const factories = new AsyncLocalStorage<AgentFactoryContext>();
 
-/** Which agent is being made, and by which runtime: known while a factory runs, after its awaits too (protocol.md §5.4). */
+// protocol.md §5.4
+/**
+ * The agent that a factory is creating, and its runtime. Available while the factory runs, after its awaits too.
+ * Needs a runtime with the option `ambient: ambientContexts`.
+ */
 export const AgentInstantiationContext = {
-  /** Throws `wrong-state` outside a factory call. */
+  /** The runtime that creates the agent. Throws `wrong-state` outside a factory call. */
   currentRuntime(): AgentRuntime {
     return currentFactory("runtime").runtime;
   },
 
-  /** Throws `wrong-state` outside a factory call. */
+  /** The id of the agent that is created. Throws `wrong-state` outside a factory call. */
   currentAgentId(): AgentId {
     return currentFactory("agent_id").id;
   },
@@ -48,9 +52,13 @@ function currentFactory(name: string): AgentFactoryContext {
 
 const handlers = new AsyncLocalStorage<{ readonly agentId: AgentId; readonly context: MessageContext }>();
 
-/** Whose handler is running: known in handlers of calls and events, after their awaits too (protocol.md §5.4). */
+// protocol.md §5.4
+/**
+ * The agent whose handler is running. Available in handlers of calls and events, after their awaits too.
+ * Needs a runtime with the option `ambient: ambientContexts`.
+ */
 export const MessageHandlerContext = {
-  /** Throws `wrong-state` outside a message handler. */
+  /** The id of the agent. Throws `wrong-state` outside a message handler. */
   agentId(): AgentId {
     const running = handlers.getStore();
     if (running !== undefined) return running.agentId;
@@ -75,9 +83,13 @@ function handlerSignal(): AbortSignal | undefined {
 
 const subscriptions = new AsyncLocalStorage<AgentType>();
 
-/** For which agent type subscriptions are being made: known while subscription factories run (protocol.md §5.4). */
+// protocol.md §5.4
+/**
+ * The agent type that subscriptions are created for. Available while a subscription factory runs.
+ * Needs a runtime with the option `ambient: ambientContexts`.
+ */
 export const SubscriptionInstantiationContext = {
-  /** Throws `wrong-state` when no subscriptions are being made. */
+  /** The agent type. Throws `wrong-state` outside a subscription factory. */
   agentType(): AgentType {
     const type = subscriptions.getStore();
     if (type !== undefined) return type;
@@ -99,8 +111,13 @@ function inSubscription<T>(agentType: string, body: () => T): T {
 }
 
 /**
- * Makes AutoGen's contexts ambient: `new SingleThreadedAgentRuntime({ ambient: ambientContexts })`. Calls that a handler
- * makes without a signal then end with the handler's own call, and inherit the time that is left to it.
+ * Makes AutoGen's contexts ambient, on AsyncLocalStorage. Calls that a handler makes without a signal then end with the
+ * call that it handles, and inherit its remaining time.
+ *
+ * @example
+ * ```ts
+ * const runtime = new SingleThreadedAgentRuntime({ ambient: ambientContexts });
+ * ```
  */
 export const ambientContexts: AmbientContexts = {
   inFactory,

@@ -27,7 +27,6 @@ export function paragraphsOf(source) {
 
 function paragraphOf(node, source) {
   const { start, end } = node.position;
-  const characters = [...source.slice(start.offset, end.offset)].length === end.offset - start.offset;
   const blank = source.slice(start.offset, end.offset).replace(/[^\n]/g, " ");
   let text = blank;
   const put = (from, to, by) => {
@@ -41,7 +40,7 @@ function paragraphOf(node, source) {
     else for (const child of each.children ?? []) visit(child);
   };
   visit(node);
-  return { offset: start.offset, text, isPlain: characters, isHeading: node.type !== "paragraph" };
+  return { offset: start.offset, text };
 }
 
 /** The sentences of a paragraph, as `{ offset, text, words }`; `words` counts code as one. */

@@ -5,6 +5,11 @@ export const longestSentence = 25;
 
 /** Constructions that readers stumble over, and what to write instead. `in`: the kinds of texts that a rule is for; default: all. */
 export const banned = [
+  {
+    pattern: /^(?:What|Who|Whose|Whom|Why|How(?! (?:long|many|much))|So)\b/,
+    write: "say what it is or does",
+    in: ["doc"],
+  },
   { pattern: /can(?:'t|not) be meant/i, write: "say what is invalid" },
   { pattern: /\b(?:is|are|was|were) come (?:back )?to\b/i, write: "name who reconnects" },
   { pattern: /\bwho(?:m)?ever\b/i, write: "name the actor: the host, the worker, the caller" },
@@ -21,9 +26,8 @@ export const banned = [
   { pattern: /\bsays? goodbye\b/i, write: "closes, ends its stream" },
   { pattern: /\bcalled off\b/i, write: "cancelled" },
   { pattern: /\bgoes? on\b/i, write: "continues", in: ["doc", "message"] },
-  { pattern: /\bas it is of\b/i, write: "subject first" },
   { pattern: /\bhas to be\b/i, write: "must be" },
-  { pattern: /\bis no (?!longer|more|less)\w+/i, write: "is not a" },
+  { pattern: /(?<!there )\bis no (?!longer|more|less)\w+/i, write: "is not a" },
 ];
 
 /** Words that the glossary of ARCHITECTURE.md replaces. */

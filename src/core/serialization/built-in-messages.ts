@@ -2,9 +2,10 @@ import { jsonContentType, type MessageType } from "./message-type.ts";
 
 const nullText = new TextEncoder().encode("null");
 
+// On the wire `NoneType` with the JSON text `null`: protocol.md §4.5.
 /**
- * "Nothing": what a handler without a result answers, Python's `None`. Declared as an answer it promises that there is
- * none. On the wire `NoneType` with the JSON text `null` (protocol.md §4.5).
+ * The type of "no value", Python's `None`: the answer of a handler without a result. As a declared answer it promises
+ * no value.
  */
 export const voidMessage: MessageType<void> = {
   typeName: "NoneType",
@@ -17,9 +18,10 @@ export const voidMessage: MessageType<void> = {
   deserialize: () => undefined,
 };
 
+// protocol.md §4.3
 /**
- * A message whose type nobody here has declared, with its bytes as they came (protocol.md §4.3). Agents may declare a
- * handler for it (`unknownPayloadMessage`); by default it is unhandled. Sent on, it travels under its own type name.
+ * A message of a type that this runtime does not know, with its original bytes. Agents may handle it with
+ * `unknownPayloadMessage`; otherwise it counts as unhandled. When it is sent on, it keeps its own type name.
  */
 export class UnknownPayload {
   readonly typeName: string;
@@ -33,7 +35,7 @@ export class UnknownPayload {
   }
 }
 
-/** The type to declare a handler for messages of undeclared types with. */
+/** Message type for handlers of messages whose type this runtime does not know. */
 export const unknownPayloadMessage: MessageType<UnknownPayload> = {
   typeName: "UnknownPayload",
   contentType: "application/octet-stream",

@@ -3,9 +3,9 @@ import type { AmbientContexts } from "../ambient-contexts.ts";
 import { CantHandleException } from "../errors.ts";
 import { TypeSubscription } from "./subscription.ts";
 
-/** A `TypeSubscription` on the topic type `default`, for the agent type whose subscriptions are being made. */
+/** A `TypeSubscription` on the topic type `default`, for the agent type whose subscriptions are being created. */
 export class DefaultSubscription extends TypeSubscription {
-  /** Throws `CantHandleException` when no agent type is given and none is being registered. */
+  /** Throws `CantHandleException` if no agent type is given and none is being registered. */
   constructor(topicType = "default", agentType?: string | AgentType) {
     super(topicType, agentType === undefined ? agentTypeBeingRegistered() : agentTypeText(agentType));
   }
@@ -23,14 +23,14 @@ function agentTypeBeingRegistered(): string {
   return agentType;
 }
 
+// AutoGen's `SubscriptionInstantiationContext`: protocol.md §5.4.
 /**
- * For which agent type subscriptions are being made right now (AutoGen's `SubscriptionInstantiationContext`, protocol.md
- * §5.4): known until a subscription factory returns, and to the end of an asynchronous one where the runtime has ambient
- * contexts. Without them use the `agentType` that the factory is given after its first `await`.
+ * Agent type whose subscriptions are being created, until its factory returns. With ambient contexts it stays known to
+ * the end of an asynchronous factory. Without them, use the `agentType` argument after the first `await`.
  */
 let current: string | undefined;
 
-/** Whose factories are under way, and how many. Which of them asks, only the ambient contexts know. */
+/** Number of running factories per ambient context. Only the context itself knows which factory asks. */
 const underWay = new Map<AmbientContexts, number>();
 
 export async function inSubscriptionContext<T>(

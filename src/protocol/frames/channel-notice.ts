@@ -6,7 +6,8 @@ import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
 export type NoticeFrame = CancelFrame | LeavingFrame;
 
-/** Field 1000 of the outer message, a length before its content (protocol.md §11.2). */
+// protocol.md §11.2
+/** Field 1000 of the outer message, length-delimited. */
 export const noticeTag = (1000 << 3) | 2;
 
 const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
@@ -16,7 +17,10 @@ export function encodeNotice(frame: NoticeFrame): Uint8Array {
   return toBinary(SignalMessageSchema, signal);
 }
 
-/** A signal by the generated code; undefined when there is none of a known kind. Throws whatever the parser throws. */
+/**
+ * Decodes a notice with the generated code; undefined if there is no notice of a known kind. Throws what the parser
+ * throws.
+ */
 export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefined {
   const { signal } = fromBinary(SignalMessageSchema, bytes).signal ?? {};
   switch (signal?.case) {
@@ -29,7 +33,10 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
   }
 }
 
-/** A cancelled call as our encoder writes it, of which many may come at once. Undefined for everything else. */
+/**
+ * Decodes a cancel notice in the form that our encoder writes, because many may arrive together. Undefined for all
+ * else.
+ */
 export function decodeCancelQuickly(bytes: Uint8Array): CancelFrame | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);
   for (const tag of [noticeTag, 0x0a])

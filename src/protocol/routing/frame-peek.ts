@@ -7,10 +7,10 @@ import { MessageSchema } from "../gen/agent_worker_pb.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
 import type { FrameHead, PeekedFrame } from "./peeked-frame.ts";
 
+// protocol.md §1.2
 /**
- * Reads the routing fields out of the raw bytes of a data-channel message and decodes nothing else (protocol.md §1.2).
- * The bytes of a peeked call or event are well-formed down to the texts in them. Messages that canonical encoders don't
- * write (several fields in the outer message, a target in pieces, groups) are decoded, written anew and peeked again.
+ * Reads the kind and request id from the beginning of a call or answer, which may be incomplete or broken. With them, the
+ * caller can get an error. Returns undefined if the bytes do not tell.
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
   return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
@@ -60,8 +60,8 @@ const responseArm = 0x12;
 const requestIdField = 0x0a;
 
 /**
- * Reads the kind and request id off the beginning of a call or answer that is not there as a whole, or is broken further
- * on, so that whoever waits for it can be told. Undefined: the bytes don't tell.
+ * Reads the kind and request id from the beginning of a call or answer, which may be incomplete or broken. With them, the
+ * caller can get an error. Returns undefined if the bytes do not tell.
  */
 export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);

@@ -14,7 +14,7 @@ export interface ConnectionParts {
   readonly onClosed: () => void;
 }
 
-/** A connection through the proxy: a socket at each side, a lane each way. */
+/** A connection through the proxy: one socket per side, one lane per direction. */
 export class ProxiedConnection {
   readonly number: number;
   readonly #parts: ConnectionParts;
@@ -34,7 +34,7 @@ export class ProxiedConnection {
     this.#follow(target, client, this.#lanes["to-client"]);
   }
 
-  /** Has a step of the script happen at its moment on this connection. */
+  /** Applies a step of the script at its moment. */
   plan({ fault, afterMs, afterBytes, of = "to-target" }: FaultStep): void {
     if (afterBytes !== undefined) this.#lanes[of].addTrigger(afterBytes, () => this.apply(fault));
     else if (afterMs !== undefined) this.#after(afterMs, () => this.apply(fault));
@@ -66,7 +66,7 @@ export class ProxiedConnection {
     }
   }
 
-  /** Ends one fault, if it is still there. */
+  /** Ends one fault, if it still lasts. */
   heal(fault: LastingFault): void {
     for (const lane of Object.values(this.#lanes)) lane.heal(fault);
   }
@@ -93,7 +93,7 @@ export class ProxiedConnection {
     this.#timers.add(timer);
   }
 
-  /** What ends one socket without a goodbye resets the other, unless a black hole lies between them. */
+  /** Resets the other socket when one breaks, unless a `drop` fault lies between them. */
   #follow(socket: Socket, other: Socket, lane: Lane): void {
     socket.on("error", () => {
       if (!lane.isDropping && !other.destroyed) other.resetAndDestroy();

@@ -2,14 +2,14 @@ import type { StreamEnd } from "../link.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
 
-/** What waiting for a connection rejects with when its signal has aborted; the signal's reason is told. */
-export function calledOff(address: string, signal: AbortSignal | undefined): RpcError {
+/** Creates the error for a wait for a connection that the caller's signal ended. It holds the signal's reason. */
+export function waitCancelled(address: string, signal: AbortSignal | undefined): RpcError {
   const reason = signal?.reason;
-  const text = `Waiting for the connection to ${address} was called off: ${messageOf(reason)}`;
+  const text = `Waiting for the connection to ${address} was cancelled: ${messageOf(reason)}`;
   return new RpcError(StatusCode.cancelled, text, { cause: reason });
 }
 
-/** The error a unary caller gets for this end. */
+/** Creates the error that a unary caller gets for the end of its stream. */
 export function errorFromEnd(end: StreamEnd): RpcError {
   switch (end.by) {
     case "status":
@@ -23,13 +23,13 @@ export function errorFromEnd(end: StreamEnd): RpcError {
   }
 }
 
-/** What is said of a received message above the limit. */
+/** Status for a received message above the limit. */
 export function oversizeStatus(messageBytes: number, limitBytes: number): RpcStatus {
   const details = `A message of ${messageBytes} bytes is over the receiving limit of ${limitBytes} bytes; send less or raise maxReceiveMessageBytes.`;
   return { code: StatusCode.resourceExhausted, details };
 }
 
-/** Throws `RpcError` (resource-exhausted) when a message that is about to be sent is above the limit. */
+/** Throws `RpcError` (resource-exhausted) for a message above the sending limit. */
 export function refuseOversize(message: { readonly byteLength: number }, limitBytes: number): void {
   if (message.byteLength <= limitBytes) return;
   throw new RpcError(
@@ -38,7 +38,10 @@ export function refuseOversize(message: { readonly byteLength: number }, limitBy
   );
 }
 
-/** The status a service's failure is answered with: an `RpcError`'s own, anything else is `internal` with its text. */
+/**
+ * Converts a service's failure to a status: an `RpcError` keeps its own, any other error becomes `internal` with its
+ * message.
+ */
 export function toRpcStatus(error: unknown): RpcStatus {
   if (error instanceof RpcError) return error.status;
   return { code: StatusCode.internal, details: messageOf(error) };

@@ -4,15 +4,15 @@ import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { errorFromEnd } from "./call-errors.ts";
 import { startDeadline } from "./deadline.ts";
 
-/** The service whose methods a link calls by their bare names. */
+/** Service of methods that are called by their bare name. */
 const DEFAULT_SERVICE = "agents.AgentRpc";
 
-/** The full path of a method: a bare name is one of `agents.AgentRpc`, a path stays as it is. */
+/** Returns the full path of a method: prefixes a bare name with `agents.AgentRpc`, keeps a path. */
 export function toMethodPath(method: string): string {
   return method.startsWith("/") ? method : `/${DEFAULT_SERVICE}/${method}`;
 }
 
-/** One request and its one answer, over a stream that `open` makes. Rejects with `RpcError`. */
+/** Sends one request over the stream that `open` creates, and resolves to its one answer. Rejects with `RpcError`. */
 export function callUnary(
   open: (receiver: StreamReceiver) => FrameStream,
   request: Uint8Array,
@@ -72,7 +72,7 @@ function deadlinePassed(timeoutMs: number): RpcError {
   return new RpcError(StatusCode.deadlineExceeded, `No answer came within ${timeoutMs} ms.`);
 }
 
-/** A stream that could not be opened: it reports its end in a turn of its own and does nothing else. */
+/** Creates a stream that could not be opened: it reports its end in the next tick and does nothing else. */
 export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
   process.nextTick(() => receiver.onEnd({ by: "status", status }));
   return {

@@ -1,30 +1,33 @@
-/** So many of the latest frames are remembered one by one in any case. */
+/** Minimum number of recent frames that are remembered one by one. */
 const minRemembered = 1_024;
 
-/** So many lots are kept of those that are older and have not been confirmed; then two become one. */
+/** Maximum number of batches of older, unconfirmed frames. Above it, pairs of batches are merged. */
 const maxBatches = 1_024;
 
-/** Frames of which only their number is remembered. */
+/** A group of older frames of which only the numbers are kept. */
 interface Batch {
   readonly frames: number;
   readonly events: number;
 }
 
-/** What a stream says of the frames sent on it. */
+/** Numbers that a stream gives about its sent frames. */
 export interface SentState {
-  /** Not yet handed to the network. */
+  /** Frames not yet handed to the network. */
   readonly queuedFrames: number;
-  /** Handed over, and perhaps not arrived. */
+  /** Frames handed to the network without proof of arrival. */
   readonly unconfirmedFrames: number;
 }
 
-/** What the latest frames sent on a stream were: when it ends, some of them have not left, and some may not have arrived. */
+/**
+ * Remembers which of the frames sent on a stream were events. When the stream ends, this tells how many events were
+ * lost.
+ */
 export class SentFrames {
-  /** Lengths of runs, the oldest first: above 0 of events, below 0 of others. */
+  /** Run lengths, oldest first: positive for events, negative for other frames. */
   #runs: number[] = [];
   #remembered = 0;
   #forgetAt = 2 * minRemembered;
-  /** What came before them, the oldest first. */
+  /** Frames before those in `#runs`, oldest first. */
   #batches: Batch[] = [];
 
   note(isEvent: boolean, stream: SentState): void {
@@ -36,7 +39,10 @@ export class SentFrames {
     if (this.#remembered >= this.#forgetAt) this.#forget(stream);
   }
 
-  /** How many of the last so many frames were events: exact for those that wait, never too few for older ones. */
+  /**
+   * Counts the events among the last `frames` frames. Exact for frames remembered one by one; an upper bound for older
+   * ones.
+   */
   eventsAmongLast(frames: number): number {
     let events = 0;
     let left = frames;
@@ -75,7 +81,7 @@ export class SentFrames {
     this.#forgetBatches(queuedFrames + unconfirmedFrames - this.#remembered);
   }
 
-  /** Keeps as many lots as hold so many frames, and no more than a bound. */
+  /** Keeps the batches that hold the last `frames` older frames, and at most `maxBatches`. */
   #forgetBatches(frames: number): void {
     let left = frames;
     let first = this.#batches.length;

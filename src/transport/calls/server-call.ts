@@ -2,7 +2,7 @@ import type { CallContext, LinkService, Metadata, ServerStream, ServerStreamRece
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { toRpcStatus } from "./call-errors.ts";
 
-/** The server's note of one call. */
+/** Server-side context of one call. */
 export class ServerCall implements CallContext {
   readonly method: string;
   readonly metadata: Metadata;
@@ -24,7 +24,7 @@ export class ServerCall implements CallContext {
     return this.#controller.signal;
   }
 
-  /** Tells whoever watches `signal`; only the first reason counts. */
+  /** Aborts the call's signal; only the first reason counts. */
   abort(reason: Error): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = reason;
@@ -63,14 +63,14 @@ export class UnaryReceiver implements ServerStreamReceiver {
   }
 
   onDrain(): void {
-    // One answer never waits for room.
+    // A single answer never fills the queue.
   }
 
   onEnd(): void {
     this.#stream = undefined;
   }
 
-  /** Never rejects: whatever goes wrong becomes the call's status. */
+  /** Answers the call; an error becomes the call's status. Never rejects. */
   async #answer(request: Uint8Array): Promise<void> {
     try {
       const answer = await this.#service.unary(request, this.#call);

@@ -10,7 +10,7 @@ export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClos
   readonly onClosed: (reason: string) => void;
 }
 
-/** One client's connection to one listening server, and the calls it carries. */
+/** One client's connection to a listening server, with its calls. */
 export class MemoryConnection {
   readonly #listening: MemoryListening;
   readonly #options: MemoryConnectionOptions;
@@ -31,7 +31,7 @@ export class MemoryConnection {
     return call;
   }
 
-  /** Takes no new calls and ends with the last one. */
+  /** Refuses new calls and closes when the last call ends. */
   goAway(): void {
     this.#isClosing = true;
     this.#closeIfIdle();
@@ -43,7 +43,7 @@ export class MemoryConnection {
     this.#close(reason);
   }
 
-  /** The client says goodbye: its calls end as cancelled. */
+  /** Closes the connection for the client: its calls end as cancelled. */
   leave(reason: string): void {
     for (const call of this.#calls) call.client.cancel();
     this.#close(reason);

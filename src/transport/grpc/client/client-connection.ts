@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { formatAddress, type TransportAddress } from "../../address.ts";
-import { calledOff } from "../../calls/call-errors.ts";
+import { waitCancelled } from "../../calls/call-errors.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
 import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
@@ -76,11 +76,11 @@ export class ClientConnection {
 
   /** Rejects with `RpcError` (unavailable) when the connection can't be made, with cancelled when the signal aborts. */
   async ready(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted === true) throw calledOff(this.#name, signal);
+    if (signal?.aborted === true) throw waitCancelled(this.#name, signal);
     this.#open();
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(calledOff(this.#name, signal));
+      onAbort = () => reject(waitCancelled(this.#name, signal));
     });
     signal?.addEventListener("abort", onAbort);
     const lost = this.closed.then((reason) => {

@@ -2,19 +2,22 @@ import { constants } from "node:http2";
 import type { StreamEnd } from "../../link.ts";
 import { type RpcStatus, StatusCode } from "../../rpc-status.ts";
 
-/** Encoded bytes of `grpc-message` at most; peers refuse header lists of more than 8 KiB. */
+/** Limit of the encoded `grpc-message`, in bytes. Peers refuse header lists of more than 8 KiB. */
 const MAX_ENCODED_MESSAGE_BYTES = 4096;
 
 const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(StatusCode));
 
-/** The header fields that end a call with this status. */
+/** Returns the header fields that end a call with this status. */
 export function toTrailers(status: RpcStatus): Record<string, string> {
   const trailers: Record<string, string> = { "grpc-status": String(status.code) };
   if (status.details !== "") trailers["grpc-message"] = encodeStatusMessage(status.details);
   return trailers;
 }
 
-/** The status in these header fields, or undefined if they hold none. An unreadable code is `unknown`, as gRPC asks. */
+/**
+ * Reads the status from header fields; undefined if they hold none. An unreadable code becomes `unknown`, as gRPC
+ * requires.
+ */
 export function fromTrailers(headers: Readonly<Record<string, unknown>>): RpcStatus | undefined {
   const code = headers["grpc-status"];
   if (code === undefined) return undefined;
@@ -23,7 +26,7 @@ export function fromTrailers(headers: Readonly<Record<string, unknown>>): RpcSta
   return { code: toStatusCode(Number(code)), details };
 }
 
-/** Percent-encodes all but printable ASCII; cut at 4096 bytes, never inside a character. */
+/** Percent-encodes everything but printable ASCII. Cuts the result at 4096 bytes, never inside a character. */
 export function encodeStatusMessage(details: string): string {
   let encoded = "";
   for (const character of details) {
@@ -35,7 +38,7 @@ export function encodeStatusMessage(details: string): string {
   return encoded;
 }
 
-/** Undoes `encodeStatusMessage`; what is not valid percent-encoding stays as it is. */
+/** Decodes percent-encoding; keeps what is not validly encoded. */
 export function decodeStatusMessage(encoded: string): string {
   if (!encoded.includes("%")) return encoded;
   return encoded.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"));
@@ -55,7 +58,8 @@ function isStatusCode(code: number): code is StatusCode {
   return KNOWN_CODES.has(code);
 }
 
-/** How a client's stream ended when the server reset it before any status ("HTTP2 error codes", PROTOCOL-HTTP2.md). */
+// "HTTP2 error codes" in gRPC's PROTOCOL-HTTP2.md.
+/** Returns the end of a client's stream that the server reset before it sent a status. */
 export function endFromReset(resetCode: number): StreamEnd {
   switch (resetCode) {
     case constants.NGHTTP2_CANCEL:
@@ -73,7 +77,8 @@ export function endFromReset(resetCode: number): StreamEnd {
   }
 }
 
-/** What an answer that is not gRPC means (http-grpc-status-mapping.md). */
+// gRPC's http-grpc-status-mapping.md.
+/** Returns the status for an answer that is not gRPC. */
 export function statusFromHttp(httpStatus: number, contentType: string | undefined): RpcStatus {
   const code = codeFromHttp(httpStatus);
   const type = contentType ?? "none";

@@ -1,17 +1,17 @@
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 
-/** The content-type both sides send. */
+/** Content type that both sides send. */
 export const GRPC_CONTENT_TYPE = "application/grpc";
 
-/** True for `application/grpc`, `application/grpc+proto` and the like; false for gRPC-Web and everything else. */
+/** True for `application/grpc` and forms such as `application/grpc+proto`; false for gRPC-Web and all else. */
 export function isGrpcContentType(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/grpc(?:[+;]|$)/i.test(contentType.trim());
 }
 
-/** What every field counts beside its name and value (RFC 9113 §6.5.2). */
+/** Bytes that each header field counts beside its name and value (RFC 9113 §6.5.2). */
 export const HEADER_COST_BYTES = 32;
 
-/** Throws `RpcError` (resource-exhausted) for headers that are longer together than allowed. */
+/** Throws `RpcError` (resource-exhausted) for headers that are longer together than `maxBytes`. */
 export function refuseLongHeaders(rawHeaders: readonly string[], maxBytes: number): void {
   let bytes = (rawHeaders.length / 2) * HEADER_COST_BYTES;
   for (const text of rawHeaders) bytes += text.length;
@@ -22,10 +22,13 @@ export function refuseLongHeaders(rawHeaders: readonly string[], maxBytes: numbe
   );
 }
 
-/** The header allows eight digits. */
+/** Largest number that the header can hold: eight digits. */
 const LARGEST_VALUE = 99_999_999;
 
-/** Milliseconds as a `grpc-timeout` value, rounded up, in the finest unit that fits eight digits. Negative means 0. */
+/**
+ * Formats milliseconds as a `grpc-timeout` value, rounded up, in the finest unit that fits eight digits. Negative means
+ * 0.
+ */
 export function formatTimeout(timeoutMs: number): string {
   const wholeMs = Math.ceil(Math.max(0, timeoutMs));
   if (wholeMs <= LARGEST_VALUE) return `${wholeMs}m`;
@@ -34,7 +37,7 @@ export function formatTimeout(timeoutMs: number): string {
   return `${Math.min(LARGEST_VALUE, Math.ceil(seconds / 3_600))}H`;
 }
 
-/** Milliseconds of a `grpc-timeout` value, or undefined when it is malformed. */
+/** Parses a `grpc-timeout` value to milliseconds; undefined if it is malformed. */
 export function parseTimeout(header: string): number | undefined {
   const match = /^(\d{1,8})([HMSmun])$/.exec(header);
   if (match === null) return undefined;

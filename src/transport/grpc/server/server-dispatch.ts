@@ -16,10 +16,10 @@ import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
 import { serveUnary } from "./server-unary.ts";
 
-/** The connection a call came by. */
+/** The connection that a call came over. */
 export interface CallOrigin {
   readonly peer: string;
-  /** Why the connection is gone; undefined while it stands. */
+  /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
   readonly budget: ByteBudget;
   readonly fairShare: FairShare;
@@ -34,16 +34,16 @@ export interface DispatchParts {
   readonly counters: MutableListenerCounters;
 }
 
-/** A call's headers, once as Node merges repeated ones, once flat as they came. */
+/** Headers of a call, in Node's merged form and as the flat list that arrived. */
 export interface CallHeaders {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
 }
 
-/** Ends a call with a status at once. */
+/** Ends a call immediately with a status. */
 type FinishNow = (status: RpcStatus) => void;
 
-/** Gives every incoming HTTP/2 stream to the service its path names, or refuses it as gRPC demands. */
+/** Routes each incoming HTTP/2 stream to the service in its path, or refuses it as gRPC requires. */
 export class ServerDispatch {
   readonly #services: ReadonlyMap<string, LinkService>;
   readonly #parts: DispatchParts;
@@ -54,7 +54,7 @@ export class ServerDispatch {
   }
 
   accept(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
-    // A stream's errors also close it, and are told from there.
+    // An error also closes the stream, and "close" reports it.
     http2.on("error", () => undefined);
     if (headers[":method"] !== "POST") this.#refuseHttp(http2, 405, { allow: "POST" });
     else if (!isGrpcContentType(headers["content-type"])) this.#refuseHttp(http2, 415);

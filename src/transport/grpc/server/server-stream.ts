@@ -19,16 +19,16 @@ import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 export interface ServerStreamOptions {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
-  /** Why the connection is gone; undefined while it stands. */
+  /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
-  /** The account that the bytes of an unfinished message are on. */
+  /** Budget for the bytes of an unfinished message. */
   readonly budget: ByteBudget;
   readonly counters: MessageCounters;
   readonly fairShare: FairShare;
   readonly acknowledgements: DeliveryAcknowledgements;
 }
 
-/** The server's hold on one bidirectional call. */
+/** The server's side of one bidirectional call. */
 export class GrpcServerStream implements ServerStream {
   readonly #http2: ServerHttp2Stream;
   readonly #call: ServerCall;
@@ -38,7 +38,7 @@ export class GrpcServerStream implements ServerStream {
   #status: RpcStatus | undefined;
   #areTrailersSent = false;
 
-  /** Throws `RpcError` for response metadata that can't travel. */
+  /** Throws `RpcError` for response metadata that HTTP/2 cannot carry. */
   constructor(http2: ServerHttp2Stream, receiver: ServerStreamReceiver, options: ServerStreamOptions) {
     const { responseMetadata } = receiver;
     this.#responseHeaders =
@@ -64,7 +64,7 @@ export class GrpcServerStream implements ServerStream {
     http2.once("close", () => this.#onClose());
   }
 
-  /** Sends the response headers, hands the stream to its receiver and begins to read. */
+  /** Sends the response headers, hands the stream to its receiver and starts reading. */
   open(receiver: ServerStreamReceiver, inflate: Inflate): void {
     this.#http2.respond(this.#responseHeaders, { waitForTrailers: true });
     try {
@@ -121,7 +121,7 @@ export class GrpcServerStream implements ServerStream {
     this.#pipe.writer.end();
   }
 
-  /** Ends the call with a status without the frames that are still queued. */
+  /** Ends the call with a status and discards queued frames. */
   finishNow(status: RpcStatus): void {
     if (this.#pipe.hasEnded) return;
     this.#status = status;
@@ -132,7 +132,7 @@ export class GrpcServerStream implements ServerStream {
 
   abort(status: RpcStatus): void {
     if (this.#pipe.hasEnded) return;
-    // Trailers would wait behind what the peer does not take.
+    // Trailers would wait behind data that the peer does not read.
     if (!this.#pipe.writer.isWriting) return this.finishNow(status);
     this.#pipe.end({ by: "status", status });
     const isOverload = status.code === StatusCode.resourceExhausted;
@@ -163,8 +163,8 @@ export class GrpcServerStream implements ServerStream {
   }
 
   /**
-   * The status goes out behind all that was written: whoever hears it has had everything. A peer that has said goodbye waits for
-   * it; of any other, a lost one that was replaced perhaps, nothing shows that it hears anything.
+   * Reports the end of a call whose status was sent behind all frames. A client that has half-closed waits for the
+   * status, so its frames count as confirmed. Any other client may be lost already.
    */
   #endInOrder(status: RpcStatus): void {
     const { writer } = this.#pipe;

@@ -18,14 +18,14 @@ export interface UnaryServing {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
   readonly inflate: Inflate;
-  /** The account of bytes of requests and of answers that their callers have not read. */
+  /** Budget for requests, and for answers that their callers have not read. */
   readonly budget: ByteBudget;
   readonly counters: MutableListenerCounters;
-  /** How long the request may take to arrive whole, in milliseconds. */
+  /** Milliseconds in which the request must arrive. */
   readonly requestTimeoutMs: number;
 }
 
-/** Reads one request, asks the service, writes its answer or its error. */
+/** Reads one request, calls the service, and writes its answer or its error. */
 export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): void {
   let request: Uint8Array | undefined;
   let problem: RpcStatus | undefined;
@@ -56,7 +56,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     try {
       reader.push(chunk);
     } catch (error) {
-      // There was no memory for it.
+      // There was no memory for the message.
       problem ??= toRpcStatus(error);
     }
     if (problem !== undefined) refuse(http2, problem);
@@ -72,13 +72,13 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     callOffWait();
     reader.close();
     serving.budget.release(request?.byteLength ?? 0);
-    // Headers go out with the answer, so a stream that closes before them was given up by the caller.
+    // Headers are sent with the answer, so a stream that closes without them was given up by its caller.
     if (!http2.headersSent)
       serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));
   });
 }
 
-/** Never rejects: whatever goes wrong becomes the call's status. */
+/** Answers the call; an error becomes the call's status. Never rejects. */
 async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: UnaryServing): Promise<void> {
   try {
     const response = await serving.service.unary(request, serving.call);
