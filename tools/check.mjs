@@ -1,4 +1,4 @@
-// `npm run check`: format and lint, types (type tests included), walls, generated code, entry points, documents, the public API. Seconds.
+// `npm run check`: format and lint, types (type tests included), walls, style of texts, generated code, entry points, documents, the public API. Half a minute.
 import { compareGenerated } from "./generate.mjs";
 import { bins, runNode } from "./run.mjs";
 import { ensureInstalled } from "./setup.mjs";
@@ -11,6 +11,7 @@ const checks = {
   "format and lint (biome)": () => node(bins.biome, "check", "--error-on-warnings", "."),
   "types and type tests (tsc)": () => node(bins.tsc, "-p", "tsconfig.json"),
   "walls (dependency-cruiser)": () => node(bins.depcruise, "src", "examples"),
+  "style and spelling of texts": () => node("tools/prose.mjs"),
   "generated code is up to date (buf)": compareGenerated,
   "entry points, file lengths, documents (vitest)": () =>
     node(bins.vitest, "run", "--reporter=dot", "tests/architecture"),

@@ -89,6 +89,7 @@ export {
 export type { LogFields, Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export {
   type DefinedMessage,
@@ -109,14 +110,6 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
-export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
-export { voidMessage } from "./serialization/void-message.ts";
-export type {
-  ChatCompletionClient,
-  Completion,
-  CompletionOptions,
-  ToolSchema,
-} from "./tools/chat-completion-client.ts";
 export {
   FunctionCall,
   type FunctionCallFields,
@@ -138,6 +131,12 @@ export {
 } from "./tools/llm-messages.ts";
 export { defineTool, type Tool, type ToolRunOptions } from "./tools/tool.ts";
 export { ToolAgent } from "./tools/tool-agent.ts";
+export type {
+  ChatCompletionClient,
+  Completion,
+  CompletionOptions,
+  ToolSchema,
+} from "./tools/tool-agent-caller-loop.ts";
 export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tools/tool-agent-caller-loop.ts";
 export {
   InvalidToolArgumentsException,
@@ -148,7 +147,6 @@ export {
 } from "./tools/tool-errors.ts";
 export { DefaultSubscription } from "./topics/default-subscription.ts";
 export type { Subscription } from "./topics/subscription.ts";
+export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
-export { TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
-export { TypeSubscription } from "./topics/type-subscription.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";

@@ -11,8 +11,7 @@ export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } 
 export type { MessageContext } from "./agents/message-context.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
-export { IndexedSet } from "./collections/indexed-set.ts";
-export { NamedIndexedSet } from "./collections/named-indexed-set.ts";
+export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
@@ -44,6 +43,7 @@ export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
+export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
@@ -51,7 +51,6 @@ export {
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
-export { messageTypeText } from "./serialization/message-type-text.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -60,12 +59,10 @@ export {
   type ToolFailure,
   ToolNotFoundException,
 } from "./tools/tool-errors.ts";
-export { resolveTopic } from "./topics/resolve-topic.ts";
 export type { Subscription } from "./topics/subscription.ts";
+export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
-export { isValidTopicType, TopicId } from "./topics/topic-id.ts";
-export { TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
-export { TypeSubscription } from "./topics/type-subscription.ts";
+export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./validation/assert-arguments.ts";
 export {

@@ -29,7 +29,6 @@ export type {
   WirePayload,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
-export { encodeGetSubscriptionsResponse } from "./registration/subscription-list.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -38,19 +37,20 @@ export {
   decodeRemoveSubscriptionRequest,
   emptyMessage,
   encodeAddSubscriptionRequest,
+  encodeGetSubscriptionsResponse,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
-export type { FrameHead } from "./routing/frame-head.ts";
 export { peekFrame } from "./routing/frame-peek.ts";
 export type {
+  FrameHead,
   PeekedEvent,
   PeekedFrame,
   PeekedRequest,
   PeekedResponse,
   RequestIdPlace,
 } from "./routing/peeked-frame.ts";
+export type { FrameBytes, SplicedFrame } from "./routing/request-id.ts";
 export { asciiBytes, requestIdBytes, requestIdText, withRequestId } from "./routing/request-id.ts";
-export type { FrameBytes, SplicedFrame } from "./routing/spliced-frame.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export { clientIdKey, metadataKey, method, serviceName } from "./wire-names.ts";
