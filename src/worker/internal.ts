@@ -1,8 +1,5 @@
-export type { ReconnectOptions, WhileDisconnectedOptions } from "./connection/reconnect-options.ts";
-export type { WorkerStatus } from "./connection/worker-status.ts";
-export type { Stoppable, StopWhenSignalOptions } from "./process-signals.ts";
+// What other rooms and tests use of this room. index.ts holds what users use.
+export type { StopWhenSignalOptions } from "./process-signals.ts";
 export { stopWhenSignal } from "./process-signals.ts";
-export type { WorkerCounters } from "./worker-counters.ts";
-export type { WaitOptions, WorkerClosed } from "./worker-lifecycle.ts";
-export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";
+export type { WorkerOptions } from "./worker-options.ts";
 export { WorkerRuntime } from "./worker-runtime.ts";
