@@ -11,6 +11,17 @@ const layers = [
   ["cli"],
 ];
 
+/**
+ * The rooms inside a room, lowest line first: each may import those on lower lines only. Of the files beside the rooms they may
+ * import the shared ones (options, counters); the others put the rooms together. A room that is not listed here has no walls inside.
+ */
+const innerRooms = {
+  worker: {
+    lines: [["connection"], ["registry", "outbound"], ["inbound"], ["control"], ["agents"]],
+    shared: ["worker-options", "worker-counters"],
+  },
+};
+
 const room = (name) => `^src/${name}/`;
 const anyOf = (names) => `^src/(${names.join("|")})/`;
 
@@ -31,9 +42,35 @@ const layerRules = layers.flatMap((line, height) =>
     .filter((rule) => rule.to.path !== "^src/()/"),
 );
 
+/** The rules of one entry of `innerRooms`. */
+function innerRules([outer, { lines, shared }]) {
+  const inner = (names) => `^src/${outer}/(${names.join("|")})/`;
+  const walls = lines.flatMap((line, height) =>
+    line.map((name) => {
+      const reachable = [name, ...lines.slice(0, height).flat()];
+      return {
+        name: `inner-${outer}-${name}`,
+        comment: `${outer}/${name} may import only the rooms below it, and the shared files of ${outer}`,
+        severity: "error",
+        from: { path: inner([name]) },
+        to: { path: room(outer), pathNot: [inner(reachable), `^src/${outer}/(${shared.join("|")})\\.ts$`] },
+      };
+    }),
+  );
+  const known = {
+    name: `inner-${outer}-known`,
+    comment: "a new inner room needs its place in innerRooms (this file) and in ARCHITECTURE.md",
+    severity: "error",
+    from: { path: `^src/${outer}/[^/]+/`, pathNot: inner(lines.flat()) },
+    to: {},
+  };
+  return [...walls, known];
+}
+
 export default {
   forbidden: [
     ...layerRules,
+    ...Object.entries(innerRooms).flatMap(innerRules),
     {
       name: "known-rooms",
       comment: "a new room needs its place in the layers (this file and ARCHITECTURE.md)",

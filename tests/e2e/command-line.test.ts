@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentId, defineMessage, handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
@@ -32,7 +32,7 @@ describe("troupe host", () => {
     expect(stderr).toBe("");
   });
 
-  test.each(["SIGTERM", "SIGINT"] as const)("ends with 0 on %s", async (signal) => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("ends with 0 on %s", async (signal) => {
     await using host = troupe("host", "--address", "127.0.0.1:0");
     await host.output(readyLine);
     expect(await host.stop(signal)).toMatchObject({ code: 0, stderr: "" });
@@ -72,7 +72,7 @@ describe("troupe host", () => {
     await using workers = await stalledAndQuick(`127.0.0.1:${port}`);
     host.signal("SIGTERM");
     expect((await workers.quick.next()).kind).toBe("leaving");
-    expect(await host.stop("SIGTERM")).toMatchObject({ code: "SIGTERM" });
+    expect(await host.stop("SIGTERM")).toMatchObject({ code: 128 + constants.signals.SIGTERM });
   });
 
   test("serves TLS, and only to clients with a certificate if told so", async () => {

@@ -3,7 +3,6 @@ import {
   type Http2Server,
   type Http2Session,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import { decodeFrame, encodeFrame, type Frame } from "../../src/protocol/index.ts";
@@ -65,7 +64,7 @@ export interface RawUnary {
 export class RawGrpcHost implements AsyncDisposable {
   readonly channels = new Inbox<RawChannel>();
   readonly calls: RawUnary[] = [];
-  readonly sessions: ServerHttp2Session[] = [];
+  readonly sessions: Http2Session[] = [];
   /** How a data channel is answered when it is opened. */
   onChannel: (channel: RawChannel) => RawAnswer = () => "take";
   /** How a unary call is answered. */

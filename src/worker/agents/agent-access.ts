@@ -8,17 +8,25 @@ import {
   NotAccessibleError,
   TroupeError,
 } from "../../core/internal.ts";
-import type { HostServices } from "../host-services.ts";
+import type { ControlChannel } from "../control/control-channel.ts";
+import type { HostRegistry } from "../registry/host-registry.ts";
 import { RemoteAgents } from "./remote-agents.ts";
+
+/** What a connection offers for reaching agents on other workers. */
+export interface HostAccess {
+  readonly registry: HostRegistry;
+  readonly control: ControlChannel;
+  readonly isHostAnnounced: boolean;
+}
 
 /** Finds agents by their id: here in the catalog, on other workers over the control channel. */
 // protocol.md W19
 export class AgentAccess {
   readonly #catalog: AgentCatalog;
   /** Returns undefined when there is no connection at the moment. */
-  readonly #services: () => HostServices | undefined;
+  readonly #services: () => HostAccess | undefined;
 
-  constructor(catalog: AgentCatalog, services: () => HostServices | undefined) {
+  constructor(catalog: AgentCatalog, services: () => HostAccess | undefined) {
     this.#catalog = catalog;
     this.#services = services;
   }
@@ -71,7 +79,7 @@ export class AgentAccess {
   }
 }
 
-async function isListed(id: AgentId, { registry }: HostServices): Promise<boolean> {
+async function isListed(id: AgentId, { registry }: HostAccess): Promise<boolean> {
   const listed = await registry.subscriptions().catch(() => undefined);
   return listed?.some(({ pattern }) => pattern?.agentType === id.type) === true;
 }

@@ -262,6 +262,9 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     const before = this.#state;
     if (before.at === "connecting" && before.search === search)
       this.#become({ at: "registering", search, step: before.step, connection });
+    // Whoever calls the search off does not wait for the host's answers.
+    const onAbort = () => void connection.leave(this.#options.hurry());
+    signal.addEventListener("abort", onAbort);
     try {
       signal.throwIfAborted();
       const older = isRegistrarOf(search.registrar, connection) ? search.registrar : undefined;
@@ -275,6 +278,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       if (now.at === "registering" && now.search === search) this.#become({ at: "connecting", search, step: now.step });
       await connection.leave(this.#options.hurry());
       throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
   }
 

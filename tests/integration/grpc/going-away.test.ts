@@ -37,7 +37,7 @@ function answer(channel: RawChannel, requestId: string): void {
 function registrations(host: RawGrpcHost, method: string): number[] {
   return host.calls
     .filter((call) => call.method === method)
-    .map(({ session }) => host.sessions.findIndex((one) => one === session));
+    .map(({ session }) => (session === undefined ? -1 : host.sessions.indexOf(session)));
 }
 
 test("after a GOAWAY a worker registers and subscribes over a new connection", async () => {
