@@ -70,6 +70,7 @@ export {
   metadataKey,
   method,
   publishKind,
+  refusalKey,
   serviceName,
   signals,
   unknownSender,

@@ -36,6 +36,14 @@ export const metadataKey = {
   timeoutMs: "agtimeoutms",
 } as const;
 
+/** Keys of the metadata beside a refused registration, for announced workers (protocol.md §11.8). */
+export const refusalKey = {
+  /** The client id of the worker that holds the agent type. */
+  holder: "agholder",
+  /** The address that this worker's connection comes from; left out while the worker has no channel open. */
+  holderAddress: "agholderaddress",
+} as const;
+
 /** CloudEvent attributes that the protocol itself sets (protocol.md §3.1). */
 export const attribute = {
   contentType: "datacontenttype",

@@ -15,7 +15,7 @@ interface Entry extends StateVersion {
   readonly size: number;
 }
 
-/** Keeps states in this process, bounded; a save beyond a bound is refused and what is stored stays. */
+/** Keeps states in this process, bounded: it refuses a save beyond a bound and keeps what it has. */
 export class MemoryStateStore implements StateStore {
   readonly #entries = new Map<string, Entry>();
   readonly #maxBytes: number;
@@ -51,12 +51,12 @@ export class MemoryStateStore implements StateStore {
   }
 }
 
-/** Types may hold any text here, so that a separator must not be one that a type can contain. */
+/** A type may hold any text here, so its length tells where it ends. */
 function nameOf({ type, key }: WireAgentId): string {
   return `${type.length}:${type}/${key}`;
 }
 
-/** Bytes from the wire may be a view into a far larger buffer. */
+/** Copies the data: bytes from the wire may be a view into a far larger buffer. */
 function copyOf(data: StoredData | undefined): StoredData | undefined {
   switch (data?.kind) {
     case "binary":

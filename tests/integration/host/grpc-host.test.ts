@@ -47,7 +47,7 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
   it("stops when the process is told to end", async () => {
     const host = new GrpcWorkerAgentRuntimeHost(anyPort);
     await host.start();
-    const stopped = host.stopWhenSignal(1, ["SIGUSR2"]);
+    const stopped = host.stopWhenSignal(["SIGUSR2"], { graceMs: 1_000 });
     process.kill(process.pid, "SIGUSR2");
     await stopped;
     await host.closed;
