@@ -3,6 +3,7 @@ import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Logger } from "./logger.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
+import type { Sendable } from "./serialization/sendable.ts";
 import type { Subscription } from "./topics/subscription.ts";
 import type { TopicId } from "./topics/topic-id.ts";
 
@@ -45,10 +46,18 @@ export interface AgentRuntime {
   readonly ambient: AmbientContexts | undefined;
 
   /** Sends a call and resolves to its answer (undefined when the handler returned nothing). Exactly one outcome. */
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   /** Publishes an event; resolves when it is queued, not when it is handled. */
-  publishMessage(message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void>;
+  publishMessage<Message>(message: Sendable<Message>, topicId: TopicId, options?: PublishOptions): Promise<void>;
 
   /** Throws `already-exists` when the type is taken here or at the host; then nothing is left behind. */
   registerFactory<T extends Agent>(

@@ -124,6 +124,7 @@ export {
 } from "./serialization/message-type.ts";
 export { messageTypeText } from "./serialization/message-type-text.ts";
 export { pythonJson } from "./serialization/python-json.ts";
+export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
 export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
 export { voidMessage } from "./serialization/void-message.ts";
 export { isThenable } from "./thenable.ts";

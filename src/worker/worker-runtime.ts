@@ -24,6 +24,7 @@ import {
   type PublishOptions,
   payloadText,
   type RegisterFactoryOptions,
+  type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
@@ -134,15 +135,27 @@ export class WorkerRuntime implements AgentRuntime {
     if (!this.#lifecycle.isIdle) await this.stop();
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
     assertCall(recipient, options);
     this.#lifecycle.assertSending("sending message");
     return this.#calls.send(message, recipient, options);
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     this.#lifecycle.assertSending("publishing message");
     return this.#events.publish(message, topicId, options);

@@ -1,6 +1,7 @@
 import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
 import { TroupeError } from "../errors.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { Sendable } from "../serialization/sendable.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import { warnOnce } from "../warn-once.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
@@ -96,13 +97,13 @@ export abstract class BaseAgent implements Agent {
   protected abstract onMessageImpl(message: unknown, context: MessageContext): unknown;
 
   /** Calls another agent in this agent's name. Pass `context.signal` on to end with the work it belongs to. */
-  sendMessage<Answer>(
-    message: unknown,
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
     recipient: AgentId,
     options: Omit<SendOptionsWithAnswer<Answer>, "sender">,
   ): Promise<Answer>;
   sendMessage<Message>(
-    message: Message,
+    message: Sendable<Message>,
     recipient: AgentId,
     options?: Omit<SendOptions, "sender">,
   ): Promise<AnswerOf<Message>>;
@@ -111,8 +112,12 @@ export abstract class BaseAgent implements Agent {
   }
 
   /** Publishes an event in this agent's name; the agent itself does not get it. */
-  publishMessage(message: unknown, topicId: TopicId, options?: Omit<PublishOptions, "sender">): Promise<void> {
-    return this.runtime.publishMessage(message, topicId, { ...options, sender: this.id });
+  publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options?: Omit<PublishOptions, "sender">,
+  ): Promise<void> {
+    return this.runtime.publishMessage<Message>(message, topicId, { ...options, sender: this.id });
   }
 
   /** Override together with `loadState` to keep state; by default it warns (once for a type) and saves nothing. */

@@ -24,6 +24,7 @@ import type { RuntimeOptions } from "../runtime-options.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import { messageTypeText } from "../serialization/message-type-text.ts";
+import type { Sendable } from "../serialization/sendable.ts";
 import { resolveTopic } from "../topics/resolve-topic.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
@@ -154,8 +155,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     }
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   sendMessage(
     message: unknown,
     recipient: AgentId,
@@ -173,7 +182,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {

@@ -42,18 +42,21 @@ export interface MessageType<T = unknown, Answer = unknown> {
 export const messageTypeKey: unique symbol = Symbol.for("troupe.messageType") as never;
 
 declare const answerBrand: unique symbol;
-/** Read in compile errors, where a plain object is given for a message. */
-declare const madeByItsMessageType: unique symbol;
+declare const messageName: unique symbol;
 
-/** The compile-time mark of a message made by `defineMessage`: its wire name and what answers it. */
-export interface Branded<Name extends string, Answer> {
-  readonly [madeByItsMessageType]: Name;
-  readonly [answerBrand]?: Answer;
+/**
+ * The compile-time mark of a message made by `defineMessage`: its name on the wire and the type of its answer.
+ * A spread (`{ ...ask }`) loses the mark, as the copy loses its message type: call the type again.
+ */
+// A class with accessors, never made: the compiler leaves members of classes out of a spread, and keeps those of interfaces.
+export declare abstract class Branded<Name extends string, Answer> {
+  get [messageName](): Name;
+  get [answerBrand](): Answer;
 }
 
 /**
- * For classes: `interface Ask extends Answers<Greeting> {}` types the answer of `sendMessage`. The values of protobuf-es are
- * no interfaces: `create` of their message type makes them so typed.
+ * Types the answer of `sendMessage` for a class: `interface Ask extends Answers<Greeting> {}`. For protobuf messages,
+ * `create` of the message type makes values that are typed so.
  */
 export interface Answers<Answer> {
   readonly [answerBrand]?: Answer;
