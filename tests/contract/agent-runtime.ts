@@ -8,6 +8,7 @@ import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
 import { describeWrongArguments } from "./agent-runtime/wrong-arguments.ts";
 
@@ -29,6 +30,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeInterventions(suite);
     describeObserving(suite);
     describeEndings(suite);
+    describeWhatIsRefused(suite);
     describeWrongArguments(suite);
   });
 }

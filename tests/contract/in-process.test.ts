@@ -10,6 +10,5 @@ describeAgentRuntime(
   },
   {
     "one-runtime": "there is one runtime and nothing is remote",
-    "no-serialization": "messages are handed over as they are",
   },
 );

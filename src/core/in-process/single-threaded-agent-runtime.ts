@@ -41,6 +41,12 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    * `stopWhenIdle` or `stopWhen` throws what it threw, and nothing more is processed.
    */
   readonly ignoreUnhandledExceptions?: boolean | undefined;
+  /**
+   * Whether calls, events and answers are refused with `invalid-message` when a worker could not send them: plain values,
+   * undeclared objects, message types, promises. Only the type of a message is looked at, not its fields. Default true.
+   * False: every value is handed over.
+   */
+  readonly checksMessages?: boolean | undefined;
   /** How long disposal lets handlers finish before it stops. Default 5000. */
   readonly drainTimeoutMs?: number | undefined;
 }
@@ -52,8 +58,8 @@ const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
 };
 
 /**
- * The runtime within one process: one queue, taken from in order; handlers run concurrently (protocol.md §5.8). Calls and
- * events wait in the queue until `start`. Messages are handed over as they are, nothing is serialized.
+ * The runtime within one process. It takes messages from one queue in order and lets their handlers interleave. Calls and
+ * events wait in the queue until `start`. Nothing is serialized: a handler gets the very object that was sent.
  */
 export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly logger: Logger;
@@ -68,6 +74,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #makeId: () => string;
   readonly #defaultTimeoutMs: number | undefined;
   readonly #drainTimeoutMs: number;
+  readonly #checksMessages: boolean;
+  /** Interventions may replace a call's message: it is checked after them. */
+  readonly #checksCallsFirst: boolean;
 
   /** Throws `invalid-argument` for numbers that can't be meant. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
@@ -80,6 +89,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#makeId = options.makeId ?? randomId;
     this.#defaultTimeoutMs = options.defaultTimeoutMs;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
+    this.#checksMessages = options.checksMessages ?? true;
+    const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
+    this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = events === undefined ? undefined : new MessageLog(events, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
@@ -87,7 +99,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const dispatcher = new Dispatcher({
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
-      interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
+      interventions,
+      refusalOf: this.#checksMessages ? (message) => this.#codecs.refusalOf(message) : undefined,
+      refusalOfAnswer: this.#checksMessages
+        ? (answer, promised) => this.#codecs.refusalOfAnswer(answer, promised)
+        : undefined,
       logger,
       log: this.#log,
       tracing,
@@ -175,8 +191,6 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { sender } = options;
-    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (this.#tracing === undefined) return this.#send(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
     return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
@@ -267,6 +281,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
+    const type = this.#codecs.typeOf(message);
+    if (type === undefined && this.#checksCallsFirst) {
+      const refusal = this.#codecs.refusalOf(message);
+      if (refusal !== undefined) return Promise.reject(refusal);
+    }
+    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
@@ -277,7 +297,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const call = new PendingCall<unknown>(
       isBounded ? this.#abortingHandler({ signal, timeoutMs, recipient }, context) : undefined,
     );
-    const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
+    const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
     this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
     return call.promise;
@@ -290,6 +310,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
     const { sender, signal, messageId = this.#makeId() } = options;
+    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined) throw refusal;
     this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
     this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, link });

@@ -63,6 +63,25 @@ export class CodecRegistry {
   }
 
   /**
+   * The error to refuse a value with that is of no known type: a text, a promise, a message type, a plain object. Looks at
+   * the value's type only, so it is cheap. Undefined when the value can be sent, as far as its type tells.
+   */
+  refusalOf(value: unknown): TroupeError | undefined {
+    if (this.typeOf(value) !== undefined || value instanceof UnknownPayload) return undefined;
+    return new TroupeError("invalid-message", undeclared(value));
+  }
+
+  /**
+   * As `refusalOf`, for the answer to a call whose caller expects `promised`: that type is known from then on.
+   */
+  refusalOfAnswer(answer: unknown, promised: MessageType | undefined): TroupeError | undefined {
+    if (this.typeOf(answer) !== undefined) return undefined;
+    if (promised?.is(answer) !== true) return this.refusalOf(answer);
+    this.add(promised);
+    return undefined;
+  }
+
+  /**
    * Throws `invalid-message` when the value's type is not known or the value can't be written. The type that the
    * message names as its answer is known from then on.
    */

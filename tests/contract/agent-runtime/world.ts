@@ -32,8 +32,6 @@ export type MakeWorld = (options: WorldOptions) => Promise<World>;
 export type Deviation =
   /** Caller and callee are one runtime: nothing is remote. */
   | "one-runtime"
-  /** Messages are handed over as they are. */
-  | "no-serialization"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
   | "calls-have-wire-ids";
 
