@@ -24,7 +24,7 @@ for (let index = 0; index < 32; index += 1) {
   await runtime.addSubscription(new TypeSubscription("to-32", type));
 }
 await runtime.addSubscription(new TypeSubscription("to-1", "listener_0"));
-runtime.start();
+await runtime.start();
 
 const answerer = new AgentId("answerer", "1");
 tell("ready");

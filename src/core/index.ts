@@ -1,6 +1,8 @@
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -144,3 +146,4 @@ export { DefaultTopicId, isValidTopicType, TopicId } from "./topics/topic-id.ts"
 export { directMessageSubscription, TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
 export { TypeSubscription } from "./topics/type-subscription.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { WaitOptions } from "./wait-options.ts";

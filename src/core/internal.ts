@@ -1,6 +1,8 @@
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -183,3 +185,4 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
+export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";

@@ -23,6 +23,7 @@ import {
   type MessageType,
   type PublishOptions,
   payloadText,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Sendable,
   type SendOptions,
@@ -171,9 +172,9 @@ export class WorkerRuntime implements AgentRuntime {
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+  async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
     assertAgentId(id, "id of an instance");
-    await this.#lifecycle.registration.addInstance(agent, id);
+    await this.#lifecycle.registration.addInstance(agent, id, options);
     return id;
   }
 
@@ -186,10 +187,8 @@ export class WorkerRuntime implements AgentRuntime {
     factory: AgentFactory<T>,
     subscriptions: readonly Subscription[] | (() => readonly Subscription[] | Promise<readonly Subscription[]>) = [],
   ): Promise<AgentType> {
-    const registered = await this.registerFactory(type, factory);
     const list = typeof subscriptions === "function" ? await subscriptions() : subscriptions;
-    for (const subscription of list) await this.addSubscription(subscription);
-    return registered;
+    return this.registerFactory(type, factory, { subscriptions: list });
   }
 
   async get(

@@ -5,7 +5,7 @@ describeAgentRuntime(
   "in process",
   async ({ caller, callee }) => {
     const runtime = new SingleThreadedAgentRuntime({ ...callee, ...caller });
-    runtime.start();
+    await runtime.start();
     return { caller: runtime, callee: runtime, close: () => runtime.close() };
   },
   {

@@ -39,8 +39,10 @@ export abstract class BaseAgent implements Agent {
   }
 
   /**
-   * Registers the class under a type: the types it handles, its factory, class subscriptions, then the subscription
-   * to `{type}:…` topics (protocol.md §5.3). A failure part-way leaves the earlier steps in place.
+   * Registers the class under an agent type: the messages it handles, its factory, its class's subscriptions and the
+   * subscription to `{type}:…` topics. When one is refused, the type and the other subscriptions are taken back.
+   * @example
+   * await Greeter.register(runtime, "greeter", () => new Greeter("greets in English"));
    */
   static register<T extends BaseAgent>(
     this: AgentClass<T>,
@@ -50,7 +52,7 @@ export abstract class BaseAgent implements Agent {
     options: RegisterOptions = {},
   ): Promise<AgentType> {
     // biome-ignore lint/complexity/noThisInStatic: the class it is called on is what gets registered
-    return registerAgentClass(this, runtime, agentTypeText(type), factory, options);
+    return registerAgentClass(this, runtime, { type: agentTypeText(type), factory, options });
   }
 
   /** The message types that a runtime learns when the class is registered. */
@@ -59,7 +61,7 @@ export abstract class BaseAgent implements Agent {
     return declaredTypes(this);
   }
 
-  /** Registers this one agent under an id, and subscribes it to topics whose *type* is its key (protocol.md §5.3). */
+  /** Registers this one agent under an id, and subscribes it to topics whose *type* is its key. All of it or nothing. */
   registerInstance(runtime: AgentRuntime, id: AgentId, options: RegisterInstanceOptions = {}): Promise<AgentId> {
     return registerAgent(this, runtime, id, options);
   }

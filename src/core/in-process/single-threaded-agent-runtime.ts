@@ -1,6 +1,8 @@
 import type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -32,6 +34,7 @@ import type { TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
 import { assertAgentState, assertCall, assertEvent } from "../validation/assert-arguments.ts";
 import { anyTime, assertNumbers, type NumberRanges } from "../validation/option-values.ts";
+import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { MessagePump } from "./message-pump.ts";
 
@@ -57,6 +60,8 @@ const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
   defaultTimeoutMs: { from: 1 },
 };
 
+const stopText = "The stop of the runtime";
+
 /**
  * The runtime within one process. It takes messages from one queue in order and lets their handlers interleave. Calls and
  * events wait in the queue until `start`. Nothing is serialized: a handler gets the very object that was sent.
@@ -78,7 +83,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
 
-  /** Throws `invalid-argument` for numbers that can't be meant. */
+  /** Throws `invalid-argument` for numbers that are out of range. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertNumbers(options, numberRanges);
     const { logger = defaultLogger, ambient, tracing, events, clock = systemClock } = options;
@@ -122,32 +127,52 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#pump.waiting;
   }
 
-  /** Begins to process. Throws `wrong-state` when it is running. */
-  start(): void {
+  /**
+   * Begins to process, before it returns: the promise need not be awaited for that. Rejects with `wrong-state` when running.
+   * @example
+   * const runtime = new SingleThreadedAgentRuntime();
+   * await runtime.start();
+   */
+  async start(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "The start of the runtime");
     this.#pump.start();
   }
 
   /**
    * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
-   * dropped, handlers that run may finish. Throws `wrong-state` when not running. It can be started again.
+   * dropped, handlers that run may finish. Rejects with `wrong-state` when it was never started; stopping twice is fine. It
+   * can be started again.
    */
-  stop(): Promise<void> {
-    return this.#pump.stop();
+  async stop(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return untilAborted(this.#pump.stop(), options, stopText);
   }
 
-  /** Stops when everything has been handled, whatever came up meanwhile included. */
-  stopWhenIdle(): Promise<void> {
-    return this.#pump.stopWhenIdle();
+  /**
+   * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
+   * Aborting the signal ends the wait, and the runtime goes on.
+   */
+  async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return this.#pump.stopWhenIdle(options.signal);
   }
 
-  /** Stops when `condition` holds: asked after messages have been handled, and every 100 ms. */
-  stopWhen(condition: () => boolean): Promise<void> {
-    return this.#pump.stopWhen(condition);
+  /**
+   * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
+   * when not running. Aborting the signal ends the wait, and the runtime goes on.
+   */
+  async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return this.#pump.stopWhen(condition, options.signal);
   }
 
-  /** Takes one from the queue, waiting for it if need be, and resolves when it is on its way. For stepping without `start`. */
-  processNext(): Promise<void> {
-    return this.#pump.processNext();
+  /**
+   * Takes one message from the queue, waiting for it if need be, and resolves when it is on its way: for stepping without
+   * `start`. Aborting the signal ends the wait, and no message is taken.
+   */
+  async processNext(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Waiting for the next message");
+    return this.#pump.processNext(options.signal);
   }
 
   /**
@@ -214,37 +239,61 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
-    options?: RegisterFactoryOptions<T>,
+    options: RegisterFactoryOptions<T> = {},
   ): Promise<AgentType> {
     const text = agentTypeText(type);
+    assertNotAborted(options, `The registration of agent type ${text}`);
     this.#catalog.addFactory(text, factory, options);
+    try {
+      this.#subscriptions.addAll(options.subscriptions);
+    } catch (error) {
+      this.#catalog.removeFactory(text);
+      throw error;
+    }
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
-    await this.#catalog.addInstance(agent, id);
+  async registerAgentInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<AgentId> {
+    const what = `The registration of ${id}`;
+    assertNotAborted(options, what);
+    const added = this.#catalog.addInstance(agent, id);
+    try {
+      await untilAborted(added, options, what);
+      this.#subscriptions.addAll(options.subscriptions, { keepsExisting: true });
+    } catch (error) {
+      // It may still be on its way to be bound.
+      void added.then(
+        () => this.#catalog.removeInstance(id),
+        () => undefined,
+      );
+      throw error;
+    }
     return id;
   }
 
-  async get(
-    idOrType: AgentId | AgentType | string,
-    key = "default",
-    options: { readonly lazy?: boolean } = {},
-  ): Promise<AgentId> {
+  async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    if (options.lazy === false) await this.#catalog.agentFor(id);
+    const what = `Getting ${id}`;
+    assertNotAborted(options, what);
+    if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
     return id;
   }
 
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    return this.#catalog.instance(id, agentClass);
+  async tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+    id: AgentId,
+    agentClass?: ClassOf<T>,
+    options: WaitOptions = {},
+  ): Promise<T> {
+    return this.#waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
-  async addSubscription(subscription: Subscription): Promise<void> {
+  async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Adding the subscription");
     this.#subscriptions.add(subscription);
   }
 
-  async removeSubscription(id: string): Promise<void> {
+  async removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Removing the subscription");
     this.#subscriptions.remove(id);
   }
 
@@ -252,26 +301,31 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#codecs.add(types);
   }
 
-  agentMetadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#catalog.metadata(id);
+  async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    return this.#waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
   }
 
-  agentSaveState(id: AgentId): Promise<AgentState> {
-    return this.#catalog.saveState(id);
+  async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor(`Saving the state of ${id}`, options, () => this.#catalog.saveState(id));
   }
 
-  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadState(id, state);
+    return this.#waitFor(`Loading the state of ${id}`, options, () => this.#catalog.loadState(id, state));
   }
 
-  saveState(): Promise<AgentState> {
-    return this.#catalog.saveAll();
+  async saveState(options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
-  async loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadAll(state);
+    return this.#waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
+  }
+
+  async #waitFor<T>(what: string, options: WaitOptions, begin: () => Promise<T>): Promise<T> {
+    assertNotAborted(options, what);
+    return untilAborted(begin(), options, what);
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {

@@ -32,7 +32,7 @@ class Asker extends BaseAgent {
 
 function openRuntime(): SingleThreadedAgentRuntime {
   const runtime = new SingleThreadedAgentRuntime({ ambient: ambientContexts });
-  runtime.start();
+  void runtime.start();
   return runtime;
 }
 

@@ -46,7 +46,7 @@ function openRuntime(lines: string[], withPayloads: boolean, checksMessages = tr
       },
     ],
   });
-  runtime.start();
+  void runtime.start();
   return runtime;
 }
 

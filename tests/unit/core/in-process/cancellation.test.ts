@@ -47,7 +47,7 @@ describe("cancellation", () => {
     }
     await using runtime = new SingleThreadedAgentRuntime({ drainTimeoutMs: 0 });
     await runtime.registerFactory("nesting", () => new Nesting());
-    runtime.start();
+    await runtime.start();
     const aborting = new AbortController();
     const options = { signal: aborting.signal };
     const call = runtime.sendMessage(say("outer"), new AgentId("nesting", "outer"), options);
@@ -66,7 +66,7 @@ describe("cancellation", () => {
     const call = runtime.sendMessage(say("given up"), new AgentId("doer", "k"), { signal: aborting.signal });
     aborting.abort();
     await expect(call).rejects.toMatchObject({ code: "cancelled" });
-    runtime.start();
+    await runtime.start();
     await runtime.stopWhenIdle();
     expect(done).toEqual([say("given up")]);
   });
@@ -88,7 +88,7 @@ describe("cancellation", () => {
     }
     await runtime.registerFactory("listening", () => new Listening());
     await runtime.addSubscription(new TypeSubscription("jobs", "listening"));
-    runtime.start();
+    await runtime.start();
     const aborting = new AbortController();
     await runtime.publishMessage(say("x"), topic, { signal: aborting.signal });
     await begun.opened;

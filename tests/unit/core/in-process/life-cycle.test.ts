@@ -48,7 +48,7 @@ describe("start and stop", () => {
     const call = runtime.sendMessage(say("call"), doerId);
     await runtime.publishMessage(say("event"), topic);
     expect(runtime.unprocessedMessagesCount).toBe(2);
-    runtime.start();
+    await runtime.start();
     await call;
     await runtime.stopWhenIdle();
     expect(done).toEqual([say("call"), say("event")]);
@@ -68,14 +68,14 @@ describe("start and stop", () => {
     for (const stop of [() => runtime.stop(), () => runtime.stopWhenIdle(), () => runtime.stopWhen(() => true)]) {
       await expect(stop()).rejects.toThrow("Runtime is not started");
     }
-    runtime.start();
-    expect(() => runtime.start()).toThrow("Runtime is already started");
+    await runtime.start();
+    await expect(runtime.start()).rejects.toThrow("Runtime is already started");
     await runtime.stop();
   });
 
   test("stop rejects the calls that wait in the queue [§8.128]", async () => {
     const runtime = await openRuntime();
-    runtime.start();
+    await runtime.start();
     const calls = ["1", "2", "3"].map((text) => runtime.sendMessage(say(text), doerId));
     const ends = Promise.allSettled(calls);
     const published = runtime.publishMessage(say("lost"), topic);
@@ -96,7 +96,7 @@ describe("start and stop", () => {
       await gate.opened;
       return say("late");
     });
-    runtime.start();
+    await runtime.start();
     const call = runtime.sendMessage(say("x"), doerId);
     await begun.opened;
     await runtime.stop();
@@ -107,15 +107,15 @@ describe("start and stop", () => {
   test("it can be started again after any stop", async () => {
     const runtime = await openRuntime();
     for (const stop of [() => runtime.stop(), () => runtime.stopWhenIdle(), () => runtime.close()]) {
-      runtime.start();
+      await runtime.start();
       expect(await runtime.sendMessage(say("x"), doerId)).toBe(say("x"));
       await stop();
     }
-    runtime.start();
+    await runtime.start();
     expect(await runtime.sendMessage(say("y"), doerId)).toBe(say("y"));
     await runtime.stop();
     const queued = runtime.sendMessage(say("z"), doerId);
-    runtime.start();
+    await runtime.start();
     expect(await queued).toBe(say("z"));
     await runtime.stop();
   });
@@ -130,7 +130,7 @@ describe("stopWhenIdle", () => {
       if (message === say("first")) await agent.publishMessage(say("second"), new TopicId("jobs", "other"));
       if (message === say("second")) await agent.sendMessage(say("third"), new AgentId("doer", "last"));
     });
-    runtime.start();
+    await runtime.start();
     await runtime.publishMessage(say("first"), topic);
     await runtime.stopWhenIdle();
     expect(done).toEqual(["first", "second", "third"].map(say));
@@ -148,7 +148,7 @@ describe("stopWhenIdle", () => {
         },
       ],
     });
-    runtime.start();
+    await runtime.start();
     const call = runtime.sendMessage(say("x"), doerId);
     for (const text of ["drop", "throw"]) await runtime.publishMessage(say(text), topic);
     await expect(call).rejects.toMatchObject({ code: "dropped" });
@@ -157,9 +157,10 @@ describe("stopWhenIdle", () => {
 
   test("resolves at once when there is nothing to do, and for several who wait", async () => {
     const runtime = await openRuntime();
-    runtime.start();
+    await runtime.start();
     await Promise.all([runtime.stopWhenIdle(), runtime.stopWhenIdle()]);
-    await expect(runtime.stop()).rejects.toThrow("Runtime is not started");
+    await expect(runtime.stopWhenIdle()).rejects.toThrow("Runtime is not started");
+    await runtime.stop();
   });
 });
 
@@ -170,17 +171,18 @@ describe("stopWhen", () => {
       count += 1;
       await agent.publishMessage(message, new TopicId("jobs", `${count}`));
     });
-    runtime.start();
+    await runtime.start();
     await runtime.publishMessage(say("forever"), topic);
     await runtime.stopWhen(() => count >= 10);
     expect(count).toBeGreaterThanOrEqual(10);
-    await expect(runtime.stop()).rejects.toThrow("Runtime is not started");
+    await expect(runtime.stopWhenIdle()).rejects.toThrow("Runtime is not started");
+    await runtime.stop();
   });
 
   test("notices what has nothing to do with messages by the clock", async () => {
     const clock = new ManualClock();
     const runtime = await openRuntime(undefined, { clock });
-    runtime.start();
+    await runtime.start();
     let isOver = false;
     const stopped = runtime.stopWhen(() => isOver);
     isOver = true;
@@ -191,7 +193,7 @@ describe("stopWhen", () => {
 
   test("a condition that throws rejects, and the runtime goes on", async () => {
     const runtime = await openRuntime();
-    runtime.start();
+    await runtime.start();
     const stopped = runtime.stopWhen(() => {
       throw new Error("bad condition");
     });
@@ -230,7 +232,7 @@ describe("an event that no handler should have failed", () => {
   test("is logged and nothing more, by default [§8.126]", async () => {
     const logger = new RecordingLogger();
     const runtime = await openRuntime(failing, { logger });
-    runtime.start();
+    await runtime.start();
     await runtime.publishMessage(say("fail"), topic);
     await runtime.stopWhenIdle();
     expect(logger.texts("error")).toEqual(["Error processing publish message for doer/k: too far"]);
@@ -240,11 +242,11 @@ describe("an event that no handler should have failed", () => {
     const options = { ignoreUnhandledExceptions: false };
     for (const stop of ["stopWhenIdle", "stop", "close"] as const) {
       const runtime = await openRuntime(failing, options);
-      runtime.start();
+      await runtime.start();
       await runtime.publishMessage(say("fail"), topic);
       await new Promise((resolve) => setImmediate(resolve));
       await expect(runtime[stop]()).rejects.toThrow(new RangeError("too far"));
-      runtime.start();
+      await runtime.start();
       expect(await runtime.sendMessage(say("fine"), doerId)).toBe(say("fine"));
       await runtime.stop();
     }
@@ -265,7 +267,7 @@ describe("an event that no handler should have failed", () => {
 
   test("a call that fails concerns its caller only", async () => {
     const runtime = await openRuntime(failing, { ignoreUnhandledExceptions: false });
-    runtime.start();
+    await runtime.start();
     await expect(runtime.sendMessage(say("fail"), doerId)).rejects.toThrow("too far");
     await runtime.stopWhenIdle();
   });
@@ -277,10 +279,10 @@ test("an instance goes when its runtime closes, its subscriptions too, and is re
   const register = (name: string) =>
     new Doer(() => done.push(name)).registerInstance(runtime, new AgentId("instance", "k"));
   await register("first");
-  runtime.start();
+  await runtime.start();
   await runtime.close();
   await register("second");
-  runtime.start();
+  await runtime.start();
   await runtime.publishMessage(say("x"), new TopicId("k", "k"));
   await runtime.stopWhenIdle();
   expect(done).toEqual(["second"]);
@@ -291,7 +293,7 @@ describe("disposal", () => {
     const done: unknown[] = [];
     {
       await using runtime = await openRuntime((message) => void done.push(message));
-      runtime.start();
+      await runtime.start();
       await runtime.publishMessage(say("last"), topic);
     }
     expect(done).toEqual([say("last")]);
@@ -307,7 +309,7 @@ describe("disposal", () => {
       },
       { clock, drainTimeoutMs: 1000 },
     );
-    runtime.start();
+    await runtime.start();
     const call = runtime.sendMessage(say("hang"), doerId);
     const end = expect(call).rejects.toMatchObject({ code: "shutting-down" });
     await begun.opened;
@@ -331,7 +333,7 @@ test("agents that message each other for ever leave room for timers", async () =
   const runtime = await openRuntime((message, agent) =>
     agent.publishMessage(message, new TopicId("jobs", flip(agent))),
   );
-  runtime.start();
+  await runtime.start();
   await runtime.publishMessage(say("ping"), topic);
   await new Promise((resolve) => setTimeout(resolve, 1));
   await runtime.stop();

@@ -31,7 +31,7 @@ async function publish(subscriptions: readonly Subscription[], ignoreUnhandledEx
   const seen: unknown[] = [];
   await ClosureAgent.registerClosure(runtime, "reader", (agent, message) => seen.push([agent.id.toString(), message]));
   for (const subscription of subscriptions) await runtime.addSubscription(subscription);
-  runtime.start();
+  await runtime.start();
   await runtime.publishMessage(say("x"), new TopicId("news", "k"));
   return { runtime, logger, seen };
 }

@@ -31,7 +31,7 @@ async function openRuntime(where: keyof InterventionHandler) {
     return message;
   });
   await runtime.addSubscription(new TypeSubscription("news", "echo"));
-  runtime.start();
+  await runtime.start();
   return { runtime, gate, begun, seen };
 }
 
