@@ -20,7 +20,11 @@ export interface RuntimeOptions {
   readonly clock?: Clock | undefined;
   /** Makes message ids. Default: random UUIDs. */
   readonly makeId?: MakeId | undefined;
-  /** One message at a time for each agent. Default false: handlers of one agent interleave at their awaits, as in Python. */
+  /**
+   * Whether each agent handles one message at a time, in the order of arrival. An agent that waits for a call to itself, or around
+   * a ring of agents, then waits for ever: give such calls a `timeoutMs`. Default false: the handlers of one agent interleave at
+   * their awaits, as in Python.
+   */
   readonly sequentialAgents?: boolean | undefined;
   /** For calls without `timeoutMs`. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
