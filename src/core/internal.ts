@@ -58,8 +58,7 @@ export {
   type Timer,
   type TimerOptions,
 } from "./clock.ts";
-export { IndexedSet } from "./collections/indexed-set.ts";
-export { NamedIndexedSet } from "./collections/named-indexed-set.ts";
+export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export type { ClassCheck } from "./delivery/agent-kind.ts";
@@ -103,6 +102,7 @@ export {
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {
@@ -113,6 +113,7 @@ export {
   type MessageSchema,
 } from "./serialization/define-message.ts";
 export { type JsonCodec, nativeJson } from "./serialization/json-codec.ts";
+export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
@@ -124,18 +125,9 @@ export {
   messageTypeKey,
   protobufContentType,
 } from "./serialization/message-type.ts";
-export { messageTypeText } from "./serialization/message-type-text.ts";
 export { pythonJson } from "./serialization/python-json.ts";
 export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
-export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
-export { voidMessage } from "./serialization/void-message.ts";
 export { isThenable } from "./thenable.ts";
-export type {
-  ChatCompletionClient,
-  Completion,
-  CompletionOptions,
-  ToolSchema,
-} from "./tools/chat-completion-client.ts";
 export {
   FunctionCall,
   type FunctionCallFields,
@@ -157,6 +149,12 @@ export {
 } from "./tools/llm-messages.ts";
 export { defineTool, type Tool, type ToolRunOptions } from "./tools/tool.ts";
 export { ToolAgent } from "./tools/tool-agent.ts";
+export type {
+  ChatCompletionClient,
+  Completion,
+  CompletionOptions,
+  ToolSchema,
+} from "./tools/tool-agent-caller-loop.ts";
 export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tools/tool-agent-caller-loop.ts";
 export {
   InvalidToolArgumentsException,
@@ -167,12 +165,10 @@ export {
 } from "./tools/tool-errors.ts";
 export { DefaultSubscription } from "./topics/default-subscription.ts";
 export { PatternIndex, type TopicPattern } from "./topics/pattern-index.ts";
-export { resolveTopic } from "./topics/resolve-topic.ts";
 export type { Subscription } from "./topics/subscription.ts";
+export { directMessageSubscription, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
-export { DefaultTopicId, isValidTopicType, TopicId } from "./topics/topic-id.ts";
-export { directMessageSubscription, TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
-export { TypeSubscription } from "./topics/type-subscription.ts";
+export { DefaultTopicId, isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./validation/assert-arguments.ts";
 export {
