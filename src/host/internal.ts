@@ -1,26 +1,7 @@
-export type { HostCounters } from "./counters.ts";
+// What other rooms and tests use of this room. index.ts holds what users use.
 export { keepHeapRoom } from "./heap-room.ts";
-export type { HostParts, HostStartOptions, HostStopOptions, RunningHostCounters } from "./host.ts";
+export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
-export type {
-  HostSnapshot,
-  InspectedSession,
-  InspectedType,
-  InspectOptions,
-  SessionReport,
-} from "./inspection.ts";
-export type {
-  CallOccurrence,
-  ChannelKind,
-  CloseReason,
-  DeniedOccurrence,
-  EventOccurrence,
-  HostObserver,
-  HostOccurrence,
-  LimitedOccurrence,
-  RegistrationOccurrence,
-  SessionOccurrence,
-} from "./observer.ts";
+export type { InspectOptions } from "./inspection.ts";
 export type { HostOptions } from "./options.ts";
-export type { Admittance, Authorize, Principal } from "./principal.ts";
 export { HostServicer } from "./servicer.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HostOccurrence } from "../../../src/host/index.ts";
-import { emptyMessage, method, signals } from "../../../src/protocol/index.ts";
+import { emptyMessage, method, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { type Link, StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
