@@ -54,8 +54,11 @@ export {
   type ErrorCode,
   errorText,
   HandlerError,
+  type HandlerErrorOptions,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteCause,
+  type RemoteFailure,
   TimedOutError,
   TroupeError,
   type TroupeErrorOptions,
@@ -66,6 +69,7 @@ export {
   SingleThreadedAgentRuntime,
   type SingleThreadedAgentRuntimeOptions,
 } from "./in-process/single-threaded-agent-runtime.ts";
+export type { HandlerInterceptor, InterceptedDelivery } from "./interceptor.ts";
 export {
   DefaultInterventionHandler,
   DropMessage,

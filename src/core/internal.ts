@@ -64,8 +64,10 @@ export type { ClassCheck } from "./delivery/agent-kind.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./delivery/call-bounds.ts";
 export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./delivery/deadline.ts";
-export { type HandleMessageOptions, handleMessage } from "./delivery/handle-message.ts";
+export { type DeliveryOwner, Dispatcher, type DispatcherOptions } from "./delivery/dispatcher.ts";
 export { HandlerContext, type HandlerContextDetails } from "./delivery/handler-context.ts";
+export { createLayers, type Delivery, type Layer } from "./delivery/layers.ts";
+export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
 export { type LoggedMessage, MessageLog } from "./delivery/message-log.ts";
 export { payloadText } from "./delivery/payload-text.ts";
@@ -77,8 +79,11 @@ export {
   type ErrorCode,
   errorText,
   HandlerError,
+  type HandlerErrorOptions,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteCause,
+  type RemoteFailure,
   TimedOutError,
   TroupeError,
   type TroupeErrorOptions,
@@ -89,6 +94,7 @@ export {
   SingleThreadedAgentRuntime,
   type SingleThreadedAgentRuntimeOptions,
 } from "./in-process/single-threaded-agent-runtime.ts";
+export type { HandlerInterceptor, InterceptedDelivery } from "./interceptor.ts";
 export {
   DefaultInterventionHandler,
   DropMessage,

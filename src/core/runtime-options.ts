@@ -1,14 +1,17 @@
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Clock, MakeId } from "./clock.ts";
+import type { HandlerInterceptor } from "./interceptor.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
 import type { RuntimeEventSink } from "./message-events.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** What every runtime can be given. */
+/** The options that every runtime takes. */
 export interface RuntimeOptions {
-  /** See, change or drop messages; each sees what the one before returned. Default: none. */
+  /** See, change or drop messages on their way out; each sees what the one before returned. Default: none. */
   readonly interventionHandlers?: readonly InterventionHandler[] | undefined;
+  /** Run around the handlers of this runtime's own agents, the first one outermost. Default: none. */
+  readonly interceptors?: readonly HandlerInterceptor[] | undefined;
   /** Default: no spans. See `troupe/telemetry/otel`. */
   readonly tracing?: Tracing | undefined;
   /** Structured message events (protocol.md §5.11). Default: none. See `troupe/telemetry`. */

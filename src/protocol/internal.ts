@@ -35,7 +35,7 @@ export {
 export { isSamePattern } from "./registration/wire-pattern.ts";
 export type { FrameHead } from "./routing/frame-head.ts";
 export { readFrameHead } from "./routing/frame-head.ts";
-export { peekFrame } from "./routing/frame-peek.ts";
+export { peekFrame, withoutErrorDetail } from "./routing/frame-peek.ts";
 export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export { asciiBytes, requestIdBytes, requestIdText, spliceRequestId, withRequestId } from "./routing/request-id.ts";
 export type { FrameBytes, SplicedFrame } from "./routing/spliced-frame.ts";

@@ -31,6 +31,7 @@ export const metadataKey = {
   errorType: "agerrortype",
   errorCode: "agerrorcode",
   errorStack: "agerrorstack",
+  errorDetail: "agerrordetail",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",

@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   errorText,
   HandlerError,
+  type HandlerErrorOptions,
   InvalidToolArgumentsException,
   MessageDroppedException,
   NotAccessibleError,
@@ -11,16 +12,17 @@ import {
   ToolExecutionException,
   ToolNotFoundException,
   TroupeError,
-  type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "../../core/internal.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { wellFormed } from "../frames/well-formed.ts";
 import { metadataKey } from "../wire-names.ts";
+import { parseErrorDetail, toErrorDetail } from "./wire-error-detail.ts";
 import { fromToolErrorMetadata, type ToolErrorClass, toolErrorMetadata } from "./wire-tool-error.ts";
 
-/** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code (protocol.md §2.3, §11.3). */
+/** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code. */
+// protocol.md §2.3, §11.3
 export interface WireError {
   readonly error: string;
   readonly metadata: WireMetadata;
@@ -29,12 +31,14 @@ export interface WireError {
 export interface ToWireErrorOptions {
   /** Whether the stack travels, for Troupe's receivers. Default false. */
   readonly withStack?: boolean;
+  /** Whether the host is Troupe's: then the answer tells what a handler threw. Default false. */
+  readonly withDetail?: boolean;
 }
 
 /** How an error of each code is named on the wire, and made anew by its receiver. */
 interface WireErrorKind {
   readonly type: string;
-  readonly make: (text: string, options: TroupeErrorOptions, metadata: WireMetadata) => Error;
+  readonly make: (text: string, options: HandlerErrorOptions, metadata: WireMetadata) => Error;
 }
 
 const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
@@ -84,25 +88,34 @@ for (const kind of Object.values(kinds)) if (!kindOfType.has(kind.type)) kindOfT
 /** Stacks are for people; what is longer than this nobody reads. */
 const longestStack = 16 * 1024;
 
-/** Writes anything thrown. Without text it is the class's name, since an empty error reads as success (W7). */
+/** Writes anything thrown. The text is never empty, since an empty error reads as success. */
+// protocol.md W7
 export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): WireError {
-  const code = thrown instanceof TroupeError ? thrown.code : "handler-failed";
+  const { code } = TroupeError.from(thrown);
   const stack = options.withStack === true && thrown instanceof Error ? thrown.stack : undefined;
+  const hasDetail = options.withDetail === true && code === "handler-failed";
   const metadata = {
     [metadataKey.errorType]: kinds[code].type,
     [metadataKey.errorCode]: code,
     ...toolErrorMetadata(thrown),
     ...(stack === undefined ? {} : { [metadataKey.errorStack]: wellFormed(stack.slice(0, longestStack)) }),
+    ...(hasDetail ? { [metadataKey.errorDetail]: toErrorDetail(thrown) } : {}),
   };
   return { error: wellFormed(errorText(thrown)), metadata };
 }
 
-/** Rebuilds a failure: by its code if we know it, else by its class, else it is a `HandlerError` (Python says neither). */
-export function fromWireError(error: string, metadata: WireMetadata): Error {
+/**
+ * Rebuilds a failure: by its code if we know it, else by its class, else it is a `HandlerError` (Python says neither).
+ * `agent` answered with it: the text of a `HandlerError` names it.
+ */
+export function fromWireError(error: string, metadata: WireMetadata, agent?: { toString(): string }): Error {
   const code = metadata[metadataKey.errorCode] ?? "";
   const type = metadata[metadataKey.errorType] ?? "";
   const kind = isErrorCode(code) ? kinds[code] : (kindOfType.get(type) ?? kinds["handler-failed"]);
-  return kind.make(error, { remoteStack: metadata[metadataKey.errorStack] }, metadata);
+  const isOfHandler = kind === kinds["handler-failed"];
+  const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${error}` : error;
+  const remote = isOfHandler ? parseErrorDetail(metadata[metadataKey.errorDetail]) : undefined;
+  return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
 }
 
 function isErrorCode(text: string): text is ErrorCode {

@@ -1,12 +1,13 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
-import { decodeFrame } from "../frames/frame-codec.ts";
+import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
 import { RawReader, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
+import { metadataKey } from "../wire-names.ts";
 import { readFrameHead } from "./frame-head.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
-import type { PeekedFrame } from "./peeked-frame.ts";
+import type { PeekedFrame, PeekedResponse } from "./peeked-frame.ts";
 
 /**
  * Reads the routing fields out of the raw bytes of a data-channel message and decodes nothing else (protocol.md §1.2).
@@ -15,6 +16,21 @@ import type { PeekedFrame } from "./peeked-frame.ts";
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
   return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
+}
+
+/** The answer for a caller that has not announced itself: it never sees the key `agerrordetail` (protocol.md §11.8). */
+export function withoutErrorDetail(response: PeekedResponse): PeekedResponse {
+  if (!response.hasErrorDetail) return response;
+  try {
+    const frame = decodeFrame(response.bytes);
+    if (frame.kind !== "response") return response;
+    const { [metadataKey.errorDetail]: _detail, ...metadata } = frame.metadata;
+    const bare = peekFrame(encodeFrame({ ...frame, metadata }));
+    return bare.kind === "response" ? bare : response;
+  } catch {
+    // What cannot be read here cannot be read by the caller either: it gets the answer as it came.
+    return response;
+  }
 }
 
 function peekQuick(bytes: Uint8Array): PeekedFrame | undefined {

@@ -27,6 +27,8 @@ export interface PeekedResponse {
   readonly bytes: Uint8Array;
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
+  /** Its metadata has the key `agerrordetail`, which only announced peers get (protocol.md §11.8). */
+  readonly hasErrorDetail: boolean;
 }
 
 export interface PeekedEvent {
