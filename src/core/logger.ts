@@ -1,4 +1,7 @@
-/** Where a runtime tells what happens, for people. Payloads are never handed to it. */
+/**
+ * Takes what a runtime tells people. It is never handed a payload. Fields that come often: `error` is what was thrown, `agent` and
+ * `messageType` name whose handler failed on what.
+ */
 export interface Logger {
   debug(text: string, fields?: LogFields): void;
   info(text: string, fields?: LogFields): void;
@@ -18,6 +21,10 @@ export const defaultLogger: Logger = {
   error: (text, fields) => console.error(...withFields(text, fields)),
 };
 
+/** An error stands by itself: inside the fields the console would not show the whole chain of its causes. */
 function withFields(text: string, fields: LogFields | undefined): unknown[] {
-  return fields === undefined ? [text] : [text, fields];
+  if (fields === undefined) return [text];
+  const { error, ...others } = fields;
+  if (!(error instanceof Error)) return [text, fields];
+  return Object.keys(others).length === 0 ? [text, error] : [text, others, error];
 }

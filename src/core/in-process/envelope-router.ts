@@ -9,7 +9,7 @@ import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
 import type { SubscriptionTable } from "../topics/subscription-table.ts";
-import type { Tracing } from "../tracing.ts";
+import type { TraceCarrier, Tracing } from "../tracing.ts";
 import {
   type Envelope,
   eventContext,
@@ -57,7 +57,7 @@ export class EnvelopeRouter {
         send: (envelope, queue) => this.#send(envelope, queue),
         publish: (envelope, queue) => this.#publish(envelope, queue),
         respond: (envelope) => this.#respond(envelope),
-        refuse: (envelope, error) => this.#refuse(envelope, error),
+        refuse: ({ to, link }, error) => this.#refuse(to, error, link),
       },
     );
     const spanDetails = (running: Running) => this.#spanDetails(running);
@@ -115,20 +115,40 @@ export class EnvelopeRouter {
       void dispatcher.deliver(envelope, this.#calls);
       return;
     }
-    const { agentId: destination, link } = envelope;
-    void tracing.span("send", { destination, link }, () => dispatcher.deliver(envelope, this.#calls));
+    void this.#sendInSpan(envelope, tracing);
   }
 
-  #answered(envelope: SendEnvelope, answer: unknown): void {
-    const { log, tracing } = this.#options;
+  /** What the call ended with goes back when the span has ended: it is no part of the span, but links to it. */
+  async #sendInSpan(envelope: SendEnvelope, tracing: Tracing): Promise<void> {
+    let giveBack: (() => void) | undefined;
+    const owner: DeliveryOwner<SendEnvelope> = {
+      spanDetails: this.#calls.spanDetails,
+      answered: (_envelope, answer) => {
+        const carrier = tracing.inject();
+        giveBack = () => this.#answered(envelope, answer, carrier);
+      },
+      failed: (_envelope, error) => {
+        const carrier = tracing.inject();
+        giveBack = () => this.#failed(envelope, error, carrier);
+      },
+    };
+    const { agentId: destination, link } = envelope;
+    await tracing.span("send", { destination, link }, () => this.#options.dispatcher.deliver(envelope, owner));
+    giveBack?.();
+  }
+
+  #answered(envelope: SendEnvelope, answer: unknown, link?: TraceCarrier): void {
     const { agentId, call, context, queue } = envelope;
     this.#running.delete(envelope);
     // Nobody waits for the answer of a call that was given up: as over a host, no record tells of it.
     if (!call.isSettled) {
       try {
-        const logged = { message: answer, sender: agentId, receiver: context.sender };
-        log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", logged);
-        this.#giveBack({ kind: "response", message: answer, to: envelope, link: tracing?.inject() });
+        this.#options.log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
+          message: answer,
+          sender: agentId,
+          receiver: context.sender,
+        });
+        this.#giveBack({ kind: "response", message: answer, to: envelope, link });
       } catch (error) {
         call.reject(error);
       }
@@ -136,9 +156,9 @@ export class EnvelopeRouter {
     queue?.done();
   }
 
-  #failed(envelope: SendEnvelope, error: unknown): void {
+  #failed(envelope: SendEnvelope, error: unknown, link?: TraceCarrier): void {
     this.#running.delete(envelope);
-    this.#refuse(envelope, error);
+    this.#refuse(envelope, error, link);
     envelope.queue?.done();
   }
 
@@ -173,14 +193,13 @@ export class EnvelopeRouter {
   }
 
   /** The call has no answer but this error. Its span `ack` fails, as that of a failed answer over a host does. */
-  #refuse(to: SendEnvelope, error: unknown): void {
+  #refuse(to: SendEnvelope, error: unknown, link?: TraceCarrier): void {
     if (this.#options.tracing === undefined || to.call.isSettled) {
       to.call.reject(error);
       return;
     }
-    const answer: ResponseEnvelope = { kind: "response", message: undefined, to, link: this.#options.tracing.inject() };
     try {
-      this.#acknowledge(answer, () => {
+      this.#acknowledge({ kind: "response", message: undefined, to, link }, () => {
         throw error;
       });
     } catch (thrown) {

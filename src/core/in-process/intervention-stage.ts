@@ -27,7 +27,7 @@ export interface Onward {
   publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void;
   respond(envelope: ResponseEnvelope): void;
   /** The handler has answered, but the call has no answer but this error. */
-  refuse(envelope: SendEnvelope, error: unknown): void;
+  refuse(envelope: ResponseEnvelope, error: unknown): void;
 }
 
 /**
@@ -100,12 +100,12 @@ export class InterventionStage {
         if (message !== DropMessage) this.#onward.respond({ ...envelope, message });
         else {
           log?.dropped("MessageKind.RESPOND", { message: envelope.message, sender, receiver: recipient });
-          this.#onward.refuse(envelope.to, new MessageDroppedException());
+          this.#onward.refuse(envelope, new MessageDroppedException());
         }
         queue?.done();
       },
       refuse: (error) => {
-        this.#onward.refuse(envelope.to, error);
+        this.#onward.refuse(envelope, error);
         queue?.done();
       },
     });

@@ -22,7 +22,7 @@ const leftOut: ReadonlySet<string> = new Set([
 ]);
 
 /** What a handler threw, as JSON of at most 16 KiB: name, code, own fields, causes. Never throws. */
-// protocol.md §11.8
+// protocol.md §11.3
 export function toErrorDetail(thrown: unknown): string {
   try {
     return fitting({ ...nameAndCode(thrown), detail: fieldsOf(thrown), causes: causesOf(thrown) });

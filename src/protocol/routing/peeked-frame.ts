@@ -27,7 +27,7 @@ export interface PeekedResponse {
   readonly bytes: Uint8Array;
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
-  /** Its metadata has the key `agerrordetail`, which only announced peers get (protocol.md §11.8). */
+  /** Its metadata has the key `agerrordetail`, which only announced peers get (protocol.md §11.3). */
   readonly hasErrorDetail: boolean;
 }
 

@@ -7,7 +7,13 @@ import {
   type MessageLog,
   type TraceCarrier,
 } from "../../core/internal.ts";
-import { type ResponseFrame, toWireError, type WireMetadata } from "../../protocol/internal.ts";
+import {
+  encodeFrame,
+  metadataKey,
+  type ResponseFrame,
+  toWireError,
+  type WireMetadata,
+} from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -64,7 +70,7 @@ export class PendingResponse implements Work {
     if (this.#isPaid) return;
     this.#isPaid = true;
     try {
-      this.#sendFailure(thrown);
+      this.#sendFailure(thrown, this.#outbox.isHostAnnounced);
     } catch (cause) {
       const text = `The answer to a call could not be sent: ${errorText(cause)}`;
       this.#options.settings.logger.warn(loggableText(text));
@@ -75,18 +81,15 @@ export class PendingResponse implements Work {
   /** A failure too long to be sent is replaced by one that says so. */
   #explain(cause: unknown): void {
     try {
-      this.#sendFailure(cause);
+      this.#sendFailure(cause, false);
     } catch {
       this.#options.counts.unsentAnswers += 1;
     }
   }
 
-  /** Throws what the outbox throws. */
-  #sendFailure(thrown: unknown): void {
-    const { error, metadata } = toWireError(thrown, {
-      withStack: this.#options.settings.sendsStacks,
-      withDetail: this.#outbox.isHostAnnounced,
-    });
+  /** Throws what the outbox throws. What the handler threw is told only if there is room for it. */
+  #sendFailure(thrown: unknown, withDetail: boolean): void {
+    const { error, metadata } = toWireError(thrown, { withStack: this.#options.settings.sendsStacks, withDetail });
     const frame: ResponseFrame = {
       kind: "response",
       requestId: this.requestId,
@@ -94,7 +97,9 @@ export class PendingResponse implements Work {
       error,
       metadata: { ...this.carrier, ...metadata },
     };
-    this.#outbox.send(frame);
+    const { [metadataKey.errorDetail]: detail, ...rest } = frame.metadata;
+    const isTooLong = detail !== undefined && encodeFrame(frame).length > this.#outbox.maxBytes;
+    this.#outbox.send(isTooLong ? { ...frame, metadata: rest } : frame);
   }
 
   /** The handler is about to run: tells it if its call was given up meanwhile. */
