@@ -1,28 +1,31 @@
-/** Time as a runtime sees it; handed in, so that a simulation can own it. */
+/** Clock of a runtime. Tests and simulations pass their own. */
 export interface Clock {
-  /** Milliseconds that only grow. */
+  /** Milliseconds; never decreases. */
   now(): number;
   /**
-   * Calls `callback` once after `delayMs`; never if that is more than timers can take (24 days). A pending timer of the system clock
-   * keeps the process alive only if asked to.
+   * Calls `callback` once after `delayMs`; never if the delay exceeds Node's timers (24 days). A pending timer keeps
+   * the process alive only with `keepAlive`.
    */
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
 }
 
 export interface TimerOptions {
-  /** Default false. True where somebody awaits what the timer ends, such as a call's timeout. */
+  /**
+   * Keeps the process alive while the timer is pending. Default: false. Set it if a caller awaits the timer, such as
+   * the timeout of a call.
+   */
   readonly keepAlive?: boolean | undefined;
 }
 
 export interface Timer {
-  /** The callback is not called any more. Twice is fine. */
+  /** Cancels the timer. May be called twice. */
   cancel(): void;
 }
 
-/** The longest delay that timers take; a longer one is the same as none. Node would take it for 1 ms. */
+/** Longest delay of a timer; a longer one never fires. Node would fire it after 1 ms. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** The machine's own time. */
+/** Clock of the system. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimer: (delayMs, callback, options) => {
@@ -33,7 +36,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Makes ids that are unique; a simulation hands in its own. Default: random UUIDs (version 4). */
+/** Creates unique ids. Default: random UUIDs (version 4). Simulations pass their own. */
 export type MakeId = () => string;
 
 export const randomId: MakeId = () => crypto.randomUUID();

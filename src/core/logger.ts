@@ -1,6 +1,6 @@
 /**
- * Takes what a runtime tells people. It is never handed a payload. Fields that come often: `error` is what was thrown, `agent` and
- * `messageType` name whose handler failed on what.
+ * Log of a runtime, for people. Runtimes never pass payloads to it. A failed handler is logged at `error` with the fields `agent`,
+ * `messageType` and `error`, which is what the handler threw.
  */
 export interface Logger {
   debug(text: string, fields?: LogFields): void;
@@ -11,7 +11,7 @@ export interface Logger {
 
 export type LogFields = { readonly [name: string]: unknown };
 
-/** Warnings and errors on the console, nothing else: what a runtime uses when it is given no logger. */
+/** Writes warnings and errors to the console. Runtimes use it if they get no logger. */
 export const defaultLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -27,4 +27,15 @@ function withFields(text: string, fields: LogFields | undefined): unknown[] {
   const { error, ...others } = fields;
   if (!(error instanceof Error)) return [text, fields];
   return Object.keys(others).length === 0 ? [text, error] : [text, others, error];
+}
+
+/** Texts already written per logger; bounded by the number of agent types and classes. */
+const told = new WeakMap<Logger, Set<string>>();
+
+/** Logs a warning, once per logger and text. */
+export function warnOnce(logger: Logger, text: string): void {
+  const texts = told.get(logger) ?? new Set();
+  if (texts.has(text)) return;
+  told.set(logger, texts.add(text));
+  logger.warn(text);
 }

@@ -2,7 +2,8 @@ import type { AgentId } from "../core/internal.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** A call to a model and its answer (protocol.md §5.11). Further fields are kept, before the others. */
+// protocol.md §5.11
+/** Record of a model call and its answer. Further fields precede the known ones. */
 export interface LLMCallEvent {
   readonly type: "LLMCall";
   readonly messages: readonly JsonObject[];
@@ -12,14 +13,14 @@ export interface LLMCallEvent {
   readonly agent_id: string | null;
 }
 
-/** A model begins to stream. */
+/** Record of the start of a model's stream. */
 export interface LLMStreamStartEvent {
   readonly type: "LLMStreamStart";
   readonly messages: readonly JsonObject[];
   readonly agent_id: string | null;
 }
 
-/** A model has streamed to its end. */
+/** Record of the end of a model's stream. */
 export interface LLMStreamEndEvent {
   readonly type: "LLMStreamEnd";
   readonly response: JsonObject;
@@ -28,7 +29,7 @@ export interface LLMStreamEndEvent {
   readonly agent_id: string | null;
 }
 
-/** A tool has been run. */
+/** Record of a tool's run. */
 export interface ToolCallEvent {
   readonly type: "ToolCall";
   readonly tool_name: string;
@@ -39,20 +40,22 @@ export interface ToolCallEvent {
 
 export type ModelEvent = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
-interface FromAgent {
-  /** The agent on whose behalf it happens: `this.id` in an agent, `MessageHandlerContext.agentId()`. Default: none. */
+/** Fields that every record of a model or a tool may have. */
+export interface ModelEventOptions {
+  /** Agent that made the call: `this.id` in an agent, or `MessageHandlerContext.agentId()`. Default: none. */
   readonly agentId?: AgentId | undefined;
-  /** Further fields for the log. */
+  /** Further fields of the record. */
   readonly extra?: JsonObject | undefined;
 }
 
-interface ModelUse {
+/** Tokens that a call to a model has used. */
+export interface TokenUse {
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
 export function llmCallEvent(
-  call: FromAgent & ModelUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
+  call: ModelEventOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
   return {
     ...call.extra,
@@ -66,12 +69,14 @@ export function llmCallEvent(
 }
 
 export function llmStreamStartEvent(
-  start: FromAgent & { readonly messages: readonly JsonObject[] },
+  start: ModelEventOptions & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
-export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly response: JsonObject }): LLMStreamEndEvent {
+export function llmStreamEndEvent(
+  end: ModelEventOptions & TokenUse & { readonly response: JsonObject },
+): LLMStreamEndEvent {
   return {
     ...end.extra,
     type: "LLMStreamEnd",
@@ -83,7 +88,7 @@ export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly respons
 }
 
 export function toolCallEvent(
-  call: Omit<FromAgent, "extra"> & {
+  call: Omit<ModelEventOptions, "extra"> & {
     readonly toolName: string;
     readonly arguments: JsonObject;
     readonly result: string;
@@ -93,6 +98,6 @@ export function toolCallEvent(
   return { type: "ToolCall", tool_name: toolName, arguments: call.arguments, result, agent_id: agentText(call) };
 }
 
-function agentText({ agentId }: FromAgent): string | null {
+function agentText({ agentId }: ModelEventOptions): string | null {
   return agentId === undefined ? null : agentId.toString();
 }

@@ -1,7 +1,7 @@
 import type { Agent } from "../agents/agent.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { messageTypeText } from "../serialization/message-type-text.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";

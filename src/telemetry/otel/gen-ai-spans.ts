@@ -1,24 +1,28 @@
 import { type Attributes, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
 import { activeContext, errorClass, runInSpan } from "./run-in-span.ts";
 
+/** Options of every span of an agent or a tool. */
 export interface GenAiSpanOptions {
-  /** Default: the tracer `autogen-core` of the global provider. */
+  /** Tracer of the span. Default: `autogen-core` of the global provider. */
   readonly tracer?: Tracer | undefined;
-  /** Default: the active span. */
+  /** Parent of the span. Default: the active span. */
   readonly parent?: Span | undefined;
 }
 
+/** Options of `traceToolSpan`. Description and call id become attributes of the span. */
 export interface ToolSpanOptions extends GenAiSpanOptions {
   readonly toolDescription?: string | undefined;
   readonly toolCallId?: string | undefined;
 }
 
+/** Options of `traceCreateAgentSpan` and `traceInvokeAgentSpan`. Id and description become attributes of the span. */
 export interface AgentSpanOptions extends GenAiSpanOptions {
   readonly agentId?: string | undefined;
   readonly agentDescription?: string | undefined;
 }
 
-/** Runs a tool in a span `execute_tool {tool}`, after OpenTelemetry's conventions for generative AI (protocol.md §5.10). */
+// protocol.md §5.10
+/** Runs a tool in a span `execute_tool {tool}`, after OpenTelemetry's conventions for generative AI. */
 export function traceToolSpan<T>(toolName: string, options: ToolSpanOptions, body: (span: Span) => T): T {
   const attributes = {
     "gen_ai.tool.name": toolName,
@@ -32,7 +36,7 @@ export function traceToolSpan<T>(toolName: string, options: ToolSpanOptions, bod
   );
 }
 
-/** Makes an agent in a span `create_agent {name}`. */
+/** Creates an agent in a span `create_agent {name}`. */
 export function traceCreateAgentSpan<T>(agentName: string, options: AgentSpanOptions, body: (span: Span) => T): T {
   return agentSpan("create_agent", agentName, options, body);
 }
@@ -55,7 +59,7 @@ interface GenAiSpan {
   readonly operation: string;
   readonly subject: string;
   readonly kind: SpanKind;
-  /** Undefined ones are left out. */
+  /** Undefined values are left out. */
   readonly attributes: Attributes;
 }
 

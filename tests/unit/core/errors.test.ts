@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { errorText, HandlerError, TimedOutError, TroupeError } from "../../../src/core/index.ts";
+import { errorText, HandlerError, TimedOutError, TroupeError } from "../../../src/core/internal.ts";
 
 describe("TroupeError.from", () => {
   test("gives an error of Troupe's back as it is", () => {

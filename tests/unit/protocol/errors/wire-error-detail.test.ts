@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HandlerError, TroupeError } from "../../../../src/core/index.ts";
-import { fromWireError, toWireError } from "../../../../src/protocol/index.ts";
+import { fromWireError, toWireError } from "../../../../src/protocol/internal.ts";
 
 /** What a receiver reads of what was thrown. */
 function through(thrown: unknown): HandlerError {

@@ -1,0 +1,113 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { isValidAgentType } from "../../core/internal.ts";
+import type { WireAgentId } from "../frames/frame.ts";
+import { fromBinary, parsing } from "../frames/from-binary.ts";
+import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
+import { packControl, unpackControl } from "./control-body.ts";
+
+// protocol.md §1.2, §1.8
+/** A request on the control channel. The kind `metadata-request` is Troupe's own. */
+export type ControlRequest =
+  | { readonly kind: "save-request"; readonly agentId: WireAgentId | undefined }
+  /** `state` is the agent's state as JSON text. */
+  | { readonly kind: "load-request"; readonly agentId: WireAgentId | undefined; readonly state: string }
+  | {
+      readonly kind: "metadata-request";
+      readonly agentId: WireAgentId | undefined;
+      /** Asks only whether the worker serves the type: it creates no agent and leaves the description empty. */
+      readonly onlyIfServed: boolean;
+    };
+
+export type ControlAnswer =
+  | { readonly kind: "save-response"; readonly state: string; readonly error: string | undefined }
+  | { readonly kind: "load-response"; readonly error: string | undefined }
+  | {
+      readonly kind: "metadata-response";
+      readonly type: string;
+      readonly key: string;
+      readonly description: string;
+      readonly error: string | undefined;
+    };
+
+export type ControlBody =
+  | ControlRequest
+  | ControlAnswer
+  /** An `Any` of an unknown type, or one whose bytes cannot be parsed. */
+  | { readonly kind: "unknown"; readonly typeUrl: string };
+
+/** One message of the control channel. */
+export interface ControlEnvelope {
+  readonly rpcId: string;
+  /** `agentid=<type>/<key>` or `clientid=<client id>`. */
+  readonly destination: string;
+  /** In a request: where the answer goes, in the same forms. In an answer: present and empty. */
+  readonly respondTo: string | undefined;
+  /** Undefined: no `Any` was set. */
+  readonly body: ControlBody | undefined;
+}
+
+/** Encodes an envelope. Throws for kind `unknown`. */
+export function encodeControl({ rpcId, destination, respondTo, body }: ControlEnvelope): Uint8Array {
+  const message = create(ControlMessageSchema, { rpcId, destination });
+  if (respondTo !== undefined) message.respondTo = respondTo;
+  if (body !== undefined) message.rpcMessage = packControl(body);
+  return toBinary(ControlMessageSchema, message);
+}
+
+/** Decodes an envelope. Throws `invalid-message` for bytes that are not a control message. */
+export function decodeControl(bytes: Uint8Array): ControlEnvelope {
+  return parsing("a control message", () => {
+    const { rpcId, destination, respondTo, rpcMessage } = fromBinary(ControlMessageSchema, bytes);
+    const body = rpcMessage === undefined ? undefined : unpackControl(rpcMessage);
+    return { rpcId, destination, respondTo, body };
+  });
+}
+
+export function isControlRequest(body: ControlBody | undefined): body is ControlRequest {
+  return body?.kind === "save-request" || body?.kind === "load-request" || body?.kind === "metadata-request";
+}
+
+// protocol.md §1.8
+/** Creates the answer of the matching kind for a failed request. */
+export function controlFailure(request: ControlRequest, error: string): ControlAnswer {
+  switch (request.kind) {
+    case "save-request":
+      return { kind: "save-response", state: "", error };
+    case "load-request":
+      return { kind: "load-response", error };
+    case "metadata-request":
+      return { kind: "metadata-response", type: "", key: "", description: "", error };
+  }
+}
+
+/** Creates the envelope that answers a request: the same `rpcId`, sent to `respondTo`, with an empty `respondTo`. */
+export function controlReply(request: ControlEnvelope, body: ControlAnswer): ControlEnvelope {
+  return { rpcId: request.rpcId, destination: request.respondTo ?? "", respondTo: "", body };
+}
+
+export function agentDestination(id: WireAgentId): string {
+  return `agentid=${id.type}/${id.key}`;
+}
+
+export function clientDestination(clientId: string): string {
+  return `clientid=${clientId}`;
+}
+
+// protocol.md §1.8
+/** Destination of an envelope on the control channel. */
+export type ControlDestination =
+  | { readonly kind: "agent"; readonly type: string; readonly key: string }
+  | { readonly kind: "client"; readonly clientId: string };
+
+/** Parses `agentid=<type>/<key>` or `clientid=<client id>`; undefined for other texts and for an invalid agent type. */
+export function parseControlDestination(text: string): ControlDestination | undefined {
+  if (text.startsWith("agentid=")) {
+    const slash = text.indexOf("/");
+    if (slash < 0) return undefined;
+    const type = text.slice("agentid=".length, slash);
+    return isValidAgentType(type) ? { kind: "agent", type, key: text.slice(slash + 1) } : undefined;
+  }
+  if (!text.startsWith("clientid=")) return undefined;
+  const clientId = text.slice("clientid=".length);
+  return clientId === "" ? undefined : { kind: "client", clientId };
+}
