@@ -8,6 +8,7 @@ import type { MessageLog } from "../delivery/message-log.ts";
 import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
+import type { MessageType } from "../serialization/message-type.ts";
 import type { SubscriptionTable } from "../topics/subscription-table.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
 import {
@@ -33,6 +34,10 @@ export interface EnvelopeRouterOptions {
   readonly tracing: Tracing | undefined;
   /** The JSON of a message, for spans. */
   readonly payloadText: (message: unknown) => string;
+  /** The error to refuse a message with that could not travel; see `checksMessages`. Undefined: none is refused. */
+  readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
+  /** The same for the answer to a call that promises a type. */
+  readonly refusalOfAnswer: ((answer: unknown, promised: MessageType | undefined) => Error | undefined) | undefined;
   /** An event's handler or subscription failed, after that was logged. */
   readonly onEventFailure: (error: unknown) => void;
 }
@@ -138,10 +143,12 @@ export class EnvelopeRouter {
   }
 
   #answered(envelope: SendEnvelope, answer: unknown, link?: TraceCarrier): void {
-    const { agentId, call, context, queue } = envelope;
+    const { agentId, call, context, promised, queue } = envelope;
     this.#running.delete(envelope);
+    const refusal = this.#options.refusalOfAnswer?.(answer, promised);
+    if (refusal !== undefined) this.#refuse(envelope, refusal, link);
     // Nobody waits for the answer of a call that was given up: as over a host, no record tells of it.
-    if (!call.isSettled) {
+    else if (!call.isSettled) {
       try {
         this.#options.log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
           message: answer,

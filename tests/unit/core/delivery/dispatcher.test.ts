@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, BaseAgent, type Logger, SingleThreadedAgentRuntime } from "../../../../src/core/index.ts";
+import { z } from "zod";
+import {
+  AgentId,
+  BaseAgent,
+  defineMessage,
+  type Logger,
+  SingleThreadedAgentRuntime,
+} from "../../../../src/core/index.ts";
+
+const Ask = defineMessage("Ask", z.object({ text: z.string() }));
 
 class Failing extends BaseAgent {
   constructor() {
@@ -28,8 +37,8 @@ describe("an observer that throws", () => {
     await runtime.registerFactory("a", () => new Failing());
     runtime.start();
     const id = new AgentId("a", "k");
-    for (const message of ["first", "second"]) {
-      await expect(runtime.sendMessage({ message }, id)).rejects.toThrow("boom");
+    for (const text of ["first", "second"]) {
+      await expect(runtime.sendMessage(Ask({ text }), id)).rejects.toThrow("boom");
     }
     await runtime.close();
   });

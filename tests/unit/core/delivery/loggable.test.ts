@@ -1,7 +1,6 @@
 import { inspect } from "node:util";
 import { expect, test, vi } from "vitest";
-import { defaultLogger, TroupeError } from "../../../../src/core/internal.ts";
-import { loggableError, loggableText } from "../../../../src/core/internal.ts";
+import { defaultLogger, loggableError, loggableText, TroupeError } from "../../../../src/core/internal.ts";
 
 const quoting = () => new TroupeError("invalid-message", "Reply is no JSON", { cause: new SyntaxError("hunter2") });
 
