@@ -36,6 +36,7 @@ export const metadataKey = {
   errorType: "agerrortype",
   errorCode: "agerrorcode",
   errorStack: "agerrorstack",
+  errorDetail: "agerrordetail",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
