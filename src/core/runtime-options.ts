@@ -21,8 +21,9 @@ export interface RuntimeOptions {
   /** Creates message ids. Default: random UUIDs. */
   readonly makeId?: MakeId | undefined;
   /**
-   * Handles one message at a time per agent. Default: false, so handlers of one agent interleave at their awaits, as in
-   * Python.
+   * Handles one message at a time per agent, in the order of arrival. An agent that waits for a call to itself, or around a ring
+   * of agents, then waits for ever: give such calls a `timeoutMs`. Default: false, so handlers of one agent interleave at
+   * their awaits, as in Python.
    */
   readonly sequentialAgents?: boolean | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */

@@ -1,6 +1,6 @@
 /**
- * A host for tests, clocks that tests move, a proxy that breaks connections, simulated worlds from a seed, and the contract
- * suites that a transport or a store of your own must pass.
+ * Tools for tests: a host, clocks that a test moves, a proxy that breaks connections, and simulated worlds from a seed. The
+ * contract suites check a transport or a store of your own.
  *
  * @example
  * ```ts

@@ -34,6 +34,7 @@ export type Fault =
   /** Not a fault: ends every lasting one. */
   | { readonly kind: "heal" };
 
+/** The kinds of faults. */
 export type FaultKind = Fault["kind"];
 
 export const faultKinds = [
