@@ -18,6 +18,12 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until the call rejects with `TimedOutError`; with none left it is not sent. Default: the runtime's own. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds that the call waits while nobody serves its agent type, for instance because that worker is just starting. Then
+   * it rejects with `UndeliverableException`. `timeoutMs` and `signal` bound the whole call, this wait included. Default: it does
+   * not wait.
+   */
+  readonly waitForTarget?: number | undefined;
   /** Default: a new id. Over gRPC the wire carries its own request id (protocol.md §5.9). */
   readonly messageId?: string | undefined;
 }
@@ -39,6 +45,12 @@ export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
   readonly subscriptions?: readonly Subscription[] | undefined;
+  /**
+   * What to do when another worker serves the type. `fail` (default): reject with `already-exists`, naming that worker. `wait`:
+   * register as soon as the type is free, however long it takes; `signal` ends the wait. A type that this runtime has
+   * registered itself always fails.
+   */
+  readonly whenTaken?: "fail" | "wait" | undefined;
 }
 
 export interface RegisterAgentInstanceOptions extends WaitOptions {
@@ -67,7 +79,10 @@ export interface AgentRuntime extends AsyncDisposable {
 
   /** Begins to take messages. Rejects with `wrong-state` when it is running. It can be started again after a `stop`. */
   start(options?: WaitOptions): Promise<void>;
-  /** Ends taking messages. Rejects with `wrong-state` when it was never started; stopping twice is fine. */
+  /**
+   * Ends taking messages. Rejects with `wrong-state` when it was never started; stopping twice is fine. When the signal aborts,
+   * the runtime waits for nothing any more and is stopped at once.
+   */
   stop(options?: WaitOptions): Promise<void>;
 
   /**

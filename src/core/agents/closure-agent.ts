@@ -32,6 +32,8 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
 export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types>, WaitOptions {
   /** Made when it is registered. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
+  /** As for `register`. Default: `fail`. */
+  readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
@@ -85,11 +87,11 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     // Before anybody can send one, as for every agent.
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
-    const { skipDirectMessageSubscription, signal } = options;
+    const { skipDirectMessageSubscription, signal, whenTaken } = options;
     return registerAgentClass(ClosureAgent, runtime, {
       type: agentTypeText(type),
       factory: (context) => new ClosureAgent(context, erased.closure, options),
-      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal },
+      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
     });
   }

@@ -9,6 +9,11 @@ import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
 
 export interface RegisterOptions extends WaitOptions {
+  /**
+   * What to do when another worker serves the type: `fail` with `already-exists`, or `wait` until it is free, as in a rolling
+   * restart. Default: `fail`.
+   */
+  readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscriptions that come with the class. Default: false. */
   readonly skipClassSubscriptions?: boolean | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
@@ -38,8 +43,8 @@ export async function registerAgentClass<T extends BaseAgent>(
     ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),
     ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
   ];
-  const { signal } = options;
-  const registration = { expectedClass: agentClass, subscriptions, signal };
+  const { signal, whenTaken } = options;
+  const registration = { expectedClass: agentClass, subscriptions, signal, whenTaken };
   const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);
   return agentType;
