@@ -19,9 +19,9 @@ export interface SendOptions {
   /** Milliseconds until the call rejects with `TimedOutError`; with none left it is not sent. Default: the runtime's own. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds that the call waits while nobody serves its agent type, for instance because that worker is just starting. Then
-   * it rejects with `UndeliverableException`. `timeoutMs` and `signal` bound the whole call, this wait included. Default: it does
-   * not wait.
+   * Milliseconds that the call waits while no worker serves its agent type, for instance because that worker is just starting.
+   * Then it rejects with `UndeliverableException`. `timeoutMs` and `signal` bound the whole call, this wait included. Default: it
+   * does not wait.
    */
   readonly waitForTarget?: number | undefined;
   /** Default: a new id. Over gRPC the wire carries its own request id (protocol.md §5.9). */
@@ -46,9 +46,8 @@ export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
   readonly subscriptions?: readonly Subscription[] | undefined;
   /**
-   * What to do when another worker serves the type. `fail` (default): reject with `already-exists`, naming that worker. `wait`:
-   * register as soon as the type is free, however long it takes; `signal` ends the wait. A type that this runtime has
-   * registered itself always fails.
+   * For a type that another worker serves: `fail` rejects with `already-exists` and names that worker; `wait` registers the type as
+   * soon as it is free, and only `signal` ends the wait. A type that this runtime serves itself always fails. Default: `fail`.
    */
   readonly whenTaken?: "fail" | "wait" | undefined;
 }
@@ -87,7 +86,7 @@ export interface AgentRuntime extends AsyncDisposable {
 
   /**
    * Sends a call and resolves to its answer (undefined when the handler returned nothing). Each call has exactly one outcome:
-   * the answer, or an error. A value that is no message does not compile; one that no worker could send rejects with
+   * the answer, or an error. A value without a message type does not compile; one that no worker could send rejects with
    * `invalid-message`.
    */
   sendMessage<Answer, Message = unknown>(

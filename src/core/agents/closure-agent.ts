@@ -11,13 +11,13 @@ import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
 
-/** What a closure can do as an agent: it sends and publishes in the agent's name. */
+/** Lets a closure send and publish in its agent's name. */
 export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
 
 /** A function that takes part as an agent; what it returns or resolves to answers a call. */
 export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;
 
-/** What becomes of a message of another type: dropped with a warning, `CantHandleException`, or given to the closure anyway. */
+/** For a message of another type: `warn` drops it with a warning, `error` throws `CantHandleException`, `ignore` calls the closure. */
 export type UnknownTypePolicy = "warn" | "error" | "ignore";
 
 export interface ClosureAgentOptions<Types extends MessageTypes> {

@@ -10,8 +10,8 @@ import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFact
 
 export interface RegisterOptions extends WaitOptions {
   /**
-   * What to do when another worker serves the type: `fail` with `already-exists`, or `wait` until it is free, as in a rolling
-   * restart. Default: `fail`.
+   * For a type that another worker serves: `fail` rejects with `already-exists`; `wait` registers the type as soon as it is free,
+   * as in a rolling restart. Default: `fail`.
    */
   readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscriptions that come with the class. Default: false. */
@@ -28,9 +28,10 @@ export interface RegisterInstanceOptions extends WaitOptions {
 }
 
 /**
- * Registers a class with its subscriptions (protocol.md §5.3). The message types come first: a call that comes at once would be
- * an unknown payload otherwise. They stay known when the rest is refused.
+ * Registers a class with its subscriptions. The message types come first: a call that comes at once would be an unknown payload
+ * otherwise. They stay known when the rest is refused.
  */
+// protocol.md §5.3
 export async function registerAgentClass<T extends BaseAgent>(
   agentClass: AgentClass<T>,
   runtime: AgentRuntime,
@@ -58,7 +59,8 @@ export interface AgentClassRegistration<T extends BaseAgent> {
   readonly moreSubscriptions?: readonly SubscriptionFactory[];
 }
 
-/** Registers one agent with its subscriptions (protocol.md §5.3). */
+/** Registers one agent with its subscriptions. */
+// protocol.md §5.3
 export async function registerAgent(
   agent: BaseAgent,
   runtime: AgentRuntime,

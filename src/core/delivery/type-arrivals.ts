@@ -2,7 +2,7 @@ import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { TimedOutError, UndeliverableException } from "../errors.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
 
-/** How long a call waits for somebody to serve its target. */
+/** Bounds of a call that waits for its agent type. */
 export interface TargetWait extends CallBounds {
   /** Milliseconds; at most as long as the call may take. */
   readonly waitForTarget: number;
@@ -18,8 +18,8 @@ export class TypeArrivals {
   }
 
   /**
-   * Resolves when the type is registered. Rejects with the outcome of the call: `UndeliverableException` when `waitForTarget` is
-   * over first, `TimedOutError` when the time of the call is, `CancelledError` when its signal aborts.
+   * Resolves when the type is registered. Otherwise it rejects with the outcome of the call: `UndeliverableException` when
+   * `waitForTarget` is over, `TimedOutError` when the time of the call is up, `CancelledError` when its signal aborts.
    */
   wait(type: string, { waitForTarget, timeoutMs, signal }: TargetWait): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -33,7 +33,7 @@ export class TypeArrivals {
       };
       const waitMs = Math.min(waitForTarget, timeoutMs ?? Number.POSITIVE_INFINITY);
       const isTimeOfCall = timeoutMs !== undefined && timeoutMs <= waitForTarget;
-      const giveUp = () => settle(isTimeOfCall ? timeIsUp(type, waitMs) : nobodyCame(type, waitMs));
+      const giveUp = () => settle(isTimeOfCall ? timeIsUp(type, waitMs) : notServed(type, waitMs));
       const timer: Timer | undefined =
         waitMs > longestTimerMs ? undefined : this.#clock.setTimer(waitMs, giveUp, { keepAlive: true });
       signal?.addEventListener("abort", onAbort);
@@ -60,15 +60,15 @@ export class TypeArrivals {
 
 type Waiter = (error: Error | undefined) => void;
 
-/** The outcome of a call whose target nobody served in `waitForTarget`. */
-export function nobodyCame(type: string, waitedMs: number): UndeliverableException {
+/** Creates the outcome of a call whose agent type was not registered within `waitForTarget`. */
+export function notServed(type: string, waitedMs: number): UndeliverableException {
   return new UndeliverableException(
-    `Recipient not found: nobody registered agent type ${type} within ${waitedMs} ms (waitForTarget).`,
+    `Recipient not found: no worker registered agent type ${type} within ${waitedMs} ms (waitForTarget).`,
   );
 }
 
 function timeIsUp(type: string, waitedMs: number): TimedOutError {
   return new TimedOutError(
-    `The call waited ${waitedMs} ms, all its time, for somebody to register agent type ${type}. Nothing was sent.`,
+    `The call waited ${waitedMs} ms, all its time, for agent type ${type} to be registered. It was not sent.`,
   );
 }

@@ -152,7 +152,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
-   * Aborting the signal ends the wait, and the runtime goes on.
+   * Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, stopText);
@@ -161,7 +161,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
-   * when not running. Aborting the signal ends the wait, and the runtime goes on.
+   * when not running. Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, stopText);
