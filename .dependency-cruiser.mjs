@@ -11,17 +11,6 @@ const layers = [
   ["cli"],
 ];
 
-/**
- * The rooms inside a room, lowest line first: each may import those on lower lines only. Of the files beside the rooms they may
- * import the shared ones (options, counters); the others put the rooms together. A room that is not listed here has no walls inside.
- */
-const innerRooms = {
-  worker: {
-    lines: [["connection"], ["registry", "outbound"], ["inbound"], ["control"], ["agents"]],
-    shared: ["worker-options", "worker-counters"],
-  },
-};
-
 const room = (name) => `^src/${name}/`;
 const anyOf = (names) => `^src/(${names.join("|")})/`;
 
@@ -42,35 +31,55 @@ const layerRules = layers.flatMap((line, height) =>
     .filter((rule) => rule.to.path !== "^src/()/"),
 );
 
-/** The rules of one entry of `innerRooms`. */
-function innerRules([outer, { lines, shared }]) {
-  const inner = (names) => `^src/${outer}/(${names.join("|")})/`;
-  const walls = lines.flatMap((line, height) =>
+/** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
+const innerRooms = {
+  host: [["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  worker: [["agents"], ["control"], ["inbound"], ["outbound", "registry"], ["connection"]],
+};
+
+/** Files in the root of such a folder that its rooms may import: they import no room themselves. */
+const rootLeaves = {
+  host: ["batch-runner", "counters", "limits", "logging", "observer", "principal"],
+  worker: ["reconnect-options", "worker-counters", "worker-options"],
+};
+
+/** One rule a room: what is beside or above it, and the root but for its leaves, is out of reach. One rule for the leaves. */
+const innerRules = Object.entries(innerRooms).flatMap(([folder, lines]) => {
+  const leaves = `^src/${folder}/(${rootLeaves[folder].join("|")})\\.ts$`;
+  const rules = lines.flatMap((line, depth) =>
     line.map((name) => {
-      const reachable = [name, ...lines.slice(0, height).flat()];
+      const others = [...lines.slice(0, depth).flat(), ...line.filter((other) => other !== name)];
+      const rooms = others.length > 0 ? [`^src/${folder}/(${others.join("|")})/`] : [];
       return {
-        name: `inner-${outer}-${name}`,
-        comment: `${outer}/${name} may import only the rooms below it, and the shared files of ${outer}`,
+        name: `layer-${folder}-${name}`,
+        comment: `${folder}/${name} may import only the rooms below it, and the leaves of the root`,
         severity: "error",
-        from: { path: inner([name]) },
-        to: { path: room(outer), pathNot: [inner(reachable), `^src/${outer}/(${shared.join("|")})\\.ts$`] },
+        from: { path: `^src/${folder}/${name}/` },
+        to: { path: [...rooms, `^src/${folder}/[^/]+\\.ts$`], pathNot: [leaves] },
       };
     }),
   );
-  const known = {
-    name: `inner-${outer}-known`,
-    comment: "a new inner room needs its place in innerRooms (this file) and in ARCHITECTURE.md",
+  const leafRule = {
+    name: `leaves-of-${folder}`,
+    comment: `the leaves in the root of ${folder} import none of its rooms, and of the root only leaves`,
     severity: "error",
-    from: { path: `^src/${outer}/[^/]+/`, pathNot: inner(lines.flat()) },
+    from: { path: leaves },
+    to: { path: `^src/${folder}/`, pathNot: [leaves] },
+  };
+  const knownRule = {
+    name: `known-rooms-of-${folder}`,
+    comment: `a new room of ${folder} needs its place in innerRooms (this file) and in ARCHITECTURE.md`,
+    severity: "error",
+    from: { path: `^src/${folder}/[^/]+/`, pathNot: [`^src/${folder}/(${lines.flat().join("|")})/`] },
     to: {},
   };
-  return [...walls, known];
-}
+  return [...rules, leafRule, knownRule];
+});
 
 export default {
   forbidden: [
     ...layerRules,
-    ...Object.entries(innerRooms).flatMap(innerRules),
+    ...innerRules,
     {
       name: "known-rooms",
       comment: "a new room needs its place in the layers (this file and ARCHITECTURE.md)",
@@ -143,7 +152,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "^(dist|build|coverage)/" },
+    exclude: { path: "^(dist|build|coverage|examples/projects)/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["source", "import", "node", "default"] },

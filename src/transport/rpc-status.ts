@@ -26,6 +26,16 @@ export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
 export interface RpcStatus {
   readonly code: StatusCode;
   readonly details: string;
+  /** Metadata beside the status: keys that begin with `ag`; a link passes on no others. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Options of an `RpcError`. */
+export interface RpcErrorOptions extends ErrorOptions {
+  /** Metadata beside the status; undefined: none. */
+  readonly metadata?: RpcStatus["metadata"] | undefined;
+  /** Who made the status. Default `local`. */
+  readonly origin?: StatusOrigin | undefined;
 }
 
 /**
@@ -34,11 +44,6 @@ export interface RpcStatus {
  * arguments).
  */
 export type StatusOrigin = "peer" | "proxy" | "local";
-
-export interface RpcErrorOptions extends ErrorOptions {
-  /** Default `local`. */
-  readonly origin?: StatusOrigin | undefined;
-}
 
 /** Error of a call that ended with a status other than OK. */
 export class RpcError extends Error {
@@ -49,7 +54,8 @@ export class RpcError extends Error {
 
   constructor(code: StatusCode, details: string, options?: RpcErrorOptions) {
     super(details, options);
-    this.status = { code, details };
+    const metadata = options?.metadata;
+    this.status = metadata === undefined ? { code, details } : { code, details, metadata };
     this.origin = options?.origin ?? "local";
   }
 

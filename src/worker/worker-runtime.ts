@@ -16,14 +16,17 @@ import {
   assertEvent,
   type ClassOf,
   CodecRegistry,
+  createLayers,
+  Dispatcher,
   InterventionChain,
   type Logger,
-  Mailboxes,
   MessageLog,
   type MessageType,
   type PublishOptions,
   payloadText,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
@@ -75,7 +78,7 @@ export class WorkerRuntime implements AgentRuntime {
     const catalog = new AgentCatalog({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log = events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry));
-    const mailboxes = settings.sequentialAgents ? new Mailboxes() : undefined;
+    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) });
     const inFlight = new InFlight();
     const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
     const sendQueue = new SendQueue(settings, counts);
@@ -85,14 +88,11 @@ export class WorkerRuntime implements AgentRuntime {
     const outgoing = { settings, registry, interventions, log, sendQueue };
     const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber });
     const elsewhere = new Set<string>();
-    const inbox = new Inbox(
-      {
-        ...{ settings, catalog, subscriptions, registry, interventions, log, mailboxes, sendQueue, counts },
-        ...{ work: inFlight, slots: limiter, status: this.#status, nextRequestNumber },
-      },
-      calls,
-      { elsewhere, onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs) },
-    );
+    const inbox = new Inbox({
+      ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
+      ...{ dispatcher, work: inFlight, slots: limiter },
+      onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
+    });
     this.#catalog = catalog;
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
@@ -183,15 +183,27 @@ export class WorkerRuntime implements AgentRuntime {
     if (!this.#lifecycle.isIdle) await this.stop();
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
     assertCall(recipient, options);
     this.#lifecycle.assertSending("sending message");
     return this.#calls.send(message, recipient, options);
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     this.#lifecycle.assertSending("publishing message");
     return this.#events.publish(message, topicId, options);
@@ -207,9 +219,9 @@ export class WorkerRuntime implements AgentRuntime {
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+  async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
     assertAgentId(id, "id of an instance");
-    await this.#lifecycle.registration.addInstance(agent, id);
+    await this.#lifecycle.registration.addInstance(agent, id, options);
     return id;
   }
 
@@ -222,10 +234,8 @@ export class WorkerRuntime implements AgentRuntime {
     factory: AgentFactory<T>,
     subscriptions: readonly Subscription[] | (() => readonly Subscription[] | Promise<readonly Subscription[]>) = [],
   ): Promise<AgentType> {
-    const registered = await this.registerFactory(type, factory);
     const list = typeof subscriptions === "function" ? await subscriptions() : subscriptions;
-    for (const subscription of list) await this.addSubscription(subscription);
-    return registered;
+    return this.registerFactory(type, factory, { subscriptions: list });
   }
 
   async get(

@@ -1,5 +1,5 @@
 import { type Clock, errorText } from "../../core/internal.ts";
-import type { ReconnectSettings } from "./reconnect-options.ts";
+import type { ReconnectSettings } from "../reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 

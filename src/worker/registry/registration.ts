@@ -4,6 +4,7 @@ import {
   type AgentFactory,
   type AgentId,
   assertAgentType,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
   type SubscriptionTable,
@@ -44,12 +45,14 @@ export class Registration {
     return this.#catalog.types().length === 0 && this.#subscriptions.subscriptions().length === 0;
   }
 
-  async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options?: RegisterFactoryOptions<T>) {
+  /** When the host refuses the type or a subscription, all is taken back. */
+  async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
     const host = await this.#host();
     this.#catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type);
+      await this.#addAll(options.subscriptions, "refuse");
     } catch (error) {
       this.#catalog.removeFactory(type);
       throw error;
@@ -57,7 +60,7 @@ export class Registration {
   }
 
   /** Registers the type at the host with its first instance. Further instances wait for what the host says to the first. */
-  async addInstance(agent: Agent, id: AgentId): Promise<void> {
+  async addInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<void> {
     const catalog = this.#catalog;
     const host = await this.#host();
     // A stop has taken the type off the catalog: it is registered anew.
@@ -70,6 +73,27 @@ export class Registration {
     } catch (error) {
       catalog.removeInstance(id);
       if (this.#told.get(id.type) === told) this.#told.delete(id.type);
+      throw error;
+    }
+    try {
+      await this.#addAll(options.subscriptions, "keep");
+    } catch (error) {
+      catalog.removeInstance(id);
+      throw error;
+    }
+  }
+
+  /** Adds all of them or none. One that is there already is an error, or kept as it is. */
+  async #addAll(subscriptions: readonly Subscription[] = [], existing: "refuse" | "keep"): Promise<void> {
+    const added: string[] = [];
+    try {
+      for (const subscription of subscriptions) {
+        if (existing === "keep" && this.#subscriptions.hasEqual(subscription)) continue;
+        await this.addSubscription(subscription);
+        added.push(subscription.id);
+      }
+    } catch (error) {
+      await Promise.allSettled(added.map((id) => this.removeSubscription(id)));
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 import { connect } from "node:http2";
+import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
 import { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { grpcDialer, StatusCode } from "../../../src/transport/index.ts";
@@ -52,6 +53,33 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
     await stopped;
     await host.closed;
     expect(process.listenerCount("SIGUSR2")).toBe(0);
+  });
+
+  it("ends its grace at once at a second process signal", async () => {
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    const link = grpcDialer().dial(host.address);
+    const worker = await new RawWorker(link, "W", { isAnnounced: true }).join();
+    const exits: number[] = [];
+    const exit = (code: number) => exits.push(code);
+    const stopped = host.stopWhenSignal({ signals: ["SIGUSR2"], exit, graceMs: 600_000 });
+    process.kill(process.pid, "SIGUSR2");
+    expect((await worker.next()).kind).toBe("leaving");
+    process.kill(process.pid, "SIGUSR2");
+    await stopped;
+    expect(exits).toEqual([128 + constants.signals.SIGUSR2]);
+    expect(process.listenerCount("SIGUSR2")).toBe(0);
+    await link.close();
+  });
+
+  it("does not start when the signal of its start has aborted", async () => {
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await expect(host.start({ signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
+    const giveUp = new AbortController();
+    const started = expect(host.start({ signal: giveUp.signal })).rejects.toBe("too late");
+    giveUp.abort("too late");
+    await started;
+    await host.closed;
   });
 
   it("ends within its grace even if a worker does not let go", async () => {
