@@ -41,7 +41,6 @@ export {
   type RemoteFailure,
   TimedOutError,
   TroupeError,
-  type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
@@ -59,7 +58,6 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
-export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
   ToolException,
