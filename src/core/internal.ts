@@ -57,7 +57,7 @@ export {
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
-export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
+export type { Sendable } from "./serialization/sendable.ts";
 export {
   InvalidToolArgumentsException,
   ToolException,

@@ -25,7 +25,7 @@ export interface RuntimeOptions {
   readonly makeId?: MakeId | undefined;
   /**
    * Handles one message at a time per agent, in the order of arrival. An agent that waits for a call to itself, or around a ring
-   * of agents, then waits for ever: give such calls a `timeoutMs`. Default: false, so handlers of one agent interleave at
+   * of agents, then never gets its answer: give such calls a `timeoutMs`. Default: false, so handlers of one agent interleave at
    * their awaits, as in Python.
    */
   readonly sequentialAgents?: boolean | undefined;

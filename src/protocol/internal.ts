@@ -55,4 +55,4 @@ export {
   encodeStoredState,
 } from "./state/stored-state.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, serviceName, signals } from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals } from "./wire-names.ts";

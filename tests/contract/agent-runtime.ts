@@ -11,6 +11,7 @@ import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
 import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
 import { describeWrongArguments } from "./agent-runtime/wrong-arguments.ts";
@@ -36,6 +37,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeFailing(suite);
     describeObserving(suite);
     describeEndings(suite);
+    if (deviations["ignores-signals"] === undefined) describeWaitForTarget(suite);
     describeWhatIsRefused(suite);
     describeWrongArguments(suite);
   });

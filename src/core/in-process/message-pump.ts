@@ -63,7 +63,7 @@ export class MessagePump {
     await this.#end(this.#queue);
   }
 
-  /** An aborted signal ends the wait, and the run goes on; the same for `stopWhen`. */
+  /** An aborted signal ends the wait, and the run continues; the same for `stopWhen`. */
   async stopWhenIdle(signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
@@ -90,7 +90,7 @@ export class MessagePump {
     await yieldToEventLoop();
   }
 
-  /** An event could not be handled: processing ends, what waits is refused. The first failure is the one that is told. */
+  /** Ends processing after an event that failed, and refuses what waits. The first failure is the one that is thrown. */
   fail(error: unknown): void {
     if (this.#failure !== undefined || this.#queue.isClosed) return;
     this.#failure = { error };

@@ -20,6 +20,7 @@ import { createLayers } from "../delivery/layers.ts";
 import { MessageLog } from "../delivery/message-log.ts";
 import { payloadText } from "../delivery/payload-text.ts";
 import { PendingCall } from "../delivery/pending-call.ts";
+import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import { defaultLogger, type Logger } from "../logger.ts";
@@ -32,8 +33,8 @@ import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
-import { assertAgentState, assertCall, assertEvent } from "../validation/assert-arguments.ts";
-import { anyTime, assertNumbers, type NumberRanges } from "../validation/option-values.ts";
+import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
+import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
 import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
@@ -73,6 +74,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #subscriptions = new SubscriptionTable();
   readonly #codecs = new CodecRegistry();
   readonly #pump: MessagePump;
+  readonly #arrivals: TypeArrivals;
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #clock: Clock;
@@ -91,6 +93,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.ambient = ambient;
     this.#tracing = tracing;
     this.#clock = clock;
+    this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
     this.#defaultTimeoutMs = options.defaultTimeoutMs;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
@@ -141,17 +144,17 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
-   * dropped, handlers that run may finish. Rejects with `wrong-state` when it was never started; stopping twice is fine. It
-   * can be started again.
+   * dropped, handlers that run may finish. It waits for nothing that a signal could end. Rejects with `wrong-state` when it was
+   * never started; stopping twice is fine. It can be started again.
    */
-  async stop(options: WaitOptions = {}): Promise<void> {
-    assertNotAborted(options, stopText);
-    return untilAborted(this.#pump.stop(), options, stopText);
+  async stop({ signal }: WaitOptions = {}): Promise<void> {
+    if (signal !== undefined) assertSignal(signal);
+    return this.#pump.stop();
   }
 
   /**
    * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
-   * Aborting the signal ends the wait, and the runtime goes on.
+   * Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, stopText);
@@ -160,7 +163,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
-   * when not running. Aborting the signal ends the wait, and the runtime goes on.
+   * when not running. Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, stopText);
@@ -184,6 +187,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     try {
       await this.#pump.close();
     } finally {
+      this.#arrivals.rejectAll(() => {
+        const text = "Runtime stopped before the agent type of the call was registered.";
+        return new UndeliverableException(text, { code: "shutting-down" });
+      });
       await this.#catalog.close();
     }
   }
@@ -244,6 +251,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   ): Promise<AgentType> {
     const text = agentTypeText(type);
     assertNotAborted(options, `The registration of agent type ${text}`);
+    assertWord("whenTaken", options.whenTaken, ["fail", "wait"]);
     this.#catalog.addFactory(text, factory, options);
     try {
       this.#subscriptions.addAll(options.subscriptions);
@@ -251,6 +259,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       this.#catalog.removeFactory(text);
       throw error;
     }
+    this.#arrivals.arrived(text);
     return new AgentType(text);
   }
 
@@ -269,6 +278,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       );
       throw error;
     }
+    this.#arrivals.arrived(id.type);
     return id;
   }
 
@@ -341,6 +351,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       const refusal = this.#codecs.refusalOf(message);
       if (refusal !== undefined) return Promise.reject(refusal);
     }
+    const { waitForTarget } = options;
+    if (waitForTarget !== undefined && !this.#catalog.hasType(recipient.type)) {
+      return this.#sendOnArrival(message, recipient, { ...options, ...bounds, waitForTarget });
+    }
     this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
@@ -366,6 +380,19 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       queue: undefined,
     });
     return call.promise;
+  }
+
+  /** Sends the call when its agent type is registered, with the time that is left to it then. */
+  async #sendOnArrival(
+    message: unknown,
+    recipient: AgentId,
+    options: Partial<SendOptionsWithAnswer<unknown>> & TargetWait,
+  ): Promise<unknown> {
+    const { timeoutMs } = options;
+    const startMs = this.#clock.now();
+    await this.#arrivals.wait(recipient.type, options);
+    const left = timeoutMs === undefined ? undefined : timeoutMs - (this.#clock.now() - startMs);
+    return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
   }
 
   /** When the caller gives up, the handler's signal aborts. */

@@ -209,7 +209,7 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     const caller = await new RawWorker(rig.dial(), "C").join();
     caller.request("1", "echo/k");
     await target.nextRequest();
-    const stopped = rig.host.stop(5_000);
+    const stopped = rig.host.stop({ graceMs: 5_000 });
     expect(await caller.nextResponse()).toMatchObject({
       requestId: "1",
       error: "Host is shutting down.",

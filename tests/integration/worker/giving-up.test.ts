@@ -301,7 +301,7 @@ describe.each<Transport>(["memory", "gRPC"])("between two workers over %s", (tra
     const asking = await scene.rig.worker();
     const call = expect(asking.sendMessage(message, target)).rejects.toMatchObject({ code: "shutting-down" });
     await scene.begun.opened;
-    await scene.rig.host.stop(0);
+    await scene.rig.host.stop({ graceMs: 0 });
     await call;
   });
 });
