@@ -1,26 +1,27 @@
 import { expect, it } from "vitest";
-import type { PendingCall } from "../../../../src/host/calls/pending-call.ts";
-import { createOutgoingCallSet } from "../../../../src/host/sessions/outgoing-calls.ts";
-import type { Session } from "../../../../src/host/sessions/session.ts";
+import type { Peer } from "../../../../src/host/sessions/peer.ts";
+import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
+import { createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
 
 function call(ownId: string): PendingCall {
   // The caller plays no part in finding.
-  const caller = {} as Session;
+  const caller = {} as Peer;
   const ids = { hostId: 1, callerId: new TextEncoder().encode(ownId), targetType: "a", targetKey: "k" };
   return {
     caller,
     ...ids,
     timeoutMs: 0,
+    openedMs: 0,
     dueMs: 0,
     timer: undefined,
     target: undefined,
     outgoingSlot: 0,
-    askingSlot: 0,
+    incomingSlot: 0,
   };
 }
 
 it("finds calls by their callers' own ids, those made before the first search and those made after", () => {
-  const asked = createOutgoingCallSet();
+  const asked = createOutgoingCalls();
   const [early, late] = [call("early"), call("späte")];
   asked.add(early);
   expect(asked.named("späte")).toBeUndefined();
@@ -35,7 +36,7 @@ it("finds calls by their callers' own ids, those made before the first search an
 });
 
 it("finds the latest of several calls under one id, and none once that one has its outcome", () => {
-  const asked = createOutgoingCallSet();
+  const asked = createOutgoingCalls();
   const [first, second] = [call("1"), call("1")];
   asked.add(first);
   asked.add(second);

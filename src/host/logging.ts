@@ -1,4 +1,4 @@
-import type { Clock, LogFields, Logger, Timer } from "../core/internal.ts";
+import { type Clock, errorText, type LogFields, type Logger, type Timer } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 
 type Level = "debug" | "info" | "warn" | "error";
@@ -11,9 +11,41 @@ interface Window {
   timer: Timer | undefined;
 }
 
+/** The longest value that a log line holds, in characters. */
+const maxValueChars = 200;
+/** Elements of a list that a log line holds. */
+const maxListed = 20;
+
+/** Control characters, line and paragraph separators, and marks that change the direction of text. */
+const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029\p{Cs}]/gu;
+
+/** Makes a text from outside safe for one line of a log: cut to 200 characters, unprintable characters as `\\u001b`. */
+export function logText(text: string): string {
+  const isLong = text.length > maxValueChars;
+  const kept = isLong ? text.slice(0, maxValueChars) : text;
+  const escaped = kept.replace(
+    unprintable,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
+  );
+  return isLong ? `${escaped}…` : escaped;
+}
+
+/** The fields of a log line with every text in them made safe. */
+export function logFields(fields: LogFields): LogFields {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(known.map(([name, value]) => [name, logValue(value)]));
+}
+
+function logValue(value: unknown): unknown {
+  if (typeof value === "number" || typeof value === "boolean") return value;
+  if (!Array.isArray(value)) return logText(errorText(value));
+  const shown = value.slice(0, maxListed).map((one) => logText(String(one)));
+  return value.length > maxListed ? [...shown, `… ${value.length - maxListed} more`] : shown;
+}
+
 /**
- * Passes on so many lines of one text and level in a window of time, and at its end how many were withheld: one worker that
- * misbehaves fills no log. The texts are the host's own, so there are few.
+ * Passes on the first lines of one text and level in each window of 10 s, and at its end how many it withheld, so that one
+ * worker that misbehaves does not fill the log. The host's own texts are few. Every field that it passes on is safe to print.
  */
 export class RateLimitedLogger implements Logger {
   readonly #logger: Logger;
@@ -41,7 +73,7 @@ export class RateLimitedLogger implements Logger {
     this.#pass("error", text, fields);
   }
 
-  /** Tells what was withheld, and stops all timers. */
+  /** Writes how many lines it withheld, and stops all timers. */
   flush(): void {
     for (const [text, window] of this.#windows) this.#end(text, window);
   }
@@ -76,9 +108,10 @@ export class RateLimitedLogger implements Logger {
 
   #write(level: Level, text: string, fields: LogFields | undefined): void {
     try {
-      this.#logger[level](text, fields);
+      if (fields === undefined) this.#logger[level](text);
+      else this.#logger[level](text, logFields(fields));
     } catch {
-      // A logger that throws must not stop what it is told of; there is nobody else to tell.
+      // A logger that throws must not stop the host, and there is nobody else to tell.
     }
   }
 }

@@ -1,16 +1,17 @@
-import type { ErrorCode } from "../core/internal.ts";
-import { encodeFrame, metadataKey } from "../protocol/internal.ts";
-import { limits } from "./limits.ts";
+import type { ErrorCode } from "../../core/internal.ts";
+import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
+import { limits } from "../limits.ts";
+import { shuttingDownText } from "../sessions/admission.ts";
 
-/** An error that the host itself answers a call with (protocol.md §2.3). */
+// protocol.md §2.3
+/** An error with which the host itself answers a call. */
 export interface CallFailure {
   readonly text: string;
   readonly errorType: "UndeliverableException" | "Timeout";
-  /** What Troupe's callers are told beside the class (protocol.md §11.3). */
+  // protocol.md §11.3
+  /** For Troupe's callers, beside the class. */
   readonly code: ErrorCode;
 }
-
-export const shuttingDownText = "Host is shutting down.";
 
 function undeliverable(text: string, code: ErrorCode = "undeliverable"): CallFailure {
   return { text, errorType: "UndeliverableException", code };
@@ -18,9 +19,9 @@ function undeliverable(text: string, code: ErrorCode = "undeliverable"): CallFai
 
 export const callFailure = {
   unknownType: (agentType: string) => undeliverable(`Agent type ${agentType} not found.`),
-  /** The target's worker left with the call in its hands: it may have been handled. */
+  /** The target's worker left while it had the call: it may have handled it. */
   disconnected: (agentType: string) => undeliverable(goneText(agentType), "disconnected"),
-  /** The target's worker was gone before the call could be handed to it. */
+  /** The target's worker was gone before the host could send it the call. */
   notReached: (agentType: string) => undeliverable(goneText(agentType)),
   timedOut: (type: string, key: string, timeoutMs: number): CallFailure => ({
     text: `Request to ${type}/${key} timed out after ${timeoutMs} ms.`,
@@ -53,7 +54,7 @@ export const callFailure = {
     ),
 } as const;
 
-/** The answer that carries a failure, under the caller's own request id. */
+/** Encodes the answer that carries a failure, under the caller's own request id. */
 export function failureAnswer(requestId: string, failure: CallFailure): Uint8Array {
   return encodeFrame({
     kind: "response",
@@ -64,7 +65,7 @@ export function failureAnswer(requestId: string, failure: CallFailure): Uint8Arr
   });
 }
 
-/** A name that a caller made up must not make its answer long. The way by bytes mends a character that was cut in two. */
+/** Cuts a text that holds a long name of the caller's. The conversion to bytes mends a character that the cut halved. */
 function shortened(text: string): string {
   return text.length <= limits.errorChars ? text : `${Buffer.from(text.slice(0, limits.errorChars)).toString()}…`;
 }
