@@ -3,7 +3,9 @@ import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
+import { describeFailing } from "./agent-runtime/failing.ts";
 import { describeGivingUp } from "./agent-runtime/giving-up.ts";
+import { describeInterceptors } from "./agent-runtime/interceptors.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
@@ -31,6 +33,8 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeLifeCycle(suite);
     describeState(suite);
     describeInterventions(suite);
+    describeInterceptors(suite);
+    describeFailing(suite);
     describeObserving(suite);
     describeEndings(suite);
     if (deviations["ignores-signals"] === undefined) describeWaitForTarget(suite);

@@ -14,8 +14,9 @@ import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { boundsOf, type CallBounds, errorBeforeSend } from "../delivery/call-bounds.ts";
 import { deadlineAfter } from "../delivery/deadline.ts";
+import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
-import { Mailboxes } from "../delivery/mailboxes.ts";
+import { createLayers } from "../delivery/layers.ts";
 import { MessageLog } from "../delivery/message-log.ts";
 import { payloadText } from "../delivery/payload-text.ts";
 import { PendingCall } from "../delivery/pending-call.ts";
@@ -35,7 +36,7 @@ import type { Tracing } from "../tracing.ts";
 import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
 import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
 import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
 
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
@@ -103,7 +104,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#log = events === undefined ? undefined : new MessageLog(events, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
     this.#catalog = new AgentCatalog({ runtime: this, ambient, events, logger, onTypeGone });
-    const dispatcher = new Dispatcher({
+    const log = this.#log;
+    const layers = createLayers(options);
+    const router = new EnvelopeRouter({
+      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers }),
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
       interventions,
@@ -112,16 +116,14 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         ? (answer, promised) => this.#codecs.refusalOfAnswer(answer, promised)
         : undefined,
       logger,
-      log: this.#log,
+      log,
       tracing,
       payloadText: toText,
-      ambient,
-      mailboxes: options.sequentialAgents === true ? new Mailboxes() : undefined,
       onEventFailure: (error) => {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(dispatcher, clock);
+    this.#pump = new MessagePump(router, clock);
   }
 
   /** How many calls, events and answers wait to be taken from the queue. */
@@ -366,7 +368,17 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     );
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
+    this.#pump.push({
+      kind: "send",
+      agentId: recipient,
+      message,
+      context,
+      link,
+      call,
+      slot: 0,
+      promised,
+      queue: undefined,
+    });
     return call.promise;
   }
 
