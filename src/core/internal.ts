@@ -1,7 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
-  GetOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -80,4 +79,3 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
-export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";
