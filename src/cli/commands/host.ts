@@ -9,8 +9,8 @@ import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /**
- * `troupe host`: runs a host in this process until SIGTERM, SIGINT or SIGHUP, drains it, and exits with 0. A second signal ends
- * the drain at once.
+ * `troupe host`: runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host and exits with 0. A second
+ * signal ends the drain at once.
  */
 export function hostCommand(): Command {
   return addHostFlags(
