@@ -42,7 +42,7 @@ export type SessionOccurrence =
       readonly address: string;
       readonly principal: Principal | undefined;
       readonly reason: CloseReason;
-      /** What the transport says of the end; empty if it says nothing. */
+      /** The transport's text about the end; empty if it has none. */
       readonly detail: string;
       /** At most 100 of the agent types that the worker served; empty for other streams than data channels. */
       readonly types: readonly string[];

@@ -24,8 +24,8 @@ export interface HostOptions {
   readonly registrationOrphanMs?: number;
   // protocol.md §2.1
   /**
-   * Milliseconds in which a client whose channel has ended may come back under its id. It then finds its agent types and
-   * subscriptions again, but others may take the types meanwhile. Default: 10 000 for .NET's workers, 0 for others.
+   * Milliseconds in which a client whose channel has ended may come back. Under its id it then finds its agent types and
+   * subscriptions again, unless others have taken the types. Default: 10 000 for .NET's workers, 0 for others.
    */
   readonly reconnectGraceMs?: number;
   /** Milliseconds that calls wait for the channel of a client that has registered before it opened one. 0: not at all. Default 2 000. */
