@@ -36,12 +36,13 @@ export const metadataKey = {
   errorType: "agerrortype",
   errorCode: "agerrorcode",
   errorStack: "agerrorstack",
+  errorDetail: "agerrordetail",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
 } as const;
 
-// protocol.md §11.8
+// protocol.md §11.9
 /** Keys of the metadata beside a refused registration, for announced workers. */
 export const refusalKey = {
   /** The client id of the worker that holds the agent type. */

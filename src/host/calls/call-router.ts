@@ -10,6 +10,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
+  withoutErrorDetail,
 } from "../../protocol/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -116,7 +117,8 @@ export class CallRouter {
       return;
     }
     this.#calls.take(call);
-    const frame = spliceRequestId(response, call.callerId);
+    const answer = call.caller.traits.isAnnounced ? response : withoutErrorDetail(response);
+    const frame = spliceRequestId(answer, call.callerId);
     switch (call.caller.send(frame, "answer")) {
       case "queued":
         this.#counters.answers += 1;
