@@ -48,6 +48,7 @@ export { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export { type Clock, type MakeId, randomId, systemClock, type Timer, type TimerOptions } from "./clock.ts";
+export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {
   CancelledError,
   CantHandleException,
@@ -77,6 +78,8 @@ export {
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
+export type { Deadline } from "./scope/deadline.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {

@@ -63,11 +63,17 @@ export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog
 export type { ClassCheck } from "./delivery/agent-kind.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./delivery/call-bounds.ts";
-export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./delivery/deadline.ts";
+export { DeadlineQueue, deadlineQueueOf, type Expiring } from "./delivery/deadline-queue.ts";
 export { type HandleMessageOptions, handleMessage } from "./delivery/handle-message.ts";
 export { HandlerContext, type HandlerContextDetails } from "./delivery/handler-context.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
 export { type LoggedMessage, MessageLog } from "./delivery/message-log.ts";
+export {
+  type MessageMetadata,
+  noMetadata,
+  receivedMetadata,
+  withCheckedMetadata,
+} from "./delivery/message-metadata.ts";
 export { payloadText } from "./delivery/payload-text.ts";
 export { PendingCall } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
@@ -101,6 +107,8 @@ export {
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
+export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {

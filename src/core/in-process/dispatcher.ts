@@ -179,7 +179,7 @@ export class Dispatcher {
   async #handleEvent(envelope: PublishEnvelope, recipient: AgentId): Promise<void> {
     const { message, sender, link } = envelope;
     const { log, logger, catalog, onEventFailure } = this.#options;
-    const context = eventContext(envelope);
+    const context = eventContext(envelope, recipient, catalog.runtime);
     const running = { context, call: undefined, slot: 0 };
     this.#running.add(running);
     let agent: Agent | undefined;

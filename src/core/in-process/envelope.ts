@@ -1,4 +1,5 @@
 import type { AgentId } from "../agents/agent-id.ts";
+import type { MessageMetadata } from "../delivery/message-metadata.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -24,6 +25,8 @@ export interface PublishEnvelope {
   readonly sender: AgentId | undefined;
   readonly messageId: string;
   readonly signal: AbortSignal | undefined;
+  /** Has been checked. */
+  readonly metadata?: MessageMetadata | undefined;
   readonly link: TraceCarrier | undefined;
 }
 

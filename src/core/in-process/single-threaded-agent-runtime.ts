@@ -10,17 +10,18 @@ import { AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { boundsOf, type CallBounds, errorBeforeSend } from "../delivery/call-bounds.ts";
-import { deadlineAfter } from "../delivery/deadline.ts";
+import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-bounds.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { Mailboxes } from "../delivery/mailboxes.ts";
 import { MessageLog } from "../delivery/message-log.ts";
+import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { payloadText } from "../delivery/payload-text.ts";
 import { PendingCall } from "../delivery/pending-call.ts";
-import { UndeliverableException } from "../errors.ts";
+import { type CancelledError, type TimedOutError, UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import { defaultLogger, type Logger } from "../logger.ts";
 import type { RuntimeOptions } from "../runtime-options.ts";
+import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import { messageTypeText } from "../serialization/message-type-text.ts";
@@ -65,7 +66,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #tracing: Tracing | undefined;
   readonly #clock: Clock;
   readonly #makeId: () => string;
-  readonly #defaultTimeoutMs: number | undefined;
+  readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
 
   /** Throws `invalid-argument` for numbers that can't be meant. */
@@ -77,7 +78,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#tracing = tracing;
     this.#clock = clock;
     this.#makeId = options.makeId ?? randomId;
-    this.#defaultTimeoutMs = options.defaultTimeoutMs;
+    this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = events === undefined ? undefined : new MessageLog(events, toText);
@@ -159,10 +160,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   sendMessage(
     message: unknown,
     recipient: AgentId,
-    options: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
+    given: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
   ): Promise<unknown> {
+    let options = given;
     try {
-      assertCall(recipient, options);
+      assertCall(recipient, given);
+      options = withCheckedMetadata(given);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -173,8 +176,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
-    assertEvent(topicId, options);
+  async publishMessage(message: unknown, topicId: TopicId, given: PublishOptions = {}): Promise<void> {
+    assertEvent(topicId, given);
+    const options = withCheckedMetadata(given);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
       this.#publish(message, topic, options);
@@ -248,8 +252,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, messageId = this.#makeId } = options;
-    const bounds = boundsOf(options, { defaultTimeoutMs: this.#defaultTimeoutMs, ambient: this.ambient });
+    const { sender, metadata, messageId = this.#makeId } = options;
+    const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
@@ -259,26 +263,43 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
     }
     const deadline = deadlineAfter(timeoutMs, this.#clock);
-    const details = { sender, topicId: undefined, isRpc: true, messageId, deadline, isDeadlineWatched: true };
-    const context = new HandlerContext(details);
-    const call = new PendingCall<unknown>(
-      isBounded ? this.#abortingHandler({ signal, timeoutMs, recipient }, context) : undefined,
-    );
+    const context = new HandlerContext({
+      sender,
+      topicId: undefined,
+      isRpc: true,
+      messageId,
+      agentId: recipient,
+      runtime: this,
+      deadline,
+      isDeadlineWatched: true,
+      metadata,
+    });
+    const call = new LocalCall(context);
+    if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
     const link = this.#tracing?.inject();
     this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
     return call.promise;
   }
 
-  /** When the caller gives up, the handler's signal aborts. */
-  #abortingHandler(bounds: CallBounds, context: HandlerContext): CallBounds {
-    return { ...bounds, clock: this.#clock, onGivenUp: (error) => context.abort(error) };
-  }
-
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
-    const { sender, signal, messageId = this.#makeId() } = options;
+    const { sender, signal, metadata, messageId = this.#makeId() } = options;
     this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, link });
+    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, metadata, link });
+  }
+}
+
+/** A call whose handler is in this process: when the caller gives up, the handler's signal aborts. */
+class LocalCall extends PendingCall<unknown> {
+  readonly #context: HandlerContext;
+
+  constructor(context: HandlerContext) {
+    super();
+    this.#context = context;
+  }
+
+  protected override onGivenUp(error: TimedOutError | CancelledError): void {
+    this.#context.abort(error);
   }
 }

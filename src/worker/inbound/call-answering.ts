@@ -130,7 +130,16 @@ export class CallAnswering {
     const message = registry.decode(typeName, contentType, data);
     const messageId = frame.requestId;
     const begin = () => {
-      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
+      const context = new HandlerContext({
+        sender,
+        topicId: undefined,
+        isRpc: true,
+        messageId,
+        agentId: target,
+        runtime: this.#parts.catalog.runtime,
+        deadline,
+        sentMetadata: frame.metadata,
+      });
       owed.begin(context);
       return this.#deliver(message, target, context, owed);
     };

@@ -69,9 +69,17 @@ export class EventDelivery {
 
   /** Delivers to one agent, once there is a slot for its handler. */
   #take(recipient: AgentId, event: OpenedEvent): void {
-    const { slots, work } = this.#parts;
+    const { slots, work, catalog } = this.#parts;
     const { topicId, sender, wire } = event;
-    const context = new HandlerContext({ sender, topicId, isRpc: isRpcTopic(topicId.type), messageId: wire.id });
+    const context = new HandlerContext({
+      sender,
+      topicId,
+      isRpc: isRpcTopic(topicId.type),
+      messageId: wire.id,
+      agentId: recipient,
+      runtime: catalog.runtime,
+      sentMetadata: wire.attributes,
+    });
     const delivery = new Delivery(context);
     work.add(delivery);
     if (slots.hasFree) this.#run(recipient, event, delivery);
