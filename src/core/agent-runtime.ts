@@ -23,7 +23,7 @@ export interface SendOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * The handler that makes the call, `context.scope`: the call inherits the time that is left to it. Default: the scope of
-   * `signal`, else of the ambient handler, where the runtime has ambient contexts.
+   * `signal`. Without a signal it is the ambient handler's, where the runtime has ambient contexts.
    */
   readonly scope?: CallScope | undefined;
   /**

@@ -5,6 +5,7 @@ import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeGivingUp } from "./agent-runtime/giving-up.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
+import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
@@ -23,6 +24,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeCalls(suite);
     describeGivingUp(suite);
     describeEvents(suite);
+    describeMetadata(suite);
     describeAgents(suite);
     describeRegistering(suite);
     describeState(suite);

@@ -25,25 +25,17 @@ const unbounded: CallBounds = Object.freeze({});
 
 /**
  * Returns what bounds a call. The caller's own timeout counts, else the default of the runtime. The time that is left to the
- * handler that makes the call limits both. The handler is known by the scope, else by the signal, else by the ambient context.
- * A call without a signal of its own ends with the ambient handler.
+ * handler that makes the call limits both. The handler is known by the scope, else by the signal. A call without a signal of
+ * its own ends with the ambient handler; one with a signal of its own goes its own way, unless it names a scope.
  */
 export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeBounds): CallBounds {
-  const timeoutMs = own.timeoutMs ?? defaultTimeoutMs;
-  if (own.signal === undefined && own.scope === undefined && ambient === undefined) {
-    return timeoutMs === undefined ? unbounded : { timeoutMs };
-  }
   const signal = own.signal ?? ambient?.handlerSignal();
-  const left = scopeFor(own, ambient)?.deadline?.remainingMs();
-  if (left === undefined) return { signal, timeoutMs };
-  return { signal, timeoutMs: timeoutMs === undefined ? left : Math.min(timeoutMs, left) };
-}
-
-function scopeFor({ scope, signal }: OwnBounds, ambient: AmbientContexts | undefined): CallScope | undefined {
-  const known = scope ?? (signal === undefined ? undefined : scopeOf(signal));
-  if (known !== undefined || ambient === undefined) return known;
-  const handlers = ambient.handlerSignal();
-  return handlers === undefined ? undefined : scopeOf(handlers);
+  const timeoutMs = own.timeoutMs ?? defaultTimeoutMs;
+  const scope = own.scope ?? (signal === undefined ? undefined : scopeOf(signal));
+  const left = scope?.deadline?.remainingMs();
+  if (left !== undefined) return { signal, timeoutMs: timeoutMs === undefined ? left : Math.min(timeoutMs, left) };
+  if (signal === undefined) return timeoutMs === undefined ? unbounded : { timeoutMs };
+  return { signal, timeoutMs };
 }
 
 /** Returns why a call with these bounds is over before it has begun. Undefined: it is not. */

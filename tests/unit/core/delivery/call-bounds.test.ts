@@ -83,7 +83,8 @@ describe("the bounds of a call", () => {
     const ambient = ambientWith(handlerSignal(clock));
     expect(boundsOf({ scope: own, signal: withSignal }, { ...none, ambient }).timeoutMs).toBe(10);
     expect(boundsOf({ signal: withSignal }, { ...none, ambient }).timeoutMs).toBe(20);
-    expect(boundsOf({ signal: new AbortController().signal }, { ...none, ambient }).timeoutMs).toBe(100);
+    expect(boundsOf({}, { ...none, ambient }).timeoutMs).toBe(100);
+    expect(boundsOf({ signal: new AbortController().signal }, { ...none, ambient }).timeoutMs).toBeUndefined();
   });
 
   test("are not inherited by a signal that was combined, unless it was given the scope", () => {
