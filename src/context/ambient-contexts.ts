@@ -1,11 +1,123 @@
-import type { AmbientContexts } from "../core/internal.ts";
-import { inFactory } from "./agent-instantiation-context.ts";
-import { handlerAgentId, handlerSignal, inHandler } from "./message-handler-context.ts";
-import { inSubscription, subscribingAgentType } from "./subscription-instantiation-context.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
+import {
+  type AgentFactoryContext,
+  type AgentId,
+  type AgentRuntime,
+  AgentType,
+  type AmbientContexts,
+  type MessageContext,
+  TroupeError,
+} from "../core/internal.ts";
+
+/** Added to Python's own text when an ambient context is missing. */
+const ambientHint = "(The runtime must have been made with `ambient: ambientContexts` of troupe/context.)";
+
+const factories = new AsyncLocalStorage<AgentFactoryContext>();
+
+// protocol.md §5.4
+/**
+ * The agent that a factory is creating, and its runtime. Available while the factory runs, after its awaits too.
+ * Needs a runtime with the option `ambient: ambientContexts`.
+ */
+export const AgentInstantiationContext = {
+  /** The runtime that creates the agent. Throws `wrong-state` outside a factory call. */
+  currentRuntime(): AgentRuntime {
+    return currentFactory("runtime").runtime;
+  },
+
+  /** The id of the agent that is created. Throws `wrong-state` outside a factory call. */
+  currentAgentId(): AgentId {
+    return currentFactory("agent_id").id;
+  },
+
+  isInFactoryCall(): boolean {
+    return factories.getStore() !== undefined;
+  },
+};
+
+function inFactory<T>(context: AgentFactoryContext, body: () => T): T {
+  return factories.run(context, body);
+}
+
+function currentFactory(name: string): AgentFactoryContext {
+  const context = factories.getStore();
+  if (context !== undefined) return context;
+  throw new TroupeError(
+    "wrong-state",
+    `AgentInstantiationContext.${name}() must be called within an instantiation context such as when the AgentRuntime ` +
+      "is instantiating an agent. Mostly likely this was caused by directly instantiating an agent instead of using " +
+      `the AgentRuntime to do so. ${ambientHint}`,
+  );
+}
+
+const handlers = new AsyncLocalStorage<{ readonly agentId: AgentId; readonly context: MessageContext }>();
+
+// protocol.md §5.4
+/**
+ * The agent whose handler is running. Available in handlers of calls and events, after their awaits too.
+ * Needs a runtime with the option `ambient: ambientContexts`.
+ */
+export const MessageHandlerContext = {
+  /** The id of the agent. Throws `wrong-state` outside a message handler. */
+  agentId(): AgentId {
+    const running = handlers.getStore();
+    if (running !== undefined) return running.agentId;
+    throw new TroupeError(
+      "wrong-state",
+      `MessageHandlerContext.agent_id() must be called within a message handler. ${ambientHint}`,
+    );
+  },
+};
+
+function inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T {
+  return handlers.run({ agentId, context }, body);
+}
+
+function handlerAgentId(): AgentId | undefined {
+  return handlers.getStore()?.agentId;
+}
+
+function handlerSignal(): AbortSignal | undefined {
+  return handlers.getStore()?.context.signal;
+}
+
+const subscriptions = new AsyncLocalStorage<AgentType>();
+
+// protocol.md §5.4
+/**
+ * The agent type that subscriptions are created for. Available while a subscription factory runs.
+ * Needs a runtime with the option `ambient: ambientContexts`.
+ */
+export const SubscriptionInstantiationContext = {
+  /** The agent type. Throws `wrong-state` outside a subscription factory. */
+  agentType(): AgentType {
+    const type = subscriptions.getStore();
+    if (type !== undefined) return type;
+    throw new TroupeError(
+      "wrong-state",
+      "SubscriptionInstantiationContext.runtime() must be called within an instantiation context such as when the " +
+        "AgentRuntime is instantiating an agent. Mostly likely this was caused by directly instantiating an agent " +
+        `instead of using the AgentRuntime to do so. ${ambientHint}`,
+    );
+  },
+};
+
+function subscribingAgentType(): string | undefined {
+  return subscriptions.getStore()?.type;
+}
+
+function inSubscription<T>(agentType: string, body: () => T): T {
+  return subscriptions.run(new AgentType(agentType), body);
+}
 
 /**
- * Makes AutoGen's contexts ambient: `new SingleThreadedAgentRuntime({ ambient: ambientContexts })`. Calls that a handler
- * makes without a signal then end with the handler's own call, and inherit the time that is left to it.
+ * Makes AutoGen's contexts ambient, on AsyncLocalStorage. Calls that a handler makes without a signal then end with the
+ * call that it handles, and inherit its remaining time.
+ *
+ * @example
+ * ```ts
+ * const runtime = new SingleThreadedAgentRuntime({ ambient: ambientContexts });
+ * ```
  */
 export const ambientContexts: AmbientContexts = {
   inFactory,

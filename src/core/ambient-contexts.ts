@@ -2,19 +2,23 @@ import type { AgentFactoryContext } from "./agents/agent.ts";
 import type { AgentId } from "./agents/agent-id.ts";
 import type { MessageContext } from "./agents/message-context.ts";
 
+// protocol.md §5.4
 /**
- * Hooks for AutoGen's ambient contexts (`AgentInstantiationContext`, `MessageHandlerContext`,
- * `SubscriptionInstantiationContext`, protocol.md §5.4). Core passes things in; the door `troupe/context` offers an
- * adapter on AsyncLocalStorage for those who want them ambient. Runtimes hold `AmbientContexts | undefined`.
+ * Hooks for AutoGen's ambient contexts: `AgentInstantiationContext`, `MessageHandlerContext`,
+ * `SubscriptionInstantiationContext`. Core passes values as arguments; `troupe/context` implements these hooks on
+ * AsyncLocalStorage. A runtime without them holds undefined.
  */
 export interface AmbientContexts {
   inFactory<T>(context: AgentFactoryContext, body: () => T): T;
   inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T;
-  /** Whose handler runs, whose key a `DefaultTopicId` takes that is published in nobody's name; undefined outside handlers. */
+  /**
+   * Id of the agent whose handler runs; undefined outside handlers. A `DefaultTopicId` published without a sender takes
+   * its key.
+   */
   handlerAgentId(): AgentId | undefined;
-  /** The signal of the handler that runs, which calls without one of their own take over; undefined outside handlers. */
+  /** Signal of the handler that runs; undefined outside handlers. Calls without a signal of their own use it. */
   handlerSignal(): AbortSignal | undefined;
   inSubscription<T>(agentType: string, body: () => T): T;
-  /** The type whose subscription factory runs, which a `DefaultSubscription` is for; undefined outside such factories. */
+  /** Agent type whose subscription factory runs; undefined outside factories. A `DefaultSubscription` uses it. */
   subscribingAgentType(): string | undefined;
 }

@@ -1,8 +1,8 @@
 import { CancelledError } from "./errors.ts";
 
+// protocol.md §5.6
 /**
- * AutoGen's cancellation token, over an `AbortController` (protocol.md §5.6). Wherever an `AbortSignal` is taken, pass
- * `token.signal`.
+ * AutoGen's cancellation token, over an `AbortController`. Pass `token.signal` wherever an `AbortSignal` is expected.
  */
 export class CancellationToken {
   readonly #controller = new AbortController();
@@ -17,8 +17,8 @@ export class CancellationToken {
   }
 
   /**
-   * Aborts the signal, then runs the callbacks in the order they were added; one that throws does not stop the others,
-   * its error is thrown when all have run. Twice is fine.
+   * Aborts the signal, then runs the callbacks in the order they were added. All callbacks run even if some throw; then
+   * their errors are thrown. May be called twice.
    */
   cancel(reason?: unknown): void {
     if (this.isCancelled()) return;
@@ -35,7 +35,7 @@ export class CancellationToken {
     if (failures.length > 1) throw new AggregateError(failures, "Several callbacks of a cancellation token failed.");
   }
 
-  /** Called when the token is cancelled; at once when it is already. */
+  /** Adds a callback for the cancellation. Runs it immediately if the token is already cancelled. */
   addCallback(callback: () => void): void {
     if (this.isCancelled()) callback();
     else this.#callbacks.push(callback);

@@ -1,33 +1,36 @@
-/** The time that a runtime sees. Tests and simulations pass a clock of their own. */
+/** Clock of a runtime. Tests and simulations pass their own. */
 export interface Clock {
-  /** Milliseconds that only grow. */
+  /** Milliseconds; never decreases. */
   now(): number;
   /**
-   * Calls `callback` once after `delayMs`; never if that is more than timers can take (24 days). A pending timer of the system clock
-   * keeps the process alive only if `options` ask for it.
+   * Calls `callback` once after `delayMs`; never if the delay exceeds Node's timers (24 days). A pending timer keeps
+   * the process alive only with `keepAlive`.
    */
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
 }
 
 export interface TimerOptions {
-  /** Whether the pending timer keeps the process alive. Default false. */
+  /**
+   * Keeps the process alive while the timer is pending. Default: false. Set it if a caller awaits the timer, such as
+   * the timeout of a call.
+   */
   readonly keepAlive?: boolean | undefined;
 }
 
 export interface Timer {
-  /** The callback is not called any more. Twice is fine. */
+  /** Cancels the timer. May be called twice. */
   cancel(): void;
   /**
-   * Changes whether the pending timer keeps the process alive. A clock may leave it out: the runtime then cancels the timer
-   * and sets another one.
+   * Changes whether the pending timer keeps the process alive. A clock may leave it out: a runtime then cancels the timer and
+   * sets another one.
    */
   keepAlive?(isWanted: boolean): void;
 }
 
-/** The longest delay that timers take; a longer one is the same as none. Node takes a longer one for 1 ms. */
+/** Longest delay of a timer; a longer one never fires. Node would fire it after 1 ms. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** The time of the machine. */
+/** Clock of the system. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimer: (delayMs, callback, options) => {
@@ -41,7 +44,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Makes unique ids. A simulation passes its own. Default: random UUIDs (version 4). */
+/** Creates unique ids. Default: random UUIDs (version 4). Simulations pass their own. */
 export type MakeId = () => string;
 
 export const randomId: MakeId = () => crypto.randomUUID();

@@ -80,6 +80,7 @@ export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from 
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export type { Deadline } from "./scope/deadline.ts";
+export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {
@@ -90,6 +91,7 @@ export {
   type MessageSchema,
 } from "./serialization/define-message.ts";
 export { type JsonCodec, nativeJson } from "./serialization/json-codec.ts";
+export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
@@ -101,16 +103,7 @@ export {
   messageTypeKey,
   protobufContentType,
 } from "./serialization/message-type.ts";
-export { messageTypeText } from "./serialization/message-type-text.ts";
 export { pythonJson } from "./serialization/python-json.ts";
-export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
-export { voidMessage } from "./serialization/void-message.ts";
-export type {
-  ChatCompletionClient,
-  Completion,
-  CompletionOptions,
-  ToolSchema,
-} from "./tools/chat-completion-client.ts";
 export {
   FunctionCall,
   type FunctionCallFields,
@@ -132,6 +125,12 @@ export {
 } from "./tools/llm-messages.ts";
 export { defineTool, type Tool, type ToolRunOptions } from "./tools/tool.ts";
 export { ToolAgent } from "./tools/tool-agent.ts";
+export type {
+  ChatCompletionClient,
+  Completion,
+  CompletionOptions,
+  ToolSchema,
+} from "./tools/tool-agent-caller-loop.ts";
 export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tools/tool-agent-caller-loop.ts";
 export {
   InvalidToolArgumentsException,
@@ -142,7 +141,6 @@ export {
 } from "./tools/tool-errors.ts";
 export { DefaultSubscription } from "./topics/default-subscription.ts";
 export type { Subscription } from "./topics/subscription.ts";
+export { directMessageSubscription, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, isValidTopicType, TopicId } from "./topics/topic-id.ts";
-export { directMessageSubscription, TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
-export { TypeSubscription } from "./topics/type-subscription.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";

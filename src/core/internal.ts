@@ -56,8 +56,7 @@ export {
   type Timer,
   type TimerOptions,
 } from "./clock.ts";
-export { IndexedSet } from "./collections/indexed-set.ts";
-export { NamedIndexedSet } from "./collections/named-indexed-set.ts";
+export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export type { ClassCheck } from "./delivery/agent-kind.ts";
@@ -109,6 +108,7 @@ export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from 
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
+export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {
@@ -119,6 +119,7 @@ export {
   type MessageSchema,
 } from "./serialization/define-message.ts";
 export { type JsonCodec, nativeJson } from "./serialization/json-codec.ts";
+export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
@@ -130,17 +131,8 @@ export {
   messageTypeKey,
   protobufContentType,
 } from "./serialization/message-type.ts";
-export { messageTypeText } from "./serialization/message-type-text.ts";
 export { pythonJson } from "./serialization/python-json.ts";
-export { UnknownPayload, unknownPayloadMessage } from "./serialization/unknown-payload.ts";
-export { voidMessage } from "./serialization/void-message.ts";
 export { isThenable } from "./thenable.ts";
-export type {
-  ChatCompletionClient,
-  Completion,
-  CompletionOptions,
-  ToolSchema,
-} from "./tools/chat-completion-client.ts";
 export {
   FunctionCall,
   type FunctionCallFields,
@@ -162,6 +154,12 @@ export {
 } from "./tools/llm-messages.ts";
 export { defineTool, type Tool, type ToolRunOptions } from "./tools/tool.ts";
 export { ToolAgent } from "./tools/tool-agent.ts";
+export type {
+  ChatCompletionClient,
+  Completion,
+  CompletionOptions,
+  ToolSchema,
+} from "./tools/tool-agent-caller-loop.ts";
 export { type ToolAgentCallerLoopOptions, toolAgentCallerLoop } from "./tools/tool-agent-caller-loop.ts";
 export {
   InvalidToolArgumentsException,
@@ -172,12 +170,10 @@ export {
 } from "./tools/tool-errors.ts";
 export { DefaultSubscription } from "./topics/default-subscription.ts";
 export { PatternIndex, type TopicPattern } from "./topics/pattern-index.ts";
-export { resolveTopic } from "./topics/resolve-topic.ts";
 export type { Subscription } from "./topics/subscription.ts";
+export { directMessageSubscription, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
-export { DefaultTopicId, isValidTopicType, TopicId } from "./topics/topic-id.ts";
-export { directMessageSubscription, TypePrefixSubscription } from "./topics/type-prefix-subscription.ts";
-export { TypeSubscription } from "./topics/type-subscription.ts";
+export { DefaultTopicId, isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./validation/assert-arguments.ts";
 export {

@@ -1,4 +1,4 @@
-/** Where a runtime tells what happens, for people. Payloads are never handed to it. */
+/** Log of a runtime, for people. Runtimes never pass payloads to it. */
 export interface Logger {
   debug(text: string, fields?: LogFields): void;
   info(text: string, fields?: LogFields): void;
@@ -8,7 +8,7 @@ export interface Logger {
 
 export type LogFields = { readonly [name: string]: unknown };
 
-/** Warnings and errors on the console, nothing else: what a runtime uses when it is given no logger. */
+/** Writes warnings and errors to the console. Runtimes use it if they get no logger. */
 export const defaultLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -20,4 +20,15 @@ export const defaultLogger: Logger = {
 
 function withFields(text: string, fields: LogFields | undefined): unknown[] {
   return fields === undefined ? [text] : [text, fields];
+}
+
+/** Texts already written per logger; bounded by the number of agent types and classes. */
+const told = new WeakMap<Logger, Set<string>>();
+
+/** Logs a warning, once per logger and text. */
+export function warnOnce(logger: Logger, text: string): void {
+  const texts = told.get(logger) ?? new Set();
+  if (texts.has(text)) return;
+  told.set(logger, texts.add(text));
+  logger.warn(text);
 }

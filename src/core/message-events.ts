@@ -1,4 +1,5 @@
-/** The structured events of protocol.md §5.11; key names and enum texts as Python prints them. */
+// protocol.md §5.11
+/** Kinds, stages and records of the message log, with key names and enum texts as Python prints them. */
 export type MessageKind = "MessageKind.DIRECT" | "MessageKind.PUBLISH" | "MessageKind.RESPOND";
 export type DeliveryStage = "DeliveryStage.SEND" | "DeliveryStage.DELIVER";
 
@@ -26,9 +27,10 @@ export type RuntimeEvent =
     }
   | { readonly type: "AgentConstructionException"; readonly agent_id: string; readonly exception: string };
 
-/** Takes structured events. Runtimes hold `RuntimeEventSink | undefined` and make no event when it is undefined. */
+/** Takes message-log records. Runtimes create no records without one. */
 export interface RuntimeEventSink {
   emit(event: RuntimeEvent): void;
-  /** Whether payloads are written as JSON text; otherwise `payload` is empty (off by default, protocol.md H24). */
+  // Off by default: protocol.md H24.
+  /** Whether records hold the payload as JSON text. Otherwise `payload` is empty. */
   readonly withPayloads: boolean;
 }

@@ -5,23 +5,26 @@ import type { Logger } from "./logger.ts";
 import type { RuntimeEventSink } from "./message-events.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** What every runtime can be given. */
+/** Options of every runtime. */
 export interface RuntimeOptions {
-  /** See, change or drop messages; each sees what the one before returned. Default: none. */
+  /** Handlers that see, change or drop messages; each gets the result of the one before. Default: none. */
   readonly interventionHandlers?: readonly InterventionHandler[] | undefined;
-  /** Default: no spans. See `troupe/telemetry/otel`. */
+  /** Creates spans; see `troupe/telemetry/otel`. Default: no spans. */
   readonly tracing?: Tracing | undefined;
-  /** Structured message events (protocol.md §5.11). Default: none. See `troupe/telemetry`. */
+  /** Message log; see `troupe/telemetry`. Default: none. */
   readonly events?: RuntimeEventSink | undefined;
-  /** Default: warnings and errors on the console. */
+  /** Logger for people. Default: warnings and errors on the console. */
   readonly logger?: Logger | undefined;
-  /** AutoGen's ambient contexts. Default: none. See `troupe/context`. */
+  /** AutoGen's ambient contexts; see `troupe/context`. Default: none. */
   readonly ambient?: AmbientContexts | undefined;
   readonly clock?: Clock | undefined;
-  /** Makes message ids. Default: random UUIDs. */
+  /** Creates message ids. Default: random UUIDs. */
   readonly makeId?: MakeId | undefined;
-  /** One message at a time for each agent. Default false: handlers of one agent interleave at their awaits, as in Python. */
+  /**
+   * Handles one message at a time per agent. Default: false, so handlers of one agent interleave at their awaits, as in
+   * Python.
+   */
   readonly sequentialAgents?: boolean | undefined;
-  /** For calls without `timeoutMs`. Default: none. */
+  /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }

@@ -1,26 +1,27 @@
 import type { AgentId } from "./agents/agent-id.ts";
 import type { TopicId } from "./topics/topic-id.ts";
 
-/** The operations of protocol.md §5.10. */
+// protocol.md §5.10
+/** Operations that have spans. */
 export type SpanOperation = "create" | "send" | "publish" | "intercept" | "process" | "ack";
 
 export interface SpanDetails {
-  /** Agent, topic, or the name of an intervention's class; undefined is left out of the span's name. */
+  /** Agent, topic, or class name of an intervention. Undefined: not part of the span's name. */
   readonly destination?: AgentId | TopicId | string | undefined;
-  /** Trace context of the message (`traceparent`, `tracestate`): becomes a link. */
+  /** Trace context of the message (`traceparent`, `tracestate`); becomes a link. */
   readonly link?: TraceCarrier | undefined;
   readonly messageType?: string | undefined;
-  /** Further attributes, made only when a span is recorded. */
+  /** Further attributes, created only when a span is recorded. */
   readonly attributes?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
-/** Trace context as it travels: `traceparent` and `tracestate`, in call metadata and CloudEvent attributes. */
+/** Trace context in call metadata and CloudEvent attributes: `traceparent` and `tracestate`. */
 export type TraceCarrier = Readonly<Record<string, string>>;
 
-/** How a runtime reports spans. Runtimes hold `Tracing | undefined` and skip everything when it is undefined. */
+/** Creates the spans of a runtime. A runtime without one holds undefined and skips all tracing. */
 export interface Tracing {
-  /** Runs `body` inside a span that ends when its result (or the promise it returns) settles; a failure is recorded. */
+  /** Runs `body` in a span that ends when its result or promise settles; records a failure. */
   span<T>(operation: SpanOperation, details: SpanDetails, body: () => T): T;
-  /** The active span's context for the wire; empty when there is none. */
+  /** Returns the context of the active span for the wire; empty if there is none. */
   inject(): TraceCarrier;
 }

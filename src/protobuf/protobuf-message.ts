@@ -10,25 +10,33 @@ import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
 import { type Answers, errorText, type MessageType, protobufContentType, TroupeError } from "../core/internal.ts";
 
 export interface ProtobufMessageOptions<Answer> {
-  /** The type that answers a call with this message. Default: none is promised. */
+  /** Type of the answer to a call with this message. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;
   /**
-   * The name it is sent under. Default: the full name. AutoGen before 0.4.6 knows protobuf messages by the last part
-   * alone (`StringValue`): declare them so for such peers. What arrives is read under either name.
+   * Name on the wire. Default: the full name. AutoGen before 0.4.6 uses the last part alone (`StringValue`); give that
+   * name for such peers. Incoming messages are decoded under either name.
    */
   readonly typeName?: string | undefined;
 }
 
-/** A message type of protobuf. Its values are those of protobuf-es, however they were made. */
+/** A message type for protobuf. Its values are any values of protobuf-es. */
 export interface ProtobufMessageType<Desc extends DescMessage, Answer = unknown>
   extends MessageType<MessageShape<Desc>, Answer> {
-  /** Makes a value as protobuf-es's own `create` does, and types what answers a call with it. */
+  /** Creates a value as protobuf-es's `create` does, typed with the answer of the message. */
   create(fields?: MessageInitShape<Desc>): MessageShape<Desc> & Answers<Answer>;
 }
 
+// The bytes are those of a `google.protobuf.Any` around the message: protocol.md §4.1.
 /**
- * Declares messages made from a schema that protobuf-es generated. The wire name is the message's full name, unless
- * another is given; the bytes are those of a `google.protobuf.Any` around it (protocol.md §4.1).
+ * Declares a message type from a schema that protoc-gen-es generated. Its wire name is the full name of the message,
+ * unless `typeName` is given. Throws `invalid-argument` for a value that is not a message schema.
+ *
+ * @example
+ * ```ts
+ * import { ForecastSchema } from "./gen/weather_pb.ts";
+ * const Forecast = protobufMessage(ForecastSchema);
+ * await runtime.publishMessage(Forecast.create({ city: "Lisbon" }), new TopicId("weather", "lisbon"));
+ * ```
  */
 export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
   schema: Desc,
@@ -45,19 +53,19 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
     contentType: protobufContentType,
     identity: { by: "tag", property: "$typeName", value: fullName },
     answer: options.answer,
-    // The mark of the answer is there for the compiler only.
+    // The mark of the answer exists for the compiler only.
     create: (fields) => create(schema, fields) as MessageShape<Desc> & Answers<Answer>,
     is: (value): value is MessageShape<Desc> =>
       typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === fullName,
     serialize: (value) => attempt(fullName, "written", () => toBinary(AnySchema, anyPack(schema, value))),
-    // Fields of bytes are views of what they are read from: of a copy, so that they don't hold the network's buffer.
+    // A copy, because bytes fields are views of their source and would keep the network buffer alive.
     deserialize: (bytes) =>
       attempt(fullName, "read", () => unpack(schema, fromBinary(AnySchema, new Uint8Array(bytes)))),
   };
 }
 
 function unpack<Desc extends DescMessage>(schema: Desc, any: Any): MessageShape<Desc> {
-  // Only what follows the last slash names the type: senders differ in the prefix.
+  // Only the part after the last slash names the type: senders use different prefixes.
   const packed = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
   if (packed !== schema.typeName) throw new TypeError(`it holds a ${packed || "message without type"}`);
   return fromBinary(schema, any.value);

@@ -1,5 +1,3 @@
-export { announcement, isAnnounced } from "./announcement.ts";
-export { timeoutMetadata, timeoutOf } from "./call-timeout.ts";
 export type { WireError } from "./errors/wire-error.ts";
 export { fromWireError, toWireError } from "./errors/wire-error.ts";
 export type {
@@ -18,7 +16,7 @@ export type {
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { bareContentType, isVoidPayload, noneTypeName } from "./frames/payload.ts";
-export { encodeGetSubscriptionsResponse } from "./registration/subscription-list.ts";
+export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./metadata.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -29,19 +27,39 @@ export {
   emptyMessage,
   encodeAddSubscriptionRequest,
   encodeAgentId,
+  encodeGetSubscriptionsResponse,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export type { FrameHead } from "./routing/frame-head.ts";
-export { readFrameHead } from "./routing/frame-head.ts";
-export { peekFrame } from "./routing/frame-peek.ts";
-export type { PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
-export { asciiBytes, requestIdBytes, requestIdText, spliceRequestId, withRequestId } from "./routing/request-id.ts";
-export type { FrameBytes, SplicedFrame } from "./routing/spliced-frame.ts";
-export { joinFrame } from "./routing/spliced-frame.ts";
-export type { ControlDestination } from "./state/control-destination.ts";
-export { parseControlDestination } from "./state/control-destination.ts";
+export { peekFrame, readFrameHead } from "./routing/frame-peek.ts";
+export type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export type { FrameBytes, SplicedFrame } from "./routing/request-id.ts";
+export {
+  asciiBytes,
+  joinFrame,
+  requestIdBytes,
+  requestIdText,
+  spliceRequestId,
+  withRequestId,
+} from "./routing/request-id.ts";
+export type {
+  ControlAnswer,
+  ControlBody,
+  ControlDestination,
+  ControlEnvelope,
+  ControlRequest,
+} from "./state/control-messages.ts";
+export {
+  agentDestination,
+  clientDestination,
+  controlFailure,
+  controlReply,
+  decodeControl,
+  encodeControl,
+  isControlRequest,
+  parseControlDestination,
+} from "./state/control-messages.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export {
   decodeGetStateAnswer,
@@ -51,16 +69,6 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
-export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./state/wire-state.ts";
-export {
-  agentDestination,
-  clientDestination,
-  controlFailure,
-  controlReply,
-  decodeControl,
-  encodeControl,
-  isControlRequest,
-} from "./state/wire-state.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
 export {
   anyPrefix,

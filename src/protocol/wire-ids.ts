@@ -6,7 +6,7 @@ export function toWireAgentId(id: AgentId): WireAgentId {
   return { type: id.type, key: id.key };
 }
 
-/** Throws `invalid-message` when the type is not one that an agent can have. */
+/** Throws `invalid-message` for a type that no agent can have. */
 export function fromWireAgentId(id: WireAgentId): AgentId {
   if (!isValidAgentType(id.type)) {
     throw new TroupeError("invalid-message", `The agent id "${id.type}/${id.key}" on the wire is not valid.`);
@@ -14,7 +14,7 @@ export function fromWireAgentId(id: WireAgentId): AgentId {
   return new AgentId(id.type, id.key);
 }
 
-/** Throws `invalid-message` when the type is not one that a topic can have. */
+/** Throws `invalid-message` for a type that no topic can have. */
 export function fromWireTopic(type: string, source: string): TopicId {
   if (!isValidTopicType(type)) {
     throw new TroupeError("invalid-message", `The topic "${type}/${source}" on the wire is not valid.`);
@@ -22,7 +22,8 @@ export function fromWireTopic(type: string, source: string): TopicId {
   return new TopicId(type, source);
 }
 
-/** Who published an event: `unknown/unknown` is how Python writes nobody (protocol.md W21). */
+// protocol.md W21
+/** Returns the publisher of an event; undefined for `unknown/unknown`, which Python writes for no publisher. */
 export function fromWireSender(sender: WireAgentId | undefined): AgentId | undefined {
   if (sender === undefined) return undefined;
   if (sender.type === unknownSender && sender.key === unknownSender) return undefined;

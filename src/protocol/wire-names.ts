@@ -1,4 +1,5 @@
-/** The service of every call in this protocol (protocol.md §1.4). */
+// protocol.md §1.4
+/** Service of every call in AutoGen's protocol. */
 export const serviceName = "agents.AgentRpc";
 
 /** Bare method names of `agents.AgentRpc`. */
@@ -13,20 +14,24 @@ export const method = {
   saveState: "SaveState",
 } as const;
 
-/** The one call of a service of our own, by which a worker hears signals past its data channel (protocol.md §11.7). */
+// protocol.md §11.7
+/** Troupe's own service: its one stream carries notices to a worker that does not read its data channel. */
 export const signals = {
   serviceName: "troupe.v1.Signals",
   method: "OpenSignals",
   path: "/troupe.v1.Signals/OpenSignals",
 } as const;
 
-/** Call metadata that binds streams and unary calls to one connection (protocol.md §2.1). */
+// protocol.md §2.1
+/** Call metadata that binds streams and unary calls to one connection. */
 export const clientIdKey = "client-id";
 
-/** Channel metadata by which Troupe's peers know each other, in both directions; a whole number above 0 (protocol.md §11.1). */
+// protocol.md §11.1
+/** Channel metadata that announces a Troupe peer, in both directions; a whole number above 0. */
 export const announcementKey = "agtroupe";
 
-/** Keys of `RpcRequest.metadata` and `RpcResponse.metadata`; peers that don't know one pass it by (protocol.md §2.3, §5.5, H6). */
+// protocol.md §2.3, §5.5, H6
+/** Keys of `RpcRequest.metadata` and `RpcResponse.metadata`. Peers ignore keys that they do not know. */
 export const metadataKey = {
   errorType: "agerrortype",
   errorCode: "agerrorcode",
@@ -36,7 +41,8 @@ export const metadataKey = {
   timeoutMs: "agtimeoutms",
 } as const;
 
-/** CloudEvent attributes that the protocol itself sets (protocol.md §3.1). */
+// protocol.md §3.1
+/** CloudEvent attributes that the protocol itself sets. */
 export const attribute = {
   contentType: "datacontenttype",
   schema: "dataschema",
@@ -48,8 +54,10 @@ export const attribute = {
 export const eventSpecVersion = "1.0";
 export const publishKind = "publish";
 
-/** What stands for "no sender" in both sender attributes (protocol.md W21). */
+// protocol.md W21
+/** Value of both sender attributes for an event without a sender. */
 export const unknownSender = "unknown";
 
-/** Start of every `Any.type_url` written; only the part after the last `/` is read (protocol.md §4.1). */
+// protocol.md §4.1
+/** Prefix of every `Any.type_url` written. Readers look only at the part after the last `/`. */
 export const anyPrefix = "type.googleapis.com/";

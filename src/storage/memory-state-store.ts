@@ -3,11 +3,11 @@ import type { StoredData, WireAgentId } from "../protocol/internal.ts";
 import type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
 
 export interface MemoryStateStoreOptions {
-  /** Upper bound of all data together, in bytes. Default 256 MiB. */
+  /** Limit of all data together, in bytes. Default: 256 MiB. */
   readonly maxBytes?: number;
-  /** Upper bound of agents with a state. Default 100 000. */
+  /** Limit of agents with a state. Default: 100 000. */
   readonly maxEntries?: number;
-  /** Makes eTags. Default: random UUIDs. */
+  /** Creates eTags. Default: random UUIDs. */
   readonly makeId?: MakeId;
 }
 
@@ -15,7 +15,7 @@ interface Entry extends StateVersion {
   readonly size: number;
 }
 
-/** Keeps states in this process, bounded; a save beyond a bound is refused and what is stored stays. */
+/** Keeps agent states in this process, within limits. It refuses a save beyond a limit and keeps what is stored. */
 export class MemoryStateStore implements StateStore {
   readonly #entries = new Map<string, Entry>();
   readonly #maxBytes: number;
@@ -51,12 +51,12 @@ export class MemoryStateStore implements StateStore {
   }
 }
 
-/** Types may hold any text here, so that a separator must not be one that a type can contain. */
+/** The type may hold any text here, so its length separates it from the key. */
 function nameOf({ type, key }: WireAgentId): string {
   return `${type.length}:${type}/${key}`;
 }
 
-/** Bytes from the wire may be a view into a far larger buffer. */
+/** Copies bytes, which may be a view into a much larger network buffer. */
 function copyOf(data: StoredData | undefined): StoredData | undefined {
   switch (data?.kind) {
     case "binary":

@@ -1,28 +1,29 @@
 import type { StoredData, WireAgentId } from "../protocol/internal.ts";
 
-/** One entry: what was stored and the tag of this version of it. */
+/** One stored state and the tag of this version. */
 export interface StateVersion {
-  /** Never empty, and new with every save. */
+  /** Never empty; every save creates a new one. */
   readonly eTag: string;
-  /** Undefined: stored without any data. */
+  /** Undefined: saved without data. */
   readonly data: StoredData | undefined;
 }
 
-/** What became of a save. Only `saved` changed anything. */
+/** Result of a save. Only `saved` changes the store. */
 export type SaveOutcome =
   | { readonly at: "saved"; readonly eTag: string }
-  /** Somebody else has saved since the caller looked; `eTag` is the one that holds now. */
+  /** The stored state has another eTag, which is given here. Load it, then save again. */
   | { readonly at: "conflict"; readonly eTag: string }
-  /** A bound of the store is reached; `limit` says which one, for people. */
+  /** A limit of the store is reached; `limit` names it, for people. */
   | { readonly at: "full"; readonly limit: string };
 
-/** Where a host keeps the agent states that workers hand to it, by agent type and key (protocol.md §1.7). */
+// protocol.md §1.7
+/** Stores the agent states that workers hand to a host, by agent type and key. */
 export interface StateStore {
-  /** Undefined: nothing was ever saved for this agent. */
+  /** Loads a state; undefined if none was saved for this agent. */
   load(id: WireAgentId): Promise<StateVersion | undefined>;
   /**
-   * Saves when nothing is stored yet, when `eTag` is empty, or when it is the stored one; looking and saving are one step.
-   * The store keeps a copy of the data.
+   * Saves a state if none is stored, if `eTag` is empty, or if it equals the stored one. Comparing and saving are one
+   * step. The store copies the data.
    */
   save(id: WireAgentId, data: StoredData | undefined, eTag: string): Promise<SaveOutcome>;
 }

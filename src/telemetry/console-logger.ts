@@ -5,15 +5,22 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 export interface ConsoleLoggerOptions {
-  /** The least that is written. Default `info`. */
+  /** Lowest level that is written. Default: `info`. */
   readonly level?: LogLevel | undefined;
-  /** Where lines go. Default: standard error by way of `console.error`, so that standard output stays the program's. */
+  /** Writes one line. Default: `console.error`, so that standard output stays the program's. */
   readonly write?: ((line: string) => void) | undefined;
-  /** For the time at the head of each line. Default: the system's. */
+  /** Returns the time at the start of each line. Default: the system's. */
   readonly now?: (() => Date) | undefined;
 }
 
-/** One line for each thing: time, level, text, and the fields as `name=value`. */
+/**
+ * Creates a logger that writes one line per entry: time, level, text, and the fields as `name=value`.
+ *
+ * @example
+ * ```ts
+ * const runtime = new GrpcWorkerAgentRuntime(address, { logger: consoleLogger({ level: "debug" }) });
+ * ```
+ */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   const { level: least = "info", write = (line) => console.error(line), now = () => new Date() } = options;
   const at = (level: LogLevel) => {

@@ -1,20 +1,26 @@
 import type { RuntimeEvent, RuntimeEventSink } from "../core/internal.ts";
 import type { ModelEvent } from "./model-events.ts";
-import { pythonJsonText } from "./python-json-text.ts";
 
-/** Takes what runtimes tell, and what model clients and tools tell beside. */
+/** Log for the messages of runtimes, and for the calls of model clients and tools. */
 export interface EventLog extends RuntimeEventSink {
   emit(event: RuntimeEvent | ModelEvent): void;
 }
 
 export interface JsonEventLogOptions {
-  /** Whether messages are written out. Default false: they may hold what nobody else should read (protocol.md H24). */
+  // protocol.md H24
+  /** Whether to write the content of messages, which may be confidential. Default: false. */
   readonly withPayloads?: boolean | undefined;
 }
 
+// protocol.md §5.11
 /**
- * Writes each event as one line of JSON, with the keys, order and text of AutoGen's logger `autogen_core.events`
- * (protocol.md §5.11). `write` gets the line without its end.
+ * Creates a message log that writes each record as one line of JSON, with the keys, order and text of AutoGen's logger
+ * `autogen_core.events`. `write` gets the line without a line break.
+ *
+ * @example
+ * ```ts
+ * const runtime = new SingleThreadedAgentRuntime({ events: jsonEventLog((line) => console.log(line)) });
+ * ```
  */
 export function jsonEventLog(write: (line: string) => void, options: JsonEventLogOptions = {}): EventLog {
   return {
@@ -23,7 +29,7 @@ export function jsonEventLog(write: (line: string) => void, options: JsonEventLo
   };
 }
 
-/** Python puts `type` first in what models and tools tell, last in what runtimes tell. */
+/** Python writes `type` first in records of models and tools, and last in records of runtimes. */
 function inPythonOrder(event: RuntimeEvent | ModelEvent): object {
   switch (event.type) {
     case "Message":
@@ -39,4 +45,28 @@ function inPythonOrder(event: RuntimeEvent | ModelEvent): object {
     case "ToolCall":
       return event;
   }
+}
+
+/**
+ * Formats JSON as Python's `json.dumps` does by default: a space after commas and colons, and escapes for all but
+ * printable ASCII. Values without a JSON form are treated as in `JSON.stringify`.
+ */
+export function pythonJsonText(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text === undefined ? "null" : format(JSON.parse(text));
+}
+
+function format(value: unknown): string {
+  if (typeof value === "string") return quote(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(format).join(", ")}]`;
+  const fields = Object.entries(value).map(([name, field]) => `${quote(name)}: ${format(field)}`);
+  return `{${fields.join(", ")}}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

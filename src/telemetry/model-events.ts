@@ -2,7 +2,8 @@ import type { AgentId } from "../core/internal.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** A call to a model and its answer (protocol.md §5.11). Further fields are kept, before the others. */
+// protocol.md §5.11
+/** Record of a model call and its answer. Further fields precede the known ones. */
 export interface LLMCallEvent {
   readonly type: "LLMCall";
   readonly messages: readonly JsonObject[];
@@ -12,14 +13,14 @@ export interface LLMCallEvent {
   readonly agent_id: string | null;
 }
 
-/** A model begins to stream. */
+/** Record of the start of a model's stream. */
 export interface LLMStreamStartEvent {
   readonly type: "LLMStreamStart";
   readonly messages: readonly JsonObject[];
   readonly agent_id: string | null;
 }
 
-/** A model has streamed to its end. */
+/** Record of the end of a model's stream. */
 export interface LLMStreamEndEvent {
   readonly type: "LLMStreamEnd";
   readonly response: JsonObject;
@@ -28,7 +29,7 @@ export interface LLMStreamEndEvent {
   readonly agent_id: string | null;
 }
 
-/** A tool has been run. */
+/** Record of a tool's run. */
 export interface ToolCallEvent {
   readonly type: "ToolCall";
   readonly tool_name: string;
@@ -40,9 +41,9 @@ export interface ToolCallEvent {
 export type ModelEvent = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
 interface FromAgent {
-  /** The agent on whose behalf it happens: `this.id` in an agent, `MessageHandlerContext.agentId()`. Default: none. */
+  /** Agent that made the call: `this.id` in an agent, or `MessageHandlerContext.agentId()`. Default: none. */
   readonly agentId?: AgentId | undefined;
-  /** Further fields for the log. */
+  /** Further fields of the record. */
   readonly extra?: JsonObject | undefined;
 }
 

@@ -6,7 +6,16 @@ interface Pending {
   readonly callback: () => void;
 }
 
-/** A clock that stands still until it is told to go on; timers run inside `advance`, in the order they fall due. */
+/**
+ * A clock that moves only when a test tells it to. `advance` runs the timers that fall due, in their order.
+ *
+ * @example
+ * ```ts
+ * const clock = new ManualClock();
+ * const runtime = new SingleThreadedAgentRuntime({ clock, defaultTimeoutMs: 1_000 });
+ * clock.advance(1_000); // open calls end with a timeout
+ * ```
+ */
 export class ManualClock implements Clock {
   readonly #timers = new Set<Pending>();
   #nowMs: number;
@@ -26,7 +35,7 @@ export class ManualClock implements Clock {
     return { cancel: () => this.#timers.delete(pending) };
   }
 
-  /** Timers that have not run and were not cancelled. */
+  /** Number of timers that have neither run nor been cancelled. */
   get pendingTimers(): number {
     return this.#timers.size;
   }

@@ -1,13 +1,16 @@
-/** Numbers that look random and are the same for the same seed, on every machine. */
+/** Pseudo-random numbers, the same for the same seed on every machine. Not for secrets. */
 export interface SeededRandom {
-  /** From 0 up to, not including, 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next(): number;
-  /** A whole number from `min` to `max`, both included. */
+  /** Returns a whole number from `min` to `max`, both included. */
   between(min: number, max: number): number;
   pick<T>(items: readonly [T, ...T[]]): T;
 }
 
-/** Makes them by mulberry32. Several parts make one stream: `seededRandom(seed, connection)` differs for each connection. */
+/**
+ * Creates pseudo-random numbers (mulberry32). Several seeds make one: `seededRandom(seed, connection)` differs for each
+ * connection.
+ */
 export function seededRandom(...seeds: readonly number[]): SeededRandom {
   let state = seeds.reduce((mixed, seed) => Math.imul(mixed ^ seed, 0x9e37_79b1) + 0x6d2b_79f5, 0x1234_5678) | 0;
   const next = () => {

@@ -1,20 +1,29 @@
 import { Host, type HostOptions } from "../host/internal.ts";
 import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/internal.ts";
 
-/** A running host and the dialer that reaches it; `await using` stops it at once. */
+/** A running host and the dialer that reaches it. Disposing it stops the host immediately. */
 export interface TestHost extends AsyncDisposable {
   readonly host: Host;
   readonly address: string;
-  /** What a `WorkerRuntime` is given beside the address. */
+  /** Dialer for a `WorkerRuntime`. */
   readonly dialer: Dialer;
 }
 
 export interface TestHostOptions extends HostOptions {
-  /** `memory`: frames pass inside this process. `grpc`: a real port of 127.0.0.1. Default `memory`. */
+  /** `memory`: frames stay inside this process. `grpc`: a real port of 127.0.0.1. Default: `memory`. */
   readonly link?: "memory" | "grpc";
 }
 
-/** Starts a host for a test, on a free address. */
+/**
+ * Starts a host for a test, on a free address.
+ *
+ * @example
+ * ```ts
+ * await using test = await startTestHost();
+ * const worker = new WorkerRuntime({ address: test.address, dialer: test.dialer });
+ * await worker.start();
+ * ```
+ */
 export async function startTestHost({ link = "memory", ...options }: TestHostOptions = {}): Promise<TestHost> {
   const network = link === "memory" ? createMemoryNetwork() : undefined;
   const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, options);

@@ -1,6 +1,6 @@
 import { RpcError, StatusCode } from "./rpc-status.ts";
 
-/** Where to connect to or listen on. `path` is a Unix socket and excludes host and port. */
+/** An address to connect to or listen on. `path` names a Unix socket and excludes host and port. */
 export type TransportAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly secure: boolean }
   | { readonly kind: "unix"; readonly path: string; readonly secure: boolean };
@@ -8,8 +8,9 @@ export type TransportAddress =
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 
 /**
- * Reads `host:port`, `[::1]:port`, `http://…`, `https://…`, `dns:///host:port`, `ipv4:…` and `unix:/path`.
- * A missing port is an error unless a URL scheme gives one. Throws `RpcError` (invalid-argument) saying what is expected.
+ * Parses `host:port`, `[::1]:port`, `http://…`, `https://…`, `dns:///host:port`, `ipv4:…` and `unix:/path`. The port
+ * may be missing only behind `http://` (80) and `https://` (443). Throws `RpcError` (invalid-argument) for anything
+ * else.
  */
 export function parseAddress(text: string): TransportAddress {
   const trimmed = text.trim();
@@ -23,20 +24,23 @@ export function parseAddress(text: string): TransportAddress {
     case "https":
       return parseHostPort(text, withoutScheme(trimmed), { secure: true, defaultPort: 443 });
     case "dns":
-      // dns://<resolver>/host:port — the resolver is not ours to choose.
+      // dns://<resolver>/host:port: we do not choose the resolver, so its name is dropped.
       return parseHostPort(text, withoutScheme(trimmed).replace(/^[^/]*\//, ""), { secure: false });
     default:
       throw badAddress(text, `the scheme "${scheme}" is unknown`);
   }
 }
 
-/** `host:port` as it is written into logs and `Listening.address`; IPv6 hosts get brackets. */
+/**
+ * Formats an address as logs and `Listening.address` show it: `host:port`, with an IPv6 host in brackets, or
+ * `unix:/path`.
+ */
 export function formatAddress(address: TransportAddress): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   return `${formatHost(address.host)}:${address.port}`;
 }
 
-/** Puts an IPv6 host into brackets. */
+/** Puts an IPv6 host into brackets; leaves any other host as it is. */
 export function formatHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
@@ -55,7 +59,7 @@ function parseHostPort(text: string, hostPort: string, rules: HostPortRules): Tr
   if (host === undefined) throw badAddress(text);
   if (port === undefined) throw badAddress(text, "the port is missing");
   if (port > 65535) throw badAddress(text, `the port ${port} is above 65535`);
-  // What is no host in a URL can't be dialed: HTTP/2 names the server by one.
+  // HTTP/2 names the server by a URL, so a host that no URL can hold cannot be dialled.
   if (!URL.canParse(`http://${formatHost(host.replace(/%.*$/, ""))}:${port}`)) {
     throw badAddress(text, `"${host}" is neither a name nor an IP address`);
   }

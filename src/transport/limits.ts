@@ -1,23 +1,29 @@
-/** The longest message the four length bytes of gRPC framing can announce. */
+/** Largest length that the four length bytes of gRPC framing can hold. */
 const MAX_MESSAGE_BYTES = 0xffff_ffff;
 
 const MIB = 1024 * 1024;
 
-/** Limits of messages and queues; both ends take them. */
+/** Limits on messages and send queues, for dialers and listeners. */
 export interface MessageLimitOptions {
-  /** Longest message taken, as sent and as inflated. A longer one is skipped and reported. Default: 64 MiB. */
+  /**
+   * Largest message that this side accepts, in bytes, before and after decompression. It skips and reports larger ones.
+   * Default: 64 MiB.
+   */
   readonly maxReceiveMessageBytes?: number;
-  /** Longest message sent; the reference peers take 4 MiB unless told otherwise. Default: 4 GiB - 1, what the framing allows. */
+  /**
+   * Largest message that this side sends, in bytes. Default: 4 GiB - 1, the limit of gRPC framing. AutoGen's peers
+   * accept 4 MiB unless configured otherwise.
+   */
   readonly maxSendMessageBytes?: number;
-  /** `send` answers false while more bytes than this wait for the connection. Default: 1 MiB. */
+  /** High-water mark of a stream's send queue, in bytes: `send` returns false above it. Default: 1 MiB. */
   readonly highWaterBytes?: number;
 }
 
-/** Limits of a connection; both ends take them. */
+/** Limits on connections, for dialers and listeners. */
 export interface ConnectionLimitOptions extends MessageLimitOptions {
   /** HTTP/2 flow-control window of each stream and of the connection, in bytes. Default: 4 MiB. */
   readonly windowBytes?: number;
-  /** Memory one connection may hold before it refuses new streams, in MB. Default: 4096. */
+  /** Memory that one connection may hold before it refuses new streams, in MB. Default: 4096. */
   readonly maxSessionMemoryMb?: number;
 }
 

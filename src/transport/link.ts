@@ -2,91 +2,103 @@ import type { FrameBytes } from "../protocol/internal.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus } from "./rpc-status.ts";
 
+// As both reference implementations read it: protocol.md §2.1.
 /**
- * What travels beside a call: ASCII keys in lower case, values as text. Keys ending in `-bin` carry base64 text.
- * A repeated key keeps its last value, as both reference implementations read it (protocol.md §2.1).
+ * Key-value pairs that travel with a call. Keys are ASCII in lower case; values are printable ASCII text. A key that
+ * ends in `-bin` carries base64 text. Of a repeated key the last value counts.
  */
 export type Metadata = Readonly<Record<string, string>>;
 
-/** How a stream came to its end, seen from the side that holds it. Exactly one end is reported per stream. */
+/** The end of a stream, as one side sees it. Each side gets exactly one end per stream. */
 export type StreamEnd =
-  /** The server ended it with a status, or the client learnt why it never got one (`unavailable`, …). */
+  /** The server ended the stream with a status, or the client could not open it (`unavailable`, …). */
   | { readonly by: "status"; readonly status: RpcStatus }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
-  /** The peer reset the stream (as Python's `stop()` does) or half-closed and went away. */
+  /** The peer reset the stream (as Python's `stop()` does), or half-closed it and went away. */
   | { readonly by: "peer" }
-  /** The connection underneath is gone. */
+  /** The connection under the stream was lost. */
   | { readonly by: "connection-lost"; readonly reason: string };
 
-/** What a party does with the frames that reach it. Called in the order of arrival, never re-entered, must not throw. */
+/**
+ * Callbacks for one side of a stream. The link calls them in the order of arrival and never re-enters them. They must
+ * not throw.
+ */
 export interface StreamReceiver {
-  /** Clients only: the server's response headers. Once, before the first frame; not at all if the call was refused. */
+  /**
+   * Client only: receives the server's response headers, once, before the first frame. Not called if the server refuses
+   * the call.
+   */
   onMetadata?(metadata: Metadata): void;
-  /** One whole message. The bytes belong to the receiver and are never reused; they may be a view into a larger buffer. */
+  /** Receives one whole message. The receiver owns the bytes; they may be a view into a larger buffer. */
   onFrame(frame: Uint8Array): void;
-  /** Servers only: the client will send nothing more (half-close); this side may still send. A client's stream ends instead. */
+  /** Server only: the client has half-closed and sends nothing more. The server may still send. */
   onHalfClose(): void;
   /**
-   * A message that was thrown away (too large, broken compression, bad framing that could be skipped); the stream lives.
-   * `head`: its first bytes where they were at hand, so that whoever waits for it can be told.
+   * Reports a message that the link discarded: too large, badly compressed, or badly framed. The stream stays open.
+   * `head` holds the first bytes of the message if the link has them; they may name the call it belongs to.
    */
   onBadFrame(status: RpcStatus, head?: Uint8Array): void;
-  /** Room again after `send` said false. */
+  /** The queue has space again after `send` returned false. */
   onDrain(): void;
-  /** The last call of all. */
+  /** The stream has ended. No callback follows. */
   onEnd(end: StreamEnd): void;
 }
 
-/** One side's hold on a bidirectional stream of messages. */
+/** One side of a bidirectional stream of messages. */
 export interface FrameStream {
   /**
-   * Queues one message; everything queued in one turn of the event loop leaves in one write. False: the queue has grown
-   * beyond the high-water mark (bytes not yet accepted by the connection), wait for `onDrain` or act on it; the frame is
-   * queued all the same. After the end it does nothing and returns false. The frame must not be changed afterwards, but for
-   * the head of one in two parts, which is copied.
-   * Throws `RpcError` (resource-exhausted) for a frame longer than `maxSendBytes`; nothing is queued then.
+   * Queues one message. Everything queued in one turn of the event loop leaves in one write. Returns false when the
+   * queue is above its high-water mark, or when the stream has ended; in the first case the frame is queued
+   * nevertheless. The caller must not change the frame afterwards. Only the head of a frame in two parts is copied.
+   * Throws `RpcError` (resource-exhausted) for a frame longer than `maxSendBytes`, and queues nothing.
    */
   send(frame: FrameBytes): boolean;
-  /** The longest frame `send` takes, in bytes: the transport's `maxSendMessageBytes` (default 4 GiB - 1, so it never throws). */
+  /** Largest frame that `send` accepts, in bytes: the transport's `maxSendMessageBytes`. */
   readonly maxSendBytes: number;
-  /** Bytes queued here and not yet handed to the network, and how many frames they are. */
+  /** Bytes and frames in the queue that have not been handed to the network. */
   readonly queuedBytes: number;
   readonly queuedFrames: number;
-  /** After the end: how many of the last frames sent had not been handed to the network, and are lost. 0 before. */
+  /** Number of queued frames that the end of the stream discarded. 0 while the stream is open. */
   readonly unsentFrames: number;
   /**
-   * Frames handed to the network of which nothing has shown that they have reached the peer; after the end those of them may
-   * be lost. Over gRPC answers show it, to keep-alive pings and to calls, and so does an end in order. Never too few.
+   * Number of frames handed to the network without proof of arrival; at the end of the stream they may be lost. Over
+   * gRPC an answered keep-alive ping, an answered call and an orderly end are proof. The number is never too low.
    */
   readonly unconfirmedFrames: number;
-  /** After the end: whole messages that had come and were not read, because the receiver had paused or awaited its turn. */
+  /** Number of whole messages that had arrived and were not read when the stream ended. */
   readonly unreadFrames: number;
-  /** Stop taking messages from the network (flow control then holds the peer); frames already parsed may still arrive. */
+  /**
+   * Stops reading from the network, so that flow control holds the peer. Frames that are already parsed may still
+   * arrive.
+   */
   pause(): void;
   resume(): void;
-  /** Client: half-close after all queued frames. Server: see `ServerStream.finish`. */
+  /** On a client: half-closes after all queued frames. On a server: see `ServerStream.finish`. */
   end(): void;
-  /** Ends both directions at once; queued frames may be lost. */
+  /** Ends both directions immediately; queued frames may be lost. */
   cancel(): void;
-  /** Resolves once every frame queued before this call has been handed to the connection, or the stream has ended. */
+  /**
+   * Resolves when every frame queued before this call has been handed to the connection, or when the stream has ended.
+   */
   flushed(): Promise<void>;
 }
 
-/** The server's side of a stream. Response headers have already been sent when it is handed out (protocol.md §1.5). */
+// When the headers go out: protocol.md §1.5.
+/** The server's side of a stream. A service receives it after the response headers were sent. */
 export interface ServerStream extends FrameStream {
   /** Ends the call with a status after all queued frames. */
   finish(status: RpcStatus): void;
   /**
-   * Ends the call at once, also after `finish`; queued frames are dropped. A peer that has stopped reading may learn of no
-   * status, only that the call was reset: over gRPC with ENHANCE_YOUR_CALM (which reads as resource-exhausted) or CANCEL.
+   * Ends the call immediately, also after `finish`, and discards queued frames. A peer that has stopped reading may see
+   * only a reset: over gRPC ENHANCE_YOUR_CALM (read as resource-exhausted) or CANCEL.
    */
   abort(status: RpcStatus): void;
 }
 
 export interface UnaryOptions {
   readonly metadata?: Metadata;
-  /** Milliseconds; sent as `grpc-timeout` and enforced locally (`deadline-exceeded`). Default: none. */
+  /** Milliseconds until the call fails with `deadline-exceeded`. Also sent as `grpc-timeout`. Default: no limit. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -96,73 +108,87 @@ export interface StreamOptions {
 }
 
 /**
- * A client's connection to one host. Connecting happens on first use; a lost connection is not re-made here.
- * A bare method name is one of `agents.AgentRpc`; a full path (`/troupe.v1.X/Y`) names any other service.
- * `unary` rejects and `openStream` throws with `RpcError` (invalid-argument) for metadata that can't travel.
+ * A client's connection to one address. It connects on first use and does not reconnect. A bare method name belongs to
+ * `agents.AgentRpc`; a full path (`/troupe.v1.X/Y`) names any other service. `unary` rejects and `openStream` throws
+ * with `RpcError` (invalid-argument) for metadata that HTTP/2 cannot carry.
  */
 export interface Link {
-  /** Resolves when the connection stands; rejects with `RpcError` (unavailable) when it can't be made. */
+  /**
+   * Resolves when the connection is established. Rejects with `RpcError`: unavailable if it fails, cancelled if
+   * `signal` aborts.
+   */
   ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** One request, one answer. Rejects with `RpcError` carrying the status. */
+  /** Sends one request and resolves to its answer. Rejects with an `RpcError` that holds the status. */
   unary(method: string, request: Uint8Array, options?: UnaryOptions): Promise<Uint8Array>;
-  /** Opens at once without waiting for response headers (reference servers send none before their first message). */
+  /**
+   * Opens a stream immediately, without waiting for response headers. AutoGen's servers send none before their first
+   * message.
+   */
   openStream(method: string, receiver: StreamReceiver, options?: StreamOptions): FrameStream;
-  /** Ends all calls and frees the connection. Twice is fine; never rejects. */
+  /** Ends all calls and closes the connection. May be called twice; never rejects. */
   close(): Promise<void>;
-  /** Resolves when the connection is gone, with the reason; never rejects. */
+  /** Resolves with the reason when the connection is closed or lost; never rejects. */
   readonly closed: Promise<string>;
 }
 
-/** Makes links. `address` is `host:port`, with an optional `http://` or `https://` before it. */
+/**
+ * Creates links. `address` has a form that `parseAddress` reads: `host:port`, `http://…`, `https://…` or `unix:/path`.
+ */
 export interface Dialer {
   dial(address: string): Link;
 }
 
-/** What a server knows of one call. */
+/** A server's view of one call. */
 export interface CallContext {
   readonly method: string;
   readonly metadata: Metadata;
   /** Address of the peer, for logs. */
   readonly peer: string;
-  /** Aborts when the caller cancels, its deadline passes or its connection breaks. Made on first use. */
+  /** Aborts when the caller cancels, its deadline passes or its connection is lost. Created on first use. */
   readonly signal: AbortSignal;
 }
 
-/** What a listener serves. Method names are bare (`OpenChannel`), the service is `agents.AgentRpc` unless it says otherwise. */
+/** A service that a listener serves. Method names are bare (`OpenChannel`). */
 export interface LinkService {
   /** Full service name, the first part of the path: `agents.AgentRpc`. */
   readonly serviceName: string;
-  /** Names of the methods answered by `unary` and `stream`; all others get UNIMPLEMENTED. */
+  /** Names of the methods that `unary` and `stream` answer. Other methods get UNIMPLEMENTED. */
   readonly unaryMethods: ReadonlySet<string>;
   readonly streamMethods: ReadonlySet<string>;
-  /** Throw or reject with `RpcError` to answer a status; anything else becomes `internal`. */
+  /** Answers a unary call. A thrown `RpcError` becomes the status of the call; any other error becomes `internal`. */
   unary(request: Uint8Array, call: CallContext): Promise<Uint8Array>;
   /**
-   * Called before any header is written, so that a throw of `RpcError` refuses the call with that status (trailers only).
-   * Returns the receiver; its `onOpen` is handed the stream right after the headers went out.
+   * Accepts a stream and returns its receiver. The listener calls it before it writes headers, so a thrown `RpcError`
+   * refuses the call with that status. The receiver's `onOpen` gets the stream after the headers were sent.
    */
   stream(call: CallContext): ServerStreamReceiver;
 }
 
-/** A receiver that is given its own stream first. */
+/** A receiver that gets its own stream first. */
 export interface ServerStreamReceiver extends StreamReceiver {
-  /** Goes out with the response headers. Metadata that can't travel refuses the call (invalid-argument). Default: none. */
+  /**
+   * Metadata sent with the response headers. Metadata that HTTP/2 cannot carry refuses the call (invalid-argument).
+   * Default: none.
+   */
   readonly responseMetadata?: Metadata;
-  /** Called once, before any other method, when the response headers are out. */
+  /** Receives the stream, once, before any other method, when the response headers were sent. */
   onOpen(stream: ServerStream): void;
 }
 
-/** A server that accepts links. */
+/** A running server. */
 export interface Listening {
   /** `host:port` with the real port. */
   readonly address: string;
   counters(): ListenerCounters;
-  /** Accepts nothing new, lets calls that run finish for `graceMs` (default 0), then cuts them. Twice is fine; never rejects. */
+  /**
+   * Stops accepting, lets running calls finish for `graceMs` milliseconds (default 0), then ends them. May be called
+   * twice; never rejects.
+   */
   close(graceMs?: number): Promise<void>;
   readonly closed: Promise<void>;
 }
 
-/** Opens servers. Rejects with `RpcError` whose text says what to do. */
+/** Opens servers. Rejects with an `RpcError` if it cannot listen on the address. */
 export interface Listener {
   listen(address: string, services: readonly LinkService[]): Promise<Listening>;
 }

@@ -1,30 +1,38 @@
-/** What a listener has seen since it began. Numbers only grow, except those under "now". */
+/** Counters of a listener since it started. Only `connections` and `streams` may decrease. */
 export interface ListenerCounters {
-  /** Now: open connections, and calls on them. */
+  /** Connections and calls that are open now. */
   readonly connections: number;
   readonly streams: number;
-  /** Connections taken, and those turned away because there were as many as allowed. */
+  /** Connections accepted, and connections refused because `maxConnections` were open. */
   readonly acceptedConnections: number;
   readonly refusedConnections: number;
-  /** Connections ended here: without a whole opening of TLS and HTTP/2 in time, without any call for long, for breaking HTTP/2's rules, for too many resets. */
+  /**
+   * Connections that the listener ended: no complete TLS and HTTP/2 handshake in time; no call for `idleTimeoutMs`;
+   * violations of HTTP/2; too many resets.
+   */
   readonly unopenedConnections: number;
   readonly idleConnections: number;
   readonly brokenConnections: number;
   readonly floodingConnections: number;
-  /** Calls refused before anything of them was served: no gRPC, headers too long or not to be read, not let in. */
+  /** Calls refused before a service saw them: not gRPC, headers too long or malformed, or refused by the host. */
   readonly refusedStreams: number;
-  /** Calls of methods that nobody serves here. Troupe's workers make them: the refusal is their sign that the host lives. */
+  /**
+   * Calls of methods that no service has. Troupe's workers make such calls: the refusal shows that the host is alive.
+   */
   readonly unknownMethods: number;
-  /** Calls that ended by a reset (RST_STREAM), of either side. */
+  /** Calls that either side ended with a reset (RST_STREAM). */
   readonly resetStreams: number;
-  /** Unary calls refused because their request did not arrive whole in time. */
+  /** Unary calls refused because their request did not arrive in time. */
   readonly unfinishedRequests: number;
-  /** Messages thrown away: longer than allowed, as sent or as inflated or together with others unfinished; or badly framed or compressed. */
+  /**
+   * Messages discarded because they were too large, alone or together with other unfinished ones; and messages with bad
+   * framing or compression.
+   */
   readonly oversizeMessages: number;
   readonly badMessages: number;
 }
 
-/** The counters as the listener's parts write them. */
+/** Writable form of the counters, for the parts of a listener. */
 export type MutableListenerCounters = { -readonly [Name in keyof ListenerCounters]: number };
 
 export function createListenerCounters(): MutableListenerCounters {

@@ -1,4 +1,5 @@
-/** The status codes of gRPC, by their numbers on the wire (grpc.github.io, "Status codes and their use"). */
+// grpc.github.io, "Status codes and their use".
+/** gRPC status codes with their numbers on the wire. */
 export const StatusCode = {
   ok: 0,
   cancelled: 1,
@@ -21,13 +22,13 @@ export const StatusCode = {
 
 export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
 
-/** How a call ended: a code and a text for people. */
+/** Status that a call ends with: a code, and a text for people. */
 export interface RpcStatus {
   readonly code: StatusCode;
   readonly details: string;
 }
 
-/** A call that ended with a status other than OK. */
+/** Error of a call that ended with a status other than OK. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly status: RpcStatus;

@@ -1,6 +1,9 @@
 import { RpcError, StatusCode } from "./rpc-status.ts";
 
-/** The errno-like code of an error, looking into what `AggregateError` gathers over a host's several addresses. */
+/**
+ * Returns the system code of an error (`ECONNREFUSED`). Of an `AggregateError`, which covers several addresses of a
+ * host, it takes the first.
+ */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if ("code" in error && typeof error.code === "string") return error.code;
@@ -8,11 +11,11 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** One sentence on why a connection to `address` could not be made, and what to do. */
+/** Explains in one sentence why a connection to `address` failed, and what to do. */
 export function describeDialFailure(address: string, error: unknown): string {
   const code = errorCode(error);
   if (code?.startsWith("ERR_SSL_")) {
-    return `No TLS with ${address}: ${tlsReason(error)}. Does it use TLS at all, and does it want a client's certificate?`;
+    return `The TLS handshake with ${address} failed: ${tlsReason(error)}. Check whether it uses TLS and whether it wants a client certificate.`;
   }
   switch (code) {
     case "ECONNREFUSED":
@@ -21,11 +24,11 @@ export function describeDialFailure(address: string, error: unknown): string {
       return `There is no socket at ${address}. Start the host there, or check the path.`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `The host name in ${address} can't be resolved. Check the spelling and the network.`;
+      return `The host name in ${address} cannot be resolved. Check the spelling and the network.`;
     case "ETIMEDOUT":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
-      return `${address} can't be reached. Check the address, the network and firewalls.`;
+      return `${address} cannot be reached. Check the address, the network and firewalls.`;
     case "ERR_HTTP2_ERROR":
     case "EPROTO":
       return `${address} does not speak gRPC (HTTP/2). Check the port, and whether one side uses TLS and the other does not.`;
@@ -37,23 +40,23 @@ export function describeDialFailure(address: string, error: unknown): string {
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      return `The TLS certificate of ${address} is not trusted (${messageOf(error)}). Give the certificate of who issued it as tls.ca.`;
+      return `The TLS certificate of ${address} is not trusted (${messageOf(error)}). Pass the issuer's certificate as tls.ca.`;
     case "CERT_HAS_EXPIRED":
     case "CERT_NOT_YET_VALID":
       return `The TLS certificate of ${address} is not valid now (${messageOf(error)}). Renew it, or check the clocks.`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `The TLS certificate of ${address} is for another name. Use a name that it is for, or give that as tls.servername.`;
+      return `The TLS certificate of ${address} is for another name. Connect by a name that it is for, or pass that name as tls.servername.`;
     default:
       return `No connection to ${address}: ${messageOf(error)}`;
   }
 }
 
-/** One sentence on a connection that the other side ended without a word before it stood. */
+/** Explains that the peer closed the connection before it was established. */
 export function describeEarlyEnd(address: string): string {
-  return `${address} closed the connection while it was being set up. Is it a gRPC host, and do both sides agree on TLS?`;
+  return `${address} closed the connection while it was being set up. Check that it is a gRPC host, and that both sides agree on TLS.`;
 }
 
-/** One sentence on why an established connection is gone. */
+/** Explains in one sentence why an established connection was lost. */
 export function describeLoss(address: string, error: unknown): string {
   switch (errorCode(error)) {
     case "ECONNRESET":
@@ -64,14 +67,14 @@ export function describeLoss(address: string, error: unknown): string {
   }
 }
 
-/** The typed error for an address that can't be listened on. */
+/** Creates the error for an address that cannot be listened on. */
 export function listenError(address: string, error: unknown): RpcError {
   const cause = { cause: error };
   switch (errorCode(error)) {
     case "EADDRINUSE":
       return new RpcError(
         StatusCode.unavailable,
-        `${address} is already in use. Stop what listens there, or choose another port (port 0 picks a free one).`,
+        `${address} is already in use. Stop the program that listens there, or choose another port (port 0 picks a free one).`,
         cause,
       );
     case "EACCES":
@@ -90,17 +93,19 @@ export function listenError(address: string, error: unknown): RpcError {
         cause,
       );
     default:
-      return new RpcError(StatusCode.unavailable, `Can't listen on ${address}: ${messageOf(error)}`, cause);
+      return new RpcError(StatusCode.unavailable, `Cannot listen on ${address}: ${messageOf(error)}`, cause);
   }
 }
 
-/** OpenSSL's reason (`wrong version number`) out of its texts, which hold addresses in memory and file names. */
+/**
+ * Takes OpenSSL's reason (`wrong version number`) from an error whose message holds memory addresses and file names.
+ */
 function tlsReason(error: unknown): string {
   if (error instanceof Error && "reason" in error && typeof error.reason === "string") return error.reason;
   return messageOf(error);
 }
 
-/** The text of anything thrown. */
+/** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

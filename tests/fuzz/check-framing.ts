@@ -47,10 +47,10 @@ export function checkStream(random: SeededRandom, bytes: Uint8Array): void {
 
 function read(chunks: readonly Uint8Array[]): Found {
   const found: string[] = [];
-  const held = new ByteBudget(Number.POSITIVE_INFINITY);
+  const budget = new ByteBudget(Number.POSITIVE_INFINITY);
   const reader = new MessageReader({
     maxMessageBytes,
-    held,
+    budget,
     inflate: inflate(),
     onMessage: (message) => found.push(Buffer.from(message).toString("hex")),
     onBadMessage: ({ code }) => found.push(`bad ${code}`),
@@ -58,7 +58,7 @@ function read(chunks: readonly Uint8Array[]): Found {
   for (const chunk of chunks) reader.push(chunk);
   reader.end();
   reader.close();
-  assert.equal(held.held, 0, "bytes are held for nobody");
+  assert.equal(budget.held, 0, "every held byte is released");
   return found;
 }
 

@@ -1,8 +1,8 @@
 import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
 import { TroupeError } from "../errors.ts";
+import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topics/topic-id.ts";
-import { warnOnce } from "../warn-once.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
 import { type AgentId, type AgentType, agentTypeText } from "./agent-id.ts";
 import type { SubscriptionFactory } from "./class-subscriptions.ts";

@@ -1,7 +1,6 @@
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import { DefaultSubscription } from "../topics/default-subscription.ts";
+import { DefaultSubscription, inSubscriptionContext } from "../topics/default-subscription.ts";
 import type { Subscription } from "../topics/subscription.ts";
-import { inSubscriptionContext } from "../topics/subscription-context.ts";
 import type { BaseAgent } from "./base-agent.ts";
 
 /** What a subscription factory is told. */

@@ -1,8 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
-import { MessageIndex } from "../serialization/message-index.ts";
+import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
-import { messageTypeText } from "../serialization/message-type-text.ts";
 import type { AgentFactoryContext } from "./agent.ts";
 import type { AgentType } from "./agent-id.ts";
 import { BaseAgent } from "./base-agent.ts";

@@ -1,8 +1,7 @@
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { assertMessageType } from "../serialization/assert-message-type.ts";
-import type { MessageOf, MessageType } from "../serialization/message-type.ts";
-import { messageTypeText } from "../serialization/message-type-text.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
+import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
 import { isThenable } from "../thenable.ts";
 import type { MessageContext } from "./message-context.ts";
 

@@ -1,9 +1,8 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import { TroupeError } from "../errors.ts";
+import { warnOnce } from "../logger.ts";
 import type { MessageType } from "../serialization/message-type.ts";
-import { directMessageSubscription } from "../topics/type-prefix-subscription.ts";
-import { TypeSubscription } from "../topics/type-subscription.ts";
-import { warnOnce } from "../warn-once.ts";
+import { directMessageSubscription, TypeSubscription } from "../topics/subscription.ts";
 import type { AgentFactory } from "./agent.ts";
 import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";

@@ -1,6 +1,5 @@
-import type { MessageIndex } from "../serialization/message-index.ts";
+import { type MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
-import { messageTypeText } from "../serialization/message-type-text.ts";
 import { BaseAgent } from "./base-agent.ts";
 import { classHandlers } from "./class-handlers.ts";
 import type { Handler } from "./handler.ts";

@@ -1,4 +1,4 @@
-/** Compares texts by code points, as Python sorts them; JavaScript's own order is by UTF-16 units. */
+/** Compares texts by code points, as Python sorts them. JavaScript compares UTF-16 units. */
 export function compareByCodePoints(left: string, right: string): number {
   const rights = right[Symbol.iterator]();
   for (const character of left) {

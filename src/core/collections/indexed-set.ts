@@ -1,7 +1,7 @@
 /**
- * Things without an order, each of which knows its place, in the field that is named by `Slot`. A `Set` or `Map` that many
- * come into and go out of makes a new table of itself again and again, and each old one keeps all alive that was in the next
- * until a full collection: it cost a worker a quarter of its time. This allocates nothing.
+ * An unordered set whose items know their index, in the field named by `Slot`. It allocates nothing when items come and
+ * go. A churned `Set` or `Map` rebuilds its table, and each old table keeps the items of the next alive until a full
+ * collection. That cost a worker a quarter of its time.
  */
 export class IndexedSet<Slot extends string, T extends Record<Slot, number>> {
   readonly #items: T[] = [];
@@ -19,13 +19,13 @@ export class IndexedSet<Slot extends string, T extends Record<Slot, number>> {
     return this.#items[item[this.#slot]] === item;
   }
 
-  /** It must not be in here already. */
+  /** Adds an item, which must not be in the set. */
   add(item: T): void {
     this.#place(item, this.#items.length);
     this.#items.push(item);
   }
 
-  /** False: it is not in here. */
+  /** Removes an item. Returns false if it is not in the set. */
   delete(item: T): boolean {
     if (!this.has(item)) return false;
     const last = this.#items.pop();
@@ -36,12 +36,66 @@ export class IndexedSet<Slot extends string, T extends Record<Slot, number>> {
     return true;
   }
 
-  /** A copy, so that one may take them all out. */
+  /** Returns a copy, so that a caller may remove items while it iterates. */
   all(): T[] {
     return [...this.#items];
   }
 
   #place(item: Record<Slot, number>, place: number): void {
     item[this.#slot] = place;
+  }
+}
+
+/**
+ * An indexed set with a look-up by name. The index exists from the first look-up until the set is empty, so a set
+ * without look-ups pays nothing for it.
+ */
+export class NamedIndexedSet<Slot extends string, T extends Record<Slot, number>> {
+  readonly #set: IndexedSet<Slot, T>;
+  readonly #nameOf: (item: T) => string;
+  #byName: Map<string, T> | undefined;
+
+  constructor(slot: Slot, nameOf: (item: T) => string) {
+    this.#set = new IndexedSet(slot);
+    this.#nameOf = nameOf;
+  }
+
+  get size(): number {
+    return this.#set.size;
+  }
+
+  has(item: T): boolean {
+    return this.#set.has(item);
+  }
+
+  /** Adds an item, which must not be in the set. */
+  add(item: T): void {
+    this.#set.add(item);
+    this.#byName?.set(this.#nameOf(item), item);
+  }
+
+  /** Removes an item. Returns false if it is not in the set. */
+  delete(item: T): boolean {
+    if (!this.#set.delete(item)) return false;
+    if (this.#byName === undefined) return true;
+    const name = this.#nameOf(item);
+    if (this.#byName.get(name) === item) this.#byName.delete(name);
+    if (this.#set.size === 0) this.#byName = undefined;
+    return true;
+  }
+
+  /**
+   * Returns the item of this name. If several have it: the latest added, or any of those added before the first
+   * look-up.
+   */
+  named(name: string): T | undefined {
+    if (this.#set.size === 0) return undefined;
+    this.#byName ??= new Map(this.#set.all().map((item) => [this.#nameOf(item), item]));
+    return this.#byName.get(name);
+  }
+
+  /** Returns a copy, so that a caller may remove items while it iterates. */
+  all(): T[] {
+    return this.#set.all();
   }
 }

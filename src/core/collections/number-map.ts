@@ -1,19 +1,19 @@
 const fewest = 64;
-/** No key: keys are whole numbers above 0. */
+/** Marks a free place; keys are whole numbers above 0. */
 const free = 0;
-/** 2^32 divided by the golden ratio: multiples of it lie far from each other (Fibonacci hashing). */
+/** 2^32 divided by the golden ratio: its multiples are far apart (Fibonacci hashing). */
 const spread = 0x9e37_79b1;
 
 /**
- * Things by number, for many that come and go: a hash table with open addressing that changes in place (see `IndexedSet` for what a
- * `Map` costs there). It grows when half full, and shrinks when next to empty. Keys that are counted up are spread, for side by side
- * they would make one long run that every removal walks to its end.
+ * A map from whole numbers above 0 to values, for entries that come and go. It is a hash table with open addressing
+ * that changes in place; `IndexedSet` says what a `Map` costs. It grows when half full and shrinks when nearly empty.
+ * Consecutive keys are spread, because one long run of them would slow every removal.
  */
 export class NumberMap<T> {
   #keys: number[] = new Array<number>(fewest).fill(free);
   #values: (T | undefined)[] = new Array<T | undefined>(fewest).fill(undefined);
   #size = 0;
-  /** Leaves as many bits of a spread key as there are places. */
+  /** Shift that leaves one bit per doubling of the table. */
   #shift = shiftFor(fewest);
 
   get size(): number {
@@ -24,20 +24,20 @@ export class NumberMap<T> {
     return this.#values[this.#placeOf(key)];
   }
 
-  /** The key must not be in use. */
+  /** Adds an entry; the key must not be in use. */
   add(key: number, value: T): void {
     if (2 * this.#size >= this.#keys.length) this.#resize(2 * this.#keys.length);
     this.#put(key, value);
     this.#size += 1;
   }
 
-  /** False: there is nothing under this key. */
+  /** Removes an entry. Returns false if the key is not in use. */
   delete(key: number): boolean {
     const keys = this.#keys;
     let hole = this.#placeOf(key);
     if (keys[hole] !== key || key === free) return false;
     const mask = keys.length - 1;
-    // Those behind it that were put off by it move up, so that no search ends before them.
+    // Displaced entries behind the hole move up, so that look-ups still find them.
     for (let at = (hole + 1) & mask; keys[at] !== free; at = (at + 1) & mask) {
       const home = this.#homeOf(keys[at] ?? free);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
@@ -52,12 +52,12 @@ export class NumberMap<T> {
     return true;
   }
 
-  /** A copy, in no order. */
+  /** Returns a copy of the values, unordered. */
   values(): T[] {
     return this.#values.filter((value) => value !== undefined);
   }
 
-  /** Where the key stands, or where it would. */
+  /** Returns the place of the key, or the place where it would go. */
   #placeOf(key: number): number {
     const keys = this.#keys;
     const mask = keys.length - 1;
@@ -85,7 +85,7 @@ export class NumberMap<T> {
   }
 }
 
-/** `places`: a power of two. */
+/** `places` is a power of two. */
 function shiftFor(places: number): number {
   return 32 - Math.log2(places);
 }

@@ -1,7 +1,7 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
-import { messageTypeText } from "../serialization/message-type-text.ts";
 
 /** Throws `unexpected-answer` unless the answer is of the type the caller was promised, if it was promised one. */
 export function assertAnswer(answer: unknown, promised: MessageType | undefined, recipient: AgentId): void {

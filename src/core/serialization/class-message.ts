@@ -1,21 +1,29 @@
 import type { ClassOf } from "../agents/agent.ts";
 import { TroupeError } from "../errors.ts";
-import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
-import { jsonContentType, type MessageType } from "./message-type.ts";
+import { assertMessageType, jsonContentType, type MessageType } from "./message-type.ts";
 
 export interface ClassMessageOptions<T, Answer> {
-  /** The type that answers a call with this message. Default: none is promised. */
+  /** Type of the answer to a call with this message. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;
-  /** Builds the instance from parsed JSON. Default: its fields are assigned without calling the constructor. */
+  /** Creates the instance from parsed JSON. Default: assigns the fields without calling the constructor. */
   readonly fromJson?: ((json: unknown) => T) | undefined;
-  /** What is written as JSON. Default: the instance's own fields. */
+  /** Returns the value to write as JSON. Default: the instance itself. */
   readonly toJson?: ((value: T) => unknown) | undefined;
 }
 
+// protocol.md §4.5
 /**
- * Declares the instances of a class as messages, under an explicit name on the wire. Exact instances only: one of a
- * subclass is another type. Give `fromJson` when the class has private fields or checks its arguments (protocol.md §4.5).
+ * Declares the instances of a class as messages with the wire name `typeName`. An instance of a subclass is a different
+ * type. Give `fromJson` if the class has private fields or checks its arguments. Throws `invalid-argument` for an empty
+ * name, a value that is not a class, or an invalid `answer`.
+ *
+ * @example
+ * ```ts
+ * class Order { constructor(readonly item: string, readonly count: number) {} }
+ * const OrderMessage = classMessage("Order", Order);
+ * runtime.addMessageSerializer(OrderMessage);
+ * ```
  */
 export function classMessage<T extends object, Answer = unknown>(
   typeName: string,
@@ -26,7 +34,7 @@ export function classMessage<T extends object, Answer = unknown>(
   if (typeof messageClass !== "function") {
     throw new TroupeError(
       "invalid-argument",
-      `The class of ${typeName} has to be a class; for a schema there is defineMessage.`,
+      `The class of ${typeName} must be a class. For a schema, use defineMessage.`,
     );
   }
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${typeName}`);

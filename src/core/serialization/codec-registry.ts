@@ -1,37 +1,35 @@
 import { TroupeError } from "../errors.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
-import { anyTypeName } from "./any-type-name.ts";
-import { assertMessageType } from "./assert-message-type.ts";
-import { brandOf, MessageIndex } from "./message-index.ts";
-import { jsonContentType, type MessageType, protobufContentType } from "./message-type.ts";
-import { messageTypeText } from "./message-type-text.ts";
-import { UnknownPayload } from "./unknown-payload.ts";
-import { voidMessage } from "./void-message.ts";
+import { UnknownPayload, voidMessage } from "./built-in-messages.ts";
+import { brandOf, MessageIndex, messageTypeText } from "./message-index.ts";
+import { assertMessageType, jsonContentType, type MessageType, protobufContentType } from "./message-type.ts";
 
-/** A message's bytes with what names them on the wire. */
+/** The bytes of a message, with its type name and content type. */
 export interface EncodedMessage {
   readonly typeName: string;
   readonly contentType: string;
   readonly data: Uint8Array;
 }
 
+// protocol.md §4, §4.5
 /**
- * Turns messages into bytes and back, by the types it was told of (protocol.md §4). A type is known under the pair of
- * its name and content type; a later one replaces an earlier one. Values that carry their type need not be registered
- * to be sent. It knows from the start what every worker may meet (protocol.md §4.5): nothing, and calls of tools.
+ * Encodes and decodes messages by their registered types. The key of a type is its name with its content type; a later
+ * type with the same key replaces an earlier one. Values that carry their own type need no registration to be sent. The
+ * registry always knows the void type and the tool calls.
  */
 export class CodecRegistry {
   readonly #byContentType = new Map<string, Map<string, MessageType>>();
-  /** The types of a value: one, or one for each content type, the newest first. */
+  /** The types of a value: one for each content type, the newest first. */
   readonly #byIdentity = new MessageIndex<readonly MessageType[]>();
-  /** Protobuf types by their full names, which their bytes carry whatever the sender calls them (protocol.md §4.2). */
+  // protocol.md §4.2
+  /** Protobuf types by full name, which their bytes contain whatever name the sender uses. */
   readonly #byFullName = new Map<string, MessageType>();
 
   constructor(types: readonly MessageType[] = []) {
     this.add([voidMessage, FunctionCall, FunctionExecutionResult, ...types]);
   }
 
-  /** Throws `invalid-argument` for what is no message type. */
+  /** Registers types. Throws `invalid-argument` for a value that is not a message type. */
   add(types: MessageType | readonly MessageType[]): void {
     for (const type of isList(types) ? types : [types]) {
       assertMessageType(type, "What a runtime is told with addMessageSerializer");
@@ -46,12 +44,15 @@ export class CodecRegistry {
     }
   }
 
-  /** Whether a message of this name and content type can be read. */
+  /** Whether a message with this name and content type can be decoded. */
   has(typeName: string, contentType: string): boolean {
     return this.#lookUp(typeName, contentType) !== undefined;
   }
 
-  /** The type a value is written with: its own, or the registered one; of several that of the preferred content type. */
+  /**
+   * Returns the type that encodes a value: its own, or the registered one. Of several, the one with the preferred
+   * content type.
+   */
   typeOf(value: unknown, preferredContentType?: string): MessageType | undefined {
     const brand = brandOf(value);
     if (brand !== undefined && (preferredContentType === undefined || brand.contentType === preferredContentType)) {
@@ -63,8 +64,8 @@ export class CodecRegistry {
   }
 
   /**
-   * Throws `invalid-message` when the value's type is not known or the value can't be written. The type that the
-   * message names as its answer is known from then on.
+   * Encodes a value. Registers the answer that its type declares. Throws `invalid-message` if the type is unknown or
+   * the value cannot be encoded.
    */
   encode(value: unknown, preferredContentType?: string): EncodedMessage {
     if (value instanceof UnknownPayload) {
@@ -78,13 +79,13 @@ export class CodecRegistry {
   }
 
   /**
-   * The message, or an `UnknownPayload` when its type is not known: not by this name, and if it is protobuf not by the
-   * name in its bytes either. Throws `invalid-message` when it can't be read.
+   * Decodes a message. Returns an `UnknownPayload` if neither the name nor, for protobuf, the name in the bytes is
+   * known. Throws `invalid-message` if the bytes cannot be decoded.
    */
   decode(typeName: string, contentType: string, bytes: Uint8Array): unknown {
     const type = this.#lookUp(typeName, contentType) ?? this.#named(contentType, bytes);
     if (type !== undefined) return type.deserialize(bytes);
-    // It keeps the bytes, and must not keep the buffer that they came in with others.
+    // A copy: the payload must not keep the network buffer alive.
     return new UnknownPayload(typeName, contentType, new Uint8Array(bytes));
   }
 
@@ -99,7 +100,7 @@ export class CodecRegistry {
   }
 }
 
-/** A content type without its parameters, in lower case. */
+/** Returns a content type without its parameters, in lower case. */
 function essence(contentType: string): string {
   if (contentType === jsonContentType) return contentType;
   const end = contentType.indexOf(";");
@@ -118,3 +119,25 @@ function undeclared(value: unknown): string {
 function isList(types: MessageType | readonly MessageType[]): types is readonly MessageType[] {
   return Array.isArray(types);
 }
+
+/**
+ * Returns the full name of the message in the bytes of a `google.protobuf.Any`: the part after the last `/` of its
+ * first field. Empty if there is none. Core has no protobuf library, so it reads the field itself.
+ */
+export function anyTypeName(bytes: Uint8Array): string {
+  if (bytes[0] !== typeUrlTag) return "";
+  let length = 0;
+  let at = 1;
+  for (let shift = 0; shift <= 21; shift += 7) {
+    const byte = bytes[at++] ?? 0;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  if (at + length > bytes.length) return "";
+  const url = utf8.decode(bytes.subarray(at, at + length));
+  return url.slice(url.lastIndexOf("/") + 1);
+}
+
+/** Field 1, length-delimited. */
+const typeUrlTag = 0x0a;
+const utf8 = new TextDecoder();

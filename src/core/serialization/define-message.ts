@@ -1,37 +1,46 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
-import { assertMessageType } from "./assert-message-type.ts";
 import { decodeJson, encodeJson, type JsonCodec, nativeJson } from "./json-codec.ts";
 import { brandOf } from "./message-index.ts";
-import { type Branded, jsonContentType, type MessageType, messageTypeKey } from "./message-type.ts";
+import { assertMessageType, type Branded, jsonContentType, type MessageType, messageTypeKey } from "./message-type.ts";
 import { assertSchema, validateNow } from "./standard-schema.ts";
 
 /** A schema of any Standard Schema library whose values are objects. */
 export type MessageSchema = StandardSchemaV1<unknown, object>;
 
 export interface DefineMessageOptions<Answer> {
-  /** The type that answers a call with this message; types the result of `sendMessage`. Default: none is promised. */
+  /** Type of the answer to a call with this message; `sendMessage` returns its values. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;
-  /** How the JSON text is read and written. Default: the language's own JSON, refusing what it would lose. */
+  /** Reads and writes the JSON text. Default: JavaScript's JSON, which refuses values that it would change. */
   readonly json?: JsonCodec | undefined;
 }
 
-/** The values of a message made by `defineMessage`: the schema's output, marked with its wire name and answer. */
+/** A value made by `defineMessage`: the output of the schema, marked with its wire name and answer. */
 export type DefinedMessage<Name extends string, Fields, Answer> = Fields & Branded<Name, Answer>;
 
-/** A message type that makes its own values: `Greeting({ content: "hi" })`. Knows them with `instanceof` too. */
+/** A message type that creates its own values: `Greeting({ content: "hi" })`. `instanceof` recognizes them. */
 export interface DefinedMessageType<Name extends string, Schema extends MessageSchema, Answer = unknown>
   extends MessageType<DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>, Answer> {
-  /** Validates and marks; throws `invalid-message` with the schema's issues. */
+  /** Validates the fields and creates a value. Throws `invalid-message` with the issues of the schema. */
   (fields: StandardSchemaV1.InferInput<Schema>): DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
   readonly typeName: Name;
   readonly prototype: DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
 }
 
+// protocol.md §4
 /**
- * Declares a message by its name on the wire and a schema (zod, valibot, arktype, …). Values are validated when they
- * are made and when they arrive; the schema must be synchronous and accept its own output. Travels as JSON, so its
- * Python twin is a dataclass or pydantic model of the same name and fields (protocol.md §4).
+ * Declares a message type from its wire name and a schema (zod, valibot, arktype, …).
+ *
+ * Values are validated when they are created and when they arrive. The schema must be synchronous and accept its own
+ * output. Messages travel as JSON: the Python counterpart is a dataclass or pydantic model with the same name and
+ * fields. Throws `invalid-argument` for an empty name, a schema that is not a Standard Schema, or an invalid `answer`.
+ *
+ * @example
+ * ```ts
+ * const Greeting = defineMessage("Greeting", z.object({ content: z.string() }));
+ * const AskToGreet = defineMessage("AskToGreet", z.object({ name: z.string() }), { answer: Greeting });
+ * const { content } = await runtime.sendMessage(AskToGreet({ name: "Ada" }), new AgentId("greeter", "default"));
+ * ```
  */
 export function defineMessage<const Name extends string, Schema extends MessageSchema, Answer = unknown>(
   name: Name,
@@ -44,7 +53,7 @@ export function defineMessage<const Name extends string, Schema extends MessageS
   type Value = DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
   const json = options.json ?? nativeJson;
 
-  // `new Shape()` gives every value of the type the same hidden class; its prototype carries the mark.
+  // `new Shape()` gives all values of the type one hidden class; its prototype carries the mark.
   function Shape(this: object): void {}
 
   function create(fields: unknown): Value {

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
-/** A Standard Schema for a built-in message, from a function that reads its fields. What it does not read is left out. */
+/** Creates a Standard Schema for a built-in message from a function that reads its fields. Drops other fields. */
 export function fieldsSchema<Output extends object, Input = Output>(
   read: (fields: FieldReader) => Output,
 ): StandardSchemaV1<Input, Output> {
@@ -17,7 +17,7 @@ export function fieldsSchema<Output extends object, Input = Output>(
   };
 }
 
-/** Reads the fields of an object and notes what is wrong with them; a wrong one reads as its fallback or empty. */
+/** Reads the fields of an object and collects the issues. An invalid field reads as its fallback, or as empty. */
 export class FieldReader {
   readonly issues: StandardSchemaV1.Issue[] = [];
   readonly #object: object;
@@ -46,7 +46,7 @@ export class FieldReader {
     return null;
   }
 
-  /** A list whose items `read` takes apart; the items' issues carry the list's name and their place. */
+  /** Reads a list; `read` parses each item. The issues of an item carry the list's name and the index. */
   list<Item>(name: string, read: (item: FieldReader, value: unknown) => Item): readonly Item[] {
     const value = this.#field(name);
     if (!Array.isArray(value)) {

@@ -1,12 +1,13 @@
 import { errorText, TroupeError } from "../errors.ts";
-import { jsonFault } from "./json-fault.ts";
 import { findLoss } from "./json-loss.ts";
 
-/** How a message's JSON text is read and written; give your own for numbers beyond 2^53, bytes or other special values. */
+/**
+ * Reads and writes the JSON text of a message. Give your own for numbers beyond 2^53, bytes or other special values.
+ */
 export interface JsonCodec {
-  /** Throws when the text is not JSON. */
+  /** Throws if the text is not JSON. */
   parse(text: string): unknown;
-  /** Throws when the value can't be written without loss. */
+  /** Throws if the value cannot be written without loss. */
   stringify(value: unknown): string;
 }
 
@@ -14,8 +15,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Small texts, the usual case, are written one behind the other into a slab, made on first use: an array of its own for each
- * takes 0.8 µs (0.2 so, for 100 characters).
+ * Small texts, the usual case, share one buffer, created on first use: 0.2 µs for 100 characters, instead of 0.8 µs for
+ * an array each.
  */
 const slabBytes = 8 * 1024;
 let slab: Uint8Array | undefined;
@@ -33,7 +34,7 @@ function encodeText(text: string): Uint8Array {
   return slab.subarray(start, slabUsed);
 }
 
-/** The UTF-8 bytes of a value's JSON text; `invalid-message` when the codec can't write it. */
+/** Encodes a value as UTF-8 JSON. Throws `invalid-message` if the codec refuses it. */
 export function encodeJson(codec: JsonCodec, typeName: string, value: unknown): Uint8Array {
   try {
     return encodeText(codec.stringify(value));
@@ -45,8 +46,8 @@ export function encodeJson(codec: JsonCodec, typeName: string, value: unknown): 
 }
 
 /**
- * The value of UTF-8 JSON bytes (a byte order mark is passed over); `invalid-message` when they are none. Its text says
- * where they go wrong and never quotes them; its `cause`, the codec's own error, may.
+ * Decodes UTF-8 JSON; ignores a byte order mark. Throws `invalid-message` for anything else. The message says where the
+ * text is wrong and never quotes it; the `cause`, the codec's own error, may.
  */
 export function decodeJson(codec: JsonCodec, typeName: string, bytes: Uint8Array): unknown {
   const text = decodeText(typeName, bytes);
@@ -66,9 +67,9 @@ function decodeText(typeName: string, bytes: Uint8Array): string {
 }
 
 /**
- * The language's own JSON, refusing what it would lose silently: bytes, Map, Set, NaN, infinities, functions, symbols (and
- * bigint, which it refuses by itself), invalid dates, `undefined` in a list, and within a message instances of classes without
- * `toJSON`. Fields that are undefined are left out. Dates are written as ISO text, so the schema has to take that text back.
+ * JavaScript's JSON, which refuses what it would silently change: bytes, Map, Set, NaN, infinities, functions, symbols,
+ * bigint, invalid dates, and `undefined` in a list. Inside a message it also refuses instances of classes without
+ * `toJSON`. It leaves out fields that are undefined. It writes dates as ISO text, so the schema must accept that text.
  */
 export const nativeJson: JsonCodec = {
   parse: (text) => JSON.parse(text),
@@ -83,3 +84,18 @@ export const nativeJson: JsonCodec = {
     return text;
   },
 };
+
+const position = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/;
+
+// protocol.md §5.11
+/**
+ * Describes why a codec could not read bytes, without quoting them. JavaScript's own error text quotes them, and this
+ * text goes to logs and callers.
+ */
+export function jsonFault(thrown: unknown): string {
+  if (thrown instanceof TroupeError) return thrown.message;
+  if (!(thrown instanceof SyntaxError)) return "its JSON codec refused it";
+  const at = position.exec(thrown.message)?.[1];
+  if (at !== undefined) return `its text is not JSON from position ${at} on`;
+  return thrown.message === "Unexpected end of JSON input" ? "its text ends too early" : "its text is not JSON";
+}

@@ -1,19 +1,20 @@
 import { brandOf } from "./message-index.ts";
 
 /**
- * What of a message JSON would drop or change, and where; undefined when nothing. Called after `JSON.stringify`, so there are
- * no cycles. The message itself may be an instance of a class: it was declared as one.
+ * Returns the part of a message that JSON would drop or change, with its path; undefined if there is none. Call it
+ * after `JSON.stringify`, which excludes cycles. The message itself may be an instance of a class, because it was
+ * declared.
  */
 export function findLoss(message: unknown): string | undefined {
   if (typeof message !== "object" || message === null || Array.isArray(message)) return lossOf(message, "");
   return foreignKind(message) ?? lossInOwn(message, "");
 }
 
-/** Whether an object below the top is written by its own fields, with nothing left that they don't show. */
+/** Whether the own fields of an object below the top show its whole content. */
 export function isShownByFields(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return true;
-  // The plain objects of another realm, and messages made by their type.
+  // Plain objects of another realm, and messages created by their type.
   return Object.getPrototypeOf(prototype) === null || brandOf(value) !== undefined;
 }
 
@@ -61,7 +62,7 @@ function lossInOwn(value: object, path: string): string | undefined {
   return undefined;
 }
 
-/** Objects of the language that JSON writes without what they hold. */
+/** Returns the kind of a built-in object whose content JSON does not write. */
 function foreignKind(value: object): string | undefined {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Map || value instanceof Set) {
     return `a ${value.constructor.name}`;
@@ -73,7 +74,7 @@ function writesItself(value: object): boolean {
   return "toJSON" in value && typeof value.toJSON === "function";
 }
 
-/** The values most fields have, decided without a path made for them. */
+/** The usual values, checked without creating a path. */
 function isSafe(value: unknown): boolean {
   return (
     typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))

@@ -1,6 +1,7 @@
+import { UnknownPayload } from "./built-in-messages.ts";
 import { type MessageIdentity, type MessageType, messageTypeKey } from "./message-type.ts";
 
-/** The type that a value carries itself (what `defineMessage` makes), if it does. */
+/** The type that a value carries itself, if `defineMessage` made it. */
 export function brandOf(value: unknown): MessageType | undefined {
   return typeof value === "object" && value !== null && isBranded(value) ? value[messageTypeKey] : undefined;
 }
@@ -10,17 +11,17 @@ function isBranded(value: object): value is { readonly [messageTypeKey]: Message
 }
 
 /**
- * Finds what is filed for a message's type from the message itself, in one step whatever the number of types: branded
- * and tagged values by name, instances of classes by their exact prototype.
+ * Maps message types to entries, and finds the entry of a value in one step. Branded and tagged values are found by
+ * name, instances of classes by their exact prototype.
  */
 export class MessageIndex<Entry> {
   readonly #byBrand = new Map<string, Entry>();
   readonly #byPrototype = new Map<object, Entry>();
-  /** One map for each tag property; in practice at most one (`$typeName`). */
+  /** One map per tag property; in practice at most one (`$typeName`). */
   readonly #byTag: { readonly property: string; readonly entries: Map<string, Entry> }[] = [];
   #forAbsence: Entry | undefined;
 
-  /** What is filed for the type of this value. */
+  /** Returns the entry for the type of this value. */
   find(value: unknown): Entry | undefined {
     if (value === undefined || value === null) return this.#forAbsence;
     if (typeof value !== "object") return undefined;
@@ -37,7 +38,7 @@ export class MessageIndex<Entry> {
     return undefined;
   }
 
-  /** What is filed for this type. */
+  /** Returns the entry for this type. */
   get(type: MessageType): Entry | undefined {
     const identity = type.identity;
     switch (identity.by) {
@@ -76,4 +77,15 @@ export class MessageIndex<Entry> {
   #tagged(identity: MessageIdentity & { readonly by: "tag" }): Map<string, Entry> | undefined {
     return this.#byTag.find(({ property }) => property === identity.property)?.entries;
   }
+}
+
+/** Returns the name of a value's type, for texts and telemetry. For an undeclared class it is the name of the class. */
+export function messageTypeText(value: unknown): string {
+  if (value === undefined || value === null) return "NoneType";
+  if (typeof value !== "object") return typeof value;
+  const brand = brandOf(value);
+  if (brand !== undefined) return brand.typeName;
+  if (value instanceof UnknownPayload) return `UnknownPayload (${value.typeName})`;
+  const tag = "$typeName" in value ? value.$typeName : undefined;
+  return typeof tag === "string" ? tag : (value.constructor?.name ?? "object");
 }

@@ -1,10 +1,13 @@
-/** The content types of the wire (protocol.md §4.1). Protobuf payloads are the bytes of a `google.protobuf.Any`. */
+import { TroupeError } from "../errors.ts";
+
+// protocol.md §4.1
+/** Content types on the wire. A protobuf payload is the bytes of a `google.protobuf.Any`. */
 export const jsonContentType = "application/json";
 export const protobufContentType = "application/x-protobuf";
 
-/** How a registry finds the type of a value in one step. */
+/** The way to recognize the values of a type in one step. */
 export type MessageIdentity =
-  /** The value carries its type under `messageTypeOf` (what `defineMessage` makes). */
+  /** The value's prototype carries its type (`defineMessage`). */
   | { readonly by: "brand" }
   /** The value's prototype is exactly this one (`classMessage`). */
   | { readonly by: "prototype"; readonly prototype: object }
@@ -14,53 +17,62 @@ export type MessageIdentity =
   | { readonly by: "absence" };
 
 /**
- * A type of message: its name on the wire, how its values are told from others, written and read. Declared once with
- * `defineMessage`, `classMessage` or `protobufMessage`; it is AutoGen's `MessageSerializer` and the type in one.
- * Registered under the pair (`typeName`, `contentType`); a later registration of the pair replaces an earlier one.
+ * A message type: its wire name, and how to recognize, encode and decode its values. Declare one with `defineMessage`,
+ * `classMessage` or `protobufMessage`. It plays the part of AutoGen's `MessageSerializer`. A later registration with
+ * the same `typeName` and `contentType` replaces an earlier one.
  */
 export interface MessageType<T = unknown, Answer = unknown> {
   readonly typeName: string;
   readonly contentType: string;
   readonly identity: MessageIdentity;
-  /** The type that answers a call with this one, if declared. */
+  /** Declared type of the answer to a call with this message. */
   readonly answer: MessageType<Answer> | undefined;
-  /** Whether a value is exactly of this type (an instance of a subclass is not). */
+  /** Whether a value has exactly this type. An instance of a subclass has not. */
   is(value: unknown): value is T;
-  /** Throws `invalid-message` when the value can't be written. */
+  /** Encodes a value. Throws `invalid-message` if it cannot. */
   serialize(value: T): Uint8Array;
   /**
-   * Throws `invalid-message` when the bytes can't be read or don't validate. They may be part of a larger buffer from
-   * the network: a message that keeps some of them keeps a copy, `new Uint8Array(bytes)`.
+   * Decodes bytes. Throws `invalid-message` if they cannot be decoded or are not valid. The bytes may be part of a
+   * larger network buffer. A type that keeps some of them must copy them: `new Uint8Array(bytes)`.
    */
   deserialize(bytes: Uint8Array): T;
 }
 
 /**
- * Key under which a branded value holds its `MessageType` (on its prototype, so that it is not copied or printed). Two copies of
- * the package share it; `never`, because `Symbol.for` has no unique type.
+ * Key under which the prototype of a branded value holds its `MessageType`. Copies of the package share it. The type is
+ * `never` because `Symbol.for` has no unique type.
  */
 export const messageTypeKey: unique symbol = Symbol.for("troupe.messageType") as never;
 
 declare const answerBrand: unique symbol;
-/** Read in compile errors, where a plain object is given for a message. */
+/** Shows in compile errors where a plain object is given for a message. */
 declare const madeByItsMessageType: unique symbol;
 
-/** The compile-time mark of a message made by `defineMessage`: its wire name and what answers it. */
+/** Compile-time mark of a message made by `defineMessage`: its wire name and its answer. */
 export interface Branded<Name extends string, Answer> {
   readonly [madeByItsMessageType]: Name;
   readonly [answerBrand]?: Answer;
 }
 
 /**
- * For classes: `interface Ask extends Answers<Greeting> {}` types the answer of `sendMessage`. The values of protobuf-es are
- * no interfaces: `create` of their message type makes them so typed.
+ * Declares the answer of a message class: `interface Ask extends Answers<Greeting> {}` gives `sendMessage` its result
+ * type. For protobuf-es, create values with `create` of their message type.
  */
 export interface Answers<Answer> {
   readonly [answerBrand]?: Answer;
 }
 
-/** The type of the answer to a message; `unknown` when the message does not name one. */
+/** Type of the answer to a message; `unknown` if the message does not declare one. */
 export type AnswerOf<M> = M extends { readonly [answerBrand]?: infer Answer } ? Answer : unknown;
 
-/** The values of a message type: `MessageOf<typeof Greeting>`. */
+/** Type of the values of a message type: `MessageOf<typeof Greeting>`. */
 export type MessageOf<Type> = Type extends MessageType<infer T, infer _Answer> ? T : never;
+
+/** Throws `invalid-argument` for a value that is not a message type, such as a schema. `what` begins the text. */
+export function assertMessageType(type: unknown, what: string): void {
+  if ((typeof type === "object" && type !== null) || typeof type === "function") {
+    if ("typeName" in type && "serialize" in type && typeof type.serialize === "function") return;
+  }
+  const schema = "Give a schema or a class a name with defineMessage, classMessage or protobufMessage.";
+  throw new TroupeError("invalid-argument", `${what} must be a message type. ${schema}`);
+}

@@ -2,13 +2,21 @@ import { randomId } from "../clock.ts";
 import { type JsonCodec, nativeJson } from "./json-codec.ts";
 import { isShownByFields } from "./json-loss.ts";
 
-/** A string (an unfinished one to the end, so that time stays linear), or a literal that JSON lacks or a number would lose. */
+/**
+ * A string (an unterminated one reaches to the end, which keeps time linear), or a literal that JSON lacks or that a
+ * number would change.
+ */
 const tokens = /"(?:[^"\\]|\\[\s\S])*"?|(?<![\d.eE+-])(?:NaN|-?Infinity|-?\d{16,})(?=\s*(?:[,\]}]|$))/g;
 
 /**
- * JSON with the values that Python's `json` module has beyond the language's own: `NaN`, `Infinity` and `-Infinity` are
- * numbers, and integers beyond 2^53 are exact, as `bigint`. In all else it is the language's own JSON: a float without
- * fraction is written as an integer. For messages whose Python twin needs these values; slower than the default.
+ * JSON with the values that Python's `json` module adds. `NaN`, `Infinity` and `-Infinity` are numbers; integers beyond
+ * 2^53 are exact, as `bigint`. Otherwise it is JavaScript's JSON: a float without a fraction is written as an integer.
+ * It is slower than the default.
+ *
+ * @example
+ * ```ts
+ * const Reading = defineMessage("Reading", schema, { json: pythonJson });
+ * ```
  */
 export const pythonJson: JsonCodec = {
   parse(text) {
@@ -31,7 +39,7 @@ export const pythonJson: JsonCodec = {
   },
 };
 
-/** Whether the literal is an integer that a number holds exactly. */
+/** Whether a number holds the integer literal exactly. */
 function isExact(literal: string): boolean {
   return Number.isSafeInteger(Number(literal));
 }
@@ -40,7 +48,7 @@ function specialValue(literal: string): number | bigint {
   return /\d/.test(literal) ? BigInt(literal) : Number(literal);
 }
 
-/** A copy in which what JSON lacks stands as marked text; what is not shown by its fields is left to itself. */
+/** Returns a copy in which values that JSON lacks are marked texts. Leaves class instances alone. */
 function markSpecials(value: unknown, mark: string, isMessage = false): unknown {
   if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return `${mark}${value}`;
   if (Array.isArray(value)) return value.map((item: unknown) => markSpecials(item, mark));

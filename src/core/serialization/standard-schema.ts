@@ -1,12 +1,15 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
 
-/** The issues of a failed validation as one line: `name: expected text; age: too small`. */
+/** Formats the issues of a failed validation in one line: `name: expected text; age: too small`. */
 export function issuesText(issues: readonly StandardSchemaV1.Issue[]): string {
   return issues.map(({ path, message }) => (path?.length ? `${pathText(path)}: ${message}` : message)).join("; ");
 }
 
-/** Throws `invalid-argument` for what is no Standard Schema: an object of fields, or a library's schema of before it. */
+/**
+ * Throws `invalid-argument` for a value that is not a Standard Schema, such as an object of fields or a schema of an
+ * older library.
+ */
 export function assertSchema(schema: unknown, typeName: string): void {
   if ((typeof schema === "object" && schema !== null) || typeof schema === "function") {
     const standard: unknown = Reflect.get(schema, "~standard");
@@ -14,12 +17,12 @@ export function assertSchema(schema: unknown, typeName: string): void {
   }
   throw new TroupeError(
     "invalid-argument",
-    `The schema of ${typeName} is no Standard Schema. Make it with zod (3.24 or newer), valibot, arktype or the like: ` +
+    `The schema of ${typeName} is not a Standard Schema. Create it with zod (3.24 or newer), valibot, arktype or another such library: ` +
       'defineMessage("Greeting", z.object({ content: z.string() })).',
   );
 }
 
-/** Validates at once. Throws `invalid-message` with every issue, and when the schema is asynchronous. */
+/** Validates synchronously. Throws `invalid-message` with all issues, or if the schema is asynchronous. */
 export function validateNow<Output>(
   schema: StandardSchemaV1<unknown, Output>,
   typeName: string,
@@ -30,7 +33,7 @@ export function validateNow<Output>(
     result.catch(() => undefined);
     throw new TroupeError(
       "invalid-message",
-      `The schema of ${typeName} validates asynchronously; messages need a schema that answers at once. ` +
+      `The schema of ${typeName} validates asynchronously; messages need a synchronous schema. ` +
         "Move asynchronous checks into the handler.",
     );
   }

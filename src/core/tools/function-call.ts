@@ -2,14 +2,14 @@ import { defineMessage } from "../serialization/define-message.ts";
 import { type FieldReader, fieldsSchema } from "../serialization/fields-schema.ts";
 import type { MessageOf } from "../serialization/message-type.ts";
 
-/** The fields of a `FunctionCall`, as models give them; `arguments` is JSON text. */
+/** Fields of a `FunctionCall`, as models produce them; `arguments` is JSON text. */
 export interface FunctionCallFields {
   readonly id: string;
   readonly arguments: string;
   readonly name: string;
 }
 
-/** The fields of a `FunctionExecutionResult`, named as on the wire. */
+/** Fields of a `FunctionExecutionResult`, named as on the wire. */
 export interface FunctionExecutionResultFields {
   readonly content: string;
   readonly name: string;
@@ -17,7 +17,7 @@ export interface FunctionExecutionResultFields {
   readonly is_error: boolean | null;
 }
 
-/** What may be left out when a result is made; AutoGen 0.4.0 sends neither `name` nor `is_error`. */
+/** Fields to create a result from. `name` and `is_error` are optional: AutoGen 0.4.0 sends neither. */
 export type FunctionExecutionResultInput = Pick<FunctionExecutionResultFields, "content" | "call_id"> &
   Partial<FunctionExecutionResultFields>;
 
@@ -34,14 +34,17 @@ export function readFunctionExecutionResult(fields: FieldReader): FunctionExecut
   };
 }
 
-/** The outcome of a tool's run (AutoGen's pydantic model of the same name). */
+/** Result of a tool's run. Matches AutoGen's pydantic model of the same name. */
 export const FunctionExecutionResult = defineMessage(
   "FunctionExecutionResult",
   fieldsSchema<FunctionExecutionResultFields, FunctionExecutionResultInput>(readFunctionExecutionResult),
 );
 export type FunctionExecutionResult = MessageOf<typeof FunctionExecutionResult>;
 
-/** A model's wish to run a tool (AutoGen's dataclass of the same name); a tool agent answers it with a result. */
+/**
+ * A model's request to run a tool. A tool agent answers it with a `FunctionExecutionResult`. Matches AutoGen's
+ * dataclass of the same name.
+ */
 export const FunctionCall = defineMessage("FunctionCall", fieldsSchema<FunctionCallFields>(readFunctionCall), {
   answer: FunctionExecutionResult,
 });

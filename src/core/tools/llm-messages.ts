@@ -19,12 +19,12 @@ export interface SystemMessageFields {
 }
 export interface UserMessageFields {
   readonly content: string | readonly (string | ImageFields)[];
-  /** The agent that sent it. */
+  /** Agent that sent the message. */
   readonly source: string;
   readonly type: "UserMessage";
 }
 export interface AssistantMessageFields {
-  /** Text, or the tools the model wants to run. */
+  /** Text, or the tools that the model requests. */
   readonly content: string | readonly FunctionCallFields[];
   readonly thought: string | null;
   readonly source: string;
@@ -35,10 +35,10 @@ export interface FunctionExecutionResultMessageFields {
   readonly type: "FunctionExecutionResultMessage";
 }
 
-/** What is given to make a message: its `type` is filled in, its `thought` may be left out. */
+/** Fields to create a message from: `type` is filled in, `thought` is optional. */
 type Made<Fields> = Omit<Fields, "type" | "thought"> & Partial<Pick<Fields, Extract<keyof Fields, "type" | "thought">>>;
 
-/** Instructions for the model from the developer. */
+/** The developer's instructions for the model. */
 export const SystemMessage = defineMessage(
   "SystemMessage",
   fieldsSchema<SystemMessageFields, Made<SystemMessageFields>>((fields) => ({
@@ -48,7 +48,7 @@ export const SystemMessage = defineMessage(
 );
 export type SystemMessage = MessageOf<typeof SystemMessage>;
 
-/** What a person or another agent says to the model. */
+/** Input from a person or another agent. */
 export const UserMessage = defineMessage(
   "UserMessage",
   fieldsSchema<UserMessageFields, Made<UserMessageFields>>((fields) => ({
@@ -59,7 +59,7 @@ export const UserMessage = defineMessage(
 );
 export type UserMessage = MessageOf<typeof UserMessage>;
 
-/** What the model said. */
+/** The model's reply. */
 export const AssistantMessage = defineMessage(
   "AssistantMessage",
   fieldsSchema<AssistantMessageFields, Made<AssistantMessageFields>>((fields) => ({
@@ -71,7 +71,7 @@ export const AssistantMessage = defineMessage(
 );
 export type AssistantMessage = MessageOf<typeof AssistantMessage>;
 
-/** What the tools that the model wanted to run gave. */
+/** Results of the tools that the model requested. */
 export const FunctionExecutionResultMessage = defineMessage(
   "FunctionExecutionResultMessage",
   fieldsSchema<FunctionExecutionResultMessageFields, Made<FunctionExecutionResultMessageFields>>((fields) => ({
@@ -81,7 +81,7 @@ export const FunctionExecutionResultMessage = defineMessage(
 );
 export type FunctionExecutionResultMessage = MessageOf<typeof FunctionExecutionResultMessage>;
 
-/** A turn of a conversation with a model; told apart by `type`. */
+/** One message of a conversation with a model; `type` tells them apart. */
 export type LLMMessage = SystemMessage | UserMessage | AssistantMessage | FunctionExecutionResultMessage;
 
 function readTextOrImage(item: FieldReader, value: unknown): string | ImageFields {

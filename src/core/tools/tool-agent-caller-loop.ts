@@ -1,27 +1,59 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { ClosureContext } from "../agents/closure-agent.ts";
-import type { ChatCompletionClient, ToolSchema } from "./chat-completion-client.ts";
-import { FunctionCall, FunctionExecutionResult, type FunctionExecutionResultFields } from "./function-call.ts";
+import {
+  FunctionCall,
+  type FunctionCallFields,
+  FunctionExecutionResult,
+  type FunctionExecutionResultFields,
+} from "./function-call.ts";
 import { AssistantMessage, FunctionExecutionResultMessage, type LLMMessage } from "./llm-messages.ts";
 import type { Tool } from "./tool.ts";
 import { ToolException } from "./tool-errors.ts";
+
+/** A tool's description for a model, for schema libraries that give no JSON Schema. */
+export interface ToolSchema {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** JSON Schema of the arguments. */
+  readonly parameters?: { readonly [keyword: string]: unknown } | undefined;
+  readonly strict?: boolean | undefined;
+}
+
+export interface CompletionOptions {
+  readonly tools?: readonly (Tool | ToolSchema)[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A model's reply. */
+export interface Completion {
+  /** Text, or the tools that the model requests. */
+  readonly content: string | readonly FunctionCallFields[];
+  /** The model's reasoning, if it gives one. */
+  readonly thought?: string | null | undefined;
+}
+
+/** Port for a model. Wrap the client of any provider in it. */
+export interface ChatCompletionClient {
+  create(messages: readonly LLMMessage[], options: CompletionOptions): Promise<Completion>;
+}
 
 export interface ToolAgentCallerLoopOptions {
   readonly toolAgentId: AgentId;
   readonly modelClient: ChatCompletionClient;
   /** The conversation so far. */
   readonly inputMessages: readonly LLMMessage[];
-  /** What the model may ask to run. */
+  /** Tools that the model may request. */
   readonly tools: readonly (Tool | ToolSchema)[];
   readonly signal?: AbortSignal | undefined;
-  /** Named as the source of the model's messages. Default: `assistant`. */
+  /** Source of the model's messages. Default: `assistant`. */
   readonly callerSource?: string | undefined;
 }
 
+// protocol.md §5.5
 /**
- * Asks a model, runs the tools it wants at a tool agent (all at once), tells it the results, and so on until it replies
- * with text. Resolves to the messages that came of it. A tool's failure is told to the model; any other failure rejects
- * (protocol.md §5.5). The caller is an agent or a runtime.
+ * Asks a model and runs the tools that it requests at a tool agent, until it replies with text. Tools of one reply run
+ * concurrently. Resolves to the messages that this produced. The model is told of a tool's failure; any other failure
+ * rejects. `caller` is an agent or a runtime.
  */
 export async function toolAgentCallerLoop(
   caller: Pick<ClosureContext, "sendMessage">,
@@ -40,7 +72,7 @@ export async function toolAgentCallerLoop(
 
   let content = await askModel();
   while (typeof content !== "string" && content.length > 0) {
-    // All of them end before a failure is passed on, so that none is left running unseen.
+    // All calls end before a failure is thrown, so that none is left running.
     const settled = await Promise.allSettled(content.map((call) => runTool(FunctionCall(call))));
     const results = settled.map((outcome) => {
       if (outcome.status === "rejected") throw outcome.reason;

@@ -6,9 +6,10 @@ import { FunctionCall, FunctionExecutionResult } from "./function-call.ts";
 import type { Tool, ToolRunOptions } from "./tool.ts";
 import { InvalidToolArgumentsException, ToolExecutionException, ToolNotFoundException } from "./tool-errors.ts";
 
+// protocol.md §5.5
 /**
- * Runs tools for others: answers a `FunctionCall` with its `FunctionExecutionResult`, or fails with one of the three
- * tool exceptions (protocol.md §5.5).
+ * Agent that runs tools for other agents. It answers a `FunctionCall` with a `FunctionExecutionResult`, or fails with
+ * `ToolNotFoundException`, `InvalidToolArgumentsException` or `ToolExecutionException`.
  */
 export class ToolAgent extends RoutedAgent {
   static override readonly handlers = handlerTable<ToolAgent>().message(FunctionCall, function (call, context) {

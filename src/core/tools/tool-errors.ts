@@ -1,15 +1,16 @@
 import { type ErrorCode, TroupeError, type TroupeErrorOptions } from "../errors.ts";
 
 export interface ToolFailure {
-  /** The id of the function call that failed. */
+  /** Id of the failed function call. */
   readonly callId: string;
-  /** What went wrong, as the model is told; also the error's text. */
+  /** Description of the failure for the model; also the error's message. */
   readonly content: string;
-  /** The tool's name. */
+  /** Name of the tool. */
   readonly toolName: string;
 }
 
-/** A tool agent could not serve a function call (AutoGen's names; protocol.md §5.5). */
+// protocol.md §5.5
+/** Error of a tool agent that could not serve a function call. Named as in AutoGen. */
 export abstract class ToolException extends TroupeError {
   override readonly name: string = "ToolException";
   readonly callId: string;
@@ -21,7 +22,7 @@ export abstract class ToolException extends TroupeError {
     this.toolName = failure.toolName;
   }
 
-  /** The same as `message`. */
+  /** Same as `message`. */
   get content(): string {
     return this.message;
   }
@@ -35,7 +36,7 @@ export class ToolNotFoundException extends ToolException {
   }
 }
 
-/** The call's arguments are not JSON (code `invalid-tool-arguments`). */
+/** The arguments of the call are not JSON (code `invalid-tool-arguments`). */
 export class InvalidToolArgumentsException extends ToolException {
   override readonly name = "InvalidToolArgumentsException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
@@ -43,7 +44,7 @@ export class InvalidToolArgumentsException extends ToolException {
   }
 }
 
-/** The tool refused its arguments or failed (code `tool-failed`). */
+/** The tool rejected its arguments or failed (code `tool-failed`). */
 export class ToolExecutionException extends ToolException {
   override readonly name = "ToolExecutionException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {

@@ -1,24 +1,36 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 export interface ToolRunOptions {
-  /** Aborts when the result is no longer wanted. */
+  /** Aborts when the caller no longer wants the result. */
   readonly signal: AbortSignal;
-  /** The id of the function call it runs for. */
+  /** Id of the function call that the tool runs for. */
   readonly callId: string;
 }
 
-/** Something a model may ask to run. */
+/** A tool that a model may request. */
 export interface Tool<Arguments = unknown> {
-  /** What models call it by; unique in a tool agent. */
+  /** Name that models use; unique within a tool agent. */
   readonly name: string;
   readonly description: string;
-  /** Checks the arguments, and tells models which there are where the library can give a JSON Schema. May be asynchronous. */
+  /** Validates the arguments; may be asynchronous. Models get its JSON Schema if the library provides one. */
   readonly schema: StandardSchemaV1<unknown, Arguments>;
-  /** Returns or resolves to the result: text as it is, everything else is told to the model as JSON. */
+  /** Returns or resolves to the result. Text stays as it is; any other value becomes JSON. */
   run(args: Arguments, options: ToolRunOptions): unknown;
 }
 
-/** A tool whose arguments' type is taken from its schema: `defineTool({ name, description, schema, run: ({ city }) => … })`. */
+/**
+ * Defines a tool, with the type of its arguments taken from the schema.
+ *
+ * @example
+ * ```ts
+ * const weather = defineTool({
+ *   name: "weather",
+ *   description: "Tells the weather in a city",
+ *   schema: z.object({ city: z.string() }),
+ *   run: ({ city }) => `It is sunny in ${city}.`,
+ * });
+ * ```
+ */
 export function defineTool<Arguments>(tool: Tool<Arguments>): Tool<Arguments> {
   return tool;
 }

@@ -1,11 +1,11 @@
 import { type AgentType, agentTypeText } from "../agents/agent-id.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
 import { CantHandleException } from "../errors.ts";
-import { agentTypeOfSubscriptionContext } from "./subscription-context.ts";
-import { TypeSubscription } from "./type-subscription.ts";
+import { TypeSubscription } from "./subscription.ts";
 
-/** A `TypeSubscription` on the topic type `default`, for the agent type whose subscriptions are being made. */
+/** A `TypeSubscription` on the topic type `default`, for the agent type whose subscriptions are being created. */
 export class DefaultSubscription extends TypeSubscription {
-  /** Throws `CantHandleException` when no agent type is given and none is being registered. */
+  /** Throws `CantHandleException` if no agent type is given and none is being registered. */
   constructor(topicType = "default", agentType?: string | AgentType) {
     super(topicType, agentType === undefined ? agentTypeBeingRegistered() : agentTypeText(agentType));
   }
@@ -21,4 +21,49 @@ function agentTypeBeingRegistered(): string {
     );
   }
   return agentType;
+}
+
+// AutoGen's `SubscriptionInstantiationContext`: protocol.md §5.4.
+/**
+ * Agent type whose subscriptions are being created, until its factory returns. With ambient contexts it stays known to
+ * the end of an asynchronous factory. Without them, use the `agentType` argument after the first `await`.
+ */
+let current: string | undefined;
+
+/** Number of running factories per ambient context. Only the context itself knows which factory asks. */
+const underWay = new Map<AmbientContexts, number>();
+
+export async function inSubscriptionContext<T>(
+  agentType: string,
+  ambient: AmbientContexts | undefined,
+  body: () => T | Promise<T>,
+): Promise<T> {
+  if (ambient === undefined) return withCurrent(agentType, body);
+  underWay.set(ambient, (underWay.get(ambient) ?? 0) + 1);
+  try {
+    return await ambient.inSubscription(agentType, () => withCurrent(agentType, body));
+  } finally {
+    const left = (underWay.get(ambient) ?? 1) - 1;
+    if (left === 0) underWay.delete(ambient);
+    else underWay.set(ambient, left);
+  }
+}
+
+export function agentTypeOfSubscriptionContext(): string | undefined {
+  if (current !== undefined) return current;
+  for (const ambient of underWay.keys()) {
+    const agentType = ambient.subscribingAgentType();
+    if (agentType !== undefined) return agentType;
+  }
+  return undefined;
+}
+
+function withCurrent<T>(agentType: string, body: () => T): T {
+  const outer = current;
+  current = agentType;
+  try {
+    return body();
+  } finally {
+    current = outer;
+  }
 }

@@ -1,4 +1,4 @@
-/** Which topic types a subscription matches: one exactly, or all that begin with a prefix (case-sensitive). */
+/** Topic types that a subscription matches: one exactly, or all with a prefix. Case-sensitive. */
 export type TopicPattern =
   | { readonly kind: "type"; readonly topicType: string }
   | { readonly kind: "prefix"; readonly prefix: string };
@@ -8,13 +8,14 @@ interface Entry<Value> {
   readonly value: Value;
 }
 
+// protocol.md H18
 /**
- * Finds values by the topic types their patterns match, in the order they were added. A change costs no more than the
- * entries under the same pattern; nothing is remembered about topics, so it doesn't grow with them (protocol.md H18).
+ * Finds values by the topic types that their patterns match, in the order they were added. A change costs at most the
+ * entries under the same pattern. The index keeps nothing about topics, so it does not grow with them.
  */
 export class PatternIndex<Value> {
   readonly #exact = new Map<string, Entry<Value>[]>();
-  /** By prefix length, then by prefix: a look-up slices the topic type once for each length in use, and these are few. */
+  /** By prefix length, then by prefix. A look-up slices the topic type once for each length in use. */
   readonly #prefixes = new Map<number, Map<string, Entry<Value>[]>>();
   #nextOrder = 0;
 
@@ -26,7 +27,7 @@ export class PatternIndex<Value> {
     else this.#addPrefix(pattern.prefix, entry);
   }
 
-  /** Removes the first value added under this pattern for which `isIt` holds. */
+  /** Removes the first value under this pattern for which `isIt` returns true. */
   remove(pattern: TopicPattern, isIt: (value: Value) => boolean): void {
     const entries = this.#entriesOf(pattern);
     const at = entries?.findIndex((entry) => isIt(entry.value)) ?? -1;
@@ -35,12 +36,12 @@ export class PatternIndex<Value> {
     if (entries.length === 0) this.#removePattern(pattern);
   }
 
-  /** The values added under exactly this pattern. */
+  /** Returns the values added under exactly this pattern. */
   under(pattern: TopicPattern): Value[] {
     return this.#entriesOf(pattern)?.map((entry) => entry.value) ?? [];
   }
 
-  /** All values whose pattern matches, in the order they were added. */
+  /** Returns all values whose pattern matches, in the order they were added. */
   matches(topicType: string): Value[] {
     const exact = this.#exact.get(topicType);
     let found: Entry<Value>[] | undefined;

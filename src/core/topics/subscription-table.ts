@@ -2,27 +2,29 @@ import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import { assertSubscription } from "../validation/assert-arguments.ts";
 import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
-import type { Subscription } from "./subscription.ts";
+import { type Subscription, TypePrefixSubscription, TypeSubscription } from "./subscription.ts";
 import type { TopicId } from "./topic-id.ts";
-import { TypePrefixSubscription } from "./type-prefix-subscription.ts";
-import { TypeSubscription } from "./type-subscription.ts";
 
 interface Row {
   readonly order: number;
   readonly subscription: Subscription;
   readonly pattern: TopicPattern | undefined;
-  /** Set with `pattern`: the type of the agent that is reached. */
+  /** Set together with `pattern`: the type of the agents that get the events. */
   readonly agentType: string | undefined;
 }
 
-/** Told of a subscription of the user's own kind that threw; it is passed over. */
+/** Called for a user-defined subscription that threw; the table skips it. */
 export type OnSubscriptionFailure = (error: unknown, subscription: Subscription) => void;
 
-/** The subscriptions of one runtime: who gets an event. Ids are unique; the order is that of adding (protocol.md §5.2). */
+// protocol.md §5.2
+/**
+ * Subscriptions of one runtime: maps a topic to the agents that get its events. Ids are unique; the order is that of
+ * adding.
+ */
 export class SubscriptionTable {
   readonly #rows = new Map<string, Row>();
   readonly #index = new PatternIndex<Row>();
-  /** Kinds the index doesn't know are asked one by one. */
+  /** User-defined subscriptions, which are asked one by one. */
   readonly #others = new Set<Row>();
   #nextOrder = 0;
 
@@ -34,7 +36,7 @@ export class SubscriptionTable {
     return this.#rows.has(id);
   }
 
-  /** All, in the order they were added. */
+  /** Returns all subscriptions in the order they were added. */
   subscriptions(): Subscription[] {
     return [...this.#rows.values()].map((row) => row.subscription);
   }
@@ -43,7 +45,10 @@ export class SubscriptionTable {
     return this.#rows.get(id)?.subscription;
   }
 
-  /** Throws `already-exists` when an equal one, or another with its id, is there; `invalid-argument` for a type that no agent can have. */
+  /**
+   * Adds a subscription. Throws `already-exists` if an equal one, or one with its id, is present; `invalid-argument`
+   * for an invalid agent type.
+   */
   add(subscription: Subscription): void {
     assertSubscription(subscription);
     const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
@@ -53,7 +58,7 @@ export class SubscriptionTable {
     else this.#index.add(row.pattern, row);
   }
 
-  /** Removes and returns it; throws `not-found` for an unknown id. */
+  /** Removes and returns a subscription. Throws `not-found` for an unknown id. */
   remove(id: string): Subscription {
     const row = this.#rows.get(id);
     if (row === undefined) throw new TroupeError("not-found", "Subscription does not exist");
@@ -63,12 +68,12 @@ export class SubscriptionTable {
     return row.subscription;
   }
 
-  /** Removes all that are for agents of this type; those of a kind it doesn't know stay. */
+  /** Removes all subscriptions of an agent type, except user-defined ones. */
   removeType(agentType: string): void {
     for (const [id, row] of this.#rows) if (row.agentType === agentType) this.remove(id);
   }
 
-  /** The agents an event on this topic reaches, each once, in the order of their subscriptions. */
+  /** Returns the agents that an event on this topic reaches, each once, in the order of their subscriptions. */
   recipients(topic: TopicId, onFailure: OnSubscriptionFailure = rethrow): AgentId[] {
     const rows = this.#matching(topic, onFailure);
     const [first] = rows;
@@ -113,7 +118,7 @@ function matches(subscription: Subscription, topic: TopicId, onFailure: OnSubscr
   }
 }
 
-/** An id's type can't contain `/`, so the text of two ids is the same only if the ids are. */
+/** An agent type cannot contain `/`, so equal texts mean equal ids. */
 function recipientOf(row: Row, topic: TopicId, onFailure: OnSubscriptionFailure): AgentId | undefined {
   if (row.agentType !== undefined) return new AgentId(row.agentType, topic.source);
   try {

@@ -1,16 +1,97 @@
-import type { AgentId } from "../agents/agent-id.ts";
+import { AgentId, type AgentType, agentTypeText } from "../agents/agent-id.ts";
+import { randomId } from "../clock.ts";
+import { CantHandleException } from "../errors.ts";
 import type { TopicId } from "./topic-id.ts";
 
+// protocol.md §5.2
 /**
- * Which topics reach which agents. Without side effects, so that its results may be remembered (protocol.md §5.2).
- * Known kinds are `TypeSubscription` and `TypePrefixSubscription`; only those travel on the wire.
+ * Maps topics to agents. Its methods must have no side effects, because runtimes may keep their results. Only
+ * `TypeSubscription` and `TypePrefixSubscription` travel to a host.
  */
 export interface Subscription {
-  /** Unique; a UUID by default. Kept over reconnects. */
+  /** Unique; a UUID by default. Stays the same after a reconnect. */
   readonly id: string;
   isMatch(topic: TopicId): boolean;
-  /** The agent that gets an event on this topic; throws `CantHandleException` when the topic does not match. */
+  /** Returns the agent that gets an event on this topic. Throws `CantHandleException` if the topic does not match. */
   mapToAgent(topic: TopicId): AgentId;
-  /** Same kind and (same id, or same pattern and agent type). */
+  /** Whether both have the same kind and either the same id, or the same pattern and agent type. */
   equals(other: Subscription): boolean;
+}
+
+// protocol.md §5.2
+/**
+ * Subscribes an agent type to one topic type. The source of the topic becomes the key of the agent.
+ *
+ * @example
+ * ```ts
+ * await runtime.addSubscription(new TypeSubscription("orders", "clerk"));
+ * await runtime.publishMessage(order, new TopicId("orders", "lisbon")); // reaches clerk/lisbon
+ * ```
+ */
+export class TypeSubscription implements Subscription {
+  readonly id: string;
+  readonly topicType: string;
+  readonly agentType: string;
+
+  /** `id` defaults to a new UUID. */
+  constructor(topicType: string, agentType: string | AgentType, id: string = randomId()) {
+    this.id = id;
+    this.topicType = topicType;
+    this.agentType = agentTypeText(agentType);
+  }
+
+  isMatch(topic: TopicId): boolean {
+    return topic.type === this.topicType;
+  }
+
+  mapToAgent(topic: TopicId): AgentId {
+    if (!this.isMatch(topic)) throw new CantHandleException("TopicId does not match the subscription");
+    return new AgentId(this.agentType, topic.source);
+  }
+
+  equals(other: Subscription): boolean {
+    return (
+      other instanceof TypeSubscription &&
+      (other.id === this.id || (other.topicType === this.topicType && other.agentType === this.agentType))
+    );
+  }
+}
+
+// protocol.md §5.2
+/** Subscribes an agent type to all topic types with a prefix. Case-sensitive; an empty prefix matches all. */
+export class TypePrefixSubscription implements Subscription {
+  readonly id: string;
+  readonly topicTypePrefix: string;
+  readonly agentType: string;
+
+  /** `id` defaults to a new UUID. */
+  constructor(topicTypePrefix: string, agentType: string | AgentType, id: string = randomId()) {
+    this.id = id;
+    this.topicTypePrefix = topicTypePrefix;
+    this.agentType = agentTypeText(agentType);
+  }
+
+  isMatch(topic: TopicId): boolean {
+    return topic.type.startsWith(this.topicTypePrefix);
+  }
+
+  mapToAgent(topic: TopicId): AgentId {
+    if (!this.isMatch(topic)) throw new CantHandleException("TopicId does not match the subscription");
+    return new AgentId(this.agentType, topic.source);
+  }
+
+  equals(other: Subscription): boolean {
+    return (
+      other instanceof TypePrefixSubscription &&
+      (other.id === this.id || (other.topicTypePrefix === this.topicTypePrefix && other.agentType === this.agentType))
+    );
+  }
+}
+
+/**
+ * Creates the subscription that every agent type gets at registration by default: topic types with the prefix
+ * `{agentType}:`.
+ */
+export function directMessageSubscription(agentType: string): TypePrefixSubscription {
+  return new TypePrefixSubscription(`${agentType}:`, agentType);
 }

@@ -1,18 +1,29 @@
+import type { AgentId } from "../agents/agent-id.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
 import { TroupeError } from "../errors.ts";
 
 const topicTypePattern = /^[\p{L}\p{N}_\-.:=]+$/u;
 
-/** Whether a text may be a topic's type: letters, digits, `_ - . : =` (protocol.md §5.1). */
+// protocol.md §5.1
+/** Whether a text is a valid topic type: letters, digits and `_ - . : =`. */
 export function isValidTopicType(type: string): boolean {
   return topicTypePattern.test(type);
 }
 
-/** Where an event is published: a type and a source, written `type/source`. Compared by value, whatever the class. */
+/**
+ * A topic to publish events on: a type and a source, written `type/source`. Compared by value.
+ *
+ * @example
+ * ```ts
+ * const topic = new TopicId("orders", "lisbon"); // or TopicId.parse("orders/lisbon")
+ * ```
+ */
 export class TopicId {
   readonly type: string;
   readonly source: string;
 
-  /** Throws `invalid-argument` when the type is not valid; any source is (protocol.md §5.1). */
+  // protocol.md §5.1
+  /** Throws `invalid-argument` for an invalid type. Any source is valid. */
   constructor(type: string, source: string) {
     if (!isValidTopicType(type)) {
       throw new TroupeError(
@@ -24,7 +35,7 @@ export class TopicId {
     this.source = source;
   }
 
-  /** Reads `type/source`, split at the first `/`; throws `invalid-argument` when there is none. */
+  /** Parses `type/source`, split at the first `/`. Throws `invalid-argument` if there is none. */
   static parse(text: string): TopicId {
     const slash = text.indexOf("/");
     if (slash < 0) throw new TroupeError("invalid-argument", `Invalid topic id: ${text}`);
@@ -41,8 +52,8 @@ export class TopicId {
 }
 
 /**
- * The topic `default` (or another type) whose source is left to the moment of publishing: the key of the agent that
- * publishes it, else `default`. Runtimes call `resolve`; until then `source` reads `default`.
+ * A topic, of type `default` unless given, whose source is set when an event is published. The source is the key of the
+ * publishing agent, or `default`. Until then `source` reads `default`.
  */
 export class DefaultTopicId extends TopicId {
   readonly #source: string | undefined;
@@ -52,10 +63,23 @@ export class DefaultTopicId extends TopicId {
     this.#source = source;
   }
 
-  /** The topic as it is published by an agent with this key, or by nobody. */
+  /** Returns the topic for a publisher with this key, or without one. */
   resolve(senderKey: string | undefined): TopicId {
     return this.#source !== undefined || senderKey === undefined
       ? new TopicId(this.type, this.source)
       : new TopicId(this.type, senderKey);
   }
+}
+
+/**
+ * Returns the topic that an event is published on. A `DefaultTopicId` without a source takes the key of the sender, or
+ * else of the agent whose handler publishes.
+ */
+export function resolveTopic(
+  topic: TopicId,
+  sender: AgentId | undefined,
+  ambient: AmbientContexts | undefined,
+): TopicId {
+  if (!(topic instanceof DefaultTopicId)) return topic;
+  return topic.resolve((sender ?? ambient?.handlerAgentId())?.key);
 }

@@ -1,10 +1,10 @@
 import { AgentId } from "../agents/agent-id.ts";
 import { CancellationToken } from "../cancellation-token.ts";
 import { TroupeError } from "../errors.ts";
-import { assertMessageType } from "../serialization/assert-message-type.ts";
+import { assertMessageType } from "../serialization/message-type.ts";
 import { TopicId } from "../topics/topic-id.ts";
 
-/** What plain JavaScript may get wrong in the options of a call or an event. */
+/** Options of a call or an event as untyped JavaScript may give them. */
 interface MessageOptions {
   readonly sender?: unknown;
   readonly timeoutMs?: unknown;
@@ -12,52 +12,59 @@ interface MessageOptions {
   readonly answer?: unknown;
 }
 
-/** Throws `invalid-argument` saying what to write instead. Costs a few comparisons where all is well: every message passes. */
+/**
+ * Checks the arguments of a call. Throws `invalid-argument` and says what to write instead. A valid call costs a few
+ * comparisons.
+ */
 export function assertCall(recipient: unknown, { sender, signal, answer, timeoutMs }: MessageOptions): void {
   assertAgentId(recipient, "recipient");
   if (sender !== undefined) assertAgentId(sender, "sender");
   if (signal !== undefined) assertSignal(signal);
   if (answer !== undefined) assertMessageType(answer, "The answer of a call");
   if (timeoutMs !== undefined && (typeof timeoutMs !== "number" || Number.isNaN(timeoutMs))) {
-    throw wrong("The timeoutMs of a call has to be a number of milliseconds", timeoutMs);
+    throw wrong("The timeoutMs of a call must be a number of milliseconds", timeoutMs);
   }
 }
 
-/** As `assertCall`, for an event. */
+/** Checks the arguments of an event, as `assertCall` does for a call. */
 export function assertEvent(topic: unknown, { sender, signal }: MessageOptions): void {
   if (!(topic instanceof TopicId) && !hasTexts(topic, "type", "source")) {
     const hint = 'new TopicId("orders", "lisbon") or TopicId.parse("orders/lisbon")';
-    throw wrong(`The topic of an event has to be a TopicId, ${hint}`, topic);
+    throw wrong(`The topic of an event must be a TopicId, ${hint}`, topic);
   }
   if (sender !== undefined) assertAgentId(sender, "sender");
   if (signal !== undefined) assertSignal(signal);
 }
 
-/** `role` is for the text. */
+/** Checks an agent id; `role` names it in the error. */
 export function assertAgentId(id: unknown, role: string): void {
-  // Ids of another copy of this package will do.
+  // An id from another copy of this package is valid too.
   if (id instanceof AgentId || hasTexts(id, "type", "key")) return;
-  throw wrong(`The ${role} has to be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada")`, id);
+  throw wrong(`The ${role} must be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada")`, id);
 }
 
 export function assertSubscription(subscription: unknown): void {
   const isOne =
     hasTexts(subscription, "id") &&
     ["isMatch", "mapToAgent", "equals"].every((name) => typeof Reflect.get(Object(subscription), name) === "function");
-  if (!isOne) throw wrong('A subscription has to be one, new TypeSubscription("orders", "clerk")', subscription);
+  if (!isOne)
+    throw wrong(
+      'The subscription must be a Subscription, such as new TypeSubscription("orders", "clerk")',
+      subscription,
+    );
 }
 
-/** What an agent, or all of a runtime, is given to load. */
+/** Checks the state that an agent or a runtime should load. */
 export function assertAgentState(state: unknown): void {
   if (typeof state === "object" && state !== null && !Array.isArray(state)) return;
-  throw wrong("The state to load has to be an object, as saveState gives it", state);
+  throw wrong("The state to load must be an object, as saveState returns it", state);
 }
 
 function assertSignal(signal: unknown): void {
   if (signal instanceof AbortSignal) return;
   if (signal instanceof CancellationToken) throw wrong("A signal is an AbortSignal: pass `token.signal`", signal);
   if (typeof signal === "object" && signal !== null && "addEventListener" in signal && "aborted" in signal) return;
-  throw wrong("The signal has to be an AbortSignal: pass `controller.signal`", signal);
+  throw wrong("The signal must be an AbortSignal: pass `controller.signal`", signal);
 }
 
 function hasTexts(value: unknown, ...names: readonly string[]): boolean {

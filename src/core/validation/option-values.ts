@@ -1,33 +1,36 @@
 import { TroupeError } from "../errors.ts";
 
-/** What a number among options may be: at least `from`, at most `to` (default: any, `Infinity` too). */
+/** Valid range of a numeric option: at least `from`, at most `to` (default: `Infinity`). */
 export interface NumberRange {
   readonly from: number;
   readonly to?: number;
 }
 
-/** A range for every option that is a number; the compiler misses one that has none. */
+/** One range for each numeric option; a missing one is a compile error. */
 export type NumberRanges<Options> = {
   readonly [Name in keyof Options as NonNullable<Options[Name]> extends number ? Name : never]-?: NumberRange;
 };
 
-/** A time limit in which something has to happen. */
+/** A time limit, at least 1 ms. */
 export const someTime: NumberRange = { from: 1 };
-/** A time that may be none at all. */
+/** A time, 0 included. */
 export const anyTime: NumberRange = { from: 0 };
-/** A bound that nothing could pass if it were 0. */
+/** A limit, at least 1. */
 export const someRoom: NumberRange = { from: 1 };
-/** A bound that may be 0. */
+/** A limit, 0 included. */
 export const anyRoom: NumberRange = { from: 0 };
 
-/** Throws `invalid-argument`, naming the option, for a word that it doesn't know. */
+/** Throws `invalid-argument` with the name of the option if `value` is not one of the words. */
 export function assertWord(name: string, value: unknown, words: readonly string[]): void {
   if (value === undefined || words.some((word) => word === value)) return;
   const known = words.map((word) => `"${word}"`).join(" or ");
-  throw new TroupeError("invalid-argument", `The option ${name} has to be ${known}, not ${String(value)}.`);
+  throw new TroupeError("invalid-argument", `The option ${name} must be ${known}, not ${String(value)}.`);
 }
 
-/** Throws `invalid-argument`, naming the option, for what can't be meant: NaN, text, or a number outside its range. */
+/**
+ * Throws `invalid-argument` with the name of the option for NaN, a value that is not a number, or a number outside its
+ * range.
+ */
 export function assertNumbers<Options extends object>(options: Options, ranges: NumberRanges<Options>): void {
   for (const [name, range] of Object.entries<NumberRange>(ranges)) {
     const value: unknown = Reflect.get(options, name);
@@ -35,6 +38,6 @@ export function assertNumbers<Options extends object>(options: Options, ranges: 
     const { from, to = Number.POSITIVE_INFINITY } = range;
     if (typeof value === "number" && value >= from && value <= to) continue;
     const limits = to === Number.POSITIVE_INFINITY ? `of at least ${from}` : `from ${from} to ${to}`;
-    throw new TroupeError("invalid-argument", `The option ${name} has to be a number ${limits}, not ${String(value)}.`);
+    throw new TroupeError("invalid-argument", `The option ${name} must be a number ${limits}, not ${String(value)}.`);
   }
 }

@@ -8,30 +8,32 @@ import {
   MessageDroppedException,
   NotAccessibleError,
   TimedOutError,
+  ToolException,
   ToolExecutionException,
+  type ToolFailure,
   ToolNotFoundException,
   TroupeError,
   type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "../../core/internal.ts";
+import { wellFormed } from "../frames/byte-writer.ts";
 import type { WireMetadata } from "../frames/frame.ts";
-import { wellFormed } from "../frames/well-formed.ts";
 import { metadataKey } from "../wire-names.ts";
-import { fromToolErrorMetadata, type ToolErrorClass, toolErrorMetadata } from "./wire-tool-error.ts";
 
-/** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code (protocol.md §2.3, §11.3). */
+// protocol.md §2.3, §11.3
+/** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code. */
 export interface WireError {
   readonly error: string;
   readonly metadata: WireMetadata;
 }
 
 export interface ToWireErrorOptions {
-  /** Whether the stack travels, for Troupe's receivers. Default false. */
+  /** Whether to send the stack, which only Troupe's peers read. Default: false. */
   readonly withStack?: boolean;
 }
 
-/** How an error of each code is named on the wire, and made anew by its receiver. */
+/** The name of an error on the wire, and the function that a receiver creates it with. */
 interface WireErrorKind {
   readonly type: string;
   readonly make: (text: string, options: TroupeErrorOptions, metadata: WireMetadata) => Error;
@@ -41,7 +43,7 @@ const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
   type: "UndeliverableException",
   make: (text, options) => new UndeliverableException(text, { ...options, code }),
 });
-/** A code without a class of its own. Peers that know no codes take it for the handler's failure. */
+/** Creates the kind of a code without a class of its own. Peers that do not know codes read it as a failed handler. */
 const plain = (code: ErrorCode): WireErrorKind => ({
   type: "HandlerError",
   make: (text, options) => new TroupeError(code, text, options),
@@ -77,14 +79,17 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "tool-failed": tool("ToolExecutionException", ToolExecutionException),
 };
 
-/** What a class alone tells, where no known code came with it: the first of the codes with that class. */
+/** Kinds by class name, for errors without a known code: the first code with that class. */
 const kindOfType = new Map<string, WireErrorKind>();
 for (const kind of Object.values(kinds)) if (!kindOfType.has(kind.type)) kindOfType.set(kind.type, kind);
 
-/** Stacks are for people; what is longer than this nobody reads. */
+/** Limit of a stack, in characters. */
 const longestStack = 16 * 1024;
 
-/** Writes anything thrown. Without text it is the class's name, since an empty error reads as success (W7). */
+// protocol.md W7
+/**
+ * Writes any thrown value. An error without text gets the name of its class, because an empty error reads as success.
+ */
 export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): WireError {
   const code = thrown instanceof TroupeError ? thrown.code : "handler-failed";
   const stack = options.withStack === true && thrown instanceof Error ? thrown.stack : undefined;
@@ -97,7 +102,10 @@ export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): 
   return { error: wellFormed(errorText(thrown)), metadata };
 }
 
-/** Rebuilds a failure: by its code if we know it, else by its class, else it is a `HandlerError` (Python says neither). */
+/**
+ * Creates the error again: from its code if that is known, otherwise from its class, otherwise as a `HandlerError`.
+ * Python sends neither code nor class.
+ */
 export function fromWireError(error: string, metadata: WireMetadata): Error {
   const code = metadata[metadataKey.errorCode] ?? "";
   const type = metadata[metadataKey.errorType] ?? "";
@@ -107,4 +115,21 @@ export function fromWireError(error: string, metadata: WireMetadata): Error {
 
 function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(kinds, text);
+}
+
+export type ToolErrorClass = new (failure: ToolFailure, options?: TroupeErrorOptions) => ToolException;
+
+// protocol.md §5.5
+/** Returns the metadata that names the call and the tool of a failed tool agent; empty for any other error. */
+export function toolErrorMetadata(thrown: unknown): WireMetadata {
+  if (!(thrown instanceof ToolException)) return {};
+  return {
+    [metadataKey.toolCallId]: wellFormed(thrown.callId),
+    [metadataKey.toolName]: wellFormed(thrown.toolName),
+  };
+}
+
+export function fromToolErrorMetadata(content: string, metadata: WireMetadata): ToolFailure {
+  const { [metadataKey.toolCallId]: callId = "", [metadataKey.toolName]: toolName = "" } = metadata;
+  return { callId, content, toolName };
 }

@@ -2,22 +2,24 @@ import { Buffer } from "node:buffer";
 import { TroupeError } from "../../core/internal.ts";
 
 const slabBytes = 64 * 1024;
-/** Messages that may take more than this are given memory of their own. */
+/** Messages that may be larger than this get memory of their own. */
 const smallBytes = 4 * 1024;
-/** Room before the message for what is only known after it: one tag and one length. */
+/** Space kept before the message for the tag and length of the outer message, which are written last. */
 const headRoom = 6;
 
-/** Small messages stand in it one behind the other, for nothing here is interrupted; made on first use. */
+/** Buffer shared by small messages, one behind the other; encoding is never interrupted. Created on first use. */
 let slab: Buffer | undefined;
 let slabUsed = 0;
 
-/** Writes the fields of one protobuf message whose field numbers are all below 16, then puts tag and length of an outer one before it. */
+/**
+ * Writes the fields of one protobuf message with field numbers below 16, then wraps it as a field of an outer message.
+ */
 export class ByteWriter {
   readonly #buffer: Buffer;
   readonly #start: number;
   #at: number;
 
-  /** `mostBytes`: an upper bound of what will be written. */
+  /** `mostBytes` is an upper bound of the message's size. */
   constructor(mostBytes: number) {
     const needed = mostBytes + headRoom;
     if (needed > smallBytes) {
@@ -34,19 +36,19 @@ export class ByteWriter {
     this.#at = this.#start;
   }
 
-  /** A text field; an empty one is left out, as proto3 has it. */
+  /** Writes a text field; leaves out an empty one, as proto3 does. */
   text(field: number, text: string): void {
     if (text !== "") this.textOrEmpty(field, text, textBytes(text));
   }
 
-  /** A text field whose UTF-8 length is known, written even if it is empty. */
+  /** Writes a text field of known UTF-8 length, even if it is empty. */
   textOrEmpty(field: number, text: string, length: number): void {
     this.head(field, length);
     if (length === text.length && length < 32) this.#ascii(text);
     else this.#at += this.#buffer.write(text, this.#at);
   }
 
-  /** A bytes field; empty ones are written only if asked. */
+  /** Writes a bytes field; leaves out an empty one unless `isKept`. */
   bytes(field: number, bytes: Uint8Array, isKept = false): void {
     if (bytes.length === 0 && !isKept) return;
     this.head(field, bytes.length);
@@ -54,7 +56,7 @@ export class ByteWriter {
     this.#at += bytes.length;
   }
 
-  /** Tag and length of a field whose content is written next. */
+  /** Writes the tag and length of a field whose content follows. */
   head(field: number, length: number): void {
     this.#buffer[this.#at++] = (field << 3) | 2;
     let rest = length;
@@ -65,7 +67,7 @@ export class ByteWriter {
     this.#buffer[this.#at++] = rest;
   }
 
-  /** The message, as the one field of an outer message. */
+  /** Ends the message and returns it as a field of an outer message. */
   finishedAs(field: number): Uint8Array {
     const length = this.#at - this.#start;
     const end = this.#at;
@@ -74,7 +76,7 @@ export class ByteWriter {
     this.head(field, length);
     const buffer = this.#buffer;
     if (buffer === slab) slabUsed = end;
-    // Texts are bounded by three bytes a character: of a long message in ASCII most of the memory may be unused.
+    // The bound is three bytes a character, so a long ASCII message may leave most of its memory unused.
     const isLoose = buffer !== slab && 2 * (end - start) < buffer.length;
     return isLoose ? new Uint8Array(buffer.subarray(start, end)) : new Uint8Array(buffer.buffer, start, end - start);
   }
@@ -87,7 +89,7 @@ export class ByteWriter {
   }
 }
 
-/** Length of a text in UTF-8. Throws `invalid-message` for one with lone surrogates, which UTF-8 can't hold: it would arrive as another. */
+/** Returns the UTF-8 length of a text. Throws `invalid-message` for lone surrogates, which UTF-8 cannot hold. */
 export function textBytes(text: string): number {
   const length = Buffer.byteLength(text);
   if (length !== text.length && /\p{Surrogate}/u.test(text)) {
@@ -99,14 +101,19 @@ export function textBytes(text: string): number {
   return length;
 }
 
-/** Bytes of a field with its tag and length. */
+/** Returns the bytes of a field with its tag and length. */
 export function fieldBytes(length: number): number {
   let bytes = 2 + length;
   for (let rest = length >>> 7; rest > 0; rest >>>= 7) bytes += 1;
   return bytes;
 }
 
-/** Bytes of a text field; none when it is empty. */
+/** Returns the bytes of a text field; 0 if it is empty. */
 export function textFieldBytes(text: string): number {
   return text === "" ? 0 : fieldBytes(textBytes(text));
+}
+
+/** Replaces lone surrogates, which UTF-8 cannot hold. For texts that must be sent in any case. */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

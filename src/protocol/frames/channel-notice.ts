@@ -4,20 +4,24 @@ import type { CancelFrame, CancelReason, LeavingFrame } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-export type SignalFrame = CancelFrame | LeavingFrame;
+export type NoticeFrame = CancelFrame | LeavingFrame;
 
-/** Field 1000 of the outer message, a length before its content (protocol.md §11.2). */
-export const signalTag = (1000 << 3) | 2;
+// protocol.md §11.2
+/** Field 1000 of the outer message, length-delimited. */
+export const noticeTag = (1000 << 3) | 2;
 
 const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
 
-export function encodeSignal(frame: SignalFrame): Uint8Array {
-  const signal = create(SignalMessageSchema, { signal: { signal: toWireSignal(frame) } });
+export function encodeNotice(frame: NoticeFrame): Uint8Array {
+  const signal = create(SignalMessageSchema, { signal: { signal: toWireNotice(frame) } });
   return toBinary(SignalMessageSchema, signal);
 }
 
-/** A signal by the generated code; undefined when there is none of a known kind. Throws whatever the parser throws. */
-export function decodeSignalGenerated(bytes: Uint8Array): SignalFrame | undefined {
+/**
+ * Decodes a notice with the generated code; undefined if there is no notice of a known kind. Throws what the parser
+ * throws.
+ */
+export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefined {
   const { signal } = fromBinary(SignalMessageSchema, bytes).signal ?? {};
   switch (signal?.case) {
     case "cancel":
@@ -29,10 +33,13 @@ export function decodeSignalGenerated(bytes: Uint8Array): SignalFrame | undefine
   }
 }
 
-/** A cancelled call as our encoder writes it, of which many may come at once. Undefined for everything else. */
+/**
+ * Decodes a cancel notice in the form that our encoder writes, because many may arrive together. Undefined for all
+ * else.
+ */
 export function decodeCancelQuickly(bytes: Uint8Array): CancelFrame | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);
-  for (const tag of [signalTag, 0x0a])
+  for (const tag of [noticeTag, 0x0a])
     if (reader.number() !== tag || reader.length() !== bytes.length) return undefined;
   const requestId = readText(reader, 0x0a);
   const reason = readText(reader, 0x12);
@@ -52,7 +59,7 @@ function cancelFrame(requestId: string, reason: string): CancelFrame {
   return { kind: "cancel", requestId, reason: reasons.find((known) => known === reason) ?? "cancelled" };
 }
 
-function toWireSignal(frame: SignalFrame): ChannelSignal["signal"] {
+function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
   switch (frame.kind) {
     case "cancel": {
       const { requestId, reason } = frame;

@@ -12,7 +12,11 @@ import type { WireAgentId, WireEvent, WirePayload } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
 import { bareContentType } from "./payload.ts";
 
-/** An event as every known peer reads it: five attributes always, JSON in `binary_data`, protobuf in `proto_data` (protocol.md §3.1). */
+// protocol.md §3.1
+/**
+ * Encodes an event so that every known peer can read it: always five attributes, JSON in `binary_data`, protobuf in
+ * `proto_data`.
+ */
 export function toWireCloudEvent(event: WireEvent): CloudEvent {
   const { payload, sender } = event;
   const attributes: { [name: string]: AttributeValue } = {};
@@ -42,9 +46,10 @@ function text(value: string): AttributeValue {
   return create(AttributeValueSchema, { attr: { case: "ceString", value } });
 }
 
+// protocol.md §3.1
 /**
- * Reads what Python, .NET and others write: JSON in either data arm, no `spec_version`, no sender, attributes without a
- * value, a missing content type where the data arm tells it (protocol.md §3.1). `unknown/unknown` is left as it stands.
+ * Decodes an event as Python, .NET and other peers write it. JSON may be in either data arm. `spec_version`, sender,
+ * attribute values and a content type that the data arm implies may be missing. Keeps the sender `unknown/unknown`.
  */
 export function fromWireCloudEvent(event: CloudEvent): WireEvent {
   const attributes = new EventAttributes();
@@ -52,13 +57,16 @@ export function fromWireCloudEvent(event: CloudEvent): WireEvent {
   return wireEvent(event.id, event.type, event.source, attributes, fromWireData(event.data));
 }
 
-/** What the data arm of an event holds, and the content type it implies when the event names none. */
+/** Content of an event's data arm, and the content type that the arm implies if the event names none. */
 export interface EventData {
   readonly bytes: Uint8Array;
   readonly impliedContentType: string;
 }
 
-/** The attributes of an event as they are read: those that the protocol gives a meaning, and the others. The last of several with one name counts. */
+/**
+ * Attributes of an event while it is read: those with a meaning in the protocol, and the others. Of a repeated name the
+ * last value counts.
+ */
 export class EventAttributes {
   senderType: string | undefined;
   senderKey: string | undefined;
@@ -66,7 +74,8 @@ export class EventAttributes {
   contentType: string | undefined;
   readonly others: { [name: string]: string } = {};
 
-  /** `value` undefined: it has none that is text (W22). */
+  // protocol.md W22
+  /** `value` is undefined if it is not text. */
   set(name: string, value: string | undefined): void {
     switch (name) {
       case attribute.kind:
@@ -90,7 +99,7 @@ export class EventAttributes {
   }
 }
 
-/** Puts an event together from the parts on the wire; both decoders end here. */
+/** Creates an event from its parts on the wire, for both decoders. */
 export function wireEvent(
   id: string,
   topicType: string,
@@ -111,7 +120,8 @@ export function wireEvent(
   };
 }
 
-/** Attributes travel on as text; those without text or without a value at all are passed over (W22). */
+// protocol.md W22
+/** Returns an attribute as text; undefined for one without a value or without a text form. */
 function attributeText({ attr }: AttributeValue): string | undefined {
   switch (attr.case) {
     case "ceString":

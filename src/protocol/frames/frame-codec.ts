@@ -1,11 +1,11 @@
 import { decodeCancelQuickly } from "./channel-notice.ts";
 import type { Frame } from "./frame.ts";
+import { parsing } from "./from-binary.ts";
 import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts";
-import { parsing } from "./parse.ts";
 import { decodeQuickly } from "./quick-decoder.ts";
 import { encodeQuickly } from "./quick-encoder.ts";
 
-/** One message of the data channel as bytes. Throws `invalid-message` for text that is not valid Unicode. */
+/** Encodes one message of the data channel. Throws `invalid-message` for text that is not valid Unicode. */
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.kind) {
     case "request":
@@ -22,9 +22,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
   }
 }
 
+// protocol.md §1.3
 /**
- * Reads one message of the data channel; payload bytes may be a view into `bytes`. Throws `invalid-message` for bytes
- * that are no protobuf message; a message without a known arm is the frame `empty` (protocol.md §1.3).
+ * Decodes one message of the data channel. Payload bytes may be a view into `bytes`. A message without a known arm
+ * becomes the frame `empty`. Throws `invalid-message` for bytes that are not a protobuf message.
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
   return decodeQuickly(bytes) ?? decodeCancelQuickly(bytes) ?? parsing("a frame", () => decodeFrameGenerated(bytes));

@@ -1,4 +1,4 @@
-/** Ids as they stand on the wire: not validated. */
+/** An agent id as it arrives: not validated. */
 export interface WireAgentId {
   readonly type: string;
   readonly key: string;
@@ -7,29 +7,32 @@ export interface WireAgentId {
 export interface WirePayload {
   readonly typeName: string;
   readonly contentType: string;
-  /** For `application/x-protobuf`: the bytes of a `google.protobuf.Any` (protocol.md §4.1). */
+  // protocol.md §4.1
+  /** For `application/x-protobuf`: the bytes of a `google.protobuf.Any`. */
   readonly data: Uint8Array;
 }
 
 export type WireMetadata = Readonly<Record<string, string>>;
 
-/** One event, as a CloudEvent carries it (protocol.md §3.1). */
+// protocol.md §3.1
+/** One event, as a CloudEvent carries it. */
 export interface WireEvent {
   readonly id: string;
   readonly topicType: string;
   readonly topicSource: string;
   readonly sender: WireAgentId | undefined;
   readonly payload: WirePayload;
-  /** `traceparent`, `tracestate` and others that ride along as text attributes. */
+  /** Further text attributes, such as `traceparent` and `tracestate`. */
   readonly attributes: WireMetadata;
 }
 
-/** A subscription's pattern, of the kinds that travel. */
+/** The pattern of a subscription. */
 export type WirePattern =
   | { readonly kind: "type"; readonly topicType: string; readonly agentType: string }
   | { readonly kind: "prefix"; readonly topicTypePrefix: string; readonly agentType: string };
 
-/** Generation 1's registration inside the data channel (protocol.md §1.6). Never sent to a peer that does not speak it. */
+// protocol.md §1.6
+/** Generation 1's registration inside the data channel. Peers of later generations never get it. */
 export type LegacyFrame =
   | { readonly kind: "register-type"; readonly requestId: string; readonly agentType: string }
   | { readonly kind: "subscribe"; readonly requestId: string; readonly pattern: WirePattern | undefined }
@@ -41,7 +44,7 @@ export type LegacyFrame =
       readonly error: string | undefined;
     };
 
-/** A call on its way to an agent. */
+/** A call to an agent. */
 export interface RequestFrame {
   readonly kind: "request";
   readonly requestId: string;
@@ -51,7 +54,7 @@ export interface RequestFrame {
   readonly metadata: WireMetadata;
 }
 
-/** An answer on its way to the caller. */
+/** The answer to a call. */
 export interface ResponseFrame {
   readonly kind: "response";
   readonly requestId: string;
@@ -66,24 +69,30 @@ export interface EventFrame {
   readonly event: WireEvent;
 }
 
-/** Why nobody waits for an answer any more: the caller's signal, its or the host's time limit, the end of its channel. */
+/**
+ * Reason of a cancel notice: the caller's signal, the time limit of the caller or the host, or the end of the caller's
+ * channel.
+ */
 export type CancelReason = "cancelled" | "timed-out" | "caller-gone";
 
-/** Nobody waits for the answer of this call any more. Only between peers that announced themselves (protocol.md §11.2). */
+// protocol.md §11.2
+/** Notice that the caller no longer waits for the answer of a call. Sent to announced peers only. */
 export interface CancelFrame {
   readonly kind: "cancel";
   readonly requestId: string;
   readonly reason: CancelReason;
 }
 
-/** The peer will end the channel soon. Only between peers that announced themselves (protocol.md §11.2). */
+// protocol.md §11.2
+/** Notice that the peer will end the channel. Sent to announced peers only. */
 export interface LeavingFrame {
   readonly kind: "leaving";
-  /** Milliseconds for which it still answers; a whole number below 2^32. */
+  /** Milliseconds during which the peer still answers; a whole number below 2^32. */
   readonly graceMs: number;
 }
 
-/** What one message of the data channel says: the hinge between the wire and the runtimes (protocol.md §1.2). */
+// protocol.md §1.2
+/** Decoded content of one message of the data channel. Codecs and runtimes meet in this type. */
 export type Frame =
   | RequestFrame
   | ResponseFrame
@@ -91,5 +100,5 @@ export type Frame =
   | LegacyFrame
   | CancelFrame
   | LeavingFrame
-  /** No arm of the oneof is set, or one this version does not know: ignored with a warning. */
+  /** No arm of the oneof is set, or an unknown one. Receivers ignore it with a warning. */
   | { readonly kind: "empty" };

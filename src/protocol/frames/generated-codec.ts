@@ -1,22 +1,22 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Message, MessageSchema, RpcRequestSchema, RpcResponseSchema } from "../gen/agent_worker_pb.ts";
 import { fromWireLegacy, toWireLegacy } from "../registration/legacy.ts";
-import { decodeSignalGenerated, encodeSignal } from "./channel-notice.ts";
+import { decodeNoticeGenerated, encodeNotice } from "./channel-notice.ts";
 import { fromWireCloudEvent, toWireCloudEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
 import { fromWirePayload, toWirePayload } from "./payload.ts";
 
-/** `encodeFrame` by the generated code: the plain and slow twin that the quick one is tested against. */
+/** Encodes a frame with the generated code: the slow reference that tests compare the fast encoder with. */
 export function encodeFrameGenerated(frame: Frame): Uint8Array {
-  if (frame.kind === "cancel" || frame.kind === "leaving") return encodeSignal(frame);
+  if (frame.kind === "cancel" || frame.kind === "leaving") return encodeNotice(frame);
   return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
 }
 
-/** `decodeFrame` by the generated code. Throws whatever the parser throws. */
+/** Decodes a frame with the generated code. Throws what the parser throws. */
 export function decodeFrameGenerated(bytes: Uint8Array): Frame {
   const frame = fromWire(fromBinary(MessageSchema, bytes).message);
-  return frame.kind === "empty" ? (decodeSignalGenerated(bytes) ?? frame) : frame;
+  return frame.kind === "empty" ? (decodeNoticeGenerated(bytes) ?? frame) : frame;
 }
 
 function toWire(frame: Frame): Message["message"] {
@@ -40,7 +40,7 @@ function toWire(frame: Frame): Message["message"] {
     case "subscribe":
     case "ack":
       return toWireLegacy(frame);
-    // Signals stand outside the oneof.
+    // Notices are outside the oneof.
     case "cancel":
     case "leaving":
     case "empty":

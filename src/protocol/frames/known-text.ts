@@ -1,14 +1,14 @@
-/** Longer texts are seldom names, and are not kept. */
+/** Longer texts are seldom names, and are not cached. */
 const longestKept = 48;
 const slots = 1024;
 
-/** The text last read into each slot. A name that is read again is the same string again: flat, and hashed for look-ups. */
+/** The last text of each slot. A name that is read again is the same string: flat, and already hashed for look-ups. */
 let known: string[] | undefined;
 
 /**
- * The ASCII text between two positions, as one that was read before where it can be: the names of types, keys and attributes
- * come again and again, and making a string of bytes and hashing it takes five times as long as comparing it (0.05 against
- * 0.27 µs for 11 characters, looked up in a Map). Undefined for text that is longer or not ASCII.
+ * Reads ASCII text, as a cached string if possible: the names of types, keys and attributes repeat. To create and hash
+ * a string takes five times as long as to compare it (0.27 and 0.05 µs for 11 characters). Undefined for text that is
+ * longer or not ASCII.
  */
 export function knownTextAt(bytes: Uint8Array, start: number, end: number): string | undefined {
   const length = end - start;

@@ -3,15 +3,14 @@ import { jsonContentType, protobufContentType } from "../../core/internal.ts";
 import { EventAttributes, type EventData, noEventData, wireEvent } from "./cloud-event.ts";
 import type { Frame, WireAgentId, WirePayload } from "./frame.ts";
 import { knownTextAt } from "./known-text.ts";
-import { RawReader, textAt, WireType } from "./raw-reader.ts";
-import { anyShape, stepOver } from "./raw-shape.ts";
+import { anyShape, RawReader, stepOver, textAt, WireType } from "./raw-reader.ts";
 
-/** Thrown and caught here: what stands in these bytes is not as canonical encoders write it. */
+/** Thrown and caught in this file: the bytes are not in canonical form. */
 const odd = new Error("not canonical");
 
 /**
- * Reads calls, answers and events as all known peers write them. Undefined for everything else: other arms, repeated or unknown
- * fields, attributes that are no text, bytes that are no UTF-8. The generated code then decides what they mean.
+ * Decodes calls, answers and events in the form that all known peers write. Undefined for anything else: other arms,
+ * repeated or unknown fields, attributes that are not text, invalid UTF-8. The generated code then decides.
  */
 export function decodeQuickly(bytes: Uint8Array): Frame | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);
@@ -155,7 +154,7 @@ function readPayload(reader: RawReader): WirePayload {
   return { typeName: typeName ?? "", contentType: contentType ?? "", data: data ?? noEventData.bytes };
 }
 
-/** One entry of a map of texts; the last of several with one name stands. */
+/** Reads one entry of a map of texts. Of a repeated name the last value counts. */
 function readEntry(reader: RawReader, into: { [name: string]: string }): void {
   const { type, key } = readId(reader);
   into[type] = key;
@@ -175,7 +174,8 @@ function readAttribute(reader: RawReader, into: EventAttributes): void {
   into.set(name ?? "", value);
 }
 
-/** `ce_string`, `ce_uri` or `ce_uri_ref`; undefined when no arm is set (W22). */
+// protocol.md W22
+/** Reads `ce_string`, `ce_uri` or `ce_uri_ref`; undefined if no arm is set. */
 function readAttributeValue(reader: RawReader): string | undefined {
   const outerEnd = enter(reader);
   let value: string | undefined;
@@ -188,7 +188,7 @@ function readAttributeValue(reader: RawReader): string | undefined {
   return value;
 }
 
-/** Goes into a nested message; returns where the outer one ends. */
+/** Enters a nested message; returns the end of the outer one. */
 function enter(reader: RawReader): number {
   const outerEnd = reader.end;
   const end = reader.length();
@@ -205,7 +205,7 @@ function readText(reader: RawReader): string {
   return text;
 }
 
-/** A text that other messages have as well. */
+/** Reads a text that other messages repeat. */
 function readName(reader: RawReader): string {
   const end = reader.length();
   if (end < 0) throw odd;
@@ -221,7 +221,7 @@ function checkedTextAt(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** Whether these bytes, read as this text, are UTF-8. Only ASCII and bad bytes give as many characters as bytes. */
+/** Whether these bytes, decoded to this text, are UTF-8. Only ASCII and invalid bytes give one character a byte. */
 function isText(text: string, bytes: Uint8Array, start: number, end: number): boolean {
   return text.length === end - start ? !text.includes("\ufffd") : isUtf8(bytes.subarray(start, end));
 }
@@ -234,7 +234,7 @@ function readBytes(reader: RawReader): Uint8Array {
   return bytes;
 }
 
-/** The bytes of an `Any`, as they stand. */
+/** Returns the bytes of an `Any` unchanged. */
 function readAny(reader: RawReader): Uint8Array {
   const start = reader.position;
   if (!stepOver(anyShape, WireType.bytes, reader)) throw odd;

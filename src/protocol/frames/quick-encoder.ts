@@ -12,7 +12,8 @@ import type {
 } from "./frame.ts";
 import { bareContentType } from "./payload.ts";
 
-/** Writes the messages that every call and event is made of, field by field (protocol.md §1.2); a tenth of the generated code's time. */
+// The fields: protocol.md §1.2
+/** Encodes calls, answers and events field by field, in a tenth of the generated code's time. */
 export function encodeQuickly(frame: RequestFrame | ResponseFrame | EventFrame): Uint8Array {
   switch (frame.kind) {
     case "request": {
@@ -79,7 +80,7 @@ function writePayload(writer: ByteWriter, field: number, { typeName, contentType
   writer.bytes(3, data);
 }
 
-/** Map entries hold both fields even where they are empty, as protobuf-es writes them. */
+/** Map entries have both fields, even if they are empty, as protobuf-es writes them. */
 function writeMetadata(writer: ByteWriter, field: number, metadata: WireMetadata): void {
   for (const name in metadata) {
     const value = metadata[name] ?? "";
@@ -91,7 +92,7 @@ function writeMetadata(writer: ByteWriter, field: number, metadata: WireMetadata
   }
 }
 
-/** Attribute values sit in a message of their own, as `ce_string`. */
+/** Writes an attribute; its value is a message of its own with `ce_string`. */
 function writeAttribute(writer: ByteWriter, name: string, value: string): void {
   const nameBytes = textBytes(name);
   const valueBytes = textBytes(value);
@@ -101,7 +102,7 @@ function writeAttribute(writer: ByteWriter, name: string, value: string): void {
   writer.textOrEmpty(3, value, valueBytes);
 }
 
-/** A text takes at most 3 bytes a character, and a tag and a length. */
+/** Returns the upper bound of a text field: three bytes a character, with tag and length. */
 function textBound(text: string): number {
   return text.length * 3 + 6;
 }

@@ -1,21 +1,23 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import { knownTextAt } from "./known-text.ts";
 
-/** The wire types of protobuf that current encoders write. Groups are not among them: whoever meets one takes the slow road. */
+/** Wire types of protobuf that current encoders write. Groups are not among them; the slow path handles those. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Up to these lengths a loop is quicker than a call into the engine: to look at bytes, and to put characters together. */
+/**
+ * Limits in bytes below which a loop is faster than a call into the engine: for checking bytes, and for building text.
+ */
 const shortText = 96;
 const tinyText = 7;
 
 /**
- * Steps over the fields of one protobuf message without making anything of them. After a read that fails (`malformed`)
- * the position means nothing. Numbers beyond 31 bits are malformed: neither tags nor lengths of sane frames need them.
+ * Steps over the fields of one protobuf message without decoding them. After a failed read the position is undefined.
+ * Numbers beyond 31 bits are malformed, since tags and lengths of valid frames are shorter.
  */
 export class RawReader {
   readonly bytes: Uint8Array;
-  /** Where the message ends that is being read; moved in and out as nested ones are entered and left. */
+  /** End of the current message; callers move it when they enter and leave nested messages. */
   end: number;
   position: number;
 
@@ -29,7 +31,7 @@ export class RawReader {
     return this.position >= this.end;
   }
 
-  /** A tag or a length; -1: malformed. */
+  /** Reads a tag or a length; -1 if it is malformed. */
   number(): number {
     const { bytes, end } = this;
     let position = this.position;
@@ -47,7 +49,9 @@ export class RawReader {
     return -1;
   }
 
-  /** Reads the length of a bytes field and returns where it ends; the position is then at its start. -1: malformed. */
+  /**
+   * Reads the length of a bytes field and returns its end; the position is then at its start. -1 if it is malformed.
+   */
   length(): number {
     const length = this.number();
     if (length < 0) return -1;
@@ -55,7 +59,7 @@ export class RawReader {
     return end <= this.end ? end : -1;
   }
 
-  /** Steps over the value of a field; false: malformed or a group. */
+  /** Steps over the value of a field. Returns false if it is malformed or a group. */
   skip(wireType: number): boolean {
     switch (wireType) {
       case WireType.varint:
@@ -87,7 +91,7 @@ export class RawReader {
   }
 }
 
-/** The text between two positions; bytes that are not UTF-8 give replacement characters. */
+/** Decodes the text between two positions; invalid UTF-8 gives replacement characters. */
 export function textAt(bytes: Uint8Array, start: number, end: number): string {
   if (end - start > shortText || !isAsciiAt(bytes, start, end)) return decoder.decode(bytes.subarray(start, end));
   if (end - start > tinyText && bytes instanceof Buffer) return bytes.toString("latin1", start, end);
@@ -96,12 +100,12 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** The same for texts that come again and again: names of types, keys, attributes. */
+/** Decodes a text that messages repeat: the name of a type, key or attribute. */
 export function nameAt(bytes: Uint8Array, start: number, end: number): string {
   return knownTextAt(bytes, start, end) ?? textAt(bytes, start, end);
 }
 
-/** Whether the bytes between two positions are UTF-8, as protobuf demands of every text. */
+/** Whether the bytes between two positions are UTF-8, as protobuf requires of texts. */
 export function isTextAt(bytes: Uint8Array, start: number, end: number): boolean {
   const isQuick = end - start <= shortText && isAsciiAt(bytes, start, end);
   return isQuick || isUtf8(bytes.subarray(start, end));
@@ -109,5 +113,50 @@ export function isTextAt(bytes: Uint8Array, start: number, end: number): boolean
 
 function isAsciiAt(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) >= 0x80) return false;
+  return true;
+}
+
+/** Expected content of a field: a number, a text, bytes, or a message. */
+export type FieldShape = "number" | "text" | "bytes" | Shape;
+
+/** The fields of a message by number; index 0 is unused. */
+export type Shape = readonly (FieldShape | undefined)[];
+
+const none = undefined;
+
+export const agentIdShape: Shape = [none, "text", "text"];
+export const payloadShape: Shape = [none, "text", "text", "bytes"];
+const timestampShape: Shape = [none, "number", "number"];
+const attributeShape: Shape = [none, "number", "number", "text", "bytes", "text", "text", timestampShape];
+export const attributeEntryShape: Shape = [none, "text", attributeShape];
+export const anyShape: Shape = [none, "text", "bytes"];
+
+/**
+ * Steps over one field's value. Returns false if some peer's parser would refuse it: the host forwards messages without
+ * decoding, and a bad one must not end a worker's stream. Accepts unknown fields, but not groups.
+ */
+export function stepOver(expected: FieldShape | undefined, wireType: number, reader: RawReader): boolean {
+  if (expected === undefined) return reader.skip(wireType);
+  if (expected === "number") return wireType === WireType.varint && reader.skip(wireType);
+  if (wireType !== WireType.bytes) return false;
+  const end = reader.length();
+  if (end < 0) return false;
+  if (typeof expected !== "string") return stepThrough(expected, reader, end);
+  const start = reader.position;
+  reader.position = end;
+  return expected === "bytes" || isTextAt(reader.bytes, start, end);
+}
+
+function stepThrough(shape: Shape, reader: RawReader, end: number): boolean {
+  const outerEnd = reader.end;
+  reader.end = end;
+  while (!reader.atEnd) {
+    const tag = reader.number();
+    const expected = shape[tag >>> 3];
+    if (tag < 8 || !stepOver(expected, tag & 7, reader)) return false;
+    // The generated code misreads an unknown field in a map's entry; no encoder writes one.
+    if (expected === undefined && shape === attributeEntryShape) return false;
+  }
+  reader.end = outerEnd;
   return true;
 }

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { ByteWriter, fieldBytes, textFieldBytes } from "../frames/byte-writer.ts";
 import type { WireAgentId, WirePattern } from "../frames/frame.ts";
-import { fromBinary } from "../frames/from-binary.ts";
-import { parsing } from "../frames/parse.ts";
+import { fromBinary, parsing } from "../frames/from-binary.ts";
 import {
   AddSubscriptionRequestSchema,
   AgentIdSchema,
@@ -13,13 +13,13 @@ import {
 } from "../gen/agent_worker_pb.ts";
 import { fromWirePattern, toWirePattern } from "./wire-pattern.ts";
 
-/** A subscription as unary calls carry it (generations 2 and 3). Without pattern: no known arm was set. */
+/** A subscription in unary calls (generations 2 and 3). `pattern` is undefined if no known arm was set. */
 export interface WireSubscription {
   readonly id: string;
   readonly pattern: WirePattern | undefined;
 }
 
-/** The bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */
+/** Bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */
 export const emptyMessage: Uint8Array = new Uint8Array(0);
 
 export function encodeRegisterAgentRequest(agentType: string): Uint8Array {
@@ -37,7 +37,7 @@ export function encodeAddSubscriptionRequest(subscription: WireSubscription): Ui
   );
 }
 
-/** An absent subscription reads as one without id and pattern. */
+/** A missing subscription reads as one with an empty id and no pattern. */
 export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscription {
   return parsing("an AddSubscription request", () =>
     fromWire(fromBinary(AddSubscriptionRequestSchema, bytes).subscription),
@@ -58,7 +58,7 @@ export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly Wire
   );
 }
 
-/** The request of GetState (generations 1 and 2). */
+/** Encodes the request of GetState (generations 1 and 2). */
 export function encodeAgentId(id: WireAgentId): Uint8Array {
   return toBinary(AgentIdSchema, create(AgentIdSchema, id));
 }
@@ -76,4 +76,38 @@ function toWire(subscription: WireSubscription): Subscription {
 
 function fromWire(subscription: Subscription | undefined): WireSubscription {
   return { id: subscription?.id ?? "", pattern: fromWirePattern(subscription?.subscription) };
+}
+
+/**
+ * Encodes a GetSubscriptions answer. The encodings of parts of a list may be concatenated: the result is the answer
+ * with the whole list. Writes field by field, because a host may hold many subscriptions.
+ */
+export function encodeGetSubscriptionsResponse(subscriptions: readonly WireSubscription[]): Uint8Array {
+  const sizes = subscriptions.map(sizeOf);
+  const length = sizes.reduce((sum, { entry }) => sum + fieldBytes(entry), 0);
+  const writer = new ByteWriter(length);
+  for (const [index, { id, pattern }] of subscriptions.entries()) {
+    const size = sizes[index];
+    if (size === undefined) continue;
+    writer.head(1, size.entry);
+    writer.text(1, id);
+    if (pattern === undefined) continue;
+    writer.head(pattern.kind === "type" ? 2 : 3, size.pattern);
+    writer.text(1, topicOf(pattern));
+    writer.text(2, pattern.agentType);
+  }
+  // An answer has no outer message, so the head that the writer puts before the fields is cut off.
+  const whole = writer.finishedAs(1);
+  return whole.subarray(whole.length - length);
+}
+
+/** Returns the bytes of an entry and of the pattern in it, both without their own tag and length. */
+function sizeOf({ id, pattern }: WireSubscription): { readonly entry: number; readonly pattern: number } {
+  if (pattern === undefined) return { entry: textFieldBytes(id), pattern: 0 };
+  const ofPattern = textFieldBytes(topicOf(pattern)) + textFieldBytes(pattern.agentType);
+  return { entry: textFieldBytes(id) + fieldBytes(ofPattern), pattern: ofPattern };
+}
+
+function topicOf(pattern: WirePattern): string {
+  return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
 }

@@ -12,7 +12,10 @@ type PatternFields =
     }
   | { readonly case: undefined };
 
-/** The oneof of either shape of subscription: in the channel (gen 1) and in unary calls (gen 2, 3) it has the same arms. */
+/**
+ * Converts a pattern to the oneof that both kinds of subscriptions share: in the channel (generation 1) and in unary
+ * calls (2 and 3).
+ */
 export function toWirePattern(pattern: WirePattern | undefined): PatternFields {
   if (pattern === undefined) return { case: undefined };
   const { agentType } = pattern;
@@ -37,7 +40,7 @@ export function fromWirePattern(
   }
 }
 
-/** Whether two patterns are of one kind and say the same. */
+/** Whether two patterns have the same kind and the same fields. */
 export function isSamePattern(one: WirePattern | undefined, other: WirePattern | undefined): boolean {
   if (one === undefined || other === undefined || one.agentType !== other.agentType) return false;
   if (one.kind === "type") return other.kind === "type" && one.topicType === other.topicType;

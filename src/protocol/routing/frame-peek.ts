@@ -2,16 +2,15 @@ import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
 import { decodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
-import { RawReader, WireType } from "../frames/raw-reader.ts";
+import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
-import { readFrameHead } from "./frame-head.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
-import type { PeekedFrame } from "./peeked-frame.ts";
+import type { FrameHead, PeekedFrame } from "./peeked-frame.ts";
 
+// protocol.md §1.2
 /**
- * Reads the routing fields out of the raw bytes of a data-channel message and decodes nothing else (protocol.md §1.2).
- * The bytes of a peeked call or event are well-formed down to the texts in them. Messages that canonical encoders don't
- * write (several fields in the outer message, a target in pieces, groups) are decoded, written anew and peeked again.
+ * Reads the kind and request id from the beginning of a call or answer, which may be incomplete or broken. With them, the
+ * caller can get an error. Returns undefined if the bytes do not tell.
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
   return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
@@ -54,4 +53,28 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return { kind: "bad", reason, head: readFrameHead(bytes) };
   }
+}
+
+const requestArm = 0x0a;
+const responseArm = 0x12;
+const requestIdField = 0x0a;
+
+/**
+ * Reads the kind and request id from the beginning of a call or answer, which may be incomplete or broken. With them, the
+ * caller can get an error. Returns undefined if the bytes do not tell.
+ */
+export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
+  const reader = new RawReader(bytes, 0, bytes.length);
+  const arm = reader.number();
+  if ((arm !== requestArm && arm !== responseArm) || reader.number() < 0) return undefined;
+  while (!reader.atEnd) {
+    const tag = reader.number();
+    if (tag === requestIdField) {
+      const end = reader.length();
+      if (end < 0) return undefined;
+      return { kind: arm === requestArm ? "request" : "response", requestId: textAt(bytes, reader.position, end) };
+    }
+    if (tag < 8 || !reader.skip(tag & 7)) return undefined;
+  }
+  return undefined;
 }

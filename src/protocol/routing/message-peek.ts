@@ -1,18 +1,21 @@
-import { parseTimeout } from "../call-timeout.ts";
-import { isTextAt, nameAt, RawReader, textAt } from "../frames/raw-reader.ts";
 import {
   agentIdShape,
   anyShape,
   attributeEntryShape,
+  isTextAt,
+  nameAt,
   payloadShape,
+  RawReader,
   type Shape,
   stepOver,
-} from "../frames/raw-shape.ts";
+  textAt,
+} from "../frames/raw-reader.ts";
+import { parseTimeout } from "../metadata.ts";
 import { metadataKey } from "../wire-names.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 
-// Each function walks over every field of one message and gives up (undefined) at whatever a canonical encoder would not
-// have written; the caller then takes the slow road.
+// Each function walks over every field of one message. At a form that no canonical encoder writes, it returns
+// undefined, and the caller takes the slow path.
 
 const requestShape: Shape = [undefined, "text", agentIdShape, agentIdShape, "text", payloadShape];
 const requestMetadata = 6;
@@ -39,7 +42,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     if (field === requestMetadata) {
       const value = tag === 0x32 ? readEntry(reader) : undefined;
       if (value === undefined) return undefined;
-      // Of a repeated entry the last one counts, also if it says nothing.
+      // Of a repeated entry the last one counts, even if it is empty.
       if (value.isTimeout) timeoutMs = value.timeoutMs;
       continue;
     }
@@ -103,7 +106,7 @@ function placeOf(before: RequestIdPlace, reader: RawReader, fieldStart: number, 
   return { count: before.count + 1, fieldStart, textStart: afterLength(reader.bytes, valueStart), end };
 }
 
-/** The first byte after a length that is known to be sound. */
+/** Returns the position after a valid length. */
 function afterLength(bytes: Uint8Array, start: number): number {
   let at = start;
   while ((bytes[at] ?? 0) >= 0x80) at += 1;
@@ -114,7 +117,7 @@ function readLengthAndText(bytes: Uint8Array, valueStart: number, end: number): 
   return nameAt(bytes, afterLength(bytes, valueStart), end);
 }
 
-/** Type and key of an agent id that is known to be well-formed; of a repeated field the last one counts. */
+/** Reads type and key of a well-formed agent id. Of a repeated field the last one counts. */
 function readAgentId(
   bytes: Uint8Array,
   valueStart: number,
@@ -149,7 +152,7 @@ const emptyTimeout: Entry = { isTimeout: true, timeoutMs: undefined };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
-/** One entry of a metadata map, as canonical encoders write it: the key, then perhaps the value, and nothing else. */
+/** Reads one entry of a metadata map in canonical form: the key, then at most the value. */
 function readEntry(reader: RawReader): Entry | undefined {
   const { bytes } = reader;
   const end = reader.length();

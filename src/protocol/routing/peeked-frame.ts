@@ -1,7 +1,15 @@
 import type { Frame } from "../frames/frame.ts";
-import type { FrameHead } from "./frame-head.ts";
 
-/** Where the request id stands in a frame: the field with its tag, and its text alone. `count` 0: it is not there (empty). */
+/** Kind and request id of a message, read from its beginning. */
+export interface FrameHead {
+  readonly kind: "request" | "response";
+  readonly requestId: string;
+}
+
+/**
+ * Position of the request id in a frame: its field with tag, and its text alone. `count` 0: the frame has none (empty
+ * id).
+ */
 export interface RequestIdPlace {
   readonly count: number;
   readonly fieldStart: number;
@@ -11,14 +19,15 @@ export interface RequestIdPlace {
 
 export interface PeekedRequest {
   readonly kind: "request";
-  /** The whole message; `bodyStart` is where the request's own fields begin (they reach to the end). */
+  /** The whole message. The request's own fields reach from `bodyStart` to the end. */
   readonly bytes: Uint8Array;
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
   /** Undefined: no target was set. Not validated. */
   readonly targetType: string | undefined;
   readonly targetKey: string;
-  /** The caller's own bound, from the metadata key `agtimeoutms` (protocol.md H6). */
+  // protocol.md H6
+  /** The caller's time limit, from the metadata key `agtimeoutms`. */
   readonly timeoutMs: number | undefined;
 }
 
@@ -37,11 +46,14 @@ export interface PeekedEvent {
   readonly hasProtoData: boolean;
 }
 
-/** What the host needs to know of one message of the data channel. */
+/** Routing fields of one message of the data channel, as the host needs them. */
 export type PeekedFrame =
   | PeekedRequest
   | PeekedResponse
   | PeekedEvent
   | Extract<Frame, { readonly kind: "register-type" | "subscribe" | "ack" | "cancel" | "leaving" | "empty" }>
-  /** No protobuf message. `head`: which call it was meant to be or to answer, so that its caller can be told. */
+  /**
+   * The bytes are not a protobuf message. `head` names the call that they belong to, so that its caller can get an
+   * error.
+   */
   | { readonly kind: "bad"; readonly reason: string; readonly head: FrameHead | undefined };

@@ -1,29 +1,49 @@
+import { Buffer } from "node:buffer";
 import { textAt } from "../frames/raw-reader.ts";
 import type { PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
-import { joinFrame, type SplicedFrame } from "./spliced-frame.ts";
+
+/**
+ * A frame in two parts: a new beginning, and the rest of the original frame. The next splice reuses the memory of
+ * `head`, so send or join the frame before.
+ */
+export interface SplicedFrame {
+  readonly head: Uint8Array;
+  readonly rest: Uint8Array;
+  /** Length of both parts together. */
+  readonly byteLength: number;
+}
+
+/** The bytes of one frame, in one part or in two. */
+export type FrameBytes = Uint8Array | SplicedFrame;
+
+/** Joins the parts of a frame; a frame in one part is returned as it is. */
+export function joinFrame(frame: FrameBytes): Uint8Array {
+  return frame instanceof Uint8Array ? frame : Buffer.concat([frame.head, frame.rest], frame.byteLength);
+}
 
 const idTag = 0x0a;
 
-/** The request id of a peeked call or answer, as text. */
+/** Returns the request id of a peeked call or answer as text. */
 export function requestIdText({ bytes, requestId }: PeekedRequest | PeekedResponse): string {
   return textAt(bytes, requestId.textStart, requestId.end);
 }
 
-/** The same id as raw bytes, for putting it back later with `withRequestId`. */
+/** Returns the request id as raw bytes, for `withRequestId`. */
 export function requestIdBytes({ bytes, requestId }: PeekedRequest | PeekedResponse): Uint8Array {
-  // A copy of its own, which `slice` of a Buffer is not: the id may be kept much longer than the frame around it.
+  // A real copy, which `slice` of a Buffer is not: the id may outlive the frame by far.
   return new Uint8Array(bytes.subarray(requestId.textStart, requestId.end));
 }
 
-/** Heads up to this length are written into memory that is used again and again. */
+/** Heads up to this length share one buffer. */
 const scratchBytes = 128;
 let scratch: Uint8Array | undefined;
-/** Views of the scratch by their length, made once each. */
+/** Views of `scratch` by length, created once. */
 const scratchViews: Uint8Array[] = [];
 
+// protocol.md H1
 /**
- * The same message under another request id; everything else keeps its bytes, and stays where it is. The id is replaced
- * where it stands; where it stands several times another one is appended, for the last occurrence wins (protocol.md H1).
+ * Replaces the request id; all other bytes stay, without a copy. If the id occurs several times, another one is
+ * appended, because the last occurrence counts.
  */
 export function spliceRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8Array): SplicedFrame {
   const { bytes, bodyStart, requestId } = peeked;
@@ -37,7 +57,7 @@ export function spliceRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint
   const head = headOf(1 + varintLength(bodyLength) + kept + idLength);
   head[0] = peeked.kind === "request" ? 0x0a : 0x12;
   let at = writeVarint(head, 1, bodyLength);
-  // Canonical encoders write the id first: then nothing is before it.
+  // Canonical encoders write the id first, so usually nothing precedes it.
   if (kept > 0) head.set(bytes.subarray(bodyStart, cutStart), at);
   at += kept;
   if (idLength > 0) {
@@ -48,7 +68,7 @@ export function spliceRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint
   return { head, rest: bytes.subarray(cutEnd), byteLength: head.length + bytes.length - cutEnd };
 }
 
-/** The same in one piece. */
+/** Replaces the request id and returns the frame in one part. */
 export function withRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8Array): Uint8Array {
   return joinFrame(spliceRequestId(peeked, id));
 }
@@ -60,7 +80,7 @@ function headOf(length: number): Uint8Array {
   return scratchViews[length];
 }
 
-/** The bytes of an id made of ASCII characters. */
+/** Returns the bytes of an ASCII id. */
 export function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);

@@ -1,8 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import type { WireAgentId } from "../frames/frame.ts";
-import { fromBinary } from "../frames/from-binary.ts";
-import { parsing } from "../frames/parse.ts";
+import { fromBinary, parsing } from "../frames/from-binary.ts";
 import {
   type AgentState,
   AgentStateSchema,
@@ -10,7 +9,8 @@ import {
   StoreStateResponseSchema,
 } from "../gen/agent_worker_pb.ts";
 
-/** What one entry of the host's state store holds (generations 1 and 2, protocol.md §1.7). */
+// protocol.md §1.7
+/** Content of one entry in the host's state store (generations 1 and 2). */
 export type StoredData =
   | { readonly kind: "binary"; readonly bytes: Uint8Array }
   | { readonly kind: "text"; readonly text: string }
@@ -34,7 +34,7 @@ export interface SaveStateAnswer {
   readonly error: string | undefined;
 }
 
-/** The request of SaveState. */
+/** Encodes the request of SaveState. */
 export function encodeStoredState(state: StoredState): Uint8Array {
   return toBinary(AgentStateSchema, toWire(state));
 }
@@ -57,7 +57,8 @@ export function decodeGetStateAnswer(bytes: Uint8Array): GetStateAnswer {
   });
 }
 
-/** The answer of SaveState: generation 1's shape, whose fields generation 2 passes over (protocol.md §1.3). */
+// protocol.md §1.3
+/** Encodes the answer of SaveState in generation 1's shape; generation 2 ignores its fields. */
 export function encodeSaveStateAnswer(answer: SaveStateAnswer): Uint8Array {
   const message = create(StoreStateResponseSchema, { success: answer.success });
   if (answer.error !== undefined) message.error = answer.error;

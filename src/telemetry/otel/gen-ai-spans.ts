@@ -2,9 +2,9 @@ import { type Attributes, type Span, SpanKind, type Tracer, trace } from "@opent
 import { activeContext, errorClass, runInSpan } from "./run-in-span.ts";
 
 export interface GenAiSpanOptions {
-  /** Default: the tracer `autogen-core` of the global provider. */
+  /** Tracer of the span. Default: `autogen-core` of the global provider. */
   readonly tracer?: Tracer | undefined;
-  /** Default: the active span. */
+  /** Parent of the span. Default: the active span. */
   readonly parent?: Span | undefined;
 }
 
@@ -18,7 +18,8 @@ export interface AgentSpanOptions extends GenAiSpanOptions {
   readonly agentDescription?: string | undefined;
 }
 
-/** Runs a tool in a span `execute_tool {tool}`, after OpenTelemetry's conventions for generative AI (protocol.md §5.10). */
+// protocol.md §5.10
+/** Runs a tool in a span `execute_tool {tool}`, after OpenTelemetry's conventions for generative AI. */
 export function traceToolSpan<T>(toolName: string, options: ToolSpanOptions, body: (span: Span) => T): T {
   const attributes = {
     "gen_ai.tool.name": toolName,
@@ -32,7 +33,7 @@ export function traceToolSpan<T>(toolName: string, options: ToolSpanOptions, bod
   );
 }
 
-/** Makes an agent in a span `create_agent {name}`. */
+/** Creates an agent in a span `create_agent {name}`. */
 export function traceCreateAgentSpan<T>(agentName: string, options: AgentSpanOptions, body: (span: Span) => T): T {
   return agentSpan("create_agent", agentName, options, body);
 }
@@ -55,7 +56,7 @@ interface GenAiSpan {
   readonly operation: string;
   readonly subject: string;
   readonly kind: SpanKind;
-  /** Undefined ones are left out. */
+  /** Undefined values are left out. */
   readonly attributes: Attributes;
 }
 

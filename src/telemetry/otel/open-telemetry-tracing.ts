@@ -1,24 +1,38 @@
-import { type Link, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
+import {
+  createTraceState,
+  isSpanContextValid,
+  type Link,
+  ProxyTracerProvider,
+  type SpanContext,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from "@opentelemetry/api";
 import type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "../../core/internal.ts";
 import { activeContext, runInSpan } from "./run-in-span.ts";
 import { messagingAttributes, spanKind, spanName } from "./span-details.ts";
-import { fromCarrier, toCarrier } from "./trace-carrier.ts";
 
-/** The tracer of the in-process runtime, as AutoGen names it. */
+/** Name of the in-process runtime's tracer, as in AutoGen. */
 export const singleThreadedRuntimeTracer = "autogen SingleThreadedAgentRuntime";
-/** The tracer of a worker. */
+/** Name of a worker's tracer, as in AutoGen. */
 export const workerRuntimeTracer = "autogen Worker Runtime";
 
 export interface OpenTelemetryTracingOptions {
-  /** Default: the global provider that is registered when this is called. */
+  /** Provider of the tracer. Default: the global provider at the time of the call. */
   readonly tracerProvider?: TracerProvider | undefined;
-  /** Default: `autogen SingleThreadedAgentRuntime`; workers use `autogen Worker Runtime`. */
+  /** Name of the tracer. Default: `autogen SingleThreadedAgentRuntime`; workers use `autogen Worker Runtime`. */
   readonly tracerName?: string | undefined;
 }
 
+// protocol.md §5.10
 /**
- * Spans as AutoGen's runtimes make them (protocol.md §5.10). Undefined, so that a runtime does nothing at all, when no
- * provider is given or registered, or when the environment says `AUTOGEN_DISABLE_RUNTIME_TRACING=true`.
+ * Creates spans as AutoGen's runtimes do. Returns undefined, so that tracing costs nothing, in two cases: no provider
+ * is given or registered, or the environment has `AUTOGEN_DISABLE_RUNTIME_TRACING=true`.
+ *
+ * @example
+ * ```ts
+ * const runtime = new SingleThreadedAgentRuntime({ tracing: openTelemetryTracing() });
+ * ```
  */
 export function openTelemetryTracing(options: OpenTelemetryTracingOptions = {}): Tracing | undefined {
   if (process.env.AUTOGEN_DISABLE_RUNTIME_TRACING === "true") return undefined;
@@ -50,7 +64,31 @@ class OpenTelemetryTracing implements Tracing {
   }
 }
 
-/** The API's own provider that nobody has registered a real one behind. */
+/** Whether this is the API's placeholder provider, with no real one registered. */
 function recordsNothing(provider: TracerProvider): boolean {
   return provider instanceof ProxyTracerProvider && provider.getDelegate() === new ProxyTracerProvider().getDelegate();
+}
+
+const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+// protocol.md §5.10
+/** Writes W3C Trace Context whatever propagator is registered, because peers expect it. */
+export function toCarrier(spanContext: SpanContext | undefined): TraceCarrier {
+  if (spanContext === undefined || !isSpanContextValid(spanContext)) return {};
+  const flags = (spanContext.traceFlags & 0xff).toString(16).padStart(2, "0");
+  const traceparent = `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
+  const tracestate = spanContext.traceState?.serialize() ?? "";
+  return tracestate === "" ? { traceparent } : { traceparent, tracestate };
+}
+
+/** Reads W3C Trace Context; undefined if it is missing or invalid (Python sends zeros with events). */
+export function fromCarrier(carrier: TraceCarrier | undefined): SpanContext | undefined {
+  const traceparent = carrier?.traceparent;
+  if (carrier === undefined || traceparent === undefined || traceparent.startsWith("ff")) return undefined;
+  const [, traceId, spanId, flags] = traceparentPattern.exec(traceparent) ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  const spanContext: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+  if (!isSpanContextValid(spanContext)) return undefined;
+  const { tracestate } = carrier;
+  return tracestate ? { ...spanContext, traceState: createTraceState(tracestate) } : spanContext;
 }

@@ -2,18 +2,18 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Context, context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
 import { errorText } from "../../core/internal.ts";
 
-/** Carries the active span over awaits where no context manager is registered; otherwise the registered one rules. */
+/** Carries the active span over awaits if no context manager is registered. */
 const fallback = new AsyncLocalStorage<Context>();
 
-/** The active context; the nearest of ours when OpenTelemetry knows of no active span. */
+/** Returns the active context, or ours if OpenTelemetry has no active span. */
 export function activeContext(): Context {
   const active = context.active();
   return trace.getSpan(active) === undefined ? (fallback.getStore() ?? active) : active;
 }
 
 /**
- * Runs `body` with the span active and ends the span when its result, or the promise it returns, settles. A failure is
- * recorded with its status as Python writes it, and thrown on. `onFailure` may add to the span.
+ * Runs `body` with the span active, and ends the span when its result or promise settles. Records a failure with the
+ * status that Python writes, and throws it again. `onFailure` may add to the span.
  */
 export function runInSpan<T>(span: Span, body: () => T, onFailure?: (error: unknown) => void): T {
   const inside = trace.setSpan(activeContext(), span);
@@ -37,7 +37,7 @@ export function runInSpan<T>(span: Span, body: () => T, onFailure?: (error: unkn
     span.end();
     return value;
   }, fail);
-  // A promise of the same value: T is a promise type here, which TypeScript can't see.
+  // A promise of the same value: T is a promise type here, which TypeScript cannot see.
   return ended as T;
 }
 

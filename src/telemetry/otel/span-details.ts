@@ -1,7 +1,8 @@
 import { type Attributes, SpanKind } from "@opentelemetry/api";
 import { AgentId, type SpanDetails, type SpanOperation, TopicId } from "../../core/internal.ts";
 
-/** `autogen {operation}[ {destination}]` (protocol.md §5.10). */
+// protocol.md §5.10
+/** Returns the name of a span: `autogen {operation}[ {destination}]`. */
 export function spanName(operation: SpanOperation, destination: SpanDetails["destination"]): string {
   const text = destinationText(destination);
   return text === "" ? `autogen ${operation}` : `autogen ${operation} ${text}`;
@@ -20,7 +21,7 @@ export function spanKind(operation: SpanOperation): SpanKind {
   }
 }
 
-/** The attributes that every span has. */
+/** Returns the attributes of every span. */
 export function messagingAttributes(operation: SpanOperation, details: SpanDetails): Attributes {
   const attributes: Attributes = {
     "messaging.operation": operationText(operation),

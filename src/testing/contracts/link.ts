@@ -9,30 +9,35 @@ export type { LinkNetwork, LinkNetworkOptions } from "./link/contract-case.ts";
 export type { StreamEvent } from "./link/stream-recorder.ts";
 export { StreamRecorder } from "./link/stream-recorder.ts";
 
-/** `describe` and `it` of the test runner in use; vitest's, jest's and node:test's all fit. */
+/** `describe` and `it` of the test runner: vitest, jest and node:test fit. */
 export interface TestRunner {
   readonly describe: (name: string, body: () => void) => unknown;
   readonly it: (name: string, body: () => Promise<void>) => unknown;
 }
 
 /**
- * The promises of `Link`, `Dialer` and `Listener` (src/transport/link.ts), as tests. An adapter passes all of them:
- * `describeLink("my network", (options) => createMyNetwork(options), { describe, it })`. Listens on 127.0.0.1 only.
+ * Registers the contract suite of `Link`, `Dialer` and `Listener`; every adapter must pass it. The suite listens on
+ * 127.0.0.1 only.
+ *
+ * @example
+ * ```ts
+ * describeLink("my network", (options) => createMyNetwork(options), { describe, it });
+ * ```
  */
 export function describeLink(
   name: string,
   makeNetwork: (options: LinkNetworkOptions) => LinkNetwork,
   runner: TestRunner,
 ): void {
-  const rooms = {
+  const groups = {
     "unary calls": unaryCases,
     streams: streamCases,
     endings: endingCases,
     flow: flowCases,
     connections: connectionCases,
   };
-  for (const [room, cases] of Object.entries(rooms)) {
-    runner.describe(`${name}: ${room}`, () => {
+  for (const [group, cases] of Object.entries(groups)) {
+    runner.describe(`${name}: ${group}`, () => {
       for (const { promise, tryIt } of cases) runner.it(promise, () => runLinkCase(tryIt, makeNetwork));
     });
   }

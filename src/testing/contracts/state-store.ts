@@ -98,7 +98,14 @@ const cases: readonly StoreCase[] = [
   },
 ];
 
-/** The promises of `StateStore` as tests; `openStore` gives a new, empty one each time. */
+/**
+ * Registers the contract suite of `StateStore`; `openStore` returns a new, empty store each time.
+ *
+ * @example
+ * ```ts
+ * describeStateStore("my database", () => openMyStore(), { describe, it });
+ * ```
+ */
 export function describeStateStore(
   name: string,
   openStore: () => StateStore | Promise<StateStore>,

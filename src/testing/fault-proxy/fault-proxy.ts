@@ -3,26 +3,36 @@ import { type Clock, systemClock, type Timer } from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
 import { ProxiedConnection } from "./proxied-connection.ts";
-import { type FaultProxyCounters, ProxyTally } from "./proxy-counters.ts";
+import { type FaultProxyCounters, ProxyCounters } from "./proxy-counters.ts";
 import { type RandomFaultsOptions, randomFaults } from "./random-faults.ts";
 
 export interface FaultProxyOptions {
-  /** `host:port` of the server behind it. */
+  /** `host:port` of the server behind the proxy. */
   readonly target: string;
-  /** Where it listens. Default `127.0.0.1:0`, a free port. */
+  /** Address to listen on. Default: `127.0.0.1:0`, a free port. */
   readonly address?: string | undefined;
   readonly script?: readonly FaultStep[] | undefined;
-  /** Has faults hit every connection at random, the same ones whenever the seed is the same. Default: none. */
+  /** Seed of random faults for every connection; the same seed gives the same faults. Default: no random faults. */
   readonly seed?: number | undefined;
-  /** What the seed may do. */
+  /** Limits of the random faults. */
   readonly randomFaults?: RandomFaultsOptions | undefined;
-  /** For delays, throttles and moments of the script. Default: the machine's. */
+  /** Clock for delays, throttles and the script. Default: the system's. */
   readonly clock?: Clock | undefined;
 }
 
 type Refusal = Extract<Fault, { kind: "refuse" }>;
 
-/** Starts a TCP proxy that breaks what passes through it, for tests of anything that must survive a network. */
+/**
+ * Starts a TCP proxy that injects faults, for tests of programs that must survive a bad network.
+ *
+ * @example
+ * ```ts
+ * await using proxy = await startFaultProxy({ target: host.address });
+ * const worker = new GrpcWorkerAgentRuntime(proxy.address);
+ * await worker.start();
+ * proxy.apply({ kind: "reset" });
+ * ```
+ */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const server = createServer({ allowHalfOpen: true });
   const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
@@ -33,23 +43,23 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   return new FaultProxy(server, options);
 }
 
-/** A proxy that runs; made by `startFaultProxy`. Disposing it closes it. */
+/** A running proxy, created by `startFaultProxy`. Disposing it closes it. */
 export class FaultProxy implements AsyncDisposable {
-  /** `host:port`, to dial instead of the target's. */
+  /** `host:port` to dial instead of the target. */
   readonly address: string;
   readonly #server: Server;
   readonly #options: FaultProxyOptions;
   readonly #clock: Clock;
-  readonly #tally = new ProxyTally();
+  readonly #counters = new ProxyCounters();
   readonly #open = new Set<ProxiedConnection>();
-  /** Lasting faults of the whole proxy: they hit whatever comes. */
+  /** Lasting faults of the whole proxy, which apply to new connections too. */
   readonly #lasting = new Set<LastingFault | Refusal>();
   readonly #timers = new Set<Timer>();
   readonly #jitter: () => number;
   #target: string;
   #seed: number | undefined;
 
-  /** For `startFaultProxy`: the server listens already. */
+  /** For `startFaultProxy`: the server already listens. */
   constructor(server: Server, options: FaultProxyOptions) {
     const bound = server.address();
     if (bound === null || typeof bound === "string") throw new Error("A fault proxy listens on a TCP port.");
@@ -64,19 +74,22 @@ export class FaultProxy implements AsyncDisposable {
     for (const step of options.script ?? []) this.#planForAll(step);
   }
 
-  /** Where connections that come from now on lead: a server that was restarted at another port. */
+  /** Leads new connections to another address, such as that of a restarted server. */
   retarget(target: string): void {
     this.#target = target;
   }
 
-  /** Connections that come from now on have the faults of this seed; with undefined, none by chance. */
+  /** Sets the seed of random faults for new connections; undefined turns them off. */
   reseed(seed: number | undefined): void {
     this.#seed = seed;
   }
 
-  /** Has a fault hit one connection, or all that are open; a lasting one then also hits all that come, until `heal` or its `forMs`. */
+  /**
+   * Applies a fault to one connection or to all open ones. A lasting fault on all also applies to new connections,
+   * until `heal` or for `forMs`.
+   */
   apply(given: Fault, { connection }: { readonly connection?: number } = {}): void {
-    // Each time it is applied it is a fault of its own: it ends for itself, whatever others of its kind there are.
+    // A copy for each call, so that each ends by itself, independent of others of its kind.
     const fault = { ...given };
     if (fault.kind === "heal") this.#lasting.clear();
     else if (connection === undefined && (isLasting(fault) || fault.kind === "refuse")) this.#keep(fault);
@@ -90,23 +103,23 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   counters(): FaultProxyCounters {
-    return this.#tally.snapshot(this.#open.size);
+    return this.#counters.snapshot(this.#open.size);
   }
 
-  /** Resolves when so many connections have been accepted since the start. */
+  /** Resolves when the proxy has accepted `count` connections since its start. */
   accepted(count: number): Promise<void> {
-    return this.#tally.until(() => this.#tally.connections >= count);
+    return this.#counters.until(() => this.#counters.connections >= count);
   }
 
-  /** Resolves when so many connections have been hit by a fault of that kind since the start. */
+  /** Resolves when `times` connections have had a fault of this kind since the start. */
   faulted(kind: FaultKind, times = 1): Promise<void> {
-    return this.#tally.until(() => this.counters().faults[kind] >= times);
+    return this.#counters.until(() => this.counters().faults[kind] >= times);
   }
 
-  /** Cuts all connections and listens no more. Twice is fine. */
+  /** Cuts all connections and stops listening. May be called twice. */
   async close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
-    this.#tally.close();
+    this.#counters.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#open) connection.destroy();
     await closed;
@@ -117,8 +130,8 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #accept(client: Socket): void {
-    const number = this.#tally.connections++;
-    this.#tally.wake();
+    const number = this.#counters.connections++;
+    this.#counters.wake();
     const steps = [
       ...[...this.#lasting].map((fault) => ({ fault })),
       ...(this.#options.script ?? []).filter((step) => hits(step, number)),
@@ -128,7 +141,7 @@ export class FaultProxy implements AsyncDisposable {
     if (refused !== undefined) {
       client.on("error", () => {});
       client.resetAndDestroy();
-      this.#tally.hit(refused.fault);
+      this.#counters.hit(refused.fault);
       return;
     }
     const connection = this.#connect(number, client);
@@ -142,19 +155,19 @@ export class FaultProxy implements AsyncDisposable {
       number,
       client,
       target,
-      tally: this.#tally,
+      counters: this.#counters,
       clock: this.#clock,
       random: this.#jitter,
       onClosed: () => {
         this.#open.delete(connection);
-        this.#tally.wake();
+        this.#counters.wake();
       },
     });
     this.#open.add(connection);
     return connection;
   }
 
-  /** Steps that name no connection and no byte happen to the proxy as a whole. */
+  /** Plans a step that names neither a connection nor a byte: it applies to the whole proxy. */
   #planForAll({ fault, connection, afterMs, afterBytes }: FaultStep): void {
     if (connection !== undefined || afterBytes !== undefined) return;
     if (afterMs === undefined) this.apply(fault);

@@ -1,34 +1,37 @@
-/** The way that bytes take through a proxy. */
+/** Direction of bytes through a proxy. */
 export type FaultDirection = "to-target" | "to-client";
 
-/** A fault that lasts: until `forMs` milliseconds have passed, or `heal`. Of several of a kind the newest counts, and each ends for itself. In both directions unless `in` names one. */
+/**
+ * Common fields of lasting faults. A fault lasts for `forMs` milliseconds, or until `heal`. Of several of one kind the
+ * newest applies, and each ends by itself. Applies to both directions unless `in` names one.
+ */
 interface Lasting {
   readonly in?: FaultDirection | undefined;
   readonly forMs?: number | undefined;
 }
 
-/** A fault of the way between: bytes come late, slowly or not at all, while it lasts. */
+/** A fault of the network between: bytes arrive late, slowly or not while it lasts. */
 export type LastingFault =
-  /** Bytes arrive `delayMs` later, and up to `jitterMs` more; their order stays. */
+  /** Bytes arrive `delayMs` later, plus up to `jitterMs`; their order stays. */
   | ({ readonly kind: "delay"; readonly delayMs: number; readonly jitterMs?: number | undefined } & Lasting)
   | ({ readonly kind: "throttle"; readonly bytesPerSecond: number } & Lasting)
-  /** Nothing is read any more, so that the sender's buffers fill. Nothing is lost: it goes on when the fault ends. */
+  /** Reading stops, so the sender's buffers fill. Nothing is lost; reading continues when the fault ends. */
   | ({ readonly kind: "stall" } & Lasting)
-  /** A black hole: bytes are taken and thrown away, the connection's end too. When it ends, a gap stays in the stream. */
+  /** Bytes are read and discarded, and so is the end of the connection. After the fault the stream has a gap. */
   | ({ readonly kind: "drop" } & Lasting);
 
-/** What can go wrong with a TCP connection. */
+/** A fault of a TCP connection. */
 export type Fault =
   | LastingFault
-  /** One direction ends (FIN) after what was passed on; the other goes on. */
+  /** One direction ends (FIN) after the bytes already passed on; the other continues. */
   | { readonly kind: "half-close"; readonly in: FaultDirection }
-  /** Both ends see the end of the stream (FIN), after all bytes that were passed on. */
+  /** Both sides see the end of the stream (FIN) after all bytes already passed on. */
   | { readonly kind: "close" }
-  /** Both ends see a reset (RST); what was passed on and not yet read may be lost. */
+  /** Both sides see a reset (RST); bytes not yet read may be lost. */
   | { readonly kind: "reset" }
-  /** Connections that come are reset before a byte passes. */
+  /** New connections are reset before a byte passes. */
   | ({ readonly kind: "refuse" } & Omit<Lasting, "in">)
-  /** No fault: every lasting one ends. */
+  /** Not a fault: ends every lasting one. */
   | { readonly kind: "heal" };
 
 export type FaultKind = Fault["kind"];
@@ -45,16 +48,16 @@ export const faultKinds = [
   "heal",
 ] as const satisfies readonly FaultKind[];
 
-/** A fault and its moment. With neither `afterMs` nor `afterBytes`: from the first byte on. */
+/** A fault and its moment. Without `afterMs` and `afterBytes`: from the first byte. */
 export interface FaultStep {
   readonly fault: Fault;
-  /** The number of the connection it hits, from 0. Default: all there are, and all that come while it lasts. */
+  /** Number of the connection, from 0. Default: all open ones, and all new ones while the fault lasts. */
   readonly connection?: number | undefined;
-  /** Milliseconds after that connection was accepted, or after the proxy was started if none is named. */
+  /** Milliseconds after that connection was accepted, or after the proxy started if no connection is named. */
   readonly afterMs?: number | undefined;
-  /** When exactly so many bytes of a connection have been passed on: in the middle of a frame, if it must be. */
+  /** Exact number of bytes passed on before the fault; it may fall in the middle of a frame. */
   readonly afterBytes?: number | undefined;
-  /** The direction whose bytes count. Default `to-target`. */
+  /** Direction whose bytes count. Default: `to-target`. */
   readonly of?: FaultDirection | undefined;
 }
 

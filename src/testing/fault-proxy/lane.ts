@@ -1,16 +1,15 @@
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/internal.ts";
 import type { FaultDirection, LastingFault } from "./fault.ts";
-import { LaneFaults } from "./lane-faults.ts";
-import type { ProxyTally } from "./proxy-counters.ts";
+import type { ProxyCounters } from "./proxy-counters.ts";
 
 export interface LaneParts {
   readonly direction: FaultDirection;
   readonly source: Socket;
   readonly sink: Socket;
-  readonly tally: ProxyTally;
+  readonly counters: ProxyCounters;
   readonly clock: Clock;
-  /** From 0 up to 1, for the jitter of delays. */
+  /** Returns a number from 0 up to 1, for the jitter of delays. */
   readonly random: () => number;
 }
 
@@ -19,10 +18,10 @@ interface Trigger {
   readonly fire: () => void;
 }
 
-/** Bytes that wait here before the source is no longer read: what a network holds. */
+/** Bytes that may wait here before reading stops, as in a network. */
 const maxWaitingBytes = 256 * 1024;
 
-/** One direction of a connection: takes bytes of its source, and passes them to its sink as its faults allow. */
+/** One direction of a connection: reads from its source and writes to its sink, as its faults allow. */
 export class Lane {
   readonly #parts: LaneParts;
   readonly #waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
@@ -34,7 +33,7 @@ export class Lane {
   #passedBytes = 0;
   #lastDueMs = 0;
   #freeAtMs = 0;
-  /** A write that must be through before anything else happens: a trigger waits for it, or the sink is full. */
+  /** A write must finish before anything else: a trigger waits for it, or the sink is full. */
   #isWriting = false;
   #timer: Timer | undefined;
 
@@ -48,12 +47,12 @@ export class Lane {
     return this.#faults.newest("drop") !== undefined;
   }
 
-  /** A lane that was cut has nothing left to hold back. */
+  /** A lane that was cut holds nothing back. */
   get #isStalled(): boolean {
     return !this.#isCut && this.#faults.newest("stall") !== undefined;
   }
 
-  /** Calls back when exactly `atByte` bytes have been passed on; at once when it is past. */
+  /** Calls back when exactly `atByte` bytes have passed; immediately if more have. */
   addTrigger(atByte: number, fire: () => void): void {
     this.#triggers.push({ atByte, fire });
     this.#triggers.sort((a, b) => a.atByte - b.atByte);
@@ -66,14 +65,14 @@ export class Lane {
     this.#pump();
   }
 
-  /** Ends one fault; others go on, also of its kind. Without one it ends them all. */
+  /** Ends one fault, and keeps others of its kind. Without an argument: ends all. */
   heal(fault?: LastingFault): void {
     this.#faults.end(fault);
     if (this.#faults.newest("throttle") === undefined) this.#freeAtMs = 0;
     this.#pump();
   }
 
-  /** Ends the sink's stream after what has been passed on; what waits and what comes later is thrown away. */
+  /** Ends the sink's stream after the bytes already passed on; discards waiting and later bytes. */
   cut(): void {
     this.#end = "due";
     this.#isCut = true;
@@ -81,14 +80,14 @@ export class Lane {
     this.#pump();
   }
 
-  /** Stops all timers; the sockets are the connection's. */
+  /** Stops all timers; the connection closes the sockets. */
   abandon(): void {
     this.#timer?.cancel();
     this.#end = "ended";
     this.#waiting.length = 0;
   }
 
-  /** The source's own end: it is passed on after what waits. A black hole swallows it. */
+  /** Passes the source's end on after the waiting bytes. A `drop` fault swallows it. */
   #finish(): void {
     if (this.isDropping || this.#end !== "open") return;
     this.#end = "due";
@@ -100,7 +99,7 @@ export class Lane {
     const { clock, random } = this.#parts;
     const delay = this.#faults.newest("delay");
     const delayMs = delay === undefined ? 0 : delay.delayMs + random() * (delay.jitterMs ?? 0);
-    // Nothing overtakes what came before it.
+    // Bytes never overtake earlier ones.
     this.#lastDueMs = Math.max(this.#lastDueMs, clock.now() + delayMs);
     this.#waiting.push({ bytes, dueMs: this.#lastDueMs });
     this.#waitingBytes += bytes.length;
@@ -108,7 +107,7 @@ export class Lane {
   }
 
   #drop(bytes: Buffer): void {
-    this.#parts.tally.droppedBytes += bytes.length;
+    this.#parts.counters.droppedBytes += bytes.length;
   }
 
   #dropWaiting(): void {
@@ -125,7 +124,7 @@ export class Lane {
     else source.resume();
   }
 
-  /** Whether the first waiting bytes may go now; sets the timer when it's too early. */
+  /** Whether the first waiting bytes may pass now; otherwise sets the timer. */
   #canWrite(): boolean {
     const first = this.#waiting[0];
     if (first === undefined || this.#isStalled || this.#isWriting) return false;
@@ -144,7 +143,7 @@ export class Lane {
   #writeNext(): void {
     const first = this.#waiting.shift();
     if (first === undefined) return;
-    const { clock, direction, sink, tally } = this.#parts;
+    const { clock, direction, sink, counters } = this.#parts;
     const { bytesPerSecond = Number.POSITIVE_INFINITY } = this.#faults.newest("throttle") ?? {};
     const untilTrigger = (this.#triggers[0]?.atByte ?? Number.POSITIVE_INFINITY) - this.#passedBytes;
     // A throttled lane passes a fiftieth of a second's worth at a time.
@@ -155,7 +154,7 @@ export class Lane {
     this.#waitingBytes -= length;
     this.#passedBytes += length;
     this.#freeAtMs = Math.max(this.#freeAtMs, clock.now()) + (length * 1_000) / bytesPerSecond;
-    tally.passed(direction, length);
+    counters.passed(direction, length);
     const mayGoOn = sink.write(first.bytes.subarray(0, length), () => {
       if (!this.#isWriting) return;
       this.#isWriting = false;
@@ -174,5 +173,24 @@ export class Lane {
     if (this.#end !== "due" || this.#waiting.length > 0 || this.#isStalled) return;
     this.#end = "ended";
     this.#parts.sink.end();
+  }
+}
+
+/** Lasting faults of a lane. Of several of one kind the newest applies, and each ends by itself. */
+export class LaneFaults {
+  #active: LastingFault[] = [];
+
+  begin(fault: LastingFault): void {
+    this.#active.push(fault);
+  }
+
+  /** Ends one fault, or all; ignores one that has ended. */
+  end(fault?: LastingFault): void {
+    this.#active = fault === undefined ? [] : this.#active.filter((active) => active !== fault);
+  }
+
+  newest<Kind extends LastingFault["kind"]>(kind: Kind): Extract<LastingFault, { kind: Kind }> | undefined {
+    const isOfKind = (fault: LastingFault): fault is Extract<LastingFault, { kind: Kind }> => fault.kind === kind;
+    return this.#active.findLast(isOfKind);
   }
 }

@@ -2,19 +2,19 @@ import type { Socket } from "node:net";
 import type { Clock, Timer } from "../../core/internal.ts";
 import type { Fault, FaultDirection, FaultStep, LastingFault } from "./fault.ts";
 import { Lane } from "./lane.ts";
-import type { ProxyTally } from "./proxy-counters.ts";
+import type { ProxyCounters } from "./proxy-counters.ts";
 
 export interface ConnectionParts {
   readonly number: number;
   readonly client: Socket;
   readonly target: Socket;
-  readonly tally: ProxyTally;
+  readonly counters: ProxyCounters;
   readonly clock: Clock;
   readonly random: () => number;
   readonly onClosed: () => void;
 }
 
-/** A connection through the proxy: a socket at each side, a lane each way. */
+/** A connection through the proxy: one socket per side, one lane per direction. */
 export class ProxiedConnection {
   readonly number: number;
   readonly #parts: ConnectionParts;
@@ -23,18 +23,18 @@ export class ProxiedConnection {
   #openSockets = 2;
 
   constructor(parts: ConnectionParts) {
-    const { client, target, tally, clock, random } = parts;
+    const { client, target, counters, clock, random } = parts;
     this.number = parts.number;
     this.#parts = parts;
     this.#lanes = {
-      "to-target": new Lane({ direction: "to-target", source: client, sink: target, tally, clock, random }),
-      "to-client": new Lane({ direction: "to-client", source: target, sink: client, tally, clock, random }),
+      "to-target": new Lane({ direction: "to-target", source: client, sink: target, counters, clock, random }),
+      "to-client": new Lane({ direction: "to-client", source: target, sink: client, counters, clock, random }),
     };
     this.#follow(client, target, this.#lanes["to-target"]);
     this.#follow(target, client, this.#lanes["to-client"]);
   }
 
-  /** Has a step of the script happen at its moment on this connection. */
+  /** Applies a step of the script at its moment. */
   plan({ fault, afterMs, afterBytes, of = "to-target" }: FaultStep): void {
     if (afterBytes !== undefined) this.#lanes[of].addTrigger(afterBytes, () => this.apply(fault));
     else if (afterMs !== undefined) this.#after(afterMs, () => this.apply(fault));
@@ -42,8 +42,8 @@ export class ProxiedConnection {
   }
 
   apply(fault: Fault): void {
-    const { client, target, tally } = this.#parts;
-    tally.hit(fault);
+    const { client, target, counters } = this.#parts;
+    counters.hit(fault);
     switch (fault.kind) {
       case "delay":
       case "throttle":
@@ -66,7 +66,7 @@ export class ProxiedConnection {
     }
   }
 
-  /** Ends one fault, if it is still there. */
+  /** Ends one fault, if it still lasts. */
   heal(fault: LastingFault): void {
     for (const lane of Object.values(this.#lanes)) lane.heal(fault);
   }
@@ -93,7 +93,7 @@ export class ProxiedConnection {
     this.#timers.add(timer);
   }
 
-  /** What ends one socket without a goodbye resets the other, unless a black hole lies between them. */
+  /** Resets the other socket when one breaks, unless a `drop` fault lies between them. */
   #follow(socket: Socket, other: Socket, lane: Lane): void {
     socket.on("error", () => {
       if (!lane.isDropping && !other.destroyed) other.resetAndDestroy();

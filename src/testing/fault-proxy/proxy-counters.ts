@@ -1,20 +1,20 @@
 import { type Fault, type FaultDirection, type FaultKind, faultKinds } from "./fault.ts";
 
-/** What a proxy has done since it was started. */
+/** Counters of a proxy since its start. */
 export interface FaultProxyCounters {
-  /** Connections accepted, refused ones among them; and those open now. */
+  /** Connections accepted, refused ones included; and connections open now. */
   readonly connections: number;
   readonly openConnections: number;
-  /** Bytes passed on, each way, and bytes thrown away. */
+  /** Bytes passed on in each direction, and bytes discarded. */
   readonly bytesToTarget: number;
   readonly bytesToClient: number;
   readonly droppedBytes: number;
-  /** Connections hit, by the kind of fault: one hit twice counts twice. */
+  /** Connections hit by each kind of fault. A connection that is hit twice counts twice. */
   readonly faults: Readonly<Record<FaultKind, number>>;
 }
 
-/** Keeps the counters of a proxy, and tells those who wait for one. */
-export class ProxyTally {
+/** Keeps the counters of a proxy and lets tests wait for a value. */
+export class ProxyCounters {
   connections = 0;
   droppedBytes = 0;
   readonly #passed = { "to-target": 0, "to-client": 0 };
@@ -23,7 +23,7 @@ export class ProxyTally {
   #isClosed = false;
 
   constructor() {
-    // Every kind has its number from the start, which the type of `fromEntries` can't say.
+    // Every kind starts at 0, which the type of `fromEntries` cannot express.
     this.#faults = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>;
   }
 
@@ -47,7 +47,7 @@ export class ProxyTally {
     };
   }
 
-  /** Resolves when the condition holds, seen at every change of connections and faults; rejects when the proxy closes first. */
+  /** Resolves when the condition holds; checks it at every change. Rejects if the proxy closes first. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       if (this.#isClosed) throw new Error("The fault proxy was closed before that happened.");

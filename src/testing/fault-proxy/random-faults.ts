@@ -2,26 +2,29 @@ import { type SeededRandom, seededRandom } from "../seeded-random.ts";
 import type { Fault, FaultDirection, FaultKind, FaultStep } from "./fault.ts";
 
 export interface RandomFaultsOptions {
-  /** What may happen. Default: everything. */
+  /** Kinds of faults to choose from. Default: all. */
   readonly kinds?: readonly [FaultKind, ...FaultKind[]] | undefined;
-  /** Most faults of one connection. Default 3; the least is none. */
+  /** Maximum number of faults of one connection; the minimum is 0. Default: 3. */
   readonly maxFaults?: number | undefined;
-  /** A fault comes before so many bytes have passed in the direction that it counts. Default 16 KiB. */
+  /** Limit of bytes passed before a fault, in its direction. Default: 16 KiB. */
   readonly withinBytes?: number | undefined;
-  /** How long a lasting fault lasts at most, in milliseconds. Default 500. */
+  /** Maximum duration of a lasting fault, in milliseconds. Default: 500. */
   readonly maxLastsMs?: number | undefined;
 }
 
 const everything = ["delay", "throttle", "stall", "drop", "half-close", "close", "reset", "refuse"] as const;
 
-/** What a seed does to one connection, the same every time. A `drop` is followed by a reset: nobody could read on after the gap. */
+/**
+ * Returns the faults of one connection for a seed, the same every time. A reset follows each `drop`, because a stream
+ * with a gap is unreadable.
+ */
 export function randomFaults(seed: number, connection: number, options: RandomFaultsOptions = {}): FaultStep[] {
   const { kinds = everything, maxFaults = 3, withinBytes = 16_384, maxLastsMs = 500 } = options;
   const random = seededRandom(seed, connection);
   const steps: FaultStep[] = [];
   for (let left = random.between(0, maxFaults); left > 0; left--) {
     const fault = randomFault(random, random.pick(kinds), maxLastsMs);
-    // A connection is refused at its first byte, or not at all.
+    // A connection is refused at its first byte, or not.
     if (fault.kind === "refuse") return [{ fault, connection }];
     const moment = { connection, of: direction(random), afterBytes: random.between(1, withinBytes) };
     steps.push({ fault, ...moment });

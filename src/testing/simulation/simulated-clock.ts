@@ -4,19 +4,19 @@ import type { Dice } from "./dice.ts";
 
 interface Due {
   readonly atMs: number;
-  /** Decides among those that fall due at the same moment. */
+  /** Decides the order of timers that fall due at the same moment. */
   readonly draw: number;
   readonly callback: () => void;
   isCancelled: boolean;
 }
 
 /**
- * A clock that goes from one due timer to the next when it is told to. Timers due at the same moment run in an order that
- * the seed decides: code that relies on one order fails for some seed.
+ * A clock that jumps from one due timer to the next. The seed decides the order of timers due at the same moment, so
+ * code that relies on one order fails for some seed.
  */
 export class SimulatedClock implements Clock {
   readonly #dice: Dice;
-  /** Sorted, the next one last. */
+  /** Sorted; the next one is last. */
   #timers: Due[] = [];
   #nowMs = 0;
 
@@ -35,17 +35,17 @@ export class SimulatedClock implements Clock {
     return { cancel: () => this.#cancel(due) };
   }
 
-  /** Timers that have not run and were not cancelled. */
+  /** Number of timers that have neither run nor been cancelled. */
   get pendingTimers(): number {
     return this.#timers.length;
   }
 
-  /** When the next timer falls due, in milliseconds of this clock; undefined: there is none. */
+  /** Time of the next timer, in milliseconds of this clock; undefined if there is none. */
   get nextDueMs(): number | undefined {
     return this.#timers.at(-1)?.atMs;
   }
 
-  /** Goes to the next due timer and runs it; false: there was none. */
+  /** Moves to the next timer and runs it. Returns false if there is none. */
   runNext(): boolean {
     const due = this.#timers.pop();
     if (due === undefined) return false;
@@ -61,13 +61,13 @@ export class SimulatedClock implements Clock {
     this.#timers.splice(this.#placeOf(due), 1);
   }
 
-  /** Where it stands or belongs. */
+  /** Returns the index of a timer, or the index where it belongs. */
   #placeOf(due: Due): number {
     let low = 0;
     let high = this.#timers.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      // `middle` is between the two ends, so there is one.
+      // `middle` is between two valid indexes.
       if (isLater(this.#timers[middle] as Due, due)) low = middle + 1;
       else high = middle;
     }

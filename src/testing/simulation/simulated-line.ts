@@ -5,15 +5,15 @@ import type { Dice } from "./dice.ts";
 export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly clock: Clock;
   readonly dice: Dice;
-  /** Milliseconds that the next thing on the line takes. Default: mostly 0 to 3, rarely up to 2 000. */
+  /** Returns the milliseconds that the next task on the line takes. Default: mostly 0 to 3, rarely up to 2 000. */
   readonly latencyMs?: (dice: Dice) => number;
-  /** Told what is begun on the line; what it returns is called before that happens. */
+  /** Called when a task starts on the line; its result is called before the task runs. */
   readonly onPost?: () => () => void;
 }
 
 /**
- * One party's line to a host: a memory network on which everything takes a random time, so that streams, both directions
- * and both ends' notice of a loss overtake each other; one stream's frames never do. It can stall and be cut.
+ * A memory network between one process and its hosts on which every task takes a random time. Streams, directions and
+ * the two ends' notices of a loss overtake each other; the frames of one stream do not. Tests can stall and cut it.
  */
 export class SimulatedLine {
   readonly network: MemoryNetwork;
@@ -36,7 +36,7 @@ export class SimulatedLine {
     return this.#underWay.size + this.#held.length;
   }
 
-  /** Nothing gets through until `resume`; nobody is told. */
+  /** Stops all traffic until `resume`; neither side learns of it. */
   stall(): void {
     this.#isStalled = true;
     for (const [task, timer] of this.#underWay) {
@@ -53,7 +53,7 @@ export class SimulatedLine {
     for (const task of held) this.#post(task);
   }
 
-  /** Breaks every connection; what was under way is lost, and each end learns of it in its own time. */
+  /** Cuts every connection. Tasks in progress are lost; each side learns of the loss at its own time. */
   cut(): void {
     this.network.cut();
   }

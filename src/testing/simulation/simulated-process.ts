@@ -9,15 +9,15 @@ export interface SimulatedProcessParts {
 }
 
 /**
- * What one process of a simulation is given: its time, its ids and its way to the hosts. It can be killed, as by SIGKILL:
- * its timers never run, its connections end and it makes no new ones.
+ * Clock, ids and network of one process in a simulation. Killing it, as SIGKILL would, stops its timers, cuts its
+ * connections and prevents new ones.
  */
 export class SimulatedProcess {
   readonly name: string;
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly dialer: Dialer;
-  /** Resolves when it is killed. */
+  /** Resolves when the process is killed. */
   readonly killed: Promise<void>;
   readonly #timers = new Set<Timer>();
   readonly #links = new Set<Link>();
@@ -38,7 +38,7 @@ export class SimulatedProcess {
     return this.#isAlive;
   }
 
-  /** Timers that have not run and were not cancelled. */
+  /** Number of timers that have neither run nor been cancelled. */
   get pendingTimers(): number {
     return this.#timers.size;
   }
@@ -77,7 +77,7 @@ export class SimulatedProcess {
 
 const never = new Promise<never>(() => undefined);
 
-/** Of a process that is gone: nothing ever comes of it. */
+/** Link of a killed process: it never does anything. */
 const deadLink: Link = {
   ready: () => never,
   unary: () => never,

@@ -13,21 +13,28 @@ import { SimulatedProcess } from "./simulated-process.ts";
 
 export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly seed: number;
-  /** Milliseconds that the next thing on a line takes. Default: mostly 0 to 3, rarely up to 2 000. */
+  /** Returns the milliseconds that the next task on a line takes. Default: mostly 0 to 3, rarely up to 2 000. */
   readonly latencyMs?: (dice: Dice) => number;
-  /** Told before each thing that happens on a line, with the line's name. */
+  /** Called before each task on a line, with the name of the line. */
   readonly onTask?: (line: string) => void;
 }
 
 /**
- * A world whose time and chance follow from a seed: give hosts and workers its `clock`, `makeId`, `listener` and `dialer`,
- * and the same seed plays the same story. Time passes inside `run` and `step` only.
+ * A simulated system whose time and randomness follow from a seed. Give hosts and workers its `clock`, `makeId`,
+ * `listener` and `dialer`: the same seed then gives the same run. Time passes only inside `run` and `step`.
+ *
+ * @example
+ * ```ts
+ * const simulation = new Simulation({ seed: 62 });
+ * const host = new Host({ listener: simulation.listener, address: "127.0.0.1:50051" }, { clock: simulation.clock });
+ * await simulation.run(host.start());
+ * ```
  */
 export class Simulation {
   readonly dice: Dice;
   readonly clock: SimulatedClock;
   readonly makeId: MakeId;
-  /** Where hosts listen: every line reaches them. */
+  /** Listener for hosts; every line reaches them. */
   readonly listener: Listener = { listen: (address, services) => this.#listen(address, services) };
   readonly #options: SimulationOptions;
   #posted = 0;
@@ -43,7 +50,10 @@ export class Simulation {
     this.makeId = () => ids.id();
   }
 
-  /** The line of a party, made at first use; ask for it before the hosts it is to reach start to listen. */
+  /**
+   * Returns the line of this name, created on first use. Request it before the hosts that it should reach start to
+   * listen.
+   */
   line(name: string): SimulatedLine {
     const known = this.#lines.get(name);
     if (known !== undefined) return known;
@@ -66,39 +76,39 @@ export class Simulation {
     return line;
   }
 
-  /** Deliveries, openings and ends that happened after others which had been begun later. */
+  /** Number of tasks that happened after tasks that had started later. */
   get overtaken(): number {
     return this.#overtaken;
   }
 
-  /** All lines there are. */
+  /** All lines. */
   get lines(): readonly SimulatedLine[] {
     return [...this.#lines.values()];
   }
 
-  /** A process that can be killed, on the line of that name; its timers are counted apart. */
+  /** Creates a process that can be killed, on the line of this name. Its timers are counted separately. */
   process(name: string, line: string = name): SimulatedProcess {
     return new SimulatedProcess({ name, clock: this.clock, makeId: this.makeId, dialer: this.dialer(line) });
   }
 
-  /** What a worker is given as its dialer: its own line to the hosts. */
+  /** Returns the dialer of a worker: its own line to the hosts. */
   dialer(line: string): Dialer {
     return this.line(line).network;
   }
 
-  /** Lets everything happen that needs no time. */
+  /** Runs everything that needs no time. */
   settle(): Promise<void> {
     return settled();
   }
 
-  /** Runs the next timer or delivery, and what follows from it at once; false: there is none. */
+  /** Runs the next timer or delivery, and what follows immediately. Returns false if there is none. */
   async step(): Promise<boolean> {
     const hasRun = this.clock.runNext();
     if (hasRun) await settled();
     return hasRun;
   }
 
-  /** Lets time pass until the promise has settled. Rejects when nothing is left that could settle it. */
+  /** Lets time pass until the promise settles. Rejects if nothing is left that could settle it. */
   async run<T>(promise: Promise<T>): Promise<T> {
     let isSettled = false;
     const mark = () => {
@@ -108,7 +118,7 @@ export class Simulation {
     await settled();
     while (!isSettled) {
       if (!(await this.step()) && !isSettled)
-        throw new Error("Nothing is left to happen, and the promise still waits.");
+        throw new Error("No timer or delivery is left, and the promise has not settled.");
     }
     return promise;
   }
@@ -118,7 +128,7 @@ export class Simulation {
     for (const { network } of this.#lines.values()) listenings.push(await network.listen(address, services));
     return {
       address,
-      // Over memory nothing can go wrong beneath the calls.
+      // Below the calls, a memory network has no errors to count.
       counters: createListenerCounters,
       closed: Promise.all(listenings.map(({ closed }) => closed)).then(() => undefined),
       close: async (graceMs) => {
@@ -128,7 +138,7 @@ export class Simulation {
   }
 }
 
-/** Promises settle in microtasks, all of which run before the next turn of the event loop. */
+/** Promises settle in microtasks, which all run before the next turn of the event loop. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,9 +1,12 @@
 import type { Clock } from "../../core/internal.ts";
 
-/** Node fires a longer timer at once, so longer waits are made of several. */
+/** Longest delay that Node's timers accept; a longer one fires immediately. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
-/** Calls `onPassed` once after `delayMs`, however long that is, by Node's timers unless a clock is given. The returned function calls it off; twice is fine. */
+/**
+ * Calls `onPassed` once after `delayMs`, which may exceed Node's longest timer. Uses Node's timers unless `clock` is
+ * given. The returned function cancels it and may be called twice.
+ */
 export function startDeadline(delayMs: number, onPassed: () => void, clock?: Clock): () => void {
   if (delayMs === Number.POSITIVE_INFINITY) return () => undefined;
   if (clock !== undefined) {

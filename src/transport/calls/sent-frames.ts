@@ -1,31 +1,34 @@
-/** So many of the latest frames are remembered one by one in any case. */
-const mostRemembered = 1_024;
+/** Minimum number of recent frames that are remembered one by one. */
+const minRemembered = 1_024;
 
-/** So many lots are kept of those that are older and have not been confirmed; then two become one. */
-const mostLots = 1_024;
+/** Maximum number of batches of older, unconfirmed frames. Above it, pairs of batches are merged. */
+const maxBatches = 1_024;
 
-/** Frames of which only their number is remembered. */
-interface Lot {
+/** A group of older frames of which only the numbers are kept. */
+interface Batch {
   readonly frames: number;
   readonly events: number;
 }
 
-/** What a stream says of the frames sent on it. */
+/** Numbers that a stream gives about its sent frames. */
 export interface SentState {
-  /** Not yet handed to the network. */
+  /** Frames not yet handed to the network. */
   readonly queuedFrames: number;
-  /** Handed over, and perhaps not arrived. */
+  /** Frames handed to the network without proof of arrival. */
   readonly unconfirmedFrames: number;
 }
 
-/** What the latest frames sent on a stream were: when it ends, some of them have not left, and some may not have arrived. */
+/**
+ * Remembers which of the frames sent on a stream were events. When the stream ends, this tells how many events were
+ * lost.
+ */
 export class SentFrames {
-  /** Lengths of runs, the oldest first: above 0 of events, below 0 of others. */
+  /** Run lengths, oldest first: positive for events, negative for other frames. */
   #runs: number[] = [];
   #remembered = 0;
-  #forgetAt = 2 * mostRemembered;
-  /** What came before them, the oldest first. */
-  #lots: Lot[] = [];
+  #forgetAt = 2 * minRemembered;
+  /** Frames before those in `#runs`, oldest first. */
+  #batches: Batch[] = [];
 
   note(isEvent: boolean, stream: SentState): void {
     const step = isEvent ? 1 : -1;
@@ -36,7 +39,10 @@ export class SentFrames {
     if (this.#remembered >= this.#forgetAt) this.#forget(stream);
   }
 
-  /** How many of the last so many frames were events: exact for those that wait, never too few for older ones. */
+  /**
+   * Counts the events among the last `frames` frames. Exact for frames remembered one by one; an upper bound for older
+   * ones.
+   */
   eventsAmongLast(frames: number): number {
     let events = 0;
     let left = frames;
@@ -46,16 +52,16 @@ export class SentFrames {
       if (run > 0) events += length;
       left -= length;
     }
-    for (let at = this.#lots.length - 1; at >= 0 && left > 0; at -= 1) {
-      const lot = this.#lots[at] ?? { frames: 0, events: 0 };
-      events += Math.min(lot.events, left);
-      left -= lot.frames;
+    for (let at = this.#batches.length - 1; at >= 0 && left > 0; at -= 1) {
+      const batch = this.#batches[at] ?? { frames: 0, events: 0 };
+      events += Math.min(batch.events, left);
+      left -= batch.frames;
     }
     return events;
   }
 
   #forget({ queuedFrames, unconfirmedFrames }: SentState): void {
-    const keep = Math.max(queuedFrames, mostRemembered);
+    const keep = Math.max(queuedFrames, minRemembered);
     let first = 0;
     let frames = 0;
     let events = 0;
@@ -70,25 +76,25 @@ export class SentFrames {
       first += 1;
     }
     this.#runs = this.#runs.slice(first);
-    this.#forgetAt = 2 * Math.max(this.#remembered, mostRemembered);
-    if (frames > 0) this.#lots.push({ frames, events });
-    this.#forgetLots(queuedFrames + unconfirmedFrames - this.#remembered);
+    this.#forgetAt = 2 * Math.max(this.#remembered, minRemembered);
+    if (frames > 0) this.#batches.push({ frames, events });
+    this.#forgetBatches(queuedFrames + unconfirmedFrames - this.#remembered);
   }
 
-  /** Keeps as many lots as hold so many frames, and no more than a bound. */
-  #forgetLots(frames: number): void {
+  /** Keeps the batches that hold the last `frames` older frames, and at most `maxBatches`. */
+  #forgetBatches(frames: number): void {
     let left = frames;
-    let first = this.#lots.length;
-    for (; first > 0 && left > 0; first -= 1) left -= this.#lots[first - 1]?.frames ?? 0;
-    this.#lots = this.#lots.slice(first);
-    if (this.#lots.length > mostLots) this.#lots = inPairs(this.#lots);
+    let first = this.#batches.length;
+    for (; first > 0 && left > 0; first -= 1) left -= this.#batches[first - 1]?.frames ?? 0;
+    this.#batches = this.#batches.slice(first);
+    if (this.#batches.length > maxBatches) this.#batches = inPairs(this.#batches);
   }
 }
 
-function inPairs(lots: readonly Lot[]): Lot[] {
-  const pairs: Lot[] = [];
-  for (let at = 0; at < lots.length; at += 2) {
-    const [one, other] = [lots[at], lots[at + 1]];
+function inPairs(batches: readonly Batch[]): Batch[] {
+  const pairs: Batch[] = [];
+  for (let at = 0; at < batches.length; at += 2) {
+    const [one, other] = [batches[at], batches[at + 1]];
     if (one === undefined) break;
     pairs.push(other === undefined ? one : { frames: one.frames + other.frames, events: one.events + other.events });
   }

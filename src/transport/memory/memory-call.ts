@@ -11,11 +11,11 @@ export interface MemoryCallOptions {
   readonly schedule: Schedule;
   readonly limits: MessageLimits;
   readonly windowBytes: number;
-  /** Both sides have ended. */
+  /** Called when both sides have ended. */
   readonly onClosed: () => void;
 }
 
-/** One call between two receivers: a pipe each way, and one end for each side. */
+/** One call between two receivers: one pipe per direction, one end per side. */
 export class MemoryCall {
   readonly client: FrameStream;
   readonly #server: ServerStream;
@@ -24,7 +24,7 @@ export class MemoryCall {
   readonly #clientParty: MemoryParty;
   readonly #serverParty: MemoryParty;
   readonly #limits: MessageLimits;
-  #note: ServerCall | undefined;
+  #serverCall: ServerCall | undefined;
   #status: RpcStatus | undefined;
 
   constructor(receiver: StreamReceiver, options: MemoryCallOptions) {
@@ -60,26 +60,26 @@ export class MemoryCall {
   }
 
   /**
-   * The server takes the call: its receiver gets the stream, then whatever the client has sent. Throws `RpcError` for
-   * response metadata that can't travel.
+   * Accepts the call for the server: its receiver gets the stream, then the client's frames. Throws `RpcError` for
+   * response metadata that HTTP/2 cannot carry.
    */
-  accept(receiver: ServerStreamReceiver, note: ServerCall): void {
+  accept(receiver: ServerStreamReceiver, serverCall: ServerCall): void {
     if (this.#clientParty.hasEnded) return;
     const metadata = toMetadataHeaders(receiver.responseMetadata ?? {});
-    this.#note = note;
+    this.#serverCall = serverCall;
     this.#serverParty.receiver = receiver;
     this.#clientParty.tell((to) => to.onMetadata?.(metadata));
     this.#serverParty.tell(() => receiver.onOpen(this.#server));
     if (!this.#serverParty.hasEnded) this.#up.resume();
   }
 
-  /** The server, or nobody at all, answers with a status; what is queued is dropped. */
+  /** Ends the call with a status and discards queued frames. */
   finishNow(status: RpcStatus): void {
     this.#endServer({ by: "status", status });
     this.#endClient({ by: "status", status });
   }
 
-  /** The connection is gone, and each side learns its own reason. */
+  /** Ends the call because the connection was lost; each side gets its own reason. */
   lose(clientReason: string, serverReason: string): void {
     this.#endServer({ by: "connection-lost", reason: serverReason });
     this.#endClient({ by: "connection-lost", reason: clientReason });
@@ -144,7 +144,7 @@ export class MemoryCall {
     incoming: MemoryPipe,
   ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "unsentFrames" | "unconfirmedFrames" | "end" | "cancel"> {
     return {
-      // What has not been read counts as unconfirmed at the sender.
+      // The sender counts unread frames as unconfirmed.
       unreadFrames: 0,
       send: (frame) => outgoing.send(frame),
       maxSendBytes: this.#limits.maxSendMessageBytes,
@@ -159,7 +159,7 @@ export class MemoryCall {
     this.#clientParty.end(end);
     this.#up.close();
     this.#down.close();
-    // Too late for a server that has said its status; one that has not learns that the client is gone.
+    // A server that has sent its status ignores this; any other learns that the client is gone.
     this.#endServer({ by: "peer" });
   }
 
@@ -169,7 +169,7 @@ export class MemoryCall {
     this.#up.close();
     if (end.by === "status") return;
     const text = end.by === "connection-lost" ? end.reason : "The caller cancelled the call.";
-    this.#note?.abort(new RpcError(StatusCode.cancelled, text));
+    this.#serverCall?.abort(new RpcError(StatusCode.cancelled, text));
   }
 
   #clientFailed(error: unknown): void {

@@ -1,6 +1,5 @@
-import { ServerCall } from "../calls/server-call.ts";
-import { toRpcStatus } from "../calls/to-rpc-status.ts";
-import { UnaryReceiver } from "../calls/unary-receiver.ts";
+import { toRpcStatus } from "../calls/call-errors.ts";
+import { ServerCall, UnaryReceiver } from "../calls/server-call.ts";
 import type { Metadata, StreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
@@ -11,7 +10,7 @@ export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClos
   readonly onClosed: (reason: string) => void;
 }
 
-/** One client's connection to one listening server, and the calls it carries. */
+/** One client's connection to a listening server, with its calls. */
 export class MemoryConnection {
   readonly #listening: MemoryListening;
   readonly #options: MemoryConnectionOptions;
@@ -32,7 +31,7 @@ export class MemoryConnection {
     return call;
   }
 
-  /** Takes no new calls and ends with the last one. */
+  /** Refuses new calls and closes when the last call ends. */
   goAway(): void {
     this.#isClosing = true;
     this.#closeIfIdle();
@@ -44,7 +43,7 @@ export class MemoryConnection {
     this.#close(reason);
   }
 
-  /** The client says goodbye: its calls end as cancelled. */
+  /** Closes the connection for the client: its calls end as cancelled. */
   leave(reason: string): void {
     for (const call of this.#calls) call.client.cancel();
     this.#close(reason);
@@ -60,10 +59,10 @@ export class MemoryConnection {
     const slash = path.lastIndexOf("/");
     const method = path.slice(slash + 1);
     const service = this.#listening.services.get(path.slice(1, slash));
-    const note = new ServerCall(method, metadata, this.#options.peer);
+    const serverCall = new ServerCall(method, metadata, this.#options.peer);
     try {
-      if (service?.unaryMethods.has(method) === true) call.accept(new UnaryReceiver(service, note), note);
-      else if (service?.streamMethods.has(method) === true) call.accept(service.stream(note), note);
+      if (service?.unaryMethods.has(method) === true) call.accept(new UnaryReceiver(service, serverCall), serverCall);
+      else if (service?.streamMethods.has(method) === true) call.accept(service.stream(serverCall), serverCall);
       else call.finishNow(methodNotFound(path));
     } catch (error) {
       call.finishNow(toRpcStatus(error));

@@ -1,8 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
-import { calledOff } from "../calls/called-off.ts";
-import { deadStream } from "../calls/dead-stream.ts";
-import { toMethodPath } from "../calls/method-path.ts";
-import { callUnary } from "../calls/unary-call.ts";
+import { waitCancelled } from "../calls/call-errors.ts";
+import { callUnary, deadStream, toMethodPath } from "../calls/client-call.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
@@ -13,13 +11,13 @@ export interface MemoryLinkOptions {
   readonly address: string;
   readonly schedule: Schedule;
   readonly clock: Clock | undefined;
-  /** Metadata that goes with every call, below the caller's own. */
+  /** Metadata of every call; the caller's own metadata overrides it. */
   readonly metadata: Metadata;
-  /** Connects, or returns undefined when nobody listens. */
+  /** Connects; returns undefined if no server listens on the address. */
   readonly connect: (onClosed: (reason: string) => void) => MemoryConnection | undefined;
 }
 
-/** A client's end of a memory network. */
+/** Client side of a memory network. */
 export class MemoryLink implements Link {
   readonly closed: Promise<string>;
   readonly #options: MemoryLinkOptions;
@@ -57,10 +55,10 @@ export class MemoryLink implements Link {
     await this.closed;
   }
 
-  /** One way to the host and back; rejects as soon as the signal aborts. */
+  /** Waits one turn, as a round trip to the host would take. Rejects when the signal aborts. */
   #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(calledOff(this.#options.address, signal));
+      const giveUp = (): void => reject(waitCancelled(this.#options.address, signal));
       if (signal?.aborted === true) return giveUp();
       signal?.addEventListener("abort", giveUp);
       this.#options.schedule(() => {

@@ -27,7 +27,7 @@ export class MemoryListening implements Listening {
     });
   }
 
-  /** In memory nobody breaks the rules beneath the calls: only connections are counted. */
+  /** Counts connections only: below the calls there is no protocol to violate. */
   counters(): ListenerCounters {
     return { ...createListenerCounters(), connections: this.#connections.size, acceptedConnections: this.#joined };
   }
@@ -54,7 +54,7 @@ export class MemoryListening implements Listening {
     stop();
   }
 
-  /** Breaks every connection; the server goes on listening. */
+  /** Cuts every connection; the server continues to listen. */
   cut(reason: string): void {
     for (const connection of this.#connections) connection.cut(reason);
   }

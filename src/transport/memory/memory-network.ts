@@ -2,34 +2,42 @@ import type { Clock } from "../../core/internal.ts";
 import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
+import { USER_AGENT } from "../metadata.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
-import { USER_AGENT } from "../user-agent.ts";
 import { MemoryConnection } from "./memory-connection.ts";
 import { MemoryLink } from "./memory-link.ts";
 import { MemoryListening } from "./memory-listening.ts";
 import type { Schedule } from "./memory-pipe.ts";
 
-/** The first port given to whoever listens on port 0. */
+/** First port given to a server that listens on port 0. */
 const FIRST_FREE_PORT = 50_000;
 
 export interface MemoryNetworkOptions extends MessageLimitOptions {
-  /** How delivery is put off; tasks must run in the order given. Default: `queueMicrotask`. */
+  /** Runs deliveries later, in the order given. Default: `queueMicrotask`. */
   readonly schedule?: Schedule;
-  /** Times the deadlines of unary calls and the grace of closing. Default: Node's timers. */
+  /** Clock for deadlines of unary calls and the grace of `close`. Default: Node's timers. */
   readonly clock?: Clock;
-  /** Bytes under way to a paused receiver before its sender's queue begins to grow. Default: 4 MiB. */
+  /** Bytes in transit to a paused receiver before the sender's queue grows. Default: 4 MiB. */
   readonly windowBytes?: number;
 }
 
-/** Dialers and listeners that reach each other inside this process and nowhere else. */
+/** Dialers and listeners that reach each other inside this process only. */
 export interface MemoryNetwork extends Dialer, Listener {
-  /** Breaks every connection, or those to one address, as a pulled cable would. Servers go on listening. */
+  /** Cuts every connection, or those to one address, as an unplugged cable would. Servers continue to listen. */
   cut(address?: string): void;
 }
 
 /**
- * A network in memory with the semantics of the gRPC link: the same ends, statuses, metadata, deadlines, limits and
- * back-pressure. Delivery is asynchronous and in a fixed order, so a test that uses it runs the same way every time.
+ * Creates a network in memory with the semantics of the gRPC link: the same ends, statuses, metadata, deadlines, limits
+ * and back-pressure. It delivers asynchronously in a fixed order, so a test runs the same way every time.
+ *
+ * @example
+ * ```ts
+ * const network = createMemoryNetwork();
+ * const host = new Host({ listener: network, address: "127.0.0.1:50051" });
+ * await host.start();
+ * const worker = new WorkerRuntime({ dialer: network, address: host.address });
+ * ```
  */
 export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
   const schedule = options.schedule ?? queueMicrotask;

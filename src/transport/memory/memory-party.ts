@@ -4,13 +4,15 @@ import type { Schedule } from "./memory-pipe.ts";
 export interface MemoryPartyOptions {
   readonly schedule: Schedule;
   readonly onEnded: () => void;
-  /** The receiver broke its promise not to throw. */
+  /** The receiver threw, which it must not. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** One side of a call: passes events to its receiver until the end, which is told exactly once and in a turn of its own. */
+/**
+ * One side of a call: passes callbacks to its receiver until the end. It reports the end once, in a turn of its own.
+ */
 export class MemoryParty {
-  /** Undefined until somebody has taken the call. */
+  /** Undefined until the server accepts the call. */
   receiver: StreamReceiver | undefined;
   readonly #options: MemoryPartyOptions;
   #hasEnded = false;

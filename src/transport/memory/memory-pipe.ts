@@ -1,29 +1,29 @@
 import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
-import { oversizeStatus, refuseOversize } from "../calls/oversize.ts";
+import { oversizeStatus, refuseOversize } from "../calls/call-errors.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { RpcStatus } from "../rpc-status.ts";
 
-/** How much of an oversize frame is shown to its receiver. */
+/** Bytes of an oversize frame that the receiver gets. */
 const HEAD_BYTES = 512;
 
-/** Runs a task soon, after what runs now; tasks run in the order they were given. */
+/** Runs a task after the current one. Tasks run in the order given. */
 export type Schedule = (task: () => void) => void;
 
 export interface MemoryPipeOptions {
   readonly schedule: Schedule;
   readonly limits: MessageLimits;
-  /** Bytes that may be under way to a receiver that has paused. */
+  /** Bytes that may be in transit to a paused receiver. */
   readonly windowBytes: number;
   readonly onFrame: (frame: Uint8Array) => void;
   readonly onBadFrame: (status: RpcStatus, head: Uint8Array) => void;
   /** The sender has handed over its last frame. */
   readonly onSent: () => void;
-  /** The receiver has had the last frame. */
+  /** The receiver has read the last frame. */
   readonly onReceived: () => void;
   readonly onDrain: () => void;
 }
 
-/** One direction of a stream: frames wait with the sender until the window takes them, then wait for the receiver. */
+/** One direction of a stream. Frames wait at the sender until the window has space, then at the receiver. */
 export class MemoryPipe {
   readonly #options: MemoryPipeOptions;
   #waiting: Uint8Array[] = [];
@@ -32,7 +32,7 @@ export class MemoryPipe {
   #unconfirmedFrames = 0;
   #underWay: Uint8Array[] = [];
   #underWayBytes = 0;
-  /** A new pipe holds back until its receiver is there. */
+  /** A new pipe is paused until its receiver is ready. */
   #isPaused = true;
   #isPlanned = false;
   #isEnding = false;
@@ -53,12 +53,12 @@ export class MemoryPipe {
     return this.#waiting.length;
   }
 
-  /** After `close`: frames that had still waited. */
+  /** After `close`: frames that were still queued. */
   get unsentFrames(): number {
     return this.#unsentFrames;
   }
 
-  /** Frames handed over that have not reached the receiver. */
+  /** Frames handed over that the receiver has not read. */
   get unconfirmedFrames(): number {
     return this.#isClosed ? this.#unconfirmedFrames : this.#underWay.length;
   }
@@ -100,7 +100,7 @@ export class MemoryPipe {
     this.#settleFlushed();
   }
 
-  /** Resolves when nothing that was queued before waits any more. */
+  /** Resolves when every frame queued before this call was handed over. */
   flushed(): Promise<void> {
     if (this.#isClosed || this.#waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#flushWaiters.push(resolve));
@@ -144,7 +144,7 @@ export class MemoryPipe {
       const limit = this.#options.limits.maxReceiveMessageBytes;
       if (frame.byteLength > limit)
         this.#options.onBadFrame(oversizeStatus(frame.byteLength, limit), frame.slice(0, HEAD_BYTES));
-      // A copy, as over a network: the receiver owns its bytes, and the sender may send the same ones elsewhere.
+      // A copy, as over a network: the receiver owns its bytes, and the sender may reuse its own.
       else this.#options.onFrame(frame.slice());
     }
   }

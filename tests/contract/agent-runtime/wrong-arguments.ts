@@ -21,7 +21,7 @@ const mistakes: readonly Mistake[] = [
   {
     title: "text for a recipient",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), given("echo/k")),
-    says: 'The recipient has to be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada"), not the text "echo/k".',
+    says: 'The recipient must be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada"), not the text "echo/k".',
   },
   {
     title: "nothing for a recipient",
@@ -36,12 +36,12 @@ const mistakes: readonly Mistake[] = [
   {
     title: "nothing for a topic",
     make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), given(undefined)),
-    says: "The topic of an event has to be a TopicId",
+    says: "The topic of an event must be a TopicId",
   },
   {
     title: "text for a sender",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { sender: given("user") }),
-    says: "The sender has to be an AgentId",
+    says: "The sender must be an AgentId",
   },
   {
     title: "a cancellation token for a signal",
@@ -56,12 +56,12 @@ const mistakes: readonly Mistake[] = [
   {
     title: "a schema for an answer",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { answer: given(z.object({})) }),
-    says: "The answer of a call has to be a message type.",
+    says: "The answer of a call must be a message type.",
   },
   {
     title: "text for a time limit",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { timeoutMs: given("5000") }),
-    says: 'The timeoutMs of a call has to be a number of milliseconds, not the text "5000".',
+    says: 'The timeoutMs of a call must be a number of milliseconds, not the text "5000".',
   },
   {
     title: "no number for a time limit",
@@ -76,7 +76,7 @@ const mistakes: readonly Mistake[] = [
   {
     title: "a schema for a message type",
     make: async ({ caller }) => caller.addMessageSerializer(given(z.object({}))),
-    says: "has to be a message type. A schema or a class alone is none",
+    says: "must be a message type. Give a schema or a class a name",
   },
   {
     title: "no agent for an instance",
@@ -86,12 +86,12 @@ const mistakes: readonly Mistake[] = [
   {
     title: "text for an instance's id",
     make: ({ callee }) => callee.registerAgentInstance(new Probe(), given("inst/k")),
-    says: "The id of an instance has to be an AgentId",
+    says: "The id of an instance must be an AgentId",
   },
   {
     title: "no state to load",
     make: ({ callee }) => callee.loadState(given(null)),
-    says: "The state to load has to be an object",
+    says: "The state to load must be an object",
   },
   {
     title: "a list for an agent's state",

@@ -23,13 +23,15 @@ describe("a worker that can't connect says why and what to do", () => {
 
   test("plaintext meets a TLS port", async () => {
     await using host = await startHost({ tls });
-    expect(await startError(host.address)).toContain("do both sides agree on TLS?");
+    expect(await startError(host.address)).toContain("both sides agree on TLS");
   });
 
   test("TLS meets a plaintext port", async () => {
     await using host = await startHost({});
     const text = await startError(host.address, { channelOptions: { tls: {} } });
-    expect(text).toContain(`No TLS with ${host.address}: wrong version number. Does it use TLS at all`);
+    expect(text).toContain(
+      `The TLS handshake with ${host.address} failed: wrong version number. Check whether it uses TLS`,
+    );
   });
 
   test("the host's certificate is not trusted", async () => {
@@ -49,7 +51,7 @@ describe("a worker that can't connect says why and what to do", () => {
   test("whoever listens is silent", async () => {
     const server = await listening(createServer((socket) => socket.on("error", () => undefined)));
     const text = await startError(addressOf(server), { startTimeoutMs: 50 });
-    expect(text).toContain("was called off: No answer within 50 ms.");
+    expect(text).toContain("was cancelled: No answer within 50 ms.");
     server.close();
   });
 });

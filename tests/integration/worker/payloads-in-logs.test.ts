@@ -24,7 +24,7 @@ describe("a payload that can't be read", () => {
     channel.send(requestFrame("a/k"));
     await next(channel, "response");
     expect(host.logger.texts("warn")).toEqual([
-      "An event (MyMessage on t/s) was dropped: MyMessage can't be read as JSON: its text is no JSON",
+      "An event (MyMessage on t/s) was dropped: MyMessage can't be read as JSON: its text is not JSON",
     ]);
     expect(inspect(host.logger.lines, { depth: null })).not.toContain(secret);
   });
@@ -36,7 +36,7 @@ describe("a payload that can't be read", () => {
     await worker.registerFactory("a", () => new FunctionAgent(() => undefined));
     channel.send(requestFrame("a/k", { payload: unreadable("MyMessage") }));
     const answer = await next(channel, "response");
-    expect(answer.error).toBe("MyMessage can't be read as JSON: its text is no JSON");
+    expect(answer.error).toBe("MyMessage can't be read as JSON: its text is not JSON");
     expect(inspect([answer, host.logger.lines], { depth: null })).not.toContain(secret);
   });
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { decodeStatusMessage, encodeStatusMessage } from "../../../src/transport/grpc/framing/call-status.ts";
 import { FrameParser } from "../../../src/transport/grpc/framing/frame-parser.ts";
+import { formatTimeout, parseTimeout } from "../../../src/transport/grpc/framing/headers.ts";
 import { packMessages } from "../../../src/transport/grpc/framing/message-packing.ts";
-import { decodeStatusMessage, encodeStatusMessage } from "../../../src/transport/grpc/framing/status-trailers.ts";
-import { formatTimeout, parseTimeout } from "../../../src/transport/grpc/framing/timeout-header.ts";
 
 /** Cuts bytes at these places, in any order and with repetitions. */
 function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {

@@ -1,7 +1,7 @@
 import type { Dialer, Link, LinkService, Listener, Listening } from "../../../transport/internal.ts";
 import { testService } from "./test-service.ts";
 
-/** Limits that some promises need small. */
+/** Limits that some cases need small. */
 export interface LinkNetworkOptions {
   readonly maxReceiveMessageBytes?: number;
   readonly maxSendMessageBytes?: number;
@@ -15,23 +15,23 @@ export interface LinkNetwork {
   readonly listener: Listener;
 }
 
-/** What one promise is tested with; everything made by it is closed afterwards. */
+/** Tools of one case; it closes afterwards whatever they created. */
 export interface LinkLab {
   network(options?: LinkNetworkOptions): LinkNetwork;
   /** Listens on a free port of 127.0.0.1. */
   listen(network: LinkNetwork, service?: Partial<LinkService>): Promise<Listening>;
   dial(network: LinkNetwork, address: string): Link;
-  /** All three at once, with the default limits. */
+  /** Creates a network, a server and a link, with the default limits. */
   connect(service?: Partial<LinkService>, options?: LinkNetworkOptions): Promise<{ link: Link; listening: Listening }>;
 }
 
-/** One promise of the port: what is promised, and how it is tried. */
+/** One promise of the port, and the function that tests it. */
 export interface LinkCase {
   readonly promise: string;
   readonly tryIt: (lab: LinkLab) => Promise<void>;
 }
 
-/** Runs one case and closes what it opened, whatever happens. */
+/** Runs one case, then closes what it opened. */
 export async function runLinkCase(
   tryIt: LinkCase["tryIt"],
   makeNetwork: (options: LinkNetworkOptions) => LinkNetwork,

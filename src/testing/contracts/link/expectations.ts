@@ -28,7 +28,7 @@ export function endsWithStatus(end: StreamEnd, code: StatusCode): string {
   return end.status.details;
 }
 
-/** Bytes as numbers, so that views, buffers and arrays compare alike. */
+/** Compares bytes as numbers, so that views, buffers and arrays compare alike. */
 export function sameBytes(actual: Uint8Array | undefined, expected: Uint8Array): void {
   ok(actual !== undefined, "there is no message");
   equal(actual.byteLength, expected.byteLength);
@@ -43,7 +43,7 @@ export function sameFrames(actual: readonly Uint8Array[], expected: readonly Uin
   for (const [index, frame] of expected.entries()) sameBytes(actual[index], frame);
 }
 
-/** A message of so many bytes, all different from its neighbours'. */
+/** Creates a message of `bytes` bytes, each different from its neighbours. */
 export function message(bytes: number, seed = 1): Uint8Array {
   const body = new Uint8Array(bytes);
   for (let index = 0; index < bytes; index += 1) body[index] = (index * 31 + seed * 17) & 0xff;

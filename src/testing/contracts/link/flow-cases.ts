@@ -8,10 +8,10 @@ import { serveStream } from "./test-service.ts";
 const KIB = 1024;
 const SMALL = { highWaterBytes: 64 * KIB, windowBytes: 64 * KIB };
 
-/** Sends until the stream asks to wait and goes on asking; returns what was sent. */
+/** Sends until the stream asks to wait, then continues to the limit; returns the sent frames. */
 async function fill(send: (frame: Uint8Array) => boolean, queuedBytes: () => number): Promise<Uint8Array[]> {
   const frames: Uint8Array[] = [];
-  // Beyond what sockets and windows can swallow: 16 MiB is more than any kernel buffer.
+  // More than sockets and windows hold: no kernel buffer reaches 16 MiB.
   while (queuedBytes() < 16 * KIB * KIB) {
     const frame = message(240 * KIB, frames.length);
     frames.push(frame);

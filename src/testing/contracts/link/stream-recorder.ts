@@ -6,7 +6,7 @@ import type {
   StreamEnd,
 } from "../../../transport/internal.ts";
 
-/** What a stream has told its receiver, in order. */
+/** One callback of a stream's receiver. */
 export type StreamEvent =
   | { readonly on: "open" }
   | { readonly on: "metadata"; readonly metadata: Metadata }
@@ -16,9 +16,9 @@ export type StreamEvent =
   | { readonly on: "drain" }
   | { readonly on: "end"; readonly end: StreamEnd };
 
-/** A receiver for tests: keeps every event, and lets a test wait for the one it needs. */
+/** A receiver for tests: records every callback, and lets a test wait for one. */
 export class StreamRecorder implements ServerStreamReceiver {
-  /** Servers only: what goes out with the response headers. */
+  /** Server only: metadata sent with the response headers. */
   readonly responseMetadata: Metadata;
   readonly events: StreamEvent[] = [];
   #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
@@ -28,7 +28,7 @@ export class StreamRecorder implements ServerStreamReceiver {
     this.responseMetadata = responseMetadata;
   }
 
-  /** The server's stream; only after `opened`. */
+  /** The server's stream; available after `opened`. */
   get stream(): ServerStream {
     if (this.#stream === undefined) throw new Error("The stream is not open yet: await opened() first.");
     return this.#stream;
@@ -58,7 +58,7 @@ export class StreamRecorder implements ServerStreamReceiver {
     return last.end;
   }
 
-  /** Resolves once so many events of this kind have come. */
+  /** Resolves when `count` callbacks of this kind have arrived. */
   has(on: StreamEvent["on"], count = 1): Promise<void> {
     const isMet = (): boolean => this.count(on) >= count;
     if (isMet()) return Promise.resolve();

@@ -1,7 +1,7 @@
 import type { CallContext, LinkService, ServerStreamReceiver } from "../../../transport/internal.ts";
 import { StreamRecorder } from "./stream-recorder.ts";
 
-/** A service whose unary methods echo and whose stream method records; each part can be replaced. */
+/** Creates a service whose unary methods echo and whose stream method records. Each part can be replaced. */
 export function testService(parts: Partial<LinkService>): LinkService {
   return {
     serviceName: "agents.AgentRpc",
@@ -18,10 +18,10 @@ export function serveStream(receiver: ServerStreamReceiver): Partial<LinkService
   return { stream: () => receiver };
 }
 
-/** A unary method that notes its call and never answers; the caller has to give up. */
+/** A unary method that records its call and never answers. */
 export class HangingService {
   readonly started: Promise<CallContext>;
-  /** Resolves with the reason when the call's signal aborts. */
+  /** Resolves with the reason when the signal of the call aborts. */
   readonly aborted: Promise<unknown>;
   #onStarted: (call: CallContext) => void = () => undefined;
   #onAborted: (reason: unknown) => void = () => undefined;

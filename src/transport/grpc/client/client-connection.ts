@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { formatAddress, type TransportAddress } from "../../address.ts";
-import { calledOff } from "../../calls/called-off.ts";
+import { waitCancelled } from "../../calls/call-errors.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
 import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
@@ -29,7 +29,7 @@ type ConnectionState =
 /** The one HTTP/2 connection of a link, made when first used and never again. */
 export class ClientConnection {
   readonly closed: Promise<string>;
-  readonly arrivals = new DeliveryAcknowledgements();
+  readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #address: TransportAddress;
   readonly #settings: GrpcDialerSettings;
   readonly #name: string;
@@ -76,11 +76,11 @@ export class ClientConnection {
 
   /** Rejects with `RpcError` (unavailable) when the connection can't be made, with cancelled when the signal aborts. */
   async ready(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted === true) throw calledOff(this.#name, signal);
+    if (signal?.aborted === true) throw waitCancelled(this.#name, signal);
     this.#open();
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(calledOff(this.#name, signal));
+      onAbort = () => reject(waitCancelled(this.#name, signal));
     });
     signal?.addEventListener("abort", onAbort);
     const lost = this.closed.then((reason) => {
@@ -147,7 +147,7 @@ export class ClientConnection {
       this.#stopTimers.push(
         startKeepAlive(session, {
           ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
-          beforeAsking: this.arrivals.beforeAsking,
+          beforeAsking: this.acknowledgements.beforeAsking,
         }),
       );
     }

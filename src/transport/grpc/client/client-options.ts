@@ -1,8 +1,7 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
 import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
 import type { Metadata } from "../../link.ts";
-import { toMetadataHeaders } from "../../metadata.ts";
-import { USER_AGENT } from "../../user-agent.ts";
+import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
   /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */

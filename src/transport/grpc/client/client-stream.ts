@@ -6,11 +6,10 @@ import { fromRawHeaders } from "../../metadata.ts";
 import { type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
+import { endFromReset, fromTrailers, statusFromHttp } from "../framing/call-status.ts";
 import { inflaterFor } from "../framing/compression.ts";
-import { isGrpcContentType } from "../framing/content-type.ts";
-import { endFromReset, statusFromHttp } from "../framing/end-status.ts";
+import { isGrpcContentType } from "../framing/headers.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
-import { fromTrailers } from "../framing/status-trailers.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
 export interface ClientStreamOptions {
@@ -31,8 +30,8 @@ export class GrpcClientStream implements FrameStream {
   /** Throws `RpcError` (unavailable) when the connection is gone or going. */
   constructor(headers: OutgoingHttpHeaders, receiver: StreamReceiver, options: ClientStreamOptions) {
     this.#connection = options.connection;
-    const { arrivals } = this.#connection;
-    const onAnswered = arrivals.beforeAsking();
+    const { acknowledgements } = this.#connection;
+    const onAnswered = acknowledgements.beforeAsking();
     const http2 = this.#connection.request(headers, this.#reset.signal);
     this.#http2 = http2;
     this.#pipe = new MessagePipe(http2, receiver, {
@@ -50,9 +49,9 @@ export class GrpcClientStream implements FrameStream {
     });
     // Every error also closes the stream, and is told from there.
     http2.on("error", () => undefined);
-    arrivals.follow(this.#pipe.writer);
+    acknowledgements.follow(this.#pipe.writer);
     http2.once("close", () => {
-      arrivals.forget(this.#pipe.writer);
+      acknowledgements.forget(this.#pipe.writer);
       this.#pipe.end(this.#endOf(http2.rstCode));
       options.onClosed();
     });

@@ -1,14 +1,11 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { parseAddress } from "../../address.ts";
-import { deadStream } from "../../calls/dead-stream.ts";
-import { toMethodPath } from "../../calls/method-path.ts";
-import { callUnary } from "../../calls/unary-call.ts";
+import { callUnary, deadStream, toMethodPath } from "../../calls/client-call.ts";
 import type { Dialer, FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../../link.ts";
 import { toMetadataHeaders } from "../../metadata.ts";
 import { RpcError } from "../../rpc-status.ts";
 import { ACCEPTED_ENCODINGS } from "../framing/compression.ts";
-import { GRPC_CONTENT_TYPE } from "../framing/content-type.ts";
-import { formatTimeout } from "../framing/timeout-header.ts";
+import { formatTimeout, GRPC_CONTENT_TYPE } from "../framing/headers.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { type GrpcDialerOptions, type GrpcDialerSettings, toDialerSettings } from "./client-options.ts";
 import { GrpcClientStream } from "./client-stream.ts";

@@ -1,9 +1,9 @@
 /**
- * Does something once what is being read has been read. Whatever resets a stream or ends a session goes through here.
+ * Runs `act` after the current read. Every reset of a stream and every end of a session must go through here.
  *
- * Node calls back in the middle of nghttp2's reading, ticks and promises included, and sends what waits before it sends a reset.
- * While nghttp2 is closing another stream of the connection that has data under way, this writes to freed memory, or the same frame
- * again and again until no memory is left (seen on Node 20.20).
+ * Node calls back, ticks and promises included, while nghttp2 still reads, and sends waiting data before it sends a
+ * reset. A reset in that moment is dangerous if nghttp2 is closing another stream with pending data. It then writes to
+ * freed memory, or writes the same frame until memory is exhausted (seen on Node 20.20).
  */
 export function afterRead(act: () => void): void {
   setImmediate(act);

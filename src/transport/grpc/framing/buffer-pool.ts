@@ -1,34 +1,35 @@
-/** Memory that messages are copied to. */
-export interface Run {
+/** A buffer that messages are copied to, with its reference count. */
+export interface PooledBuffer {
   readonly bytes: Buffer;
-  /** Who still needs what stands there: the one who copies, and each piece that is not written yet. */
+  /** Number of users: the writer that copies into it, and each chunk that is not written yet. */
   uses: number;
 }
 
-/** Runs of this size are used again; shorter ones belong to streams that have little to say. */
-const POOLED_BYTES = 64 * 1024;
+/** Only buffers of this size are pooled. Quiet streams use smaller ones. */
+const POOLED_BUFFER_BYTES = 64 * 1024;
 
-/** So many wait to be used again at most: 2 MiB. */
-const MOST_WAITING = 32;
+/** Maximum number of idle buffers: 2 MiB together. */
+const MAX_IDLE_BUFFERS = 32;
 
-const waiting: Run[] = [];
+const idle: PooledBuffer[] = [];
 
-/** Has room for nothing, and is never used again. */
-export const NO_RUN: Run = { bytes: Buffer.alloc(0), uses: Number.POSITIVE_INFINITY };
+/** Empty placeholder; it never enters the pool. */
+export const NO_BUFFER: PooledBuffer = { bytes: Buffer.alloc(0), uses: Number.POSITIVE_INFINITY };
 
-/** A run of at least so many bytes, with one use. What stands in it is of no meaning. */
-export function takeRun(bytes: number): Run {
-  const run = bytes === POOLED_BYTES ? waiting.pop() : undefined;
-  if (run === undefined) return { bytes: Buffer.allocUnsafe(bytes), uses: 1 };
-  run.uses = 1;
-  return run;
+/** Returns a buffer of at least `bytes` bytes, with one use. Its contents are undefined. */
+export function takeBuffer(bytes: number): PooledBuffer {
+  const buffer = bytes === POOLED_BUFFER_BYTES ? idle.pop() : undefined;
+  if (buffer === undefined) return { bytes: Buffer.allocUnsafe(bytes), uses: 1 };
+  buffer.uses = 1;
+  return buffer;
 }
 
 /**
- * One use less. The last one gives the run back: a busy stream then copies to the same few runs, and the collector has half as
- * much to look after. A run that is never released, because its stream broke off, is the collector's as ever.
+ * Removes one use; the last one returns the buffer to the pool. A busy stream then reuses the same few buffers, which
+ * halves the collector's work. A buffer that is never released, because its stream broke, is left to the collector.
  */
-export function releaseRun(run: Run): void {
-  run.uses -= 1;
-  if (run.uses === 0 && run.bytes.length === POOLED_BYTES && waiting.length < MOST_WAITING) waiting.push(run);
+export function releaseBuffer(buffer: PooledBuffer): void {
+  buffer.uses -= 1;
+  if (buffer.uses === 0 && buffer.bytes.length === POOLED_BUFFER_BYTES && idle.length < MAX_IDLE_BUFFERS)
+    idle.push(buffer);
 }

@@ -1,4 +1,7 @@
-/** An account of bytes that peers make this side keep, with a limit; those of one connection are also on the account of all. */
+/**
+ * A budget for the bytes that peers make this side keep. A connection's bytes also count against the parent budget of
+ * its listener.
+ */
 export class ByteBudget {
   readonly #limit: number;
   readonly #parent: ByteBudget | undefined;
@@ -13,7 +16,7 @@ export class ByteBudget {
     return this.#held;
   }
 
-  /** False: it would be too many, and none are taken. */
+  /** Takes `bytes` from the budget. Returns false, and takes nothing, if that exceeds the limit. */
   take(bytes: number): boolean {
     if (this.#held + bytes > this.#limit || this.#parent?.take(bytes) === false) return false;
     this.#held += bytes;

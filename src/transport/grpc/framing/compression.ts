@@ -1,13 +1,13 @@
 import { gunzipSync, inflateSync } from "node:zlib";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 
-/** What `grpc-accept-encoding` offers. We never compress what we send. */
+/** Value of `grpc-accept-encoding`. Troupe does not compress what it sends. */
 export const ACCEPTED_ENCODINGS = "identity,deflate,gzip";
 
-/** Undoes one message's compression; the result is at most `maxBytes` long. Throws `RpcError`. */
+/** Decompresses one message to at most `maxBytes` bytes. Throws `RpcError`. */
 export type Inflate = (message: Uint8Array, maxBytes: number) => Uint8Array;
 
-/** The way back from a `grpc-encoding`; undefined when the encoding is not supported. */
+/** Returns the decompressor for a `grpc-encoding`; undefined if the encoding is not supported. */
 export function inflaterFor(encoding: string | undefined): Inflate | undefined {
   switch (encoding) {
     case undefined:
@@ -26,7 +26,7 @@ function refuseCompressed(): never {
   throw new RpcError(StatusCode.internal, "A message is marked as compressed, but the call names no grpc-encoding.");
 }
 
-// Inflating in step keeps messages in order without a queue; the bound on the result bounds the time it takes.
+// Synchronous decompression keeps messages in order without a queue. The limit on the result bounds the time it takes.
 function inflate(encoding: "gzip" | "deflate", message: Uint8Array, maxBytes: number): Uint8Array {
   const unpack = encoding === "gzip" ? gunzipSync : inflateSync;
   try {

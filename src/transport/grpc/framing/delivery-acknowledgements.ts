@@ -1,8 +1,8 @@
 import type { FrameWriter } from "./frame-writer.ts";
 
 /**
- * What has certainly arrived over one connection: HTTP/2 keeps its order, so that an answer, to a PING or to a call, confirms
- * whatever was written before the question, on every stream. It costs nothing but what is asked anyway.
+ * Tracks which messages have arrived over one connection. HTTP/2 keeps its order, so the answer to a PING or a call
+ * confirms everything written before it, on every stream. It adds no traffic of its own.
  */
 export class DeliveryAcknowledgements {
   readonly #writers = new Set<FrameWriter>();
@@ -15,7 +15,7 @@ export class DeliveryAcknowledgements {
     this.#writers.delete(writer);
   }
 
-  /** Something is about to be asked; the returned function is for its answer. */
+  /** Notes what is written before a question; call the returned function when the answer arrives. */
   readonly beforeAsking = (): (() => void) => {
     const written = [...this.#writers].map((writer) => [writer, writer.writtenCount] as const);
     return () => {

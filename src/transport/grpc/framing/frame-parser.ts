@@ -1,40 +1,45 @@
 import type { ByteBudget } from "./byte-budget.ts";
 import { PREFIX_BYTES } from "./message-packing.ts";
 
-/** What the parser finds, in the order of arrival. */
+/** Receives the results of the parser, in the order of arrival. */
 export interface FrameSink {
-  /** One whole message. A view into the chunk it came in, if it lay in one; else a fresh copy. */
+  /** One whole message: a view into its chunk if it lies in one chunk, otherwise a new buffer. */
   onMessage(message: Uint8Array, isCompressed: boolean): void;
-  /** A message was announced that is longer than allowed, or whose flag byte is unknown; its bytes are skipped, unbuffered. */
+  /** A message was skipped without being buffered. */
   onSkipped(skipped: SkippedMessage): void;
 }
 
-/** Why a message was skipped: `too-large`, a flag byte other than 0 and 1, or `no-room` beside other unfinished messages. */
+/**
+ * A skipped message: larger than allowed, with an unknown flag byte, or without space in the byte budget (`no-room`).
+ */
 export interface SkippedMessage {
   readonly why: "too-large" | "bad-flag" | "no-room";
   readonly announcedBytes: number;
   readonly flag: number;
-  /** The first bytes of a message that is not compressed and finds no room, as far as they have arrived; else empty. */
+  /** First bytes of an uncompressed message, as far as they have arrived; otherwise empty. */
   readonly head: Uint8Array;
 }
 
 const EMPTY = new Uint8Array(0);
 const HEAD_BYTES = 512;
-/** What keeping an unfinished message costs beside its bytes. */
+/** Memory that an unfinished message costs beside its bytes. */
 const MESSAGE_COST_BYTES = 128;
 const GROWTHS = [4, 1.25];
 
 /**
- * Cuts a byte stream into length-prefixed messages, however it is split into chunks. Holds at most one unfinished
- * message, and of that no more than four times what has arrived.
+ * Splits a byte stream into length-prefixed messages, whatever its chunks are. Keeps at most one unfinished message, in
+ * at most four times the memory of its bytes that have arrived.
  */
 export class FrameParser {
   readonly #sink: FrameSink;
   readonly #maxMessageBytes: number;
-  readonly #held: ByteBudget | undefined;
+  readonly #budget: ByteBudget | undefined;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixFilled = 0;
-  /** What has arrived of the message under way, in a buffer that grows with it, and how many of its bytes are missing; 0 when none is under way. */
+  /**
+   * Buffer of the unfinished message, which grows with it, and the number of its bytes still missing. 0: no message is
+   * unfinished.
+   */
   #buffer: Uint8Array = EMPTY;
   #missingBytes = 0;
   #messageBytes = 0;
@@ -43,14 +48,14 @@ export class FrameParser {
   #bytesToSkip = 0;
   #isClosed = false;
 
-  /** `held`: the account that the bytes of the unfinished message are on. Default: none. */
-  constructor(sink: FrameSink, maxMessageBytes: number, held?: ByteBudget) {
+  /** `budget` holds the bytes of the unfinished message. Default: none. */
+  constructor(sink: FrameSink, maxMessageBytes: number, budget?: ByteBudget) {
     this.#sink = sink;
     this.#maxMessageBytes = maxMessageBytes;
-    this.#held = held;
+    this.#budget = budget;
   }
 
-  /** True between the first byte of a message and its last. */
+  /** True between the first and the last byte of a message. */
   get isMidMessage(): boolean {
     return this.#prefixFilled > 0 || this.#missingBytes > 0 || this.#bytesToSkip > 0;
   }
@@ -66,7 +71,7 @@ export class FrameParser {
     }
   }
 
-  /** Starts the message whose prefix stands at `prefixOffset`; its body begins at `offset` of `chunk`. */
+  /** Starts the message whose prefix is at `prefixOffset`; its body begins at `offset` of `chunk`. */
   #begin(chunk: Uint8Array, offset: number, prefix: Uint8Array, prefixOffset: number): number {
     const flag = prefix[prefixOffset] ?? 0;
     const length = readLength(prefix, prefixOffset + 1);
@@ -114,8 +119,8 @@ export class FrameParser {
   }
 
   /**
-   * Quadrupled, a message of 1 MB moves three times; parts of their own for each read of it had kept the collector busy. Where
-   * there is no room for that it grows by less, but never by so little that it would move at every read.
+   * Quadruples the buffer, so that a message of 1 MB moves three times; a buffer for each read kept the collector busy.
+   * If the budget refuses that, the buffer grows by a quarter.
    */
   #makeRoom(bytes: number): boolean {
     const present = this.#buffer.byteLength;
@@ -130,15 +135,15 @@ export class FrameParser {
     return true;
   }
 
-  /** Takes so much on the account in all. False: it has no room for that. */
+  /** Takes the memory for a buffer of `bytes` bytes from the budget. Returns false if the budget refuses. */
   #hold(bytes: number): boolean {
     const more = bytes + MESSAGE_COST_BYTES - this.#heldBytes;
-    if (this.#held?.take(more) === false) return false;
+    if (this.#budget?.take(more) === false) return false;
     this.#heldBytes += more;
     return true;
   }
 
-  /** Lets go of the unfinished message and reads nothing more, not even the rest of a chunk that is being read. */
+  /** Discards the unfinished message and reads nothing more, not even the rest of the current chunk. */
   close(): void {
     this.#isClosed = true;
     this.#discard();
@@ -146,7 +151,7 @@ export class FrameParser {
 
   #discard(): void {
     this.#buffer = EMPTY;
-    this.#held?.release(this.#heldBytes);
+    this.#budget?.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
 

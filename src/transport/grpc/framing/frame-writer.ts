@@ -1,23 +1,23 @@
 import type { Writable } from "node:stream";
 import type { FrameBytes } from "../../../protocol/internal.ts";
-import { refuseOversize } from "../../calls/oversize.ts";
+import { refuseOversize } from "../../calls/call-errors.ts";
 import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
 
-/** Bytes handed to the connection at once at most; more waits here, where it is counted. */
+/** Maximum bytes of one write. More stays in the queue, where it is counted. */
 const WRITE_BYTES = 1024 * 1024;
 
 export interface FrameWriterOptions {
-  /** `send` answers false while more bytes than this wait. */
+  /** High-water mark: `send` returns false while more bytes than this are queued. */
   readonly highWaterBytes: number;
-  /** Longer messages are refused. */
+  /** Limit of one message, in bytes. `send` refuses larger ones. */
   readonly maxMessageBytes: number;
-  /** Called when `send` has said false and half of `highWaterBytes` is free again. */
+  /** Called after `send` returned false, when half of `highWaterBytes` is free again. */
   readonly onDrain: () => void;
 }
 
 /**
- * The sending half of a stream. What is queued in one turn of the event loop leaves in one write; while that write is
- * under way the next batch gathers, so a busy connection batches more by itself. Order is never changed.
+ * The sending half of a stream. Messages queued in one turn of the event loop leave in one write. The next batch
+ * collects during that write, so a busy connection batches more. Order never changes.
  */
 export class FrameWriter {
   readonly #stream: Writable;
@@ -48,12 +48,12 @@ export class FrameWriter {
     return this.#isClosed ? 0 : this.#queuedCount - this.#writtenCount;
   }
 
-  /** After the end: messages that had not been handed to the network. */
+  /** After the end: messages that were never handed to the network. */
   get unsentFrames(): number {
     return this.#isClosed ? this.#queuedCount - this.#writtenCount : 0;
   }
 
-  /** Messages handed to the network, and those of them of which nothing has shown yet that they have arrived. */
+  /** Messages handed to the network; `unconfirmedFrames` counts those without proof of arrival. */
   get writtenCount(): number {
     return this.#writtenCount;
   }
@@ -62,17 +62,17 @@ export class FrameWriter {
     return this.#writtenCount - this.#confirmedCount;
   }
 
-  /** All that was queued has been written, and nothing more will be. */
+  /** Everything queued has been written, and nothing more will be. */
   get isAllSent(): boolean {
     return this.#hasEnded && this.#writtenCount === this.#queuedCount;
   }
 
-  /** The first so many messages have arrived; after the end it changes nothing. */
+  /** Notes that the first `count` messages have arrived. Does nothing after the end. */
   confirm(count: number): void {
     if (!this.#isClosed) this.#confirmedCount = Math.max(this.#confirmedCount, count);
   }
 
-  /** A write is under way that the connection, or the peer's flow control, has not taken yet. */
+  /** A write is in progress that the connection or the peer's flow control has not accepted yet. */
   get isWriting(): boolean {
     return this.#writingBytes > 0;
   }
@@ -81,7 +81,10 @@ export class FrameWriter {
     return this.#options.maxMessageBytes;
   }
 
-  /** False above the high-water mark, and after the end. Throws `RpcError` (resource-exhausted) for an oversize message. */
+  /**
+   * Queues a message. Returns false above the high-water mark and after the end. Throws `RpcError` (resource-exhausted)
+   * for a message above the limit.
+   */
   send(message: FrameBytes): boolean {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(message, this.#options.maxMessageBytes);
@@ -100,7 +103,7 @@ export class FrameWriter {
     this.#planFlush();
   }
 
-  /** Drops what is queued and takes nothing more. */
+  /** Discards the queue and accepts nothing more. */
   close(): void {
     this.#isClosed = true;
     this.#waiting = new MessagePacking();
@@ -143,7 +146,7 @@ export class FrameWriter {
   }
 
   #onWritten(batch: PackedMessages, error: Error | null | undefined): void {
-    // Of a stream that broke off nobody knows what the connection still holds.
+    // After a stream broke, the connection may still hold its buffers: they must not be reused.
     if (this.#isClosed || error) return;
     recycle(batch);
     this.#writingBytes = 0;

@@ -3,13 +3,13 @@ import type { Http2Session } from "node:http2";
 export interface KeepAliveOptions {
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** Called for each ping; what it returns is called when the ping is answered. */
+  /** Called for each ping; its result is called when the answer arrives. */
   readonly beforeAsking: () => () => void;
-  /** Neither an answer nor anything else came in time. */
+  /** Called when neither an answer nor any other byte came in time. */
   readonly onDead: () => void;
 }
 
-/** Pings a session at an interval until the returned function is called. */
+/** Pings a session at an interval, until the returned function is called. */
 export function startKeepAlive(session: Http2Session, options: KeepAliveOptions): () => void {
   let timer: NodeJS.Timeout;
   const later = (what: () => void, delayMs: number): void => {
@@ -26,7 +26,7 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
       later(ping, options.intervalMs);
     });
   };
-  /** The answer may stand behind much else on a slow connection: whoever sends anything at all is alive. */
+  /** On a slow connection the answer may wait behind other data, so any byte shows that the peer is alive. */
   const awaitSign = (bytesBefore: number): void =>
     later(() => {
       if (session.destroyed) return;

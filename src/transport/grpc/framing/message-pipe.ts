@@ -1,20 +1,20 @@
 import { constants, type Http2Stream } from "node:http2";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
-import type { FairShare } from "../server/fair-share.ts";
 import type { Inflate } from "./compression.ts";
+import type { FairShare } from "./fair-share.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
 
-export interface MessagePipeOptions extends Pick<MessageReaderOptions, "held" | "tally"> {
+export interface MessagePipeOptions extends Pick<MessageReaderOptions, "budget" | "counters"> {
   readonly limits: MessageLimits;
-  /** What the stream shares of the process with others. Default: it is read as it comes. */
-  readonly turns?: FairShare;
-  /** Told when the receiver breaks its promise not to throw. */
+  /** Share of the process that the stream's connection may use. Default: no limit. */
+  readonly fairShare?: FairShare;
+  /** Called when the receiver throws, which it must not. */
   readonly onReceiverFailure: (error: unknown) => void;
 }
 
-/** What both ends' streams have in common: messages over one HTTP/2 stream, a receiver, exactly one end. */
+/** Common part of client and server streams: messages over one HTTP/2 stream, a receiver, and exactly one end. */
 export class MessagePipe {
   readonly writer: FrameWriter;
   readonly #http2: Http2Stream;
@@ -45,21 +45,21 @@ export class MessagePipe {
     return this.#hasEnded;
   }
 
-  /** After the end: whole messages that had come and were not read. */
+  /** After the end: whole messages that had arrived and were not read. */
   get unreadFrames(): number {
     return this.#unreadFrames;
   }
 
-  /** Messages reach the receiver from now on; `onPeerDone` is called after the last one. */
+  /** Starts to pass messages to the receiver; calls `onPeerDone` after the last one. */
   startReading(inflate: Inflate, onPeerDone: () => void): void {
     const receiver = this.#receiver;
-    const { held, tally } = this.#options;
+    const { budget, counters } = this.#options;
     const reader = new MessageReader({
       maxMessageBytes: this.#limits.maxReceiveMessageBytes,
       inflate,
-      held,
-      tally,
-      // One read may hold many messages: the receiver may end the stream at any of them.
+      budget,
+      counters,
+      // One read may hold many messages, and the receiver may end the stream at any of them.
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
       },
@@ -70,7 +70,7 @@ export class MessagePipe {
     this.#reader = reader;
     this.#http2.on("data", (chunk: Uint8Array) => this.#read(reader, chunk));
     this.#http2.on("end", () => {
-      // Node also says "end" of a stream that was reset; that is no goodbye, and its closing tells the rest.
+      // Node also emits "end" for a stream that was reset. That is not a half-close; "close" reports it.
       if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
       this.tell(() => {
         reader.end();
@@ -89,7 +89,10 @@ export class MessagePipe {
     if (!this.#hasEnded && !this.#isWaiting) this.#http2.resume();
   }
 
-  /** Nothing is delivered after this; the end itself is reported in its own turn, so that nobody is re-entered. */
+  /**
+   * Ends the stream: the receiver gets no more messages. Reports the end in the next tick, so that the receiver is not
+   * re-entered.
+   */
   end(end: StreamEnd): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -105,22 +108,22 @@ export class MessagePipe {
   }
 
   #read(reader: MessageReader, chunk: Uint8Array): void {
-    // Looking for what was not read says "data" too.
+    // Reading the unread rest emits "data" too.
     if (this.#hasEnded) return;
-    const { turns } = this.#options;
+    const { fairShare } = this.#options;
     const read = () => this.tell(() => reader.push(chunk));
-    if (turns === undefined) return read();
-    if (!turns.spend(read) || this.#isWaiting || this.#hasEnded) return;
+    if (fairShare === undefined) return read();
+    if (!fairShare.spend(read) || this.#isWaiting || this.#hasEnded) return;
     this.#isWaiting = true;
     this.#http2.pause();
-    turns.wait(() => {
+    fairShare.wait(() => {
       this.#isWaiting = false;
-      // An ended stream is read to its end, by nobody, so that it can close.
+      // An ended stream must be drained so that it can close.
       if (this.#hasEnded || !this.#isPaused) this.#http2.resume();
     });
   }
 
-  /** Tells the receiver something, unless it has been told the end. */
+  /** Calls the receiver, unless the stream has ended. */
   tell(event: () => void): void {
     if (this.#hasEnded) return;
     try {
@@ -131,7 +134,7 @@ export class MessagePipe {
   }
 }
 
-/** What Node has taken from the network and nobody has read. */
+/** Yields the chunks that Node has received and the receiver has not read. */
 function* unreadChunks(http2: Http2Stream): Iterable<Uint8Array> {
   for (let chunk: Uint8Array | null = http2.read(); chunk !== null; chunk = http2.read()) yield chunk;
 }

@@ -1,28 +1,30 @@
-import { oversizeStatus } from "../../calls/oversize.ts";
+import { oversizeStatus } from "../../calls/call-errors.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
 
-/** Where thrown away messages are counted. */
+/** Counters of discarded messages. */
 export interface MessageCounters {
   oversizeMessages: number;
   badMessages: number;
 }
 
 export interface MessageReaderOptions {
-  /** Limit of one message, as sent and as inflated. */
+  /** Limit of one message in bytes, before and after decompression. */
   readonly maxMessageBytes: number;
   readonly inflate: Inflate;
   readonly onMessage: (message: Uint8Array) => void;
-  /** A message was thrown away; the ones behind it are fine. `head`: its first bytes where they were at hand. */
+  /**
+   * Called for a discarded message; later messages are not affected. `head` holds its first bytes if they are known.
+   */
   readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
-  /** The account that the bytes of an unfinished message are on. Default: none. */
-  readonly held?: ByteBudget | undefined;
-  readonly tally?: MessageCounters | undefined;
+  /** Budget for the bytes of an unfinished message. Default: none. */
+  readonly budget?: ByteBudget | undefined;
+  readonly counters?: MessageCounters | undefined;
 }
 
-/** The receiving half of a stream: bytes in, whole decompressed messages out, each bad one as a status in its place. */
+/** The receiving half of a stream: turns bytes into decompressed messages, and bad messages into statuses, in order. */
 export class MessageReader {
   readonly #options: MessageReaderOptions;
   readonly #parser: FrameParser;
@@ -40,20 +42,20 @@ export class MessageReader {
         if (!this.#isCounting) this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head);
       },
     };
-    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.held);
+    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.budget);
   }
 
   push(chunk: Uint8Array): void {
     this.#parser.push(chunk);
   }
 
-  /** The peer sends no more; a message that is still incomplete is reported as bad. */
+  /** The peer sends no more: reports an incomplete message as bad. */
   end(): void {
     if (!this.#parser.isMidMessage) return;
     this.#refuse({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
   }
 
-  /** Nothing more will come, and what has come and was not read is not wanted: tells how many messages it is. */
+  /** Stops reading. Returns the number of whole messages in `unread`, which the receiver will not get. */
   close(unread: Iterable<Uint8Array> = []): number {
     this.#isCounting = true;
     for (const chunk of unread) this.#parser.push(chunk);
@@ -62,9 +64,9 @@ export class MessageReader {
   }
 
   #refuse(status: RpcStatus, head?: Uint8Array): void {
-    const { tally, onBadMessage } = this.#options;
-    if (tally !== undefined)
-      tally[status.code === StatusCode.resourceExhausted ? "oversizeMessages" : "badMessages"] += 1;
+    const { counters, onBadMessage } = this.#options;
+    if (counters !== undefined)
+      counters[status.code === StatusCode.resourceExhausted ? "oversizeMessages" : "badMessages"] += 1;
     onBadMessage(status, head);
   }
 

@@ -2,19 +2,19 @@ import type { IncomingHttpHeaders } from "node:http2";
 import type { LinkService } from "../../link.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { type Inflate, inflaterFor } from "../framing/compression.ts";
-import { parseTimeout } from "../framing/timeout-header.ts";
+import { parseTimeout } from "../framing/headers.ts";
 
-/** What a call's headers ask for. */
+/** A parsed request for a call. */
 export interface CallRequest {
   readonly service: LinkService;
   readonly method: string;
   readonly shape: "unary" | "stream";
   readonly inflate: Inflate;
-  /** Undefined: the caller sets no deadline. */
+  /** Undefined: the caller set no deadline. */
   readonly timeoutMs: number | undefined;
 }
 
-/** Reads a gRPC call's headers. Throws `RpcError` with the status to refuse it with. */
+/** Reads the headers of a gRPC call. Throws `RpcError` with the status that refuses it. */
 export function readCallRequest(headers: IncomingHttpHeaders, services: ReadonlyMap<string, LinkService>): CallRequest {
   const path = headers[":path"] ?? "";
   const slash = path.lastIndexOf("/");

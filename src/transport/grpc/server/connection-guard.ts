@@ -3,19 +3,19 @@ import type { MutableListenerCounters } from "../../listener-counters.ts";
 
 export interface ConnectionGuardParts {
   readonly http2: ServerHttp2Session;
-  readonly tally: MutableListenerCounters;
+  readonly counters: MutableListenerCounters;
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxResetsPerMinute: number;
-  /** Ends the connection and with it every call, once what is being read has been read. */
+  /** Ends the connection with every call, after the current read. */
   readonly cut: (reason: string, code: number) => void;
 }
 
 const MINUTE_MS = 60_000;
-/** Node fires a longer timer at once. */
+/** Longest delay that Node's timers accept; a longer one fires immediately. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
-/** Ends a connection whose client never says hello, has nothing to say for long, or opens calls to reset them. */
+/** Ends connections that do not complete the handshake, stay without calls for too long, or reset too many calls. */
 export class ConnectionGuard {
   readonly #parts: ConnectionGuardParts;
   #timer: NodeJS.Timeout | undefined;
@@ -32,14 +32,14 @@ export class ConnectionGuard {
     http2.once("close", () => clearTimeout(this.#timer));
   }
 
-  /** A call has begun on the connection. */
+  /** Notes a new call on the connection. */
   onStream(stream: ServerHttp2Stream): void {
-    const { tally } = this.#parts;
+    const { counters } = this.#parts;
     this.#streams += 1;
-    tally.streams += 1;
+    counters.streams += 1;
     stream.once("close", () => {
       this.#streams -= 1;
-      tally.streams -= 1;
+      counters.streams -= 1;
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#onReset();
       if (this.#streams === 0) this.#timer?.refresh();
     });
@@ -52,22 +52,22 @@ export class ConnectionGuard {
   }
 
   #onSilence(): void {
-    const { http2, tally, cut, handshakeTimeoutMs, idleTimeoutMs } = this.#parts;
-    // Whoever has calls is not idle; the last of them starts the wait anew.
+    const { http2, counters, cut, handshakeTimeoutMs, idleTimeoutMs } = this.#parts;
+    // A connection with calls is not idle. The end of its last call restarts the timer.
     if (this.#streams > 0 || http2.destroyed) return;
     if (this.#hasOpened) {
-      tally.idleConnections += 1;
+      counters.idleConnections += 1;
       cut(`The connection had no call for ${idleTimeoutMs} ms.`, constants.NGHTTP2_NO_ERROR);
     } else {
-      tally.unopenedConnections += 1;
+      counters.unopenedConnections += 1;
       cut(`The client did not open HTTP/2 within ${handshakeTimeoutMs} ms.`, constants.NGHTTP2_SETTINGS_TIMEOUT);
     }
   }
 
   #onReset(): void {
-    const { http2, tally, cut, maxResetsPerMinute } = this.#parts;
-    tally.resetStreams += 1;
-    // Calls that end with their connection are no resets of the client's.
+    const { http2, counters, cut, maxResetsPerMinute } = this.#parts;
+    counters.resetStreams += 1;
+    // Calls that end with their connection are not resets by the client.
     if (http2.destroyed) return;
     const nowMs = performance.now();
     if (nowMs - this.#minuteBeganMs > MINUTE_MS) {
@@ -75,14 +75,14 @@ export class ConnectionGuard {
       this.#resets = 0;
     }
     this.#resets += 1;
-    // Those that follow are read before the connection is cut.
+    // The connection is cut only once, while later resets are still being read.
     if (this.#resets !== maxResetsPerMinute + 1) return;
-    tally.floodingConnections += 1;
+    counters.floodingConnections += 1;
     cut(`The client reset more than ${maxResetsPerMinute} calls in a minute.`, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }
 
-/** Undefined for a wait without end. A listener's timers keep no process alive. */
+/** Starts a timer that does not keep the process alive. Returns undefined for an unlimited delay. */
 function timerOf(delayMs: number, onPassed: () => void): NodeJS.Timeout | undefined {
   return Number.isFinite(delayMs) && delayMs > 0
     ? setTimeout(onPassed, Math.min(delayMs, LONGEST_TIMER_MS)).unref()

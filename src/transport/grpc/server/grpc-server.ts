@@ -15,20 +15,28 @@ import { createListenerCounters, type ListenerCounters } from "../../listener-co
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
 import { ByteBudget } from "../framing/byte-budget.ts";
-import { HEADER_COST_BYTES } from "../framing/header-size.ts";
+import { HEADER_COST_BYTES } from "../framing/headers.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 import { ServerSession } from "./server-session.ts";
 
-/** So many connections may hold as much as they may before nothing is held for others. */
+/** All connections together may hold as much as this number of full ones. */
 const CONNECTIONS_FULL = 8;
 
-/** How long cut connections may take to send their last bytes. */
+/** Time in which a closed connection may send its last bytes, in milliseconds. */
 const GOODBYE_MS = 1_000;
 
 /**
- * Opens gRPC servers (HTTP/2, plaintext unless `tls` is given). `listen` rejects with `RpcError`: invalid-argument for an
- * address that can't be read or is not this machine's, unavailable for one in use; the system's error is its `cause`.
+ * Creates a listener for gRPC over HTTP/2. Without `tls` it listens in plaintext.
+ *
+ * `listen` rejects with `RpcError`: invalid-argument for an address that it cannot parse or that is not local;
+ * unavailable for an address in use. The system's error is the `cause`.
+ *
+ * @example
+ * ```ts
+ * const host = new Host({ listener: grpcListener({ tls: { key, cert } }), address: "0.0.0.0:50051" });
+ * await host.start();
+ * ```
  */
 export function grpcListener(options: GrpcListenerOptions = {}): Listener {
   const settings = toListenerSettings(options);
@@ -36,7 +44,7 @@ export function grpcListener(options: GrpcListenerOptions = {}): Listener {
     async listen(text, services) {
       const address = parseAddress(text);
       const server = createHttp2Server(settings);
-      // Listening for connections before binding, so that not even the first one is missed.
+      // The handlers are attached before binding, so that the first connection is not missed.
       const listening = new GrpcListening(server, services, settings);
       await listening.bind(address);
       return listening;
@@ -51,26 +59,26 @@ class GrpcListening implements Listening {
   readonly #server: AnyServer;
   readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
   readonly #sockets = new Set<Socket>();
-  readonly #tally = createListenerCounters();
-  readonly #heldByAll: ByteBudget;
+  readonly #counters = createListenerCounters();
+  readonly #sharedBudget: ByteBudget;
   #address = "";
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
 
   constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
     this.#server = server;
-    this.#heldByAll = new ByteBudget(settings.maxHeldBytes * CONNECTIONS_FULL);
+    this.#sharedBudget = new ByteBudget(settings.maxHeldBytes * CONNECTIONS_FULL);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
     server.on("tlsClientError", () => {
-      this.#tally.unopenedConnections += 1;
+      this.#counters.unopenedConnections += 1;
     });
     server.on("drop", () => {
-      this.#tally.refusedConnections += 1;
+      this.#counters.refusedConnections += 1;
     });
-    const dispatch = new ServerDispatch({ services, tally: this.#tally, ...settings });
+    const dispatch = new ServerDispatch({ services, counters: this.#counters, ...settings });
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
       const session = this.#sessions.get(stream.session);
@@ -78,7 +86,7 @@ class GrpcListening implements Listening {
       session.onStream(stream);
       dispatch.accept(stream, { headers, rawHeaders: raw }, session);
     });
-    // A broken connection tells its own calls.
+    // Each call of a broken connection reports its own end.
     server.on("sessionError", () => undefined);
   }
 
@@ -87,7 +95,7 @@ class GrpcListening implements Listening {
   }
 
   counters(): ListenerCounters {
-    return { ...this.#tally, connections: this.#sockets.size };
+    return { ...this.#counters, connections: this.#sockets.size };
   }
 
   bind(address: TransportAddress): Promise<void> {
@@ -95,7 +103,8 @@ class GrpcListening implements Listening {
     return new Promise((resolve, reject) => {
       server.once("error", (error) => reject(listenError(formatAddress(address), error)));
       const onListening = (): void => {
-        // From here on an error is a connection that could not be accepted (no descriptors left): the client sees it.
+        // After binding, an error concerns one connection that could not be accepted (no file descriptors left). Its
+        // client sees it.
         server.on("error", () => undefined);
         const bound = server.address();
         const port = bound === null || typeof bound === "string" ? undefined : bound.port;
@@ -120,7 +129,7 @@ class GrpcListening implements Listening {
 
   #cut(): void {
     for (const session of this.#sessions.values()) session.cut("This host was stopped.");
-    // What was written still goes out, but nobody waits for a client that does not hang up in turn.
+    // Pending bytes are still sent, but a client that does not close its side is not waited for.
     for (const socket of this.#sockets) socket.destroySoon();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
@@ -129,14 +138,14 @@ class GrpcListening implements Listening {
   }
 
   #onConnection(socket: Socket): void {
-    this.#tally.acceptedConnections += 1;
+    this.#counters.acceptedConnections += 1;
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
-    const session = new ServerSession(http2, { settings, tally: this.#tally, heldByAll: this.#heldByAll });
+    const session = new ServerSession(http2, { settings, counters: this.#counters, sharedBudget: this.#sharedBudget });
     this.#sessions.set(http2, session);
     if (settings.keepAliveMs > 0) session.watch(settings.keepAliveMs, settings.keepAliveTimeoutMs);
     http2.once("close", () => this.#sessions.delete(http2));
@@ -153,7 +162,7 @@ function createHttp2Server(settings: GrpcListenerSettings): AnyServer {
     settings: {
       initialWindowSize: limits.windowBytes,
       maxConcurrentStreams,
-      // Node resets calls with more than this and tells nobody; between the two we can refuse them with a status.
+      // Node silently resets calls with longer headers. Up to twice our limit, this side can refuse them with a status.
       maxHeaderListSize: 2 * maxHeaderBytes,
       enablePush: false,
     },

@@ -1,30 +1,29 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { toRpcStatus } from "../../calls/call-errors.ts";
 import { startDeadline } from "../../calls/deadline.ts";
 import { ServerCall } from "../../calls/server-call.ts";
-import { toRpcStatus } from "../../calls/to-rpc-status.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { LinkService } from "../../link.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { fromRawHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import type { ByteBudget } from "../framing/byte-budget.ts";
-import { isGrpcContentType } from "../framing/content-type.ts";
 import type { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
-import { refuseLongHeaders } from "../framing/header-size.ts";
+import type { FairShare } from "../framing/fair-share.ts";
+import { isGrpcContentType, refuseLongHeaders } from "../framing/headers.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
-import type { FairShare } from "./fair-share.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
 import { serveUnary } from "./server-unary.ts";
 
-/** The connection a call came by. */
+/** The connection that a call came over. */
 export interface CallOrigin {
   readonly peer: string;
-  /** Why the connection is gone; undefined while it stands. */
+  /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
-  readonly held: ByteBudget;
-  readonly turns: FairShare;
-  readonly arrivals: DeliveryAcknowledgements;
+  readonly budget: ByteBudget;
+  readonly fairShare: FairShare;
+  readonly acknowledgements: DeliveryAcknowledgements;
 }
 
 export interface DispatchParts {
@@ -32,19 +31,19 @@ export interface DispatchParts {
   readonly limits: MessageLimits;
   readonly maxHeaderBytes: number;
   readonly requestTimeoutMs: number;
-  readonly tally: MutableListenerCounters;
+  readonly counters: MutableListenerCounters;
 }
 
-/** A call's headers, once as Node merges repeated ones, once flat as they came. */
+/** Headers of a call, in Node's merged form and as the flat list that arrived. */
 export interface CallHeaders {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
 }
 
-/** Ends a call with a status at once. */
+/** Ends a call immediately with a status. */
 type FinishNow = (status: RpcStatus) => void;
 
-/** Gives every incoming HTTP/2 stream to the service its path names, or refuses it as gRPC demands. */
+/** Routes each incoming HTTP/2 stream to the service in its path, or refuses it as gRPC requires. */
 export class ServerDispatch {
   readonly #services: ReadonlyMap<string, LinkService>;
   readonly #parts: DispatchParts;
@@ -55,7 +54,7 @@ export class ServerDispatch {
   }
 
   accept(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
-    // A stream's errors also close it, and are told from there.
+    // An error also closes the stream, and "close" reports it.
     http2.on("error", () => undefined);
     if (headers[":method"] !== "POST") this.#refuseHttp(http2, 405, { allow: "POST" });
     else if (!isGrpcContentType(headers["content-type"])) this.#refuseHttp(http2, 415);
@@ -71,13 +70,13 @@ export class ServerDispatch {
       if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
     } catch (error) {
       const status = toRpcStatus(error);
-      this.#parts.tally[status.code === StatusCode.unimplemented ? "unknownMethods" : "refusedStreams"] += 1;
+      this.#parts.counters[status.code === StatusCode.unimplemented ? "unknownMethods" : "refusedStreams"] += 1;
       refuse(http2, status);
     }
   }
 
   #refuseHttp(http2: ServerHttp2Stream, httpStatus: number, headers?: OutgoingHttpHeaders): void {
-    this.#parts.tally.refusedStreams += 1;
+    this.#parts.counters.refusedStreams += 1;
     refuseHttp(http2, httpStatus, headers);
   }
 
@@ -87,13 +86,13 @@ export class ServerDispatch {
   ): FinishNow {
     const { call, origin } = serving;
     const { service, shape, inflate } = serving.request;
-    const { limits, tally, requestTimeoutMs } = this.#parts;
+    const { limits, counters, requestTimeoutMs } = this.#parts;
     if (shape === "unary") {
-      serveUnary(http2, { service, call, limits, inflate, held: origin.held, tally, requestTimeoutMs });
+      serveUnary(http2, { service, call, limits, inflate, budget: origin.budget, counters, requestTimeoutMs });
       return (status) => refuse(http2, status);
     }
     const receiver = service.stream(call);
-    const stream = new GrpcServerStream(http2, receiver, { ...origin, call, limits, tally });
+    const stream = new GrpcServerStream(http2, receiver, { ...origin, call, limits, counters });
     stream.open(receiver, inflate);
     return (status) => stream.finishNow(status);
   }

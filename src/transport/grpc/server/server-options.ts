@@ -2,34 +2,42 @@ import type { TlsOptions } from "node:tls";
 import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
 
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
-  /** Options of node:tls (key, cert, ca, requestCert, …); giving them turns TLS on. Default: plaintext HTTP/2. */
+  /** Options of node:tls (key, cert, ca, requestCert, …); they turn TLS on. Default: plaintext HTTP/2. */
   readonly tls?: TlsOptions;
-  /** Concurrent calls one connection may hold; clients wait with more. A worker needs two. Default: 1 000. */
+  /**
+   * Maximum concurrent calls of one connection; further calls wait at the client. A worker needs two. Default: 1 000.
+   */
   readonly maxConcurrentStreams?: number;
-  /** Connections at one time; more are closed as they come. Default: 10 000. */
+  /** Maximum number of connections; the listener closes further ones. Default: 10 000. */
   readonly maxConnections?: number;
-  /** Length of a call's headers, names and values with 32 bytes for each pair. A longer one is refused. Default: 64 KiB. */
+  /**
+   * Maximum length of a call's headers in bytes, with 32 bytes added for each. Longer ones are refused. Default: 64
+   * KiB.
+   */
   readonly maxHeaderBytes?: number;
-  /** Milliseconds in which a client must have done the TLS handshake, and again begun HTTP/2. Default: 10 000. */
+  /** Milliseconds for the TLS handshake, and again for the opening of HTTP/2. Default: 10 000. */
   readonly handshakeTimeoutMs?: number;
-  /** Milliseconds after which a connection without any call is closed. A worker always has one. Default: 300 000. */
+  /**
+   * Milliseconds without a call after which the listener closes a connection. A worker always has a call. Default: 300
+   * 000.
+   */
   readonly idleTimeoutMs?: number;
-  /** Milliseconds in which the request of a unary call must arrive whole. Default: 30 000. */
+  /** Milliseconds in which the request of a unary call must arrive. Default: 30 000. */
   readonly requestTimeoutMs?: number;
-  /** Calls of one connection that may end in a reset within a minute; then it is closed. Default: 1 000. */
+  /** Maximum resets of calls within a minute; the listener closes a connection with more. Default: 1 000. */
   readonly maxResetsPerMinute?: number;
   /**
-   * Bytes that one connection may make the host keep: messages that have not arrived whole, and unary answers that nobody
-   * reads. What goes beyond is refused. All connections together may have eight times as much. Default: 128 MiB.
+   * Bytes that one connection may make the host keep: unfinished messages, and unary answers that the client does not
+   * read. The listener refuses what exceeds this. All connections together may hold eight times as much. Default: 128
+   * MiB.
    */
   readonly maxHeldBytes?: number;
   /**
-   * Sends each client an HTTP/2 PING when this many milliseconds have passed since its last one was answered, so that a
-   * peer that vanished without a word is noticed; and one whose HTTP/2 went so wrong that Node hears nothing of it any more.
-   * 0: never. Default: 10 000.
+   * Milliseconds between the answer to an HTTP/2 PING and the next PING. Pings detect peers that vanished, and
+   * connections whose HTTP/2 state is broken. 0 disables them. Default: 10 000.
    */
   readonly keepAliveMs?: number;
-  /** A connection on which nothing at all arrives for this long after a PING counts as lost, in milliseconds. Default: 20 000. */
+  /** Milliseconds without any byte after a PING until the connection counts as lost. Default: 20 000. */
   readonly keepAliveTimeoutMs?: number;
 }
 

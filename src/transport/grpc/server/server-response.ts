@@ -1,23 +1,23 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { RpcStatus } from "../../rpc-status.ts";
 import { afterRead } from "../framing/after-read.ts";
+import { toTrailers } from "../framing/call-status.ts";
 import { ACCEPTED_ENCODINGS } from "../framing/compression.ts";
-import { GRPC_CONTENT_TYPE } from "../framing/content-type.ts";
-import { toTrailers } from "../framing/status-trailers.ts";
+import { GRPC_CONTENT_TYPE } from "../framing/headers.ts";
 
-/** The headers in front of every answer. */
+/** Response headers of every answer. */
 export const GRPC_RESPONSE_HEADERS: OutgoingHttpHeaders = Object.freeze({
   ":status": 200,
   "content-type": GRPC_CONTENT_TYPE,
   "grpc-accept-encoding": ACCEPTED_ENCODINGS,
 });
 
-/** Answers with a status alone ("trailers-only"), if the stream still stands and nothing was said yet. */
+/** Answers with a status alone ("trailers-only"), unless the stream is closed or already answered. */
 export function refuse(http2: ServerHttp2Stream, status: RpcStatus): void {
   answerOnly(http2, { ...GRPC_RESPONSE_HEADERS, ...toTrailers(status) });
 }
 
-/** Answers what is not gRPC at all with an HTTP status. */
+/** Answers a request that is not gRPC with an HTTP status. */
 export function refuseHttp(http2: ServerHttp2Stream, httpStatus: number, headers: OutgoingHttpHeaders = {}): void {
   answerOnly(http2, { ":status": httpStatus, ...headers });
 }
@@ -28,9 +28,9 @@ function answerOnly(http2: ServerHttp2Stream, headers: OutgoingHttpHeaders): voi
   release(http2);
 }
 
-/** Lets go of a stream whose answer is complete. A client that has not half-closed would hold it for ever otherwise. */
+/** Releases a stream whose answer is complete. Otherwise a client that has not half-closed would keep it open. */
 export function release(http2: ServerHttp2Stream): void {
-  // What the client still sends is of no interest, but must be read for the stream to close.
+  // The stream closes only after the client's remaining data was read.
   http2.resume();
   afterRead(() => {
     if (!http2.closed && !http2.readableEnded) http2.close(constants.NGHTTP2_NO_ERROR);

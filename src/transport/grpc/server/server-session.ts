@@ -5,73 +5,73 @@ import { describeLoss, errorCode } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
 import { ByteBudget } from "../framing/byte-budget.ts";
 import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
+import { FairShare } from "../framing/fair-share.ts";
 import { startKeepAlive } from "../framing/keep-alive.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
-import { FairShare } from "./fair-share.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
 export interface ServerSessionParts {
   readonly settings: GrpcListenerSettings;
-  readonly tally: MutableListenerCounters;
-  /** The account of all connections of the listener. */
-  readonly heldByAll: ByteBudget;
+  readonly counters: MutableListenerCounters;
+  /** Budget of all connections of the listener. */
+  readonly sharedBudget: ByteBudget;
 }
 
-/** One client's connection, seen from the server. */
+/** The server's side of one client's connection. */
 export class ServerSession {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
-  readonly held: ByteBudget;
-  readonly turns = new FairShare();
-  readonly arrivals = new DeliveryAcknowledgements();
+  readonly budget: ByteBudget;
+  readonly fairShare = new FairShare();
+  readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session, { settings, tally, heldByAll }: ServerSessionParts) {
+  constructor(http2: ServerHttp2Session, { settings, counters, sharedBudget }: ServerSessionParts) {
     this.#http2 = http2;
-    this.held = new ByteBudget(settings.maxHeldBytes, heldByAll);
+    this.budget = new ByteBudget(settings.maxHeldBytes, sharedBudget);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {
-      if (isBreach(error)) tally.brokenConnections += 1;
+      if (isBreach(error)) counters.brokenConnections += 1;
       this.#reason ??= describeLoss(this.peer, error);
     });
     const cut = (reason: string, code: number): void => {
       this.#announceEnd(reason, code);
       afterRead(() => http2.destroy());
     };
-    this.#guard = new ConnectionGuard({ http2, tally, cut, ...settings });
+    this.#guard = new ConnectionGuard({ http2, counters, cut, ...settings });
   }
 
-  /** Why the connection is gone; undefined while it stands. */
+  /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason = (): string | undefined => {
     if (!this.#http2.destroyed) return undefined;
     return this.#reason ?? `${this.peer} closed the connection.`;
   };
 
-  /** A call has begun on it. */
+  /** Notes a new call on the connection. */
   onStream(stream: ServerHttp2Stream): void {
     this.#guard.onStream(stream);
   }
 
-  /** From now on a client that is silent for too long counts as gone. */
+  /** Starts keep-alive pings: a client that stays silent for too long counts as lost. */
   watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
     const onDead = (): void =>
       this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
     const stop = startKeepAlive(this.#http2, {
       ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
-      beforeAsking: this.arrivals.beforeAsking,
+      beforeAsking: this.acknowledgements.beforeAsking,
     });
     this.#http2.once("close", stop);
   }
 
-  /** No new calls; the connection ends with its last one. */
+  /** Refuses new calls; the connection closes with its last call. */
   goAway(): void {
     this.#http2.close();
   }
 
-  /** Ends the connection and with it every call. `code`: the HTTP/2 code that the client is told. */
+  /** Ends the connection and every call. `code` is the HTTP/2 code that the client gets. */
   cut(reason: string, code: number = constants.NGHTTP2_NO_ERROR): void {
     this.#announceEnd(reason, code);
     this.#http2.destroy();
@@ -83,7 +83,7 @@ export class ServerSession {
   }
 }
 
-/** Whether an error is of HTTP/2 itself, and not of the network beneath. */
+/** Whether an error violates HTTP/2 itself, and is not an error of the network. */
 function isBreach(error: unknown): boolean {
   return errorCode(error)?.startsWith("ERR_HTTP2") ?? false;
 }

@@ -8,27 +8,27 @@ import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import { afterRead } from "../framing/after-read.ts";
 import type { ByteBudget } from "../framing/byte-budget.ts";
+import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import type { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
+import type { FairShare } from "../framing/fair-share.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
 import type { MessageCounters } from "../framing/message-reader.ts";
-import { toTrailers } from "../framing/status-trailers.ts";
-import type { FairShare } from "./fair-share.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
 
 export interface ServerStreamOptions {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
-  /** Why the connection is gone; undefined while it stands. */
+  /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
-  /** The account that the bytes of an unfinished message are on. */
-  readonly held: ByteBudget;
-  readonly tally: MessageCounters;
-  readonly turns: FairShare;
-  readonly arrivals: DeliveryAcknowledgements;
+  /** Budget for the bytes of an unfinished message. */
+  readonly budget: ByteBudget;
+  readonly counters: MessageCounters;
+  readonly fairShare: FairShare;
+  readonly acknowledgements: DeliveryAcknowledgements;
 }
 
-/** The server's hold on one bidirectional call. */
+/** The server's side of one bidirectional call. */
 export class GrpcServerStream implements ServerStream {
   readonly #http2: ServerHttp2Stream;
   readonly #call: ServerCall;
@@ -38,7 +38,7 @@ export class GrpcServerStream implements ServerStream {
   #status: RpcStatus | undefined;
   #areTrailersSent = false;
 
-  /** Throws `RpcError` for response metadata that can't travel. */
+  /** Throws `RpcError` for response metadata that HTTP/2 cannot carry. */
   constructor(http2: ServerHttp2Stream, receiver: ServerStreamReceiver, options: ServerStreamOptions) {
     const { responseMetadata } = receiver;
     this.#responseHeaders =
@@ -50,21 +50,21 @@ export class GrpcServerStream implements ServerStream {
     this.#options = options;
     this.#pipe = new MessagePipe(http2, receiver, {
       limits: options.limits,
-      held: options.held,
-      tally: options.tally,
-      turns: options.turns,
+      budget: options.budget,
+      counters: options.counters,
+      fairShare: options.fairShare,
       onReceiverFailure: (error) =>
         this.finishNow({
           code: StatusCode.internal,
           details: `The receiver of this stream threw: ${messageOf(error)}`,
         }),
     });
-    options.arrivals.follow(this.#pipe.writer);
+    options.acknowledgements.follow(this.#pipe.writer);
     http2.once("wantTrailers", () => this.#sendTrailers());
     http2.once("close", () => this.#onClose());
   }
 
-  /** Sends the response headers, hands the stream to its receiver and begins to read. */
+  /** Sends the response headers, hands the stream to its receiver and starts reading. */
   open(receiver: ServerStreamReceiver, inflate: Inflate): void {
     this.#http2.respond(this.#responseHeaders, { waitForTrailers: true });
     try {
@@ -121,7 +121,7 @@ export class GrpcServerStream implements ServerStream {
     this.#pipe.writer.end();
   }
 
-  /** Ends the call with a status without the frames that are still queued. */
+  /** Ends the call with a status and discards queued frames. */
   finishNow(status: RpcStatus): void {
     if (this.#pipe.hasEnded) return;
     this.#status = status;
@@ -132,7 +132,7 @@ export class GrpcServerStream implements ServerStream {
 
   abort(status: RpcStatus): void {
     if (this.#pipe.hasEnded) return;
-    // Trailers would wait behind what the peer does not take.
+    // Trailers would wait behind data that the peer does not read.
     if (!this.#pipe.writer.isWriting) return this.finishNow(status);
     this.#pipe.end({ by: "status", status });
     const isOverload = status.code === StatusCode.resourceExhausted;
@@ -163,8 +163,8 @@ export class GrpcServerStream implements ServerStream {
   }
 
   /**
-   * The status goes out behind all that was written: whoever hears it has had everything. A peer that has said goodbye waits for
-   * it; of any other, a lost one that was replaced perhaps, nothing shows that it hears anything.
+   * Reports the end of a call whose status was sent behind all frames. A client that has half-closed waits for the
+   * status, so its frames count as confirmed. Any other client may be lost already.
    */
   #endInOrder(status: RpcStatus): void {
     const { writer } = this.#pipe;
@@ -173,7 +173,7 @@ export class GrpcServerStream implements ServerStream {
   }
 
   #onClose(): void {
-    this.#options.arrivals.forget(this.#pipe.writer);
+    this.#options.acknowledgements.forget(this.#pipe.writer);
     const end = this.#endOf();
     this.#pipe.end(end);
     if (this.#areTrailersSent) return;

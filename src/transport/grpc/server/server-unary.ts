@@ -1,16 +1,16 @@
 import type { ServerHttp2Stream } from "node:http2";
+import { toRpcStatus } from "../../calls/call-errors.ts";
 import { startDeadline } from "../../calls/deadline.ts";
 import type { ServerCall } from "../../calls/server-call.ts";
-import { toRpcStatus } from "../../calls/to-rpc-status.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { LinkService } from "../../link.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import type { ByteBudget } from "../framing/byte-budget.ts";
+import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { packMessages } from "../framing/message-packing.ts";
 import { MessageReader } from "../framing/message-reader.ts";
-import { toTrailers } from "../framing/status-trailers.ts";
 import { GRPC_RESPONSE_HEADERS, refuse } from "./server-response.ts";
 
 export interface UnaryServing {
@@ -18,26 +18,26 @@ export interface UnaryServing {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
   readonly inflate: Inflate;
-  /** The account of bytes of requests and of answers that their callers have not read. */
-  readonly held: ByteBudget;
-  readonly tally: MutableListenerCounters;
-  /** How long the request may take to arrive whole, in milliseconds. */
+  /** Budget for requests, and for answers that their callers have not read. */
+  readonly budget: ByteBudget;
+  readonly counters: MutableListenerCounters;
+  /** Milliseconds in which the request must arrive. */
   readonly requestTimeoutMs: number;
 }
 
-/** Reads one request, asks the service, writes its answer or its error. */
+/** Reads one request, calls the service, and writes its answer or its error. */
 export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): void {
   let request: Uint8Array | undefined;
   let problem: RpcStatus | undefined;
   const reader = new MessageReader({
     maxMessageBytes: serving.limits.maxReceiveMessageBytes,
     inflate: serving.inflate,
-    held: serving.held,
-    tally: serving.tally,
+    budget: serving.budget,
+    counters: serving.counters,
     onMessage: (message) => {
       if (request !== undefined)
         problem ??= { code: StatusCode.unimplemented, details: "A unary call takes one message." };
-      else if (serving.held.take(message.byteLength)) request = message;
+      else if (serving.budget.take(message.byteLength)) request = message;
       else problem ??= { code: StatusCode.resourceExhausted, details: "Too many requests wait on this connection." };
     },
     onBadMessage: (status) => {
@@ -45,7 +45,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     },
   });
   const callOffWait = startDeadline(serving.requestTimeoutMs, () => {
-    serving.tally.unfinishedRequests += 1;
+    serving.counters.unfinishedRequests += 1;
     problem ??= {
       code: StatusCode.deadlineExceeded,
       details: `The request did not arrive whole within ${serving.requestTimeoutMs} ms.`,
@@ -56,7 +56,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     try {
       reader.push(chunk);
     } catch (error) {
-      // There was no memory for it.
+      // There was no memory for the message.
       problem ??= toRpcStatus(error);
     }
     if (problem !== undefined) refuse(http2, problem);
@@ -71,14 +71,14 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
   http2.once("close", () => {
     callOffWait();
     reader.close();
-    serving.held.release(request?.byteLength ?? 0);
-    // Headers go out with the answer, so a stream that closes before them was given up by the caller.
+    serving.budget.release(request?.byteLength ?? 0);
+    // Headers are sent with the answer, so a stream that closes without them was given up by its caller.
     if (!http2.headersSent)
       serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));
   });
 }
 
-/** Never rejects: whatever goes wrong becomes the call's status. */
+/** Answers the call; an error becomes the call's status. Never rejects. */
 async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: UnaryServing): Promise<void> {
   try {
     const response = await serving.service.unary(request, serving.call);
@@ -88,7 +88,7 @@ async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: Un
   }
 }
 
-function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, held }: UnaryServing): void {
+function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, budget }: UnaryServing): void {
   const maxSendBytes = limits.maxSendMessageBytes;
   if (response.byteLength > maxSendBytes) {
     throw new RpcError(
@@ -97,10 +97,10 @@ function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, held 
     );
   }
   if (http2.destroyed || http2.closed || http2.headersSent) return;
-  if (!held.take(response.byteLength)) {
+  if (!budget.take(response.byteLength)) {
     throw new RpcError(StatusCode.resourceExhausted, "Too many answers wait on this connection to be read.");
   }
-  http2.once("close", () => held.release(response.byteLength));
+  http2.once("close", () => budget.release(response.byteLength));
   http2.respond(GRPC_RESPONSE_HEADERS, { waitForTrailers: true });
   http2.once("wantTrailers", () => {
     if (!http2.destroyed && !http2.closed) http2.sendTrailers(toTrailers({ code: StatusCode.ok, details: "" }));

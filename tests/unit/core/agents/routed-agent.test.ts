@@ -296,7 +296,7 @@ describe("strictness", () => {
     expect(() => handlerTable().event(schema, () => undefined)).toThrow(
       expect.objectContaining({
         code: "invalid-argument",
-        message: expect.stringContaining("What a handler is declared for has to be a message type."),
+        message: expect.stringContaining("What a handler is declared for must be a message type."),
       }),
     );
   });

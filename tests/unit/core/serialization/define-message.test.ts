@@ -50,9 +50,9 @@ describe("a defined message", () => {
   });
 
   test.each([
-    ["password=hunter2", "its text is no JSON"],
-    ['{"content": "hunter2" hunter2', "its text is no JSON from position 22 on"],
-    ['{"content": "hunter2"', /its text is no JSON from position 21 on|its text ends too early/],
+    ["password=hunter2", "its text is not JSON"],
+    ['{"content": "hunter2" hunter2', "its text is not JSON from position 22 on"],
+    ['{"content": "hunter2"', /its text is not JSON from position 21 on|its text ends too early/],
     ["", "its text ends too early"],
   ])("does not quote %j in its refusal, which says what is wrong and where", (content, fault) => {
     const read = () => Greeting.deserialize(bytes(content));
@@ -133,14 +133,14 @@ describe("a defined message", () => {
     "needs a schema, which %o is not",
     (schema) => {
       expect(() => defineMessage("Greeting", schema as never)).toThrow(
-        expect.objectContaining({ code: "invalid-argument", message: containing("Greeting is no Standard Schema") }),
+        expect.objectContaining({ code: "invalid-argument", message: containing("Greeting is not a Standard Schema") }),
       );
     },
   );
 
   test("needs a message type for its answer", () => {
     const answer = z.object({}) as never;
-    expect(() => defineMessage("Ask", z.object({}), { answer })).toThrow("The answer of Ask has to be a message type");
+    expect(() => defineMessage("Ask", z.object({}), { answer })).toThrow("The answer of Ask must be a message type");
   });
 
   test("needs a name", () => {

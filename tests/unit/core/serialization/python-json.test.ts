@@ -42,7 +42,7 @@ describe("Python's JSON", () => {
     const Reading = defineMessage("Reading", z.object({ value: z.number() }));
     const read = (json: string) => Reading.deserialize(new TextEncoder().encode(json)).value;
     expect(read('{"value": 9007199254740993}')).toBe(9007199254740992);
-    expect(() => read('{"value": NaN}')).toThrow("Reading can't be read as JSON: its text is no JSON");
+    expect(() => read('{"value": NaN}')).toThrow("Reading can't be read as JSON: its text is not JSON");
   });
 
   test("is chosen for a message type", () => {

@@ -1,15 +1,15 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { inflaterFor } from "../../../../src/transport/grpc/framing/compression.ts";
-import { isGrpcContentType } from "../../../../src/transport/grpc/framing/content-type.ts";
-import { endFromReset, statusFromHttp } from "../../../../src/transport/grpc/framing/end-status.ts";
 import {
   decodeStatusMessage,
   encodeStatusMessage,
+  endFromReset,
   fromTrailers,
+  statusFromHttp,
   toTrailers,
-} from "../../../../src/transport/grpc/framing/status-trailers.ts";
-import { formatTimeout, parseTimeout } from "../../../../src/transport/grpc/framing/timeout-header.ts";
+} from "../../../../src/transport/grpc/framing/call-status.ts";
+import { inflaterFor } from "../../../../src/transport/grpc/framing/compression.ts";
+import { formatTimeout, isGrpcContentType, parseTimeout } from "../../../../src/transport/grpc/framing/headers.ts";
 import { StatusCode } from "../../../../src/transport/index.ts";
 import { fromRawHeaders } from "../../../../src/transport/metadata.ts";
 

@@ -12,9 +12,10 @@ import {
 } from "../gen/agent_worker_pb.ts";
 import { AgentMetadataRequestSchema, AgentMetadataResponseSchema } from "../gen/troupe_control_pb.ts";
 import { anyPrefix } from "../wire-names.ts";
-import type { ControlBody } from "./wire-state.ts";
+import type { ControlBody } from "./control-messages.ts";
 
-/** Puts the body of an envelope into its `Any`, under the full names that must never change (protocol.md §1.4). */
+// protocol.md §1.4
+/** Packs the body of an envelope into an `Any`. The full type names must never change. */
 export function packControl(body: ControlBody): Any {
   switch (body.kind) {
     case "save-request":
@@ -43,7 +44,7 @@ export function packControl(body: ControlBody): Any {
   }
 }
 
-/** Reads the body; a type not known here, or bytes that don't parse, give kind `unknown`. */
+/** Unpacks the body. An unknown type, or bytes that cannot be parsed, give kind `unknown`. */
 export function unpackControl(any: Any): ControlBody {
   try {
     return unpackKnown(any) ?? { kind: "unknown", typeUrl: any.typeUrl };

@@ -1,19 +1,20 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { isValidAgentType } from "../../core/internal.ts";
 import type { WireAgentId } from "../frames/frame.ts";
-import { fromBinary } from "../frames/from-binary.ts";
-import { parsing } from "../frames/parse.ts";
+import { fromBinary, parsing } from "../frames/from-binary.ts";
 import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
-import { packControl, unpackControl } from "./wire-state-any.ts";
+import { packControl, unpackControl } from "./control-body.ts";
 
-/** What an envelope of the control channel carries (protocol.md §1.2, §1.8). The two `metadata` kinds are Troupe's own. */
+// protocol.md §1.2, §1.8
+/** A request on the control channel. The kind `metadata-request` is Troupe's own. */
 export type ControlRequest =
   | { readonly kind: "save-request"; readonly agentId: WireAgentId | undefined }
-  /** `state`: the agent's state as JSON text. */
+  /** `state` is the agent's state as JSON text. */
   | { readonly kind: "load-request"; readonly agentId: WireAgentId | undefined; readonly state: string }
   | {
       readonly kind: "metadata-request";
       readonly agentId: WireAgentId | undefined;
-      /** Asks only whether the type is served there: no agent is made and the description stays empty. */
+      /** Asks only whether the worker serves the type: it creates no agent and leaves the description empty. */
       readonly onlyIfServed: boolean;
     };
 
@@ -31,7 +32,7 @@ export type ControlAnswer =
 export type ControlBody =
   | ControlRequest
   | ControlAnswer
-  /** An `Any` of a type this version does not know, or one whose bytes don't parse. */
+  /** An `Any` of an unknown type, or one whose bytes cannot be parsed. */
   | { readonly kind: "unknown"; readonly typeUrl: string };
 
 /** One message of the control channel. */
@@ -39,13 +40,13 @@ export interface ControlEnvelope {
   readonly rpcId: string;
   /** `agentid=<type>/<key>` or `clientid=<client id>`. */
   readonly destination: string;
-  /** Of a request: where the answer goes, in the same forms. Of an answer: present and empty. */
+  /** In a request: where the answer goes, in the same forms. In an answer: present and empty. */
   readonly respondTo: string | undefined;
   /** Undefined: no `Any` was set. */
   readonly body: ControlBody | undefined;
 }
 
-/** Kind `unknown` can't be written: it throws. */
+/** Encodes an envelope. Throws for kind `unknown`. */
 export function encodeControl({ rpcId, destination, respondTo, body }: ControlEnvelope): Uint8Array {
   const message = create(ControlMessageSchema, { rpcId, destination });
   if (respondTo !== undefined) message.respondTo = respondTo;
@@ -53,7 +54,7 @@ export function encodeControl({ rpcId, destination, respondTo, body }: ControlEn
   return toBinary(ControlMessageSchema, message);
 }
 
-/** Throws `invalid-message` for bytes that are no such message. */
+/** Decodes an envelope. Throws `invalid-message` for bytes that are not a control message. */
 export function decodeControl(bytes: Uint8Array): ControlEnvelope {
   return parsing("a control message", () => {
     const { rpcId, destination, respondTo, rpcMessage } = fromBinary(ControlMessageSchema, bytes);
@@ -66,7 +67,8 @@ export function isControlRequest(body: ControlBody | undefined): body is Control
   return body?.kind === "save-request" || body?.kind === "load-request" || body?.kind === "metadata-request";
 }
 
-/** The answer of the matching kind that says a request failed (protocol.md §1.8). */
+// protocol.md §1.8
+/** Creates the answer of the matching kind for a failed request. */
 export function controlFailure(request: ControlRequest, error: string): ControlAnswer {
   switch (request.kind) {
     case "save-request":
@@ -78,7 +80,7 @@ export function controlFailure(request: ControlRequest, error: string): ControlA
   }
 }
 
-/** The envelope that answers a request: same `rpcId`, sent to where the request says, `respondTo` present and empty. */
+/** Creates the envelope that answers a request: the same `rpcId`, sent to `respondTo`, with an empty `respondTo`. */
 export function controlReply(request: ControlEnvelope, body: ControlAnswer): ControlEnvelope {
   return { rpcId: request.rpcId, destination: request.respondTo ?? "", respondTo: "", body };
 }
@@ -89,4 +91,23 @@ export function agentDestination(id: WireAgentId): string {
 
 export function clientDestination(clientId: string): string {
   return `clientid=${clientId}`;
+}
+
+// protocol.md §1.8
+/** Destination of an envelope on the control channel. */
+export type ControlDestination =
+  | { readonly kind: "agent"; readonly type: string; readonly key: string }
+  | { readonly kind: "client"; readonly clientId: string };
+
+/** Parses `agentid=<type>/<key>` or `clientid=<client id>`; undefined for other texts and for an invalid agent type. */
+export function parseControlDestination(text: string): ControlDestination | undefined {
+  if (text.startsWith("agentid=")) {
+    const slash = text.indexOf("/");
+    if (slash < 0) return undefined;
+    const type = text.slice("agentid=".length, slash);
+    return isValidAgentType(type) ? { kind: "agent", type, key: text.slice(slash + 1) } : undefined;
+  }
+  if (!text.startsWith("clientid=")) return undefined;
+  const clientId = text.slice("clientid=".length);
+  return clientId === "" ? undefined : { kind: "client", clientId };
 }

@@ -1,10 +1,18 @@
 import type { Clock } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
-import { RpcError, StatusCode } from "../rpc-status.ts";
+import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { errorFromEnd } from "./call-errors.ts";
 import { startDeadline } from "./deadline.ts";
-import { errorFromEnd } from "./end-error.ts";
 
-/** One request and its one answer, over a stream that `open` makes. Rejects with `RpcError`. */
+/** Service of methods that are called by their bare name. */
+const DEFAULT_SERVICE = "agents.AgentRpc";
+
+/** Returns the full path of a method: prefixes a bare name with `agents.AgentRpc`, keeps a path. */
+export function toMethodPath(method: string): string {
+  return method.startsWith("/") ? method : `/${DEFAULT_SERVICE}/${method}`;
+}
+
+/** Sends one request over the stream that `open` creates, and resolves to its one answer. Rejects with `RpcError`. */
 export function callUnary(
   open: (receiver: StreamReceiver) => FrameStream,
   request: Uint8Array,
@@ -62,4 +70,23 @@ function callAborted(signal: AbortSignal | undefined): RpcError {
 
 function deadlinePassed(timeoutMs: number): RpcError {
   return new RpcError(StatusCode.deadlineExceeded, `No answer came within ${timeoutMs} ms.`);
+}
+
+/** Creates a stream that could not be opened: it reports its end in the next tick and does nothing else. */
+export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
+  process.nextTick(() => receiver.onEnd({ by: "status", status }));
+  return {
+    queuedBytes: 0,
+    queuedFrames: 0,
+    unsentFrames: 0,
+    unconfirmedFrames: 0,
+    unreadFrames: 0,
+    maxSendBytes: 0,
+    send: () => false,
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    cancel: () => undefined,
+    flushed: () => Promise.resolve(),
+  };
 }

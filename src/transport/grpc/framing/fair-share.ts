@@ -1,15 +1,15 @@
-/** How long the messages of one connection may keep the process busy before everybody else has a turn, in milliseconds. */
+/** Processor time that one connection may use before the others are served, in milliseconds. */
 const SHARE_MS = 2;
 
-/**
- * Divides the process between connections: one that sends without pause is read on only after the others were, so that
- * nobody waits for its flood to end.
- */
+/** Shares the process between connections: a connection that sends continuously waits while the others are read. */
 export class FairShare {
   #spentMs = 0;
   #waiting: (() => void)[] = [];
 
-  /** Does a piece of work. True: the share is used up, and `wait` should come before the next piece. */
+  /**
+   * Runs `work` and measures it. Returns true when the share is used up; the caller should then `wait` before the next
+   * piece.
+   */
   spend(work: () => void): boolean {
     const beganMs = performance.now();
     work();
@@ -17,7 +17,7 @@ export class FairShare {
     return this.#spentMs > SHARE_MS;
   }
 
-  /** Calls back when the others have had their turn. */
+  /** Calls back after the other connections were served. */
   wait(goOn: () => void): void {
     this.#waiting.push(goOn);
     if (this.#waiting.length > 1) return;

@@ -1,0 +1,29 @@
+import type { WireMetadata } from "./frames/frame.ts";
+import { announcementKey, metadataKey } from "./wire-names.ts";
+
+// protocol.md §11.1
+/** Metadata with which Troupe's peers announce themselves: a worker on its data channel, a host in the answer. */
+export const announcement: { readonly [name: string]: string } = { [announcementKey]: "1" };
+
+/** Whether a peer with this metadata knows Troupe's extensions. Later versions know the earlier ones. */
+export function isAnnounced(metadata: { readonly [name: string]: string | undefined }): boolean {
+  return /^[1-9]\d{0,8}$/.test(metadata[announcementKey] ?? "");
+}
+
+// protocol.md H6, §11.4
+/** Returns the metadata for the time limit of a call. Hosts and Troupe's workers read it; stock peers ignore it. */
+export function timeoutMetadata(timeoutMs: number | undefined): WireMetadata | undefined {
+  if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return undefined;
+  return { [metadataKey.timeoutMs]: String(Math.ceil(timeoutMs)) };
+}
+
+/** Returns the milliseconds that the caller had left when it sent the call; undefined if it set no limit. */
+export function timeoutOf(metadata: WireMetadata): number | undefined {
+  const text = metadata[metadataKey.timeoutMs];
+  return text === undefined ? undefined : parseTimeout(text);
+}
+
+/** Parses a whole number of milliseconds above 0; undefined for any other text. */
+export function parseTimeout(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
+}
