@@ -62,7 +62,7 @@ export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog
 export type { ClassCheck } from "./delivery/agent-kind.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { boundsOf, type CallBounds, errorBeforeSend, type OwnBounds } from "./delivery/call-bounds.ts";
-export { DeadlineQueue, deadlineQueueOf, type Expiring } from "./delivery/deadline-queue.ts";
+export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type HandleMessageOptions, handleMessage } from "./delivery/handle-message.ts";
 export { HandlerContext, type HandlerContextDetails } from "./delivery/handler-context.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";

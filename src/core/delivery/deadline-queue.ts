@@ -1,18 +1,25 @@
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import type { Deadline } from "../scope/deadline.ts";
+import { type Due, DueHeap, isBefore } from "./due-heap.ts";
 
-/** Something that ends at a deadline. The queue writes the first three fields. */
-export interface Expiring {
+/** Something that ends at a deadline. The queue writes the fields that begin with `due`. */
+export interface Expiring extends Due {
   dueMs: number;
-  /** The place in the queue; below 0: it is not in a queue. */
-  duePlace: number;
-  /** Of two that are due at the same time the one that came first expires first. */
   dueOrder: number;
+  /** The place in the heap, `nowhere` or `inLine`. */
+  duePlace: number;
+  duePrevious: Expiring | undefined;
+  dueNext: Expiring | undefined;
   /** Whether the process has to stay alive until this expires or is removed. */
   readonly keepsProcessAlive: boolean;
   /** Called once, when the time is up. The queue has removed it by then. */
   onDue(): void;
 }
+
+/** The `duePlace` of something that is in no queue. */
+export const nowhere = -1;
+/** The `duePlace` of something that stands in line and not in the heap. */
+const inLine = -2;
 
 const queues = new WeakMap<Clock, DeadlineQueue>();
 
@@ -27,13 +34,16 @@ export function deadlineQueueOf(clock: Clock): DeadlineQueue {
 }
 
 /**
- * Everything that expires by one clock, and one timer for all of it. To set and cancel a timer for each call took longer than
- * the call itself. A binary heap keeps the next one first: calls with equal time limits are added in the order in which they
- * expire, so adding compares once. Removing forgets at once, and costs a few comparisons for each doubling of the size.
+ * Everything that expires by one clock, and one timer for all of it: to set and cancel a timer for each call took longer than
+ * the call itself. Calls with equal time limits are added in the order in which they expire: they stand in line. Only what is
+ * due before the last in line goes to a heap. What is removed is forgotten at once.
  */
 export class DeadlineQueue {
   readonly #clock: Clock;
-  readonly #heap: Expiring[] = [];
+  #firstInLine: Expiring | undefined;
+  #lastInLine: Expiring | undefined;
+  readonly #heap = new DueHeap<Expiring>();
+  #size = 0;
   #nextOrder = 0;
   #aliveCount = 0;
   #timer: Timer | undefined;
@@ -46,7 +56,7 @@ export class DeadlineQueue {
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#size;
   }
 
   /** It must not be in a queue. */
@@ -54,23 +64,32 @@ export class DeadlineQueue {
     item.dueMs = atMs;
     item.dueOrder = this.#nextOrder;
     this.#nextOrder += 1;
-    this.#heap.push(item);
-    this.#rise(item, this.#heap.length - 1);
+    this.#size += 1;
     if (item.keepsProcessAlive) this.#aliveCount += 1;
+    const last = this.#lastInLine;
+    if (last !== undefined && atMs < last.dueMs) this.#heap.add(item);
+    else this.#append(item, last);
     this.#arm();
   }
 
   /** False: it is not in here. */
   remove(item: Expiring): boolean {
-    if (item.duePlace < 0) return false;
+    if (item.duePlace === nowhere) return false;
     this.#takeOut(item);
     this.#arm();
     return true;
   }
 
+  get #first(): Expiring | undefined {
+    const one = this.#firstInLine;
+    const other = this.#heap.first;
+    if (one === undefined || other === undefined) return one ?? other;
+    return isBefore(one, other) ? one : other;
+  }
+
   /** Sees to it that the timer is early enough, and keeps the process alive exactly as long as something here needs it. */
   #arm(): void {
-    const first = this.#heap[0];
+    const first = this.#first;
     const keepAlive = this.#aliveCount > 0;
     if (this.#timer !== undefined) {
       // A timer that is too early costs one look. One that nobody needs stays, where it can let the process end.
@@ -99,7 +118,7 @@ export class DeadlineQueue {
     this.#timer = undefined;
     const nowMs = this.#clock.now();
     try {
-      for (let first = this.#heap[0]; first !== undefined && first.dueMs <= nowMs; first = this.#heap[0]) {
+      for (let first = this.#first; first !== undefined && first.dueMs <= nowMs; first = this.#first) {
         this.#takeOut(first);
         first.onDue();
       }
@@ -108,55 +127,29 @@ export class DeadlineQueue {
     }
   }
 
+  #append(item: Expiring, last: Expiring | undefined): void {
+    item.duePlace = inLine;
+    item.duePrevious = last;
+    if (last === undefined) this.#firstInLine = item;
+    else last.dueNext = item;
+    this.#lastInLine = item;
+  }
+
   #takeOut(item: Expiring): void {
-    const place = item.duePlace;
-    item.duePlace = -1;
+    this.#size -= 1;
     if (item.keepsProcessAlive) this.#aliveCount -= 1;
-    const last = this.#heap.pop();
-    if (last === undefined || last === item) return;
-    this.#sink(last, place);
-    if (last.duePlace === place) this.#rise(last, place);
+    if (item.duePlace === inLine) this.#unlink(item);
+    else this.#heap.remove(item);
+    item.duePlace = nowhere;
   }
 
-  /** Puts the item at this place, or nearer to the first. */
-  #rise(item: Expiring, from: number): void {
-    const heap = this.#heap;
-    let place = from;
-    while (place > 0) {
-      const parentPlace = (place - 1) >> 1;
-      const parent = heap[parentPlace];
-      if (parent === undefined || !isBefore(item, parent)) break;
-      heap[place] = parent;
-      parent.duePlace = place;
-      place = parentPlace;
-    }
-    heap[place] = item;
-    item.duePlace = place;
+  #unlink(item: Expiring): void {
+    const { duePrevious, dueNext } = item;
+    if (duePrevious === undefined) this.#firstInLine = dueNext;
+    else duePrevious.dueNext = dueNext;
+    if (dueNext === undefined) this.#lastInLine = duePrevious;
+    else dueNext.duePrevious = duePrevious;
+    item.duePrevious = undefined;
+    item.dueNext = undefined;
   }
-
-  /** Puts the item at this place, or further from the first. */
-  #sink(item: Expiring, from: number): void {
-    const heap = this.#heap;
-    let place = from;
-    for (;;) {
-      let childPlace = 2 * place + 1;
-      let child = heap[childPlace];
-      if (child === undefined) break;
-      const right = heap[childPlace + 1];
-      if (right !== undefined && isBefore(right, child)) {
-        child = right;
-        childPlace += 1;
-      }
-      if (!isBefore(child, item)) break;
-      heap[place] = child;
-      child.duePlace = place;
-      place = childPlace;
-    }
-    heap[place] = item;
-    item.duePlace = place;
-  }
-}
-
-function isBefore(one: Expiring, other: Expiring): boolean {
-  return one.dueMs === other.dueMs ? one.dueOrder < other.dueOrder : one.dueMs < other.dueMs;
 }

@@ -7,7 +7,7 @@ import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import { abortError } from "./call-bounds.ts";
-import { deadlineQueueOf, type Expiring } from "./deadline-queue.ts";
+import { deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
 import { type MessageMetadata, noMetadata, receivedMetadata } from "./message-metadata.ts";
 
 export interface HandlerContextDetails {
@@ -155,8 +155,15 @@ export class HandlerContext implements MessageContext {
   #watchDeadline(): (() => void) | undefined {
     const deadline = this.#deadline;
     if (deadline === undefined || !this.#watchesDeadline || deadline.remainingMs() > longestTimerMs) return undefined;
-    const onDue = () => this.abort(timeIsUp());
-    const expiring: Expiring = { dueMs: 0, duePlace: -1, dueOrder: 0, keepsProcessAlive: false, onDue };
+    const expiring: Expiring = {
+      dueMs: 0,
+      dueOrder: 0,
+      duePlace: nowhere,
+      duePrevious: undefined,
+      dueNext: undefined,
+      keepsProcessAlive: false,
+      onDue: () => this.abort(timeIsUp()),
+    };
     const queue = deadlineQueueOf(deadline.clock);
     queue.add(expiring, deadline);
     return () => queue.remove(expiring);

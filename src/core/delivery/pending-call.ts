@@ -2,7 +2,7 @@ import { longestTimerMs } from "../clock.ts";
 import { type CancelledError, TimedOutError } from "../errors.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
-import { type DeadlineQueue, deadlineQueueOf, type Expiring } from "./deadline-queue.ts";
+import { type DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
 
 /**
  * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its deadline or its
@@ -11,8 +11,10 @@ import { type DeadlineQueue, deadlineQueueOf, type Expiring } from "./deadline-q
 export class PendingCall<Answer> implements Expiring {
   readonly promise: Promise<Answer>;
   dueMs = 0;
-  duePlace = -1;
   dueOrder = 0;
+  duePlace: number = nowhere;
+  duePrevious: Expiring | undefined;
+  dueNext: Expiring | undefined;
   #resolve!: (answer: Answer) => void;
   #reject!: (error: unknown) => void;
   #settled = false;

@@ -1,13 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Clock, systemClock, type Timer, type TimerOptions } from "../../../../src/core/index.ts";
-import { Deadline, DeadlineQueue, deadlineQueueOf, type Expiring } from "../../../../src/core/internal.ts";
+import { Deadline, DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 class Item implements Expiring {
   dueMs = 0;
-  duePlace = -1;
+  duePlace: number = nowhere;
   dueOrder = 0;
+  duePrevious: Expiring | undefined;
+  dueNext: Expiring | undefined;
   readonly keepsProcessAlive: boolean;
   readonly onDue: () => void;
 
