@@ -40,20 +40,22 @@ export interface ToolCallEvent {
 
 export type ModelEvent = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
-interface FromAgent {
+/** Fields that every record of a model or a tool may have. */
+export interface ModelEventOptions {
   /** Agent that made the call: `this.id` in an agent, or `MessageHandlerContext.agentId()`. Default: none. */
   readonly agentId?: AgentId | undefined;
   /** Further fields of the record. */
   readonly extra?: JsonObject | undefined;
 }
 
-interface ModelUse {
+/** Tokens that a call to a model has used. */
+export interface TokenUse {
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
 export function llmCallEvent(
-  call: FromAgent & ModelUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
+  call: ModelEventOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
   return {
     ...call.extra,
@@ -67,12 +69,14 @@ export function llmCallEvent(
 }
 
 export function llmStreamStartEvent(
-  start: FromAgent & { readonly messages: readonly JsonObject[] },
+  start: ModelEventOptions & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
-export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly response: JsonObject }): LLMStreamEndEvent {
+export function llmStreamEndEvent(
+  end: ModelEventOptions & TokenUse & { readonly response: JsonObject },
+): LLMStreamEndEvent {
   return {
     ...end.extra,
     type: "LLMStreamEnd",
@@ -84,7 +88,7 @@ export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly respons
 }
 
 export function toolCallEvent(
-  call: Omit<FromAgent, "extra"> & {
+  call: Omit<ModelEventOptions, "extra"> & {
     readonly toolName: string;
     readonly arguments: JsonObject;
     readonly result: string;
@@ -94,6 +98,6 @@ export function toolCallEvent(
   return { type: "ToolCall", tool_name: toolName, arguments: call.arguments, result, agent_id: agentText(call) };
 }
 
-function agentText({ agentId }: FromAgent): string | null {
+function agentText({ agentId }: ModelEventOptions): string | null {
   return agentId === undefined ? null : agentId.toString();
 }

@@ -175,16 +175,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, given: PublishOptions = {}): Promise<void> {
-    assertEvent(topicId, given);
-    const options = withCheckedMetadata(given);
+  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+    assertEvent(topicId, options);
+    const checked = withCheckedMetadata(options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
-      this.#publish(message, topic, options);
+      this.#publish(message, topic, checked);
       return;
     }
     const details = { destination: topic, messageType: messageTypeText(message) };
-    this.#tracing.span("create", details, () => this.#publish(message, topic, options));
+    this.#tracing.span("create", details, () => this.#publish(message, topic, checked));
   }
 
   async registerFactory<T extends Agent>(

@@ -4,6 +4,7 @@ export interface WireAgentId {
   readonly key: string;
 }
 
+/** Body of a call, an answer or an event: the name of its type, its content type and its bytes. */
 export interface WirePayload {
   readonly typeName: string;
   readonly contentType: string;
@@ -12,6 +13,7 @@ export interface WirePayload {
   readonly data: Uint8Array;
 }
 
+/** Metadata of a frame: texts by key. */
 export type WireMetadata = Readonly<Record<string, string>>;
 
 // protocol.md §3.1
@@ -64,6 +66,7 @@ export interface ResponseFrame {
   readonly metadata: WireMetadata;
 }
 
+/** A published event. */
 export interface EventFrame {
   readonly kind: "event";
   readonly event: WireEvent;

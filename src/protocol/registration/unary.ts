@@ -22,14 +22,17 @@ export interface WireSubscription {
 /** Bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */
 export const emptyMessage: Uint8Array = new Uint8Array(0);
 
+/** Encodes the request of RegisterAgent for one agent type. */
 export function encodeRegisterAgentRequest(agentType: string): Uint8Array {
   return toBinary(RegisterAgentTypeRequestSchema, create(RegisterAgentTypeRequestSchema, { type: agentType }));
 }
 
+/** Decodes the agent type of a RegisterAgent request. Throws `invalid-message`. */
 export function decodeRegisterAgentRequest(bytes: Uint8Array): string {
   return parsing("a RegisterAgent request", () => fromBinary(RegisterAgentTypeRequestSchema, bytes).type);
 }
 
+/** Encodes the request of AddSubscription. */
 export function encodeAddSubscriptionRequest(subscription: WireSubscription): Uint8Array {
   return toBinary(
     AddSubscriptionRequestSchema,
@@ -44,14 +47,17 @@ export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscriptio
   );
 }
 
+/** Encodes the request of RemoveSubscription for one subscription id. */
 export function encodeRemoveSubscriptionRequest(id: string): Uint8Array {
   return toBinary(RemoveSubscriptionRequestSchema, create(RemoveSubscriptionRequestSchema, { id }));
 }
 
+/** Decodes the subscription id of a RemoveSubscription request. Throws `invalid-message`. */
 export function decodeRemoveSubscriptionRequest(bytes: Uint8Array): string {
   return parsing("a RemoveSubscription request", () => fromBinary(RemoveSubscriptionRequestSchema, bytes).id);
 }
 
+/** Decodes the answer of GetSubscriptions. Throws `invalid-message`. */
 export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly WireSubscription[] {
   return parsing("a GetSubscriptions answer", () =>
     fromBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),

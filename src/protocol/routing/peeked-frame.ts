@@ -17,6 +17,7 @@ export interface RequestIdPlace {
   readonly end: number;
 }
 
+/** Routing fields of a call, and the bytes that they stand in. */
 export interface PeekedRequest {
   readonly kind: "request";
   /** The whole message. The request's own fields reach from `bodyStart` to the end. */
@@ -31,6 +32,7 @@ export interface PeekedRequest {
   readonly timeoutMs: number | undefined;
 }
 
+/** Position of the request id of an answer, and the bytes that it stands in. */
 export interface PeekedResponse {
   readonly kind: "response";
   readonly bytes: Uint8Array;
@@ -38,6 +40,7 @@ export interface PeekedResponse {
   readonly requestId: RequestIdPlace;
 }
 
+/** Topic type of an event, and the bytes of the event. */
 export interface PeekedEvent {
   readonly kind: "event";
   readonly bytes: Uint8Array;

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Clock, systemClock, type Timer, type TimerOptions } from "../../../../src/core/index.ts";
-import { Deadline, DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "../../../../src/core/internal.ts";
+import type { Clock, Timer, TimerOptions } from "../../../../src/core/index.ts";
+import {
+  Deadline,
+  DeadlineQueue,
+  deadlineQueueOf,
+  type Expiring,
+  nowhere,
+  systemClock,
+} from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 class Item implements Expiring {
