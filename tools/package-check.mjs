@@ -1,9 +1,9 @@
 // `npm run package-check`: packs the package, installs it into an empty project, and uses it there as a stranger would.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
-import { ensureBuilt } from "./setup.mjs";
+import { ensureBuilt, packPackage } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
@@ -15,9 +15,8 @@ const entryPoints = Object.keys(manifest.exports)
 const project = mkdtempSync(join(tmpdir(), "troupe-package-"));
 const tally = new Tally();
 try {
-  const packed = await runNpm(["pack", "--pack-destination", project, "--loglevel=error"], { quiet: true });
-  mustSucceed(packed, "npm pack");
-  const tarball = join(project, packed.output.trim().split("\n").at(-1));
+  const tarball = join(project, "troupe.tgz");
+  await packPackage(tarball);
   tally.count("publint", await runNode(bins.publint, ["run", tarball, "--strict"], { quiet: true }));
   tally.count("are the types wrong", await runNode(bins.attw, [tarball, "--profile", "esm-only"], { quiet: true }));
   await install(tarball);
@@ -29,6 +28,7 @@ try {
       quiet: true,
     }),
   );
+  checkReadmeLinks();
   await runHello();
 } finally {
   rmSync(project, { recursive: true, force: true });
@@ -51,6 +51,15 @@ async function importEntryPoint(specifier) {
     `import ${specifier}`,
     await run(process.execPath, args, { cwd: project, quiet: true, timeoutMs: 30_000 }),
   );
+}
+
+/** The package ships every file that its README links to. */
+function checkReadmeLinks() {
+  const folder = join(project, "node_modules", manifest.name);
+  const links = [...readFileSync(join(folder, "README.md"), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
+  const missing = links.map(([, link]) => link).filter((link) => !existsSync(join(folder, link)));
+  if (links.length > 0 && missing.length === 0) tally.passed("the links of README.md lead to files of the package");
+  else tally.failed("the links of README.md lead to files of the package", missing.join(", "));
 }
 
 /** Compiles the example against the installed declarations, all of them checked, and runs it. */

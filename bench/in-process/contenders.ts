@@ -58,6 +58,7 @@ export const limited = "Troupe, each call with a time limit";
 export function createContenders(): Contender<InProcessLoad>[] {
   return [
     new InProcessContender(plain, programCommand(import.meta, "program")),
+    new InProcessContender("Troupe, checksMessages: false", programCommand(import.meta, "program", "--unchecked")),
     new InProcessContender(limited, programCommand(import.meta, "program", "--time-limit"), { loads: ["send"] }),
     new InProcessContender(baseline, pythonCommand("in_process.py"), { absent: pythonAbsence() }),
   ];

@@ -17,8 +17,10 @@ class Listener extends RoutedAgent {
   static override readonly handlers = handlerTable<Listener>().event(Ping, () => deliveries.add());
 }
 
-const defaultTimeoutMs = process.argv.includes("--time-limit") ? 330_000 : undefined;
-const runtime = new SingleThreadedAgentRuntime({ defaultTimeoutMs });
+const runtime = new SingleThreadedAgentRuntime({
+  checksMessages: !process.argv.includes("--unchecked"),
+  defaultTimeoutMs: process.argv.includes("--time-limit") ? 330_000 : undefined,
+});
 await Answerer.register(runtime, "answerer", () => new Answerer("answers"));
 for (let index = 0; index < 32; index += 1) {
   const type = `listener_${index}`;
@@ -26,7 +28,7 @@ for (let index = 0; index < 32; index += 1) {
   await runtime.addSubscription(new TypeSubscription("to-32", type));
 }
 await runtime.addSubscription(new TypeSubscription("to-1", "listener_0"));
-runtime.start();
+await runtime.start();
 
 const answerer = new AgentId("answerer", "1");
 tell("ready");

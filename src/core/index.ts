@@ -27,7 +27,9 @@
 
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -67,8 +69,11 @@ export {
   CantHandleException,
   type ErrorCode,
   HandlerError,
+  type HandlerErrorOptions,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteCause,
+  type RemoteFailure,
   TimedOutError,
   TroupeError,
   type TroupeErrorOptions,
@@ -79,6 +84,7 @@ export {
   SingleThreadedAgentRuntime,
   type SingleThreadedAgentRuntimeOptions,
 } from "./in-process/single-threaded-agent-runtime.ts";
+export type { HandlerInterceptor, InterceptedDelivery } from "./interceptor.ts";
 export {
   DefaultInterventionHandler,
   DropMessage,
@@ -113,6 +119,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
+export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
 export {
   FunctionCall,
   type FunctionCallFields,
@@ -153,3 +160,4 @@ export type { Subscription } from "./topics/subscription.ts";
 export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { WaitOptions } from "./wait-options.ts";

@@ -1,7 +1,9 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -17,8 +19,10 @@ export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
-export { handleMessage } from "./delivery/handle-message.ts";
+export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
+export { createLayers, type Delivery } from "./delivery/layers.ts";
+export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
 export { MessageLog } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
@@ -31,8 +35,11 @@ export {
   type ErrorCode,
   errorText,
   HandlerError,
+  type HandlerErrorOptions,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteCause,
+  type RemoteFailure,
   TimedOutError,
   TroupeError,
   type TroupeErrorOptions,
@@ -54,6 +61,7 @@ export {
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
+export type { Sendable } from "./serialization/sendable.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -77,3 +85,4 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
+export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";

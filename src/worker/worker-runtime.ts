@@ -16,14 +16,17 @@ import {
   assertEvent,
   type ClassOf,
   CodecRegistry,
+  createLayers,
+  Dispatcher,
   InterventionChain,
   type Logger,
-  Mailboxes,
   MessageLog,
   type MessageType,
   type PublishOptions,
   payloadText,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
@@ -134,15 +137,27 @@ export class WorkerRuntime implements AgentRuntime {
     if (!this.#lifecycle.isIdle) await this.stop();
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
     assertCall(recipient, options);
     this.#lifecycle.assertSending("sending message");
     return this.#calls.send(message, recipient, options);
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     this.#lifecycle.assertSending("publishing message");
     return this.#events.publish(message, topicId, options);
@@ -158,9 +173,9 @@ export class WorkerRuntime implements AgentRuntime {
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+  async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
     assertAgentId(id, "id of an instance");
-    await this.#lifecycle.registration.addInstance(agent, id);
+    await this.#lifecycle.registration.addInstance(agent, id, options);
     return id;
   }
 
@@ -173,10 +188,8 @@ export class WorkerRuntime implements AgentRuntime {
     factory: AgentFactory<T>,
     subscriptions: readonly Subscription[] | (() => readonly Subscription[] | Promise<readonly Subscription[]>) = [],
   ): Promise<AgentType> {
-    const registered = await this.registerFactory(type, factory);
     const list = typeof subscriptions === "function" ? await subscriptions() : subscriptions;
-    for (const subscription of list) await this.addSubscription(subscription);
-    return registered;
+    return this.registerFactory(type, factory, { subscriptions: list });
   }
 
   async get(
@@ -235,14 +248,16 @@ export class WorkerRuntime implements AgentRuntime {
     const counts = createWorkerCounters();
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
+    const catalog = new AgentCatalog({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone });
+    const log = events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry));
     return {
       settings,
       registry,
-      catalog: new AgentCatalog({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone }),
+      catalog,
+      dispatcher: new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) }),
       subscriptions,
       interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
-      log: events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry)),
-      mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,
+      log,
       work: new InFlight(),
       slots: new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),
       sendQueue: new SendQueue(settings, counts),

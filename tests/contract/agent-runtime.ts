@@ -3,12 +3,17 @@ import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
+import { describeFailing } from "./agent-runtime/failing.ts";
 import { describeGivingUp } from "./agent-runtime/giving-up.ts";
+import { describeInterceptors } from "./agent-runtime/interceptors.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
+import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
+import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
 import { describeWrongArguments } from "./agent-runtime/wrong-arguments.ts";
 
@@ -27,10 +32,15 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeMetadata(suite);
     describeAgents(suite);
     describeRegistering(suite);
+    describeLifeCycle(suite);
     describeState(suite);
     describeInterventions(suite);
+    describeInterceptors(suite);
+    describeFailing(suite);
     describeObserving(suite);
     describeEndings(suite);
+    if (deviations["ignores-signals"] === undefined) describeWaitForTarget(suite);
+    describeWhatIsRefused(suite);
     describeWrongArguments(suite);
   });
 }

@@ -2,20 +2,22 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
+import type { WaitOptions } from "../wait-options.ts";
 import type { AgentFactoryContext } from "./agent.ts";
-import type { AgentType } from "./agent-id.ts";
+import { type AgentType, agentTypeText } from "./agent-id.ts";
 import { BaseAgent } from "./base-agent.ts";
-import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
+import { classSubscriptionFactories, type SubscriptionFactory } from "./class-subscriptions.ts";
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
+import { registerAgentClass } from "./register-agent.ts";
 
-/** What a closure can do as an agent: it sends and publishes in the agent's name. */
+/** Lets a closure send and publish in its agent's name. */
 export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
 
 /** A function that takes part as an agent; what it returns or resolves to answers a call. */
 export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;
 
-/** What becomes of a message of another type: dropped with a warning, `CantHandleException`, or given to the closure anyway. */
+/** For a message of another type: `warn` drops it with a warning, `error` throws `CantHandleException`, `ignore` calls the closure. */
 export type UnknownTypePolicy = "warn" | "error" | "ignore";
 
 export interface ClosureAgentOptions<Types extends MessageTypes> {
@@ -27,9 +29,11 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
   readonly description?: string | undefined;
 }
 
-export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types> {
+export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types>, WaitOptions {
   /** Made when it is registered. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
+  /** As for `register`. Default: `fail`. */
+  readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
@@ -69,7 +73,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     this.#policy = options.unknownTypePolicy ?? "warn";
   }
 
-  /** Registers a closure under an agent type, after the types it is for, then adds its subscriptions. */
+  /** Registers a closure under an agent type, with its message types and subscriptions: all of it or nothing. */
   static async registerClosure<const Types extends MessageTypes = MessageType>(
     runtime: AgentRuntime,
     type: string | AgentType,
@@ -83,17 +87,13 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     // Before anybody can send one, as for every agent.
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
-    const agentType = await ClosureAgent.register(
-      runtime,
-      type,
-      (context) => new ClosureAgent(context, erased.closure, options),
-      { skipClassSubscriptions: true, skipDirectMessageSubscription: options.skipDirectMessageSubscription },
-    );
-    const factories = options.subscriptions === undefined ? [] : listOf(options.subscriptions);
-    for (const subscription of await collectSubscriptions(factories, agentType.type, runtime.ambient)) {
-      await runtime.addSubscription(subscription);
-    }
-    return agentType;
+    const { skipDirectMessageSubscription, signal, whenTaken } = options;
+    return registerAgentClass(ClosureAgent, runtime, {
+      type: agentTypeText(type),
+      factory: (context) => new ClosureAgent(context, erased.closure, options),
+      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
+      moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
+    });
   }
 
   protected override onMessageImpl(message: unknown, context: MessageContext): unknown {

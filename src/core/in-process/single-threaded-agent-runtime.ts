@@ -1,6 +1,9 @@
+// Over 400 lines: every method of the AgentRuntime port with its overloads and comments; the work is done in the files beside it.
 import type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -11,13 +14,14 @@ import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-bounds.ts";
+import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
-import { Mailboxes } from "../delivery/mailboxes.ts";
+import { createLayers } from "../delivery/layers.ts";
 import { MessageLog } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { payloadText } from "../delivery/payload-text.ts";
-import { PendingCall } from "../delivery/pending-call.ts";
-import { type CancelledError, type TimedOutError, UndeliverableException } from "../errors.ts";
+import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
+import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import { defaultLogger, type Logger } from "../logger.ts";
 import type { RuntimeOptions } from "../runtime-options.ts";
@@ -25,13 +29,16 @@ import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { Sendable } from "../serialization/sendable.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
-import { assertAgentState, assertCall, assertEvent } from "../validation/assert-arguments.ts";
-import { anyTime, assertNumbers, type NumberRanges } from "../validation/option-values.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
+import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
+import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
+import { LocalCall } from "./envelope.ts";
+import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
 
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
@@ -40,6 +47,12 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    * `stopWhenIdle` or `stopWhen` throws what it threw, and nothing more is processed.
    */
   readonly ignoreUnhandledExceptions?: boolean | undefined;
+  /**
+   * Whether calls, events and answers are refused with `invalid-message` when a worker could not send them: plain values,
+   * undeclared objects, message types, promises. Only the type of a message is looked at, not its fields. Default true.
+   * False: every value is handed over.
+   */
+  readonly checksMessages?: boolean | undefined;
   /** How long disposal lets handlers finish before it stops. Default 5000. */
   readonly drainTimeoutMs?: number | undefined;
 }
@@ -50,9 +63,11 @@ const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
   defaultTimeoutMs: { from: 1 },
 };
 
+const stopText = "The stop of the runtime";
+
 /**
- * The runtime within one process: one queue, taken from in order; handlers run concurrently (protocol.md §5.8). Calls and
- * events wait in the queue until `start`. Messages are handed over as they are, nothing is serialized.
+ * The runtime within one process. It takes messages from one queue in order and lets their handlers interleave. Calls and
+ * events wait in the queue until `start`. Nothing is serialized: a handler gets the very object that was sent.
  */
 export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly logger: Logger;
@@ -61,14 +76,18 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #subscriptions = new SubscriptionTable();
   readonly #codecs = new CodecRegistry();
   readonly #pump: MessagePump;
+  readonly #arrivals: TypeArrivals;
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #clock: Clock;
   readonly #makeId: () => string;
   readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
+  readonly #checksMessages: boolean;
+  /** Interventions may replace a call's message: it is checked after them. */
+  readonly #checksCallsFirst: boolean;
 
-  /** Throws `invalid-argument` for numbers that can't be meant. */
+  /** Throws `invalid-argument` for numbers that are out of range. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertNumbers(options, numberRanges);
     const { logger = defaultLogger, ambient, tracing, events, clock = systemClock } = options;
@@ -76,28 +95,37 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.ambient = ambient;
     this.#tracing = tracing;
     this.#clock = clock;
+    this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
     this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
+    this.#checksMessages = options.checksMessages ?? true;
+    const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
+    this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = events === undefined ? undefined : new MessageLog(events, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
     this.#catalog = new AgentCatalog({ runtime: this, ambient, events, logger, onTypeGone });
-    const dispatcher = new Dispatcher({
+    const log = this.#log;
+    const layers = createLayers(options);
+    const router = new EnvelopeRouter({
+      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers }),
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
-      interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
+      interventions,
+      refusalOf: this.#checksMessages ? (message) => this.#codecs.refusalOf(message) : undefined,
+      refusalOfAnswer: this.#checksMessages
+        ? (answer, promised) => this.#codecs.refusalOfAnswer(answer, promised)
+        : undefined,
       logger,
-      log: this.#log,
+      log,
       tracing,
       payloadText: toText,
-      ambient,
-      mailboxes: options.sequentialAgents === true ? new Mailboxes() : undefined,
       onEventFailure: (error) => {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(dispatcher, clock);
+    this.#pump = new MessagePump(router, clock);
   }
 
   /** How many calls, events and answers wait to be taken from the queue. */
@@ -105,32 +133,52 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#pump.waiting;
   }
 
-  /** Begins to process. Throws `wrong-state` when it is running. */
-  start(): void {
+  /**
+   * Begins to process, before it returns: the promise need not be awaited for that. Rejects with `wrong-state` when running.
+   * @example
+   * const runtime = new SingleThreadedAgentRuntime();
+   * await runtime.start();
+   */
+  async start(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "The start of the runtime");
     this.#pump.start();
   }
 
   /**
    * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
-   * dropped, handlers that run may finish. Throws `wrong-state` when not running. It can be started again.
+   * dropped, handlers that run may finish. It waits for nothing that a signal could end. Rejects with `wrong-state` when it was
+   * never started; stopping twice is fine. It can be started again.
    */
-  stop(): Promise<void> {
+  async stop({ signal }: WaitOptions = {}): Promise<void> {
+    if (signal !== undefined) assertSignal(signal);
     return this.#pump.stop();
   }
 
-  /** Stops when everything has been handled, whatever came up meanwhile included. */
-  stopWhenIdle(): Promise<void> {
-    return this.#pump.stopWhenIdle();
+  /**
+   * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
+   * Aborting the signal ends the wait, and the runtime continues.
+   */
+  async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return this.#pump.stopWhenIdle(options.signal);
   }
 
-  /** Stops when `condition` holds: asked after messages have been handled, and every 100 ms. */
-  stopWhen(condition: () => boolean): Promise<void> {
-    return this.#pump.stopWhen(condition);
+  /**
+   * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
+   * when not running. Aborting the signal ends the wait, and the runtime continues.
+   */
+  async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return this.#pump.stopWhen(condition, options.signal);
   }
 
-  /** Takes one from the queue, waiting for it if need be, and resolves when it is on its way. For stepping without `start`. */
-  processNext(): Promise<void> {
-    return this.#pump.processNext();
+  /**
+   * Takes one message from the queue, waiting for it if need be, and resolves when it is on its way: for stepping without
+   * `start`. Aborting the signal ends the wait, and no message is taken.
+   */
+  async processNext(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Waiting for the next message");
+    return this.#pump.processNext(options.signal);
   }
 
   /**
@@ -141,6 +189,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     try {
       await this.#pump.close();
     } finally {
+      this.#arrivals.rejectAll(() => {
+        const text = "Runtime stopped before the agent type of the call was registered.";
+        return new UndeliverableException(text, { code: "shutting-down" });
+      });
       await this.#catalog.close();
     }
   }
@@ -154,8 +206,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     }
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   sendMessage(
     message: unknown,
     recipient: AgentId,
@@ -168,14 +228,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { sender } = options;
-    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (this.#tracing === undefined) return this.#send(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
     return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     const checked = withCheckedMetadata(options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
@@ -190,37 +252,64 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
-    options?: RegisterFactoryOptions<T>,
+    options: RegisterFactoryOptions<T> = {},
   ): Promise<AgentType> {
     const text = agentTypeText(type);
+    assertNotAborted(options, `The registration of agent type ${text}`);
+    assertWord("whenTaken", options.whenTaken, ["fail", "wait"]);
     this.#catalog.addFactory(text, factory, options);
+    try {
+      this.#subscriptions.addAll(options.subscriptions);
+    } catch (error) {
+      this.#catalog.removeFactory(text);
+      throw error;
+    }
+    this.#arrivals.arrived(text);
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
-    await this.#catalog.addInstance(agent, id);
+  async registerAgentInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<AgentId> {
+    const what = `The registration of ${id}`;
+    assertNotAborted(options, what);
+    const added = this.#catalog.addInstance(agent, id);
+    try {
+      await untilAborted(added, options, what);
+      this.#subscriptions.addAll(options.subscriptions, { keepsExisting: true });
+    } catch (error) {
+      // It may still be on its way to be bound.
+      void added.then(
+        () => this.#catalog.removeInstance(id),
+        () => undefined,
+      );
+      throw error;
+    }
+    this.#arrivals.arrived(id.type);
     return id;
   }
 
-  async get(
-    idOrType: AgentId | AgentType | string,
-    key = "default",
-    options: { readonly lazy?: boolean } = {},
-  ): Promise<AgentId> {
+  async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    if (options.lazy === false) await this.#catalog.agentFor(id);
+    const what = `Getting ${id}`;
+    assertNotAborted(options, what);
+    if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
     return id;
   }
 
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    return this.#catalog.instance(id, agentClass);
+  async tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+    id: AgentId,
+    agentClass?: ClassOf<T>,
+    options: WaitOptions = {},
+  ): Promise<T> {
+    return this.#waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
-  async addSubscription(subscription: Subscription): Promise<void> {
+  async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Adding the subscription");
     this.#subscriptions.add(subscription);
   }
 
-  async removeSubscription(id: string): Promise<void> {
+  async removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Removing the subscription");
     this.#subscriptions.remove(id);
   }
 
@@ -228,26 +317,31 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#codecs.add(types);
   }
 
-  agentMetadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#catalog.metadata(id);
+  async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    return this.#waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
   }
 
-  agentSaveState(id: AgentId): Promise<AgentState> {
-    return this.#catalog.saveState(id);
+  async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor(`Saving the state of ${id}`, options, () => this.#catalog.saveState(id));
   }
 
-  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadState(id, state);
+    return this.#waitFor(`Loading the state of ${id}`, options, () => this.#catalog.loadState(id, state));
   }
 
-  saveState(): Promise<AgentState> {
-    return this.#catalog.saveAll();
+  async saveState(options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
-  async loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadAll(state);
+    return this.#waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
+  }
+
+  async #waitFor<T>(what: string, options: WaitOptions, begin: () => Promise<T>): Promise<T> {
+    assertNotAborted(options, what);
+    return untilAborted(begin(), options, what);
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
@@ -257,6 +351,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
+    const type = this.#codecs.typeOf(message);
+    if (type === undefined && this.#checksCallsFirst) {
+      const refusal = this.#codecs.refusalOf(message);
+      if (refusal !== undefined) return Promise.reject(refusal);
+    }
+    const { waitForTarget } = options;
+    if (waitForTarget !== undefined && !this.#catalog.hasType(recipient.type)) {
+      return this.#sendOnArrival(message, recipient, { ...options, ...bounds, waitForTarget });
+    }
+    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
@@ -275,30 +379,41 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     });
     const call = new LocalCall(context);
     if (isBounded) call.within(bounds, deadline, recipient);
-    const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
+    const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
+    this.#pump.push({
+      kind: "send",
+      agentId: recipient,
+      message,
+      context,
+      link,
+      call,
+      slot: 0,
+      promised,
+      queue: undefined,
+    });
     return call.promise;
+  }
+
+  /** Sends the call when its agent type is registered, with the time that is left to it then. */
+  async #sendOnArrival(
+    message: unknown,
+    recipient: AgentId,
+    options: Partial<SendOptionsWithAnswer<unknown>> & TargetWait,
+  ): Promise<unknown> {
+    const { timeoutMs } = options;
+    const startMs = this.#clock.now();
+    await this.#arrivals.wait(recipient.type, options);
+    const left = timeoutMs === undefined ? undefined : timeoutMs - (this.#clock.now() - startMs);
+    return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
   }
 
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
     const { sender, signal, metadata, messageId = this.#makeId() } = options;
+    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined) throw refusal;
     this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
     this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, metadata, link });
-  }
-}
-
-/** A call whose handler is in this process: when the caller gives up, the handler's signal aborts. */
-class LocalCall extends PendingCall<unknown> {
-  readonly #context: HandlerContext;
-
-  constructor(context: HandlerContext) {
-    super();
-    this.#context = context;
-  }
-
-  protected override onGivenUp(error: TimedOutError | CancelledError): void {
-    this.#context.abort(error);
   }
 }

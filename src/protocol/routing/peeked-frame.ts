@@ -38,6 +38,8 @@ export interface PeekedResponse {
   readonly bytes: Uint8Array;
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
+  /** Its metadata has the key `agerrordetail`, which only announced peers get (protocol.md §11.3). */
+  readonly hasErrorDetail: boolean;
 }
 
 /** Topic type of an event, and the bytes of the event. */

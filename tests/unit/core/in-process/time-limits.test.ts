@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AgentId, SingleThreadedAgentRuntime } from "../../../../src/core/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { Probe } from "../../../contract/agent-runtime/world.ts";
+import { Answer, Order, Probe } from "../../../contract/agent-runtime/world.ts";
 import { NodeProgram } from "../../../support/node-program.ts";
 
 const echoId = new AgentId("echo", "k");
@@ -15,14 +15,14 @@ test("calls with one time limit end in the order in which they were sent, each a
   const clock = new ManualClock();
   const runtime = new SingleThreadedAgentRuntime({ clock, defaultTimeoutMs: 100 });
   await runtime.registerFactory("echo", () => new Probe(() => new Promise(() => undefined)));
-  runtime.start();
+  await runtime.start();
   const ended: string[] = [];
   for (const name of ["first", "second", "third"]) {
-    const call: Promise<unknown> = runtime.sendMessage(name, echoId);
+    const call: Promise<unknown> = runtime.sendMessage(Order({ text: name }), echoId);
     call.catch(() => ended.push(name));
     clock.advance(10);
   }
-  const short = runtime.sendMessage("short", echoId, { timeoutMs: 5 });
+  const short = runtime.sendMessage(Order({ text: "short" }), echoId, { timeoutMs: 5 });
   clock.advance(5);
   await expect(short).rejects.toThrow("No answer from echo/k within 5 ms");
   expect(ended).toEqual([]);
@@ -41,8 +41,8 @@ test("calls with one time limit end in the order in which they were sent, each a
 test("a call that was answered is not kept until its time would be up", async () => {
   const clock = new ManualClock();
   await using runtime = new SingleThreadedAgentRuntime({ clock, defaultTimeoutMs: 330_000 });
-  await runtime.registerFactory("echo", () => new Probe(({ text }) => text));
-  runtime.start();
-  await Promise.all(Array.from({ length: 100 }, () => runtime.sendMessage({ text: "x" }, echoId)));
+  await runtime.registerFactory("echo", () => new Probe(({ text }) => Answer({ text })));
+  await runtime.start();
+  await Promise.all(Array.from({ length: 100 }, () => runtime.sendMessage(Order({ text: "x" }), echoId)));
   expect(clock.pendingTimers).toBe(0);
 });
