@@ -11,7 +11,7 @@ import type { TopicId } from "./topics/topic-id.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
 export interface SendOptions {
-  /** The agent on whose behalf the call is sent. Default: nobody. */
+  /** The agent on whose behalf the call is sent. Default: no agent. */
   readonly sender?: AgentId | undefined;
   /**
    * Aborting rejects the call at once with `CancelledError` (code `cancelled`) and aborts its handler, if that is Troupe's; the
@@ -36,8 +36,8 @@ export interface SendOptions {
   readonly scope?: CallScope | undefined;
   /**
    * Text values that the handler finds in `context.metadata`. At most 64 entries and 16 KiB, names and values together. A name
-   * is 1 to 64 of the characters a-z, 0-9, `.`, `_` and `-`, with a letter first. Throws `invalid-argument` for anything else
-   * and for reserved names: `ag…`, `grpc…`, `traceparent`, `tracestate`, `client-id` and those of CloudEvents (`id`,
+   * is 1 to 64 of the characters a-z, 0-9, `.`, `_` and `-`, with a letter first. Throws `invalid-argument` for anything else.
+   * It also throws for reserved names: `ag…`, `grpc…`, `traceparent`, `tracestate`, `client-id` and those of CloudEvents (`id`,
    * `source`, `type`, `specversion`, `datacontenttype`, `dataschema`, `subject`, `time`, `data`). Default: none.
    */
   readonly metadata?: MessageMetadata | undefined;
@@ -51,7 +51,7 @@ export interface SendOptionsWithAnswer<Answer> extends SendOptions {
 }
 
 export interface PublishOptions {
-  /** The agent on whose behalf the event is published; it does not get the event. Default: nobody. */
+  /** The agent on whose behalf the event is published; it does not get the event. Default: no agent. */
   readonly sender?: AgentId | undefined;
   /** In process the signals of the handlers follow it. Over gRPC aborting ends a wait for room in the send queue. */
   readonly signal?: AbortSignal | undefined;

@@ -1,7 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
-  GetOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -42,7 +41,6 @@ export {
   type RemoteFailure,
   TimedOutError,
   TroupeError,
-  type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
@@ -62,7 +60,6 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
   ToolException,
@@ -85,4 +82,3 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
-export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";

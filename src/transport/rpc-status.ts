@@ -34,17 +34,29 @@ export interface RpcStatus {
 export interface RpcErrorOptions extends ErrorOptions {
   /** Metadata beside the status; undefined: none. */
   readonly metadata?: RpcStatus["metadata"] | undefined;
+  /** Who made the status. Default `local`. */
+  readonly origin?: StatusOrigin | undefined;
 }
+
+/**
+ * Who made a status. `peer`: it came over the wire as a gRPC status. `proxy`: it was derived from an HTTP status or from a
+ * reset, which something between the two sides may have sent. `local`: this side made it (time limit, no connection, bad
+ * arguments).
+ */
+export type StatusOrigin = "peer" | "proxy" | "local";
 
 /** Error of a call that ended with a status other than OK. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly status: RpcStatus;
+  /** Who made the status: only `peer` shows that the other side is there. */
+  readonly origin: StatusOrigin;
 
   constructor(code: StatusCode, details: string, options?: RpcErrorOptions) {
     super(details, options);
     const metadata = options?.metadata;
     this.status = metadata === undefined ? { code, details } : { code, details, metadata };
+    this.origin = options?.origin ?? "local";
   }
 
   get code(): StatusCode {

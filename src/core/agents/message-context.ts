@@ -5,7 +5,7 @@ import type { TopicId } from "../topics/topic-id.ts";
 import type { AgentId } from "./agent-id.ts";
 
 // protocol.md §5.5
-/** What a handler learns beside the message. */
+/** Tells a handler about the message that it handles. */
 export interface MessageContext {
   /** The agent that sent or published the message. Undefined: the sender was no agent. */
   readonly sender: AgentId | undefined;
@@ -16,12 +16,12 @@ export interface MessageContext {
   /** The event's id. For a call over gRPC it is the request id on the wire. */
   readonly messageId: string;
   /**
-   * What the sender put into `metadata`, frozen; empty when it put nothing there. Names that are reserved are not in it. You can
-   * pass all of it on: `{ metadata: context.metadata }`.
+   * The metadata that the sender gave with the message. Frozen; empty when it gave none; without reserved names. You can pass
+   * all of it on: `{ metadata: context.metadata }`.
    */
   readonly metadata: MessageMetadata;
   /**
-   * Aborts when nobody wants the work any more. The code of its reason says why: `cancelled`, `timed-out`, `caller-gone` or
+   * Aborts when the caller does not want the work any more. The code of its reason says why: `cancelled`, `timed-out`, `caller-gone` or
    * `shutting-down`. A call made with it ends with it, and inherits the time that is left. Made on first use.
    */
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export interface MessageContext {
    */
   readonly deadline: Deadline | undefined;
   /**
-   * What calls inherit from this handler. Pass it with a signal that you combine yourself: see `withScope`. Made on first use.
+   * Scope that calls inherit from this handler. Pass it with a signal that you combine yourself: see `withScope`. Made on first use.
    * Throws `wrong-state` in an intervention that sees a message before it has a handler.
    */
   readonly scope: CallScope;

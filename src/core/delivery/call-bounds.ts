@@ -15,7 +15,7 @@ export interface OwnBounds extends CallBounds {
   readonly scope?: CallScope | undefined;
 }
 
-/** What a runtime adds to the bounds of its calls. */
+/** Bounds that a runtime adds to those of its calls. */
 export interface RuntimeBounds {
   readonly defaultTimeoutMs: number | undefined;
   readonly ambient: AmbientContexts | undefined;
@@ -26,7 +26,7 @@ const unbounded: CallBounds = Object.freeze({});
 /**
  * Returns what bounds a call. The caller's own timeout counts, else the default of the runtime. The time that is left to the
  * handler that makes the call limits both. The handler is known by the scope, else by the signal. A call without a signal of
- * its own ends with the ambient handler; one with a signal of its own goes its own way, unless it names a scope.
+ * its own ends with the ambient handler. One with a signal of its own is independent of it, unless it names a scope.
  */
 export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeBounds): CallBounds {
   const signal = own.signal ?? ambient?.handlerSignal();

@@ -34,7 +34,7 @@ export function deadlineQueueOf(clock: Clock): DeadlineQueue {
 }
 
 /**
- * Everything that expires by one clock, and one timer for all of it: to set and cancel a timer for each call took longer than
+ * Everything that expires by one clock, and one timer for all of it. To set and cancel a timer for each call took longer than
  * the call itself. Calls with equal time limits are added in the order in which they expire: they stand in line. Only what is
  * due before the last in line goes to a heap. What is removed is forgotten at once.
  */
@@ -92,7 +92,7 @@ export class DeadlineQueue {
     const first = this.#first;
     const keepAlive = this.#aliveCount > 0;
     if (this.#timer !== undefined) {
-      // A timer that is too early costs one look. One that nobody needs stays, where it can let the process end.
+      // A timer that is too early costs one look. One that is not needed stays, where it can let the process end.
       const isEarlyEnough = first === undefined || this.#timerDueMs <= first.dueMs;
       if (isEarlyEnough && this.#keepAlive(this.#timer, keepAlive, first !== undefined)) return;
       this.#timer.cancel();

@@ -15,7 +15,7 @@ export interface HandlerContextDetails {
   /** Set for events only. */
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
-  /** The id, or what makes one when somebody asks for it: a random id takes a tenth of the time of a call in process. */
+  /** The id, or what makes one when a handler asks for it: a random id takes a tenth of the time of a call in process. */
   readonly messageId: string | MakeId;
   /** The agent whose handler runs. Undefined where none does: an intervention on the way out. */
   readonly agentId?: AgentId | undefined;
@@ -92,7 +92,7 @@ export class HandlerContext implements MessageContext {
     return this.#controller.signal;
   }
 
-  /** Tells the handler that nobody wants its work any more. The first reason stands. */
+  /** Tells the handler that its caller does not want its work any more. The first reason stands. */
   abort(reason: unknown): void {
     if (this.#aborted !== undefined) return;
     this.#aborted = { reason };

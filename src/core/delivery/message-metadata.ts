@@ -3,7 +3,7 @@ import { TroupeError } from "../errors.ts";
 /** Text values by name that travel with a message, beside its content. */
 export type MessageMetadata = Readonly<Record<string, string>>;
 
-/** What every message without metadata has. */
+/** The metadata of every message that has none. */
 export const noMetadata: MessageMetadata = Object.freeze(Object.create(null));
 
 /** Bounds of one message's metadata. Names and values count, in bytes of UTF-8. */
@@ -33,8 +33,8 @@ const reservedNames: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns options whose metadata is checked, and frozen so that nobody changes it on the way; options without metadata as
- * they are. Throws `invalid-argument` that names the entry which cannot travel.
+ * Returns options whose metadata is checked and frozen, so that the sender cannot change it on the way. Returns options without
+ * metadata as they are. Throws `invalid-argument` that names the entry which cannot travel.
  */
 export function withCheckedMetadata<Options extends { readonly metadata?: MessageMetadata | undefined }>(
   options: Options,
@@ -58,7 +58,7 @@ function checkedMetadata(given: unknown): MessageMetadata {
 }
 
 function assertEntry(name: string, value: unknown): asserts value is string {
-  if (!namePattern.test(name)) throw invalid(`${quoted(name)} is no name for metadata. A name is ${nameRule}`);
+  if (!namePattern.test(name)) throw invalid(`${quoted(name)} is not a name for metadata. A name is ${nameRule}`);
   if (isReserved(name)) {
     const reserved = `${reservedPrefixes.map((prefix) => `${prefix}…`).join(", ")}, ${[...reservedNames].join(", ")}`;
     throw invalid(`The metadata name ${name} is reserved. Take another one; reserved are ${reserved}`);
@@ -72,8 +72,8 @@ function assertEntry(name: string, value: unknown): asserts value is string {
 }
 
 /**
- * Returns what a peer sent, as handlers may see it: without reserved names, names that could not be sent on, and whatever is
- * beyond the bounds. So a handler can always pass its metadata on.
+ * Returns what handlers may see of the metadata that a peer sent. Reserved names, names that could not be sent on, and entries
+ * beyond the bounds are left out. So a handler can always pass its metadata on.
  */
 export function receivedMetadata(sent: MessageMetadata): MessageMetadata {
   let taken: MetadataRoom | undefined;

@@ -36,7 +36,7 @@ export class PendingCalls<Answer> {
     return call.promise;
   }
 
-  /** False when nobody waits under this id (unknown, late or second answer): then nothing happened. */
+  /** Returns false when no caller waits under this id (unknown, late or second answer). Then nothing happened. */
   resolve(id: string, answer: Answer): boolean {
     return this.#take(id)?.resolve(answer) ?? false;
   }

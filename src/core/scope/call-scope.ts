@@ -2,7 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { Deadline } from "./deadline.ts";
 
-/** What a call inherits from the handler that makes it. `context.scope` is the scope of a handler. */
+/** The handler that makes a call: the call inherits the time that is left to it. `context.scope` is the scope of a handler. */
 export interface CallScope {
   /** The agent whose handler runs. */
   readonly agentId: AgentId;
@@ -17,7 +17,7 @@ export interface ScopeHolder {
   readonly scope: CallScope;
 }
 
-/** A signal leads to its holder and not to a scope, so that no scope is made for a signal whose scope nobody needs. */
+/** A signal leads to its holder and not to a scope, so that no scope is made for a signal whose scope is never asked for. */
 const holders = new WeakMap<AbortSignal, ScopeHolder>();
 
 /**
@@ -44,7 +44,7 @@ export function withScope(signal: AbortSignal, scope: CallScope): AbortSignal {
   return scoped;
 }
 
-/** For whoever makes a handler's signal. */
+/** Gives a handler's signal its scope. */
 export function holdScope(signal: AbortSignal, holder: ScopeHolder): void {
   holders.set(signal, holder);
 }

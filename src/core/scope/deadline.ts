@@ -12,7 +12,7 @@ export class Deadline {
     this.clock = clock;
   }
 
-  /** Whole milliseconds that are left, rounded up, so that nobody is out of time before the caller is. 0: the time is up. */
+  /** Whole milliseconds that are left, rounded up, so that no handler is out of time before its caller is. 0: the time is up. */
   remainingMs(): number {
     return Math.max(0, Math.ceil(this.atMs - this.clock.now()));
   }

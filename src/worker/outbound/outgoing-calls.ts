@@ -4,12 +4,15 @@ import {
   boundsOf,
   type CallBounds,
   type CancelledError,
+  type CodecRegistry,
   type Deadline,
   DropMessage,
   deadlineAfter,
   errorBeforeSend,
   HandlerContext,
+  type InterventionChain,
   MessageDroppedException,
+  type MessageLog,
   type MessageType,
   messageTypeText,
   NumberMap,
@@ -31,7 +34,8 @@ import {
   toWireAgentId,
 } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
-import type { WorkerParts } from "../worker-parts.ts";
+import type { WorkerCounters } from "../worker-counters.ts";
+import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import { withHint } from "./error-hints.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
@@ -39,13 +43,25 @@ import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
 
+export interface OutgoingCallsOptions {
+  readonly settings: WorkerSettings;
+  readonly registry: CodecRegistry;
+  readonly interventions: InterventionChain;
+  /** Undefined when no sink takes message-log records. */
+  readonly log: MessageLog | undefined;
+  readonly sendQueue: SendQueue;
+  readonly counts: WorkerCounters;
+  /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
+  readonly nextRequestNumber: () => number;
+}
+
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
 export class OutgoingCalls {
-  readonly #parts: WorkerParts;
+  readonly #parts: OutgoingCallsOptions;
   /** By the number in their request ids. */
   readonly #calls = new NumberMap<OutgoingCall>();
 
-  constructor(parts: WorkerParts) {
+  constructor(parts: OutgoingCallsOptions) {
     this.#parts = parts;
   }
 
@@ -63,14 +79,15 @@ export class OutgoingCalls {
     return tracing.span("create", details, () => this.#call(message, recipient, options));
   }
 
-  /** An answer from the host; one that nobody waits for is counted (W9). */
+  // W9
+  /** Takes an answer from the host. Counts one that no call waits for. */
   onResponse(frame: ResponseFrame): void {
     if (this.#waitingFor(frame.requestId)?.resolve(frame)) return;
     this.#parts.counts.unexpectedAnswers += 1;
-    this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
+    this.#parts.settings.logger.debug("An answer came for a call that does not wait any more.");
   }
 
-  /** The answer to this call came, but can't be read. False: nobody waits for it. */
+  /** The answer to this call came, but cannot be read. Returns false when no call waits for it. */
   reject(requestId: string, error: Error): boolean {
     return this.#waitingFor(requestId)?.reject(error) ?? false;
   }
@@ -126,7 +143,7 @@ export class OutgoingCalls {
   }
 
   // W3
-  /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent. */
+  /** Sends, or queues the call within its own bounds. Throws what cannot be sent. */
   #post(call: OutgoingCall, bounds: CallBounds, recipient: AgentId): void {
     const { sendQueue, settings } = this.#parts;
     const waiting = sendQueue.post(call);
@@ -158,7 +175,7 @@ export class OutgoingCalls {
     }
   }
 
-  /** The same as `#open`, under the eyes of whoever wants to see it. */
+  /** The same as `#open`, with the span and the interventions that see the answer. */
   #ack(
     frame: ResponseFrame,
     recipient: AgentId,
@@ -242,6 +259,13 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
   onSent(outbox: Outbox): void {
     this.#sentBy = outbox;
     outbox.ask();
+  }
+
+  onReturned(waiting: Waiting): boolean {
+    this.#sentBy?.forget();
+    this.#sentBy = undefined;
+    this.waiting = waiting;
+    return !this.isSettled;
   }
 
   onFailed(error: Error): void {

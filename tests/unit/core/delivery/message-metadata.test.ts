@@ -81,6 +81,8 @@ describe("metadata that is to be sent", () => {
 
   test("names a bad entry in an error that can be logged", () => {
     const metadata = { ["\u001b[31m".repeat(1_000)]: "x" };
-    expect(() => withCheckedMetadata({ metadata })).toThrow(/^"(\\u001b\[31m)+…" is no name for metadata\. A name is/);
+    expect(() => withCheckedMetadata({ metadata })).toThrow(
+      /^"(\\u001b\[31m)+…" is not a name for metadata\. A name is/,
+    );
   });
 });
