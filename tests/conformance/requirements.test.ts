@@ -13,7 +13,7 @@ describe("the requirement manifest", () => {
     );
   });
 
-  test("every statement has a test of `npm test` that names it, or is left to interop, or pending, by name", () => {
+  test("every statement has a test without Python that names it, or is left to interop, or pending, by name", () => {
     const untested = allRequirements
       .filter(({ pending, provenBy }) => pending === undefined && provenBy === undefined)
       .filter(({ id }) => !isTestedBy(id, (file) => !isInterop(file)))

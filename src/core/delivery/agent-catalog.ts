@@ -34,13 +34,19 @@ const notRegisteredInstance =
   "incorrectly subscribed to a topic. If it happens when publishing to the default topic, turn on " +
   "skipClassSubscriptions when registering the agent.";
 
-/** The agents that live in one runtime, and how to make those that don't yet (protocol.md §5.3). */
+// protocol.md §5.3
+/** The agents that live in one runtime, and the factories that make the others. */
 export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();
 
   constructor(options: AgentCatalogOptions) {
     this.#options = options;
+  }
+
+  /** The runtime whose agents these are. */
+  get runtime(): AgentRuntime {
+    return this.#options.runtime;
   }
 
   /** Throws `already-exists` when the type is taken, by a factory or by instances; `invalid-argument` when it is none. */

@@ -17,7 +17,8 @@ export function peekFrame(bytes: Uint8Array): PeekedFrame {
   return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
 }
 
-/** The answer for a caller that has not announced itself: it never sees the key `agerrordetail` (protocol.md §11.3). */
+// protocol.md §11.3
+/** Returns the answer for a caller that has not announced itself: without the key `agerrordetail`. */
 export function withoutErrorDetail(response: PeekedResponse): PeekedResponse {
   if (!response.hasErrorDetail) return response;
   try {

@@ -38,7 +38,8 @@ export interface PeekedResponse {
   readonly bytes: Uint8Array;
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
-  /** Its metadata has the key `agerrordetail`, which only announced peers get (protocol.md §11.3). */
+  // protocol.md §11.3
+  /** Its metadata has the key `agerrordetail`, which only announced peers get. */
   readonly hasErrorDetail: boolean;
 }
 

@@ -35,7 +35,7 @@ describe("an observer that throws", () => {
     };
     const runtime = new SingleThreadedAgentRuntime({ logger, events });
     await runtime.registerFactory("a", () => new Failing());
-    runtime.start();
+    await runtime.start();
     const id = new AgentId("a", "k");
     for (const text of ["first", "second"]) {
       await expect(runtime.sendMessage(Ask({ text }), id)).rejects.toThrow("boom");
