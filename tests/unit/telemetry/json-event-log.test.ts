@@ -69,7 +69,7 @@ describe("jsonEventLog", () => {
     ]);
   });
 
-  test("writes what is dropped, what handlers throw and what can not be made", async () => {
+  test("writes dropped messages, handlers that throw and agents that cannot be created", async () => {
     const lines: string[] = [];
     const runtime = openRuntime(lines, false);
     await runtime.registerFactory("echo", () => new Echo());
@@ -93,7 +93,7 @@ describe("jsonEventLog", () => {
     ]);
   });
 
-  test("says so when a message has no JSON", async () => {
+  test("says that a message has no JSON form", async () => {
     const lines: string[] = [];
     const runtime = openRuntime(lines, true);
     await runtime.registerFactory("echo", () => new Echo());
@@ -102,7 +102,7 @@ describe("jsonEventLog", () => {
     expect(lines[0]).toContain('{"payload": "Message could not be serialized", "sender": null');
   });
 
-  test("writes calls to models and tools, with fields of their own first", () => {
+  test("writes calls to models and tools, with further fields first", () => {
     const lines: string[] = [];
     const log = jsonEventLog((line) => lines.push(line));
     const messages = [{ role: "user", content: "hi" }];

@@ -8,6 +8,6 @@ test("JSON is written as json.dumps writes it", () => {
   );
 });
 
-test("what JSON can not say is null", () => {
+test("a value without a JSON form is null", () => {
   expect(pythonJsonText(undefined)).toBe("null");
 });

@@ -6,7 +6,7 @@ import { StreamRecorder } from "./stream-recorder.ts";
 
 export const connectionCases: readonly LinkCase[] = [
   {
-    promise: "listening on port 0 gives a real port, each time another",
+    promise: "listening on port 0 gives a real port, a different one each time",
     async tryIt(lab) {
       const network = lab.network();
       const first = await lab.listen(network);
@@ -50,7 +50,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "where nobody listens every call fails as unavailable, naming the address",
+    promise: "if no server listens, every call fails as unavailable and names the address",
     async tryIt(lab) {
       const network = lab.network();
       const gone = await lab.listen(network);
@@ -66,7 +66,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "waiting for a connection can be called off",
+    promise: "a signal cancels the wait for a connection",
     async tryIt(lab) {
       const network = lab.network();
       const { address } = await lab.listen(network);
@@ -74,7 +74,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "many links and many calls at once do not mix",
+    promise: "many concurrent links and calls do not interfere",
     async tryIt(lab) {
       const network = lab.network();
       const { address } = await lab.listen(network);
