@@ -75,7 +75,7 @@ export {
   type SendIntervention,
 } from "./intervention.ts";
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
-export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
+export type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";

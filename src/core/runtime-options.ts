@@ -2,7 +2,7 @@ import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Clock, MakeId } from "./clock.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
-import type { RuntimeEventSink } from "./message-events.ts";
+import type { MessageLogSink } from "./message-log-records.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** Options of every runtime. */
@@ -12,7 +12,7 @@ export interface RuntimeOptions {
   /** Creates spans; see `troupe/telemetry/otel`. Default: no spans. */
   readonly tracing?: Tracing | undefined;
   /** Message log; see `troupe/telemetry`. Default: none. */
-  readonly events?: RuntimeEventSink | undefined;
+  readonly messageLog?: MessageLogSink | undefined;
   /** Logger for people. Default: warnings and errors on the console. */
   readonly logger?: Logger | undefined;
   /** AutoGen's ambient contexts; see `troupe/context`. Default: none. */

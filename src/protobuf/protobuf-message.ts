@@ -9,6 +9,7 @@ import {
 import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
 import { type Answers, errorText, type MessageType, protobufContentType, TroupeError } from "../core/internal.ts";
 
+/** Options of `protobufMessage`. */
 export interface ProtobufMessageOptions<Answer> {
   /** Type of the answer to a call with this message. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;

@@ -1,9 +1,11 @@
 import type { LogFields, Logger } from "../core/internal.ts";
 
+/** Levels of a log, the lowest first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
+/** Options of `consoleLogger`. */
 export interface ConsoleLoggerOptions {
   /** Lowest level that is written. Default: `info`. */
   readonly level?: LogLevel | undefined;

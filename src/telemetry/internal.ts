@@ -1,5 +1,5 @@
 export { type ConsoleLoggerOptions, consoleLogger, type LogLevel } from "./console-logger.ts";
-export { type EventLog, type JsonEventLogOptions, jsonEventLog } from "./json-event-log.ts";
+export { type JsonMessageLog, type JsonMessageLogOptions, jsonMessageLog } from "./json-message-log.ts";
 export {
   type LLMCallEvent,
   type LLMStreamEndEvent,
@@ -7,7 +7,7 @@ export {
   llmCallEvent,
   llmStreamEndEvent,
   llmStreamStartEvent,
-  type ModelEvent,
+  type ModelRecord,
   type ToolCallEvent,
   toolCallEvent,
-} from "./model-events.ts";
+} from "./model-records.ts";

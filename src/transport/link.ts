@@ -96,6 +96,7 @@ export interface ServerStream extends FrameStream {
   abort(status: RpcStatus): void;
 }
 
+/** Options of a unary call. */
 export interface UnaryOptions {
   readonly metadata?: Metadata;
   /** Milliseconds until the call fails with `deadline-exceeded`. Also sent as `grpc-timeout`. Default: no limit. */
@@ -103,6 +104,7 @@ export interface UnaryOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of a stream. */
 export interface StreamOptions {
   readonly metadata?: Metadata;
 }

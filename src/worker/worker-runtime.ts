@@ -229,7 +229,7 @@ export class WorkerRuntime implements AgentRuntime {
 
   #makeParts(options: WorkerRuntimeOptions): WorkerParts {
     const settings = workerSettings(options);
-    const { ambient, events, logger, tracing } = settings;
+    const { ambient, messageLog, logger, tracing } = settings;
     const registry = new CodecRegistry();
     let lastRequestNumber = 0;
     const counts = createWorkerCounters();
@@ -238,10 +238,11 @@ export class WorkerRuntime implements AgentRuntime {
     return {
       settings,
       registry,
-      catalog: new AgentCatalog({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone }),
+      catalog: new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone }),
       subscriptions,
       interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
-      log: events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry)),
+      log:
+        messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry)),
       mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,
       work: new InFlight(),
       slots: new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),

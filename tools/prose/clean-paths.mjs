@@ -9,7 +9,7 @@ export const cleanPaths = [
   "src/core/clock.ts",
   "src/core/collections/",
   "src/core/logger.ts",
-  "src/core/message-events.ts",
+  "src/core/message-log-records.ts",
   "src/core/runtime-options.ts",
   "src/core/serialization/",
   "src/core/thenable.ts",

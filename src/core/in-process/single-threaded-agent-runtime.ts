@@ -70,7 +70,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for numbers that can't be meant. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertNumbers(options, numberRanges);
-    const { logger = defaultLogger, ambient, tracing, events, clock = systemClock } = options;
+    const { logger = defaultLogger, ambient, tracing, messageLog, clock = systemClock } = options;
     this.logger = logger;
     this.ambient = ambient;
     this.#tracing = tracing;
@@ -79,9 +79,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#defaultTimeoutMs = options.defaultTimeoutMs;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
-    this.#log = events === undefined ? undefined : new MessageLog(events, toText);
+    this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, events, logger, onTypeGone });
+    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone });
     const dispatcher = new Dispatcher({
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,

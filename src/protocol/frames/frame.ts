@@ -4,6 +4,7 @@ export interface WireAgentId {
   readonly key: string;
 }
 
+/** An encoded message: its type name, content type and bytes. */
 export interface WirePayload {
   readonly typeName: string;
   readonly contentType: string;
@@ -12,6 +13,7 @@ export interface WirePayload {
   readonly data: Uint8Array;
 }
 
+/** Metadata of a call or an answer. */
 export type WireMetadata = Readonly<Record<string, string>>;
 
 // protocol.md §3.1
@@ -64,6 +66,7 @@ export interface ResponseFrame {
   readonly metadata: WireMetadata;
 }
 
+/** An event to the agents that subscribe to its topic. */
 export interface EventFrame {
   readonly kind: "event";
   readonly event: WireEvent;

@@ -22,14 +22,17 @@ export interface WireSubscription {
 /** Bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */
 export const emptyMessage: Uint8Array = new Uint8Array(0);
 
+/** Encodes the request of RegisterAgent. */
 export function encodeRegisterAgentRequest(agentType: string): Uint8Array {
   return toBinary(RegisterAgentTypeRequestSchema, create(RegisterAgentTypeRequestSchema, { type: agentType }));
 }
 
+/** Decodes the request of RegisterAgent to the agent type. Throws `invalid-message`. */
 export function decodeRegisterAgentRequest(bytes: Uint8Array): string {
   return parsing("a RegisterAgent request", () => fromBinary(RegisterAgentTypeRequestSchema, bytes).type);
 }
 
+/** Encodes the request of AddSubscription. */
 export function encodeAddSubscriptionRequest(subscription: WireSubscription): Uint8Array {
   return toBinary(
     AddSubscriptionRequestSchema,
@@ -37,21 +40,24 @@ export function encodeAddSubscriptionRequest(subscription: WireSubscription): Ui
   );
 }
 
-/** A missing subscription reads as one with an empty id and no pattern. */
+/** Decodes the request of AddSubscription. A missing subscription reads as one with an empty id and no pattern. */
 export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscription {
   return parsing("an AddSubscription request", () =>
     fromWire(fromBinary(AddSubscriptionRequestSchema, bytes).subscription),
   );
 }
 
+/** Encodes the request of RemoveSubscription. */
 export function encodeRemoveSubscriptionRequest(id: string): Uint8Array {
   return toBinary(RemoveSubscriptionRequestSchema, create(RemoveSubscriptionRequestSchema, { id }));
 }
 
+/** Decodes the request of RemoveSubscription to the id of the subscription. Throws `invalid-message`. */
 export function decodeRemoveSubscriptionRequest(bytes: Uint8Array): string {
   return parsing("a RemoveSubscription request", () => fromBinary(RemoveSubscriptionRequestSchema, bytes).id);
 }
 
+/** Decodes a GetSubscriptions answer. Throws `invalid-message`. */
 export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly WireSubscription[] {
   return parsing("a GetSubscriptions answer", () =>
     fromBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),
@@ -63,6 +69,7 @@ export function encodeAgentId(id: WireAgentId): Uint8Array {
   return toBinary(AgentIdSchema, create(AgentIdSchema, id));
 }
 
+/** Decodes the request of GetState. Throws `invalid-message`. */
 export function decodeAgentId(bytes: Uint8Array): WireAgentId {
   return parsing("an agent id", () => {
     const { type, key } = fromBinary(AgentIdSchema, bytes);

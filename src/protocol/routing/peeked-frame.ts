@@ -17,6 +17,7 @@ export interface RequestIdPlace {
   readonly end: number;
 }
 
+/** Routing fields of a call. */
 export interface PeekedRequest {
   readonly kind: "request";
   /** The whole message. The request's own fields reach from `bodyStart` to the end. */
@@ -31,6 +32,7 @@ export interface PeekedRequest {
   readonly timeoutMs: number | undefined;
 }
 
+/** Routing fields of an answer. */
 export interface PeekedResponse {
   readonly kind: "response";
   readonly bytes: Uint8Array;
@@ -38,6 +40,7 @@ export interface PeekedResponse {
   readonly requestId: RequestIdPlace;
 }
 
+/** Routing fields of an event. */
 export interface PeekedEvent {
   readonly kind: "event";
   readonly bytes: Uint8Array;

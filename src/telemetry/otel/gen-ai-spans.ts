@@ -1,6 +1,7 @@
 import { type Attributes, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
 import { activeContext, errorClass, runInSpan } from "./run-in-span.ts";
 
+/** Options of every span for generative AI. */
 export interface GenAiSpanOptions {
   /** Tracer of the span. Default: `autogen-core` of the global provider. */
   readonly tracer?: Tracer | undefined;
@@ -8,11 +9,13 @@ export interface GenAiSpanOptions {
   readonly parent?: Span | undefined;
 }
 
+/** Options of `traceToolSpan`. */
 export interface ToolSpanOptions extends GenAiSpanOptions {
   readonly toolDescription?: string | undefined;
   readonly toolCallId?: string | undefined;
 }
 
+/** Options of `traceCreateAgentSpan` and `traceInvokeAgentSpan`. */
 export interface AgentSpanOptions extends GenAiSpanOptions {
   readonly agentId?: string | undefined;
   readonly agentDescription?: string | undefined;

@@ -17,6 +17,7 @@ export const singleThreadedRuntimeTracer = "autogen SingleThreadedAgentRuntime";
 /** Name of a worker's tracer, as in AutoGen. */
 export const workerRuntimeTracer = "autogen Worker Runtime";
 
+/** Options of `openTelemetryTracing`. */
 export interface OpenTelemetryTracingOptions {
   /** Provider of the tracer. Default: the global provider at the time of the call. */
   readonly tracerProvider?: TracerProvider | undefined;

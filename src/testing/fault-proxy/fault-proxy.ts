@@ -6,6 +6,7 @@ import { ProxiedConnection } from "./proxied-connection.ts";
 import { type FaultProxyCounters, ProxyCounters } from "./proxy-counters.ts";
 import { type RandomFaultsOptions, randomFaults } from "./random-faults.ts";
 
+/** Options of `startFaultProxy`. */
 export interface FaultProxyOptions {
   /** `host:port` of the server behind the proxy. */
   readonly target: string;

@@ -34,6 +34,7 @@ export type Fault =
   /** Not a fault: ends every lasting one. */
   | { readonly kind: "heal" };
 
+/** Name of a kind of fault. */
 export type FaultKind = Fault["kind"];
 
 export const faultKinds = [

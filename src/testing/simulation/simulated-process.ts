@@ -1,6 +1,7 @@
 import type { Clock, MakeId, Timer } from "../../core/internal.ts";
 import type { Dialer, Link } from "../../transport/internal.ts";
 
+/** Parts of a simulated process. */
 export interface SimulatedProcessParts {
   readonly name: string;
   readonly clock: Clock;

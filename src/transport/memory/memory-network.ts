@@ -12,6 +12,7 @@ import type { Schedule } from "./memory-pipe.ts";
 /** First port given to a server that listens on port 0. */
 const FIRST_FREE_PORT = 50_000;
 
+/** Options of `createMemoryNetwork`. */
 export interface MemoryNetworkOptions extends MessageLimitOptions {
   /** Runs deliveries later, in the order given. Default: `queueMicrotask`. */
   readonly schedule?: Schedule;

@@ -1,6 +1,7 @@
 import type { TlsOptions } from "node:tls";
 import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
 
+/** Options of `grpcListener`. */
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
   /** Options of node:tls (key, cert, ca, requestCert, …); they turn TLS on. Default: plaintext HTTP/2. */
   readonly tls?: TlsOptions;

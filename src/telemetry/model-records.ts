@@ -38,7 +38,8 @@ export interface ToolCallEvent {
   readonly agent_id: string | null;
 }
 
-export type ModelEvent = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
+/** A record of a model client or a tool. */
+export type ModelRecord = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
 interface FromAgent {
   /** Agent that made the call: `this.id` in an agent, or `MessageHandlerContext.agentId()`. Default: none. */
@@ -52,6 +53,7 @@ interface ModelUse {
   readonly completionTokens: number;
 }
 
+/** Creates the record of a model call. */
 export function llmCallEvent(
   call: FromAgent & ModelUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
@@ -66,12 +68,14 @@ export function llmCallEvent(
   };
 }
 
+/** Creates the record of the start of a model's stream. */
 export function llmStreamStartEvent(
   start: FromAgent & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
+/** Creates the record of the end of a model's stream. */
 export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly response: JsonObject }): LLMStreamEndEvent {
   return {
     ...end.extra,
@@ -83,6 +87,15 @@ export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly respons
   };
 }
 
+/**
+ * Creates the record of a tool's run.
+ *
+ * @example
+ * ```ts
+ * const messageLog = jsonMessageLog((line) => console.log(line));
+ * messageLog.emit(toolCallEvent({ toolName: "weather", arguments: { city: "Lisbon" }, result: "sunny" }));
+ * ```
+ */
 export function toolCallEvent(
   call: Omit<FromAgent, "extra"> & {
     readonly toolName: string;

@@ -11,7 +11,7 @@ import {
   TypeSubscription,
 } from "../../../src/core/index.ts";
 import {
-  jsonEventLog,
+  jsonMessageLog,
   llmCallEvent,
   llmStreamEndEvent,
   llmStreamStartEvent,
@@ -35,7 +35,7 @@ class Echo extends BaseAgent {
 
 function openRuntime(lines: string[], withPayloads: boolean): SingleThreadedAgentRuntime {
   const runtime = new SingleThreadedAgentRuntime({
-    events: jsonEventLog((line) => lines.push(line), { withPayloads }),
+    messageLog: jsonMessageLog((line) => lines.push(line), { withPayloads }),
     logger: new RecordingLogger(),
     interventionHandlers: [
       {
@@ -49,7 +49,7 @@ function openRuntime(lines: string[], withPayloads: boolean): SingleThreadedAgen
   return runtime;
 }
 
-describe("jsonEventLog", () => {
+describe("jsonMessageLog", () => {
   test("writes calls, answers and events with the keys, order and texts of Python [§8.134]", async () => {
     const lines: string[] = [];
     const runtime = openRuntime(lines, true);
@@ -104,7 +104,7 @@ describe("jsonEventLog", () => {
 
   test("writes calls to models and tools, with further fields first", () => {
     const lines: string[] = [];
-    const log = jsonEventLog((line) => lines.push(line));
+    const log = jsonMessageLog((line) => lines.push(line));
     const messages = [{ role: "user", content: "hi" }];
     log.emit(
       llmCallEvent({ messages, response: { text: "yo" }, promptTokens: 3, completionTokens: 4, extra: { model: "m" } }),
