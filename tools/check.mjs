@@ -1,4 +1,4 @@
-// `npm run check`: format and lint, types (type tests included), walls, style of texts, generated code, entry points and file lengths. Seconds.
+// `npm run check`: format and lint, types (type tests included), walls, style of texts, generated code, entry points, documents, the public API. Half a minute.
 import { compareGenerated } from "./generate.mjs";
 import { bins, runNode } from "./run.mjs";
 import { ensureInstalled } from "./setup.mjs";
@@ -11,9 +11,11 @@ const checks = {
   "format and lint (biome)": () => node(bins.biome, "check", "--error-on-warnings", "."),
   "types and type tests (tsc)": () => node(bins.tsc, "-p", "tsconfig.json"),
   "walls (dependency-cruiser)": () => node(bins.depcruise, "src", "examples"),
-  "style and spelling of texts": () => node("tools/prose.mjs"),
+  "style and spelling of texts (retext)": () => node("tools/prose.mjs"),
   "generated code is up to date (buf)": compareGenerated,
-  "entry points and file lengths (vitest)": () => node(bins.vitest, "run", "--reporter=dot", "tests/architecture"),
+  "entry points, file lengths, documents (vitest)": () =>
+    node(bins.vitest, "run", "--reporter=dot", "tests/architecture"),
+  "the public API is the one in docs/api, and has comments (api-report)": () => node("tools/api-report.mjs"),
 };
 for (const [name, check] of Object.entries(checks)) tally.count(name, await check());
 process.exitCode = tally.close();

@@ -9,7 +9,9 @@ import { Tally } from "./tally.mjs";
 rmSync(join(root, "dist"), { recursive: true, force: true });
 await ensureBuilt();
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const doors = Object.keys(manifest.exports).filter((door) => !door.endsWith(".json"));
+const entryPoints = Object.keys(manifest.exports)
+  .filter((path) => !path.endsWith(".json"))
+  .map((path) => path.replace(".", manifest.name));
 const project = mkdtempSync(join(tmpdir(), "troupe-package-"));
 const tally = new Tally();
 try {
@@ -19,7 +21,7 @@ try {
   tally.count("publint", await runNode(bins.publint, ["run", tarball, "--strict"], { quiet: true }));
   tally.count("are the types wrong", await runNode(bins.attw, [tarball, "--profile", "esm-only"], { quiet: true }));
   await install(tarball);
-  for (const door of doors) await importDoor(door.replace(".", manifest.name));
+  for (const entryPoint of entryPoints) await importEntryPoint(entryPoint);
   tally.count(
     "the command line starts",
     await run(process.execPath, [join("node_modules", manifest.name, manifest.bin.troupe), "--help"], {
@@ -41,9 +43,9 @@ async function install(tarball) {
   mustSucceed(await runNpm(["install", ...flags, tarball, ...besides], { cwd: project, quiet: true }), "npm install");
 }
 
-async function importDoor(specifier) {
-  const script = `const door = await import(${JSON.stringify(specifier)});
-    if (Object.keys(door).length === 0) throw new Error("nothing is exported");`;
+async function importEntryPoint(specifier) {
+  const script = `const entryPoint = await import(${JSON.stringify(specifier)});
+    if (Object.keys(entryPoint).length === 0) throw new Error("nothing is exported");`;
   const args = ["--input-type=module", "--eval", script];
   tally.count(
     `import ${specifier}`,
@@ -65,9 +67,12 @@ async function runHello() {
     outDir: "out",
     rootDir: ".",
   };
-  const uses = doors.map((door) => `import type {} from "${door.replace(".", manifest.name)}";`).join("\n");
-  writeFileSync(join(project, "doors.ts"), `${uses}\n`);
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["hello", "doors.ts"] }));
+  const uses = entryPoints.map((specifier) => `import type {} from "${specifier}";`).join("\n");
+  writeFileSync(join(project, "entry-points.ts"), `${uses}\n`);
+  writeFileSync(
+    join(project, "tsconfig.json"),
+    JSON.stringify({ compilerOptions, include: ["hello", "entry-points.ts"] }),
+  );
   const compiled = await runNode(bins.tsc, ["-p", project], { quiet: true });
   tally.count("the hello example compiles against the installed package", compiled);
   const main = join(project, "out", "hello", "main.js");

@@ -29,5 +29,5 @@ function filesIn(path) {
   if (statSync(join(root, name)).isFile()) return [name];
   return readdirSync(join(root, name), { recursive: true, encoding: "utf8" })
     .map((file) => relative(root, join(root, name, file)).replaceAll("\\", "/"))
-    .filter((file) => /\.(ts|md)$/.test(file) && !file.includes("/gen/"));
+    .filter((file) => /\.(ts|md)$/.test(file) && !file.includes("/gen/") && !file.startsWith("docs/api/"));
 }

@@ -1,3 +1,30 @@
+/**
+ * Agents, messages, topics, subscriptions, interventions and errors, and the runtime for one process. It needs nothing of Node.
+ *
+ * @example
+ * ```ts
+ * import { AgentId, defineMessage, handlerTable, RoutedAgent, SingleThreadedAgentRuntime } from "troupe";
+ * import { z } from "zod";
+ *
+ * const Greeting = defineMessage("Greeting", z.object({ content: z.string() }));
+ * const AskToGreet = defineMessage("AskToGreet", z.object({ name: z.string() }), { answer: Greeting });
+ *
+ * class Greeter extends RoutedAgent {
+ *   static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, ({ name }) =>
+ *     Greeting({ content: `Hello, ${name}!` }),
+ *   );
+ * }
+ *
+ * const runtime = new SingleThreadedAgentRuntime();
+ * await Greeter.register(runtime, "greeter", () => new Greeter("greets"));
+ * runtime.start();
+ * const { content } = await runtime.sendMessage(AskToGreet({ name: "Ada" }), new AgentId("greeter", "default"));
+ * await runtime.stopWhenIdle();
+ * ```
+ *
+ * @packageDocumentation
+ */
+
 export type {
   AgentRuntime,
   PublishOptions,
@@ -5,22 +32,8 @@ export type {
   SendOptions,
   SendOptionsWithAnswer,
 } from "./agent-runtime.ts";
-export type {
-  Agent,
-  AgentFactory,
-  AgentFactoryContext,
-  AgentMetadata,
-  AgentState,
-  ClassOf,
-} from "./agents/agent.ts";
-export {
-  AgentId,
-  AgentType,
-  agentTypeText,
-  assertAgentType,
-  isPortableAgentType,
-  isValidAgentType,
-} from "./agents/agent-id.ts";
+export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
+export { AgentId, AgentType, isPortableAgentType } from "./agents/agent-id.ts";
 export { AgentProxy } from "./agents/agent-proxy.ts";
 export { type AgentClass, BaseAgent } from "./agents/base-agent.ts";
 export {
@@ -47,12 +60,11 @@ export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register
 export { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
-export { type Clock, type MakeId, randomId, systemClock, type Timer, type TimerOptions } from "./clock.ts";
+export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
 export {
   CancelledError,
   CantHandleException,
   type ErrorCode,
-  errorText,
   HandlerError,
   MessageDroppedException,
   NotAccessibleError,
@@ -74,12 +86,11 @@ export {
   type ResponseIntervention,
   type SendIntervention,
 } from "./intervention.ts";
-export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
+export type { LogFields, Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
-export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export {
   type DefinedMessage,
   type DefinedMessageType,
@@ -88,7 +99,6 @@ export {
   type MessageSchema,
 } from "./serialization/define-message.ts";
 export { type JsonCodec, nativeJson } from "./serialization/json-codec.ts";
-export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
@@ -97,7 +107,6 @@ export {
   type MessageIdentity,
   type MessageOf,
   type MessageType,
-  messageTypeKey,
   protobufContentType,
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
@@ -138,6 +147,6 @@ export {
 } from "./tools/tool-errors.ts";
 export { DefaultSubscription } from "./topics/default-subscription.ts";
 export type { Subscription } from "./topics/subscription.ts";
-export { directMessageSubscription, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
-export { DefaultTopicId, isValidTopicType, TopicId } from "./topics/topic-id.ts";
+export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
+export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";

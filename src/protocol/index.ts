@@ -1,11 +1,25 @@
-export type { WireError } from "./errors/wire-error.ts";
-export { fromWireError, toWireError } from "./errors/wire-error.ts";
+/**
+ * Reads and writes what AutoGen's worker protocol puts on the wire. Agents, workers and hosts do not need it. It is for
+ * programs that speak the protocol themselves: a test peer, a relay, a load generator, a transport.
+ *
+ * @example
+ * ```ts
+ * import { decodeFrame, encodeFrame } from "troupe/protocol";
+ *
+ * const bytes = encodeFrame({ kind: "response", requestId: "1", payload: undefined, error: "busy", metadata: {} });
+ * const frame = decodeFrame(bytes);
+ * ```
+ *
+ * @packageDocumentation
+ */
+
 export type {
   CancelFrame,
   CancelReason,
   EventFrame,
   Frame,
   LeavingFrame,
+  LegacyFrame,
   RequestFrame,
   ResponseFrame,
   WireAgentId,
@@ -15,70 +29,28 @@ export type {
   WirePayload,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
-export { bareContentType, isVoidPayload, noneTypeName } from "./frames/payload.ts";
-export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./metadata.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
-  decodeAgentId,
   decodeGetSubscriptionsResponse,
   decodeRegisterAgentRequest,
   decodeRemoveSubscriptionRequest,
   emptyMessage,
   encodeAddSubscriptionRequest,
-  encodeAgentId,
   encodeGetSubscriptionsResponse,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
-export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead } from "./routing/frame-peek.ts";
-export type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
-export type { FrameBytes, SplicedFrame } from "./routing/request-id.ts";
-export {
-  asciiBytes,
-  joinFrame,
-  requestIdBytes,
-  requestIdText,
-  spliceRequestId,
-  withRequestId,
-} from "./routing/request-id.ts";
+export { peekFrame } from "./routing/frame-peek.ts";
 export type {
-  ControlAnswer,
-  ControlBody,
-  ControlDestination,
-  ControlEnvelope,
-  ControlRequest,
-} from "./state/control-messages.ts";
-export {
-  agentDestination,
-  clientDestination,
-  controlFailure,
-  controlReply,
-  decodeControl,
-  encodeControl,
-  isControlRequest,
-  parseControlDestination,
-} from "./state/control-messages.ts";
+  FrameHead,
+  PeekedEvent,
+  PeekedFrame,
+  PeekedRequest,
+  PeekedResponse,
+  RequestIdPlace,
+} from "./routing/peeked-frame.ts";
+export type { FrameBytes, SplicedFrame } from "./routing/request-id.ts";
+export { asciiBytes, requestIdBytes, requestIdText, withRequestId } from "./routing/request-id.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
-export {
-  decodeGetStateAnswer,
-  decodeSaveStateAnswer,
-  decodeStoredState,
-  encodeGetStateAnswer,
-  encodeSaveStateAnswer,
-  encodeStoredState,
-} from "./state/stored-state.ts";
-export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export {
-  anyPrefix,
-  attribute,
-  clientIdKey,
-  eventSpecVersion,
-  metadataKey,
-  method,
-  publishKind,
-  serviceName,
-  signals,
-  unknownSender,
-} from "./wire-names.ts";
+export { clientIdKey, metadataKey, method, serviceName } from "./wire-names.ts";

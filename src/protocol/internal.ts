@@ -1,9 +1,8 @@
-export type { WireError } from "./errors/wire-error.ts";
+// What other rooms and tests use of this room. index.ts holds what users use.
 export { fromWireError, toWireError } from "./errors/wire-error.ts";
 export type {
   CancelFrame,
   CancelReason,
-  EventFrame,
   Frame,
   LeavingFrame,
   RequestFrame,
@@ -12,10 +11,9 @@ export type {
   WireEvent,
   WireMetadata,
   WirePattern,
-  WirePayload,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
-export { bareContentType, isVoidPayload, noneTypeName } from "./frames/payload.ts";
+export { isVoidPayload } from "./frames/payload.ts";
 export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./metadata.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
@@ -33,23 +31,10 @@ export {
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
 export { peekFrame, readFrameHead } from "./routing/frame-peek.ts";
-export type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
-export type { FrameBytes, SplicedFrame } from "./routing/request-id.ts";
-export {
-  asciiBytes,
-  joinFrame,
-  requestIdBytes,
-  requestIdText,
-  spliceRequestId,
-  withRequestId,
-} from "./routing/request-id.ts";
-export type {
-  ControlAnswer,
-  ControlBody,
-  ControlDestination,
-  ControlEnvelope,
-  ControlRequest,
-} from "./state/control-messages.ts";
+export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export type { FrameBytes } from "./routing/request-id.ts";
+export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./state/control-messages.ts";
 export {
   agentDestination,
   clientDestination,
@@ -70,15 +55,4 @@ export {
   encodeStoredState,
 } from "./state/stored-state.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export {
-  anyPrefix,
-  attribute,
-  clientIdKey,
-  eventSpecVersion,
-  metadataKey,
-  method,
-  publishKind,
-  serviceName,
-  signals,
-  unknownSender,
-} from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, serviceName, signals } from "./wire-names.ts";

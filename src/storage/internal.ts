@@ -1,3 +1,3 @@
-export type { MemoryStateStoreOptions } from "./memory-state-store.ts";
+// What other rooms and tests use of this room. index.ts holds what users use.
 export { MemoryStateStore } from "./memory-state-store.ts";
-export type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
+export type { SaveOutcome, StateStore } from "./state-store.ts";

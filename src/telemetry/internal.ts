@@ -1,13 +1,2 @@
-export { type ConsoleLoggerOptions, consoleLogger, type LogLevel } from "./console-logger.ts";
-export { type JsonMessageLog, type JsonMessageLogOptions, jsonMessageLog } from "./json-message-log.ts";
-export {
-  type LLMCallEvent,
-  type LLMStreamEndEvent,
-  type LLMStreamStartEvent,
-  llmCallEvent,
-  llmStreamEndEvent,
-  llmStreamStartEvent,
-  type ModelRecord,
-  type ToolCallEvent,
-  toolCallEvent,
-} from "./model-records.ts";
+// What other rooms and tests use of this room. index.ts holds what users use.
+export { consoleLogger, type LogLevel } from "./console-logger.ts";

@@ -41,21 +41,23 @@ export interface ToolCallEvent {
 /** A record of a model client or a tool. */
 export type ModelRecord = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
-interface FromAgent {
+/** Fields that every record of a model or a tool may have. */
+export interface ModelRecordOptions {
   /** Agent that made the call: `this.id` in an agent, or `MessageHandlerContext.agentId()`. Default: none. */
   readonly agentId?: AgentId | undefined;
   /** Further fields of the record. */
   readonly extra?: JsonObject | undefined;
 }
 
-interface ModelUse {
+/** Tokens that a call to a model has used. */
+export interface TokenUse {
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
 /** Creates the record of a model call. */
 export function llmCallEvent(
-  call: FromAgent & ModelUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
+  call: ModelRecordOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
   return {
     ...call.extra,
@@ -70,13 +72,15 @@ export function llmCallEvent(
 
 /** Creates the record of the start of a model's stream. */
 export function llmStreamStartEvent(
-  start: FromAgent & { readonly messages: readonly JsonObject[] },
+  start: ModelRecordOptions & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
 /** Creates the record of the end of a model's stream. */
-export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly response: JsonObject }): LLMStreamEndEvent {
+export function llmStreamEndEvent(
+  end: ModelRecordOptions & TokenUse & { readonly response: JsonObject },
+): LLMStreamEndEvent {
   return {
     ...end.extra,
     type: "LLMStreamEnd",
@@ -97,7 +101,7 @@ export function llmStreamEndEvent(end: FromAgent & ModelUse & { readonly respons
  * ```
  */
 export function toolCallEvent(
-  call: Omit<FromAgent, "extra"> & {
+  call: Omit<ModelRecordOptions, "extra"> & {
     readonly toolName: string;
     readonly arguments: JsonObject;
     readonly result: string;
@@ -107,6 +111,6 @@ export function toolCallEvent(
   return { type: "ToolCall", tool_name: toolName, arguments: call.arguments, result, agent_id: agentText(call) };
 }
 
-function agentText({ agentId }: FromAgent): string | null {
+function agentText({ agentId }: ModelRecordOptions): string | null {
   return agentId === undefined ? null : agentId.toString();
 }

@@ -1,7 +1,32 @@
+/**
+ * Tools for tests: a host, clocks that tests move, a proxy that breaks connections, and simulations from a seed. The
+ * contract suites test a transport or a store of your own.
+ *
+ * @example
+ * ```ts
+ * import { startTestHost } from "troupe/testing";
+ * import { WorkerRuntime } from "troupe/worker";
+ *
+ * await using testHost = await startTestHost();
+ * const worker = new WorkerRuntime({ dialer: testHost.dialer, address: testHost.address });
+ * await worker.start();
+ * await worker.stop();
+ * ```
+ *
+ * @packageDocumentation
+ */
+
 export type { LinkNetwork, LinkNetworkOptions, TestRunner } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
 export { describeStateStore } from "./contracts/state-store.ts";
-export type { Fault, FaultDirection, FaultKind, FaultStep } from "./fault-proxy/fault.ts";
+export type {
+  Fault,
+  FaultDirection,
+  FaultKind,
+  FaultStep,
+  LastingFault,
+  LastingFaultOptions,
+} from "./fault-proxy/fault.ts";
 export type { FaultProxy, FaultProxyOptions } from "./fault-proxy/fault-proxy.ts";
 export { startFaultProxy } from "./fault-proxy/fault-proxy.ts";
 export type { FaultProxyCounters } from "./fault-proxy/proxy-counters.ts";

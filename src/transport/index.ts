@@ -1,4 +1,22 @@
-export { SentFrames } from "./calls/sent-frames.ts";
+/**
+ * Transports that carry frames between workers and hosts: the ports `Dialer`, `Link` and `Listener`, gRPC, and a network in
+ * memory. It also has the options of gRPC connections and the status codes that a host's `authorize` answers with.
+ *
+ * @example
+ * ```ts
+ * import { Host } from "troupe/host";
+ * import { createMemoryNetwork } from "troupe/transport";
+ * import { WorkerRuntime } from "troupe/worker";
+ *
+ * const network = createMemoryNetwork();
+ * await using host = new Host({ listener: network, address: "127.0.0.1:0" });
+ * await host.start();
+ * const worker = new WorkerRuntime({ dialer: network, address: host.address });
+ * ```
+ *
+ * @packageDocumentation
+ */
+
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
@@ -21,9 +39,8 @@ export type {
   UnaryOptions,
 } from "./link.ts";
 export type { ListenerCounters } from "./listener-counters.ts";
-export { createListenerCounters } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory/memory-network.ts";
 export { createMemoryNetwork } from "./memory/memory-network.ts";
-export { USER_AGENT } from "./metadata.ts";
+export type { Schedule } from "./memory/memory-pipe.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";

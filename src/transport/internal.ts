@@ -1,9 +1,9 @@
+// What other rooms and tests use of this room. index.ts holds what users use.
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
-export type { ConnectionLimitOptions, MessageLimitOptions } from "./limits.ts";
 export type {
   CallContext,
   Dialer,
@@ -16,9 +16,7 @@ export type {
   ServerStream,
   ServerStreamReceiver,
   StreamEnd,
-  StreamOptions,
   StreamReceiver,
-  UnaryOptions,
 } from "./link.ts";
 export type { ListenerCounters } from "./listener-counters.ts";
 export { createListenerCounters } from "./listener-counters.ts";

@@ -1,6 +1,20 @@
+/**
+ * The worker on any transport. `troupe/grpc` has the same worker on gRPC; use this entry point for another transport, and
+ * for the types of the worker's options, status and counters.
+ *
+ * @example
+ * ```ts
+ * import { grpcDialer } from "troupe/transport";
+ * import { WorkerRuntime } from "troupe/worker";
+ *
+ * const worker = new WorkerRuntime({ dialer: grpcDialer(), address: "127.0.0.1:50051" });
+ * ```
+ *
+ * @packageDocumentation
+ */
+
 export type { ReconnectOptions, WhileDisconnectedOptions } from "./connection/reconnect-options.ts";
 export type { WorkerStatus } from "./connection/worker-status.ts";
-export { defaultStopSignals, untilSignal } from "./process-signals.ts";
 export type { WorkerCounters } from "./worker-counters.ts";
 export type { WorkerClosed } from "./worker-lifecycle.ts";
 export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";

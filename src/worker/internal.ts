@@ -1,7 +1,4 @@
-export type { ReconnectOptions, WhileDisconnectedOptions } from "./connection/reconnect-options.ts";
-export type { WorkerStatus } from "./connection/worker-status.ts";
+// What other rooms and tests use of this room. index.ts holds what users use.
 export { defaultStopSignals, untilSignal } from "./process-signals.ts";
-export type { WorkerCounters } from "./worker-counters.ts";
-export type { WorkerClosed } from "./worker-lifecycle.ts";
-export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";
+export type { WorkerOptions } from "./worker-options.ts";
 export { WorkerRuntime } from "./worker-runtime.ts";

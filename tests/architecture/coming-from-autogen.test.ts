@@ -7,15 +7,15 @@ const { exports }: { readonly exports: Readonly<Record<string, { readonly source
   read("package.json"),
 );
 
-/** Names in code, with the door that the row names: `traceToolSpan` of `troupe/telemetry/otel`. */
+/** Names in code, with the entry point that the row names: `traceToolSpan` of `troupe/telemetry/otel`. */
 const promised = read("docs/guide/coming-from-autogen.md")
   .split("\n")
   .flatMap((line) => {
     const [, autogen = "", here = "", from = ""] = line.split("|").map((cell) => cell.trim());
-    const door = /^`(troupe\S*)`$/.exec(from)?.[1];
+    const entryPoint = /^`(troupe\S*)`$/.exec(from)?.[1];
     const text = here.startsWith("the same") ? `${autogen} ${here}` : here;
     const names = [...text.matchAll(/`([A-Za-z]+)`/g)].map((match) => match[1] ?? "");
-    return door === undefined ? [] : names.map((name) => ({ name, door }));
+    return entryPoint === undefined ? [] : names.map((name) => ({ name, entryPoint }));
   })
   .filter(({ name }) => !["signal", "logger", "events", "code"].includes(name));
 
@@ -23,7 +23,7 @@ test("the table of names is read", () => {
   expect(promised.length).toBeGreaterThan(20);
 });
 
-test.each(promised)("$name can be imported from $door", ({ name, door }) => {
-  const { source } = exports[door.replace("troupe", ".")] ?? { source: "package.json" };
+test.each(promised)("$name can be imported from $entryPoint", ({ name, entryPoint }) => {
+  const { source } = exports[entryPoint.replace("troupe", ".")] ?? { source: "package.json" };
   expect(read(source)).toMatch(new RegExp(`\\b${name}\\b`));
 });

@@ -5,6 +5,9 @@ import { describe, expect, test } from "vitest";
 import { codeBlocks, modulesOf } from "../support/markdown-code.ts";
 
 const root = resolve(import.meta.dirname, "../..");
+const entryPoints = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .map((name) => `src/${name.replaceAll("\\", "/")}`)
+  .filter((name) => name.endsWith("/index.ts"));
 const guide = readdirSync(join(root, "docs/guide")).map((name) => `docs/guide/${name}`);
 const pages = [
   "README.md",
@@ -15,8 +18,9 @@ const pages = [
 ];
 
 describe("the README and the guide", () => {
-  test("show TypeScript that compiles", { timeout: 60_000 }, () => {
-    expect(compileErrors()).toEqual([]);
+  test("show TypeScript that compiles, and so do the comments of the entry points", { timeout: 60_000 }, () => {
+    expect(entryPoints.length).toBeGreaterThan(10);
+    expect(compileErrors([...pages, ...entryPoints])).toEqual([]);
   });
 
   test.each(quotations())("$page shows $file as it is", ({ code, file }) => {
@@ -42,13 +46,18 @@ function read(path: string): string {
   return readFileSync(join(root, path), "utf8").replaceAll("\r\n", "\n");
 }
 
+/** The text of a doc comment without what stands before it on each line; a page as it is. */
+function withoutStars(file: string, text: string): string {
+  return file.endsWith(".ts") ? text.replace(/^ \* ?/gm, "") : text;
+}
+
 function at(page: string, link: string): string {
   return join(root, dirname(page), link);
 }
 
 /** `page:line text` of everything the compiler has against the pages' code; it sees it beside the pages themselves. */
-function compileErrors(): string[] {
-  const modules = new Map(pages.flatMap((page) => [...modulesOf(join(root, page), read(page))]));
+function compileErrors(texts: readonly string[]): string[] {
+  const modules = new Map(texts.flatMap((file) => [...modulesOf(join(root, file), withoutStars(file, read(file)))]));
   const options = compilerOptions();
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists } = host;

@@ -2,12 +2,10 @@ import { describe, expect, test } from "vitest";
 import {
   asciiBytes,
   decodeAddSubscriptionRequest,
-  decodeControl,
   decodeFrame,
   decodeRegisterAgentRequest,
   decodeRemoveSubscriptionRequest,
   encodeAddSubscriptionRequest,
-  encodeControl,
   encodeFrame,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
@@ -16,6 +14,7 @@ import {
   requestIdBytes,
   withRequestId,
 } from "../../src/protocol/index.ts";
+import { decodeControl, encodeControl } from "../../src/protocol/internal.ts";
 import { readJson, reencoded } from "./support/proto-json.ts";
 import { bytesOf, hexOf } from "./support/python-wire.ts";
 import { vectorFrames, vectorJson } from "./support/vector-meanings.ts";

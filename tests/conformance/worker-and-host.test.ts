@@ -1,14 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AgentId, type AgentState, BaseAgent, TopicId } from "../../src/core/index.ts";
-import {
-  type ControlEnvelope,
-  clientDestination,
-  decodeControl,
-  decodeGetSubscriptionsResponse,
-  emptyMessage,
-  encodeControl,
-  encodeRegisterAgentRequest,
-} from "../../src/protocol/index.ts";
+import { decodeGetSubscriptionsResponse, emptyMessage, encodeRegisterAgentRequest } from "../../src/protocol/index.ts";
+import { type ControlEnvelope, clientDestination, decodeControl, encodeControl } from "../../src/protocol/internal.ts";
 import { type FrameStream, grpcDialer, type Link } from "../../src/transport/index.ts";
 import { Inbox } from "../support/inbox.ts";
 import { MyMessage } from "../support/worker/messages.ts";

@@ -8,21 +8,18 @@ import { decodeQuickly } from "../../src/protocol/frames/quick-decoder.ts";
 import { type Message, MessageSchema } from "../../src/protocol/gen/agent_worker_pb.ts";
 import {
   decodeAddSubscriptionRequest,
-  decodeAgentId,
-  decodeControl,
   decodeFrame,
   decodeRegisterAgentRequest,
   decodeRemoveSubscriptionRequest,
-  decodeStoredState,
   type Frame,
   type PeekedRequest,
   type PeekedResponse,
   peekFrame,
-  readFrameHead,
   requestIdBytes,
   requestIdText,
   withRequestId,
 } from "../../src/protocol/index.ts";
+import { decodeAgentId, decodeControl, decodeStoredState, readFrameHead } from "../../src/protocol/internal.ts";
 
 const otherDecoders = [
   decodeControl,

@@ -1,4 +1,5 @@
-import { anyPrefix, encodeFrame, type Frame } from "../../src/protocol/index.ts";
+import { encodeFrame, type Frame } from "../../src/protocol/index.ts";
+import { anyPrefix } from "../../src/protocol/internal.ts";
 import { bytesOf, pythonWire } from "../conformance/support/python-wire.ts";
 import { vectors } from "../conformance/support/vectors.ts";
 

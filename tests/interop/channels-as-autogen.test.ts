@@ -1,12 +1,11 @@
 import {
   emptyMessage,
   encodeAddSubscriptionRequest,
-  encodeAgentId,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
-  encodeStoredState,
 } from "troupe/protocol";
 import { describe, expect, test } from "vitest";
+import { encodeAgentId, encodeStoredState } from "../../src/protocol/internal.ts";
 import { exact } from "../support/raw-worker.ts";
 import { generations } from "./support/generations.ts";
 import { GrpcPythonChannel, ok, statusOf, unaryFrom } from "./support/grpc-python-channel.ts";

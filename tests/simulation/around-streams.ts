@@ -1,4 +1,5 @@
-import { type FrameBytes, joinFrame, method } from "../../src/protocol/index.ts";
+import { type FrameBytes, method } from "../../src/protocol/index.ts";
+import { joinFrame } from "../../src/protocol/internal.ts";
 import type {
   Dialer,
   FrameStream,

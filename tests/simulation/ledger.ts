@@ -1,4 +1,5 @@
-import { type AgentId, errorText, TroupeError } from "../../src/core/index.ts";
+import { type AgentId, TroupeError } from "../../src/core/index.ts";
+import { errorText } from "../../src/core/internal.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import type { PlannedCall } from "./plan.ts";
 import type { Trace } from "./trace.ts";

@@ -1,6 +1,6 @@
-import { systemClock } from "troupe";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { type FaultProxy, startFaultProxy } from "troupe/testing";
+import { systemClock } from "../../src/core/internal.ts";
 import { CountingClock } from "../support/counting-clock.ts";
 import { CallLoad } from "../support/load/call-load.ts";
 import { Cuts } from "./cuts.ts";

@@ -1,4 +1,4 @@
-import { type ControlEnvelope, decodeControl, encodeControl } from "../../src/protocol/index.ts";
+import { type ControlEnvelope, decodeControl, encodeControl } from "../../src/protocol/internal.ts";
 import type { FrameStream, Link, StreamEnd } from "../../src/transport/index.ts";
 import { Inbox } from "./inbox.ts";
 

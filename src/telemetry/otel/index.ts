@@ -1,3 +1,18 @@
+/**
+ * OpenTelemetry spans as AutoGen's runtimes make them, and spans for agents and tools. Your program installs and
+ * registers the OpenTelemetry SDK; Troupe needs only its API.
+ *
+ * @example
+ * ```ts
+ * import { SingleThreadedAgentRuntime } from "troupe";
+ * import { openTelemetryTracing } from "troupe/telemetry/otel";
+ *
+ * const runtime = new SingleThreadedAgentRuntime({ tracing: openTelemetryTracing() });
+ * ```
+ *
+ * @packageDocumentation
+ */
+
 export {
   type AgentSpanOptions,
   type GenAiSpanOptions,

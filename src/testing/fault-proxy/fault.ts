@@ -5,7 +5,7 @@ export type FaultDirection = "to-target" | "to-client";
  * Common fields of lasting faults. A fault lasts for `forMs` milliseconds, or until `heal`. Of several of one kind the
  * newest applies, and each ends by itself. Applies to both directions unless `in` names one.
  */
-interface Lasting {
+export interface LastingFaultOptions {
   readonly in?: FaultDirection | undefined;
   readonly forMs?: number | undefined;
 }
@@ -13,12 +13,12 @@ interface Lasting {
 /** A fault of the network between: bytes arrive late, slowly or not while it lasts. */
 export type LastingFault =
   /** Bytes arrive `delayMs` later, plus up to `jitterMs`; their order stays. */
-  | ({ readonly kind: "delay"; readonly delayMs: number; readonly jitterMs?: number | undefined } & Lasting)
-  | ({ readonly kind: "throttle"; readonly bytesPerSecond: number } & Lasting)
+  | ({ readonly kind: "delay"; readonly delayMs: number; readonly jitterMs?: number | undefined } & LastingFaultOptions)
+  | ({ readonly kind: "throttle"; readonly bytesPerSecond: number } & LastingFaultOptions)
   /** Reading stops, so the sender's buffers fill. Nothing is lost; reading continues when the fault ends. */
-  | ({ readonly kind: "stall" } & Lasting)
+  | ({ readonly kind: "stall" } & LastingFaultOptions)
   /** Bytes are read and discarded, and so is the end of the connection. After the fault the stream has a gap. */
-  | ({ readonly kind: "drop" } & Lasting);
+  | ({ readonly kind: "drop" } & LastingFaultOptions);
 
 /** A fault of a TCP connection. */
 export type Fault =
@@ -30,7 +30,7 @@ export type Fault =
   /** Both sides see a reset (RST); bytes not yet read may be lost. */
   | { readonly kind: "reset" }
   /** New connections are reset before a byte passes. */
-  | ({ readonly kind: "refuse" } & Omit<Lasting, "in">)
+  | ({ readonly kind: "refuse" } & Omit<LastingFaultOptions, "in">)
   /** Not a fault: ends every lasting one. */
   | { readonly kind: "heal" };
 

@@ -3,10 +3,10 @@ import {
   AgentId,
   CancelledError,
   CantHandleException,
-  errorText,
   TimedOutError,
   UndeliverableException,
 } from "../../../src/core/index.ts";
+import { errorText } from "../../../src/core/internal.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { Answer, Ask, Note, Order, Probe, type Suite, seeInto } from "./world.ts";

@@ -2,13 +2,11 @@ import { describe, expect, it } from "vitest";
 import {
   emptyMessage,
   encodeAddSubscriptionRequest,
-  encodeAgentId,
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
-  encodeStoredState,
   method,
-  signals,
 } from "../../../src/protocol/index.ts";
+import { encodeAgentId, encodeStoredState, signals } from "../../../src/protocol/internal.ts";
 import { type Link, RpcError, type RpcStatus, StatusCode, type StreamEnd } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { exact } from "../../support/raw-worker.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ControlBody } from "../../../src/protocol/index.ts";
+import type { ControlBody } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { StoredState } from "../../../src/protocol/index.ts";
 import {
   decodeGetStateAnswer,
   decodeSaveStateAnswer,
   encodeAgentId,
   encodeStoredState,
-  type StoredState,
-} from "../../../src/protocol/index.ts";
+} from "../../../src/protocol/internal.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";

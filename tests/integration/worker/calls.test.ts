@@ -6,13 +6,13 @@ import {
   AgentId,
   CancelledError,
   CantHandleException,
-  errorText,
   HandlerError,
   TimedOutError,
   ToolNotFoundException,
   UndeliverableException,
   UnknownPayload,
 } from "../../../src/core/index.ts";
+import { errorText } from "../../../src/core/internal.ts";
 import { protobufMessage } from "../../../src/protobuf/index.ts";
 import type { WorkerRuntime } from "../../../src/worker/index.ts";
 import { jsonOf, jsonPayload, next, requestFrame, responseFrame } from "../../support/worker/frames.ts";

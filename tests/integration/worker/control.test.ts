@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
-import { type ControlEnvelope, controlReply, encodeControl } from "../../../src/protocol/index.ts";
+import { type ControlEnvelope, controlReply, encodeControl } from "../../../src/protocol/internal.ts";
 import { createMemoryNetwork } from "../../../src/transport/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";

@@ -1,9 +1,10 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { create, isMessage, toJson } from "@bufbuild/protobuf";
 import { StringValueSchema, StructSchema } from "@bufbuild/protobuf/wkt";
-import { defineMessage, type MessageType, messageTypeText, UnknownPayload, unknownPayloadMessage } from "troupe";
+import { defineMessage, type MessageType, UnknownPayload, unknownPayloadMessage } from "troupe";
 import { protobufMessage } from "troupe/protobuf";
 import { z } from "zod";
+import { messageTypeText } from "../../../src/core/internal.ts";
 import type { Generation } from "./generations.ts";
 import type { ShownMessage } from "./peer-protocol.ts";
 

@@ -1,4 +1,5 @@
-import { errorText, protobufContentType } from "troupe";
+import { protobufContentType } from "troupe";
+import { errorText } from "../../../src/core/internal.ts";
 import { type Generation, generations } from "./generations.ts";
 import { MyMessage, protobufTypes, stringValue } from "./messages.ts";
 import type { MessageToSend, PythonAgent, ShownMessage } from "./peer-protocol.ts";

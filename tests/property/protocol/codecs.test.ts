@@ -1,25 +1,27 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  type ControlEnvelope,
   decodeAddSubscriptionRequest,
-  decodeControl,
   decodeFrame,
-  decodeGetStateAnswer,
   decodeGetSubscriptionsResponse,
-  decodeStoredState,
   encodeAddSubscriptionRequest,
-  encodeControl,
   encodeFrame,
-  encodeGetStateAnswer,
   encodeGetSubscriptionsResponse,
-  encodeStoredState,
   type Frame,
   peekFrame,
   requestIdText,
   type StoredState,
   type WirePattern,
 } from "../../../src/protocol/index.ts";
+import {
+  type ControlEnvelope,
+  decodeControl,
+  decodeGetStateAnswer,
+  decodeStoredState,
+  encodeControl,
+  encodeGetStateAnswer,
+  encodeStoredState,
+} from "../../../src/protocol/internal.ts";
 
 const text = fc.string({ unit: "grapheme", maxLength: 40 });
 const bytes = fc.uint8Array({ maxLength: 200 });

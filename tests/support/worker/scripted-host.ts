@@ -1,15 +1,12 @@
 import {
-  announcement,
-  type ControlEnvelope,
-  decodeControl,
   decodeFrame,
   emptyMessage,
-  encodeControl,
   encodeFrame,
   type Frame,
   method,
   serviceName,
 } from "../../../src/protocol/index.ts";
+import { announcement, type ControlEnvelope, decodeControl, encodeControl } from "../../../src/protocol/internal.ts";
 import {
   type CallContext,
   createMemoryNetwork,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { systemClock } from "../../../src/core/index.ts";
+import { systemClock } from "../../../src/core/internal.ts";
 
 test.each([2 ** 31, Number.POSITIVE_INFINITY])(
   "a timer of %d ms does not go off at once: it is longer than timers can be",

@@ -1,8 +1,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Any, AnySchema, BytesValueSchema, DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
-import { AgentId, CodecRegistry, type MessageOf, messageTypeText, protobufContentType, RoutedAgent, rpc } from "troupe";
+import { AgentId, type MessageOf, protobufContentType, RoutedAgent, rpc } from "troupe";
 import { protobufMessage } from "troupe/protobuf";
 import { describe, expect, test } from "vitest";
+import { CodecRegistry, messageTypeText } from "../../../src/core/internal.ts";
 import { bound, contextOf } from "../core/agents/recording-runtime.ts";
 
 const Duration = protobufMessage(DurationSchema);

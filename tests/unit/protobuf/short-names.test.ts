@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
-import { CodecRegistry, protobufContentType, UnknownPayload } from "troupe";
+import { protobufContentType, UnknownPayload } from "troupe";
 import { protobufMessage } from "troupe/protobuf";
 import { describe, expect, test } from "vitest";
+import { CodecRegistry } from "../../../src/core/internal.ts";
 
 const Text = protobufMessage(StringValueSchema);
 const ShortText = protobufMessage(StringValueSchema, { typeName: "StringValue" });

@@ -8,7 +8,7 @@ import {
   decodeControl,
   encodeControl,
   isControlRequest,
-} from "../../../src/protocol/index.ts";
+} from "../../../src/protocol/internal.ts";
 
 /** The two envelopes of protocol.md §9. */
 const request =

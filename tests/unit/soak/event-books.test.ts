@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../../src/core/index.ts";
+import { systemClock } from "../../../src/core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
-import { createListenerCounters } from "../../../src/transport/index.ts";
+import { createListenerCounters } from "../../../src/transport/internal.ts";
 import { EventBooks, type EventReport } from "../../soak/event-books.ts";
 import { LiveTimers } from "../../soak/live-timers.ts";
 import { admittedLosses, uncounted } from "../../soak/lost-events.ts";

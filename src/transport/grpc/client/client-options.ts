@@ -3,6 +3,7 @@ import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits 
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 
+/** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
   /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */
   readonly tls?: TlsConnectionOptions;

@@ -7,7 +7,6 @@ import {
   type AgentState,
   AgentType,
   type AmbientContexts,
-  agentTypeText,
   type LogFields,
   type Logger,
   type MessageContext,
@@ -19,6 +18,7 @@ import {
   type TopicId,
   TroupeError,
 } from "troupe";
+import { agentTypeText } from "../../../../src/core/internal.ts";
 
 /** A runtime that carries nothing: it notes what agents ask of it, in order, and answers with what a test put in. */
 export class RecordingRuntime implements AgentRuntime {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CancelledError, systemClock, TimedOutError } from "../../../../src/core/index.ts";
-import { PendingCall, PendingCalls } from "../../../../src/core/internal.ts";
+import { CancelledError, TimedOutError } from "../../../../src/core/index.ts";
+import { PendingCall, PendingCalls, systemClock } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 describe("PendingCalls", () => {

@@ -1,5 +1,4 @@
 import {
-  CodecRegistry,
   classMessage,
   defineMessage,
   FunctionCall,
@@ -12,6 +11,7 @@ import {
 } from "troupe";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { CodecRegistry } from "../../../../src/core/internal.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (data: Uint8Array) => new TextDecoder().decode(data);

@@ -1,10 +1,11 @@
 import { inspect } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type } from "arktype";
-import { defineMessage, type JsonCodec, messageTypeText, pythonJson, TroupeError } from "troupe";
+import { defineMessage, type JsonCodec, pythonJson, TroupeError } from "troupe";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { messageTypeText } from "../../../../src/core/internal.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const containing = (part: string) => expect.stringContaining(part);

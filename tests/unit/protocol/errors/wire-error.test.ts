@@ -12,7 +12,7 @@ import {
   TroupeError,
   UndeliverableException,
 } from "../../../../src/core/index.ts";
-import { fromWireError, toWireError } from "../../../../src/protocol/index.ts";
+import { fromWireError, toWireError } from "../../../../src/protocol/internal.ts";
 
 describe("errors on the wire", () => {
   const failure = { callId: "c1", content: "Error: it broke", toolName: "saw" };

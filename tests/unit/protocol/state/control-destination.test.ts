@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseControlDestination } from "../../../../src/protocol/index.ts";
+import { parseControlDestination } from "../../../../src/protocol/internal.ts";
 
 it("parses both forms; a key may contain slashes or be empty", () => {
   expect(parseControlDestination("agentid=a/k")).toEqual({ kind: "agent", type: "a", key: "k" });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../../src/core/index.ts";
+import { systemClock } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { InFlight } from "../../../../src/worker/inbound/in-flight.ts";
 

@@ -1,0 +1,22 @@
+/** A public name, as far as the rules look at it. */
+export interface ExportedName {
+  readonly name: string;
+  readonly source: string;
+  readonly isDocumented: boolean;
+  readonly mentions: readonly { readonly name: string; readonly source: string; readonly isInlined: boolean }[];
+}
+
+export interface PublicApi {
+  readonly entryPoints: readonly { readonly name: string; readonly exports: readonly ExportedName[] }[];
+  readonly declarations: ReadonlyMap<string, string>;
+}
+
+export interface Findings {
+  readonly problems: string[];
+  /** What is no problem any more, though a list still says so. */
+  readonly notes: string[];
+}
+
+export function findCitations(api: PublicApi): Findings;
+export function findUndocumented(api: PublicApi): Findings;
+export function findUnnamed(api: PublicApi): Findings;
