@@ -2,12 +2,12 @@ import type { Contender, Round } from "../support/contender.ts";
 import { ProcessGroup, roundOf } from "../support/process-group.ts";
 import { programCommand, pythonAbsence, pythonCommand } from "../support/project.ts";
 
-/** Sends wait for their answers; publishes count where they arrive. */
+/** `send` waits for answers; `publish` counts deliveries. */
 export type InProcessLoad =
   | { readonly kind: "send"; readonly inFlight: number }
   | { readonly kind: "publish"; readonly agents: 1 | 32 };
 
-/** One process that has everything: runtime, agents and whoever sends. */
+/** One process with everything: runtime, agents and senders. */
 class InProcessContender implements Contender<InProcessLoad> {
   readonly name: string;
   readonly absent: string | undefined;
