@@ -5,17 +5,26 @@ import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 /** `troupe/...` resolves to src, so tests need no build. */
 const conditions = ["source", "node", "development"];
 
+const tests = "tests/{unit,contract,integration,e2e,conformance,property,architecture,simulation}/**/*";
+const long = `${tests}.long.test.ts`;
+
 export default defineConfig({
   // Node 20 has neither standard decorators nor `await using`: esbuild lowers both for this target.
   esbuild: { target: "node20" },
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["tests/{unit,contract,integration,e2e,conformance,property,architecture,simulation}/**/*.test.ts"],
     environment: "node",
     reporters: ["default", new BadInputTally(), new ClosingLineReporter()],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     retry: 0,
+    projects: [
+      // `npm test`. Its files share one process: nothing happens at import, and loading the sources for each file anew takes
+      // longer than the tests.
+      { extends: true, test: { name: "quick", include: [`${tests}.test.ts`], exclude: [long], isolate: false } },
+      // `npm run test:long`
+      { extends: true, test: { name: "long", include: [long] } },
+    ],
   },
 });

@@ -11,6 +11,7 @@ const config = mergeConfig(
 );
 config.test = {
   ...config.test,
+  projects: undefined,
   include: ["tests/interop/**/*.test.ts"],
   reporters: ["default", new InteropMatrixReporter(), new InteropRequirementsReporter(), new ClosingLineReporter()],
 };

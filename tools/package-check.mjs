@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
-import { ensureBuilt } from "./setup.mjs";
+import { ensureBuilt, packPackage } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
@@ -15,9 +15,8 @@ const entryPoints = Object.keys(manifest.exports)
 const project = mkdtempSync(join(tmpdir(), "troupe-package-"));
 const tally = new Tally();
 try {
-  const packed = await runNpm(["pack", "--pack-destination", project, "--loglevel=error"], { quiet: true });
-  mustSucceed(packed, "npm pack");
-  const tarball = join(project, packed.output.trim().split("\n").at(-1));
+  const tarball = join(project, "troupe.tgz");
+  await packPackage(tarball);
   tally.count("publint", await runNode(bins.publint, ["run", tarball, "--strict"], { quiet: true }));
   tally.count("are the types wrong", await runNode(bins.attw, [tarball, "--profile", "esm-only"], { quiet: true }));
   await install(tarball);

@@ -1,6 +1,6 @@
 // Brings a clone to the state a command needs: the right Node, dependencies, a build. Nothing from npm is needed to run this.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { bins, mustSucceed, root, runNode, runNpm } from "./run.mjs";
 
 /** Stops with a clear message on a Node that is too old for the project. */
@@ -23,6 +23,14 @@ export async function ensureInstalled() {
 export async function ensureBuilt() {
   await ensureInstalled();
   mustSucceed(await runNode(bins.tsc, ["-p", "tsconfig.build.json"], { quiet: true }), "The build of src");
+}
+
+/** Packs the built package into `file`. */
+export async function packPackage(file) {
+  const flags = ["--pack-destination", dirname(file), "--loglevel=error"];
+  const packed = await runNpm(["pack", ...flags], { quiet: true });
+  mustSucceed(packed, "npm pack");
+  renameSync(join(dirname(file), packed.output.trim().split("\n").at(-1)), file);
 }
 
 /** Compiles src, then examples/ and bench/ against the built package, into build/. */

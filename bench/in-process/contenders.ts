@@ -43,6 +43,7 @@ export const baseline = "Python AutoGen";
 export function createContenders(): Contender<InProcessLoad>[] {
   return [
     new InProcessContender("Troupe", programCommand(import.meta, "program")),
+    new InProcessContender("Troupe, checksMessages: false", programCommand(import.meta, "program", "--unchecked")),
     new InProcessContender(baseline, pythonCommand("in_process.py"), pythonAbsence()),
   ];
 }

@@ -16,7 +16,7 @@ class Listener extends RoutedAgent {
   static override readonly handlers = handlerTable<Listener>().event(Ping, () => deliveries.add());
 }
 
-const runtime = new SingleThreadedAgentRuntime();
+const runtime = new SingleThreadedAgentRuntime({ checksMessages: !process.argv.includes("--unchecked") });
 await Answerer.register(runtime, "answerer", () => new Answerer("answers"));
 for (let index = 0; index < 32; index += 1) {
   const type = `listener_${index}`;
@@ -24,7 +24,7 @@ for (let index = 0; index < 32; index += 1) {
   await runtime.addSubscription(new TypeSubscription("to-32", type));
 }
 await runtime.addSubscription(new TypeSubscription("to-1", "listener_0"));
-runtime.start();
+await runtime.start();
 
 const answerer = new AgentId("answerer", "1");
 tell("ready");

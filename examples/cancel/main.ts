@@ -32,7 +32,7 @@ class Digger extends RoutedAgent {
 }
 
 await using runtime = new SingleThreadedAgentRuntime();
-runtime.start();
+await runtime.start();
 await Digger.register(runtime, "digger", () => new Digger("digs until it is told to stop"));
 
 const impatient = new AbortController();

@@ -27,7 +27,7 @@ class Measurer extends RoutedAgent {
 }
 
 await using runtime = new SingleThreadedAgentRuntime();
-runtime.start();
+await runtime.start();
 await Measurer.register(runtime, "measurer", () => new Measurer("measures texts"));
 
 const lengths: number[] = [];

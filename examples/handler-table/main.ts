@@ -47,7 +47,7 @@ class DecoratedKeeper extends RoutedAgent {
 }
 
 await using runtime = new SingleThreadedAgentRuntime();
-runtime.start();
+await runtime.start();
 await TableKeeper.register(runtime, "table_keeper", () => new TableKeeper("keeps the score"));
 await runtime.addSubscription(new TypeSubscription("scores", "table_keeper"));
 await DecoratedKeeper.register(runtime, "decorated_keeper", () => new DecoratedKeeper("keeps the score"));
@@ -55,7 +55,7 @@ await DecoratedKeeper.register(runtime, "decorated_keeper", () => new DecoratedK
 for (const points of [3, 4, 5]) await runtime.publishMessage(Score({ points }), new TopicId("scores", "final"));
 await runtime.stopWhenIdle();
 
-runtime.start();
+await runtime.start();
 for (const type of ["table_keeper", "decorated_keeper"]) {
   const total = await runtime.sendMessage(AskTotal({}), new AgentId(type, "final"));
   console.log(`${type} counted ${total.points} points`);

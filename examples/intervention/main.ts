@@ -45,7 +45,7 @@ class GuardTheVault extends DefaultInterventionHandler {
 await using runtime = new SingleThreadedAgentRuntime({
   interventionHandlers: [new BlackOutCards(), new GuardTheVault()],
 });
-runtime.start();
+await runtime.start();
 await Archive.register(runtime, "archive", () => new Archive("keeps texts"));
 
 const stored = await runtime.sendMessage(

@@ -38,7 +38,7 @@ class Radio extends RoutedAgent {
 }
 
 await using runtime = new SingleThreadedAgentRuntime();
-runtime.start();
+await runtime.start();
 await Forecaster.register(runtime, "forecaster", () => new Forecaster("watches a city"));
 await Radio.register(runtime, "radio", () => new Radio("reads warnings aloud"));
 

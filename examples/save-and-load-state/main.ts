@@ -36,7 +36,7 @@ class Notebook extends RoutedAgent {
 
 async function openNotebooks() {
   const runtime = new SingleThreadedAgentRuntime();
-  runtime.start();
+  await runtime.start();
   await Notebook.register(runtime, "notebook", () => new Notebook("remembers lines"));
   return runtime;
 }

@@ -41,7 +41,7 @@ function complaint(attempt: () => unknown): string {
 }
 
 await using runtime = new SingleThreadedAgentRuntime();
-runtime.start();
+await runtime.start();
 await Shop.register(runtime, "shop", () => new Shop("sells things"));
 
 const order = Order({ item: "violin", quantity: 2 }); // the default makes `note` null, as Python expects it

@@ -3,8 +3,10 @@ import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Logger } from "./logger.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
+import type { Sendable } from "./serialization/sendable.ts";
 import type { Subscription } from "./topics/subscription.ts";
 import type { TopicId } from "./topics/topic-id.ts";
+import type { WaitOptions } from "./wait-options.ts";
 
 export interface SendOptions {
   /** The agent on whose behalf it is sent. Default: nobody. */
@@ -32,48 +34,92 @@ export interface PublishOptions {
   readonly messageId?: string | undefined;
 }
 
-export interface RegisterFactoryOptions<T extends Agent> {
+export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
+  /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
+  readonly subscriptions?: readonly Subscription[] | undefined;
 }
 
-/** Where agents live: carries messages, makes agents, keeps their state (protocol.md §5.3, §5.8, §5.9). A port: three adapters pass one contract suite. */
-export interface AgentRuntime {
-  /** Where its agents tell what happens, for people. */
+export interface RegisterAgentInstanceOptions extends WaitOptions {
+  /**
+   * Added together with the instance: when one is refused, neither the instance nor any of them is registered. One that is
+   * there already, from another instance of the type, stays as it is. Default: none.
+   */
+  readonly subscriptions?: readonly Subscription[] | undefined;
+}
+
+export interface GetOptions extends WaitOptions {
+  /** False: the agent is made now, if it is not live. Default true: it is made for its first message. */
+  readonly lazy?: boolean | undefined;
+}
+
+/**
+ * Where agents live: it carries messages, makes agents and keeps track of them. Two classes implement it:
+ * `SingleThreadedAgentRuntime` within one process, `GrpcWorkerAgentRuntime` for a worker process. Disposal ends it:
+ * `await using runtime = …`.
+ */
+export interface AgentRuntime extends AsyncDisposable {
+  /** Where the runtime and its agents log, for people. */
   readonly logger: Logger;
   /** AutoGen's ambient contexts, when the runtime was given any. */
   readonly ambient: AmbientContexts | undefined;
 
-  /** Sends a call and resolves to its answer (undefined when the handler returned nothing). Exactly one outcome. */
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
-  /** Publishes an event; resolves when it is queued, not when it is handled. */
-  publishMessage(message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void>;
+  /** Begins to take messages. Rejects with `wrong-state` when it is running. It can be started again after a `stop`. */
+  start(options?: WaitOptions): Promise<void>;
+  /** Ends taking messages. Rejects with `wrong-state` when it was never started; stopping twice is fine. */
+  stop(options?: WaitOptions): Promise<void>;
 
-  /** Throws `already-exists` when the type is taken here or at the host; then nothing is left behind. */
+  /**
+   * Sends a call and resolves to its answer (undefined when the handler returned nothing). Each call has exactly one outcome:
+   * the answer, or an error. A value that is no message does not compile; one that no worker could send rejects with
+   * `invalid-message`.
+   */
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
+  /** Publishes an event. Resolves when the event is queued, not when it is handled; rejects as `sendMessage` does. */
+  publishMessage<Message>(message: Sendable<Message>, topicId: TopicId, options?: PublishOptions): Promise<void>;
+
+  /**
+   * Registers an agent type with the factory that makes its agents. Rejects with `already-exists` when the type is taken,
+   * here or at the host. A refused registration leaves nothing behind.
+   */
   registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
     options?: RegisterFactoryOptions<T>,
   ): Promise<AgentType>;
-  registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId>;
-  /** The id for a type and key; with `lazy: false` the agent is made now. Default key `default`, lazy. */
-  get(idOrType: AgentId | AgentType | string, key?: string, options?: { readonly lazy?: boolean }): Promise<AgentId>;
+  /** Registers one agent under an id. Rejects with `already-exists` when the id or its type is taken. */
+  registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId>;
+  /** The id for a type and a key (default `default`). With `lazy: false` the agent is made now. */
+  get(idOrType: AgentId | AgentType | string, key?: string, options?: GetOptions): Promise<AgentId>;
   /** The agent object itself: `not-found`, `not-accessible` (lives elsewhere) or `wrong-class` otherwise. */
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T>;
+  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+    id: AgentId,
+    agentClass?: ClassOf<T>,
+    options?: WaitOptions,
+  ): Promise<T>;
 
-  /** Throws `already-exists` when an equal one is there. */
-  addSubscription(subscription: Subscription): Promise<void>;
-  /** Throws `not-found` for an unknown id. */
-  removeSubscription(id: string): Promise<void>;
-  /** One or many; a pair of type name and content type that is known already is replaced. */
+  /** Rejects with `already-exists` when an equal one is there. */
+  addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void>;
+  /** Rejects with `not-found` for an unknown id. */
+  removeSubscription(id: string, options?: WaitOptions): Promise<void>;
+  /** Makes one or more message types known. A later type with the same name and content type replaces an earlier one. */
   addMessageSerializer(types: MessageType | readonly MessageType[]): void;
 
-  agentMetadata(id: AgentId): Promise<AgentMetadata>;
-  agentSaveState(id: AgentId): Promise<AgentState>;
-  agentLoadState(id: AgentId, state: AgentState): Promise<void>;
+  agentMetadata(id: AgentId, options?: WaitOptions): Promise<AgentMetadata>;
+  agentSaveState(id: AgentId, options?: WaitOptions): Promise<AgentState>;
+  agentLoadState(id: AgentId, state: AgentState, options?: WaitOptions): Promise<void>;
   /** The states of all live agents by `type/key`. */
-  saveState(): Promise<AgentState>;
-  /** Loads what `saveState` gave; agents of types that are not registered here are passed over. */
-  loadState(state: AgentState): Promise<void>;
+  saveState(options?: WaitOptions): Promise<AgentState>;
+  /** Loads what `saveState` gave. Passes over agents of types that are not registered here. */
+  loadState(state: AgentState, options?: WaitOptions): Promise<void>;
 }

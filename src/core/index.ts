@@ -27,7 +27,9 @@
 
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -110,6 +112,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
+export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
 export {
   FunctionCall,
   type FunctionCallFields,
@@ -150,3 +153,4 @@ export type { Subscription } from "./topics/subscription.ts";
 export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { WaitOptions } from "./wait-options.ts";

@@ -1,7 +1,9 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -51,6 +53,7 @@ export {
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
+export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -74,3 +77,4 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
+export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";

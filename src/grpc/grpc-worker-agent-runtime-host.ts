@@ -5,6 +5,7 @@ import { defaultStopSignals, untilSignal } from "../worker/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
+/** Options of a `GrpcWorkerAgentRuntimeHost`: the host's own, and those of its gRPC listener. */
 export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
   /**
    * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a
@@ -13,9 +14,10 @@ export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
   readonly channelOptions?: GrpcListenerOptions;
 }
 
+// protocol.md §5.9
 /**
- * The host that workers of AutoGen's gRPC runtime connect to (protocol.md §5.9). `address` is `host:port`; with port 0 it
- * reads as the real one once the host has started. Start it once; `await using` stops it.
+ * A host over gRPC, under AutoGen's name. `address` is `host:port`; with port 0 it names the real port once the host has
+ * started. A host starts once; `await using` stops it.
  */
 export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   readonly servicer: GrpcWorkerAgentRuntimeHostServicer;

@@ -4,17 +4,20 @@ import { type GrpcDialerOptions, grpcDialer } from "../transport/internal.ts";
 import { type WorkerOptions, WorkerRuntime } from "../worker/internal.ts";
 import { assertDialerNumbers } from "./channel-numbers.ts";
 
+/** Options of a `GrpcWorkerAgentRuntime`: the worker's own, and those of its gRPC connection. */
 export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
-  /** Where spans go, unless `tracing` is given. Default: the global provider; none are made if nothing records them (protocol.md §5.10). */
+  // protocol.md §5.10
+  /** Provider of the tracer, unless `tracing` is given. Default: the global one. Without a provider that records, the worker makes no spans. */
   readonly tracerProvider?: TracerProvider | undefined;
   /** TLS, message size limits, keep-alive and HTTP/2 windows of the connection. Default: plaintext, messages up to 64 MiB. */
   readonly channelOptions?: GrpcDialerOptions | undefined;
 }
 
+// protocol.md §5.9
 /**
- * A worker of AutoGen's gRPC runtime: joins the host at `hostAddress` (`host:port`, or several that are tried in turn), ours,
- * Python's or .NET's (protocol.md §5.9), and comes back to it when it is lost. Throws `invalid-argument` for options that can't be
- * meant. Connects at `start`.
+ * A worker over gRPC, under AutoGen's name. It connects at `start` to the host at `hostAddress`: `host:port`, or several
+ * addresses that it tries in turn. The host may be Troupe's, Python's or .NET's. The worker reconnects when it loses the
+ * host. Throws `invalid-argument` for invalid options.
  */
 export class GrpcWorkerAgentRuntime extends WorkerRuntime {
   constructor(

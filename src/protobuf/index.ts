@@ -1,5 +1,5 @@
 /**
- * Message types from schemas that protobuf-es has generated.
+ * Message types for the messages that protobuf-es generates from `.proto` files.
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@ import { type MakeId, randomId } from "../core/internal.ts";
 import type { StoredData, WireAgentId } from "../protocol/internal.ts";
 import type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
 
-/** Limits of a `MemoryStateStore`. */
+/** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
   /** Limit of all data together, in bytes. Default: 256 MiB. */
   readonly maxBytes?: number;

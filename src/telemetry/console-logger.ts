@@ -1,6 +1,6 @@
 import type { LogFields, Logger } from "../core/internal.ts";
 
-/** Levels of a log, the lowest first. */
+/** Levels of log entries, lowest first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"];

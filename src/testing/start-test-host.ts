@@ -9,7 +9,7 @@ export interface TestHost extends AsyncDisposable {
   readonly dialer: Dialer;
 }
 
-/** Options of `startTestHost`, beside those of the host. */
+/** Options of `startTestHost`: the host's own, and the link that it uses. */
 export interface TestHostOptions extends HostOptions {
   /** `memory`: frames stay inside this process. `grpc`: a real port of 127.0.0.1. Default: `memory`. */
   readonly link?: "memory" | "grpc";

@@ -96,7 +96,7 @@ export interface ServerStream extends FrameStream {
   abort(status: RpcStatus): void;
 }
 
-/** Options of a unary call. */
+/** Options of one unary call. */
 export interface UnaryOptions {
   readonly metadata?: Metadata;
   /** Milliseconds until the call fails with `deadline-exceeded`. Also sent as `grpc-timeout`. Default: no limit. */
@@ -104,7 +104,7 @@ export interface UnaryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Options of a stream. */
+/** Options of one stream. */
 export interface StreamOptions {
   readonly metadata?: Metadata;
 }

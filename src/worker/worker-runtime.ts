@@ -23,7 +23,9 @@ import {
   type MessageType,
   type PublishOptions,
   payloadText,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
@@ -134,15 +136,27 @@ export class WorkerRuntime implements AgentRuntime {
     if (!this.#lifecycle.isIdle) await this.stop();
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
     assertCall(recipient, options);
     this.#lifecycle.assertSending("sending message");
     return this.#calls.send(message, recipient, options);
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     this.#lifecycle.assertSending("publishing message");
     return this.#events.publish(message, topicId, options);
@@ -158,9 +172,9 @@ export class WorkerRuntime implements AgentRuntime {
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+  async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
     assertAgentId(id, "id of an instance");
-    await this.#lifecycle.registration.addInstance(agent, id);
+    await this.#lifecycle.registration.addInstance(agent, id, options);
     return id;
   }
 
@@ -173,10 +187,8 @@ export class WorkerRuntime implements AgentRuntime {
     factory: AgentFactory<T>,
     subscriptions: readonly Subscription[] | (() => readonly Subscription[] | Promise<readonly Subscription[]>) = [],
   ): Promise<AgentType> {
-    const registered = await this.registerFactory(type, factory);
     const list = typeof subscriptions === "function" ? await subscriptions() : subscriptions;
-    for (const subscription of list) await this.addSubscription(subscription);
-    return registered;
+    return this.registerFactory(type, factory, { subscriptions: list });
   }
 
   async get(

@@ -5,9 +5,11 @@ import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeGivingUp } from "./agent-runtime/giving-up.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
+import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
 import { describeWrongArguments } from "./agent-runtime/wrong-arguments.ts";
 
@@ -25,10 +27,12 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeEvents(suite);
     describeAgents(suite);
     describeRegistering(suite);
+    describeLifeCycle(suite);
     describeState(suite);
     describeInterventions(suite);
     describeObserving(suite);
     describeEndings(suite);
+    describeWhatIsRefused(suite);
     describeWrongArguments(suite);
   });
 }

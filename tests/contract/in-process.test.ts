@@ -5,11 +5,10 @@ describeAgentRuntime(
   "in process",
   async ({ caller, callee }) => {
     const runtime = new SingleThreadedAgentRuntime({ ...callee, ...caller });
-    runtime.start();
+    await runtime.start();
     return { caller: runtime, callee: runtime, close: () => runtime.close() };
   },
   {
     "one-runtime": "there is one runtime and nothing is remote",
-    "no-serialization": "messages are handed over as they are",
   },
 );

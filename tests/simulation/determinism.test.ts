@@ -7,7 +7,7 @@ import { keepActions, shrink } from "./shrink.ts";
 
 const seeds = Array.from({ length: 40 }, (_, index) => index + 1);
 
-describe("the simulation", () => {
+describe("the simulation", { timeout: 120_000 }, () => {
   test("plays the same story for the same seed, whatever was played before", async () => {
     const first: string[] = [];
     for (const seed of seeds) first.push((await runPlan(makePlan(seed))).hash);
@@ -29,7 +29,7 @@ describe("the simulation", () => {
   });
 });
 
-describe("a failing plan", () => {
+describe("a failing plan", { timeout: 120_000 }, () => {
   test("is shrunk to fewer actions that fail the same way, and can be replayed from their numbers", async () => {
     const plant = plantedBugs.find(({ name }) => name === "a host that duplicates events")?.plant;
     const plan = makePlan(2);

@@ -1,5 +1,7 @@
 import type { AgentRuntime, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
 import type { AnswerOf } from "../serialization/message-type.ts";
+import type { Sendable } from "../serialization/sendable.ts";
+import type { WaitOptions } from "../wait-options.ts";
 import type { AgentMetadata, AgentState } from "./agent.ts";
 import type { AgentId } from "./agent-id.ts";
 
@@ -18,17 +20,20 @@ export class AgentProxy {
     return this.#runtime.agentMetadata(this.id);
   }
 
-  sendMessage<Answer>(message: unknown, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(message: Sendable<Message>, options?: SendOptions): Promise<AnswerOf<Message>>;
   sendMessage(message: unknown, options?: SendOptions): Promise<unknown> {
     return this.#runtime.sendMessage(message, this.id, options);
   }
 
-  saveState(): Promise<AgentState> {
-    return this.#runtime.agentSaveState(this.id);
+  saveState(options?: WaitOptions): Promise<AgentState> {
+    return this.#runtime.agentSaveState(this.id, options);
   }
 
-  loadState(state: AgentState): Promise<void> {
-    return this.#runtime.agentLoadState(this.id, state);
+  loadState(state: AgentState, options?: WaitOptions): Promise<void> {
+    return this.#runtime.agentLoadState(this.id, state, options);
   }
 }

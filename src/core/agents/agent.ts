@@ -11,7 +11,12 @@ export interface AgentMetadata {
 /** What an agent saves and loads: any JSON object. */
 export type AgentState = { readonly [field: string]: unknown };
 
-/** An actor: named by its id, given one message at a time to answer or take note of (protocol.md §5.5). */
+/**
+ * An actor with an id: it handles messages, and its state is its own. Its handlers interleave: while one awaits something, the
+ * runtime gives the agent its next message, so that a field may have changed after an `await`. The runtime's option
+ * `sequentialAgents` lets each agent handle one message at a time; a call that waits for its own agent then never ends without a
+ * `timeoutMs`.
+ */
 export interface Agent {
   /** Throws `wrong-state` until the agent is bound. */
   readonly id: AgentId;

@@ -2,6 +2,7 @@ import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer }
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { Sendable } from "../serialization/sendable.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
 import { type AgentId, type AgentType, agentTypeText } from "./agent-id.ts";
@@ -38,8 +39,10 @@ export abstract class BaseAgent implements Agent {
   }
 
   /**
-   * Registers the class under a type: the types it handles, its factory, class subscriptions, then the subscription
-   * to `{type}:…` topics (protocol.md §5.3). A failure part-way leaves the earlier steps in place.
+   * Registers the class under an agent type: the messages it handles, its factory, its class's subscriptions and the
+   * subscription to `{type}:…` topics. When one is refused, the type and the other subscriptions are taken back.
+   * @example
+   * await Greeter.register(runtime, "greeter", () => new Greeter("greets in English"));
    */
   static register<T extends BaseAgent>(
     this: AgentClass<T>,
@@ -49,7 +52,7 @@ export abstract class BaseAgent implements Agent {
     options: RegisterOptions = {},
   ): Promise<AgentType> {
     // biome-ignore lint/complexity/noThisInStatic: the class it is called on is what gets registered
-    return registerAgentClass(this, runtime, agentTypeText(type), factory, options);
+    return registerAgentClass(this, runtime, { type: agentTypeText(type), factory, options });
   }
 
   /** The message types that a runtime learns when the class is registered. */
@@ -58,7 +61,7 @@ export abstract class BaseAgent implements Agent {
     return declaredTypes(this);
   }
 
-  /** Registers this one agent under an id, and subscribes it to topics whose *type* is its key (protocol.md §5.3). */
+  /** Registers this one agent under an id, and subscribes it to topics whose *type* is its key. All of it or nothing. */
   registerInstance(runtime: AgentRuntime, id: AgentId, options: RegisterInstanceOptions = {}): Promise<AgentId> {
     return registerAgent(this, runtime, id, options);
   }
@@ -96,13 +99,13 @@ export abstract class BaseAgent implements Agent {
   protected abstract onMessageImpl(message: unknown, context: MessageContext): unknown;
 
   /** Calls another agent in this agent's name. Pass `context.signal` on to end with the work it belongs to. */
-  sendMessage<Answer>(
-    message: unknown,
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
     recipient: AgentId,
     options: Omit<SendOptionsWithAnswer<Answer>, "sender">,
   ): Promise<Answer>;
   sendMessage<Message>(
-    message: Message,
+    message: Sendable<Message>,
     recipient: AgentId,
     options?: Omit<SendOptions, "sender">,
   ): Promise<AnswerOf<Message>>;
@@ -111,8 +114,12 @@ export abstract class BaseAgent implements Agent {
   }
 
   /** Publishes an event in this agent's name; the agent itself does not get it. */
-  publishMessage(message: unknown, topicId: TopicId, options?: Omit<PublishOptions, "sender">): Promise<void> {
-    return this.runtime.publishMessage(message, topicId, { ...options, sender: this.id });
+  publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options?: Omit<PublishOptions, "sender">,
+  ): Promise<void> {
+    return this.runtime.publishMessage<Message>(message, topicId, { ...options, sender: this.id });
   }
 
   /** Override together with `loadState` to keep state; by default it warns (once for a type) and saves nothing. */

@@ -2,12 +2,14 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
+import type { WaitOptions } from "../wait-options.ts";
 import type { AgentFactoryContext } from "./agent.ts";
-import type { AgentType } from "./agent-id.ts";
+import { type AgentType, agentTypeText } from "./agent-id.ts";
 import { BaseAgent } from "./base-agent.ts";
-import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
+import { classSubscriptionFactories, type SubscriptionFactory } from "./class-subscriptions.ts";
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
+import { registerAgentClass } from "./register-agent.ts";
 
 /** What a closure can do as an agent: it sends and publishes in the agent's name. */
 export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
@@ -27,7 +29,7 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
   readonly description?: string | undefined;
 }
 
-export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types> {
+export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types>, WaitOptions {
   /** Made when it is registered. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
@@ -69,7 +71,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     this.#policy = options.unknownTypePolicy ?? "warn";
   }
 
-  /** Registers a closure under an agent type, after the types it is for, then adds its subscriptions. */
+  /** Registers a closure under an agent type, with its message types and subscriptions: all of it or nothing. */
   static async registerClosure<const Types extends MessageTypes = MessageType>(
     runtime: AgentRuntime,
     type: string | AgentType,
@@ -83,17 +85,13 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     // Before anybody can send one, as for every agent.
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
-    const agentType = await ClosureAgent.register(
-      runtime,
-      type,
-      (context) => new ClosureAgent(context, erased.closure, options),
-      { skipClassSubscriptions: true, skipDirectMessageSubscription: options.skipDirectMessageSubscription },
-    );
-    const factories = options.subscriptions === undefined ? [] : listOf(options.subscriptions);
-    for (const subscription of await collectSubscriptions(factories, agentType.type, runtime.ambient)) {
-      await runtime.addSubscription(subscription);
-    }
-    return agentType;
+    const { skipDirectMessageSubscription, signal } = options;
+    return registerAgentClass(ClosureAgent, runtime, {
+      type: agentTypeText(type),
+      factory: (context) => new ClosureAgent(context, erased.closure, options),
+      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal },
+      moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
+    });
   }
 
   protected override onMessageImpl(message: unknown, context: MessageContext): unknown {

@@ -1,47 +1,59 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
-import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { directMessageSubscription, TypeSubscription } from "../topics/subscription.ts";
+import type { WaitOptions } from "../wait-options.ts";
 import type { AgentFactory } from "./agent.ts";
 import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
-import { classSubscriptionFactories, collectSubscriptions } from "./class-subscriptions.ts";
+import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
 
-export interface RegisterOptions {
+export interface RegisterOptions extends WaitOptions {
   /** Leave out the subscriptions that come with the class. Default: false. */
   readonly skipClassSubscriptions?: boolean | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
-export interface RegisterInstanceOptions {
-  /** Default: true. */
+export interface RegisterInstanceOptions extends WaitOptions {
+  /** Leave out the subscriptions that come with the class. Default: true. */
   readonly skipClassSubscriptions?: boolean | undefined;
-  /** Default: false. */
+  /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
 /**
- * The steps of `BaseAgent.register` (protocol.md §5.3), but for the message types: they are known before anybody can send
- * one, else a call that comes at once would be an unknown payload.
+ * Registers a class with its subscriptions (protocol.md §5.3). The message types come first: a call that comes at once would be
+ * an unknown payload otherwise. They stay known when the rest is refused.
  */
 export async function registerAgentClass<T extends BaseAgent>(
   agentClass: AgentClass<T>,
   runtime: AgentRuntime,
-  type: string,
-  factory: AgentFactory<T>,
-  options: RegisterOptions,
+  { type, factory, options, moreSubscriptions = [] }: AgentClassRegistration<T>,
 ): Promise<AgentType> {
   addTypes(runtime, agentClass.handledTypes());
-  const agentType = await runtime.registerFactory(new AgentType(type), factory, { expectedClass: agentClass });
+  const ofClass = options.skipClassSubscriptions === true ? [] : classSubscriptionFactories(agentClass);
+  const subscriptions = [
+    ...(await collectSubscriptions(ofClass, type, runtime.ambient)),
+    ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),
+    ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
+  ];
+  const { signal } = options;
+  const registration = { expectedClass: agentClass, subscriptions, signal };
+  const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);
-  if (options.skipClassSubscriptions !== true) await addClassSubscriptions(agentClass, runtime, type);
-  if (options.skipDirectMessageSubscription !== true) await runtime.addSubscription(directMessageSubscription(type));
   return agentType;
 }
 
-/** The steps of `BaseAgent.registerInstance` (protocol.md §5.3), the message types first here too. */
+export interface AgentClassRegistration<T extends BaseAgent> {
+  readonly type: string;
+  readonly factory: AgentFactory<T>;
+  readonly options: RegisterOptions;
+  /** Beside those of the class. */
+  readonly moreSubscriptions?: readonly SubscriptionFactory[];
+}
+
+/** Registers one agent with its subscriptions (protocol.md §5.3). */
 export async function registerAgent(
   agent: BaseAgent,
   runtime: AgentRuntime,
@@ -49,26 +61,17 @@ export async function registerAgent(
   options: RegisterInstanceOptions,
 ): Promise<AgentId> {
   addTypes(runtime, handledTypesOf(agent));
-  const id = await runtime.registerAgentInstance(agent, agentId);
+  const { type, key } = agentId;
+  const ofClass = options.skipClassSubscriptions === false ? classSubscriptionFactories(agent.constructor) : [];
+  const subscriptions = [
+    new TypeSubscription(key, type),
+    ...(await collectSubscriptions(ofClass, type, runtime.ambient)),
+    // The type's other instances have added it already.
+    ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),
+  ];
+  const id = await runtime.registerAgentInstance(agent, agentId, { subscriptions, signal: options.signal });
   warnUnlessPortable(runtime, id.type);
-  await runtime.addSubscription(new TypeSubscription(id.key, id.type));
-  if (options.skipClassSubscriptions === false) await addClassSubscriptions(agent.constructor, runtime, id.type);
-  if (options.skipDirectMessageSubscription !== true) {
-    try {
-      await runtime.addSubscription(directMessageSubscription(id.type));
-    } catch (thrown) {
-      // The type's first instance has added it.
-      if (!(thrown instanceof TroupeError && thrown.code === "already-exists")) throw thrown;
-    }
-  }
   return id;
-}
-
-async function addClassSubscriptions(agentClass: object, runtime: AgentRuntime, agentType: string): Promise<void> {
-  const factories = classSubscriptionFactories(agentClass);
-  for (const subscription of await collectSubscriptions(factories, agentType, runtime.ambient)) {
-    await runtime.addSubscription(subscription);
-  }
 }
 
 function handledTypesOf(agent: BaseAgent): readonly MessageType[] {

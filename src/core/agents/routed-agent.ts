@@ -7,9 +7,23 @@ import { type HandlerSource, handlerTable } from "./handler-table.ts";
 import type { MessageContext } from "./message-context.ts";
 
 /**
- * An agent that hands each message to the first handler declared for its exact type that accepts it, in the order of
- * its table, then of the names of its decorated methods (protocol.md §5.5). A message without one is unhandled.
+ * An agent that hands each message to the first handler that is declared for its exact type and accepts it, in the order of
+ * its table, then of the names of its decorated methods. A message without a handler goes to `onUnhandledMessage`.
+ *
+ * Handlers of one agent interleave at their awaits. Ten concurrent deposits leave a wrong balance here:
+ * @example
+ * class Account extends RoutedAgent {
+ *   balance = 0;
+ *
+ *   static override readonly handlers = handlerTable<Account>().rpc(Deposit, async function ({ amount }) {
+ *     const before = this.balance;
+ *     await this.sendMessage(AskBank({ amount }), bank); // other deposits run meanwhile
+ *     this.balance = before + amount; // right: this.balance += amount
+ *     return Balance({ amount: this.balance });
+ *   });
+ * }
  */
+// protocol.md §5.5
 export abstract class RoutedAgent extends BaseAgent {
   /** The class's handler table. A subclass with a table of its own adds this one with `including`. */
   static readonly handlers: HandlerSource = handlerTable<RoutedAgent>();
@@ -36,7 +50,7 @@ export abstract class RoutedAgent extends BaseAgent {
     return this.onUnhandledMessage(message, context);
   }
 
-  /** Called for a message that no handler takes; what it returns answers a call. By default it tells the logger. */
+  /** Called for a message that no handler takes. What it returns answers a call. By default it logs at level `info`. */
   protected onUnhandledMessage(message: unknown, _context: MessageContext): unknown {
     this.runtime.logger.info(`Unhandled message: ${messageTypeText(message)}`, { agent: String(this.id) });
     return undefined;

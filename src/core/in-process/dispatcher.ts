@@ -9,6 +9,7 @@ import type { MessageLog } from "../delivery/message-log.ts";
 import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
+import type { MessageType } from "../serialization/message-type.ts";
 import type { SubscriptionTable } from "../topics/subscription-table.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
 import type { Envelope, PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
@@ -27,6 +28,10 @@ export interface DispatcherOptions extends HandleMessageOptions {
   readonly tracing: Tracing | undefined;
   /** The JSON of a message, for spans. */
   readonly payloadText: (message: unknown) => string;
+  /** The error to refuse a message with that could not travel; see `checksMessages`. Undefined: none is refused. */
+  readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
+  /** The same for the answer to a call that promises a type. */
+  readonly refusalOfAnswer: ((answer: unknown, promised: MessageType | undefined) => Error | undefined) | undefined;
   /** An event could not be handled by one of its recipients, after it was logged. */
   readonly onEventFailure: (error: unknown) => void;
 }
@@ -105,6 +110,11 @@ export class Dispatcher {
       const found = catalog.agentFor(recipient);
       const agent = found instanceof Promise ? await found : found;
       const answer = await this.#handle(agent, recipient, message, context, envelope.link);
+      const refusal = this.#options.refusalOfAnswer?.(answer, envelope.promised);
+      if (refusal !== undefined) {
+        call.reject(refusal);
+        return undefined;
+      }
       log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
         message: answer,
         sender: recipient,

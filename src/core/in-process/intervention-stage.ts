@@ -11,6 +11,8 @@ export interface InterventionStageOptions {
   readonly interventions: InterventionChain;
   readonly logger: Logger;
   readonly log: MessageLog | undefined;
+  /** The error to refuse a message with that an intervention returned and that could not travel. */
+  readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
   /** Calls that an intervention thinks about are listed here, so that the end of the runtime ends them too. */
   readonly running: RunningSet;
 }
@@ -37,14 +39,17 @@ export class InterventionStage {
 
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void | Promise<void> {
     const { context: messageContext, recipient, link, call } = envelope;
-    const { interventions, log } = this.#options;
+    const { interventions, log, refusalOf } = this.#options;
     return this.#pass({
       thinking: envelope,
       decide: () => interventions.onSend(envelope.message, { messageContext, recipient }, link),
       goOn: (message) => {
         if (queue.isClosed) call.reject(new UndeliverableException(stoppedText, { code: "shutting-down" }));
-        else if (message !== DropMessage) return this.#onward.send({ ...envelope, message }, queue);
-        else {
+        else if (message !== DropMessage) {
+          const refusal = refusalOf?.(message);
+          if (refusal === undefined) return this.#onward.send({ ...envelope, message }, queue);
+          call.reject(refusal);
+        } else {
           const { sender } = messageContext;
           log?.dropped("MessageKind.DIRECT", { message: envelope.message, sender, receiver: recipient });
           call.reject(new MessageDroppedException());
@@ -59,7 +64,11 @@ export class InterventionStage {
   }
 
   publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void | Promise<void> {
-    const { logger, interventions, log } = this.#options;
+    const { logger, interventions, log, refusalOf } = this.#options;
+    const refuse = (error: unknown): void => {
+      logger.error(`An intervention failed on an event, which is dropped: ${errorText(error)}`, { error });
+      queue.done();
+    };
     return this.#pass({
       thinking: undefined,
       decide: () =>
@@ -68,13 +77,14 @@ export class InterventionStage {
         if (message === DropMessage) {
           const { sender, topicId: receiver } = envelope;
           log?.dropped("MessageKind.PUBLISH", { message: envelope.message, sender, receiver });
-        } else if (!queue.isClosed) return this.#onward.publish({ ...envelope, message }, queue);
+        } else if (!queue.isClosed) {
+          const refusal = message === envelope.message ? undefined : refusalOf?.(message);
+          if (refusal !== undefined) return refuse(refusal);
+          return this.#onward.publish({ ...envelope, message }, queue);
+        }
         queue.done();
       },
-      refuse: (error) => {
-        logger.error(`An intervention failed on an event, which is dropped: ${errorText(error)}`, { error });
-        queue.done();
-      },
+      refuse,
     });
   }
 

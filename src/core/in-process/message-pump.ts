@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
+import { untilAborted } from "../wait-options.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
@@ -7,7 +8,9 @@ import { until } from "./until.ts";
 import { yieldToEventLoop } from "./yield-to-event-loop.ts";
 
 type PumpState =
-  /** Takes envelopes in and lets them wait, unless stepped by hand. */
+  /** Never started. Takes envelopes in and lets them wait, unless stepped by hand. */
+  | { readonly at: "idle" }
+  /** As idle, after a run. */
   | { readonly at: "stopped" }
   /** `loop` resolves when it has ended. */
   | { readonly at: "running"; readonly loop: Promise<void> }
@@ -25,7 +28,7 @@ export class MessagePump {
   readonly #dispatcher: Dispatcher;
   readonly #clock: Clock;
   #queue = new EnvelopeQueue();
-  #state: PumpState = { at: "stopped" };
+  #state: PumpState = { at: "idle" };
   /** An event's handler failed and that is not to be ignored: whoever steps or stops next gets it. */
   #failure: { readonly error: unknown } | undefined;
 
@@ -53,29 +56,32 @@ export class MessagePump {
     this.#state = { at: "running", loop: this.#run(this.#queue) };
   }
 
+  /** Throws `wrong-state` when it was never started. */
   async stop(): Promise<void> {
-    this.#assertRunning();
+    if (this.#state.at === "idle") this.#assertRunning();
     await this.#end(this.#queue);
   }
 
-  async stopWhenIdle(): Promise<void> {
+  /** An aborted signal ends the wait, and the run goes on; the same for `stopWhen`. */
+  async stopWhenIdle(signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
-    await queue.idle();
+    await untilAborted(queue.idle(), { signal }, "Waiting until all is handled");
     await this.#end(queue);
   }
 
-  async stopWhen(condition: () => boolean): Promise<void> {
+  async stopWhen(condition: () => boolean, signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
-    await until(condition, queue, this.#clock);
+    const isOver = () => signal?.aborted === true || condition();
+    await untilAborted(until(isOver, queue, this.#clock), { signal }, "Waiting for the condition");
     await this.#end(queue);
   }
 
-  async processNext(): Promise<void> {
+  async processNext(signal: AbortSignal | undefined): Promise<void> {
     this.#throwFailure();
     const queue = this.#queue;
-    await queue.arrival();
+    await untilAborted(queue.arrival(), { signal }, "Waiting for the next message");
     this.#throwFailure();
     const envelope = queue.take();
     if (envelope === undefined) return;

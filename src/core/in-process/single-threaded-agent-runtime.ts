@@ -1,6 +1,8 @@
 import type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
+  RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -24,12 +26,14 @@ import type { RuntimeOptions } from "../runtime-options.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { Sendable } from "../serialization/sendable.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
 import { assertAgentState, assertCall, assertEvent } from "../validation/assert-arguments.ts";
 import { anyTime, assertNumbers, type NumberRanges } from "../validation/option-values.ts";
+import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { MessagePump } from "./message-pump.ts";
 
@@ -39,6 +43,12 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    * `stopWhenIdle` or `stopWhen` throws what it threw, and nothing more is processed.
    */
   readonly ignoreUnhandledExceptions?: boolean | undefined;
+  /**
+   * Whether calls, events and answers are refused with `invalid-message` when a worker could not send them: plain values,
+   * undeclared objects, message types, promises. Only the type of a message is looked at, not its fields. Default true.
+   * False: every value is handed over.
+   */
+  readonly checksMessages?: boolean | undefined;
   /** How long disposal lets handlers finish before it stops. Default 5000. */
   readonly drainTimeoutMs?: number | undefined;
 }
@@ -49,9 +59,11 @@ const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
   defaultTimeoutMs: { from: 1 },
 };
 
+const stopText = "The stop of the runtime";
+
 /**
- * The runtime within one process: one queue, taken from in order; handlers run concurrently (protocol.md §5.8). Calls and
- * events wait in the queue until `start`. Messages are handed over as they are, nothing is serialized.
+ * The runtime within one process. It takes messages from one queue in order and lets their handlers interleave. Calls and
+ * events wait in the queue until `start`. Nothing is serialized: a handler gets the very object that was sent.
  */
 export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly logger: Logger;
@@ -66,8 +78,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #makeId: () => string;
   readonly #defaultTimeoutMs: number | undefined;
   readonly #drainTimeoutMs: number;
+  readonly #checksMessages: boolean;
+  /** Interventions may replace a call's message: it is checked after them. */
+  readonly #checksCallsFirst: boolean;
 
-  /** Throws `invalid-argument` for numbers that can't be meant. */
+  /** Throws `invalid-argument` for numbers that are out of range. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertNumbers(options, numberRanges);
     const { logger = defaultLogger, ambient, tracing, messageLog, clock = systemClock } = options;
@@ -78,6 +93,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#makeId = options.makeId ?? randomId;
     this.#defaultTimeoutMs = options.defaultTimeoutMs;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
+    this.#checksMessages = options.checksMessages ?? true;
+    const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
+    this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
@@ -85,7 +103,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const dispatcher = new Dispatcher({
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
-      interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
+      interventions,
+      refusalOf: this.#checksMessages ? (message) => this.#codecs.refusalOf(message) : undefined,
+      refusalOfAnswer: this.#checksMessages
+        ? (answer, promised) => this.#codecs.refusalOfAnswer(answer, promised)
+        : undefined,
       logger,
       log: this.#log,
       tracing,
@@ -104,32 +126,52 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#pump.waiting;
   }
 
-  /** Begins to process. Throws `wrong-state` when it is running. */
-  start(): void {
+  /**
+   * Begins to process, before it returns: the promise need not be awaited for that. Rejects with `wrong-state` when running.
+   * @example
+   * const runtime = new SingleThreadedAgentRuntime();
+   * await runtime.start();
+   */
+  async start(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "The start of the runtime");
     this.#pump.start();
   }
 
   /**
    * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
-   * dropped, handlers that run may finish. Throws `wrong-state` when not running. It can be started again.
+   * dropped, handlers that run may finish. Rejects with `wrong-state` when it was never started; stopping twice is fine. It
+   * can be started again.
    */
-  stop(): Promise<void> {
-    return this.#pump.stop();
+  async stop(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return untilAborted(this.#pump.stop(), options, stopText);
   }
 
-  /** Stops when everything has been handled, whatever came up meanwhile included. */
-  stopWhenIdle(): Promise<void> {
-    return this.#pump.stopWhenIdle();
+  /**
+   * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
+   * Aborting the signal ends the wait, and the runtime goes on.
+   */
+  async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return this.#pump.stopWhenIdle(options.signal);
   }
 
-  /** Stops when `condition` holds: asked after messages have been handled, and every 100 ms. */
-  stopWhen(condition: () => boolean): Promise<void> {
-    return this.#pump.stopWhen(condition);
+  /**
+   * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
+   * when not running. Aborting the signal ends the wait, and the runtime goes on.
+   */
+  async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, stopText);
+    return this.#pump.stopWhen(condition, options.signal);
   }
 
-  /** Takes one from the queue, waiting for it if need be, and resolves when it is on its way. For stepping without `start`. */
-  processNext(): Promise<void> {
-    return this.#pump.processNext();
+  /**
+   * Takes one message from the queue, waiting for it if need be, and resolves when it is on its way: for stepping without
+   * `start`. Aborting the signal ends the wait, and no message is taken.
+   */
+  async processNext(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Waiting for the next message");
+    return this.#pump.processNext(options.signal);
   }
 
   /**
@@ -153,8 +195,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     }
   }
 
-  sendMessage<Answer>(message: unknown, recipient: AgentId, options: SendOptionsWithAnswer<Answer>): Promise<Answer>;
-  sendMessage<Message>(message: Message, recipient: AgentId, options?: SendOptions): Promise<AnswerOf<Message>>;
+  sendMessage<Answer, Message = unknown>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: SendOptionsWithAnswer<Answer>,
+  ): Promise<Answer>;
+  sendMessage<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: SendOptions,
+  ): Promise<AnswerOf<Message>>;
   sendMessage(
     message: unknown,
     recipient: AgentId,
@@ -165,14 +215,16 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { sender } = options;
-    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (this.#tracing === undefined) return this.#send(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
     return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
   }
 
-  async publishMessage(message: unknown, topicId: TopicId, options: PublishOptions = {}): Promise<void> {
+  async publishMessage<Message>(
+    message: Sendable<Message>,
+    topicId: TopicId,
+    options: PublishOptions = {},
+  ): Promise<void> {
     assertEvent(topicId, options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
@@ -186,37 +238,61 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
-    options?: RegisterFactoryOptions<T>,
+    options: RegisterFactoryOptions<T> = {},
   ): Promise<AgentType> {
     const text = agentTypeText(type);
+    assertNotAborted(options, `The registration of agent type ${text}`);
     this.#catalog.addFactory(text, factory, options);
+    try {
+      this.#subscriptions.addAll(options.subscriptions);
+    } catch (error) {
+      this.#catalog.removeFactory(text);
+      throw error;
+    }
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
-    await this.#catalog.addInstance(agent, id);
+  async registerAgentInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<AgentId> {
+    const what = `The registration of ${id}`;
+    assertNotAborted(options, what);
+    const added = this.#catalog.addInstance(agent, id);
+    try {
+      await untilAborted(added, options, what);
+      this.#subscriptions.addAll(options.subscriptions, { keepsExisting: true });
+    } catch (error) {
+      // It may still be on its way to be bound.
+      void added.then(
+        () => this.#catalog.removeInstance(id),
+        () => undefined,
+      );
+      throw error;
+    }
     return id;
   }
 
-  async get(
-    idOrType: AgentId | AgentType | string,
-    key = "default",
-    options: { readonly lazy?: boolean } = {},
-  ): Promise<AgentId> {
+  async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    if (options.lazy === false) await this.#catalog.agentFor(id);
+    const what = `Getting ${id}`;
+    assertNotAborted(options, what);
+    if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
     return id;
   }
 
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    return this.#catalog.instance(id, agentClass);
+  async tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+    id: AgentId,
+    agentClass?: ClassOf<T>,
+    options: WaitOptions = {},
+  ): Promise<T> {
+    return this.#waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
-  async addSubscription(subscription: Subscription): Promise<void> {
+  async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Adding the subscription");
     this.#subscriptions.add(subscription);
   }
 
-  async removeSubscription(id: string): Promise<void> {
+  async removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "Removing the subscription");
     this.#subscriptions.remove(id);
   }
 
@@ -224,26 +300,31 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#codecs.add(types);
   }
 
-  agentMetadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#catalog.metadata(id);
+  async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    return this.#waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
   }
 
-  agentSaveState(id: AgentId): Promise<AgentState> {
-    return this.#catalog.saveState(id);
+  async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor(`Saving the state of ${id}`, options, () => this.#catalog.saveState(id));
   }
 
-  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadState(id, state);
+    return this.#waitFor(`Loading the state of ${id}`, options, () => this.#catalog.loadState(id, state));
   }
 
-  saveState(): Promise<AgentState> {
-    return this.#catalog.saveAll();
+  async saveState(options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
-  async loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadAll(state);
+    return this.#waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
+  }
+
+  async #waitFor<T>(what: string, options: WaitOptions, begin: () => Promise<T>): Promise<T> {
+    assertNotAborted(options, what);
+    return untilAborted(begin(), options, what);
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
@@ -253,6 +334,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
+    const type = this.#codecs.typeOf(message);
+    if (type === undefined && this.#checksCallsFirst) {
+      const refusal = this.#codecs.refusalOf(message);
+      if (refusal !== undefined) return Promise.reject(refusal);
+    }
+    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
@@ -263,7 +350,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const call = new PendingCall<unknown>(
       isBounded ? this.#abortingHandler({ signal, timeoutMs, recipient }, context) : undefined,
     );
-    const promised = options.answer ?? this.#codecs.typeOf(message)?.answer;
+    const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
     this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
     return call.promise;
@@ -276,6 +363,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
     const { sender, signal, messageId = this.#makeId() } = options;
+    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined) throw refusal;
     this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
     this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, link });

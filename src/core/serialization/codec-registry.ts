@@ -64,6 +64,25 @@ export class CodecRegistry {
   }
 
   /**
+   * The error to refuse a value with that is of no known type: a text, a promise, a message type, a plain object. Looks at
+   * the value's type only, so it is cheap. Undefined when the value can be sent, as far as its type tells.
+   */
+  refusalOf(value: unknown): TroupeError | undefined {
+    if (this.typeOf(value) !== undefined || value instanceof UnknownPayload) return undefined;
+    return new TroupeError("invalid-message", undeclared(value));
+  }
+
+  /**
+   * As `refusalOf`, for the answer to a call whose caller expects `promised`: that type is known from then on.
+   */
+  refusalOfAnswer(answer: unknown, promised: MessageType | undefined): TroupeError | undefined {
+    if (this.typeOf(answer) !== undefined) return undefined;
+    if (promised?.is(answer) !== true) return this.refusalOf(answer);
+    this.add(promised);
+    return undefined;
+  }
+
+  /**
    * Encodes a value. Registers the answer that its type declares. Throws `invalid-message` if the type is unknown or
    * the value cannot be encoded.
    */

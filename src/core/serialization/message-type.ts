@@ -45,13 +45,16 @@ export interface MessageType<T = unknown, Answer = unknown> {
 export const messageTypeKey: unique symbol = Symbol.for("troupe.messageType") as never;
 
 declare const answerBrand: unique symbol;
-/** Shows in compile errors where a plain object is given for a message. */
-declare const madeByItsMessageType: unique symbol;
+declare const messageName: unique symbol;
 
-/** Compile-time mark of a message made by `defineMessage`: its wire name and its answer. */
-export interface Branded<Name extends string, Answer> {
-  readonly [madeByItsMessageType]: Name;
-  readonly [answerBrand]?: Answer;
+/**
+ * The compile-time mark of a message made by `defineMessage`: its name on the wire and the type of its answer.
+ * A spread (`{ ...ask }`) loses the mark, as the copy loses its message type: call the type again.
+ */
+// A class with accessors, never made: the compiler leaves members of classes out of a spread, and keeps those of interfaces.
+export declare abstract class Branded<Name extends string, Answer> {
+  get [messageName](): Name;
+  get [answerBrand](): Answer;
 }
 
 /**

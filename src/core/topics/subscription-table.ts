@@ -50,12 +50,31 @@ export class SubscriptionTable {
    * for an invalid agent type.
    */
   add(subscription: Subscription): void {
-    assertSubscription(subscription);
-    const row = { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
+    const row = this.#rowOf(subscription);
     if (this.#hasEqual(row)) throw new TroupeError("already-exists", "Subscription already exists");
     this.#rows.set(subscription.id, row);
     if (row.pattern === undefined) this.#others.add(row);
     else this.#index.add(row.pattern, row);
+  }
+
+  /** Adds all of them, or none: throws as `add` does. With `keepsExisting`, those that are there already stay as they are. */
+  addAll(subscriptions: readonly Subscription[] = [], { keepsExisting = false } = {}): void {
+    const added: Subscription[] = [];
+    try {
+      for (const subscription of subscriptions) {
+        if (keepsExisting && this.hasEqual(subscription)) continue;
+        this.add(subscription);
+        added.push(subscription);
+      }
+    } catch (error) {
+      for (const { id } of added) this.remove(id);
+      throw error;
+    }
+  }
+
+  /** Whether an equal subscription, or one with its id, is present. Throws as `add` does for an invalid subscription. */
+  hasEqual(subscription: Subscription): boolean {
+    return this.#hasEqual(this.#rowOf(subscription));
   }
 
   /** Removes and returns a subscription. Throws `not-found` for an unknown id. */
@@ -89,6 +108,11 @@ export class SubscriptionTable {
       recipients.push(id);
     }
     return recipients;
+  }
+
+  #rowOf(subscription: Subscription): Row {
+    assertSubscription(subscription);
+    return { order: this.#nextOrder++, subscription, ...patternAndType(subscription) };
   }
 
   #matching(topic: TopicId, onFailure: OnSubscriptionFailure): Row[] {

@@ -4,7 +4,7 @@ export interface WireAgentId {
   readonly key: string;
 }
 
-/** An encoded message: its type name, content type and bytes. */
+/** Body of a call, an answer or an event: the name of its type, its content type and its bytes. */
 export interface WirePayload {
   readonly typeName: string;
   readonly contentType: string;
@@ -13,7 +13,7 @@ export interface WirePayload {
   readonly data: Uint8Array;
 }
 
-/** Metadata of a call or an answer. */
+/** Metadata of a frame: texts by key. */
 export type WireMetadata = Readonly<Record<string, string>>;
 
 // protocol.md §3.1
@@ -66,7 +66,7 @@ export interface ResponseFrame {
   readonly metadata: WireMetadata;
 }
 
-/** An event to the agents that subscribe to its topic. */
+/** A published event. */
 export interface EventFrame {
   readonly kind: "event";
   readonly event: WireEvent;

@@ -22,12 +22,12 @@ export interface WireSubscription {
 /** Bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */
 export const emptyMessage: Uint8Array = new Uint8Array(0);
 
-/** Encodes the request of RegisterAgent. */
+/** Encodes the request of RegisterAgent for one agent type. */
 export function encodeRegisterAgentRequest(agentType: string): Uint8Array {
   return toBinary(RegisterAgentTypeRequestSchema, create(RegisterAgentTypeRequestSchema, { type: agentType }));
 }
 
-/** Decodes the request of RegisterAgent to the agent type. Throws `invalid-message`. */
+/** Decodes the agent type of a RegisterAgent request. Throws `invalid-message`. */
 export function decodeRegisterAgentRequest(bytes: Uint8Array): string {
   return parsing("a RegisterAgent request", () => fromBinary(RegisterAgentTypeRequestSchema, bytes).type);
 }
@@ -47,17 +47,17 @@ export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscriptio
   );
 }
 
-/** Encodes the request of RemoveSubscription. */
+/** Encodes the request of RemoveSubscription for one subscription id. */
 export function encodeRemoveSubscriptionRequest(id: string): Uint8Array {
   return toBinary(RemoveSubscriptionRequestSchema, create(RemoveSubscriptionRequestSchema, { id }));
 }
 
-/** Decodes the request of RemoveSubscription to the id of the subscription. Throws `invalid-message`. */
+/** Decodes the subscription id of a RemoveSubscription request. Throws `invalid-message`. */
 export function decodeRemoveSubscriptionRequest(bytes: Uint8Array): string {
   return parsing("a RemoveSubscription request", () => fromBinary(RemoveSubscriptionRequestSchema, bytes).id);
 }
 
-/** Decodes a GetSubscriptions answer. Throws `invalid-message`. */
+/** Decodes the answer of GetSubscriptions. Throws `invalid-message`. */
 export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly WireSubscription[] {
   return parsing("a GetSubscriptions answer", () =>
     fromBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),

@@ -17,7 +17,7 @@ export interface RequestIdPlace {
   readonly end: number;
 }
 
-/** Routing fields of a call. */
+/** Routing fields of a call, and the bytes that they stand in. */
 export interface PeekedRequest {
   readonly kind: "request";
   /** The whole message. The request's own fields reach from `bodyStart` to the end. */
@@ -32,7 +32,7 @@ export interface PeekedRequest {
   readonly timeoutMs: number | undefined;
 }
 
-/** Routing fields of an answer. */
+/** Position of the request id of an answer, and the bytes that it stands in. */
 export interface PeekedResponse {
   readonly kind: "response";
   readonly bytes: Uint8Array;
@@ -40,7 +40,7 @@ export interface PeekedResponse {
   readonly requestId: RequestIdPlace;
 }
 
-/** Routing fields of an event. */
+/** Topic type of an event, and the bytes of the event. */
 export interface PeekedEvent {
   readonly kind: "event";
   readonly bytes: Uint8Array;

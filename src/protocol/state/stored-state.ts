@@ -17,21 +17,21 @@ export type StoredData =
   /** The bytes of a `google.protobuf.Any`. */
   | { readonly kind: "proto"; readonly any: Uint8Array };
 
-/** An agent's state with its eTag. */
+/** State of one agent, as a worker hands it to the host. An empty `eTag` saves whatever is stored. */
 export interface StoredState {
   readonly agentId: WireAgentId | undefined;
   readonly eTag: string;
   readonly data: StoredData | undefined;
 }
 
-/** Answer of GetState. */
+/** Answer of the host to GetState. Without `success` it has an `error`. */
 export interface GetStateAnswer {
   readonly state: StoredState | undefined;
   readonly success: boolean;
   readonly error: string | undefined;
 }
 
-/** Answer of SaveState. */
+/** Answer of the host to SaveState. Without `success` it has an `error`. */
 export interface SaveStateAnswer {
   readonly success: boolean;
   readonly error: string | undefined;

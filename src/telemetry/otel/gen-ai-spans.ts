@@ -1,7 +1,7 @@
 import { type Attributes, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
 import { activeContext, errorClass, runInSpan } from "./run-in-span.ts";
 
-/** Options of every span for generative AI. */
+/** Options of every span of an agent or a tool. */
 export interface GenAiSpanOptions {
   /** Tracer of the span. Default: `autogen-core` of the global provider. */
   readonly tracer?: Tracer | undefined;
@@ -9,13 +9,13 @@ export interface GenAiSpanOptions {
   readonly parent?: Span | undefined;
 }
 
-/** Options of `traceToolSpan`. */
+/** Options of `traceToolSpan`. Description and call id become attributes of the span. */
 export interface ToolSpanOptions extends GenAiSpanOptions {
   readonly toolDescription?: string | undefined;
   readonly toolCallId?: string | undefined;
 }
 
-/** Options of `traceCreateAgentSpan` and `traceInvokeAgentSpan`. */
+/** Options of `traceCreateAgentSpan` and `traceInvokeAgentSpan`. Id and description become attributes of the span. */
 export interface AgentSpanOptions extends GenAiSpanOptions {
   readonly agentId?: string | undefined;
   readonly agentDescription?: string | undefined;

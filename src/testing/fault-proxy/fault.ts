@@ -34,7 +34,7 @@ export type Fault =
   /** Not a fault: ends every lasting one. */
   | { readonly kind: "heal" };
 
-/** Name of a kind of fault. */
+/** The kinds of faults. */
 export type FaultKind = Fault["kind"];
 
 export const faultKinds = [

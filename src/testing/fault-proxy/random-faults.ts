@@ -1,7 +1,7 @@
 import { type SeededRandom, seededRandom } from "../seeded-random.ts";
 import type { Fault, FaultDirection, FaultKind, FaultStep } from "./fault.ts";
 
-/** Limits of random faults. */
+/** Which faults `randomFaults` may choose, and how many. */
 export interface RandomFaultsOptions {
   /** Kinds of faults to choose from. Default: all. */
   readonly kinds?: readonly [FaultKind, ...FaultKind[]] | undefined;

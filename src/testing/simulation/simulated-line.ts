@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../core/internal.ts";
 import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "../../transport/internal.ts";
 import type { Dice } from "./dice.ts";
 
-/** Options of a simulated line. */
+/** Options of a `SimulatedLine`; those of its memory network are among them. */
 export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly clock: Clock;
   readonly dice: Dice;

@@ -1,7 +1,7 @@
 import type { Clock, MakeId, Timer } from "../../core/internal.ts";
 import type { Dialer, Link } from "../../transport/internal.ts";
 
-/** Parts of a simulated process. */
+/** Name of a simulated process, and the clock, ids and dialer that it uses. */
 export interface SimulatedProcessParts {
   readonly name: string;
   readonly clock: Clock;

@@ -11,7 +11,7 @@ import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedLine } from "./simulated-line.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 
-/** Options of a simulation. */
+/** Options of a `Simulation`; those of its memory networks are among them. */
 export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly seed: number;
   /** Returns the milliseconds that the next task on a line takes. Default: mostly 0 to 3, rarely up to 2 000. */

@@ -3,6 +3,7 @@ import {
   type AgentFactory,
   type AgentId,
   assertAgentType,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
   TroupeError,
@@ -29,12 +30,14 @@ export class Registration {
     this.#host = host;
   }
 
-  async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options?: RegisterFactoryOptions<T>) {
+  /** When the host refuses the type or a subscription, all is taken back. */
+  async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
     const host = await this.#host();
     this.#parts.catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type);
+      await this.#addAll(options.subscriptions, "refuse");
     } catch (error) {
       this.#parts.catalog.removeFactory(type);
       throw error;
@@ -42,7 +45,7 @@ export class Registration {
   }
 
   /** The host learns of a type with its first instance; more of them are none of its business (W18), but wait for what it says. */
-  async addInstance(agent: Agent, id: AgentId): Promise<void> {
+  async addInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<void> {
     const { catalog } = this.#parts;
     const host = await this.#host();
     // A stop has taken the type off the catalog: it is news again.
@@ -55,6 +58,27 @@ export class Registration {
     } catch (error) {
       catalog.removeInstance(id);
       if (this.#told.get(id.type) === told) this.#told.delete(id.type);
+      throw error;
+    }
+    try {
+      await this.#addAll(options.subscriptions, "keep");
+    } catch (error) {
+      catalog.removeInstance(id);
+      throw error;
+    }
+  }
+
+  /** Adds all of them or none. One that is there already is an error, or kept as it is. */
+  async #addAll(subscriptions: readonly Subscription[] = [], existing: "refuse" | "keep"): Promise<void> {
+    const added: string[] = [];
+    try {
+      for (const subscription of subscriptions) {
+        if (existing === "keep" && this.#parts.subscriptions.hasEqual(subscription)) continue;
+        await this.addSubscription(subscription);
+        added.push(subscription.id);
+      }
+    } catch (error) {
+      await Promise.allSettled(added.map((id) => this.removeSubscription(id)));
       throw error;
     }
   }

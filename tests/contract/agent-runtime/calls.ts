@@ -169,25 +169,6 @@ export function describeCalls({ openStage, unless }: Suite): void {
       const wrong = stage.caller.sendMessage(Order({ text: "wrong" }), echoId, { answer: Answer });
       await expect(wrong).rejects.toMatchObject({ code: "unexpected-answer" });
     });
-
-    unless(
-      "no-serialization",
-      "a message of no declared type is refused and leaves nothing behind [§8.92]",
-      async () => {
-        await using stage = await openStage();
-        await stage.host("echo");
-        await expect(stage.caller.sendMessage({ text: "plain" }, echoId)).rejects.toMatchObject({
-          code: "invalid-message",
-        });
-        expect((await stage.caller.sendMessage(Ask({ text: "hi" }), echoId)).text).toBe("hi from echo/k");
-      },
-    );
-
-    unless("no-serialization", "an answer of no declared type is an error to the caller [§8.88]", async () => {
-      await using stage = await openStage();
-      await stage.host("echo", ({ text }) => ({ text }));
-      await expect(stage.caller.sendMessage(Order({ text: "x" }), echoId)).rejects.toThrow();
-    });
   });
 
   describe("bounds of calls", () => {

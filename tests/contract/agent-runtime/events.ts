@@ -9,7 +9,7 @@ function byAndText(seen: readonly Seen[]): string[] {
   return seen.map(({ by, text }) => `${by} ${text}`);
 }
 
-export function describeEvents({ openStage, unless }: Suite): void {
+export function describeEvents({ openStage }: Suite): void {
   describe("events", () => {
     test("each agent that is subscribed gets the event once; the topic's source is its key", async () => {
       await using stage = await openStage();
@@ -162,13 +162,6 @@ export function describeEvents({ openStage, unless }: Suite): void {
         "reader/default by nobody",
         "reader/p7 by an agent",
       ]);
-    });
-
-    unless("no-serialization", "an event of no declared type is refused", async () => {
-      await using stage = await openStage();
-      await expect(stage.caller.publishMessage({ text: "plain" }, news)).rejects.toMatchObject({
-        code: "invalid-message",
-      });
     });
   });
 

@@ -7,6 +7,7 @@ import {
   type MessageOf,
   RoutedAgent,
   TopicId,
+  TypeSubscription,
 } from "../../../src/core/index.ts";
 import type { Inbox } from "../../support/inbox.ts";
 import { Answer, Ask, Note, type Suite } from "./world.ts";
@@ -72,6 +73,43 @@ export function describeRegistering({ openStage }: Suite): void {
       expect(await seen.takeMany(3)).toEqual(["inst/k1 k1/k1", "inst/k2 k2/k2", "inst/k1 inst:x/k1"]);
       const answer = await stage.caller.sendMessage(Ask({ text: "hi" }), new AgentId("inst", "k2"));
       expect(answer.text).toBe("hi from inst/k2");
+      expect(seen.rest).toEqual([]);
+    });
+
+    test("leaves nothing behind when one of its subscriptions is refused", async () => {
+      await using stage = await openStage();
+      const seen = stage.texts;
+      class Doubled extends Reader {
+        static override readonly subscriptions = [
+          () => new DefaultSubscription("news"),
+          () => new DefaultSubscription("taken"),
+        ];
+      }
+      await stage.callee.addSubscription(new TypeSubscription("taken", "reader"));
+      const refused = Doubled.register(stage.callee, "reader", () => new Doubled(seen));
+      await expect(refused).rejects.toMatchObject({ code: "already-exists" });
+      const call = stage.caller.sendMessage(Ask({ text: "hi" }), new AgentId("reader", "k"));
+      await expect(call).rejects.toMatchObject({ code: "undeliverable" });
+      await tell(stage.caller, ["news/a"]);
+      await Reader.register(stage.callee, "reader", () => new Reader(seen));
+      await tell(stage.caller, ["news/b"]);
+      expect(await seen.take()).toBe("reader/b news/b");
+      expect(seen.rest).toEqual([]);
+    });
+
+    test("leaves nothing behind of an instance either", async () => {
+      await using stage = await openStage();
+      const seen = stage.texts;
+      class Broken extends Reader {
+        static override readonly subscriptions = [() => "no subscription" as never];
+      }
+      const id = new AgentId("inst", "k1");
+      const refused = new Broken(seen).registerInstance(stage.callee, id, { skipClassSubscriptions: false });
+      await expect(refused).rejects.toMatchObject({ code: "invalid-argument" });
+      await tell(stage.caller, ["k1/k1"]);
+      await new Reader(seen).registerInstance(stage.callee, id);
+      await tell(stage.caller, ["k1/k1", "inst:/k1"]);
+      expect(await seen.takeMany(2)).toEqual(["inst/k1 k1/k1", "inst/k1 inst:/k1"]);
       expect(seen.rest).toEqual([]);
     });
   });

@@ -32,8 +32,8 @@ export type MakeWorld = (options: WorldOptions) => Promise<World>;
 export type Deviation =
   /** Caller and callee are one runtime: nothing is remote. */
   | "one-runtime"
-  /** Messages are handed over as they are. */
-  | "no-serialization"
+  /** Waits take no signal yet. */
+  | "ignores-signals"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
   | "calls-have-wire-ids";
 

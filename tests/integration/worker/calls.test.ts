@@ -128,7 +128,7 @@ describe("a call that reaches a worker", () => {
   test("whose result has no declared type is answered with an error [§8.88]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();
-    await serve(worker, () => ({ loose: true }));
+    await serve(worker, () => ({ loose: true }) as unknown);
     channel.send(requestFrame("a/k"));
     expect((await next(channel, "response")).error).toContain("declared");
   });
@@ -327,7 +327,9 @@ describe("a call that a worker makes", () => {
   test("rejects when it can't be encoded, with nothing sent or pending [§8.92]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();
-    await expect(worker.sendMessage({ loose: true }, target)).rejects.toMatchObject({ code: "invalid-message" });
+    await expect(worker.sendMessage({ loose: true } as unknown, target)).rejects.toMatchObject({
+      code: "invalid-message",
+    });
     const brokenKey = worker.sendMessage(MyMessage({ content: "q" }), new AgentId("a", "\ud800"));
     await expect(brokenKey).rejects.toMatchObject({ code: "invalid-message" });
     expect(worker.pendingCallsCount).toBe(0);

@@ -15,6 +15,7 @@ import {
 } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
+import { say } from "../../support/say.ts";
 
 class Asker extends BaseAgent {
   readonly #handle: () => unknown;
@@ -31,7 +32,7 @@ class Asker extends BaseAgent {
 
 function openRuntime(): SingleThreadedAgentRuntime {
   const runtime = new SingleThreadedAgentRuntime({ ambient: ambientContexts });
-  runtime.start();
+  void runtime.start();
   return runtime;
 }
 
@@ -75,8 +76,8 @@ describe("MessageHandlerContext", () => {
       });
     });
     await runtime.addSubscription(new DefaultSubscription("default", "asker"));
-    const calls = ["a", "b"].map((key) => runtime.sendMessage({}, new AgentId("asker", key)));
-    await runtime.publishMessage({}, new TopicId("default", "c"));
+    const calls = ["a", "b"].map((key) => runtime.sendMessage(say("go"), new AgentId("asker", key)));
+    await runtime.publishMessage(say("go"), new TopicId("default", "c"));
     gate.open();
     await Promise.all(calls);
     expect((await told.takeMany(3)).sort()).toEqual(["asker/a", "asker/b", "asker/c"]);
@@ -124,7 +125,7 @@ describe("SubscriptionInstantiationContext", () => {
       }
     }
     await Promise.all(["one", "two"].map((type) => Reader.register(runtime, type, () => new Reader())));
-    await runtime.publishMessage({}, new TopicId("news", "k"));
+    await runtime.publishMessage(say("go"), new TopicId("news", "k"));
     expect((await told.takeMany(2)).sort()).toEqual(["one", "two"]);
     expect(() => new DefaultSubscription()).toThrow("agentType must be given");
   });

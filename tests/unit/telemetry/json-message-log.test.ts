@@ -33,10 +33,11 @@ class Echo extends BaseAgent {
   }
 }
 
-function openRuntime(lines: string[], withPayloads: boolean): SingleThreadedAgentRuntime {
+function openRuntime(lines: string[], withPayloads: boolean, checksMessages = true): SingleThreadedAgentRuntime {
   const runtime = new SingleThreadedAgentRuntime({
     messageLog: jsonMessageLog((line) => lines.push(line), { withPayloads }),
     logger: new RecordingLogger(),
+    checksMessages,
     interventionHandlers: [
       {
         onSend: (message) => (Text.is(message) && message.content === "drop" ? DropMessage : message),
@@ -45,7 +46,7 @@ function openRuntime(lines: string[], withPayloads: boolean): SingleThreadedAgen
       },
     ],
   });
-  runtime.start();
+  void runtime.start();
   return runtime;
 }
 
@@ -95,9 +96,9 @@ describe("jsonMessageLog", () => {
 
   test("says that a message has no JSON form", async () => {
     const lines: string[] = [];
-    const runtime = openRuntime(lines, true);
+    const runtime = openRuntime(lines, true, false);
     await runtime.registerFactory("echo", () => new Echo());
-    await runtime.sendMessage({ content: "undeclared" }, echoId);
+    await runtime.sendMessage({ content: "undeclared" } as unknown, echoId);
     await runtime.stopWhenIdle();
     expect(lines[0]).toContain('{"payload": "Message could not be serialized", "sender": null');
   });

@@ -80,8 +80,8 @@ describe("the rules for public declarations", () => {
     expect(problems).toEqual([`${source}: /** A clock ${text}. */`]);
   });
 
-  test("find none in // comments, nor in W3C, HTTP/2 or the code", () => {
-    const text = "// protocol.md §5\n/** W3C over HTTP/2. */\nexport declare const W21: string;";
+  test("find none in // comments, in the code, nor in W3C, HTTP/2 or the section of an RFC", () => {
+    const text = "// protocol.md §5\n/** W3C over HTTP/2 (RFC 9113 §6.5.2). */\nexport declare const W21: string;";
     expect(findCitations(apiOf([], text)).problems).toEqual([]);
   });
 

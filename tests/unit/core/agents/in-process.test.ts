@@ -47,7 +47,7 @@ class Greeter extends RoutedAgent {
 
 async function runtimeWithGreeter() {
   const runtime = new SingleThreadedAgentRuntime();
-  runtime.start();
+  await runtime.start();
   await Greeter.register(runtime, "greeter", () => new Greeter("greets people"));
   return runtime;
 }

@@ -12,6 +12,7 @@ import {
   type MessageContext,
   type MessageType,
   type PublishOptions,
+  type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type SendOptions,
   type Subscription,
@@ -59,17 +60,23 @@ export class RecordingRuntime implements AgentRuntime {
     this.asked.push(`factory ${agentTypeText(type)}`);
     this.factories.set(agentTypeText(type), factory);
     this.expectedClass = options?.expectedClass;
+    for (const subscription of options?.subscriptions ?? []) await this.addSubscription(subscription);
     return new AgentType(agentTypeText(type));
   }
-  async registerAgentInstance(agent: Agent, id: AgentId): Promise<AgentId> {
+  async registerAgentInstance(
+    agent: Agent,
+    id: AgentId,
+    { subscriptions = [] }: RegisterAgentInstanceOptions = {},
+  ): Promise<AgentId> {
     this.asked.push(`instance ${id}`);
     await agent.bindIdAndRuntime(id, this);
+    for (const subscription of subscriptions) {
+      if (!this.#has(subscription)) await this.addSubscription(subscription);
+    }
     return id;
   }
   async addSubscription(subscription: Subscription): Promise<void> {
-    if (this.subscriptions.some((other) => other.equals(subscription))) {
-      throw new TroupeError("already-exists", "Subscription already exists");
-    }
+    if (this.#has(subscription)) throw new TroupeError("already-exists", "Subscription already exists");
     this.asked.push(`subscribe ${pattern(subscription)}`);
     this.subscriptions.push(subscription);
   }
@@ -110,6 +117,13 @@ export class RecordingRuntime implements AgentRuntime {
     return {};
   }
   async loadState(): Promise<void> {}
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #has(subscription: Subscription): boolean {
+    return this.subscriptions.some((other) => other.equals(subscription));
+  }
 }
 
 function pattern(subscription: Subscription): string {

@@ -7,6 +7,7 @@ import {
   TypeSubscription,
 } from "../../../../src/core/index.ts";
 import { Gate } from "../../../support/gate.ts";
+import { say } from "../../../support/say.ts";
 
 const topic = new TopicId("jobs", "k");
 
@@ -37,8 +38,8 @@ describe("cancellation", () => {
         context: { readonly signal: AbortSignal },
       ): Promise<void> {
         context.signal.addEventListener("abort", () => seen.push(`${this.id.key} aborted`));
-        if (message === "inner") return begun.open();
-        await this.sendMessage("inner", new AgentId("nesting", "inner"), { signal: context.signal }).catch(() => {
+        if (message === say("inner")) return begun.open();
+        await this.sendMessage(say("inner"), new AgentId("nesting", "inner"), { signal: context.signal }).catch(() => {
           seen.push("inner call rejected");
         });
         await new Promise(() => undefined);
@@ -46,10 +47,10 @@ describe("cancellation", () => {
     }
     await using runtime = new SingleThreadedAgentRuntime({ drainTimeoutMs: 0 });
     await runtime.registerFactory("nesting", () => new Nesting());
-    runtime.start();
+    await runtime.start();
     const aborting = new AbortController();
     const options = { signal: aborting.signal };
-    const call = runtime.sendMessage("outer", new AgentId("nesting", "outer"), options);
+    const call = runtime.sendMessage(say("outer"), new AgentId("nesting", "outer"), options);
     await begun.opened;
     const rejected = expect(call).rejects.toMatchObject({ code: "cancelled" });
     aborting.abort();
@@ -62,12 +63,12 @@ describe("cancellation", () => {
     const runtime = new SingleThreadedAgentRuntime();
     await runtime.registerFactory("doer", () => new Doer(done));
     const aborting = new AbortController();
-    const call = runtime.sendMessage("given up", new AgentId("doer", "k"), { signal: aborting.signal });
+    const call = runtime.sendMessage(say("given up"), new AgentId("doer", "k"), { signal: aborting.signal });
     aborting.abort();
     await expect(call).rejects.toMatchObject({ code: "cancelled" });
-    runtime.start();
+    await runtime.start();
     await runtime.stopWhenIdle();
-    expect(done).toEqual(["given up"]);
+    expect(done).toEqual([say("given up")]);
   });
 
   test("the handlers of an event get the signal of its publisher", async () => {
@@ -87,9 +88,9 @@ describe("cancellation", () => {
     }
     await runtime.registerFactory("listening", () => new Listening());
     await runtime.addSubscription(new TypeSubscription("jobs", "listening"));
-    runtime.start();
+    await runtime.start();
     const aborting = new AbortController();
-    await runtime.publishMessage("x", topic, { signal: aborting.signal });
+    await runtime.publishMessage(say("x"), topic, { signal: aborting.signal });
     await begun.opened;
     aborting.abort();
     await runtime.stopWhenIdle();

@@ -13,6 +13,7 @@ import {
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { Gate } from "../../../support/gate.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
+import { say } from "../../../support/say.ts";
 
 class Doer extends BaseAgent {
   readonly #handle: (message: unknown, agent: Doer) => unknown;
@@ -43,20 +44,20 @@ async function openRuntime(
 describe("start and stop", () => {
   test("what is sent and published before the start waits in the queue", async () => {
     const done: unknown[] = [];
-    const runtime = await openRuntime((message) => done.push(message));
-    const call = runtime.sendMessage("call", doerId);
-    await runtime.publishMessage("event", topic);
+    const runtime = await openRuntime((message) => void done.push(message));
+    const call = runtime.sendMessage(say("call"), doerId);
+    await runtime.publishMessage(say("event"), topic);
     expect(runtime.unprocessedMessagesCount).toBe(2);
-    runtime.start();
+    await runtime.start();
     await call;
     await runtime.stopWhenIdle();
-    expect(done).toEqual(["call", "event"]);
+    expect(done).toEqual([say("call"), say("event")]);
     expect(runtime.unprocessedMessagesCount).toBe(0);
   });
 
   test("a type that is not registered is refused at once, with the text of AutoGen [§8.127]", async () => {
     const runtime = await openRuntime();
-    const call = runtime.sendMessage("x", new AgentId("nobody", "k"));
+    const call = runtime.sendMessage(say("x"), new AgentId("nobody", "k"));
     await expect(call).rejects.toThrow("Recipient not found");
     await expect(call).rejects.toMatchObject({ code: "undeliverable" });
     expect(runtime.unprocessedMessagesCount).toBe(0);
@@ -67,17 +68,17 @@ describe("start and stop", () => {
     for (const stop of [() => runtime.stop(), () => runtime.stopWhenIdle(), () => runtime.stopWhen(() => true)]) {
       await expect(stop()).rejects.toThrow("Runtime is not started");
     }
-    runtime.start();
-    expect(() => runtime.start()).toThrow("Runtime is already started");
+    await runtime.start();
+    await expect(runtime.start()).rejects.toThrow("Runtime is already started");
     await runtime.stop();
   });
 
   test("stop rejects the calls that wait in the queue [§8.128]", async () => {
     const runtime = await openRuntime();
-    runtime.start();
-    const calls = [1, 2, 3].map((message) => runtime.sendMessage(message, doerId));
+    await runtime.start();
+    const calls = ["1", "2", "3"].map((text) => runtime.sendMessage(say(text), doerId));
     const ends = Promise.allSettled(calls);
-    const published = runtime.publishMessage("lost", topic);
+    const published = runtime.publishMessage(say("lost"), topic);
     const stopped = runtime.stop();
     for (const end of await ends) {
       expect(end.status === "rejected" && end.reason).toBeInstanceOf(UndeliverableException);
@@ -93,29 +94,29 @@ describe("start and stop", () => {
     const runtime = await openRuntime(async () => {
       begun.open();
       await gate.opened;
-      return "late";
+      return say("late");
     });
-    runtime.start();
-    const call = runtime.sendMessage("x", doerId);
+    await runtime.start();
+    const call = runtime.sendMessage(say("x"), doerId);
     await begun.opened;
     await runtime.stop();
     gate.open();
-    expect(await call).toBe("late");
+    expect(await call).toBe(say("late"));
   });
 
   test("it can be started again after any stop", async () => {
     const runtime = await openRuntime();
     for (const stop of [() => runtime.stop(), () => runtime.stopWhenIdle(), () => runtime.close()]) {
-      runtime.start();
-      expect(await runtime.sendMessage("x", doerId)).toBe("x");
+      await runtime.start();
+      expect(await runtime.sendMessage(say("x"), doerId)).toBe(say("x"));
       await stop();
     }
-    runtime.start();
-    expect(await runtime.sendMessage("y", doerId)).toBe("y");
+    await runtime.start();
+    expect(await runtime.sendMessage(say("y"), doerId)).toBe(say("y"));
     await runtime.stop();
-    const queued = runtime.sendMessage("z", doerId);
-    runtime.start();
-    expect(await queued).toBe("z");
+    const queued = runtime.sendMessage(say("z"), doerId);
+    await runtime.start();
+    expect(await queued).toBe(say("z"));
     await runtime.stop();
   });
 });
@@ -126,13 +127,13 @@ describe("stopWhenIdle", () => {
     const runtime = await openRuntime(async (message, agent) => {
       await new Promise((resolve) => setImmediate(resolve));
       done.push(message);
-      if (message === "first") await agent.publishMessage("second", new TopicId("jobs", "other"));
-      if (message === "second") await agent.sendMessage("third", new AgentId("doer", "last"));
+      if (message === say("first")) await agent.publishMessage(say("second"), new TopicId("jobs", "other"));
+      if (message === say("second")) await agent.sendMessage(say("third"), new AgentId("doer", "last"));
     });
-    runtime.start();
-    await runtime.publishMessage("first", topic);
+    await runtime.start();
+    await runtime.publishMessage(say("first"), topic);
     await runtime.stopWhenIdle();
-    expect(done).toEqual(["first", "second", "third"]);
+    expect(done).toEqual(["first", "second", "third"].map(say));
   });
 
   test("resolves after interventions have dropped messages or thrown [§8.123]", async () => {
@@ -141,24 +142,25 @@ describe("stopWhenIdle", () => {
         {
           onSend: () => DropMessage,
           onPublish: (message) => {
-            if (message === "throw") throw new Error("no");
+            if (message === say("throw")) throw new Error("no");
             return DropMessage;
           },
         },
       ],
     });
-    runtime.start();
-    const call = runtime.sendMessage("x", doerId);
-    for (const message of ["drop", "throw"]) await runtime.publishMessage(message, topic);
+    await runtime.start();
+    const call = runtime.sendMessage(say("x"), doerId);
+    for (const text of ["drop", "throw"]) await runtime.publishMessage(say(text), topic);
     await expect(call).rejects.toMatchObject({ code: "dropped" });
     await runtime.stopWhenIdle();
   });
 
   test("resolves at once when there is nothing to do, and for several who wait", async () => {
     const runtime = await openRuntime();
-    runtime.start();
+    await runtime.start();
     await Promise.all([runtime.stopWhenIdle(), runtime.stopWhenIdle()]);
-    await expect(runtime.stop()).rejects.toThrow("Runtime is not started");
+    await expect(runtime.stopWhenIdle()).rejects.toThrow("Runtime is not started");
+    await runtime.stop();
   });
 });
 
@@ -169,17 +171,18 @@ describe("stopWhen", () => {
       count += 1;
       await agent.publishMessage(message, new TopicId("jobs", `${count}`));
     });
-    runtime.start();
-    await runtime.publishMessage("forever", topic);
+    await runtime.start();
+    await runtime.publishMessage(say("forever"), topic);
     await runtime.stopWhen(() => count >= 10);
     expect(count).toBeGreaterThanOrEqual(10);
-    await expect(runtime.stop()).rejects.toThrow("Runtime is not started");
+    await expect(runtime.stopWhenIdle()).rejects.toThrow("Runtime is not started");
+    await runtime.stop();
   });
 
   test("notices what has nothing to do with messages by the clock", async () => {
     const clock = new ManualClock();
     const runtime = await openRuntime(undefined, { clock });
-    runtime.start();
+    await runtime.start();
     let isOver = false;
     const stopped = runtime.stopWhen(() => isOver);
     isOver = true;
@@ -190,12 +193,12 @@ describe("stopWhen", () => {
 
   test("a condition that throws rejects, and the runtime goes on", async () => {
     const runtime = await openRuntime();
-    runtime.start();
+    await runtime.start();
     const stopped = runtime.stopWhen(() => {
       throw new Error("bad condition");
     });
     await expect(stopped).rejects.toThrow("bad condition");
-    expect(await runtime.sendMessage("x", doerId)).toBe("x");
+    expect(await runtime.sendMessage(say("x"), doerId)).toBe(say("x"));
     await runtime.stop();
   });
 });
@@ -203,34 +206,34 @@ describe("stopWhen", () => {
 describe("processNext", () => {
   test("handles one at a time, answers included", async () => {
     const runtime = await openRuntime();
-    const call = runtime.sendMessage("x", doerId);
+    const call = runtime.sendMessage(say("x"), doerId);
     await runtime.processNext();
     expect(runtime.unprocessedMessagesCount).toBe(1);
     await runtime.processNext();
-    expect(await call).toBe("x");
+    expect(await call).toBe(say("x"));
   });
 
   test("waits for something to come", async () => {
     const runtime = await openRuntime();
     const stepped = runtime.processNext();
-    const call = runtime.sendMessage("x", doerId);
+    const call = runtime.sendMessage(say("x"), doerId);
     await stepped;
     await runtime.processNext();
-    expect(await call).toBe("x");
+    expect(await call).toBe(say("x"));
   });
 });
 
 describe("an event that no handler should have failed", () => {
   const failing = (message: unknown) => {
-    if (message === "fail") throw new RangeError("too far");
+    if (message === say("fail")) throw new RangeError("too far");
     return message;
   };
 
   test("is logged and nothing more, by default [§8.126]", async () => {
     const logger = new RecordingLogger();
     const runtime = await openRuntime(failing, { logger });
-    runtime.start();
-    await runtime.publishMessage("fail", topic);
+    await runtime.start();
+    await runtime.publishMessage(say("fail"), topic);
     await runtime.stopWhenIdle();
     expect(logger.texts("error")).toEqual(["Error processing publish message for doer/k: too far"]);
   });
@@ -239,33 +242,33 @@ describe("an event that no handler should have failed", () => {
     const options = { ignoreUnhandledExceptions: false };
     for (const stop of ["stopWhenIdle", "stop", "close"] as const) {
       const runtime = await openRuntime(failing, options);
-      runtime.start();
-      await runtime.publishMessage("fail", topic);
+      await runtime.start();
+      await runtime.publishMessage(say("fail"), topic);
       await new Promise((resolve) => setImmediate(resolve));
       await expect(runtime[stop]()).rejects.toThrow(new RangeError("too far"));
-      runtime.start();
-      expect(await runtime.sendMessage("fine", doerId)).toBe("fine");
+      await runtime.start();
+      expect(await runtime.sendMessage(say("fine"), doerId)).toBe(say("fine"));
       await runtime.stop();
     }
     const stepped = await openRuntime(failing, options);
-    await stepped.publishMessage("fail", topic);
+    await stepped.publishMessage(say("fail"), topic);
     await stepped.processNext();
     await expect(stepped.processNext()).rejects.toThrow("too far");
   });
 
   test("ends the processing: what waits and what comes is refused, with the failure as the cause", async () => {
     const runtime = await openRuntime(failing, { ignoreUnhandledExceptions: false });
-    await runtime.publishMessage("fail", topic);
+    await runtime.publishMessage(say("fail"), topic);
     await runtime.processNext();
-    const call = runtime.sendMessage("x", doerId);
+    const call = runtime.sendMessage(say("x"), doerId);
     await expect(call).rejects.toMatchObject({ code: "shutting-down", cause: new RangeError("too far") });
-    await expect(runtime.publishMessage("x", topic)).rejects.toMatchObject({ code: "shutting-down" });
+    await expect(runtime.publishMessage(say("x"), topic)).rejects.toMatchObject({ code: "shutting-down" });
   });
 
   test("a call that fails concerns its caller only", async () => {
     const runtime = await openRuntime(failing, { ignoreUnhandledExceptions: false });
-    runtime.start();
-    await expect(runtime.sendMessage("fail", doerId)).rejects.toThrow("too far");
+    await runtime.start();
+    await expect(runtime.sendMessage(say("fail"), doerId)).rejects.toThrow("too far");
     await runtime.stopWhenIdle();
   });
 });
@@ -276,11 +279,11 @@ test("an instance goes when its runtime closes, its subscriptions too, and is re
   const register = (name: string) =>
     new Doer(() => done.push(name)).registerInstance(runtime, new AgentId("instance", "k"));
   await register("first");
-  runtime.start();
+  await runtime.start();
   await runtime.close();
   await register("second");
-  runtime.start();
-  await runtime.publishMessage("x", new TopicId("k", "k"));
+  await runtime.start();
+  await runtime.publishMessage(say("x"), new TopicId("k", "k"));
   await runtime.stopWhenIdle();
   expect(done).toEqual(["second"]);
 });
@@ -289,11 +292,11 @@ describe("disposal", () => {
   test("lets what was sent be handled, then closes", async () => {
     const done: unknown[] = [];
     {
-      await using runtime = await openRuntime((message) => done.push(message));
-      runtime.start();
-      await runtime.publishMessage("last", topic);
+      await using runtime = await openRuntime((message) => void done.push(message));
+      await runtime.start();
+      await runtime.publishMessage(say("last"), topic);
     }
-    expect(done).toEqual(["last"]);
+    expect(done).toEqual([say("last")]);
   });
 
   test("waits for handlers no longer than it may", async () => {
@@ -306,8 +309,8 @@ describe("disposal", () => {
       },
       { clock, drainTimeoutMs: 1000 },
     );
-    runtime.start();
-    const call = runtime.sendMessage("hang", doerId);
+    await runtime.start();
+    const call = runtime.sendMessage(say("hang"), doerId);
     const end = expect(call).rejects.toMatchObject({ code: "shutting-down" });
     await begun.opened;
     const disposed = runtime[Symbol.asyncDispose]();
@@ -318,9 +321,9 @@ describe("disposal", () => {
 
   test("a runtime that was never started refuses what it has queued", async () => {
     const runtime = await openRuntime();
-    const call = runtime.sendMessage("x", doerId);
+    const call = runtime.sendMessage(say("x"), doerId);
     const end = expect(call).rejects.toBeInstanceOf(UndeliverableException);
-    await runtime.publishMessage("y", new DefaultTopicId());
+    await runtime.publishMessage(say("y"), new DefaultTopicId());
     await runtime.close();
     await end;
   });
@@ -330,8 +333,8 @@ test("agents that message each other for ever leave room for timers", async () =
   const runtime = await openRuntime((message, agent) =>
     agent.publishMessage(message, new TopicId("jobs", flip(agent))),
   );
-  runtime.start();
-  await runtime.publishMessage("ping", topic);
+  await runtime.start();
+  await runtime.publishMessage(say("ping"), topic);
   await new Promise((resolve) => setTimeout(resolve, 1));
   await runtime.stop();
 });

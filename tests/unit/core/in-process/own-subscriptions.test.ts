@@ -8,6 +8,7 @@ import {
   TypeSubscription,
 } from "../../../../src/core/index.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
+import { say } from "../../../support/say.ts";
 
 /** Of a kind of its own; throws where told to. */
 function failing(id: string, where: "match" | "map"): Subscription {
@@ -30,8 +31,8 @@ async function publish(subscriptions: readonly Subscription[], ignoreUnhandledEx
   const seen: unknown[] = [];
   await ClosureAgent.registerClosure(runtime, "reader", (agent, message) => seen.push([agent.id.toString(), message]));
   for (const subscription of subscriptions) await runtime.addSubscription(subscription);
-  runtime.start();
-  await runtime.publishMessage("x", new TopicId("news", "k"));
+  await runtime.start();
+  await runtime.publishMessage(say("x"), new TopicId("news", "k"));
   return { runtime, logger, seen };
 }
 
@@ -42,7 +43,7 @@ test("an event reaches the others when a subscription of one's own kind throws, 
     new TypeSubscription("news", "reader"),
   ]);
   await runtime.stopWhenIdle();
-  expect(seen).toEqual([[new AgentId("reader", "k").toString(), "x"]]);
+  expect(seen).toEqual([[new AgentId("reader", "k").toString(), say("x")]]);
   expect(logger.texts("error")).toEqual([
     "Subscription s1 failed on an event for news/k, and is passed over: no match",
     "Subscription s2 failed on an event for news/k, and is passed over: no agent",

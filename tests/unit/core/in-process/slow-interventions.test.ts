@@ -9,6 +9,7 @@ import {
 } from "../../../../src/core/index.ts";
 import { Gate } from "../../../support/gate.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
+import { say } from "../../../support/say.ts";
 
 const echoId = new AgentId("echo", "k");
 
@@ -30,13 +31,13 @@ async function openRuntime(where: keyof InterventionHandler) {
     return message;
   });
   await runtime.addSubscription(new TypeSubscription("news", "echo"));
-  runtime.start();
+  await runtime.start();
   return { runtime, gate, begun, seen };
 }
 
 test("a call that an intervention thinks about when the runtime stops is refused, and its handler does not run", async () => {
   const { runtime, gate, begun, seen } = await openRuntime("onSend");
-  const call = expect(runtime.sendMessage("x", echoId)).rejects.toMatchObject({ code: "shutting-down" });
+  const call = expect(runtime.sendMessage(say("x"), echoId)).rejects.toMatchObject({ code: "shutting-down" });
   await begun.opened;
   await runtime.stop();
   gate.open();
@@ -48,7 +49,7 @@ test.each(["onSend", "onResponse"] as const)(
   "a call that %s never lets go ends when the runtime closes",
   async (where) => {
     const { runtime, begun } = await openRuntime(where);
-    const call = expect(runtime.sendMessage("x", echoId)).rejects.toMatchObject({ code: "shutting-down" });
+    const call = expect(runtime.sendMessage(say("x"), echoId)).rejects.toMatchObject({ code: "shutting-down" });
     await begun.opened;
     await runtime.close();
     await call;
@@ -57,17 +58,17 @@ test.each(["onSend", "onResponse"] as const)(
 
 test("an event that an intervention thinks about is waited for by whoever stops when all is done", async () => {
   const { runtime, gate, begun, seen } = await openRuntime("onPublish");
-  await runtime.publishMessage("x", new TopicId("news", "k"));
+  await runtime.publishMessage(say("x"), new TopicId("news", "k"));
   await begun.opened;
   const stopped = runtime.stopWhenIdle();
   gate.open();
   await stopped;
-  expect(seen).toEqual(["x"]);
+  expect(seen).toEqual([say("x")]);
 });
 
 test("an event that an intervention thinks about when the runtime stops reaches nobody", async () => {
   const { runtime, gate, begun, seen } = await openRuntime("onPublish");
-  await runtime.publishMessage("x", new TopicId("news", "k"));
+  await runtime.publishMessage(say("x"), new TopicId("news", "k"));
   await begun.opened;
   await runtime.stop();
   gate.open();

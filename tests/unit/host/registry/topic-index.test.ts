@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
 import type { WirePattern } from "../../../../src/protocol/index.ts";
 
@@ -7,6 +7,16 @@ function matches(routing: TopicIndex, topicType: string): readonly string[] {
   const types = new Set<string>();
   routing.visit(topicType, (agentType) => types.add(agentType));
   return [...types].sort();
+}
+
+/** How often adding subscriptions looks at a text. */
+function stepsToAdd(routing: TopicIndex): number {
+  const spies = [vi.spyOn(String.prototype, "charCodeAt"), vi.spyOn(String.prototype, "startsWith")];
+  for (let count = 0; count < 10; count += 1)
+    routing.add({ kind: "prefix", topicTypePrefix: `topic-${count}:`, agentType: "a" });
+  const steps = spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
+  for (const spy of spies) spy.mockRestore();
+  return steps;
 }
 
 const letters = fc.string({ unit: fc.constantFrom("a", "b", ":", "é", "𝒳"), maxLength: 4 });
@@ -49,13 +59,11 @@ describe("the index of subscriptions", () => {
     expect(["echo", "Echo:x", ""].map((type) => matches(routing, type))).toEqual([[], [], []]);
   });
 
-  it("takes a new subscription in a time that does not depend on the topics seen [§8.39]", () => {
+  it("takes a new subscription in as many steps after many topics as before [§8.39]", () => {
+    const unseen = stepsToAdd(new TopicIndex());
     const routing = new TopicIndex();
-    for (let count = 0; count < 100_000; count += 1) matches(routing, `topic-${count}`);
-    const startMs = performance.now();
-    for (let count = 0; count < 1_000; count += 1)
-      routing.add({ kind: "prefix", topicTypePrefix: `p${count}:`, agentType: "a" });
-    // Re-matching 100 000 topics for each of them would take minutes.
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    for (let count = 0; count < 10_000; count += 1) matches(routing, `topic-${count}`);
+    expect(unseen).toBeGreaterThan(0);
+    expect(stepsToAdd(routing)).toBe(unseen);
   });
 });

@@ -63,7 +63,7 @@ function openWorld(interventionHandlers: readonly InterventionHandler[] = []) {
 
 async function send(runtime: SingleThreadedAgentRuntime, content: string, sender?: AgentId): Promise<void> {
   await runtime.registerFactory("echo", () => new Echo());
-  runtime.start();
+  await runtime.start();
   await runtime.sendMessage(Text({ content }), echoId, { sender, messageId: "m-1" }).catch(() => undefined);
   await runtime.stopWhenIdle();
 }
@@ -143,7 +143,7 @@ describe.each<[string, () => ContextManager | undefined]>([
     const { runtime, spans, span } = openWorld();
     await runtime.registerFactory("echo", () => new Echo());
     await runtime.addSubscription(new TypeSubscription("news", "echo"));
-    runtime.start();
+    await runtime.start();
     await runtime.publishMessage(Text({ content: "hi" }), new TopicId("news", "k"));
     await runtime.stopWhenIdle();
     expect(spans().map(({ name, kind }) => [name, kind])).toEqual([

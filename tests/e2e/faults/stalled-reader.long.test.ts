@@ -14,9 +14,6 @@ const round = { topic: "news", count: 1_000, bytes: 10_000 };
 /** What the host's memory may grow by beyond its bound; the goal is 20 MiB. The rest is the collector's whim. */
 const roomBytes = 40 * 2 ** 20;
 
-/** The others' throughput while one stalls, as a part of that before and after. */
-const leastShare = 0.5;
-
 test("a reader that stalls costs the host its bound, and the others none of their events", {
   timeout: 120_000,
 }, async () => {
@@ -69,9 +66,6 @@ test("a reader that stalls costs the host its bound, and the others none of thei
   stalled.signal("SIGCONT");
   await stalled.tell("arrived", rounds * round.count - counters.droppedEvents);
   await expectAll(stalled, rounds * round.count - counters.droppedEvents);
-  // The goal is 90 %, and what was reached is printed. A machine does other things, too: less than this is a coupling.
-  const after = await publish(5);
-  expect(during).toBeGreaterThan(leastShare * Math.min(before, after));
   expect(counters.droppedEvents).toBeGreaterThan(0);
 });
 

@@ -1,0 +1,12 @@
+import type {} from "troupe";
+import type {} from "troupe/context";
+import type {} from "troupe/grpc";
+import type {} from "troupe/host";
+import type {} from "troupe/protobuf";
+import type {} from "troupe/protocol";
+import type {} from "troupe/storage";
+import type {} from "troupe/telemetry";
+import type {} from "troupe/telemetry/otel";
+import type {} from "troupe/testing";
+import type {} from "troupe/transport";
+import type {} from "troupe/worker";

@@ -1,0 +1,57 @@
+// `npm run examples:projects [-- name ...]`: packs the package once, then copies each project of examples/projects, installs
+// it as a user would, and runs its script `check`. A project without a `src` of its own gets examples/hello/main.ts.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { ensureNewerNode } from "./newer-node.mjs";
+import { root, runNpm } from "./run.mjs";
+import { ensureBuilt, packPackage } from "./setup.mjs";
+import { Tally } from "./tally.mjs";
+
+const timeoutMs = 120_000;
+const atOnce = 2;
+const projects = join(root, "examples", "projects");
+const only = process.argv.slice(2);
+const names = readdirSync(projects).filter(
+  (name) => existsSync(join(projects, name, "package.json")) && (only.length === 0 || only.includes(name)),
+);
+const tally = new Tally();
+
+await ensureBuilt();
+const folder = mkdtempSync(join(tmpdir(), "troupe-projects-"));
+try {
+  await packPackage(join(folder, "troupe.tgz"));
+  const waiting = [...names];
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await check(name);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+if (names.length === 0) tally.failed("projects", "none found");
+process.exitCode = tally.close();
+
+async function check(name) {
+  const startedMs = Date.now();
+  const cwd = join(folder, name);
+  cpSync(join(projects, name), cwd, { recursive: true });
+  if (!existsSync(join(cwd, "src"))) {
+    mkdirSync(join(cwd, "src"));
+    cpSync(join(root, "examples", "hello", "main.ts"), join(cwd, "src", "main.ts"));
+  }
+  const env = await environmentFor(JSON.parse(readFileSync(join(cwd, "package.json"), "utf8")));
+  if (env === undefined) return tally.skipped(`project ${name}`, "needs a newer Node than this one");
+  const flags = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+  const installed = await runNpm(["install", ...flags, "--loglevel=error"], { cwd, env, quiet: true, timeoutMs });
+  if (installed.code !== 0) return tally.count(`project ${name}: npm install`, installed);
+  const checked = await runNpm(["run", "check"], { cwd, env, quiet: true, timeoutMs });
+  tally.count(`project ${name} (${((Date.now() - startedMs) / 1000).toFixed(1)} s)`, checked);
+}
+
+/** The environment in which a project's scripts find a Node that is new enough for it; undefined where there is none. */
+async function environmentFor({ engines }) {
+  if (engines === undefined || process.features.typescript) return process.env;
+  const node = await ensureNewerNode();
+  return node && { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter) };
+}
