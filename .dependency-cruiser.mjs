@@ -31,9 +31,46 @@ const layerRules = layers.flatMap((line, height) =>
     .filter((rule) => rule.to.path !== "^src/()/"),
 );
 
+/** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
+const innerRooms = {
+  host: [["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+};
+
+/** Files in the root of such a folder that its rooms may import: they import no room themselves. */
+const rootLeaves = {
+  host: ["batch-runner", "counters", "limits", "logging", "observer", "principal"],
+};
+
+/** One rule a room: what is beside or above it, and the root but for its leaves, is out of reach. One rule for the leaves. */
+const innerRules = Object.entries(innerRooms).flatMap(([folder, lines]) => {
+  const leaves = `^src/${folder}/(${rootLeaves[folder].join("|")})\\.ts$`;
+  const rules = lines.flatMap((line, depth) =>
+    line.map((name) => {
+      const others = [...lines.slice(0, depth).flat(), ...line.filter((other) => other !== name)];
+      const rooms = others.length > 0 ? [`^src/${folder}/(${others.join("|")})/`] : [];
+      return {
+        name: `layer-${folder}-${name}`,
+        comment: `${folder}/${name} may import only the rooms below it, and the leaves of the root`,
+        severity: "error",
+        from: { path: `^src/${folder}/${name}/` },
+        to: { path: [...rooms, `^src/${folder}/[^/]+\\.ts$`], pathNot: [leaves] },
+      };
+    }),
+  );
+  const leafRule = {
+    name: `leaves-of-${folder}`,
+    comment: `the leaves in the root of ${folder} import none of its rooms, and of the root only leaves`,
+    severity: "error",
+    from: { path: leaves },
+    to: { path: `^src/${folder}/`, pathNot: [leaves] },
+  };
+  return [...rules, leafRule];
+});
+
 export default {
   forbidden: [
     ...layerRules,
+    ...innerRules,
     {
       name: "known-rooms",
       comment: "a new room needs its place in the layers (this file and ARCHITECTURE.md)",

@@ -1,5 +1,5 @@
 // `npm run package-check`: packs the package, installs it into an empty project, and uses it there as a stranger would.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
@@ -28,6 +28,7 @@ try {
       quiet: true,
     }),
   );
+  checkReadmeLinks();
   await runHello();
 } finally {
   rmSync(project, { recursive: true, force: true });
@@ -50,6 +51,15 @@ async function importEntryPoint(specifier) {
     `import ${specifier}`,
     await run(process.execPath, args, { cwd: project, quiet: true, timeoutMs: 30_000 }),
   );
+}
+
+/** The package ships every file that its README links to. */
+function checkReadmeLinks() {
+  const folder = join(project, "node_modules", manifest.name);
+  const links = [...readFileSync(join(folder, "README.md"), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
+  const missing = links.map(([, link]) => link).filter((link) => !existsSync(join(folder, link)));
+  if (links.length > 0 && missing.length === 0) tally.passed("the links of README.md lead to files of the package");
+  else tally.failed("the links of README.md lead to files of the package", missing.join(", "));
 }
 
 /** Compiles the example against the installed declarations, all of them checked, and runs it. */

@@ -18,6 +18,12 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until the call rejects with `TimedOutError`; with none left it is not sent. Default: the runtime's own. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds that the call waits while no worker serves its agent type, for instance because that worker is just starting.
+   * Then it rejects with `UndeliverableException`. `timeoutMs` and `signal` bound the whole call, this wait included. Default: it
+   * does not wait.
+   */
+  readonly waitForTarget?: number | undefined;
   /** Default: a new id. Over gRPC the wire carries its own request id (protocol.md §5.9). */
   readonly messageId?: string | undefined;
 }
@@ -39,6 +45,11 @@ export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
   readonly subscriptions?: readonly Subscription[] | undefined;
+  /**
+   * For a type that another worker serves: `fail` rejects with `already-exists` and names that worker; `wait` registers the type as
+   * soon as it is free, and only `signal` ends the wait. A type that this runtime serves itself always fails. Default: `fail`.
+   */
+  readonly whenTaken?: "fail" | "wait" | undefined;
 }
 
 export interface RegisterAgentInstanceOptions extends WaitOptions {
@@ -67,12 +78,15 @@ export interface AgentRuntime extends AsyncDisposable {
 
   /** Begins to take messages. Rejects with `wrong-state` when it is running. It can be started again after a `stop`. */
   start(options?: WaitOptions): Promise<void>;
-  /** Ends taking messages. Rejects with `wrong-state` when it was never started; stopping twice is fine. */
+  /**
+   * Ends taking messages. Rejects with `wrong-state` when it was never started; stopping twice is fine. When the signal aborts,
+   * the runtime waits for nothing any more and is stopped at once.
+   */
   stop(options?: WaitOptions): Promise<void>;
 
   /**
    * Sends a call and resolves to its answer (undefined when the handler returned nothing). Each call has exactly one outcome:
-   * the answer, or an error. A value that is no message does not compile; one that no worker could send rejects with
+   * the answer, or an error. A value without a message type does not compile; one that no worker could send rejects with
    * `invalid-message`.
    */
   sendMessage<Answer, Message = unknown>(

@@ -1,14 +1,14 @@
 /**
  * What went wrong, as a closed list. A code never changes its meaning; the text is for people.
- * - `undeliverable`: nobody can take the message (unknown type). `disconnected`: a link on its way is gone, this worker's or the
- *   target's; it may have been handled. `shutting-down`: this runtime, the target's or the host is ending.
- * - `timed-out`, `cancelled`: the caller's own bound was reached. `caller-gone`: only ever the reason of a handler's signal.
+ * - `undeliverable`: nobody can take the message (unknown type). `disconnected`: this worker or the target's worker lost its
+ *   link; the message may have been handled. `shutting-down`: this runtime, the target's runtime or the host is ending.
+ * - `timed-out`, `cancelled`: the caller's own bound was reached. `caller-gone`: only the reason of a handler's signal.
  * - `cant-handle`: the agent refuses this message. `handler-failed`: the agent's handler threw.
- * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives elsewhere and this can't be asked of it.
- * - `invalid-message`: can't be encoded, decoded or validated. `message-too-large`: over a size limit.
- * - `unexpected-answer`: the answer is not of the type the caller was promised. `overloaded`: a bound is reached.
+ * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives on another worker, which cannot be asked this.
+ * - `invalid-message`: cannot be encoded, decoded or validated. `message-too-large`: over a size limit.
+ * - `unexpected-answer`: the answer is not of the type that the caller was promised. `overloaded`: a bound is reached.
  * - `not-authorized`: the host does not let this worker do it.
- * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that can't be served.
+ * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that cannot be served.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
  */
 export type ErrorCode =
@@ -37,16 +37,32 @@ export type ErrorCode =
   | "tool-failed";
 
 export interface TroupeErrorOptions extends ErrorOptions {
-  /** Where it was thrown on another worker, if that worker tells (its option `sendsStacks`). */
+  /** The stack on the other worker, if that worker sends stacks (its option `sendsStacks`). */
   readonly remoteStack?: string | undefined;
 }
 
-/** The base of every error Troupe raises on purpose: a stable `code`, a text that says what to do, and the cause if there is one. */
+/** The base class of every error that Troupe raises on purpose. It has a stable `code`; its text says what to do next. */
 export class TroupeError extends Error {
   override readonly name: string = "TroupeError";
   readonly code: ErrorCode;
-  /** The stack on the worker where it was thrown; there only if it came from another worker that sends stacks. */
+  /** The stack on the worker where it was thrown. Set only if it came from another worker that sends stacks. */
   declare readonly remoteStack?: string;
+
+  /**
+   * Turns anything that was thrown into a `TroupeError`. A `TroupeError` comes back as it is. Anything else becomes a
+   * `HandlerError` (code `handler-failed`) with the thrown value as its `cause` and a text that is never empty.
+   *
+   * @example
+   * try {
+   *   await runtime.sendMessage(message, id);
+   * } catch (thrown) {
+   *   const { code, message } = TroupeError.from(thrown);
+   *   console.error(code, message);
+   * }
+   */
+  static from(thrown: unknown): TroupeError {
+    return thrown instanceof TroupeError ? thrown : new HandlerError(errorText(thrown), { cause: thrown });
+  }
 
   constructor(code: ErrorCode, message: string, options?: TroupeErrorOptions) {
     super(message, options);
@@ -55,7 +71,7 @@ export class TroupeError extends Error {
   }
 }
 
-/** The agent can't handle this message (AutoGen's name; code `cant-handle`). */
+/** The agent cannot handle this message (AutoGen's name; code `cant-handle`). */
 export class CantHandleException extends TroupeError {
   override readonly name = "CantHandleException";
   constructor(message: string, options?: TroupeErrorOptions) {
@@ -66,7 +82,7 @@ export class CantHandleException extends TroupeError {
 /** The codes of `UndeliverableException`. */
 export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-down" | "overloaded" | "caller-gone";
 
-/** The message can't be delivered: unknown type, target gone, link lost, too much at once, runtime or host ending (AutoGen's name). */
+/** The message cannot be delivered: unknown type, target gone, link lost, too much at once, runtime or host ending (AutoGen's name). */
 export class UndeliverableException extends TroupeError {
   override readonly name = "UndeliverableException";
   constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
@@ -82,7 +98,7 @@ export class MessageDroppedException extends TroupeError {
   }
 }
 
-/** The agent is not in this process and the request can't be carried to it (AutoGen's name; code `not-accessible`). */
+/** The agent is not in this process and the request cannot reach it (AutoGen's name; code `not-accessible`). */
 export class NotAccessibleError extends TroupeError {
   override readonly name = "NotAccessibleError";
   constructor(message: string, options?: TroupeErrorOptions) {
@@ -90,7 +106,7 @@ export class NotAccessibleError extends TroupeError {
   }
 }
 
-/** The call's time is up before its answer came (code `timed-out`). */
+/** The time of a call was up before its answer came (code `timed-out`). */
 export class TimedOutError extends TroupeError {
   override readonly name = "TimedOutError";
   constructor(message: string, options?: TroupeErrorOptions) {
@@ -106,19 +122,66 @@ export class CancelledError extends TroupeError {
   }
 }
 
-/** A handler on another worker threw; the text is the remote error's (code `handler-failed`). */
+/** What one error in the chain of causes says of itself. */
+export interface RemoteCause {
+  /** The name of its class: `TypeError`. */
+  readonly name: string;
+  /** Its `code`, if it has one: `ECONNREFUSED`. */
+  readonly code: string | number | undefined;
+  /** Its text. */
+  readonly message: string;
+}
+
+/** What another worker tells of the value that its handler threw. Every text is cut; see `HandlerError.remote`. */
+export interface RemoteFailure {
+  /** The name of its class: `TypeError`; `Object` for a plain object. */
+  readonly name: string;
+  /** Its `code`, if it has one: `ECONNREFUSED`. */
+  readonly code: string | number | undefined;
+  /** Its own fields: of an error those with a text, a number or a boolean, of any other object all that JSON can hold. */
+  readonly detail: { readonly [field: string]: unknown };
+  /** Its chain of causes, the nearest first; eight at most. */
+  readonly causes: readonly RemoteCause[];
+}
+
+export interface HandlerErrorOptions extends TroupeErrorOptions {
+  readonly remote?: RemoteFailure | undefined;
+}
+
+/** The handler of an agent failed (code `handler-failed`). The text names the agent if it lives on another worker. */
 export class HandlerError extends TroupeError {
   override readonly name = "HandlerError";
-  constructor(message: string, options?: TroupeErrorOptions) {
+  /** What was thrown on the other worker. Undefined if that worker, or a host on the way, is not Troupe's. */
+  declare readonly remote?: RemoteFailure;
+
+  constructor(message: string, options?: HandlerErrorOptions) {
     super("handler-failed", message, options);
+    if (options?.remote !== undefined) this.remote = options.remote;
   }
 }
 
-/** Text of anything that can be thrown; never empty (the class name stands in for a missing text). */
+/** The text of a thrown object that says nothing else is its JSON, up to so many characters. */
+const longestObjectText = 1_000;
+
+/** The text of anything that can be thrown. Never empty: the class's name stands in for a missing text. */
 export function errorText(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message === "" ? thrown.name || thrown.constructor.name : thrown.message;
-  const text = typeof thrown === "string" ? thrown : safeString(thrown);
+  const text = typeof thrown === "object" && thrown !== null ? objectText(thrown) : safeString(thrown);
   return text === "" ? "Error" : text;
+}
+
+/** Its own text, else its fields. Never throws, whatever the object's own methods do. */
+function objectText(thrown: object): string {
+  try {
+    if ("message" in thrown && typeof thrown.message === "string" && thrown.message !== "") return thrown.message;
+    const text = safeString(thrown);
+    if (text !== "Error" && !text.startsWith("[object ")) return text;
+    const fields = JSON.stringify(thrown) ?? text;
+    if (fields === "{}") return thrown.constructor?.name ?? "Error";
+    return fields.length <= longestObjectText ? fields : `${fields.slice(0, longestObjectText)}…`;
+  } catch {
+    return "An object that can't be shown as text was thrown.";
+  }
 }
 
 function safeString(value: unknown): string {

@@ -68,8 +68,11 @@ export {
   CantHandleException,
   type ErrorCode,
   HandlerError,
+  type HandlerErrorOptions,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteCause,
+  type RemoteFailure,
   TimedOutError,
   TroupeError,
   type TroupeErrorOptions,
@@ -80,6 +83,7 @@ export {
   SingleThreadedAgentRuntime,
   type SingleThreadedAgentRuntimeOptions,
 } from "./in-process/single-threaded-agent-runtime.ts";
+export type { HandlerInterceptor, InterceptedDelivery } from "./interceptor.ts";
 export {
   DefaultInterventionHandler,
   DropMessage,

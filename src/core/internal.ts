@@ -19,8 +19,10 @@ export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { boundsOf, errorBeforeSend, type OwnBounds } from "./delivery/call-bounds.ts";
 export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./delivery/deadline.ts";
-export { handleMessage } from "./delivery/handle-message.ts";
+export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
+export { createLayers, type Delivery } from "./delivery/layers.ts";
+export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
 export { MessageLog } from "./delivery/message-log.ts";
 export { payloadText } from "./delivery/payload-text.ts";
@@ -32,8 +34,11 @@ export {
   type ErrorCode,
   errorText,
   HandlerError,
+  type HandlerErrorOptions,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteCause,
+  type RemoteFailure,
   TimedOutError,
   TroupeError,
   type TroupeErrorOptions,
@@ -53,7 +58,7 @@ export {
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
-export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
+export type { Sendable } from "./serialization/sendable.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,

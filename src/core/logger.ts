@@ -1,4 +1,7 @@
-/** Log of a runtime, for people. Runtimes never pass payloads to it. */
+/**
+ * Log of a runtime, for people. Runtimes never pass payloads to it. A failed handler is logged at `error` with the fields `agent`,
+ * `messageType` and `error`, which is what the handler threw.
+ */
 export interface Logger {
   debug(text: string, fields?: LogFields): void;
   info(text: string, fields?: LogFields): void;
@@ -19,8 +22,12 @@ export const defaultLogger: Logger = {
   error: (text, fields) => console.error(...withFields(text, fields)),
 };
 
+/** An error stands by itself: inside the fields the console would not show the whole chain of its causes. */
 function withFields(text: string, fields: LogFields | undefined): unknown[] {
-  return fields === undefined ? [text] : [text, fields];
+  if (fields === undefined) return [text];
+  const { error, ...others } = fields;
+  if (!(error instanceof Error)) return [text, fields];
+  return Object.keys(others).length === 0 ? [text, error] : [text, others, error];
 }
 
 /** Texts already written per logger; bounded by the number of agent types and classes. */

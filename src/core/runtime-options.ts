@@ -1,5 +1,6 @@
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { Clock, MakeId } from "./clock.ts";
+import type { HandlerInterceptor } from "./interceptor.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageLogSink } from "./message-log-records.ts";
@@ -7,8 +8,10 @@ import type { Tracing } from "./tracing.ts";
 
 /** Options of every runtime. */
 export interface RuntimeOptions {
-  /** Handlers that see, change or drop messages; each gets the result of the one before. Default: none. */
+  /** Handlers that see, change or drop messages on their way out; each gets the result of the one before. Default: none. */
   readonly interventionHandlers?: readonly InterventionHandler[] | undefined;
+  /** Functions that run around the handlers of this runtime's own agents, the first one outermost. Default: none. */
+  readonly interceptors?: readonly HandlerInterceptor[] | undefined;
   /** Creates spans; see `troupe/telemetry/otel`. Default: no spans. */
   readonly tracing?: Tracing | undefined;
   /** Message log; see `troupe/telemetry`. Default: none. */

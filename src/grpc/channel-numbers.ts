@@ -1,12 +1,12 @@
 import { assertNumbers, type NumberRanges, someRoom } from "../core/internal.ts";
 import type { GrpcDialerOptions, GrpcListenerOptions } from "../transport/internal.ts";
 
-/** The transport hands its times to Node's timers, which take a longer one for 1 ms. */
+/** The transport uses Node's timers, which fire after 1 ms for a longer delay. */
 const longestMs = 2 ** 31 - 1;
 const anyTime = { from: 0, to: longestMs };
 const someTime = { from: 1, to: longestMs };
 
-/** What HTTP/2's settings and Node take. */
+/** Limits of HTTP/2's settings and of Node. */
 const someWindow = { from: 1, to: 2 ** 31 - 1 };
 const someStreams = { from: 1, to: 2 ** 32 - 1 };
 const someHeaders = { from: 1, to: 2 ** 31 - 1 };
@@ -40,12 +40,12 @@ const listenerRanges: NumberRanges<GrpcListenerOptions> = {
   maxHeldBytes: someRoom,
 };
 
-/** Throws `invalid-argument` for numbers that can't be meant. */
+/** Throws `invalid-argument` for invalid numbers. */
 export function assertDialerNumbers(channelOptions: GrpcDialerOptions = {}): void {
   assertNumbers(channelOptions, dialerRanges);
 }
 
-/** Throws `invalid-argument` for numbers that can't be meant. */
+/** Throws `invalid-argument` for invalid numbers. */
 export function assertListenerNumbers(channelOptions: GrpcListenerOptions = {}): void {
   assertNumbers(channelOptions, listenerRanges);
 }

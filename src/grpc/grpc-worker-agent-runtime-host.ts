@@ -1,5 +1,11 @@
 import { TroupeError } from "../core/internal.ts";
-import { Host, type HostOptions } from "../host/internal.ts";
+import {
+  Host,
+  type HostOptions,
+  type HostStartOptions,
+  type HostStopOptions,
+  type InspectOptions,
+} from "../host/internal.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
 import { defaultStopSignals, untilSignal } from "../worker/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
@@ -8,22 +14,32 @@ import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-
 /** Options of a `GrpcWorkerAgentRuntimeHost`: the host's own, and those of its gRPC listener. */
 export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
   /**
-   * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a
-   * ping every 10 s to each client, which counts as gone when nothing comes from it for 20 s after one.
+   * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a ping
+   * every 10 s to each client. A client from which nothing comes for 20 s after a ping counts as gone.
    */
   readonly channelOptions?: GrpcListenerOptions;
 }
 
+/** SIGTERM, SIGINT, and SIGHUP: a host whose terminal closes drains too. */
+const stopSignals: readonly NodeJS.Signals[] = [...new Set([...defaultStopSignals, "SIGHUP" as const])];
+
 // protocol.md §5.9
 /**
- * A host over gRPC, under AutoGen's name. `address` is `host:port`; with port 0 it names the real port once the host has
- * started. A host starts once; `await using` stops it.
+ * The host that workers of AutoGen's gRPC runtime connect to. `address` is `host:port`; with port 0 it reads as the real one
+ * once the host has started. It starts once; `await using` stops it.
+ *
+ * @example
+ * ```ts
+ * await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:50051");
+ * await host.start();
+ * await host.stopWhenSignal();
+ * ```
  */
 export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   readonly servicer: GrpcWorkerAgentRuntimeHostServicer;
   readonly #host: Host;
 
-  /** Throws `invalid-argument` for options that can't be meant. Listens at `start`. */
+  /** Throws `invalid-argument` for invalid options. The host listens from `start` on. */
   constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
     if (typeof address !== "string") {
       throw new TroupeError("invalid-argument", "A host needs the address to listen on, as text: 127.0.0.1:50051.");
@@ -42,35 +58,53 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     return this.#host.closed;
   }
 
-  /** Resolves when workers can connect. Rejects with `Host runtime is already started.`, or saying why the address can't be had. */
-  start(): Promise<void> {
-    return this.#host.start();
+  /**
+   * Resolves when workers can connect. Rejects with `Host runtime is already started.`, with the reason why the host can't listen
+   * on the address, or with the reason of `signal`.
+   */
+  start(options?: HostStartOptions): Promise<void> {
+    return this.#host.start(options);
   }
 
   /**
-   * Tells Troupe's workers that it goes, answers pending calls with an error and ends all streams within `graceSeconds`. A
-   * second call may shorten that; never rejects.
+   * Tells Troupe's workers that the host leaves, answers pending calls with an error and ends all streams. It may take
+   * `graceSeconds`, as AutoGen's users write it, or `{ graceMs, signal }`. Default: 5 s. A second call may shorten the time.
    */
-  stop(graceSeconds = 5): Promise<void> {
-    return this.#host.stop(graceSeconds * 1_000);
+  stop(grace: number | HostStopOptions = {}): Promise<void> {
+    return this.#host.stop(typeof grace === "number" ? { graceMs: grace * 1_000 } : grace);
   }
 
   /**
-   * Waits for one of the signals, then stops; a second one then does what it does in any process, and ends it. Resolves
-   * early when the host is stopped in another way.
+   * Waits for one of the process signals (default: SIGTERM, SIGINT, SIGHUP), then stops within `graceMs` (default 5 000). A second
+   * signal ends the grace at once. Resolves when the host has stopped, also if it was stopped in another way.
    */
-  async stopWhenSignal(graceSeconds = 5, signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
+  async stopWhenSignal(
+    signals: readonly NodeJS.Signals[] = stopSignals,
+    options: Pick<HostStopOptions, "graceMs"> = {},
+  ): Promise<void> {
     await untilSignal(signals, this.#host.closed);
-    await this.stop(graceSeconds);
+    const stopped = this.#host.stop(options);
+    const second = await untilSignal(signals, stopped);
+    if (second !== undefined) await this.#host.stop({ graceMs: 0 });
+    await stopped;
   }
 
+  /** Returns what the host has counted so far, and its present numbers; a copy. */
   counters() {
     return this.#host.counters();
   }
 
-  /** What is going on with each worker that has a channel now. */
+  /** Returns the numbers of each worker that has a data channel now, at once. See `inspect()` for more. */
   sessions() {
     return this.#host.sessions();
+  }
+
+  /**
+   * Shows the present of the host: workers with address, principal, types and queues, agent types with their owners, and totals. The
+   * host gathers it over several turns of the event loop, so that messages go on meanwhile.
+   */
+  inspect(options?: InspectOptions) {
+    return this.#host.inspect(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,8 +2,8 @@ import type { Clock, Timer } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 
 /**
- * Long work in lots, so that whatever else the host has to do gets its turn between two of them. The first lot is done at
- * once, the others when their turns come, in order.
+ * Runs long work in batches, so that the rest of the host gets its turn between two of them. The first batch runs at once, the
+ * others one in each later turn of the event loop, in order.
  */
 export class BatchRunner {
   readonly #clock: Clock;
@@ -16,31 +16,31 @@ export class BatchRunner {
 
   add(tasks: Iterable<() => void>): void {
     const iterator = tasks[Symbol.iterator]();
-    if (doLot(iterator)) return;
+    if (runBatch(iterator)) return;
     this.#waiting.push(iterator);
     this.#plan();
   }
 
-  /** Does now all that is left. */
+  /** Runs all that is left now. */
   finish(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const iterator of this.#waiting.splice(0)) while (!doLot(iterator));
+    for (const iterator of this.#waiting.splice(0)) while (!runBatch(iterator));
   }
 
   #plan(): void {
     this.#timer ??= this.#clock.setTimer(0, () => {
       this.#timer = undefined;
       const [first] = this.#waiting;
-      if (first !== undefined && doLot(first)) this.#waiting.shift();
+      if (first !== undefined && runBatch(first)) this.#waiting.shift();
       if (this.#waiting.length > 0) this.#plan();
     });
   }
 }
 
-/** True: it was the last one. */
-function doLot(tasks: Iterator<() => void>): boolean {
-  for (let count = 0; count < limits.lotSize; count += 1) {
+/** True: it was the last batch. */
+function runBatch(tasks: Iterator<() => void>): boolean {
+  for (let count = 0; count < limits.batchSize; count += 1) {
     const task = tasks.next();
     if (task.done) return true;
     task.value();

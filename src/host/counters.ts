@@ -1,41 +1,42 @@
-/** What a host has done since it was made. Numbers only grow, except those under "now". */
+/** Counts what a host has done since it was made. Numbers only grow, except those under "now". */
 export interface HostCounters {
   /**
-   * Now: open data channels, open control channels, calls without an answer yet, agent types, subscriptions, clients that may
-   * come back, and what waits to be sent to all workers together.
+   * Now: open data channels, open control channels, calls without an answer, agent types, subscriptions, clients that may come
+   * back and find their registrations, and frames and bytes that wait to be sent to all workers together.
    */
   readonly channels: number;
   readonly controlChannels: number;
   readonly pendingCalls: number;
   readonly agentTypes: number;
   readonly subscriptions: number;
-  readonly dormantClients: number;
+  readonly reservedClients: number;
   readonly queuedFrames: number;
   readonly queuedBytes: number;
-  /** Calls taken from callers, and answers of targets handed back to them. */
+  /** Calls from callers, and answers of targets passed back to them. */
   readonly calls: number;
   readonly answers: number;
-  /** Calls that the host answered with an error itself, and those of them whose time was up. */
+  /** Calls that the host itself answered with an error, and those of them that timed out. */
   readonly failedCalls: number;
   readonly timedOutCalls: number;
-  /** Calls that were given up before they had an outcome: cancelled, out of time at the caller, or the caller has left. */
+  /** Calls that ended before they had an outcome: the caller cancelled, ran out of time or left. */
   readonly abandonedCalls: number;
-  /** Cancels passed over: the outcome was faster, or the call is none of the sender's. */
+  /** Cancels without effect: the outcome was faster, or the call is not the sender's. */
   readonly unmatchedCancels: number;
-  /** Answers thrown away: too late, a second one, or to a call that this host never made (protocol.md H7). */
+  // protocol.md H7
+  /** Answers dropped: too late, a second one, or to a call that this host never made. */
   readonly lateAnswers: number;
-  /** Answers thrown away because another worker than the one asked sent them. */
+  /** Answers dropped because another worker than the call's target sent them. */
   readonly strayAnswers: number;
-  /** Events taken, and frames sent out for them. */
+  /** Events that came, and frames sent for them. */
   readonly events: number;
   readonly deliveredEvents: number;
-  /** Of the delivered ones, those that had not left for the network when their worker's channel ended. */
+  /** Delivered events that had not left for the network when their worker's channel ended. */
   readonly lostEvents: number;
-  /** Of the delivered ones, those that had left, and of which nothing showed that they had arrived when the channel ended. Never too few. */
+  /** Delivered events that had left, and of which nothing showed that they arrived when the channel ended. Never too few. */
   readonly unconfirmedEvents: number;
-  /** Frames that had come from a worker and were not read when its channel ended: it was not its turn. */
+  /** Frames from a worker that the host had not read when the channel ended: it was not the worker's turn. */
   readonly unreadFrames: number;
-  /** Events that no subscription with a known worker matched. */
+  /** Events that matched no subscription of a known worker. */
   readonly unroutableEvents: number;
   /** Events dropped because their topic type is not valid. */
   readonly invalidEvents: number;
@@ -43,25 +44,27 @@ export interface HostCounters {
   readonly droppedEvents: number;
   /** Calls answered `overloaded`: the target's queue was full, or too many calls were pending. */
   readonly overloadedCalls: number;
-  /** Cancels and notices of leaving that did not reach a worker: its queue was full even for answers. */
-  readonly lostSignals: number;
-  /** Channels ended because their worker did not read what it was sent. */
+  /** Notices (cancel, leaving) that did not reach a worker: its queue was full even for answers. */
+  readonly lostNotices: number;
+  /** Channels ended because their worker did not read what the host sent. */
   readonly overflowedChannels: number;
   /** Data channels ended because another one came under the same client id: a worker that came back, or an impostor. */
   readonly replacedChannels: number;
   /** Channels and registrations refused because a bound of the options was reached. */
   readonly refusedByLimit: number;
+  /** Calls and streams that `authorize` refused. */
+  readonly deniedCalls: number;
   /** Deliveries skipped: the worker has no open channel. */
   readonly skippedEvents: number;
-  /** Deliveries kept from a peer that would choke on them (`filterByPeer`). */
+  /** Deliveries withheld from a peer that can't take them (`filterByPeer`). */
   readonly filteredEvents: number;
-  /** Frames without a known content, and frames that are no protobuf message or were refused by the transport. */
+  /** Frames without a known content, and frames that are no protobuf message or that the transport refused. */
   readonly emptyFrames: number;
   readonly badFrames: number;
-  /** Control envelopes passed on, and those that nobody could be found for. */
+  /** Control envelopes passed on, and those without a reachable destination. */
   readonly controlMessages: number;
   readonly unroutableControlMessages: number;
-  /** Clients whose registrations were forgotten because their channel never came. */
+  /** Clients whose registrations the host forgot because their channel never came. */
   readonly expiredClients: number;
 }
 
@@ -71,11 +74,11 @@ type Gauge =
   | "pendingCalls"
   | "agentTypes"
   | "subscriptions"
-  | "dormantClients"
+  | "reservedClients"
   | "queuedFrames"
   | "queuedBytes";
 
-/** The counters as the host's parts write them; the gauges are asked for when a snapshot is made. */
+/** The counters that the parts of the host write; `counters()` adds the gauges. */
 export type MutableHostCounters = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };
 
 export function createHostCounters(): MutableHostCounters {
@@ -97,10 +100,11 @@ export function createHostCounters(): MutableHostCounters {
     invalidEvents: 0,
     droppedEvents: 0,
     overloadedCalls: 0,
-    lostSignals: 0,
+    lostNotices: 0,
     overflowedChannels: 0,
     replacedChannels: 0,
     refusedByLimit: 0,
+    deniedCalls: 0,
     skippedEvents: 0,
     filteredEvents: 0,
     emptyFrames: 0,

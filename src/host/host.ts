@@ -1,22 +1,35 @@
-import { type Clock, systemClock, TroupeError } from "../core/internal.ts";
+import { anyTime, assertNumbers, type Clock, systemClock, type Timer, TroupeError } from "../core/internal.ts";
 import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
+import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
-import type { SessionReport } from "./sessions/session-report.ts";
-import { ShutdownDeadline } from "./shutdown-deadline.ts";
 
 export interface HostParts {
   readonly listener: Listener;
-  /** `host:port`; port 0 takes a free one. */
+  /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
-  /** What is served. Default: a new `HostServicer` with the given options. */
+  /** The servicer that the listener serves. Default: a new `HostServicer` with the given options. */
   readonly servicer?: HostServicer;
 }
 
-/** What a host has done, and what its listener has seen beneath the calls; the latter all 0 before the start. */
+/** What a host has counted, and what its listener has counted beneath the calls; the latter all 0 before the start. */
 export interface RunningHostCounters extends HostCounters {
   readonly transport: ListenerCounters;
+}
+
+/** Options of `Host.start`. */
+export interface HostStartOptions {
+  /** Calls the start off: it rejects with the reason, and the host stops. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `Host.stop`. */
+export interface HostStopOptions {
+  /** Milliseconds that the stop may take: what a worker has not read by then is lost. Default 5 000. */
+  readonly graceMs?: number | undefined;
+  /** Ends the grace at once. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type HostState =
@@ -26,10 +39,19 @@ type HostState =
   | { readonly at: "ending"; readonly grace: ShutdownDeadline; readonly done: Promise<void> };
 
 const defaultGraceMs = 5_000;
-/** Of the grace so much, and no more than a quarter, is left for connections to close when the channels have ended. */
+/** Milliseconds of the grace, but no more than a quarter of it, in which connections close after the channels have ended. */
 const goodbyeMs = 1_000;
 
-/** A servicer on a listener: what workers connect to. It starts once; disposing it stops it with the default grace of 5 s. */
+/**
+ * A servicer on a listener: what workers connect to. It starts once; disposing it stops it with the default grace of 5 s.
+ *
+ * @example
+ * ```ts
+ * await using host = new Host({ listener: grpcListener(), address: "127.0.0.1:0" });
+ * await host.start();
+ * console.log(host.address);
+ * ```
+ */
 export class Host implements AsyncDisposable {
   readonly servicer: HostServicer;
   readonly #listener: Listener;
@@ -57,11 +79,12 @@ export class Host implements AsyncDisposable {
     return this.#address;
   }
 
-  /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when the address can't be had. */
-  async start(): Promise<void> {
+  /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when it can't listen on the address. */
+  async start({ signal }: HostStartOptions = {}): Promise<void> {
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
-    const services = [this.servicer.asLinkService(), this.servicer.asSignalService()];
+    signal?.throwIfAborted();
+    const services = [this.servicer.asLinkService(), this.servicer.asSideStreamService()];
     const done = this.#listener.listen(this.#address, services);
     this.#state = { at: "starting", done };
     try {
@@ -73,17 +96,60 @@ export class Host implements AsyncDisposable {
       if (this.#isStarting()) this.#state = { at: "new" };
       throw error;
     }
+    if (!signal?.aborted) return;
+    await this.stop({ graceMs: 0 });
+    throw signal.reason;
   }
 
   /**
-   * Tells Troupe's workers that it goes, refuses new calls, answers the pending ones with an error, and ends all streams
-   * within `graceMs`: what a worker has not taken by then is lost. A second call may shorten the grace. Never rejects.
+   * Tells Troupe's workers that the host leaves, refuses new calls, answers the pending ones with an error, and ends all streams
+   * within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. Rejects only with
+   * `invalid-argument`, for an invalid grace.
    */
-  async stop(graceMs: number = defaultGraceMs): Promise<void> {
+  async stop({ graceMs = defaultGraceMs, signal }: HostStopOptions = {}): Promise<void> {
+    assertNumbers({ graceMs }, { graceMs: anyTime });
+    const hurry = (): void => this.#shorten(0);
+    signal?.addEventListener("abort", hurry);
+    try {
+      await this.#stopWithin(signal?.aborted ? 0 : graceMs);
+    } finally {
+      signal?.removeEventListener("abort", hurry);
+    }
+  }
+
+  /** Returns the numbers of each worker that has a data channel now, at once. See `inspect()` for more. */
+  sessions(): readonly SessionReport[] {
+    return this.servicer.sessions();
+  }
+
+  /**
+   * Shows the present of the host: workers with address, principal, types and queues, agent types with their owners, and totals. The
+   * host gathers it over several turns of the event loop, so that messages go on meanwhile. Rejects with the reason of `signal`, or
+   * `invalid-argument`.
+   */
+  inspect(options?: InspectOptions): Promise<HostSnapshot> {
+    return this.servicer.inspect(options);
+  }
+
+  /** Returns what the host has counted so far, and its present numbers; a copy. */
+  counters(): RunningHostCounters {
+    const transport = this.#listening?.counters() ?? createListenerCounters();
+    return { ...this.servicer.counters(), transport };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #shorten(graceMs: number): void {
+    if (this.#state.at === "ending") this.#state.grace.shorten(graceMs);
+  }
+
+  #stopWithin(graceMs: number): Promise<void> {
     const state = this.#state;
     switch (state.at) {
       case "new":
-        return;
+        return Promise.resolve();
       case "ending":
         state.grace.shorten(graceMs);
         return state.done;
@@ -92,20 +158,6 @@ export class Host implements AsyncDisposable {
       case "serving":
         return this.#endWithin(graceMs, Promise.resolve(state.listening));
     }
-  }
-
-  /** What is going on with each worker that has a channel now. */
-  sessions(): readonly SessionReport[] {
-    return this.servicer.sessions();
-  }
-
-  counters(): RunningHostCounters {
-    const transport = this.#listening?.counters() ?? createListenerCounters();
-    return { ...this.servicer.counters(), transport };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 
   #isStarting(): boolean {
@@ -135,5 +187,40 @@ export class Host implements AsyncDisposable {
     const ofSessions = new ShutdownDeadline(this.#clock, Math.max(0, grace.leftMs - 2 * reserveMs));
     await this.servicer.drain(ofSessions.leftMs, Promise.race([ofSessions.over, grace.over]));
     ofSessions.done();
+  }
+}
+
+/** The deadline of an ending. It can be shortened, but not prolonged. */
+export class ShutdownDeadline {
+  /** Resolves when the deadline has passed. */
+  readonly over: Promise<void>;
+  readonly #clock: Clock;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #timer: Timer | undefined;
+  #end: () => void = () => {};
+
+  constructor(clock: Clock, graceMs: number) {
+    this.#clock = clock;
+    this.over = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.shorten(graceMs);
+  }
+
+  get leftMs(): number {
+    return Math.max(0, this.#dueMs - this.#clock.now());
+  }
+
+  shorten(graceMs: number): void {
+    const dueMs = this.#clock.now() + graceMs;
+    if (dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    this.#timer?.cancel();
+    this.#timer = this.#clock.setTimer(graceMs, this.#end);
+  }
+
+  /** Stops the timer: nothing waits any more. */
+  done(): void {
+    this.#timer?.cancel();
   }
 }

@@ -1,5 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { keepHeapRoom } from "./heap-room.ts";
+export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
+export type { InspectOptions } from "./inspection.ts";
 export type { HostOptions } from "./options.ts";
 export { HostServicer } from "./servicer.ts";

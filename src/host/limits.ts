@@ -1,32 +1,39 @@
-/** Bounds that are no options: nobody has needed to turn them yet. */
+/** Bounds that are no options, because no user has needed another value yet. */
 export const limits = {
   /** Calls that may wait for one client's channel, and the bytes they may hold together. */
   heldCallsPerClient: 1_000,
   heldBytesPerClient: 16 * 1024 * 1024,
   /** The bytes that calls may hold which wait for channels, all clients together. */
   heldBytes: 256 * 1024 * 1024,
-  /** Requests that one control channel may leave unanswered before the host forgets the oldest. */
+  /** Requests that one control channel may leave unanswered; beyond it the host forgets the oldest. */
   controlWaitsPerChannel: 1_000,
   /** The longest names in a control request that the host remembers, in characters together. */
   controlNameChars: 4_096,
-  /** Agents whose owner is remembered where types have several owners; the longest known is forgotten first. */
+  /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
-  /** Agents with a longer key are placed by a hash of it, and not remembered. */
+  /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */
   nameChars: 1_024,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
+  /** Streams and calls that wait for `authorize` at once, and milliseconds that each waits. */
+  pendingAdmissions: 10_000,
+  admissionMs: 30_000,
+  /** Bytes of frames that the host holds for a stream that waits for `authorize`; the first frame may be longer. */
+  admissionBytes: 1024 * 1024,
+  /** Agent types of one worker that `inspect()` and an occurrence list. */
+  listedTypes: 100,
   /** The longest error text of the host's own, in characters. */
   errorChars: 2_000,
   /** How much of a target's key is kept for the text of a call's error, in characters. */
   keptKeyChars: 256,
-  /** Registrations of a client that has left go in lots of so many, and failed calls of a worker too, so that nobody else waits. */
-  lotSize: 500,
-  /** Subscriptions that are written at once for whoever lists them; a lot has 500 times as many. */
+  /** Tasks of long work that run in one turn of the event loop: registrations of a client that left, its failed calls, a listing. */
+  batchSize: 500,
+  /** Subscriptions that one task of a listing encodes. */
   listedAtOnce: 10,
-  /** Milliseconds that a worker has to take the last frames of a channel that has ended. */
-  lastWordMs: 5_000,
+  /** Milliseconds that a worker has to read the last frames of a channel that the host ends. */
+  closeMs: 5_000,
   /** Lines of one text that are logged in a window of so many milliseconds; the rest are counted. */
   logLines: 50,
   logWindowMs: 10_000,

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { type Clock, errorText } from "../core/internal.ts";
 import {
   decodeAddSubscriptionRequest,
@@ -7,19 +8,21 @@ import {
   decodeStoredState,
   emptyMessage,
   encodeGetStateAnswer,
+  encodeGetSubscriptionsResponse,
   encodeSaveStateAnswer,
   method,
   serviceName,
   signals,
+  type WireSubscription,
 } from "../protocol/internal.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/internal.ts";
 import { BatchRunner } from "./batch-runner.ts";
-import { writeSubscriptions } from "./registry/subscription-answer.ts";
+import { limits } from "./limits.ts";
 import type { HostServicer } from "./servicer.ts";
 
 type Unary = (request: Uint8Array, call: CallContext) => Promise<Uint8Array>;
 
-/** Puts the servicer's methods behind their names on the wire, and the wire's bytes before them. */
+/** Serves a servicer's methods under their names on the wire, from and to bytes. */
 export function createLinkService(servicer: HostServicer, clock: Clock): LinkService {
   const unary = new Map(Object.entries(unaryCalls(servicer, new BatchRunner(clock))));
   return {
@@ -44,8 +47,8 @@ export function createLinkService(servicer: HostServicer, clock: Clock): LinkSer
   };
 }
 
-/** The same for the one call of our own service. */
-export function createSignalService(servicer: HostServicer): LinkService {
+/** Serves side streams, the one method of Troupe's own service. */
+export function createSideStreamService(servicer: HostServicer): LinkService {
   return {
     serviceName: signals.serviceName,
     unaryMethods: new Set(),
@@ -53,7 +56,7 @@ export function createSignalService(servicer: HostServicer): LinkService {
     unary: async (_request, call) => {
       throw unknownMethod(call);
     },
-    stream: (call) => servicer.openSignals(call),
+    stream: (call) => servicer.openSideStream(call),
   };
 }
 
@@ -90,4 +93,30 @@ function read<T>(decode: (bytes: Uint8Array) => T, request: Uint8Array): T {
 
 function unknownMethod(call: CallContext): RpcError {
   return new RpcError(StatusCode.unimplemented, `The method ${call.method} is not served here.`);
+}
+
+/** Encodes a GetSubscriptions answer in batches, so that messages do not wait for the end of a long one. */
+function writeSubscriptions(subscriptions: readonly WireSubscription[], listings: BatchRunner): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    listings.add(writing(subscriptions, resolve, reject));
+  });
+}
+
+function* writing(
+  subscriptions: readonly WireSubscription[],
+  resolve: (answer: Uint8Array) => void,
+  reject: (error: unknown) => void,
+): Iterable<() => void> {
+  const parts: Uint8Array[] = [];
+  const { listedAtOnce } = limits;
+  for (let at = 0; at < subscriptions.length; at += listedAtOnce) {
+    yield () => {
+      try {
+        parts.push(encodeGetSubscriptionsResponse(subscriptions.slice(at, at + listedAtOnce)));
+      } catch (error) {
+        reject(error);
+      }
+    };
+  }
+  resolve(Buffer.concat(parts));
 }

@@ -13,49 +13,55 @@ import {
   systemClock,
 } from "../core/internal.ts";
 import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
-import type { Authorize } from "./sessions/authorize.ts";
+import type { HostObserver } from "./observer.ts";
+import type { Authorize } from "./principal.ts";
 
 export interface HostOptions {
-  /** Milliseconds until the host answers a call for a silent target; a caller's own `agtimeoutms` counts if it is smaller. 0: never. Default 300 000. */
+  /** Milliseconds after which the host answers a call for a silent target; a caller's own timeout counts if it is smaller. 0: never. Default 300 000. */
   readonly callTimeoutMs?: number;
-  /** Milliseconds until registrations of a client that has never opened its channel are forgotten. Default 30 000. */
+  /** Milliseconds after which the host forgets the registrations of a client that never opens its channel. Default 30 000. */
   readonly registrationOrphanMs?: number;
+  // protocol.md §2.1
   /**
-   * Milliseconds for which a client whose channel has ended may come back under its id and find its agent types and
-   * subscriptions again; others may take the types meanwhile. Default: 10 000 for .NET's workers, 0 for others (protocol.md §2.1).
+   * Milliseconds in which a client whose channel has ended may come back under its id and find its agent types and subscriptions
+   * again; others may take the types meanwhile. Default: 10 000 for .NET's workers, 0 for others.
    */
   readonly reconnectGraceMs?: number;
-  /** Milliseconds that calls wait for the channel of a client that has registered ahead of it. 0: not at all. Default 2 000. */
+  /** Milliseconds that calls wait for the channel of a client that has registered before it opened one. 0: not at all. Default 2 000. */
   readonly channelWaitMs?: number;
-  /** Whether channels without `client-id` are taken as generation 1's (protocol.md §1.6). Default true. */
+  // protocol.md §1.6
+  /** Whether the host takes channels without `client-id` as those of generation 1. Default true. */
   readonly acceptLegacyWorkers?: boolean;
   /**
-   * Whether frames that a peer's stock library would choke on are kept from it: JSON events from `grpc-dotnet/`, and
-   * frames over `stockPeerMaxBytes` from every `grpc-…` user agent. Default true.
+   * Whether the host withholds frames that a peer's stock library can't take: JSON events from `grpc-dotnet/`, and frames over
+   * `stockPeerMaxBytes` from every `grpc-…` user agent. Default true.
    */
   readonly filterByPeer?: boolean;
   /**
-   * What stock gRPC libraries receive: 4 MiB unless their users raised it; then raise it here too. 0: any length. A longer
-   * call or answer becomes an error, a longer event is skipped.
+   * The longest frame for stock gRPC libraries, in bytes. Raise it where the users of a library have raised its limit. 0: any
+   * length. A longer call or answer becomes an error, and the host skips a longer event. Default 4 MiB.
    */
   readonly stockPeerMaxBytes?: number;
-  /** Whether a client may remove only its own subscriptions. Default false, as Python's host (protocol.md H16). */
+  // protocol.md H16
+  /** Whether a client may remove only its own subscriptions. Default false, as at Python's host. */
   readonly ownOnly?: boolean;
+  // protocol.md H25
   /**
-   * Whether several clients may register one agent type, as .NET's gateway allows: an event then goes to all of them, a call
-   * to one at random, and later calls to the same agent to the same one while it stays. Default false (protocol.md H25).
+   * Whether several clients may register one agent type, as at .NET's gateway. The host then sends an event to all of them, a
+   * call to one at random, and later calls to the same agent to the same client while it stays. Default false.
    */
   readonly allowMultipleOwners?: boolean;
+  // protocol.md H19
   /**
-   * Frames and bytes that may wait for one worker that reads too slowly. Beyond it a call to that worker is answered
-   * `overloaded` at once, and an event is not sent to it and counted. Answers to the worker's own calls have twice the room;
-   * beyond that its channel ends with RESOURCE_EXHAUSTED. Defaults: 100 000 frames, 32 MiB (protocol.md H19).
+   * Frames and bytes that may wait for one worker that reads too slowly. Beyond it the host answers a call to that worker with
+   * `overloaded` at once, and drops and counts an event for it. Answers to the worker's own calls have twice the room; beyond
+   * that the host ends the channel with RESOURCE_EXHAUSTED. Defaults: 100 000 frames, 32 MiB.
    */
   readonly maxQueuedFrames?: number;
   readonly maxQueuedBytes?: number;
-  /** `disconnect`: a call or event that finds the queue full ends that worker's channel with RESOURCE_EXHAUSTED. Default `drop`. */
+  /** What a call or event does that finds a worker's queue full. `disconnect`: it ends the channel with RESOURCE_EXHAUSTED. Default `drop`. */
   readonly whenFull?: "drop" | "disconnect";
-  /** Calls without an outcome, for each calling worker and for all together; one more is answered `overloaded`. Defaults: 50 000, 500 000. */
+  /** Calls without an outcome, of each calling worker and of all together; the host answers one more with `overloaded`. Defaults: 50 000, 500 000. */
   readonly maxPendingCallsPerSession?: number;
   readonly maxPendingCalls?: number;
   /** Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. Default 10 000. */
@@ -64,11 +70,14 @@ export interface HostOptions {
   readonly maxTypesPerClient?: number;
   readonly maxSubscriptionsPerClient?: number;
   readonly maxSubscriptions?: number;
-  /** Asked before every stream and unary call is served. Default: everybody may do everything (protocol.md H23). */
+  // protocol.md H23
+  /** Decides whether the host serves a stream or a unary call, at once or with a promise. Default: everybody may do everything. */
   readonly authorize?: Authorize;
-  /** Where GetState and SaveState keep what they are given. Default: in memory, bounded. */
+  /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
+  readonly observer?: HostObserver;
+  /** Keeps the states of GetState and SaveState. Default: in memory, bounded. */
   readonly stateStore?: StateStore;
-  /** Default: nothing is logged. Payloads never are. */
+  /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly makeId?: MakeId;
@@ -76,14 +85,16 @@ export interface HostOptions {
   readonly random?: () => number;
 }
 
-/** The options with every default filled in. */
-export interface ResolvedHostOptions extends Required<Omit<HostOptions, "authorize" | "logger" | "reconnectGraceMs">> {
+/** The options with all defaults. */
+export interface ResolvedHostOptions
+  extends Required<Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs">> {
   readonly reconnectGraceMs: number | undefined;
   readonly authorize: Authorize | undefined;
+  readonly observer: HostObserver | undefined;
   readonly logger: Logger | undefined;
 }
 
-/** Not one frame fits into less. */
+/** No frame fits into less. */
 const frameRoom = { from: 100 };
 
 const numberRanges: NumberRanges<HostOptions> = {
@@ -102,7 +113,7 @@ const numberRanges: NumberRanges<HostOptions> = {
   maxSubscriptions: someRoom,
 };
 
-/** Throws `invalid-argument` for numbers that can't be meant. */
+/** Fills in the defaults. Throws `invalid-argument` for invalid numbers. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   assertNumbers(options, numberRanges);
   assertWord("whenFull", options.whenFull, ["drop", "disconnect"]);
@@ -127,6 +138,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxSubscriptionsPerClient: options.maxSubscriptionsPerClient ?? 100_000,
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
     authorize: options.authorize,
+    observer: options.observer,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId }),
     logger: options.logger,
     clock: options.clock ?? systemClock,

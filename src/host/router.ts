@@ -3,18 +3,18 @@ import { type FrameHead, peekFrame } from "../protocol/internal.ts";
 import type { CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
-import type { ChannelRegistration } from "./registry/channel-registration.ts";
-import type { Session } from "./sessions/session.ts";
+import type { LegacyRegistration } from "./registry/legacy-registration.ts";
+import type { Peer } from "./sessions/peer.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
   readonly events: EventRouter;
-  readonly registration: ChannelRegistration;
-  readonly tally: MutableHostCounters;
+  readonly registration: LegacyRegistration;
+  readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
 
-/** Sends each frame of a data channel on its way by what it is. Never throws: no frame ends a stream. */
+/** Passes each frame of a data channel to the room that handles its kind. Never throws: no frame ends a stream. */
 export class Router {
   readonly #parts: RouterParts;
 
@@ -22,39 +22,39 @@ export class Router {
     this.#parts = parts;
   }
 
-  receive(session: Session, bytes: Uint8Array): void {
-    const { calls, events, registration, tally, logger } = this.#parts;
+  receive(peer: Peer, bytes: Uint8Array): void {
+    const { calls, events, registration, counters, logger } = this.#parts;
     const frame = peekFrame(bytes);
     switch (frame.kind) {
       case "request":
-        return calls.route(session, frame);
+        return calls.route(peer, frame);
       case "response":
-        return calls.answer(session, frame);
+        return calls.answer(peer, frame);
       case "event":
         return events.route(frame);
       case "cancel":
-        return calls.cancel(session, frame);
+        return calls.cancel(peer, frame);
       case "register-type":
-        return registration.registerType(session, frame.requestId, frame.agentType);
+        return registration.registerType(peer, frame.requestId, frame.agentType);
       case "subscribe":
-        return registration.subscribe(session, frame.requestId, frame.pattern);
+        return registration.subscribe(peer, frame.requestId, frame.pattern);
       case "ack":
       case "leaving":
       case "empty":
-        // Acks and notices of leaving are what a host says; no worker has a reason to.
-        tally.emptyFrames += 1;
-        logger?.warn("a frame without a known content was ignored", { clientId: session.clientId });
+        // Only hosts send acks and notices of leaving.
+        counters.emptyFrames += 1;
+        logger?.warn("a frame without a known content was ignored", { clientId: peer.id });
         return;
       case "bad":
-        return this.receiveBad(session, frame.reason, frame.head);
+        return this.receiveBad(peer, frame.reason, frame.head);
     }
   }
 
-  /** A frame that is not there as a whole or can't be read. The call that it is part of has its outcome with it. */
-  receiveBad(session: Session, reason: string, head: FrameHead | undefined): void {
-    const { calls, tally, logger } = this.#parts;
-    tally.badFrames += 1;
-    logger?.warn("a frame could not be read", { clientId: session.clientId, reason });
-    if (head !== undefined) calls.giveUp(session, head, reason);
+  /** Takes a frame that is incomplete or unreadable, and ends the call that it is part of. */
+  receiveBad(peer: Peer, reason: string, head: FrameHead | undefined): void {
+    const { calls, counters, logger } = this.#parts;
+    counters.badFrames += 1;
+    logger?.warn("a frame could not be read", { clientId: peer.id, reason });
+    if (head !== undefined) calls.giveUp(peer, head, reason);
   }
 }

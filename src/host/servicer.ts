@@ -1,7 +1,7 @@
 import {
-  encodeFrame,
   type GetStateAnswer,
-  readFrameHead,
+  isAnnounced,
+  refusalKey,
   type SaveStateAnswer,
   type StoredState,
   type WireAgentId,
@@ -10,138 +10,58 @@ import {
 import {
   type CallContext,
   type LinkService,
+  type Metadata,
   RpcError,
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/internal.ts";
-import { CallRouter } from "./calls/call-router.ts";
-import { ControlChannel } from "./control/control-channel.ts";
-import { ControlRouter } from "./control/control-router.ts";
-import type { ControlSession } from "./control/control-session.ts";
-import { LegacyState } from "./control/legacy-state.ts";
-import { createHostCounters, type HostCounters, type MutableHostCounters } from "./counters.ts";
-import { EventRouter } from "./events/event-router.ts";
-import { limits } from "./limits.ts";
-import { createLinkService, createSignalService } from "./link-service.ts";
-import { type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
-import { SharedOwners } from "./placement/shared-owners.ts";
-import { SoleOwner } from "./placement/sole-owner.ts";
-import { RateLimitedLogger } from "./rate-limited-logger.ts";
-import { ChannelRegistration } from "./registry/channel-registration.ts";
-import { Registry, type RegistryBounds } from "./registry/registry.ts";
-import type { Directory } from "./registry/type-owners.ts";
-import { Router } from "./router.ts";
-import { Admission, clientIdOf, requireClientId } from "./sessions/admission.ts";
-import { DataChannel } from "./sessions/data-channel.ts";
-import { drainSessions } from "./sessions/drain.ts";
-import { peerTraits, Session, type SessionParts } from "./sessions/session.ts";
-import { reportOf, type SessionReport } from "./sessions/session-report.ts";
-import { SessionTable } from "./sessions/session-table.ts";
-import { SideStream } from "./sessions/side-stream.ts";
+import { composeHost, type HostComposition } from "./compose.ts";
+import type { HostCounters } from "./counters.ts";
+import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
+import { createLinkService, createSideStreamService } from "./link-service.ts";
+import type { HostOptions } from "./options.ts";
+import { type Admitted, clientIdOf, requireClientId } from "./sessions/admission.ts";
 
+// protocol.md §1
 /**
- * The eight calls of `agents.AgentRpc` in all three generations, and the routing between the workers that make them
- * (protocol.md §1). It knows no network: `asLinkService()` is what a listener serves. Methods throw `RpcError` to refuse.
+ * Serves the eight calls of `agents.AgentRpc` in all three generations, and carries messages between the workers that make them.
+ * It knows no network: a listener serves `asLinkService()`. Methods throw `RpcError` to refuse a call.
  */
 export class HostServicer {
-  readonly #options: ResolvedHostOptions;
-  readonly #quiet: RateLimitedLogger | undefined;
-  readonly #tally: MutableHostCounters = createHostCounters();
-  readonly #admission: Admission;
-  readonly #sessions = new SessionTable();
-  readonly #directory: Directory;
-  readonly #registry: Registry;
-  readonly #calls: CallRouter;
-  readonly #control: ControlRouter;
-  readonly #router: Router;
-  readonly #states: LegacyState;
+  readonly #parts: HostComposition;
 
-  constructor(hostOptions: HostOptions = {}) {
-    const given = resolveHostOptions(hostOptions);
-    this.#quiet = given.logger && new RateLimitedLogger(given.logger, given.clock);
-    const options = { ...given, logger: this.#quiet };
-    const { logger, clock, makeId, ownOnly, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
-    const bounds: RegistryBounds = options;
-    const tally = this.#tally;
-    const sessions = this.#sessions;
-    const directory = allowMultipleOwners ? new SharedOwners(options.random) : new SoleOwner();
-    const registry = new Registry({ directory, tally, clock, logger, orphanMs, ownOnly, allowMultipleOwners, bounds });
-    this.#options = options;
-    this.#directory = directory;
-    this.#registry = registry;
-    this.#admission = new Admission(options);
-    this.#calls = new CallRouter({ options, tally, directory, sessions });
-    this.#control = new ControlRouter({ tally, directory, sessions, logger });
-    this.#router = new Router({
-      calls: this.#calls,
-      events: new EventRouter({ tally, directory, routing: registry.routing, sessions, logger }),
-      registration: new ChannelRegistration(registry, makeId),
-      tally,
-      logger,
-    });
-    this.#states = new LegacyState(options.stateStore);
+  /** Throws `invalid-argument` for invalid options. */
+  constructor(options: HostOptions = {}) {
+    this.#parts = composeHost(options);
   }
 
-  /** A worker's data channel. Without `client-id` it is generation 1's and gets an id made here. */
+  /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
   openChannel(call: CallContext): ServerStreamReceiver {
-    const { acceptLegacyWorkers, makeId } = this.#options;
-    const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
-    this.#admission.check(call);
-    this.#checkRoom(this.#sessions.data, clientId);
-    const traits = peerTraits(call.metadata, this.#options);
-    return new DataChannel({
-      traits,
-      createSession: (stream) => this.#opened(this.#createSession(call, { clientId, traits, stream })),
-      onFrame: (session, frame) => this.#router.receive(session, frame),
-      onBadFrame: (session, reason, head) => this.#router.receiveBad(session, reason, head && readFrameHead(head)),
-      onGone: (session) => this.#gone(session),
-      onEnded: ({ lostEvents, unconfirmedEvents, unreadFrames }) => {
-        this.#tally.lostEvents += lostEvents;
-        this.#tally.unconfirmedEvents += unconfirmedEvents;
-        this.#tally.unreadFrames += unreadFrames;
-      },
-    });
+    return this.#parts.lifecycle.openData(call);
   }
 
+  /** Opens a worker's control channel. */
   openControlChannel(call: CallContext): ServerStreamReceiver {
-    const clientId = requireClientId(call);
-    this.#admission.check(call);
-    this.#checkRoom(this.#sessions.control, clientId);
-    return new ControlChannel({
-      clientId,
-      bounds: this.#options,
-      clock: this.#options.clock,
-      tally: this.#tally,
-      logger: this.#options.logger,
-      onSession: (session) => this.#controlOpened(session),
-      onEnvelope: (session, envelope) => this.#control.route(session, envelope),
-      onGone: (session) => {
-        this.#sessions.control.leave(session);
-        this.#control.sessionEnded(session);
-      },
-    });
+    return this.#parts.lifecycle.openControl(call);
   }
 
-  /** A stream for the signals to a worker of Troupe's whose data channel is open (protocol.md §11.7). */
-  openSignals(call: CallContext): ServerStreamReceiver {
-    const session = this.#sessions.data.of(this.#clientOf(call));
-    if (session?.traits.isAnnounced) {
-      return new SideStream({ session, bounds: this.#options, clock: this.#options.clock });
-    }
-    throw new RpcError(
-      StatusCode.failedPrecondition,
-      "No data channel of a Troupe worker is open under this client-id.",
-    );
+  /** Opens a side stream: notices to a Troupe worker take it past what waits on the worker's data channel. */
+  openSideStream(call: CallContext): ServerStreamReceiver {
+    return this.#parts.lifecycle.openSide(call);
   }
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
-    const clientId = this.#clientOf(call);
-    const outcome = this.#registry.registerType(clientId, agentType);
+    const clientId = requireClientId(call);
+    const admission = this.#admit(call);
+    if (admission !== undefined) await admission;
+    const outcome = this.#parts.registry.registerType(clientId, agentType);
     switch (outcome.at) {
       case "registered":
         return;
-      case "taken":
-        throw invalid(`Agent type ${agentType} already registered with client ${outcome.by}.`);
+      case "taken": {
+        const text = `Agent type ${agentType} already registered with client ${outcome.by}.`;
+        throw invalid(text, this.#holderMetadata(outcome.by, clientId, call));
+      }
       case "invalid":
         throw invalid(outcome.reason);
       case "full":
@@ -150,8 +70,10 @@ export class HostServicer {
   }
 
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
-    const clientId = this.#clientOf(call);
-    const outcome = this.#registry.addSubscription(clientId, subscription);
+    const clientId = requireClientId(call);
+    const admission = this.#admit(call);
+    if (admission !== undefined) await admission;
+    const outcome = this.#parts.registry.addSubscription(clientId, subscription);
     switch (outcome.at) {
       case "added":
         return;
@@ -165,8 +87,10 @@ export class HostServicer {
   }
 
   async removeSubscription({ id }: { readonly id: string }, call: CallContext): Promise<void> {
-    const clientId = this.#clientOf(call);
-    switch (this.#registry.removeSubscription(clientId, id)) {
+    const clientId = requireClientId(call);
+    const admission = this.#admit(call);
+    if (admission !== undefined) await admission;
+    switch (this.#parts.registry.removeSubscription(clientId, id)) {
       case "removed":
         return;
       case "unknown":
@@ -176,136 +100,85 @@ export class HostServicer {
     }
   }
 
-  /** All clients' subscriptions, in the order they were added, under the ids their clients gave. */
+  /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
-    this.#clientOf(call);
-    return this.#registry.subscriptions();
+    requireClientId(call);
+    const admission = this.#admit(call);
+    if (admission !== undefined) await admission;
+    return this.#parts.registry.subscriptions();
   }
 
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
-    this.#admission.check(call);
-    return this.#states.get(agentId);
+    const admission = this.#admit(call);
+    if (admission !== undefined) await admission;
+    return this.#parts.states.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
-    this.#admission.check(call);
-    return this.#states.save(state, clientIdOf(call));
+    const admission = this.#admit(call);
+    if (admission !== undefined) await admission;
+    return this.#parts.states.save(state, clientIdOf(call));
   }
 
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
-    return createLinkService(this, this.#options.clock);
+    return createLinkService(this, this.#parts.clock);
   }
 
-  /** What only Troupe's workers call, for the same listener. Without it those with too much to do drop events that could wait here. */
-  asSignalService(): LinkService {
-    return createSignalService(this);
+  /** The service that only Troupe's workers call, for the same listener. Without it a worker with too much to do loses notices. */
+  asSideStreamService(): LinkService {
+    return createSideStreamService(this);
   }
 
+  /** Returns what the host has counted so far, and its present numbers; a copy. */
   counters(): HostCounters {
-    const sessions = this.#sessions.data.all();
-    return {
-      ...this.#tally,
-      dormantClients: this.#registry.dormantCount,
-      queuedFrames: sessions.reduce((sum, { queuedFrames }) => sum + queuedFrames, 0),
-      queuedBytes: sessions.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0),
-      channels: this.#sessions.data.size,
-      controlChannels: this.#sessions.control.size,
-      pendingCalls: this.#calls.pendingCount,
-      agentTypes: this.#directory.size,
-      subscriptions: this.#registry.subscriptionCount,
-    };
-  }
-
-  /** What is going on with each worker that has a channel now. */
-  sessions(): readonly SessionReport[] {
-    return this.#sessions.data.all().map(reportOf);
+    return this.#parts.readCounters();
   }
 
   /**
-   * Tells Troupe's workers that the host goes in `graceMs`, refuses what is new, answers every pending call with `Host is
-   * shutting down.`, then ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves (protocol.md
-   * H21). Twice is fine; never rejects.
+   * Returns the numbers of each worker that has a data channel now, at once. It takes about 1 µs for each; `inspect()` tells more, and
+   * never holds messages up.
+   */
+  sessions(): readonly SessionReport[] {
+    return this.#parts.sessions.all().map(reportOf);
+  }
+
+  /**
+   * Shows the present of the host: workers, agent types and totals. The host gathers it over several turns of the event loop, so that
+   * messages go on meanwhile. Rejects only with the reason of `signal`.
+   */
+  inspect(options?: InspectOptions): Promise<HostSnapshot> {
+    return this.#parts.inspection.inspect(options);
+  }
+
+  /**
+   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, answers every pending call with `Host is
+   * shutting down.`, then ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. You may call it
+   * twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const sessions = this.#sessions.data.all();
-    const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
-    for (const session of sessions) {
-      if (session.traits.isAnnounced && session.signal(leaving) === "full") this.#tally.lostSignals += 1;
-    }
-    this.#admission.drain();
-    this.#calls.drain();
-    this.#registry.close();
-    await drainSessions([...sessions, ...this.#sessions.control.all()], over);
-    this.#quiet?.flush();
+    const { lifecycle, inspection, rateLimited } = this.#parts;
+    await lifecycle.drain(graceMs, over);
+    inspection.finish();
+    rateLimited?.flush();
   }
 
-  #createSession(call: CallContext, parts: Pick<SessionParts, "clientId" | "traits" | "stream">): Session {
-    const { clock, logger } = this.#options;
-    return new Session({
-      ...parts,
-      peer: call.peer,
-      bounds: this.#options,
-      clock,
-      onOverflow: ({ clientId, queuedFrames, queuedBytes }) =>
-        logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
-          clientId,
-          queuedFrames,
-          queuedBytes,
-        }),
-      onRelief: ({ clientId }, lost) => logger?.info("a worker that read too slowly has caught up", { clientId, lost }),
-      onCutOff: ({ clientId }) => {
-        this.#tally.overflowedChannels += 1;
-        logger?.warn("a worker is cut off: it does not read what it is sent", { clientId });
-      },
-    });
+  /** Admits a call; the promise is undefined where there is nothing to wait for, so that such a call waits for no turn. */
+  #admit(call: CallContext): Promise<Admitted> | undefined {
+    const admitted = this.#parts.admission.admit(call);
+    return admitted instanceof Promise ? admitted : undefined;
   }
 
-  /** A client may always replace its own channel. */
-  #checkRoom(channels: SessionTable["data"] | SessionTable["control"], clientId: string): void {
-    const { maxSessions } = this.#options;
-    if (channels.size < maxSessions || channels.of(clientId) !== undefined) return;
-    this.#tally.refusedByLimit += 1;
-    throw new RpcError(StatusCode.resourceExhausted, `This host takes ${maxSessions} channels at once.`);
-  }
-
-  #clientOf(call: CallContext): string {
-    const clientId = requireClientId(call);
-    this.#admission.check(call);
-    return clientId;
-  }
-
-  #opened(session: Session): Session {
-    const { clientId, peer } = session;
-    this.#options.logger?.info("a worker has joined", { clientId, peer });
-    const replaced = this.#sessions.data.enter(session);
-    if (replaced !== undefined) {
-      this.#tally.replacedChannels += 1;
-      replaced.finish(replacedStatus);
-      this.#calls.sessionEnded(replaced);
-    }
-    this.#registry.clientArrived(clientId);
-    this.#calls.sessionOpened(session);
-    return session;
-  }
-
-  #gone(session: Session): void {
-    const { clientId, droppedEvents, refusedCalls, traits } = session;
-    this.#options.logger?.info("a worker has left", { clientId, droppedEvents, refusedCalls });
-    if (this.#sessions.data.leave(session)) this.#registry.clientLeft(clientId, traits.reconnectGraceMs);
-    this.#calls.sessionEnded(session);
-  }
-
-  #controlOpened(session: ControlSession): void {
-    const replaced = this.#sessions.control.enter(session);
-    if (replaced === undefined) return;
-    replaced.finish(replacedStatus);
-    this.#control.sessionEnded(replaced);
+  /** Says who holds an agent type, to an announced worker only. */
+  #holderMetadata(holderId: string, clientId: string, call: CallContext): Metadata | undefined {
+    const { sessions } = this.#parts;
+    if (!isAnnounced(call.metadata) && !sessions.of(clientId)?.traits.isAnnounced) return undefined;
+    const address = sessions.of(holderId)?.owner.address;
+    const holder = { [refusalKey.holder]: holderId };
+    return address === undefined ? holder : { ...holder, [refusalKey.holderAddress]: address };
   }
 }
 
-const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;
-
-function invalid(details: string): RpcError {
-  return new RpcError(StatusCode.invalidArgument, details);
+function invalid(details: string, metadata?: Metadata): RpcError {
+  return new RpcError(StatusCode.invalidArgument, details, { metadata });
 }

@@ -30,7 +30,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead } from "./routing/frame-peek.ts";
+export { peekFrame, readFrameHead, withoutErrorDetail } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
@@ -55,4 +55,4 @@ export {
   encodeStoredState,
 } from "./state/stored-state.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, serviceName, signals } from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals } from "./wire-names.ts";

@@ -36,9 +36,19 @@ export const metadataKey = {
   errorType: "agerrortype",
   errorCode: "agerrorcode",
   errorStack: "agerrorstack",
+  errorDetail: "agerrordetail",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
+} as const;
+
+// protocol.md §11.8
+/** Keys of the metadata beside a refused registration, for announced workers. */
+export const refusalKey = {
+  /** The client id of the worker that holds the agent type. */
+  holder: "agholder",
+  /** The address that this worker's connection comes from; left out while the worker has no channel open. */
+  holderAddress: "agholderaddress",
 } as const;
 
 // protocol.md §3.1

@@ -1,4 +1,4 @@
-import type { LogFields, Logger } from "../core/internal.ts";
+import { type LogFields, type Logger, stackText } from "../core/internal.ts";
 
 /** Levels of log entries, lowest first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -42,7 +42,7 @@ function fieldsText(fields: LogFields | undefined): string {
 }
 
 function valueText(value: unknown): string {
-  if (value instanceof Error) return value.stack ?? `${value.name}: ${value.message}`;
+  if (value instanceof Error) return stackText(value);
   if (typeof value === "string") return value;
   try {
     return JSON.stringify(value) ?? String(value);

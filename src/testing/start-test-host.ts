@@ -33,6 +33,6 @@ export async function startTestHost({ link = "memory", ...options }: TestHostOpt
     host,
     address: host.address,
     dialer: network ?? grpcDialer(),
-    [Symbol.asyncDispose]: () => host.stop(0),
+    [Symbol.asyncDispose]: () => host.stop({ graceMs: 0 }),
   };
 }

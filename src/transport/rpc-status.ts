@@ -26,6 +26,14 @@ export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
 export interface RpcStatus {
   readonly code: StatusCode;
   readonly details: string;
+  /** Metadata beside the status: keys that begin with `ag`; a link passes on no others. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Options of an `RpcError`. */
+export interface RpcErrorOptions extends ErrorOptions {
+  /** Metadata beside the status; undefined: none. */
+  readonly metadata?: RpcStatus["metadata"] | undefined;
 }
 
 /** Error of a call that ended with a status other than OK. */
@@ -33,9 +41,10 @@ export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly status: RpcStatus;
 
-  constructor(code: StatusCode, details: string, options?: ErrorOptions) {
+  constructor(code: StatusCode, details: string, options?: RpcErrorOptions) {
     super(details, options);
-    this.status = { code, details };
+    const metadata = options?.metadata;
+    this.status = metadata === undefined ? { code, details } : { code, details, metadata };
   }
 
   get code(): StatusCode {

@@ -56,7 +56,9 @@ export class WorkerLifecycle {
       onLost: (connection, reason) => this.#onLost(connection, reason),
       onGivenUp: (reason) => this.#onGivenUp(reason),
     });
-    this.#inbox = new Inbox(parts, calls, {
+    this.#inbox = new Inbox({
+      ...parts,
+      calls,
       elsewhere: this.#elsewhere,
       onHostLeaving: (connection, graceMs) => this.#attachment.onHostLeaving(connection, graceMs),
     });

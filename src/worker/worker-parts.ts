@@ -1,8 +1,8 @@
 import type {
   AgentCatalog,
   CodecRegistry,
+  Dispatcher,
   InterventionChain,
-  Mailboxes,
   MessageLog,
   SubscriptionTable,
 } from "../core/internal.ts";
@@ -22,7 +22,7 @@ export interface WorkerParts {
   readonly interventions: InterventionChain;
   /** There only if somebody takes message events. */
   readonly log: MessageLog | undefined;
-  readonly mailboxes: Mailboxes | undefined;
+  readonly dispatcher: Dispatcher;
   readonly work: InFlight;
   /** Bounds how many of them there are. */
   readonly slots: ConcurrencyLimiter;

@@ -16,9 +16,10 @@ import {
   assertEvent,
   type ClassOf,
   CodecRegistry,
+  createLayers,
+  Dispatcher,
   InterventionChain,
   type Logger,
-  Mailboxes,
   MessageLog,
   type MessageType,
   type PublishOptions,
@@ -247,15 +248,17 @@ export class WorkerRuntime implements AgentRuntime {
     const counts = createWorkerCounters();
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
+    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone });
+    const log =
+      messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
     return {
       settings,
       registry,
-      catalog: new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone }),
+      catalog,
+      dispatcher: new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) }),
       subscriptions,
       interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
-      log:
-        messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry)),
-      mailboxes: settings.sequentialAgents ? new Mailboxes() : undefined,
+      log,
       work: new InFlight(),
       slots: new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),
       sendQueue: new SendQueue(settings, counts),

@@ -4,7 +4,10 @@ import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const maxLines = 400;
-const wantedMedian = 120;
+/** A file under so many lines often makes sense only beside another, and belongs into it. */
+const shortLines = 40;
+/** The share of such files. */
+const mostShort = 0.3;
 /** What a file over the limit says within its first ten lines. */
 const reasonPattern = /^\/\/ Over 400 lines: .{20,}/m;
 
@@ -27,9 +30,14 @@ test("no file is longer than 400 lines without a reason at its top", () => {
   expect(tooLong).toEqual([]);
 });
 
-test("the median source file is near 100 lines", () => {
+test("source files are neither scraps nor stacks: few are under 40 lines, and the median is near 100", () => {
   const lengths = filesOf("src")
+    .filter(({ name }) => !/\/(index|internal)\.ts$/.test(name))
     .map(({ lines }) => lines)
     .sort((a, b) => a - b);
-  expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(wantedMedian);
+  const short = lengths.filter((lines) => lines < shortLines).length;
+  expect(short / lengths.length).toBeLessThanOrEqual(mostShort);
+  const median = lengths[Math.floor(lengths.length / 2)];
+  expect(median).toBeGreaterThanOrEqual(60);
+  expect(median).toBeLessThanOrEqual(120);
 });

@@ -119,7 +119,7 @@ describe("real Python workers' traffic, replayed to our host", () => {
 
   afterEach(async () => {
     await replay[Symbol.asyncDispose]();
-    await host.stop(0);
+    await host.stop({ graceMs: 0 });
   });
 
   test("every message that Python's host sent comes from ours too, byte for byte, and every call ends alike [§8.51] [§8.52] [§8.56]", async () => {

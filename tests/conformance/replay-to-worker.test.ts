@@ -140,7 +140,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     expect(await hello).toBeInstanceOf(Msg);
     expect(await sameModel).toEqual(model);
     expect(await viaAgent).toEqual({ text: "re: via agent", n: 2 });
-    await expect(raised).rejects.toEqual(new HandlerError("boom from handler"));
+    await expect(raised).rejects.toEqual(new HandlerError(`${target} failed: boom from handler`));
     expect(await empty).toBeUndefined();
     expect(worker.pendingCallsCount).toBe(0);
   });

@@ -36,7 +36,7 @@ const makeWorld: MakeWorld = async (options) => {
 
   async function restart(): Promise<void> {
     const back = [caller, callee].map(reconnected);
-    await host.stop(0);
+    await host.stop({ graceMs: 0 });
     host = new Host({ listener: network, address });
     await host.start();
     await Promise.all(back);
@@ -55,7 +55,7 @@ const makeWorld: MakeWorld = async (options) => {
     callee,
     close: async () => {
       await Promise.all([caller.stop(), callee.stop()]);
-      await host.stop(0);
+      await host.stop({ graceMs: 0 });
     },
   };
 };

@@ -26,7 +26,7 @@ function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Li
       callee,
       close: async () => {
         await Promise.all([caller.stop(), callee.stop()]);
-        await host.stop(0);
+        await host.stop({ graceMs: 0 });
       },
     };
   };

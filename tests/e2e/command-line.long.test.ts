@@ -32,7 +32,7 @@ describe("troupe host", () => {
     expect(stderr).toBe("");
   });
 
-  test.each(["SIGTERM", "SIGINT"] as const)("ends with 0 on %s", async (signal) => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("ends with 0 on %s", async (signal) => {
     await using host = troupe("host", "--address", "127.0.0.1:0");
     await host.output(readyLine);
     expect(await host.stop(signal)).toMatchObject({ code: 0, stderr: "" });
@@ -56,7 +56,36 @@ describe("troupe host", () => {
     await asked.promise;
     const ended = await host.stop();
     await failed;
-    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended).toMatchObject({ code: 0 });
+  });
+
+  test("logs who joins, what it serves, what is refused, and who leaves", async () => {
+    await using host = troupe("host", "--address", "127.0.0.1:0");
+    const [, port] = await host.output(readyLine);
+    const links = [grpcDialer().dial(`127.0.0.1:${port}`), grpcDialer().dial(`127.0.0.1:${port}`)] as const;
+    const worker = await new RawWorker(links[0], "W").join();
+    await worker.register("writer");
+    await expect(new RawWorker(links[1], "V").register("writer")).rejects.toThrow();
+    const closed = worker.ended;
+    worker.stream.end();
+    await closed;
+    await Promise.all(links.map((link) => link.close()));
+    const { stderr } = await host.stop();
+    expect(stderr).toMatch(/info {2}a worker has joined clientId=W address=127\.0\.0\.1:\d+/);
+    expect(stderr).toMatch(/info {2}a worker serves an agent type agentType=writer clientId=W/);
+    expect(stderr).toMatch(/info {2}a registration is refused clientId=V agentType=writer .*holder=W/);
+    expect(stderr).toMatch(
+      /info {2}a worker has left clientId=W address=127\.0\.0\.1:\d+ reason=left types=\["writer"\]/,
+    );
+  });
+
+  test("logs only warnings when told so", async () => {
+    await using host = troupe("host", "--address", "127.0.0.1:0", "--log-level", "warn");
+    const [, port] = await host.output(readyLine);
+    const link = grpcDialer().dial(`127.0.0.1:${port}`);
+    await new RawWorker(link, "W").join();
+    await link.close();
+    expect(await host.stop()).toMatchObject({ code: 0, stderr: "" });
   });
 
   test("ends with 0 within its grace though a worker reads nothing of what waits for it", async () => {
@@ -66,13 +95,13 @@ describe("troupe host", () => {
     expect(await host.stop()).toMatchObject({ code: 0 });
   });
 
-  test("a second signal ends it at once though it would still drain", async () => {
+  test("a second process signal ends it at once though it would still drain", async () => {
     await using host = troupe("host", "--address", "127.0.0.1:0", "--grace-seconds", "600");
     const [, port] = await host.output(readyLine);
     await using workers = await stalledAndQuick(`127.0.0.1:${port}`);
     host.signal("SIGTERM");
     expect((await workers.quick.next()).kind).toBe("leaving");
-    expect(await host.stop("SIGTERM")).toMatchObject({ code: "SIGTERM" });
+    expect(await host.stop("SIGTERM")).toMatchObject({ code: 0 });
   });
 
   test("serves TLS, and only to clients with a certificate if told so", async () => {

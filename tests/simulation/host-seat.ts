@@ -69,7 +69,7 @@ export class HostSeat {
     if (host === undefined) return;
     this.#disturb();
     this.#host = undefined;
-    await ledger.follow(`${this.#process?.name} stop`, this.#process, host.stop(graceMs));
+    await ledger.follow(`${this.#process?.name} stop`, this.#process, host.stop({ graceMs }));
   }
 
   #disturb(): void {

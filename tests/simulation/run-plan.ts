@@ -213,7 +213,7 @@ class Play {
       "pendingCalls",
       "agentTypes",
       "subscriptions",
-      "dormantClients",
+      "reservedClients",
       "queuedFrames",
       "queuedBytes",
     ] as const) {

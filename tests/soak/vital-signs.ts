@@ -49,7 +49,7 @@ export function tablesOf({ host, clocks, ...world }: SoakWorld, timers: LiveTime
   const workers = [...world.residents, ...world.travellers.map(({ worker }) => worker)].map(({ runtime }) => runtime);
   const total = (of: (runtime: (typeof workers)[number]) => number) => workers.reduce((sum, one) => sum + of(one), 0);
   const { channels, controlChannels, pendingCalls, agentTypes, subscriptions, transport } = host.counters();
-  const { dormantClients, queuedFrames, queuedBytes } = host.counters();
+  const { reservedClients, queuedFrames, queuedBytes } = host.counters();
   return {
     ...{
       channels,
@@ -57,7 +57,7 @@ export function tablesOf({ host, clocks, ...world }: SoakWorld, timers: LiveTime
       pendingCalls,
       agentTypes,
       subscriptions,
-      dormantClients,
+      reservedClients,
       queuedFrames,
       queuedBytes,
     },

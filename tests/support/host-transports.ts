@@ -52,7 +52,7 @@ async function startRig(
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(links.map((link) => link.close()));
-      await host.stop(0);
+      await host.stop({ graceMs: 0 });
     },
   };
 }

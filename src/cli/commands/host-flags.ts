@@ -19,7 +19,7 @@ export interface HostFlags extends TlsFlags {
   readonly allowMultipleOwners: boolean;
 }
 
-/** Adds what an operator can turn of a host. */
+/** Adds the flags of `troupe host`. */
 export function addHostFlags(command: Command): Command {
   return command
     .option("--address <host:port>", "where to listen; port 0 takes a free one", "127.0.0.1:50051")
@@ -66,11 +66,11 @@ export function addHostFlags(command: Command): Command {
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
         .choices(["debug", "info", "warn", "error"])
-        .default("warn"),
+        .default("info"),
     );
 }
 
-/** The options of the host that the flags ask for. Throws when a file can't be read or is not what its flag asks for. */
+/** Makes host options from the flags. Throws when a file can't be read or is not what its flag asks for. */
 export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptions {
   const { maxMessageBytes, keepAliveSeconds } = flags;
   return {
@@ -90,16 +90,16 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
   };
 }
 
-/** An option that is there only if it was given. */
+/** Makes an option that is present only if the flag was given. */
 function given<Name extends string, Value>(name: Name, value: Value | undefined): { readonly [name in Name]?: Value } {
   // A computed key has the type string; here it is the one name.
   return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: Value });
 }
 
-/** Timers take no longer delay: 24 days. */
+/** The longest delay that timers take: 24 days. */
 const longestMs = 2 ** 31 - 1;
 
-/** Reads a whole number of these limits; the host's own checks name options, an operator knows flags. */
+/** Reads a whole number within limits. The host checks too, but its errors name options, and an operator knows flags. */
 function atLeast(from: number, to = 9_999_999_999): (text: string) => number {
   return (text) => {
     const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;

@@ -3,9 +3,15 @@ import { Command } from "commander";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/index.ts";
 import { keepHeapRoom } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
+import { exposureWarning } from "./exposure.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 
-/** `troupe host`: a host in this process until SIGTERM or SIGINT, then a drained exit with 0; a second signal ends it at once. */
+const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/**
+ * `troupe host`: runs a host in this process until SIGTERM, SIGINT or SIGHUP, drains it, and exits with 0. A second signal ends
+ * the drain at once.
+ */
 export function hostCommand(): Command {
   return addHostFlags(
     new Command("host").description("Start a host that TypeScript, Python and .NET workers connect to"),
@@ -16,13 +22,15 @@ export function hostCommand(): Command {
 
 async function runHost(flags: HostFlags): Promise<void> {
   keepHeapRoom();
-  const host = new GrpcWorkerAgentRuntimeHost(flags.address, {
-    ...hostOptionsOf(flags),
-    logger: consoleLogger({ level: flags.logLevel }),
-  });
+  const logger = consoleLogger({ level: flags.logLevel });
+  const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), logger });
   await host.start();
-  // Signals count from the moment that the line below can be read.
-  const stopped = host.stopWhenSignal(flags.graceSeconds);
+  // The host obeys process signals from the moment in which the line below can be read.
+  const stopped = host.stopWhenSignal(stopSignals, { graceMs: flags.graceSeconds * 1_000 });
   process.stdout.write(`troupe host listening on ${host.address}\n`);
+  const warning = exposureWarning(host.address, flags);
+  if (warning !== undefined) logger.warn(warning, { address: host.address });
   await stopped;
+  // Nothing that still holds the event loop may keep a stopped host alive.
+  process.exit(0);
 }

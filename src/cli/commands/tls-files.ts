@@ -8,7 +8,7 @@ export interface TlsFlags {
   readonly tlsClientCa?: string;
 }
 
-/** The options of node:tls that the files hold; empty without any. Throws naming the flag and the file where one does not fit. */
+/** Reads the files into options of node:tls; empty without files. Throws an error that names the flag and the file that does not fit. */
 export function tlsOf({ tlsCert, tlsKey, tlsClientCa }: TlsFlags) {
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {};
   if (tlsCert === undefined || tlsKey === undefined) throw new Error("TLS needs both --tls-cert and --tls-key.");

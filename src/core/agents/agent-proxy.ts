@@ -5,7 +5,8 @@ import type { WaitOptions } from "../wait-options.ts";
 import type { AgentMetadata, AgentState } from "./agent.ts";
 import type { AgentId } from "./agent-id.ts";
 
-/** An agent's id together with its runtime, used in place of the agent wherever it lives (protocol.md §5.5). */
+/** An agent's id together with its runtime: used in place of the agent, wherever it lives. */
+// protocol.md §5.5
 export class AgentProxy {
   readonly id: AgentId;
   readonly #runtime: AgentRuntime;

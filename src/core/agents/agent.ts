@@ -8,14 +8,14 @@ export interface AgentMetadata {
   readonly description: string;
 }
 
-/** What an agent saves and loads: any JSON object. */
+/** The saved state of an agent: any JSON object. */
 export type AgentState = { readonly [field: string]: unknown };
 
 /**
  * An actor with an id: it handles messages, and its state is its own. Its handlers interleave: while one awaits something, the
- * runtime gives the agent its next message, so that a field may have changed after an `await`. The runtime's option
- * `sequentialAgents` lets each agent handle one message at a time; a call that waits for its own agent then never ends without a
- * `timeoutMs`.
+ * runtime gives the agent its next message, so that a field may have changed after an `await`. With the runtime's option
+ * `sequentialAgents`, each agent handles one message at a time. A call that waits for its own agent then needs a `timeoutMs` to
+ * end.
  */
 export interface Agent {
   /** Throws `wrong-state` until the agent is bound. */
@@ -31,7 +31,7 @@ export interface Agent {
   close(): void | Promise<void>;
 }
 
-/** What a factory is told about the agent it makes; `AgentInstantiationContext` in AutoGen, here passed in. */
+/** Names the agent that a factory makes, and its runtime; `AgentInstantiationContext` in AutoGen, here passed in. */
 export interface AgentFactoryContext {
   readonly id: AgentId;
   readonly runtime: AgentRuntime;

@@ -20,9 +20,10 @@ import {
 export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
 
 /**
- * What most agents extend, directly or as `RoutedAgent`: knows its id and runtime once the runtime has bound it (right
- * after its factory returns; not yet in its constructor), sends and publishes in its own name (protocol.md §5.5).
+ * Base class of agents, usually extended as `RoutedAgent`. An agent sends and publishes in its own name. It knows its id and
+ * runtime once the runtime has bound it, right after its factory returns; in its constructor it has neither.
  */
+// protocol.md §5.5
 export abstract class BaseAgent implements Agent {
   /** Makes the subscriptions that come with the class at registration. Not inherited; `@typeSubscription` adds to them. */
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
@@ -90,7 +91,7 @@ export abstract class BaseAgent implements Agent {
     this.#runtime = runtime;
   }
 
-  /** What runtimes call; extend `onMessageImpl` instead. */
+  /** Called by runtimes; override `onMessageImpl` instead. */
   onMessage(message: unknown, context: MessageContext): unknown {
     return this.onMessageImpl(message, context);
   }

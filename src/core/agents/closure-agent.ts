@@ -11,13 +11,13 @@ import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
 
-/** What a closure can do as an agent: it sends and publishes in the agent's name. */
+/** Lets a closure send and publish in its agent's name. */
 export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
 
 /** A function that takes part as an agent; what it returns or resolves to answers a call. */
 export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;
 
-/** What becomes of a message of another type: dropped with a warning, `CantHandleException`, or given to the closure anyway. */
+/** For a message of another type: `warn` drops it with a warning, `error` throws `CantHandleException`, `ignore` calls the closure. */
 export type UnknownTypePolicy = "warn" | "error" | "ignore";
 
 export interface ClosureAgentOptions<Types extends MessageTypes> {
@@ -32,6 +32,8 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
 export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types>, WaitOptions {
   /** Made when it is registered. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
+  /** As for `register`. Default: `fail`. */
+  readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
@@ -85,11 +87,11 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     // Before anybody can send one, as for every agent.
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
-    const { skipDirectMessageSubscription, signal } = options;
+    const { skipDirectMessageSubscription, signal, whenTaken } = options;
     return registerAgentClass(ClosureAgent, runtime, {
       type: agentTypeText(type),
       factory: (context) => new ClosureAgent(context, erased.closure, options),
-      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal },
+      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
     });
   }

@@ -9,6 +9,11 @@ import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
 
 export interface RegisterOptions extends WaitOptions {
+  /**
+   * For a type that another worker serves: `fail` rejects with `already-exists`; `wait` registers the type as soon as it is free,
+   * as in a rolling restart. Default: `fail`.
+   */
+  readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscriptions that come with the class. Default: false. */
   readonly skipClassSubscriptions?: boolean | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
@@ -23,9 +28,10 @@ export interface RegisterInstanceOptions extends WaitOptions {
 }
 
 /**
- * Registers a class with its subscriptions (protocol.md §5.3). The message types come first: a call that comes at once would be
- * an unknown payload otherwise. They stay known when the rest is refused.
+ * Registers a class with its subscriptions. The message types come first: a call that comes at once would be an unknown payload
+ * otherwise. They stay known when the rest is refused.
  */
+// protocol.md §5.3
 export async function registerAgentClass<T extends BaseAgent>(
   agentClass: AgentClass<T>,
   runtime: AgentRuntime,
@@ -38,8 +44,8 @@ export async function registerAgentClass<T extends BaseAgent>(
     ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),
     ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
   ];
-  const { signal } = options;
-  const registration = { expectedClass: agentClass, subscriptions, signal };
+  const { signal, whenTaken } = options;
+  const registration = { expectedClass: agentClass, subscriptions, signal, whenTaken };
   const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);
   return agentType;
@@ -53,7 +59,8 @@ export interface AgentClassRegistration<T extends BaseAgent> {
   readonly moreSubscriptions?: readonly SubscriptionFactory[];
 }
 
-/** Registers one agent with its subscriptions (protocol.md §5.3). */
+/** Registers one agent with its subscriptions. */
+// protocol.md §5.3
 export async function registerAgent(
   agent: BaseAgent,
   runtime: AgentRuntime,

@@ -7,8 +7,8 @@ import { type HandlerSource, handlerTable } from "./handler-table.ts";
 import type { MessageContext } from "./message-context.ts";
 
 /**
- * An agent that hands each message to the first handler that is declared for its exact type and accepts it, in the order of
- * its table, then of the names of its decorated methods. A message without a handler goes to `onUnhandledMessage`.
+ * An agent that hands each message to a handler declared for its exact type: the first one that accepts it. Handlers are asked
+ * in the order of the table, then of the names of decorated methods. A message without a handler goes to `onUnhandledMessage`.
  *
  * Handlers of one agent interleave at their awaits. Ten concurrent deposits leave a wrong balance here:
  * @example

@@ -15,6 +15,7 @@ import {
   classNameOf,
   createAgentKind,
 } from "./agent-kind.ts";
+import { loggableError, loggableText } from "./loggable.ts";
 
 export interface AgentCatalogOptions {
   /** The runtime agents are bound to. */
@@ -197,10 +198,10 @@ export class AgentCatalog {
 
   async #make(kind: AgentKind, id: AgentId): Promise<Agent> {
     const { source } = kind;
-    if (source.by === "instances") throw new TroupeError("not-found", notRegisteredInstance);
     const { runtime, ambient, classCheck = "subclass" } = this.#options;
     const context = { id, runtime };
     const build = async () => {
+      if (source.by === "instances") throw new TroupeError("not-found", notRegisteredInstance);
       const agent = await source.factory(context);
       assertPromisedClass(agent, id, source.expectedClass, classCheck);
       return this.#bind(agent, id);
@@ -208,7 +209,8 @@ export class AgentCatalog {
     try {
       return await (ambient === undefined ? build() : ambient.inFactory(context, build));
     } catch (error) {
-      this.#options.logger?.error(`Error constructing agent ${id}: ${errorText(error)}`, { error });
+      const text = loggableText(`Error constructing agent ${id}: ${errorText(error)}`);
+      this.#options.logger?.error(text, { agent: loggableText(id.toString()), error: loggableError(error) });
       this.#options.messageLog?.emit({
         type: "AgentConstructionException",
         agent_id: id.toString(),

@@ -1,11 +1,17 @@
+import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
-import type { PublishEnvelope, ResponseEnvelope, SendEnvelope } from "./envelope.ts";
+import {
+  eventContext,
+  type PublishEnvelope,
+  type ResponseEnvelope,
+  type Running,
+  type RunningSet,
+  type SendEnvelope,
+} from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
-import { eventContext } from "./event-context.ts";
-import type { Running, RunningSet } from "./running.ts";
 
 export interface InterventionStageOptions {
   readonly interventions: InterventionChain;
@@ -17,17 +23,20 @@ export interface InterventionStageOptions {
   readonly running: RunningSet;
 }
 
-/** Where an envelope goes that is let through. */
+/** Where an envelope goes from here. */
 export interface Onward {
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void;
   publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void;
   respond(envelope: ResponseEnvelope): void;
+  /** The handler has answered, but the call has no answer but this error. */
+  refuse(envelope: ResponseEnvelope, error: unknown): void;
 }
 
 /**
- * Where the interventions see envelopes (protocol.md §5.7). What they decide at once goes on at once, in its order; while one
- * thinks, others overtake: it may make a call itself and wait for it. A promise is the time one takes to think.
+ * Shows envelopes to the interventions. What they decide at once goes on at once, in its order. While one thinks, other
+ * envelopes overtake: the intervention may make a call itself and wait for it. The methods return a promise for that time.
  */
+// protocol.md §5.7
 export class InterventionStage {
   readonly #options: InterventionStageOptions;
   readonly #onward: Onward;
@@ -38,7 +47,7 @@ export class InterventionStage {
   }
 
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void | Promise<void> {
-    const { context: messageContext, recipient, link, call } = envelope;
+    const { context: messageContext, agentId: recipient, link, call } = envelope;
     const { interventions, log, refusalOf } = this.#options;
     return this.#pass({
       thinking: envelope,
@@ -66,7 +75,8 @@ export class InterventionStage {
   publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void | Promise<void> {
     const { logger, interventions, log, refusalOf } = this.#options;
     const refuse = (error: unknown): void => {
-      logger.error(`An intervention failed on an event, which is dropped: ${errorText(error)}`, { error });
+      const text = `An intervention failed on an event for ${envelope.topicId}, which is dropped: ${errorText(error)}`;
+      logger.error(loggableText(text), { error: loggableError(error) });
       queue.done();
     };
     return this.#pass({
@@ -88,9 +98,9 @@ export class InterventionStage {
     });
   }
 
-  /** Without a queue for the answer of a handler that the runtime did not wait for. */
+  /** `queue` is undefined for the answer of a handler that the runtime did not wait for. */
   response(envelope: ResponseEnvelope, queue: EnvelopeQueue | undefined): void | Promise<void> {
-    const { recipient: sender, context, call } = envelope.to;
+    const { agentId: sender, context } = envelope.to;
     const { interventions, log } = this.#options;
     const recipient = context.sender;
     return this.#pass({
@@ -100,12 +110,12 @@ export class InterventionStage {
         if (message !== DropMessage) this.#onward.respond({ ...envelope, message });
         else {
           log?.dropped("MessageKind.RESPOND", { message: envelope.message, sender, receiver: recipient });
-          call.reject(new MessageDroppedException());
+          this.#onward.refuse(envelope, new MessageDroppedException());
         }
         queue?.done();
       },
       refuse: (error) => {
-        call.reject(error);
+        this.#onward.refuse(envelope, error);
         queue?.done();
       },
     });

@@ -1,11 +1,9 @@
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import { untilAborted } from "../wait-options.ts";
-import type { Dispatcher } from "./dispatcher.ts";
 import type { Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
-import { until } from "./until.ts";
-import { yieldToEventLoop } from "./yield-to-event-loop.ts";
+import type { EnvelopeRouter } from "./envelope-router.ts";
 
 type PumpState =
   /** Never started. Takes envelopes in and lets them wait, unless stepped by hand. */
@@ -23,17 +21,20 @@ const envelopesPerRound = 256;
 const turnMs = 10;
 const roundsPerTurn = 64;
 
-/** Takes envelopes from the queue, one after the other, and gives them to the dispatcher: the runtime's life cycle. */
+/** `stopWhen` asks again after so long, for conditions that have nothing to do with messages. */
+const checkEveryMs = 100;
+
+/** The life cycle of a runtime: takes envelopes from the queue, one after the other, and gives them to the router. */
 export class MessagePump {
-  readonly #dispatcher: Dispatcher;
+  readonly #router: EnvelopeRouter;
   readonly #clock: Clock;
   #queue = new EnvelopeQueue();
   #state: PumpState = { at: "idle" };
   /** An event's handler failed and that is not to be ignored: whoever steps or stops next gets it. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(dispatcher: Dispatcher, clock: Clock) {
-    this.#dispatcher = dispatcher;
+  constructor(router: EnvelopeRouter, clock: Clock) {
+    this.#router = router;
     this.#clock = clock;
   }
 
@@ -62,7 +63,7 @@ export class MessagePump {
     await this.#end(this.#queue);
   }
 
-  /** An aborted signal ends the wait, and the run goes on; the same for `stopWhen`. */
+  /** An aborted signal ends the wait, and the run continues; the same for `stopWhen`. */
   async stopWhenIdle(signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
@@ -85,11 +86,11 @@ export class MessagePump {
     this.#throwFailure();
     const envelope = queue.take();
     if (envelope === undefined) return;
-    await this.#dispatcher.dispatch(envelope, queue);
+    await this.#router.route(envelope, queue);
     await yieldToEventLoop();
   }
 
-  /** An event could not be handled: processing ends, what waits is refused. The first failure is the one that is told. */
+  /** Ends processing after an event that failed, and refuses what waits. The first failure is the one that is thrown. */
   fail(error: unknown): void {
     if (this.#failure !== undefined || this.#queue.isClosed) return;
     this.#failure = { error };
@@ -115,7 +116,7 @@ export class MessagePump {
     } finally {
       this.#state = { at: "closed" };
       this.#discard(this.#queue);
-      this.#dispatcher.abandon(() => this.#refusal());
+      this.#router.abandon(() => this.#refusal());
     }
   }
 
@@ -128,7 +129,7 @@ export class MessagePump {
         await queue.arrival();
         continue;
       }
-      void this.#dispatcher.dispatch(envelope, queue);
+      void this.#router.route(envelope, queue);
       taken += 1;
       if (taken % envelopesPerRound !== 0) continue;
       if (taken < envelopesPerRound * roundsPerTurn && this.#clock.now() - turnBeganMs < turnMs) {
@@ -158,7 +159,7 @@ export class MessagePump {
     for (const envelope of left) {
       if (envelope.kind === "send") envelope.call.reject(this.#refusal());
       // The handler has done its work: its answer need not be lost.
-      else if (envelope.kind === "response") void this.#dispatcher.dispatch(envelope, queue);
+      else if (envelope.kind === "response") void this.#router.route(envelope, queue);
     }
   }
 
@@ -181,4 +182,34 @@ export class MessagePump {
   #assertRunning(): void {
     if (this.#state.at !== "running") throw new TroupeError("wrong-state", "Runtime is not started");
   }
+}
+
+/** Resolves when `condition` holds, or the queue is closed. Asks at once and after each envelope. Rejects with what `condition` throws. */
+async function until(condition: () => boolean, queue: EnvelopeQueue, clock: Clock): Promise<void> {
+  while (!queue.isClosed && !condition()) {
+    await nextChange(queue, clock);
+    // What awaits an answer goes on a few turns after the envelope is done.
+    await yieldToEventLoop();
+  }
+}
+
+function nextChange(queue: EnvelopeQueue, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: Timer | undefined;
+    const change = () => {
+      stopListening();
+      timer?.cancel();
+      resolve();
+    };
+    const stopListening = queue.onDone(change);
+    timer = clock.setTimer(checkEveryMs, change, { keepAlive: true });
+  });
+}
+
+/** Resolves after timers and sockets had their turn, so that agents that message each other for ever starve nobody. */
+function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
 }

@@ -14,11 +14,13 @@ import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { boundsOf, type CallBounds, errorBeforeSend } from "../delivery/call-bounds.ts";
 import { deadlineAfter } from "../delivery/deadline.ts";
+import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
-import { Mailboxes } from "../delivery/mailboxes.ts";
+import { createLayers } from "../delivery/layers.ts";
 import { MessageLog } from "../delivery/message-log.ts";
 import { payloadText } from "../delivery/payload-text.ts";
 import { PendingCall } from "../delivery/pending-call.ts";
+import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import { defaultLogger, type Logger } from "../logger.ts";
@@ -31,10 +33,10 @@ import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
-import { assertAgentState, assertCall, assertEvent } from "../validation/assert-arguments.ts";
-import { anyTime, assertNumbers, type NumberRanges } from "../validation/option-values.ts";
+import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
+import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
 import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
 
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
@@ -72,6 +74,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #subscriptions = new SubscriptionTable();
   readonly #codecs = new CodecRegistry();
   readonly #pump: MessagePump;
+  readonly #arrivals: TypeArrivals;
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #clock: Clock;
@@ -90,6 +93,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.ambient = ambient;
     this.#tracing = tracing;
     this.#clock = clock;
+    this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
     this.#defaultTimeoutMs = options.defaultTimeoutMs;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
@@ -100,7 +104,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
     this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone });
-    const dispatcher = new Dispatcher({
+    const log = this.#log;
+    const layers = createLayers(options);
+    const router = new EnvelopeRouter({
+      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers }),
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
       interventions,
@@ -109,16 +116,14 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         ? (answer, promised) => this.#codecs.refusalOfAnswer(answer, promised)
         : undefined,
       logger,
-      log: this.#log,
+      log,
       tracing,
       payloadText: toText,
-      ambient,
-      mailboxes: options.sequentialAgents === true ? new Mailboxes() : undefined,
       onEventFailure: (error) => {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(dispatcher, clock);
+    this.#pump = new MessagePump(router, clock);
   }
 
   /** How many calls, events and answers wait to be taken from the queue. */
@@ -139,17 +144,17 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
-   * dropped, handlers that run may finish. Rejects with `wrong-state` when it was never started; stopping twice is fine. It
-   * can be started again.
+   * dropped, handlers that run may finish. It waits for nothing that a signal could end. Rejects with `wrong-state` when it was
+   * never started; stopping twice is fine. It can be started again.
    */
-  async stop(options: WaitOptions = {}): Promise<void> {
-    assertNotAborted(options, stopText);
-    return untilAborted(this.#pump.stop(), options, stopText);
+  async stop({ signal }: WaitOptions = {}): Promise<void> {
+    if (signal !== undefined) assertSignal(signal);
+    return this.#pump.stop();
   }
 
   /**
    * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
-   * Aborting the signal ends the wait, and the runtime goes on.
+   * Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, stopText);
@@ -158,7 +163,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
-   * when not running. Aborting the signal ends the wait, and the runtime goes on.
+   * when not running. Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, stopText);
@@ -182,6 +187,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     try {
       await this.#pump.close();
     } finally {
+      this.#arrivals.rejectAll(() => {
+        const text = "Runtime stopped before the agent type of the call was registered.";
+        return new UndeliverableException(text, { code: "shutting-down" });
+      });
       await this.#catalog.close();
     }
   }
@@ -242,6 +251,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   ): Promise<AgentType> {
     const text = agentTypeText(type);
     assertNotAborted(options, `The registration of agent type ${text}`);
+    assertWord("whenTaken", options.whenTaken, ["fail", "wait"]);
     this.#catalog.addFactory(text, factory, options);
     try {
       this.#subscriptions.addAll(options.subscriptions);
@@ -249,6 +259,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       this.#catalog.removeFactory(text);
       throw error;
     }
+    this.#arrivals.arrived(text);
     return new AgentType(text);
   }
 
@@ -267,6 +278,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       );
       throw error;
     }
+    this.#arrivals.arrived(id.type);
     return id;
   }
 
@@ -339,6 +351,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       const refusal = this.#codecs.refusalOf(message);
       if (refusal !== undefined) return Promise.reject(refusal);
     }
+    const { waitForTarget } = options;
+    if (waitForTarget !== undefined && !this.#catalog.hasType(recipient.type)) {
+      return this.#sendOnArrival(message, recipient, { ...options, ...bounds, waitForTarget });
+    }
     this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
@@ -352,8 +368,31 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     );
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "send", message, recipient, context, call, promised, link, slot: 0 });
+    this.#pump.push({
+      kind: "send",
+      agentId: recipient,
+      message,
+      context,
+      link,
+      call,
+      slot: 0,
+      promised,
+      queue: undefined,
+    });
     return call.promise;
+  }
+
+  /** Sends the call when its agent type is registered, with the time that is left to it then. */
+  async #sendOnArrival(
+    message: unknown,
+    recipient: AgentId,
+    options: Partial<SendOptionsWithAnswer<unknown>> & TargetWait,
+  ): Promise<unknown> {
+    const { timeoutMs } = options;
+    const startMs = this.#clock.now();
+    await this.#arrivals.wait(recipient.type, options);
+    const left = timeoutMs === undefined ? undefined : timeoutMs - (this.#clock.now() - startMs);
+    return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
   }
 
   /** When the caller gives up, the handler's signal aborts. */

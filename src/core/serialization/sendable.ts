@@ -2,7 +2,7 @@ import type { Branded } from "./message-type.ts";
 
 declare const reason: unique symbol;
 
-/** Shows in compile errors for a value that is not a message; its text says what to send instead. No value has this type. */
+/** Stands in compile errors for a value that cannot be sent; its text says what to send instead. No value has this type. */
 export interface NotAMessage<Reason extends string> {
   readonly [reason]: Reason;
 }
@@ -39,7 +39,7 @@ interface Tagged {
   readonly $typeName: string;
 }
 
-/** Members that every message type has, and no message. */
+/** Members that every message type has, and messages lack. */
 interface NamedType<Name extends string> {
   readonly typeName: Name;
   readonly contentType: string;

@@ -57,7 +57,7 @@ export class SubscriptionTable {
     else this.#index.add(row.pattern, row);
   }
 
-  /** Adds all of them, or none: throws as `add` does. With `keepsExisting`, those that are there already stay as they are. */
+  /** Adds all of them or none; throws as `add` does. With `keepsExisting` it leaves out those that are there already. */
   addAll(subscriptions: readonly Subscription[] = [], { keepsExisting = false } = {}): void {
     const added: Subscription[] = [];
     try {

@@ -8,6 +8,7 @@ import { TopicId } from "../topics/topic-id.ts";
 interface MessageOptions {
   readonly sender?: unknown;
   readonly timeoutMs?: unknown;
+  readonly waitForTarget?: unknown;
   readonly signal?: unknown;
   readonly answer?: unknown;
 }
@@ -16,13 +17,17 @@ interface MessageOptions {
  * Checks the arguments of a call. Throws `invalid-argument` and says what to write instead. A valid call costs a few
  * comparisons.
  */
-export function assertCall(recipient: unknown, { sender, signal, answer, timeoutMs }: MessageOptions): void {
+export function assertCall(recipient: unknown, options: MessageOptions): void {
+  const { sender, signal, answer, timeoutMs, waitForTarget } = options;
   assertAgentId(recipient, "recipient");
   if (sender !== undefined) assertAgentId(sender, "sender");
   if (signal !== undefined) assertSignal(signal);
   if (answer !== undefined) assertMessageType(answer, "The answer of a call");
   if (timeoutMs !== undefined && (typeof timeoutMs !== "number" || Number.isNaN(timeoutMs))) {
     throw wrong("The timeoutMs of a call must be a number of milliseconds", timeoutMs);
+  }
+  if (waitForTarget !== undefined && !(typeof waitForTarget === "number" && waitForTarget >= 0)) {
+    throw wrong("The waitForTarget of a call must be a number of milliseconds from 0 on", waitForTarget);
   }
 }
 

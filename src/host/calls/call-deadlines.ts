@@ -1,25 +1,25 @@
 import type { Clock, Timer } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
-import type { PendingCall } from "./pending-call.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
 
 export interface CallDeadlinesParts {
   readonly clock: Clock;
-  /** The timeout that calls have unless their caller wants a shorter one. 0: none. */
+  /** The timeout of calls whose caller wants no shorter one. 0: none. */
   readonly commonMs: number;
-  /** A call's time is up; it is to leave the pending ones at once. */
+  /** A call has timed out; it must leave the pending ones at once. */
   readonly onDue: (call: PendingCall) => void;
 }
 
-/** So many that have left are kept in any case before they are swept out. */
+/** Calls that have left and are kept before a sweep, at least. */
 const mostLeft = 1_024;
 
 /**
- * Watches the time of pending calls. Those with the common timeout fall due in the order they came, so one timer serves
- * them all and leaving early costs nothing; a call with a shorter bound of its own has a timer to itself.
+ * Watches the deadlines of pending calls. Calls with the common timeout fall due in the order they came, so one timer serves
+ * them all and leaving early costs nothing; a call with a shorter timeout has a timer to itself.
  */
 export class CallDeadlines {
   readonly #parts: CallDeadlinesParts;
-  /** Those with the common timeout, the oldest first; among them some that have left. */
+  /** Calls with the common timeout, the oldest first; some of them have left. */
   #common: PendingCall[] = [];
   #leftCount = 0;
   #timer: Timer | undefined;
@@ -46,7 +46,7 @@ export class CallDeadlines {
     call.timer?.cancel();
   }
 
-  /** Called when no call is left and none will come. */
+  /** Stops the timer. Call it when no call is left and none will come. */
   close(): void {
     this.#timer?.cancel();
   }

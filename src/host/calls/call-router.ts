@@ -1,3 +1,4 @@
+import type { Clock, MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
@@ -9,57 +10,73 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
+  withoutErrorDetail,
 } from "../../protocol/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import { type CallFailure, callFailure, failureAnswer } from "../host-errors.ts";
 import { limits } from "../limits.ts";
-import type { ResolvedHostOptions } from "../options.ts";
+import type { CallOccurrence, HostObserver } from "../observer.ts";
 import { whyInvalidAgentType } from "../registry/agent-type-check.ts";
-import type { Directory } from "../registry/type-owners.ts";
-import { ownIdOf } from "../sessions/outgoing-calls.ts";
-import type { SendOutcome, Session } from "../sessions/session.ts";
-import type { SessionTable } from "../sessions/session-table.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
+import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
+import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
 import { CallTable } from "./call-table.ts";
 import { HeldCalls } from "./held-calls.ts";
-import type { PendingCall } from "./pending-call.ts";
 
-export interface CallRouterParts {
-  readonly options: ResolvedHostOptions;
-  readonly tally: MutableHostCounters;
-  readonly directory: Directory;
-  readonly sessions: SessionTable;
+export interface CallBounds {
+  readonly maxPendingCalls: number;
+  readonly maxPendingCallsPerSession: number;
 }
 
-/** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome (protocol.md H1–H7). */
+export interface CallRouterParts {
+  readonly bounds: CallBounds;
+  readonly callTimeoutMs: number;
+  readonly channelWaitMs: number;
+  readonly clock: Clock;
+  readonly makeId: MakeId;
+  readonly counters: MutableHostCounters;
+  readonly owners: TypeOwners;
+  readonly peers: PeerTable;
+  readonly observer: HostObserver | undefined;
+}
+
+// protocol.md H1–H7
+/** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome. */
 export class CallRouter {
-  readonly #options: ResolvedHostOptions;
-  readonly #tally: MutableHostCounters;
-  readonly #directory: Directory;
-  readonly #sessions: SessionTable;
+  readonly #bounds: CallBounds;
+  readonly #clock: Clock;
+  readonly #counters: MutableHostCounters;
+  readonly #owners: TypeOwners;
+  readonly #peers: PeerTable;
+  readonly #observer: HostObserver | undefined;
   readonly #calls: CallTable;
   readonly #held: HeldCalls;
-  /** Outcomes of calls whose worker has left: it may have left thousands. */
+  /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #endings: BatchRunner;
   #isDraining = false;
 
-  constructor({ options, tally, directory, sessions }: CallRouterParts) {
-    this.#options = options;
-    this.#tally = tally;
-    this.#directory = directory;
-    this.#sessions = sessions;
+  constructor(parts: CallRouterParts) {
+    const { bounds, callTimeoutMs, channelWaitMs, clock, makeId, counters, owners, peers, observer } = parts;
+    this.#bounds = bounds;
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#owners = owners;
+    this.#peers = peers;
+    this.#observer = observer;
     this.#calls = new CallTable({
-      clock: options.clock,
-      makeId: options.makeId,
-      defaultTimeoutMs: options.callTimeoutMs,
+      clock,
+      makeId,
+      defaultTimeoutMs: callTimeoutMs,
+      isTimed: observer !== undefined,
       onTimeout: (call) => {
-        this.#tally.timedOutCalls += 1;
+        this.#counters.timedOutCalls += 1;
         this.#tellTarget(call, "timed-out");
         this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
       },
     });
-    this.#endings = new BatchRunner(options.clock);
-    this.#held = new HeldCalls(options.clock, options.channelWaitMs, (call) => {
+    this.#endings = new BatchRunner(clock);
+    this.#held = new HeldCalls(clock, channelWaitMs, (call) => {
       if (this.#calls.take(call)) this.#fail(call, callFailure.notReached(call.targetType));
     });
   }
@@ -68,41 +85,44 @@ export class CallRouter {
     return this.#calls.size;
   }
 
-  /** A call came in on a worker's channel. */
-  route(caller: Session, request: PeekedRequest): void {
-    this.#tally.calls += 1;
+  /** Takes a call that came on a worker's channel. */
+  route(caller: Peer, request: PeekedRequest): void {
+    this.#counters.calls += 1;
     const { targetType, targetKey } = request;
-    if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown());
+    if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
-    const clientId = this.#directory.locate(targetType, targetKey);
-    if (clientId === undefined) return this.#refuse(caller, requestIdText(request), unknownTarget(targetType));
+    const clientId = this.#owners.locate(targetType, targetKey);
+    if (clientId === undefined)
+      return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
     const refusal = this.#whyNotTaken(caller, request);
-    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal);
+    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const frame = spliceRequestId(request, this.#calls.idBytesOf(call));
-    const target = this.#sessions.data.of(clientId);
+    const target = this.#peers.of(clientId);
     if (target !== undefined) return this.#forward(call, frame, target);
     const failure = this.#held.hold(clientId, call, frame);
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
   }
 
-  /** An answer came in on a worker's channel. */
-  answer(from: Session, response: PeekedResponse): void {
+  /** Takes an answer that came on a worker's channel. */
+  answer(from: Peer, response: PeekedResponse): void {
     const call = this.#calls.answeredBy(response);
     if (call === undefined) {
-      this.#tally.lateAnswers += 1;
+      this.#counters.lateAnswers += 1;
       return;
     }
     if (call.target !== from) {
-      this.#tally.strayAnswers += 1;
+      this.#counters.strayAnswers += 1;
       return;
     }
     this.#calls.take(call);
-    const frame = spliceRequestId(response, call.callerId);
+    const answer = call.caller.traits.isAnnounced ? response : withoutErrorDetail(response);
+    const frame = spliceRequestId(answer, call.callerId);
     switch (call.caller.send(frame, "answer")) {
       case "queued":
-        this.#tally.answers += 1;
+        this.#counters.answers += 1;
+        if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "answered", undefined));
         return;
       case "too-large":
         return this.#fail(
@@ -111,21 +131,22 @@ export class CallRouter {
         );
       case "full":
       case "closed":
-        // The caller has left, or has just been cut off: nobody is there to take it.
-        this.#tally.lateAnswers += 1;
+        // The caller has left, or the host has just cut it off: nobody takes the answer.
+        this.#counters.lateAnswers += 1;
+        if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", "caller-gone"));
         return;
     }
   }
 
-  /** A worker gives up a call of its own. Ids of others, and of calls that have their outcome, change nothing. */
-  cancel(caller: Session, { requestId, reason }: CancelFrame): void {
-    const call = caller.traits.isAnnounced ? caller.asked.named(requestId) : undefined;
-    if (call === undefined) this.#tally.unmatchedCancels += 1;
+  /** A worker gives up one of its own calls. Other workers' ids, and those of calls with an outcome, change nothing. */
+  cancel(caller: Peer, { requestId, reason }: CancelFrame): void {
+    const call = caller.traits.isAnnounced ? caller.outgoingCalls.named(requestId) : undefined;
+    if (call === undefined) this.#counters.unmatchedCancels += 1;
     else this.#abandon(call, reason);
   }
 
-  /** A call or an answer of which only the beginning could be read: nobody waits for the rest. */
-  giveUp(from: Session, head: FrameHead, reason: string): void {
+  /** Ends a call of which the host could read only the beginning of the request or of the answer. */
+  giveUp(from: Peer, head: FrameHead, reason: string): void {
     if (head.kind === "request") return this.#refuse(from, head.requestId, callFailure.unreadableRequest(reason));
     const call = this.#calls.named(head.requestId);
     if (call === undefined || call.target !== from) return;
@@ -134,31 +155,37 @@ export class CallRouter {
   }
 
   /** Answers a call that never entered the table. */
-  #refuse(caller: Session, requestId: string, failure: CallFailure): void {
+  #refuse(caller: Peer, requestId: string, failure: CallFailure, targetType = ""): void {
     this.#countFailure(failure);
+    if (this.#observer !== undefined) {
+      const about = { callerId: caller.id, targetId: undefined, targetType, code: failure.code };
+      this.#observer({ at: "call", ...about, outcome: "failed", ms: 0 });
+    }
     caller.send(failureAnswer(requestId, failure), "answer");
   }
 
-  /** Calls that have waited for this client's channel go out. */
-  sessionOpened(session: Session): void {
-    for (const { call, frame } of this.#held.release(session.clientId)) this.#forward(call, frame, session);
+  /** Sends the calls that waited for this client's channel. */
+  peerOpened(peer: Peer): void {
+    for (const { call, frame } of this.#held.release(peer.id)) this.#forward(call, frame, peer);
   }
 
-  /** What this worker asked is forgotten; what it was asked and has not answered fails (protocol.md H4, H5). */
-  sessionEnded(session: Session): void {
-    this.#endings.add(this.#endingsOf(session));
+  // protocol.md H4, H5
+  /** Forgets the calls that this worker made, and fails those that it has not answered. */
+  peerEnded(peer: Peer): void {
+    this.#endings.add(this.#endingsOf(peer));
   }
 
-  *#endingsOf({ asked, asking }: Session): Iterable<() => void> {
-    for (const call of asked.all()) yield () => this.#abandon(call, "caller-gone");
-    for (const call of asking.all()) {
+  *#endingsOf({ outgoingCalls, incomingCalls }: Peer): Iterable<() => void> {
+    for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
+    for (const call of incomingCalls.all()) {
       yield () => {
         if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
       };
     }
   }
 
-  /** From now on calls are refused, and those without an outcome have it now (protocol.md H21). */
+  // protocol.md H21
+  /** Refuses calls from now on, and ends those without an outcome. */
   drain(): void {
     this.#isDraining = true;
     for (const call of this.#calls.all()) {
@@ -170,46 +197,55 @@ export class CallRouter {
   }
 
   /** Keeps the table of calls within its bounds. */
-  #whyNotTaken(caller: Session, { requestId }: PeekedRequest): CallFailure | undefined {
-    const { maxPendingCalls, maxPendingCallsPerSession } = this.#options;
-    if (caller.asked.size >= maxPendingCallsPerSession) return callFailure.tooManyCalls(maxPendingCallsPerSession);
+  #whyNotTaken(caller: Peer, { requestId }: PeekedRequest): CallFailure | undefined {
+    const { maxPendingCalls, maxPendingCallsPerSession } = this.#bounds;
+    if (caller.outgoingCalls.size >= maxPendingCallsPerSession)
+      return callFailure.tooManyCalls(maxPendingCallsPerSession);
     if (this.#calls.size >= maxPendingCalls) return callFailure.tooManyCallsHere();
     const idBytes = requestId.end - requestId.textStart;
     return idBytes > limits.requestIdBytes ? callFailure.longRequestId(idBytes) : undefined;
   }
 
-  #forward(call: PendingCall, frame: FrameBytes, target: Session): void {
+  #forward(call: PendingCall, frame: FrameBytes, target: Peer): void {
     this.#calls.assign(call, target);
     const outcome = target.send(frame, "call");
     if (outcome !== "queued" && this.#calls.take(call)) this.#fail(call, whyNotSent(outcome, call, frame, target));
   }
 
-  /** Nobody waits for this call's outcome any more. */
+  /** Ends a call for whose outcome nobody waits any more. */
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
     if (!this.#calls.take(call)) return;
-    this.#tally.abandonedCalls += 1;
+    this.#counters.abandonedCalls += 1;
+    if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", reason));
     this.#tellTarget(call, reason);
   }
 
-  /** Lets a target that understands it stop working on a call that has left the table; others are told nothing new. */
+  /** Tells an announced target to stop work on a call that has left the table. */
   #tellTarget(call: PendingCall, reason: CancelReason): void {
     const { target } = call;
     if (!target?.traits.isAnnounced) return;
-    const outcome = target.signal(encodeFrame({ kind: "cancel", requestId: this.#calls.idTextOf(call), reason }));
-    if (outcome === "full") this.#tally.lostSignals += 1;
+    const outcome = target.notify(encodeFrame({ kind: "cancel", requestId: this.#calls.idTextOf(call), reason }));
+    if (outcome === "full") this.#counters.lostNotices += 1;
+  }
+
+  #occurrence(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): CallOccurrence {
+    const { caller, target, targetType, openedMs } = call;
+    const ms = this.#clock.now() - openedMs;
+    return { at: "call", callerId: caller.id, targetId: target?.id, targetType, outcome, code, ms };
   }
 
   #countFailure({ code }: CallFailure): void {
-    this.#tally.failedCalls += 1;
-    if (code === "overloaded") this.#tally.overloadedCalls += 1;
+    this.#counters.failedCalls += 1;
+    if (code === "overloaded") this.#counters.overloadedCalls += 1;
   }
 
-  /** The call has left the table; its caller learns why. */
+  /** Answers a call that has left the table with a failure. */
   #fail(call: PendingCall, failure: CallFailure): void {
     this.#held.forget(call);
     this.#countFailure(failure);
-    call.caller.send(failureAnswer(ownIdOf(call), failure), "answer");
+    if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
+    call.caller.send(failureAnswer(callerIdText(call), failure), "answer");
   }
 }
 
@@ -217,7 +253,7 @@ function whyNotSent(
   outcome: Exclude<SendOutcome, "queued">,
   { targetType }: PendingCall,
   frame: FrameBytes,
-  target: Session,
+  target: Peer,
 ): CallFailure {
   switch (outcome) {
     case "too-large":
@@ -229,7 +265,7 @@ function whyNotSent(
   }
 }
 
-/** Types that nobody could have registered are told apart, so that the caller sees what is wrong with its target. */
+/** The failure for a target without a worker. It tells apart types that no worker could register. */
 function unknownTarget(agentType: string): CallFailure {
   const reason = whyInvalidAgentType(agentType);
   return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);

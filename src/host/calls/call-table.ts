@@ -3,28 +3,32 @@ import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
 import type { PeekedResponse } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
-import type { Session } from "../sessions/session.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
 import { HostIds } from "./host-ids.ts";
-import type { PendingCall } from "./pending-call.ts";
 
 export interface CallTableParts {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly defaultTimeoutMs: number;
-  /** The call's time is up; it has left the table already. */
+  /** True: the table notes when each call came. */
+  readonly isTimed: boolean;
+  /** The call has timed out and has left the table already. */
   readonly onTimeout: (call: PendingCall) => void;
 }
 
-/** All calls without an outcome. Whoever takes a call out owes its caller the outcome, so that there is exactly one. */
+/** All calls without an outcome. The code that takes a call out must give the caller its outcome, so that there is exactly one. */
 export class CallTable {
   readonly #calls = new NumberMap<PendingCall>();
   readonly #deadlines: CallDeadlines;
   readonly #ids: HostIds;
   readonly #defaultTimeoutMs: number;
+  readonly #clock: Clock | undefined;
   #count = 0;
 
-  constructor({ clock, makeId, defaultTimeoutMs, onTimeout }: CallTableParts) {
+  constructor({ clock, makeId, defaultTimeoutMs, isTimed, onTimeout }: CallTableParts) {
+    this.#clock = isTimed ? clock : undefined;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
     this.#defaultTimeoutMs = defaultTimeoutMs;
@@ -41,7 +45,7 @@ export class CallTable {
     return this.#calls.size;
   }
 
-  /** Enters a call before it is forwarded. `ownTimeoutMs` is the caller's bound and counts when it is the smaller one. */
+  /** Enters a call before the host forwards it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
   open(
     call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
     ownTimeoutMs: number | undefined,
@@ -57,21 +61,22 @@ export class CallTable {
       targetType,
       targetKey: keptText(targetKey),
       timeoutMs,
+      openedMs: this.#clock === undefined ? 0 : this.#clock.now(),
       dueMs: 0,
       timer: undefined,
       target: undefined,
       outgoingSlot: 0,
-      askingSlot: 0,
+      incomingSlot: 0,
     };
     this.#calls.add(hostId, pending);
-    caller.asked.add(pending);
+    caller.outgoingCalls.add(pending);
     this.#deadlines.add(pending);
     return pending;
   }
 
-  assign(call: PendingCall, target: Session): void {
+  assign(call: PendingCall, target: Peer): void {
     call.target = target;
-    target.asking.add(call);
+    target.incomingCalls.add(call);
   }
 
   /** The request id that the target sees: as bytes, valid until the next call; and as text. */
@@ -83,22 +88,22 @@ export class CallTable {
     return this.#ids.textOf(hostId);
   }
 
-  /** The call that this answers. */
+  /** Finds the call that a response answers. */
   answeredBy(response: PeekedResponse): PendingCall | undefined {
     return this.#calls.get(this.#ids.numberIn(response));
   }
 
-  /** The call with this id, as the target sees it. */
+  /** Finds a call by the request id that the target sees. */
   named(idText: string): PendingCall | undefined {
     const call = this.#calls.get(Number(idText.slice(idText.lastIndexOf("-") + 1)));
     return call !== undefined && this.idTextOf(call) === idText ? call : undefined;
   }
 
-  /** Takes a call out; false: somebody else has done so. */
+  /** Takes a call out. False: it was out already. */
   take(call: PendingCall): boolean {
     if (!this.#calls.delete(call.hostId)) return false;
-    call.caller.asked.delete(call);
-    call.target?.asking.delete(call);
+    call.caller.outgoingCalls.delete(call);
+    call.target?.incomingCalls.delete(call);
     this.#deadlines.remove(call);
     return true;
   }
@@ -107,7 +112,7 @@ export class CallTable {
     return this.#calls.values();
   }
 
-  /** Stops all timers; called when no call is left and none will come. */
+  /** Stops all timers. Call it when no call is left and none will come. */
   close(): void {
     this.#deadlines.close();
   }
@@ -118,7 +123,7 @@ export class CallTable {
   }
 }
 
-/** The beginning of a long key, without the rest in memory behind it. */
+/** Cuts a long key, without keeping the rest in memory behind it. */
 function keptText(key: string): string {
   if (key.length <= limits.keptKeyChars) return key;
   return `${Buffer.from(key.slice(0, limits.keptKeyChars)).toString()}…`;

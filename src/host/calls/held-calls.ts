@@ -1,8 +1,8 @@
 import type { Clock, Timer } from "../../core/internal.ts";
 import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
-import { type CallFailure, callFailure } from "../host-errors.ts";
 import { limits } from "../limits.ts";
-import type { PendingCall } from "./pending-call.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
 
 export interface HeldCall {
   readonly call: PendingCall;
@@ -19,7 +19,8 @@ interface Queue {
   bytes: number;
 }
 
-/** Calls to clients that have registered but not opened their channel yet. Bounded in time, number and bytes (protocol.md H3). */
+// protocol.md H3
+/** Holds calls to clients that have registered but not opened their channel yet. Bounded in time, number and bytes. */
 export class HeldCalls {
   readonly #clock: Clock;
   readonly #waitMs: number;
@@ -28,14 +29,14 @@ export class HeldCalls {
   readonly #queueOf = new Map<PendingCall, Queue>();
   #bytes = 0;
 
-  /** `onExpired`: the channel did not come in time; the call is not held any more. */
+  /** `onExpired`: the channel did not come in time, and the call is no longer held. */
   constructor(clock: Clock, waitMs: number, onExpired: (call: PendingCall) => void) {
     this.#clock = clock;
     this.#waitMs = waitMs;
     this.#onExpired = onExpired;
   }
 
-  /** Returns why the call can't be held; undefined: it is. */
+  /** Holds a call. Returns a failure if that is not possible. */
   hold(clientId: string, call: PendingCall, bytes: FrameBytes): CallFailure | undefined {
     if (this.#waitMs <= 0) return callFailure.notReached(call.targetType);
     const frame = joinFrame(bytes);
@@ -57,14 +58,14 @@ export class HeldCalls {
     return undefined;
   }
 
-  /** Hands out what waits for this client, in the order it came. */
+  /** Returns the calls that wait for this client, in the order they came, and no longer holds them. */
   release(clientId: string): readonly HeldCall[] {
     const waiting = [...(this.#queues.get(clientId)?.waiting.values() ?? [])];
     for (const { call } of waiting) this.forget(call);
     return waiting;
   }
 
-  /** The call is not held any more; unknown ones are fine. */
+  /** No longer holds the call; an unknown one is fine. */
   forget(call: PendingCall): void {
     const queue = this.#queueOf.get(call);
     const held = queue?.waiting.get(call);

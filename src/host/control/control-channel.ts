@@ -1,21 +1,30 @@
 import type { Clock, Logger } from "../../core/internal.ts";
-import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/internal.ts";
+import {
+  type RpcStatus,
+  type ServerStream,
+  type ServerStreamReceiver,
+  StatusCode,
+  type StreamEnd,
+} from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { closingOf, type StreamClosing } from "../sessions/data-channel.ts";
 import type { QueueBounds } from "../sessions/outbound-bound.ts";
+import type { StreamOwner } from "../sessions/session.ts";
 import { ControlSession } from "./control-session.ts";
 
 export interface ControlChannelParts {
-  readonly clientId: string;
+  readonly owner: StreamOwner;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
-  readonly tally: MutableHostCounters;
+  readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
   readonly onSession: (session: ControlSession) => void;
   readonly onEnvelope: (session: ControlSession, envelope: Uint8Array) => void;
-  readonly onGone: (session: ControlSession) => void;
+  readonly onGone: (session: ControlSession, closing: StreamClosing) => void;
 }
 
-/** The host's end of one `OpenControlChannel` call. Nothing that arrives on it ends it (protocol.md H20). */
+// protocol.md H20
+/** The host's end of one `OpenControlChannel` call. Nothing that arrives on it ends it. */
 export class ControlChannel implements ServerStreamReceiver {
   readonly #parts: ControlChannelParts;
   #session: ControlSession | undefined;
@@ -35,28 +44,31 @@ export class ControlChannel implements ServerStreamReceiver {
   }
 
   onHalfClose(): void {
-    this.#gone();
-    this.#session?.finish({ code: StatusCode.ok, details: "" });
+    this.#gone({ reason: this.#session?.endedFor ?? "left", detail: "" });
+    this.#session?.finish({ code: StatusCode.ok, details: "" }, undefined);
   }
 
   onBadFrame(status: RpcStatus): void {
-    const { tally, logger, clientId } = this.#parts;
-    tally.badFrames += 1;
-    logger?.warn("a control message was refused by the transport", { clientId, reason: status.details });
+    const { counters, logger, owner } = this.#parts;
+    counters.badFrames += 1;
+    logger?.warn("a control message was refused by the transport", {
+      clientId: owner.clientId,
+      reason: status.details,
+    });
   }
 
   onDrain(): void {
-    // What finds the queue full is answered at once; nothing waits for room.
+    // The host answers at once what finds the queue full; nothing waits for room.
   }
 
-  onEnd(): void {
+  onEnd(end: StreamEnd): void {
     this.#session?.markClosed();
-    this.#gone();
+    this.#gone(closingOf(end, this.#session?.endedFor));
   }
 
-  #gone(): void {
+  #gone(closing: StreamClosing): void {
     if (this.#isGone || this.#session === undefined) return;
     this.#isGone = true;
-    this.#parts.onGone(this.#session);
+    this.#parts.onGone(this.#session, closing);
   }
 }

@@ -11,19 +11,20 @@ import {
   parseControlDestination,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import type { Directory } from "../registry/type-owners.ts";
-import type { SessionTable } from "../sessions/session-table.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { ControlWaits } from "./control-waits.ts";
 
 export interface ControlRouterParts {
-  readonly tally: MutableHostCounters;
-  readonly directory: Directory;
-  readonly sessions: SessionTable;
+  readonly counters: MutableHostCounters;
+  readonly owners: TypeOwners;
+  readonly sessions: ChannelTable<ControlSession>;
   readonly logger: Logger | undefined;
 }
 
-/** Passes control envelopes on unchanged, and answers requests that nobody can be found for (protocol.md §1.8). */
+// protocol.md §1.8
+/** Passes control envelopes on unchanged, and answers requests whose destination it can't reach. */
 export class ControlRouter {
   readonly #parts: ControlRouterParts;
   readonly #waits = new ControlWaits();
@@ -38,11 +39,11 @@ export class ControlRouter {
     this.#waits.answered(from, envelope);
     const target = this.#find(envelope.destination);
     if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
-    this.#parts.tally.controlMessages += 1;
+    this.#parts.counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
   }
 
-  /** Whoever waits for an answer of this channel is told that it will not come. */
+  /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
     for (const { asker, envelope, request } of this.#waits.release(session)) {
       this.#refuse(asker, envelope, request, `The control channel to ${envelope.destination} ended before the answer.`);
@@ -53,35 +54,35 @@ export class ControlRouter {
     try {
       return decodeControl(bytes);
     } catch (error) {
-      // A broken envelope must not end the stream (H20); it names nobody who could be told.
-      this.#parts.tally.badFrames += 1;
-      this.#parts.logger?.warn("a control message could not be read", { clientId: from.clientId, error });
+      // protocol.md H20: a broken envelope must not end the stream, and it names no client to answer.
+      this.#parts.counters.badFrames += 1;
+      this.#parts.logger?.warn("a control message could not be read", { clientId: from.id, error });
       return undefined;
     }
   }
 
   #find(text: string): ControlSession | undefined {
-    const { directory, sessions } = this.#parts;
+    const { owners, sessions } = this.#parts;
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
     const clientId =
-      destination.kind === "client" ? destination.clientId : directory.locate(destination.type, destination.key);
-    return clientId === undefined ? undefined : sessions.control.of(clientId);
+      destination.kind === "client" ? destination.clientId : owners.locate(destination.type, destination.key);
+    return clientId === undefined ? undefined : sessions.of(clientId);
   }
 
   #returnToSender(from: ControlSession, envelope: ControlEnvelope): void {
-    const { tally, logger } = this.#parts;
+    const { counters, logger } = this.#parts;
     const { body, destination, respondTo } = envelope;
-    tally.unroutableControlMessages += 1;
-    logger?.warn("a control message could not be delivered", { destination, clientId: from.clientId });
-    // Answers, and requests of kinds that this host has no answer to, end here.
+    counters.unroutableControlMessages += 1;
+    logger?.warn("a control message could not be delivered", { destination, clientId: from.id });
+    // Answers, and requests of kinds that this host can't answer, end here.
     if (respondTo === "" || !isControlRequest(body)) return;
     this.#refuse(from, envelope, body, whyUnroutable(destination));
   }
 
-  /** Answers in the target's stead, to where the request says or else to whoever sent it. */
+  /** Answers for the target: to where the request says, or else to its sender. */
   #refuse(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
-    const respondTo = envelope.respondTo ?? clientDestination(from.clientId);
+    const respondTo = envelope.respondTo ?? clientDestination(from.id);
     const asker = this.#find(respondTo) ?? from;
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }

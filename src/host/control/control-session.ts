@@ -1,32 +1,43 @@
 import type { Clock } from "../../core/internal.ts";
 import type { RpcStatus, ServerStream } from "../../transport/internal.ts";
+import type { CloseReason } from "../observer.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "../sessions/outbound-bound.ts";
+import type { StreamOwner } from "../sessions/session.ts";
 
 export interface ControlSessionParts {
-  readonly clientId: string;
+  readonly owner: StreamOwner;
   readonly stream: ServerStream;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
 }
 
-/** One client's open control channel, apart from its data channel (protocol.md §1.8). */
+// protocol.md §1.8
+/** One client's open control channel, apart from its data channel. */
 export class ControlSession {
-  readonly clientId: string;
+  readonly id: string;
+  readonly owner: StreamOwner;
   readonly #stream: ServerStream;
   readonly #bound: OutboundBound;
-  readonly #lastWord: GracefulClose;
+  readonly #close: GracefulClose;
   #isOpen = true;
+  #endedFor: CloseReason | undefined;
 
-  constructor({ clientId, stream, bounds, clock }: ControlSessionParts) {
-    this.clientId = clientId;
+  constructor({ owner, stream, bounds, clock }: ControlSessionParts) {
+    this.id = owner.clientId;
+    this.owner = owner;
     this.#stream = stream;
     this.#bound = new OutboundBound(stream, bounds);
-    this.#lastWord = new GracefulClose(stream, clock);
+    this.#close = new GracefulClose(stream, clock);
   }
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Why the host ended the channel; undefined if it did not. */
+  get endedFor(): CloseReason | undefined {
+    return this.#endedFor;
   }
 
   /** False: the channel has ended or its queue is full, or the envelope is longer than the transport may send. */
@@ -40,22 +51,24 @@ export class ControlSession {
     return true;
   }
 
-  /** Ends the channel when what is queued has gone out, or after a while if the client does not take it. */
-  finish(status: RpcStatus): void {
+  /** Ends the channel after what is queued, or after 5 s if the client does not read it. `reason`: undefined if the client ends it. */
+  finish(status: RpcStatus, reason: CloseReason | undefined): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#lastWord.say(status);
+    this.#endedFor = reason;
+    this.#close.finish(status);
   }
 
   /** Ends the call at once; what is queued is dropped. */
-  abort(status: RpcStatus): void {
+  abort(status: RpcStatus, reason: CloseReason): void {
+    this.#endedFor ??= reason;
     this.markClosed();
     this.#stream.abort(status);
   }
 
   markClosed(): void {
     this.#isOpen = false;
-    this.#lastWord.done();
+    this.#close.done();
   }
 
   flushed(): Promise<void> {

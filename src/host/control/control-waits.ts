@@ -2,7 +2,7 @@ import { type ControlEnvelope, type ControlRequest, isControlRequest } from "../
 import { limits } from "../limits.ts";
 import type { ControlSession } from "./control-session.ts";
 
-/** A control request that was passed on and has not been answered. */
+/** A control request that the host passed on and that has no answer yet. */
 export interface ControlWait {
   readonly asker: ControlSession;
   readonly envelope: ControlEnvelope;
@@ -10,20 +10,20 @@ export interface ControlWait {
 }
 
 /**
- * What each control channel has been asked, so that the askers can be told when it ends. The host sets no time limit here:
- * askers have their own. Bounded per channel; the oldest is forgotten first.
+ * The requests that each control channel has not answered, so that the host can tell their senders when the channel ends. The
+ * host sets no timeout here: senders have their own. Bounded per channel; the oldest goes first.
  */
 export class ControlWaits {
   readonly #waits = new Map<ControlSession, Map<string, ControlWait>>();
 
-  /** A request has gone to `target`; others than requests are not noted. */
+  /** Notes a request that went to `target`; ignores everything else. */
   passed(target: ControlSession, asker: ControlSession, envelope: ControlEnvelope): void {
     const { body, respondTo } = envelope;
     if (!isControlRequest(body) || !respondTo) return;
     if (envelope.rpcId.length + respondTo.length + envelope.destination.length > limits.controlNameChars) return;
     const waits = this.#waits.get(target) ?? new Map<string, ControlWait>();
     this.#waits.set(target, waits);
-    // A state to load may be long, and the answer in the target's stead needs none of it.
+    // A state to load may be long, and the host's answer for the target needs none of it.
     const request = body.kind === "load-request" ? { ...body, state: "" } : body;
     waits.set(nameOf(envelope.rpcId, respondTo), { asker, envelope: { ...envelope, body: undefined }, request });
     if (waits.size <= limits.controlWaitsPerChannel) return;
@@ -31,12 +31,12 @@ export class ControlWaits {
     if (!oldest.done) waits.delete(oldest.value);
   }
 
-  /** An answer has come from `target`. */
+  /** Removes the request that an answer from `target` belongs to. */
   answered(target: ControlSession, { rpcId, destination, respondTo }: ControlEnvelope): void {
     if (respondTo === "") this.#waits.get(target)?.delete(nameOf(rpcId, destination));
   }
 
-  /** The channel has ended: hands out what it will not answer any more. */
+  /** The channel has ended: returns the requests that it will not answer any more. */
   release(target: ControlSession): readonly ControlWait[] {
     const waits = [...(this.#waits.get(target)?.values() ?? [])];
     this.#waits.delete(target);
@@ -44,7 +44,7 @@ export class ControlWaits {
   }
 }
 
-/** An rpc id is the asker's own; together with where the answer goes it is unique. */
+/** An rpc id is unique together with the destination of the answer. */
 function nameOf(rpcId: string, respondTo: string): string {
   return `${rpcId.length}:${rpcId}${respondTo}`;
 }

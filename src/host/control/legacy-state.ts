@@ -5,7 +5,8 @@ import { RpcError, StatusCode } from "../../transport/internal.ts";
 const mismatchText =
   "The provided ETag does not match the current ETag. The state has been modified by another request.";
 
-/** GetState and SaveState of generations 1 and 2 over a state store (protocol.md §1.7). */
+// protocol.md §1.7
+/** GetState and SaveState of generations 1 and 2 over a state store. */
 export class LegacyState {
   readonly #store: StateStore;
 
@@ -13,7 +14,7 @@ export class LegacyState {
     this.#store = store;
   }
 
-  /** An unknown agent is answered with its id alone. */
+  /** Answers an unknown agent with its id alone. */
   async get(agentId: WireAgentId): Promise<GetStateAnswer> {
     const version = await this.#store.load(agentId);
     return {
@@ -24,8 +25,8 @@ export class LegacyState {
   }
 
   /**
-   * A refusal is told as the caller's generation can hear it: in the answer when there was no `client-id` (generation 1),
-   * else as status, for generation 2's answer is empty.
+   * Saves a state. Generation 1 sends no `client-id` and finds a refusal in the answer; generation 2's answer is empty, so that
+   * a refusal is a status.
    */
   async save(state: StoredState, clientId: string | undefined): Promise<SaveStateAnswer> {
     const refusal = await this.#save(state);

@@ -1,24 +1,26 @@
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
 import type { PeekedEvent } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { HostObserver } from "../observer.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
-import type { Directory } from "../registry/type-owners.ts";
-import type { Session } from "../sessions/session.ts";
-import type { SessionTable } from "../sessions/session-table.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import type { Peer, PeerTable } from "../sessions/peer.ts";
 
 export interface EventRouterParts {
-  readonly tally: MutableHostCounters;
-  readonly directory: Directory;
-  readonly routing: TopicIndex;
-  readonly sessions: SessionTable;
+  readonly counters: MutableHostCounters;
+  readonly owners: TypeOwners;
+  readonly topics: TopicIndex;
+  readonly peers: PeerTable;
   readonly logger: Logger | undefined;
+  readonly observer: HostObserver | undefined;
 }
 
-/** Sends an event's own bytes to every worker that has a matching subscription, once each, the publisher's included (protocol.md §3.2). */
+// protocol.md §3.2
+/** Sends an event's own bytes once to every worker that has a matching subscription, the publisher included. */
 export class EventRouter {
   readonly #parts: EventRouterParts;
-  /** Who gets the event that is being routed. */
-  readonly #targets: Session[] = [];
+  /** The peers that get the event that the router works on. */
+  readonly #targets: Peer[] = [];
   #number = 0;
 
   constructor(parts: EventRouterParts) {
@@ -26,64 +28,71 @@ export class EventRouter {
   }
 
   route(event: PeekedEvent): void {
-    const { tally, logger } = this.#parts;
-    tally.events += 1;
+    const { counters, logger, observer } = this.#parts;
+    counters.events += 1;
     if (!isValidTopicType(event.topicType)) {
-      tally.invalidEvents += 1;
+      counters.invalidEvents += 1;
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
       return;
     }
-    this.#find(event.topicType);
-    if (this.#targets.length === 0) tally.unroutableEvents += 1;
+    const absent = this.#find(event.topicType);
+    const found = this.#targets.length;
+    if (found === 0) counters.unroutableEvents += 1;
+    const deliveredBefore = counters.deliveredEvents;
     try {
       for (const target of this.#targets) this.#deliver(event, target);
     } finally {
       this.#targets.length = 0;
     }
+    if (observer === undefined) return;
+    const delivered = counters.deliveredEvents - deliveredBefore;
+    observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
   }
 
-  /** Gathers the sessions of all owners, each once. No set is made for that: a session remembers the last event it was found for. */
-  #find(topicType: string): void {
-    const { directory, routing, sessions } = this.#parts;
+  /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
+  #find(topicType: string): number {
+    const { owners, topics, peers } = this.#parts;
     this.#number += 1;
     let absent: Set<string> | undefined;
-    routing.visit(topicType, (agentType) => {
-      for (const clientId of directory.owners(agentType)) {
-        const session = sessions.data.of(clientId);
-        if (session === undefined) {
+    topics.visit(topicType, (agentType) => {
+      for (const clientId of owners.owners(agentType)) {
+        const peer = peers.of(clientId);
+        if (peer === undefined) {
           absent ??= new Set();
           absent.add(clientId);
-        } else if (session.foundFor !== this.#number) {
-          session.foundFor = this.#number;
-          this.#targets.push(session);
+        } else if (peer.lastEvent !== this.#number) {
+          peer.lastEvent = this.#number;
+          this.#targets.push(peer);
         }
       }
     });
-    this.#parts.tally.skippedEvents += absent?.size ?? 0;
+    const absentCount = absent?.size ?? 0;
+    this.#parts.counters.skippedEvents += absentCount;
+    return absentCount;
   }
 
-  #deliver(event: PeekedEvent, target: Session): void {
-    const { tally, logger } = this.#parts;
+  #deliver(event: PeekedEvent, target: Peer): void {
+    const { counters, logger } = this.#parts;
     if (!event.hasProtoData && !target.traits.takesJsonEvents) {
-      tally.filteredEvents += 1;
+      counters.filteredEvents += 1;
       return;
     }
     switch (target.send(event.bytes, "event")) {
       case "queued":
-        tally.deliveredEvents += 1;
+        counters.deliveredEvents += 1;
         return;
       case "full":
-        tally.droppedEvents += 1;
+        counters.droppedEvents += 1;
         return;
       case "closed":
-        tally.skippedEvents += 1;
+        counters.skippedEvents += 1;
         return;
       case "too-large":
-        tally.filteredEvents += 1;
+        counters.filteredEvents += 1;
         logger?.warn("an event was kept from a worker: it is larger than the worker can receive", {
           topicType: event.topicType,
           bytes: event.bytes.length,
-          clientId: target.clientId,
+          clientId: target.id,
         });
         return;
     }

@@ -1,13 +1,14 @@
 import { limits } from "../limits.ts";
-import { type Claim, type Directory, granted, nobody } from "../registry/type-owners.ts";
+import { granted, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
 
+// protocol.md §7
 /**
- * Any number of owners per agent type (as .NET's gateway, protocol.md §7): an agent is placed with an owner at random on
- * its first call and stays there while that owner does.
+ * Any number of owners per agent type, as at .NET's gateway. The first call to an agent places it with a random owner, and the
+ * agent stays there while that owner serves the type.
  */
-export class SharedOwners implements Directory {
+export class SharedOwners implements TypeOwners {
   readonly #owners = new Map<string, readonly string[]>();
-  /** Which owner an agent was placed with, for all types together. It counts only while that owner has the type. */
+  /** The owner of each placed agent, for all types together. It counts only while that owner has the type. */
   readonly #placements = new Map<string, string>();
   readonly #random: () => number;
 
@@ -19,7 +20,11 @@ export class SharedOwners implements Directory {
     return this.#owners.size;
   }
 
-  claim(agentType: string, clientId: string): Claim {
+  types(): Iterable<string> {
+    return this.#owners.keys();
+  }
+
+  claim(agentType: string, clientId: string): TypeClaim {
     const owners = this.owners(agentType);
     if (!owners.includes(clientId)) this.#owners.set(agentType, [...owners, clientId]);
     return granted;

@@ -1,14 +1,19 @@
-import { type Claim, type Directory, granted, nobody } from "../registry/type-owners.ts";
+import { granted, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
 
-/** One owner per agent type: the first client to claim it, until it lets go (as Python's host, protocol.md H25). */
-export class SoleOwner implements Directory {
+// protocol.md H25
+/** One owner per agent type, as at Python's host: the first client to claim it, until the client releases it. */
+export class SoleOwner implements TypeOwners {
   readonly #owners = new Map<string, readonly [string]>();
 
   get size(): number {
     return this.#owners.size;
   }
 
-  claim(agentType: string, clientId: string): Claim {
+  types(): Iterable<string> {
+    return this.#owners.keys();
+  }
+
+  claim(agentType: string, clientId: string): TypeClaim {
     const holder = this.#owners.get(agentType)?.[0];
     if (holder !== undefined && holder !== clientId) return { at: "held", by: holder };
     if (holder === undefined) this.#owners.set(agentType, [clientId]);

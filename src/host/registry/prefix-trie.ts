@@ -1,25 +1,25 @@
-import { TypeTally } from "./type-tally.ts";
+import { Multiset } from "./multiset.ts";
 
 interface Node {
-  /** The characters between the parent's prefix and this node's; only the root's are none. */
+  /** The characters between the parent's prefix and this node's; empty for the root only. */
   edge: string;
-  readonly types: TypeTally;
-  /** By the first UTF-16 unit of their edges. */
+  readonly types: Multiset<string>;
+  /** Children by the first UTF-16 unit of their edges. */
   readonly children: Map<number, Node>;
 }
 
 function createNode(edge: string): Node {
-  return { edge, types: new TypeTally(), children: new Map() };
+  return { edge, types: new Multiset(), children: new Map() };
 }
 
 /**
- * Prefixes of topic types. It has at most two nodes for each prefix, however long they are, and walking it costs as many
+ * Prefixes of topic types as a tree. It has at most two nodes for each prefix, however long they are, and a walk takes as many
  * steps as the topic type and a prefix share.
  */
 export class PrefixTrie {
   readonly #root = createNode("");
 
-  /** Counted by walking over all of them; the root is none. */
+  /** Counts the nodes by a walk over all of them; the root is none. */
   get nodeCount(): number {
     return countBelow(this.#root);
   }
@@ -30,7 +30,7 @@ export class PrefixTrie {
     node.types.add(agentType);
   }
 
-  /** Nodes that hold nothing any more go with it. */
+  /** Takes back one `add`, and the nodes that then hold nothing. */
   remove(prefix: string, agentType: string): void {
     const path = [this.#root];
     let node = this.#root;

@@ -1,5 +1,12 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
-import { HolderTally, type SubscriptionHolder } from "./holder-tally.ts";
+import { Multiset } from "./multiset.ts";
+
+/** Whose a subscription is. */
+export interface SubscriptionHolder {
+  readonly clientId: string;
+  /** The client has left: its subscriptions are still to be swept out, and count for nothing. */
+  readonly isGone: boolean;
+}
 
 /** A subscription that the host holds for a client. */
 export interface HeldSubscription {
@@ -8,28 +15,29 @@ export interface HeldSubscription {
   readonly holder: SubscriptionHolder;
 }
 
+// protocol.md §5.2
 /**
- * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have
- * the same id or the same content (protocol.md §5.2); where types are shared, only those of one client are compared.
- * Those whose holder is gone are never found.
+ * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have the
+ * same id or the same content; where types are shared, the book compares those of one client only. It never finds those
+ * whose holder is gone.
  */
 export class SubscriptionBook {
   readonly #all = new Set<HeldSubscription>();
   readonly #byId = new Map<string, HeldSubscription[]>();
   readonly #byContent = new Map<string, HeldSubscription[]>();
-  readonly #holders = new HolderTally();
+  readonly #holders = new Map<string, Multiset<SubscriptionHolder>>();
   readonly #comparesClients: boolean;
 
   constructor(options: { readonly comparesClients: boolean }) {
     this.#comparesClients = options.comparesClients;
   }
 
-  /** Those of gone holders included, until they are removed. */
+  /** Counts those of gone holders too, until they are removed. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** `known`: this client holds just this one already. `exists`: an equal one is held. Neither: it may be added. */
+  /** `known`: this client holds the very same subscription. `exists`: some client holds an equal one. Undefined: it may be added. */
   find(
     clientId: string,
     { id, pattern }: { readonly id: string; readonly pattern: WirePattern },
@@ -46,23 +54,37 @@ export class SubscriptionBook {
     this.#all.add(subscription);
     push(this.#byId, subscription.id, subscription);
     push(this.#byContent, contentOf(subscription.pattern), subscription);
-    this.#holders.add(subscription.pattern.agentType, subscription.holder);
+    const { agentType } = subscription.pattern;
+    let holders = this.#holders.get(agentType);
+    if (holders === undefined) {
+      holders = new Multiset();
+      this.#holders.set(agentType, holders);
+    }
+    holders.add(subscription.holder);
   }
 
   remove(subscription: HeldSubscription): void {
     this.#all.delete(subscription);
     drop(this.#byId, subscription.id, subscription);
     drop(this.#byContent, contentOf(subscription.pattern), subscription);
-    this.#holders.remove(subscription.pattern.agentType, subscription.holder);
+    const { agentType } = subscription.pattern;
+    const holders = this.#holders.get(agentType);
+    holders?.remove(subscription.holder);
+    if (holders?.isEmpty) this.#holders.delete(agentType);
   }
 
   withId(id: string): readonly HeldSubscription[] {
     return (this.#byId.get(id) ?? []).filter(isLive);
   }
 
-  /** Who has subscriptions for agents of this type. */
+  /** The clients that have subscriptions for agents of this type. */
   holdersOf(agentType: string): readonly SubscriptionHolder[] {
-    return this.#holders.of(agentType).filter(({ isGone }) => !isGone);
+    return (
+      this.#holders
+        .get(agentType)
+        ?.items()
+        .filter(({ isGone }) => !isGone) ?? []
+    );
   }
 
   all(): readonly HeldSubscription[] {

@@ -1,20 +1,21 @@
 import type { WirePattern } from "../../protocol/internal.ts";
+import { Multiset } from "./multiset.ts";
 import { PrefixTrie } from "./prefix-trie.ts";
-import { TypeTally } from "./type-tally.ts";
 
+// protocol.md H18
 /**
- * Finds the agent types whose subscriptions match a topic type. Exact ones are one step away, prefixes as many as the topic
- * type has characters. A change touches its own pattern alone, whatever topics were seen before (protocol.md H18).
+ * Finds the agent types whose subscriptions match a topic type: exact ones in one step, prefixes in as many steps as the topic
+ * type has characters. A change touches its own pattern alone, whatever topics the host has seen before.
  */
 export class TopicIndex {
-  readonly #exact = new Map<string, TypeTally>();
+  readonly #exact = new Map<string, Multiset<string>>();
   readonly #prefixes = new PrefixTrie();
 
   add(pattern: WirePattern): void {
     if (pattern.kind === "prefix") return this.#prefixes.add(pattern.topicTypePrefix, pattern.agentType);
     let types = this.#exact.get(pattern.topicType);
     if (types === undefined) {
-      types = new TypeTally();
+      types = new Multiset();
       this.#exact.set(pattern.topicType, types);
     }
     types.add(pattern.agentType);

@@ -5,8 +5,17 @@ import {
   type ServerStream,
   type ServerStreamReceiver,
   StatusCode,
+  type StreamEnd,
 } from "../../transport/internal.ts";
-import type { PeerTraits, Session } from "./session.ts";
+import type { CloseReason } from "../observer.ts";
+import type { PeerTraits } from "./peer.ts";
+import type { Session } from "./session.ts";
+
+/** Why a stream came to its end, and what the transport says of it. */
+export interface StreamClosing {
+  readonly reason: CloseReason;
+  readonly detail: string;
+}
 
 /** What the host does as a worker's data channel comes and goes. */
 export interface DataChannelParts {
@@ -14,17 +23,16 @@ export interface DataChannelParts {
   /** Makes the session of the channel once it is open. */
   readonly createSession: (stream: ServerStream) => Session;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
-  /** A frame that the transport has thrown away, with its first bytes if they are known. */
+  /** The transport threw a frame away; `head` is its first bytes, if they are known. */
   readonly onBadFrame: (session: Session, reason: string, head: Uint8Array | undefined) => void;
   /** Called once for each session, however it ended. */
-  readonly onGone: (session: Session) => void;
+  readonly onGone: (session: Session, closing: StreamClosing) => void;
   /** The stream has ended, and nothing leaves on it any more. */
   readonly onEnded: (session: Session) => void;
 }
 
 /** The host's end of one `OpenChannel` call. */
 export class DataChannel implements ServerStreamReceiver {
-  /** We announce ourselves to our own kind; stock peers see nothing new. */
   readonly responseMetadata: Metadata;
   readonly #parts: DataChannelParts;
   #session: Session | undefined;
@@ -32,7 +40,7 @@ export class DataChannel implements ServerStreamReceiver {
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts;
-    this.responseMetadata = parts.traits.isAnnounced ? announcement : {};
+    this.responseMetadata = answerMetadata(parts.traits);
   }
 
   onOpen(stream: ServerStream): void {
@@ -40,14 +48,15 @@ export class DataChannel implements ServerStreamReceiver {
   }
 
   onFrame(frame: Uint8Array): void {
-    // A channel that was replaced may still have frames on their way: nothing of it counts any more.
+    // A channel that was replaced may still have frames on their way; the host ignores them.
     if (!this.#isGone && this.#session?.isOpen) this.#parts.onFrame(this.#session, frame);
   }
 
-  /** The worker has nothing more to say: as in .NET's gateway it counts as gone (protocol.md §1.5, H10). */
+  // protocol.md §1.5, H10
+  /** The worker sends nothing more: it counts as gone, as in .NET's gateway. */
   onHalfClose(): void {
-    this.#gone();
-    this.#session?.finish({ code: StatusCode.ok, details: "" });
+    this.#gone({ reason: this.#session?.endedFor ?? "left", detail: "" });
+    this.#session?.finish({ code: StatusCode.ok, details: "" }, undefined);
   }
 
   onBadFrame(status: RpcStatus, head?: Uint8Array): void {
@@ -55,19 +64,37 @@ export class DataChannel implements ServerStreamReceiver {
   }
 
   onDrain(): void {
-    // What finds the queue full is refused or dropped at once; nothing waits for room (protocol.md H19).
+    // protocol.md H19: the host refuses or drops at once what finds the queue full; nothing waits for room.
   }
 
-  onEnd(): void {
+  onEnd(end: StreamEnd): void {
     const session = this.#session;
     session?.markClosed();
-    this.#gone();
+    this.#gone(closingOf(end, session?.endedFor));
     if (session !== undefined) this.#parts.onEnded(session);
   }
 
-  #gone(): void {
+  #gone(closing: StreamClosing): void {
     if (this.#isGone || this.#session === undefined) return;
     this.#isGone = true;
-    this.#parts.onGone(this.#session);
+    this.#parts.onGone(this.#session, closing);
+  }
+}
+
+/** The response headers of a data channel: the host announces itself to Troupe's workers only. */
+export function answerMetadata({ isAnnounced }: PeerTraits): Metadata {
+  return isAnnounced ? announcement : {};
+}
+
+/** Reads why a stream ended; a reason of the host's own counts first. */
+export function closingOf(end: StreamEnd, endedFor: CloseReason | undefined): StreamClosing {
+  switch (end.by) {
+    case "connection-lost":
+      return { reason: endedFor ?? "lost", detail: end.reason };
+    case "status":
+      return { reason: endedFor ?? "left", detail: end.status.details };
+    case "peer":
+    case "cancelled":
+      return { reason: endedFor ?? "reset", detail: "" };
   }
 }

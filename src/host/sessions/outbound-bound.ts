@@ -1,3 +1,5 @@
+import type { FrameUse } from "./peer.ts";
+
 /** How much may wait for one worker, and what happens beyond. */
 export interface QueueBounds {
   readonly maxQueuedFrames: number;
@@ -10,10 +12,10 @@ interface Queue {
   readonly queuedBytes: number;
 }
 
-/** Answers and signals may wait in twice the room of calls and events: they end what somebody waits for, or works on. */
+/** Answers and notices get twice the room of calls and events: they end what somebody waits for, or works on. */
 const answerRooms = 2;
 
-/** The bound on what waits for one worker, and whether it is reached. */
+/** The bound on what waits for one worker. It says when the bound is reached, and when there is room again. */
 export class OutboundBound {
   readonly #queue: Queue;
   readonly #bounds: QueueBounds;
@@ -29,21 +31,21 @@ export class OutboundBound {
   }
 
   /** A single frame longer than the whole bound may pass when nothing else waits. */
-  hasRoom(frameBytes: number, use: "call" | "answer" | "event" | "signal"): boolean {
-    const rooms = use === "answer" || use === "signal" ? answerRooms : 1;
+  hasRoom(frameBytes: number, use: FrameUse): boolean {
+    const rooms = use === "answer" || use === "notice" ? answerRooms : 1;
     const { queuedFrames, queuedBytes } = this.#queue;
     if (queuedFrames === 0) return true;
     const { maxQueuedFrames, maxQueuedBytes } = this.#bounds;
     return queuedFrames < rooms * maxQueuedFrames && queuedBytes + frameBytes <= rooms * maxQueuedBytes;
   }
 
-  /** True: it is the first loss since the queue had room. */
+  /** Counts a lost frame. True: it is the first since the queue had room. */
   noteLoss(): boolean {
     this.#lost += 1;
     return this.#lost === 1;
   }
 
-  /** How many were lost, told once when half the room is free again; else 0. */
+  /** Returns once how many frames were lost when half the room is free again; else 0. */
   takeRelief(): number {
     if (this.#lost === 0 || !this.#isHalfFree()) return 0;
     const lost = this.#lost;

@@ -1,5 +1,12 @@
 import type { Clock } from "../../core/internal.ts";
-import { type RpcStatus, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../transport/internal.ts";
+import {
+  type RpcStatus,
+  type ServerStream,
+  type ServerStreamReceiver,
+  StatusCode,
+  type StreamEnd,
+} from "../../transport/internal.ts";
+import { closingOf, type StreamClosing } from "./data-channel.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { NoticePath, Session } from "./session.ts";
@@ -8,15 +15,18 @@ export interface SideStreamParts {
   readonly session: Session;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
+  readonly onOpened: () => void;
+  readonly onEnded: (closing: StreamClosing) => void;
 }
 
 interface OpenStream {
   readonly stream: ServerStream;
   readonly bound: OutboundBound;
-  readonly lastWord: GracefulClose;
+  readonly close: GracefulClose;
 }
 
-/** The host's end of one `OpenSignals` call: a worker that holds its data channel back hears of its calls here (protocol.md §11.7). */
+// protocol.md §11.7
+/** The host's end of one `OpenSignals` call: a worker that holds its data channel back gets notices here. */
 export class SideStream implements ServerStreamReceiver, NoticePath {
   readonly #parts: SideStreamParts;
   #open: OpenStream | undefined;
@@ -26,13 +36,14 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
   }
 
   onOpen(stream: ServerStream): void {
-    const { session, bounds, clock } = this.#parts;
-    this.#open = { stream, bound: new OutboundBound(stream, bounds), lastWord: new GracefulClose(stream, clock) };
-    session.openRoad(this);
+    const { session, bounds, clock, onOpened } = this.#parts;
+    this.#open = { stream, bound: new OutboundBound(stream, bounds), close: new GracefulClose(stream, clock) };
+    session.openNoticePath(this);
+    onOpened();
   }
 
   onFrame(): void {
-    // A worker has nothing to say here.
+    // Workers send nothing here.
   }
 
   onHalfClose(): void {
@@ -44,27 +55,28 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
   }
 
   onDrain(): void {
-    // What finds the queue full is lost at once.
+    // A notice that finds the queue full is lost at once.
   }
 
-  onEnd(): void {
-    this.#open?.lastWord.done();
+  onEnd(end: StreamEnd): void {
+    this.#open?.close.done();
     this.#leave();
+    this.#parts.onEnded(closingOf(end, undefined));
   }
 
-  /** False: it has ended, or its worker does not read it either. */
-  send(frame: Uint8Array): boolean {
-    if (!this.#open?.bound.hasRoom(frame.length, "signal")) return false;
-    this.#open.stream.send(frame);
+  /** False: the stream has ended, or its worker does not read it either. */
+  send(notice: Uint8Array): boolean {
+    if (!this.#open?.bound.hasRoom(notice.length, "notice")) return false;
+    this.#open.stream.send(notice);
     return true;
   }
 
   finish(status: RpcStatus): void {
-    this.#open?.lastWord.say(status);
+    this.#open?.close.finish(status);
     this.#leave();
   }
 
   #leave(): void {
-    this.#parts.session.closeRoad(this);
+    this.#parts.session.closeNoticePath(this);
   }
 }

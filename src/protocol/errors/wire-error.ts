@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   errorText,
   HandlerError,
+  type HandlerErrorOptions,
   InvalidToolArgumentsException,
   MessageDroppedException,
   NotAccessibleError,
@@ -13,13 +14,13 @@ import {
   type ToolFailure,
   ToolNotFoundException,
   TroupeError,
-  type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "../../core/internal.ts";
 import { wellFormed } from "../frames/byte-writer.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { metadataKey } from "../wire-names.ts";
+import { parseErrorDetail, toErrorDetail } from "./wire-error-detail.ts";
 
 // protocol.md §2.3, §11.3
 /** A failure as an answer carries it: a text that is never empty, and metadata that names its class and code. */
@@ -31,12 +32,14 @@ export interface WireError {
 export interface ToWireErrorOptions {
   /** Whether to send the stack, which only Troupe's peers read. Default: false. */
   readonly withStack?: boolean;
+  /** Whether the host is Troupe's: then the answer tells what a handler threw. Default false. */
+  readonly withDetail?: boolean;
 }
 
 /** The name of an error on the wire, and the function that a receiver creates it with. */
 interface WireErrorKind {
   readonly type: string;
-  readonly make: (text: string, options: TroupeErrorOptions, metadata: WireMetadata) => Error;
+  readonly make: (text: string, options: HandlerErrorOptions, metadata: WireMetadata) => Error;
 }
 
 const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
@@ -91,33 +94,39 @@ const longestStack = 16 * 1024;
  * Writes any thrown value. An error without text gets the name of its class, because an empty error reads as success.
  */
 export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): WireError {
-  const code = thrown instanceof TroupeError ? thrown.code : "handler-failed";
+  const { code } = TroupeError.from(thrown);
   const stack = options.withStack === true && thrown instanceof Error ? thrown.stack : undefined;
+  const hasDetail = options.withDetail === true && code === "handler-failed";
   const metadata = {
     [metadataKey.errorType]: kinds[code].type,
     [metadataKey.errorCode]: code,
     ...toolErrorMetadata(thrown),
     ...(stack === undefined ? {} : { [metadataKey.errorStack]: wellFormed(stack.slice(0, longestStack)) }),
+    ...(hasDetail ? { [metadataKey.errorDetail]: toErrorDetail(thrown) } : {}),
   };
   return { error: wellFormed(errorText(thrown)), metadata };
 }
 
 /**
+/**
  * Creates the error again: from its code if that is known, otherwise from its class, otherwise as a `HandlerError`.
- * Python sends neither code nor class.
+ * Python sends neither code nor class. The text of a `HandlerError` names the agent if it is given.
  */
-export function fromWireError(error: string, metadata: WireMetadata): Error {
+export function fromWireError(error: string, metadata: WireMetadata, agent?: { toString(): string }): Error {
   const code = metadata[metadataKey.errorCode] ?? "";
   const type = metadata[metadataKey.errorType] ?? "";
   const kind = isErrorCode(code) ? kinds[code] : (kindOfType.get(type) ?? kinds["handler-failed"]);
-  return kind.make(error, { remoteStack: metadata[metadataKey.errorStack] }, metadata);
+  const isOfHandler = kind === kinds["handler-failed"];
+  const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${error}` : error;
+  const remote = isOfHandler ? parseErrorDetail(metadata[metadataKey.errorDetail]) : undefined;
+  return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
 }
 
 function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(kinds, text);
 }
 
-export type ToolErrorClass = new (failure: ToolFailure, options?: TroupeErrorOptions) => ToolException;
+export type ToolErrorClass = new (failure: ToolFailure, options?: HandlerErrorOptions) => ToolException;
 
 // protocol.md §5.5
 /** Returns the metadata that names the call and the tool of a failed tool agent; empty for any other error. */

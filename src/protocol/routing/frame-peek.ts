@@ -1,19 +1,36 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
-import { decodeFrame } from "../frames/frame-codec.ts";
+import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
 import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
+import { metadataKey } from "../wire-names.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
-import type { FrameHead, PeekedFrame } from "./peeked-frame.ts";
+import type { FrameHead, PeekedFrame, PeekedResponse } from "./peeked-frame.ts";
 
 // protocol.md §1.2
 /**
- * Reads the kind and request id from the beginning of a call or answer, which may be incomplete or broken. With them, the
- * caller can get an error. Returns undefined if the bytes do not tell.
+ * Reads the routing fields from the raw bytes of a data-channel message and decodes nothing else. The bytes of a peeked call or event
+ * are well-formed. A message in a form that no canonical encoder writes is decoded, encoded again and peeked once more.
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
   return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
+}
+
+// protocol.md §11.3
+/** Removes the key `agerrordetail` from an answer, for a caller that has not announced itself. */
+export function withoutErrorDetail(response: PeekedResponse): PeekedResponse {
+  if (!response.hasErrorDetail) return response;
+  try {
+    const frame = decodeFrame(response.bytes);
+    if (frame.kind !== "response") return response;
+    const { [metadataKey.errorDetail]: _detail, ...metadata } = frame.metadata;
+    const bare = peekFrame(encodeFrame({ ...frame, metadata }));
+    return bare.kind === "response" ? bare : response;
+  } catch {
+    // The caller cannot read such an answer either, so it gets the answer as it came.
+    return response;
+  }
 }
 
 function peekQuick(bytes: Uint8Array): PeekedFrame | undefined {

@@ -68,20 +68,23 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
 export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedResponse | undefined {
   const reader = new RawReader(bytes, bodyStart, bytes.length);
   let requestId = noRequestId;
+  let hasErrorDetail = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.number();
     if (tag < 8) return undefined;
     const field = tag >>> 3;
     if (field === responseMetadata) {
-      if (tag !== 0x22 || readEntry(reader) === undefined) return undefined;
+      const entry = tag === 0x22 ? readEntry(reader) : undefined;
+      if (entry === undefined) return undefined;
+      if (entry.isErrorDetail) hasErrorDetail = true;
       continue;
     }
     const valueStart = reader.position;
     if (!stepOver(responseShape[field], tag & 7, reader)) return undefined;
     if (field === 1) requestId = placeOf(requestId, reader, fieldStart, valueStart);
   }
-  return { kind: "response", bytes, bodyStart, requestId };
+  return { kind: "response", bytes, bodyStart, requestId, hasErrorDetail };
 }
 
 export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | undefined {
@@ -144,11 +147,13 @@ function readAgentId(
 
 interface Entry {
   readonly isTimeout: boolean;
+  readonly isErrorDetail: boolean;
   readonly timeoutMs: number | undefined;
 }
 
-const otherEntry: Entry = { isTimeout: false, timeoutMs: undefined };
-const emptyTimeout: Entry = { isTimeout: true, timeoutMs: undefined };
+const otherEntry: Entry = { isTimeout: false, isErrorDetail: false, timeoutMs: undefined };
+const emptyTimeout: Entry = { isTimeout: true, isErrorDetail: false, timeoutMs: undefined };
+const errorDetail: Entry = { isTimeout: false, isErrorDetail: true, timeoutMs: undefined };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -159,14 +164,19 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (end < 0 || reader.number() !== keyTag) return undefined;
   const keyEnd = reader.length();
   if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
-  const isTimeout =
-    keyEnd - reader.position === metadataKey.timeoutMs.length &&
-    textAt(bytes, reader.position, keyEnd) === metadataKey.timeoutMs;
+  const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
+  const isErrorDetail = !isTimeout && isKey(metadataKey.errorDetail, bytes, reader.position, keyEnd);
   reader.position = keyEnd;
-  if (keyEnd === end) return isTimeout ? emptyTimeout : otherEntry;
+  const untimed = isErrorDetail ? errorDetail : otherEntry;
+  if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
   if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
   reader.position = end;
-  return isTimeout ? { isTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) } : otherEntry;
+  if (!isTimeout) return untimed;
+  return { isTimeout, isErrorDetail, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
+}
+
+function isKey(key: string, bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start === key.length && textAt(bytes, start, end) === key;
 }

@@ -38,6 +38,9 @@ export interface PeekedResponse {
   readonly bytes: Uint8Array;
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
+  // protocol.md §11.3
+  /** Whether the metadata has the key `agerrordetail`, which only announced peers get. */
+  readonly hasErrorDetail: boolean;
 }
 
 /** Topic type of an event, and the bytes of the event. */

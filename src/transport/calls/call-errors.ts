@@ -13,7 +13,7 @@ export function waitCancelled(address: string, signal: AbortSignal | undefined):
 export function errorFromEnd(end: StreamEnd): RpcError {
   switch (end.by) {
     case "status":
-      return new RpcError(end.status.code, end.status.details);
+      return new RpcError(end.status.code, end.status.details, { metadata: end.status.metadata });
     case "cancelled":
       return new RpcError(StatusCode.cancelled, "The call was cancelled.");
     case "peer":

@@ -1,7 +1,12 @@
-import type { AgentCatalog } from "../../core/internal.ts";
-import { type AgentId, errorText, type Logger } from "../../core/internal.ts";
+import {
+  type AgentCatalog,
+  type AgentId,
+  errorText,
+  type Logger,
+  loggableError,
+  loggableText,
+} from "../../core/internal.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/internal.ts";
-import { withoutContent } from "../inbound/without-content.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
 
@@ -14,9 +19,8 @@ export function createControlServer(catalog: AgentCatalog, logger: Logger): Cont
       if (!catalog.hasType(id.type)) return controlFailure(request, `Agent with name ${id.type} not found.`);
       return await serve(request, id, catalog);
     } catch (error) {
-      logger.warn(`A ${request.kind} over the control channel failed: ${errorText(error)}`, {
-        error: withoutContent(error),
-      });
+      const text = `A ${request.kind} over the control channel failed: ${errorText(error)}`;
+      logger.warn(loggableText(text), { error: loggableError(error) });
       return controlFailure(request, errorText(error));
     }
   };

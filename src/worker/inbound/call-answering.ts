@@ -1,83 +1,123 @@
 import {
-  type Agent,
+  type AgentCatalog,
   type AgentId,
+  type CodecRegistry,
   type Deadline,
+  type Delivery,
+  type DeliveryOwner,
+  type Dispatcher,
   deadlineAfter,
   HandlerContext,
-  handleMessage,
-  isThenable,
   NamedIndexedSet,
   remainingMs,
   TimedOutError,
+  type TraceCarrier,
   UndeliverableException,
 } from "../../core/internal.ts";
 import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
-import type { WorkerParts } from "../worker-parts.ts";
-import { PendingResponse } from "./pending-response.ts";
+import type { WorkerCounters } from "../worker-counters.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
+import type { InFlight } from "./in-flight.ts";
+import { PendingResponse, type PendingResponseOptions } from "./pending-response.ts";
 
-/** Answers the calls that reach this worker. Whatever happens to one, exactly one answer leaves for it (W5–W9, §6). */
+export interface CallAnsweringOptions extends PendingResponseOptions {
+  readonly settings: PendingResponseOptions["settings"] & Pick<WorkerSettings, "clock" | "tracing">;
+  readonly catalog: AgentCatalog;
+  readonly registry: CodecRegistry;
+  readonly dispatcher: Dispatcher;
+  readonly work: InFlight;
+  readonly slots: ConcurrencyLimiter;
+  readonly counts: WorkerCounters;
+}
+
+/** A call whose handler runs. */
+interface IncomingCall extends Delivery {
+  /** The message's type as the wire names it. */
+  readonly typeName: string;
+  readonly owed: PendingResponse;
+}
+
+/** Answers the calls that reach this worker. Whatever happens to a call, exactly one answer leaves for it. */
+// protocol.md §6, W5–W9
 export class CallAnswering {
-  readonly #parts: WorkerParts;
-  /** Those that wait or run, by request id: under a host of ours no two have the same. */
+  readonly #options: CallAnsweringOptions;
+  /** Calls that wait or run, by request id. A Troupe host gives no two of them the same. */
   readonly #owed = new NamedIndexedSet<"owedSlot", PendingResponse>("owedSlot", ({ requestId }) => requestId);
+  readonly #owner: DeliveryOwner<IncomingCall>;
 
-  constructor(parts: WorkerParts) {
-    this.#parts = parts;
+  constructor(options: CallAnsweringOptions) {
+    this.#options = options;
+    this.#owner = {
+      spanDetails: ({ agentId: destination, link, typeName: messageType, owed: { requestId } }) => {
+        return { destination, link, messageType, attributes: () => ({ request_id: requestId }) };
+      },
+      onSpan: ({ owed }) => {
+        owed.carrier = options.settings.tracing?.inject();
+      },
+      answered: ({ owed, agentId, context }, answer) => {
+        owed.succeed(answer, agentId, context.sender);
+        this.#end(owed);
+      },
+      failed: ({ owed }, error) => {
+        owed.fail(error);
+        this.#end(owed);
+      },
+    };
   }
 
-  /** The host says that nobody waits for a call's answer any more. One that has been answered meanwhile is none of ours. */
+  /** The host says that nobody waits for a call's answer any more. A call that has its answer already is passed by. */
   cancel({ requestId, reason }: CancelFrame): void {
     const owed = this.#owed.named(requestId);
     // The host may say so twice (protocol.md §11.7).
     if (owed === undefined || owed.isCancelled) return;
-    this.#parts.counts.abandonedCalls += 1;
+    this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
   }
 
-  /** This connection has ended: no answer gets out by it any more. */
+  /** This connection has ended: no answer leaves by it any more. */
   connectionEnded(outbox: Outbox): void {
     for (const owed of this.#owed.all()) if (owed.leavesBy(outbox)) owed.cancel(fromCancelReason("caller-gone"));
   }
 
-  /** Answers at once that nothing is taken any more. */
+  /** Answers at once that the worker takes nothing any more. */
   refuse(frame: RequestFrame, outbox: Outbox): void {
     const error = new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
-    new PendingResponse(frame.requestId, outbox, this.#parts).fail(error);
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error);
   }
 
-  /** Answers at once that there is too much to do. */
+  /** Answers at once that the worker has too much to do. */
   refuseOverload(frame: RequestFrame, outbox: Outbox): void {
-    this.#parts.counts.refusedCalls += 1;
+    this.#options.counts.refusedCalls += 1;
     const text = "The worker has too much to do and did not take the call. Try again later.";
-    new PendingResponse(frame.requestId, outbox, this.#parts).fail(
-      new UndeliverableException(text, { code: "overloaded" }),
-    );
+    const error = new UndeliverableException(text, { code: "overloaded" });
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error);
   }
 
-  /** Answers at once with an error; `requestId` is all that could be read of the call. */
+  /** Answers at once with an error. `requestId` is all that could be read of the call. */
   refuseUnreadable(requestId: string, error: Error, outbox: Outbox): void {
-    new PendingResponse(requestId, outbox, this.#parts).fail(error);
+    new PendingResponse(requestId, outbox, this.#options).fail(error);
   }
 
   /**
-   * Runs the agent's handler, once there is a slot for it, and sends what it returns or throws. `isUrgent`: one that holds a
-   * slot may be waiting for it. Never throws.
+   * Runs the agent's handler, once there is a slot for it, and sends what it returns or throws. An urgent call needs no slot:
+   * a handler that holds one may be waiting for it. Never throws.
    */
   answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean): void {
-    const { slots, work, settings } = this.#parts;
+    const { slots, work, settings } = this.#options;
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
-    const owed = new PendingResponse(frame.requestId, outbox, this.#parts);
+    const owed = new PendingResponse(frame.requestId, outbox, this.#options);
     work.add(owed);
     if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline);
     this.#owed.add(owed);
     this.#park(frame, owed, deadline);
   }
 
-  /** Its time may be up before there is a slot: then nobody waits for its handler any more, and it is not started. */
+  /** A parked call whose time is up is not started: nobody waits for its handler any more. */
   #park(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
-    const { slots, settings } = this.#parts;
+    const { slots, settings } = this.#options;
     const parked = {
       bytes: frame.payload?.data.length ?? 0,
       run: () => {
@@ -94,112 +134,44 @@ export class CallAnswering {
     slots.park(parked);
   }
 
-  /** One whose handler answers at once has left with this call; of the others the request id is remembered until they have. */
+  /** A handler that answers at once has ended when this returns. The request id of any other is remembered until it ends. */
   #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
-    this.#parts.slots.begin();
+    this.#options.slots.begin();
     try {
-      const handled = this.#handle(frame, owed, deadline);
-      if (handled !== undefined) {
-        if (!this.#owed.has(owed)) this.#owed.add(owed);
-        void handled.catch((error) => owed.fail(error)).then(() => this.#end(owed));
-        return;
-      }
+      const call = this.#open(frame, owed, deadline);
+      const handled = this.#options.dispatcher.deliver(call, this.#owner);
+      if (handled !== undefined && !this.#owed.has(owed)) this.#owed.add(owed);
     } catch (error) {
       owed.fail(error);
+      this.#end(owed);
     }
-    this.#end(owed);
   }
 
   #end(owed: PendingResponse): void {
     this.#forget(owed);
-    this.#parts.slots.end();
+    this.#options.slots.end();
   }
 
   #forget(owed: PendingResponse): void {
-    this.#parts.work.delete(owed);
+    this.#options.work.delete(owed);
     this.#owed.delete(owed);
   }
 
-  /** Throws, or rejects, with what has gone wrong. Returns nothing if all is done. */
-  #handle(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): Promise<void> | undefined {
-    const { registry, settings } = this.#parts;
+  /** Reads the frame. Throws what its caller is told if it cannot be delivered. */
+  #open(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): IncomingCall {
+    const { registry, catalog } = this.#options;
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
-    const target = fromWireAgentId(frame.target);
+    const agentId: AgentId = fromWireAgentId(frame.target);
     const sender = frame.source === undefined ? undefined : fromWireAgentId(frame.source);
     const { typeName = "", contentType = "", data = new Uint8Array(0) } = frame.payload ?? {};
     const message = registry.decode(typeName, contentType, data);
+    if (!catalog.hasType(agentId.type)) throw new UndeliverableException(`Agent with name ${agentId.type} not found.`);
     const messageId = frame.requestId;
-    const begin = () => {
-      const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
-      owed.begin(context);
-      return this.#deliver(message, target, context, owed);
-    };
-    const { tracing } = settings;
-    if (tracing === undefined) return begin();
-    const details = {
-      destination: target,
-      link: frame.metadata,
-      messageType: typeName,
-      attributes: () => ({ request_id: frame.requestId }),
-    };
-    return tracing.span("process", details, async () => {
-      owed.carrier = tracing.inject();
-      await begin();
-    });
+    const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
+    owed.begin(context);
+    const link: TraceCarrier = frame.metadata;
+    return { agentId, message, context, link, typeName, owed };
   }
-
-  #deliver(
-    message: unknown,
-    target: AgentId,
-    context: HandlerContext,
-    owed: PendingResponse,
-  ): Promise<void> | undefined {
-    const { catalog } = this.#parts;
-    if (!catalog.hasType(target.type)) throw new UndeliverableException(`Agent with name ${target.type} not found.`);
-    const agent = catalog.agentFor(target);
-    if (agent instanceof Promise) return agent.then((made) => this.#give(made, message, { target, context, owed }));
-    return this.#give(agent, message, { target, context, owed });
-  }
-
-  #give(agent: Agent, message: unknown, call: GivenCall): Promise<void> | undefined {
-    const { log, mailboxes, settings } = this.#parts;
-    const { target, context } = call;
-    log?.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender: context.sender, receiver: target });
-    let answer: unknown;
-    try {
-      answer = handleMessage(agent, message, context, { ambient: settings.ambient, mailboxes });
-    } catch (error) {
-      throw this.#failed(message, call, error);
-    }
-    if (isThenable(answer)) return this.#giveLater(answer, message, call);
-    context.release();
-    call.owed.succeed(answer, target, context.sender);
-    return undefined;
-  }
-
-  async #giveLater(pending: PromiseLike<unknown>, message: unknown, call: GivenCall): Promise<void> {
-    let answer: unknown;
-    try {
-      answer = await pending;
-    } catch (error) {
-      throw this.#failed(message, call, error);
-    }
-    call.context.release();
-    call.owed.succeed(answer, call.target, call.context.sender);
-  }
-
-  #failed(message: unknown, { target, context }: GivenCall, error: unknown): unknown {
-    this.#parts.log?.handlerException(message, target, error);
-    context.release();
-    return error;
-  }
-}
-
-/** A call whose handler runs. */
-interface GivenCall {
-  readonly target: AgentId;
-  readonly context: HandlerContext;
-  readonly owed: PendingResponse;
 }
 
 function tooLate(): Error {

@@ -1,9 +1,30 @@
-import type { HandlerContext } from "../../core/internal.ts";
-import { type AgentId, errorText, type TraceCarrier } from "../../core/internal.ts";
-import { type ResponseFrame, toWireError, type WireMetadata } from "../../protocol/internal.ts";
+import {
+  type AgentId,
+  type CodecRegistry,
+  errorText,
+  type HandlerContext,
+  loggableText,
+  type MessageLog,
+  type TraceCarrier,
+} from "../../core/internal.ts";
+import {
+  encodeFrame,
+  metadataKey,
+  type ResponseFrame,
+  toWireError,
+  type WireMetadata,
+} from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
-import type { WorkerParts } from "../worker-parts.ts";
+import type { WorkerCounters } from "../worker-counters.ts";
+import type { WorkerSettings } from "../worker-options.ts";
 import type { Work } from "./in-flight.ts";
+
+export interface PendingResponseOptions {
+  readonly settings: Pick<WorkerSettings, "logger" | "preferredContentType" | "sendsStacks">;
+  readonly registry: CodecRegistry;
+  readonly log: MessageLog | undefined;
+  readonly counts: WorkerCounters;
+}
 
 const noMetadata: WireMetadata = Object.freeze({});
 
@@ -14,39 +35,45 @@ export class PendingResponse implements Work {
   owedSlot = 0;
   /** Trace context of the span that handles the call. */
   carrier: TraceCarrier | undefined;
-  /** While it is parked: called when its handler need not run any more. */
+  /** Set while it is parked: called when its handler need not run any more. */
   onGivenUp: (() => void) | undefined;
   readonly #outbox: Outbox;
-  readonly #parts: WorkerParts;
+  readonly #options: PendingResponseOptions;
   #context: HandlerContext | undefined;
   #abortReason: Error | undefined;
   #isPaid = false;
   #isCancelled = false;
 
-  constructor(requestId: string, outbox: Outbox, parts: WorkerParts) {
+  constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions) {
     this.requestId = requestId;
     this.#outbox = outbox;
-    this.#parts = parts;
+    this.#options = options;
   }
 
-  /** An answer that can't be written or is too large becomes a failure. */
+  /** Sends the answer. One that cannot be written, or is too large, becomes a failure. Never throws. */
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isPaid) return;
-    const { registry, settings, log } = this.#parts;
-    const payload = registry.encode(result, settings.preferredContentType);
-    log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
-    const metadata = this.carrier ?? noMetadata;
-    this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
-    this.#isPaid = true;
+    try {
+      const { registry, settings, log } = this.#options;
+      const payload = registry.encode(result, settings.preferredContentType);
+      log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
+      const metadata = this.carrier ?? noMetadata;
+      this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
+      this.#isPaid = true;
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
+  /** Sends the failure. Never throws. */
   fail(thrown: unknown): void {
     if (this.#isPaid) return;
     this.#isPaid = true;
     try {
-      this.#sendFailure(thrown);
+      this.#sendFailure(thrown, this.#outbox.isHostAnnounced);
     } catch (cause) {
-      this.#parts.settings.logger.warn(`The answer to a call could not be sent: ${errorText(cause)}`);
+      const text = `The answer to a call could not be sent: ${errorText(cause)}`;
+      this.#options.settings.logger.warn(loggableText(text));
       this.#explain(cause);
     }
   }
@@ -54,15 +81,15 @@ export class PendingResponse implements Work {
   /** A failure too long to be sent is replaced by one that says so. */
   #explain(cause: unknown): void {
     try {
-      this.#sendFailure(cause);
+      this.#sendFailure(cause, false);
     } catch {
-      this.#parts.counts.unsentAnswers += 1;
+      this.#options.counts.unsentAnswers += 1;
     }
   }
 
-  /** Throws what the outbox throws. */
-  #sendFailure(thrown: unknown): void {
-    const { error, metadata } = toWireError(thrown, { withStack: this.#parts.settings.sendsStacks });
+  /** Throws what the outbox throws. What the handler threw is told only if there is room for it. */
+  #sendFailure(thrown: unknown, withDetail: boolean): void {
+    const { error, metadata } = toWireError(thrown, { withStack: this.#options.settings.sendsStacks, withDetail });
     const frame: ResponseFrame = {
       kind: "response",
       requestId: this.requestId,
@@ -70,16 +97,18 @@ export class PendingResponse implements Work {
       error,
       metadata: { ...this.carrier, ...metadata },
     };
-    this.#outbox.send(frame);
+    const { [metadataKey.errorDetail]: detail, ...rest } = frame.metadata;
+    const isTooLong = detail !== undefined && encodeFrame(frame).length > this.#outbox.maxBytes;
+    this.#outbox.send(isTooLong ? { ...frame, metadata: rest } : frame);
   }
 
-  /** The handler is about to run; what has happened to its call meanwhile it is told. */
+  /** The handler is about to run: tells it if its call was given up meanwhile. */
   begin(context: HandlerContext): void {
     this.#context = context;
     if (this.#abortReason !== undefined) context.abort(this.#abortReason);
   }
 
-  /** The caller has given it up, and the handler was told. */
+  /** The caller has given the call up, and the handler was told. */
   get isCancelled(): boolean {
     return this.#isCancelled;
   }

@@ -91,6 +91,7 @@ export class OutgoingCalls {
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
     const { registry, interventions, settings, log } = this.#parts;
     const { sender } = options;
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
     const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
@@ -98,7 +99,6 @@ export class OutgoingCalls {
     const payload = registry.encode(message, settings.preferredContentType);
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
-    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     const number = this.#parts.nextRequestNumber();
     const requestId = settings.requestIdPrefix + number;
     const source = sender === undefined ? undefined : toWireAgentId(sender);
@@ -165,7 +165,7 @@ export class OutgoingCalls {
       attributes: () => ({ request_id: frame.requestId }),
     };
     return traced(this.#parts.settings.tracing, "ack", details, async () => {
-      const answer = this.#read(frame);
+      const answer = this.#read(frame, recipient);
       const { interventions, log } = this.#parts;
       const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
       if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
@@ -180,12 +180,16 @@ export class OutgoingCalls {
     sender: AgentId | undefined,
     promised: MessageType | undefined,
   ): unknown {
-    return this.#checked(this.#read(frame), recipient, sender, promised);
+    return this.#checked(this.#read(frame, recipient), recipient, sender, promised);
   }
 
   /** Throws what the answer says has gone wrong. */
-  #read({ error, metadata, payload }: ResponseFrame): unknown {
-    if (error !== "") throw fromWireError(withHint(error), metadata);
+  #read({ error, metadata, payload }: ResponseFrame, recipient: AgentId): unknown {
+    if (error !== "") {
+      const text = withHint(error);
+      // A text with a hint is a host's: no handler failed.
+      throw fromWireError(text, metadata, text === error ? recipient : undefined);
+    }
     if (isVoidPayload(payload)) return undefined;
     return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
   }

@@ -2,6 +2,8 @@ import {
   DropMessage,
   errorText,
   HandlerContext,
+  loggableError,
+  loggableText,
   messageTypeText,
   type PublishOptions,
   resolveTopic,
@@ -31,12 +33,12 @@ export class OutgoingEvents {
   async #publish(original: unknown, topicId: TopicId, options: PublishOptions): Promise<void> {
     const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender, messageId = settings.makeId() } = options;
+    log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message: original, sender, receiver: topicId });
     const message = interventions.seesPublish
       ? await this.#intervened(original, topicId, options, messageId)
       : original;
     if (message === DropMessage) return;
     const payload = registry.encode(message, settings.preferredContentType);
-    log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const attributes = settings.tracing?.inject() ?? {};
     const event = {
       id: messageId,
@@ -65,12 +67,8 @@ export class OutgoingEvents {
       if (result === DropMessage) log?.dropped("MessageKind.PUBLISH", { message, sender, receiver: topicId });
       return result;
     } catch (error) {
-      settings.logger.error(
-        `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`,
-        {
-          error,
-        },
-      );
+      const text = `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`;
+      settings.logger.error(loggableText(text), { error: loggableError(error) });
       return DropMessage;
     } finally {
       messageContext.release();

@@ -12,7 +12,6 @@ const waits: readonly {
   readonly wait: (runtime: AgentRuntime, options: WaitOptions) => Promise<unknown>;
 }[] = [
   { what: "start", is: "stopped", wait: (runtime, options) => runtime.start(options) },
-  { what: "stop", wait: (runtime, options) => runtime.stop(options) },
   { what: "registerFactory", wait: (runtime, options) => runtime.registerFactory("late", () => new Probe(), options) },
   {
     what: "registerAgentInstance",
@@ -56,6 +55,16 @@ export function describeLifeCycle({ openStage, unless }: Suite): void {
       await stage.callee.stop();
       await stage.callee.start();
       expect((await stage.caller.sendMessage(Ask({ text: "hi" }), echoId)).text).toBe("hi from echo/k");
+    });
+
+    test("an aborted signal does not keep a runtime from being stopped, and leaves it stopped at once", async () => {
+      await using stage = await openStage();
+      await stage.host("echo", () => new Promise(() => undefined));
+      const call = stage.caller.sendMessage(Ask({ text: "hi" }), echoId);
+      const end = expect(call).rejects.toMatchObject({ name: "UndeliverableException" });
+      await stage.callee.stop({ signal: AbortSignal.abort() });
+      await stage.world.close();
+      await end;
     });
 
     test("disposal ends a runtime; twice is fine", async () => {

@@ -12,23 +12,7 @@ import {
 } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
-import { Answer, Ask, Note, Probe, type Suite } from "./world.ts";
-
-/** What an event says, without its payload. */
-function brief(event: MessageLogRecord): string {
-  switch (event.type) {
-    case "Message": {
-      const [kind, stage] = [event.kind, event.delivery_stage].map((name) => name.split(".")[1]);
-      return `${kind}/${stage} ${event.sender} -> ${event.receiver}`;
-    }
-    case "MessageDropped":
-      return `dropped ${event.sender} -> ${event.receiver}`;
-    case "MessageHandlerException":
-      return `${event.handling_agent} threw ${event.exception}`;
-    case "AgentConstructionException":
-      return `${event.agent_id} not made: ${event.exception}`;
-  }
-}
+import { Answer, Ask, brief, Note, Probe, type Suite } from "./world.ts";
 
 export function describeObserving({ openStage }: Suite): void {
   describe("ambient contexts", () => {

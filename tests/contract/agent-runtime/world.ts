@@ -5,6 +5,7 @@ import {
   BaseAgent,
   defineMessage,
   type MessageContext,
+  type MessageLogRecord,
   type RuntimeOptions,
   TypeSubscription,
 } from "../../../src/core/index.ts";
@@ -87,6 +88,22 @@ export interface Seen {
 /** A handle that puts what it sees into an inbox. */
 export function seeInto(inbox: Inbox<Seen>): Handle {
   return (message, context, probe) => inbox.put({ by: probe.id.toString(), text: message.text, context });
+}
+
+/** What a record of the message log says, without its payload. */
+export function brief(event: MessageLogRecord): string {
+  switch (event.type) {
+    case "Message": {
+      const [kind, stage] = [event.kind, event.delivery_stage].map((name) => name.split(".")[1]);
+      return `${kind}/${stage} ${event.sender} -> ${event.receiver}`;
+    }
+    case "MessageDropped":
+      return `dropped ${event.sender} -> ${event.receiver}`;
+    case "MessageHandlerException":
+      return `${event.handling_agent} threw ${event.exception}`;
+    case "AgentConstructionException":
+      return `${event.agent_id} not made: ${event.exception}`;
+  }
 }
 
 /** A world with what tests usually need around it; closed when the test ends. */

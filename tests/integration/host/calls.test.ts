@@ -209,7 +209,7 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     const caller = await new RawWorker(rig.dial(), "C").join();
     caller.request("1", "echo/k");
     await target.nextRequest();
-    const stopped = rig.host.stop(5_000);
+    const stopped = rig.host.stop({ graceMs: 5_000 });
     expect(await caller.nextResponse()).toMatchObject({
       requestId: "1",
       error: "Host is shutting down.",
@@ -259,6 +259,25 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
       error: "boom",
       metadata: { agerrortype: "HandlerError" },
     });
+  });
+
+  it.each([
+    ["an announced caller is told", true],
+    ["a stock caller is not told", false],
+  ])("%s what the handler threw", async (_who, isAnnounced) => {
+    await using rig = await start();
+    const target = await new RawWorker(rig.dial(), "T", { isAnnounced: true }).join();
+    await target.register("echo");
+    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced }).join();
+    caller.request("1", "echo/k");
+    const { requestId } = await target.nextRequest();
+    const stock = { agerrortype: "HandlerError", agerrorcode: "handler-failed" };
+    const answer = { kind: "response", payload: undefined, error: "boom" } as const;
+    const metadata = { ...stock, agerrordetail: '{"name":"RangeError","detail":{},"causes":[]}', traceparent: "t" };
+    target.send({ ...answer, requestId, metadata });
+    const { bytes } = await caller.nextArrived();
+    const seen = isAnnounced ? metadata : { ...stock, traceparent: "t" };
+    expect([...bytes]).toEqual([...encodeFrame({ ...answer, requestId: "1", metadata: seen })]);
   });
 
   it("holds a call until the channel of a client that has registered ahead of it opens [§8.19]", async () => {

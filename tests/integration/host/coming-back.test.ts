@@ -31,7 +31,7 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     expect(await caller.subscriptions()).toEqual([]);
     caller.publish("t");
     await caller.settled();
-    expect(rig.host.counters()).toMatchObject({ unroutableEvents: 1, dormantClients: 1, agentTypes: 0 });
+    expect(rig.host.counters()).toMatchObject({ unroutableEvents: 1, reservedClients: 1, agentTypes: 0 });
 
     const back = await new RawWorker(rig.dial(dotnet), "D").join();
     caller.publish("t", "s", "E2");
@@ -40,7 +40,7 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     back.respond((await back.nextRequest()).requestId, "fine");
     expect((await caller.nextResponse()).requestId).toBe("2");
     expect(await caller.subscriptions()).toEqual([{ id: "S", pattern: exact("t", "d") }]);
-    expect(rig.host.counters()).toMatchObject({ dormantClients: 0, agentTypes: 1, subscriptions: 1 });
+    expect(rig.host.counters()).toMatchObject({ reservedClients: 0, agentTypes: 1, subscriptions: 1 });
   });
 
   it("does not get a type back that another client has claimed meanwhile [§8.26]", async () => {
@@ -66,7 +66,7 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     clock.advance(10_000);
     const back = await new RawWorker(rig.dial(dotnet), "D").join();
     expect(await back.subscriptions()).toEqual([]);
-    expect(rig.host.counters()).toMatchObject({ dormantClients: 0, agentTypes: 0 });
+    expect(rig.host.counters()).toMatchObject({ reservedClients: 0, agentTypes: 0 });
   });
 
   it("is forgotten at once when it is not one of .NET's, or when the host gives no grace", async () => {
@@ -76,7 +76,7 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     ] as const) {
       await using rig = await start({ ...options, clock: new ManualClock() });
       await gone(rig, userAgent);
-      expect(rig.host.counters().dormantClients).toBe(0);
+      expect(rig.host.counters().reservedClients).toBe(0);
     }
   });
 
@@ -88,8 +88,8 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     expect(rig.host.counters()).toMatchObject({ agentTypes: 1, subscriptions: 1 });
     back.stream.end();
     await left(rig);
-    expect(rig.host.counters().dormantClients).toBe(1);
-    await rig.host.stop(0);
+    expect(rig.host.counters().reservedClients).toBe(1);
+    await rig.host.stop({ graceMs: 0 });
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -120,7 +120,7 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
       worker.stream.cancel();
       await left(rig);
     }
-    expect(rig.host.counters().dormantClients).toBe(2);
+    expect(rig.host.counters().reservedClients).toBe(2);
     expect(await (await new RawWorker(rig.dial(), "A").join()).subscriptions()).toEqual([]);
     expect(await (await new RawWorker(rig.dial(), "C").join()).subscriptions()).toHaveLength(4);
   });

@@ -32,7 +32,7 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
     await ours.register("a");
     for (const worker of [ours, stock]) worker.request("1", "a/k");
     for (let count = 0; count < 2; count += 1) await ours.nextRequest();
-    const stopped = rig.host.stop(2_000);
+    const stopped = rig.host.stop({ graceMs: 2_000 });
     const leaving = await ours.next();
     expect(leaving).toMatchObject({ kind: "leaving" });
     expect(leaving.kind === "leaving" && leaving.graceMs).toBeGreaterThan(0);
@@ -52,7 +52,7 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
     caller.request("1", "slow/k");
     await caller.subscriptions();
     // Without its grace the host would wait for the slow worker for ever.
-    await rig.host.stop(500);
+    await rig.host.stop({ graceMs: 500 });
     expect((await caller.nextResponse()).error).toBe("Host is shutting down.");
     expect(await caller.ended).toMatchObject(goodbye);
     await slow.ended;
@@ -65,7 +65,7 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
     const target = await new RawWorker(rig.dial(), "T").join();
     await target.register("a");
     const { calls } = rig.host.counters();
-    const patient = rig.host.stop(600_000);
+    const patient = rig.host.stop({ graceMs: 600_000 });
     await target.ended;
     // Its channel stands until it has taken what waits for it: it can still ask.
     slow.request("late", "a/k");
@@ -80,10 +80,22 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
   it("can be told to hurry while it drains", async () => {
     await using rig = await start();
     await stalledWorker(rig);
-    const patient = rig.host.stop(600_000);
+    const patient = rig.host.stop({ graceMs: 600_000 });
     const other = await new RawWorker(rig.dial(), "X").open().ended;
     expect(other.by).toBe("status");
-    await Promise.all([patient, rig.host.stop(0)]);
+    await Promise.all([patient, rig.host.stop({ graceMs: 0 })]);
+    await rig.host.closed;
+  });
+
+  it("hurries when the signal of its stop aborts", async () => {
+    await using rig = await start();
+    await stalledWorker(rig);
+    const hurry = new AbortController();
+    const stopped = rig.host.stop({ graceMs: 600_000, signal: hurry.signal });
+    const other = await new RawWorker(rig.dial(), "X").open().ended;
+    expect(other.by).toBe("status");
+    hurry.abort();
+    await stopped;
     await rig.host.closed;
   });
 });

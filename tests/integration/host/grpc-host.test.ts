@@ -47,11 +47,35 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
   it("stops when the process is told to end", async () => {
     const host = new GrpcWorkerAgentRuntimeHost(anyPort);
     await host.start();
-    const stopped = host.stopWhenSignal(1, ["SIGUSR2"]);
+    const stopped = host.stopWhenSignal(["SIGUSR2"], { graceMs: 1_000 });
     process.kill(process.pid, "SIGUSR2");
     await stopped;
     await host.closed;
     expect(process.listenerCount("SIGUSR2")).toBe(0);
+  });
+
+  it("ends its grace at once at a second process signal", async () => {
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await host.start();
+    const link = grpcDialer().dial(host.address);
+    const worker = await new RawWorker(link, "W", { isAnnounced: true }).join();
+    const stopped = host.stopWhenSignal(["SIGUSR2"], { graceMs: 600_000 });
+    process.kill(process.pid, "SIGUSR2");
+    expect((await worker.next()).kind).toBe("leaving");
+    process.kill(process.pid, "SIGUSR2");
+    await stopped;
+    expect(process.listenerCount("SIGUSR2")).toBe(0);
+    await link.close();
+  });
+
+  it("does not start when the signal of its start has aborted", async () => {
+    const host = new GrpcWorkerAgentRuntimeHost(anyPort);
+    await expect(host.start({ signal: AbortSignal.abort("enough") })).rejects.toBe("enough");
+    const giveUp = new AbortController();
+    const started = expect(host.start({ signal: giveUp.signal })).rejects.toBe("too late");
+    giveUp.abort("too late");
+    await started;
+    await host.closed;
   });
 
   it("ends within its grace even if a worker does not let go", async () => {

@@ -115,7 +115,7 @@ describe.each(hostTransports)("the bound on what waits for a worker over $name",
     await overflow(rig, caller);
     for (const requestId of ids) caller.send({ kind: "cancel", requestId, reason: "cancelled" });
     await caller.settled();
-    expect(rig.host.counters()).toMatchObject({ abandonedCalls: 3, lostSignals: 2, overflowedChannels: 0 });
+    expect(rig.host.counters()).toMatchObject({ abandonedCalls: 3, lostNotices: 2, overflowedChannels: 0 });
     slow.stream.resume();
     for (let events = rig.host.counters().deliveredEvents; events > 0; events -= 1) await slow.nextEvent();
     expect(await slow.nextCancel()).toMatchObject({ reason: "cancelled" });

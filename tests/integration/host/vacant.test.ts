@@ -33,10 +33,10 @@ describe.each(hostTransports)("a host over $name", ({ start }) => {
     await Promise.all([leaves?.link.close(), cancels?.link.close()]);
     const gauges = () => {
       const { channels, controlChannels, pendingCalls, agentTypes } = rig.host.counters();
-      const { subscriptions, dormantClients, queuedFrames, queuedBytes } = rig.host.counters();
+      const { subscriptions, reservedClients, queuedFrames, queuedBytes } = rig.host.counters();
       return [
         ...[channels, controlChannels, pendingCalls, agentTypes],
-        ...[subscriptions, dormantClients, queuedFrames, queuedBytes],
+        ...[subscriptions, reservedClients, queuedFrames, queuedBytes],
       ];
     };
     while (gauges().some((gauge) => gauge > 0)) await new Promise((resolve) => setImmediate(resolve));

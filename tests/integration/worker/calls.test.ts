@@ -258,7 +258,14 @@ describe("a call that a worker makes", () => {
       channel.send(responseFrame(requestId, { error, metadata, payload: jsonPayload("Reply", "rubbish") }));
       outcomes.push(await call);
     }
-    expect(outcomes.map(errorText)).toEqual(answers.map(([error]) => error));
+    expect(outcomes.map(errorText)).toEqual([
+      `${target} failed: boom`,
+      "not mine",
+      "gone",
+      "late",
+      `${target} failed: odd`,
+      "Error: Tool not found: x",
+    ]);
     const classes = [HandlerError, CantHandleException, UndeliverableException, TimedOutError, HandlerError];
     for (const [index, ErrorClass] of classes.entries()) expect(outcomes[index]).toBeInstanceOf(ErrorClass);
     expect(outcomes[5]).toBeInstanceOf(ToolNotFoundException);

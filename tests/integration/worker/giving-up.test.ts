@@ -204,8 +204,8 @@ describe("a call to an agent here that its caller gives up", () => {
 });
 
 describe("the failures that this worker answers with", () => {
-  async function failWith(thrown: unknown, options?: WorkerOptions) {
-    await using host = await openHost(false);
+  async function failWith(thrown: unknown, options?: WorkerOptions, isTroupe = false) {
+    await using host = await openHost(isTroupe);
     const [worker, channel] = await host.worker(options);
     await serve(worker, () => {
       throw thrown;
@@ -219,6 +219,24 @@ describe("the failures that this worker answers with", () => {
     expect((await failWith(thrown)).metadata).toEqual({ agerrortype: "HandlerError", agerrorcode: "handler-failed" });
     const { metadata } = await failWith(thrown, { sendsStacks: true });
     expect(metadata.agerrorstack).toBe(thrown.stack);
+  });
+
+  test("tell what was thrown only to a host that has announced itself", async () => {
+    const thrown = Object.assign(new RangeError("out of range"), { status: 429 });
+    expect((await failWith(thrown)).metadata).not.toHaveProperty("agerrordetail");
+    const { metadata } = await failWith(thrown, {}, true);
+    expect(JSON.parse(metadata.agerrordetail ?? "")).toEqual({
+      name: "RangeError",
+      detail: { status: 429 },
+      causes: [],
+    });
+  });
+
+  test("tell nothing of what was thrown if that would be too long to be sent", async () => {
+    const thrown = Object.assign(new RangeError("out of range"), { a: "x".repeat(1_000), b: "x".repeat(1_000) });
+    const { error, metadata } = await failWith(thrown, { maxMessageBytes: 1_000 }, true);
+    expect(error).toBe("out of range");
+    expect(metadata).toEqual({ agerrortype: "HandlerError", agerrorcode: "handler-failed" });
   });
 
   test("are replaced by a short one where they are too long to be sent", async () => {
@@ -283,7 +301,7 @@ describe.each<Transport>(["memory", "gRPC"])("between two workers over %s", (tra
     const asking = await scene.rig.worker();
     const call = expect(asking.sendMessage(message, target)).rejects.toMatchObject({ code: "shutting-down" });
     await scene.begun.opened;
-    await scene.rig.host.stop(0);
+    await scene.rig.host.stop({ graceMs: 0 });
     await call;
   });
 });

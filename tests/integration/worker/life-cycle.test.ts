@@ -54,7 +54,7 @@ describe("starting", () => {
     async (transport) => {
       const rig = await startRig(transport);
       const worker = rig.newWorker();
-      await rig.host.stop(0);
+      await rig.host.stop({ graceMs: 0 });
       await expect(worker.start()).rejects.toMatchObject({ code: "disconnected" });
       await expect(worker.start()).rejects.toThrow(rig.host.address);
       await rig[Symbol.asyncDispose]();
@@ -251,7 +251,7 @@ describe("stopping", () => {
   test.each<Transport>(["memory", "gRPC"])("after the host has died resolves, over %s [§8.104]", async (transport) => {
     const rig = await startRig(transport);
     const worker = await rig.worker({ reconnect: false });
-    await rig.host.stop(0);
+    await rig.host.stop({ graceMs: 0 });
     expect(await worker.closed).toMatchObject({ by: "lost" });
     await expect(worker.publishMessage(message, new TopicId("t", "s"))).rejects.toMatchObject({ code: "disconnected" });
     await expect(worker.registerFactory("a", () => new FunctionAgent())).rejects.toMatchObject({

@@ -59,7 +59,7 @@ describe("a payload that can't be read", () => {
     await worker.stop();
     expect(seen).toEqual([expect.objectContaining({ cause: expect.any(SyntaxError) })]);
     expect(host.logger.texts("error")).toEqual([
-      expect.stringContaining("failed on an event from t/s: Reply can't be"),
+      expect.stringContaining("failed on an event from t/s (MyMessage): Reply can't be"),
     ]);
     expect(inspect(host.logger.lines, { depth: null })).not.toContain(secret);
   });

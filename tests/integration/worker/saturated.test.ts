@@ -63,7 +63,7 @@ describe.each<Transport>(["memory", "gRPC"])("a worker with more to do than it t
     expect(await scene.told.opened).toBe("cancelled");
     await reached(() => scene.events() === floodEvents);
     expect(scene.worker.counts).toMatchObject({ abandonedCalls: 1, droppedEvents: 0, refusedCalls: 0 });
-    expect(scene.rig.host.counters()).toMatchObject({ droppedEvents: 0, lostSignals: 0 });
+    expect(scene.rig.host.counters()).toMatchObject({ droppedEvents: 0, lostNotices: 0 });
   });
 
   test("goes on when the time of a call is up at the host, though its caller has left", async () => {
@@ -77,7 +77,7 @@ describe.each<Transport>(["memory", "gRPC"])("a worker with more to do than it t
 
   test("hears that its host leaves", async () => {
     await using scene = await openFlooded(transport);
-    const stopped = scene.rig.host.stop(500);
+    const stopped = scene.rig.host.stop({ graceMs: 500 });
     expect(await until(scene.worker, "waiting")).toMatchObject({ reason: expect.stringContaining("is leaving") });
     await stopped;
   });

@@ -45,7 +45,7 @@ export async function startRig(transport: Transport = "memory", hostOptions: Hos
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
-      await host.stop(0);
+      await host.stop({ graceMs: 0 });
     },
   };
 }

@@ -12,27 +12,27 @@ function setUp() {
 
 it("does short work at once, without a timer", () => {
   const { clock, done, tasks, work } = setUp();
-  work.add(tasks("a", limits.lotSize - 1));
-  expect(done).toHaveLength(limits.lotSize - 1);
+  work.add(tasks("a", limits.batchSize - 1));
+  expect(done).toHaveLength(limits.batchSize - 1);
   expect(clock.pendingTimers).toBe(0);
 });
 
 it("does long work lot by lot, each in a turn of its own", () => {
   const { clock, done, tasks, work } = setUp();
-  work.add(tasks("a", 2 * limits.lotSize + 10));
-  expect(done).toHaveLength(limits.lotSize);
+  work.add(tasks("a", 2 * limits.batchSize + 10));
+  expect(done).toHaveLength(limits.batchSize);
   work.add(tasks("b", 10));
   expect(done.at(-1)).toBe("b");
   clock.advance(0);
-  expect(done).toHaveLength(2 * limits.lotSize + 20);
+  expect(done).toHaveLength(2 * limits.batchSize + 20);
   expect(clock.pendingTimers).toBe(0);
 });
 
 it("does the rest at once when it is told to finish", () => {
   const { clock, done, tasks, work } = setUp();
-  work.add(tasks("a", 5 * limits.lotSize));
-  work.add(tasks("b", 5 * limits.lotSize));
+  work.add(tasks("a", 5 * limits.batchSize));
+  work.add(tasks("b", 5 * limits.batchSize));
   work.finish();
-  expect(done).toHaveLength(10 * limits.lotSize);
+  expect(done).toHaveLength(10 * limits.batchSize);
   expect(clock.pendingTimers).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ShutdownDeadline } from "../../../src/host/shutdown-deadline.ts";
+import { ShutdownDeadline } from "../../../src/host/host.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
 it("is over when its time has passed", async () => {

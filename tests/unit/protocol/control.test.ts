@@ -41,6 +41,22 @@ describe("control envelopes", () => {
     expect(reply.respondTo).toBe("");
   });
 
+  test("a request for metadata and its reply have the bytes that protocol.md §11.8 gives", () => {
+    const asked = {
+      rpcId: "1",
+      destination: "agentid=a/b",
+      respondTo: "clientid=c",
+      body: { kind: "metadata-request", agentId: { type: "a", key: "b" }, onlyIfServed: true } as const,
+    };
+    const told = { kind: "metadata-response", type: "a", key: "b", description: "d", error: undefined } as const;
+    expect(Buffer.from(encodeControl(asked)).toString("hex")).toBe(
+      "0a0131120b6167656e7469643d612f621a0a636c69656e7469643d6322400a32747970652e676f6f676c65617069732e636f6d2f74726f7570652e76312e4167656e744d6574616461746152657175657374120a0a060a01611201621001",
+    );
+    expect(Buffer.from(encodeControl(controlReply(asked, told))).toString("hex")).toBe(
+      "0a0131120a636c69656e7469643d631a0022400a33747970652e676f6f676c65617069732e636f6d2f74726f7570652e76312e4167656e744d65746164617461526573706f6e736512090a01611201621a0164",
+    );
+  });
+
   test.each<ControlBody>([
     { kind: "save-request", agentId: undefined },
     { kind: "load-request", agentId, state: "{}" },

@@ -32,3 +32,10 @@ test("a field without a JSON form is written as text", () => {
   consoleLogger({ write: (line) => lines.push(line), now }).info("x", { ring, none: undefined });
   expect(lines[0]).toContain("ring=[object Object] none=undefined");
 });
+
+test("an error is written with the stacks of its causes", () => {
+  const lines: string[] = [];
+  const error = new RangeError("far out", { cause: new TypeError("no map") });
+  consoleLogger({ write: (line) => lines.push(line), now }).error("lost", { error });
+  expect(lines[0]).toMatch(/error=RangeError: far out\n +at [\s\S]*\nCaused by: TypeError: no map\n +at /);
+});

@@ -9,7 +9,7 @@ const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(StatusCode));
 
 /** Returns the header fields that end a call with this status. */
 export function toTrailers(status: RpcStatus): Record<string, string> {
-  const trailers: Record<string, string> = { "grpc-status": String(status.code) };
+  const trailers: Record<string, string> = { ...status.metadata, "grpc-status": String(status.code) };
   if (status.details !== "") trailers["grpc-message"] = encodeStatusMessage(status.details);
   return trailers;
 }
@@ -23,7 +23,21 @@ export function fromTrailers(headers: Readonly<Record<string, unknown>>): RpcSta
   if (code === undefined) return undefined;
   const message = headers["grpc-message"];
   const details = typeof message === "string" ? decodeStatusMessage(message) : "";
-  return { code: toStatusCode(Number(code)), details };
+  const metadata = metadataBeside(headers);
+  const status = { code: toStatusCode(Number(code)), details };
+  return metadata === undefined ? status : { ...status, metadata };
+}
+
+/** Reads the metadata of Troupe's peers from these header fields; undefined without any. It skips other fields. */
+function metadataBeside(headers: Readonly<Record<string, unknown>>): RpcStatus["metadata"] {
+  let metadata: Record<string, string> | undefined;
+  for (const key in headers) {
+    const value = headers[key];
+    if (!key.startsWith("ag") || typeof value !== "string") continue;
+    metadata ??= {};
+    metadata[key] = value;
+  }
+  return metadata;
 }
 
 /** Percent-encodes everything but printable ASCII. Cuts the result at 4096 bytes, never inside a character. */

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { CallDeadlines } from "../../../../src/host/calls/call-deadlines.ts";
-import type { PendingCall } from "../../../../src/host/calls/pending-call.ts";
-import type { Session } from "../../../../src/host/sessions/session.ts";
+import type { Peer } from "../../../../src/host/sessions/peer.ts";
+import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 function setUp(commonMs: number) {
@@ -22,17 +22,18 @@ function setUp(commonMs: number) {
   });
   const add = (targetKey: string, timeoutMs: number): PendingCall => {
     // The caller plays no part in deadlines.
-    const caller = {} as Session;
+    const caller = {} as Peer;
     const ids = { hostId: calls.size, callerId: new Uint8Array(), targetType: "a", targetKey };
     const call = {
       caller,
       ...ids,
       timeoutMs,
+      openedMs: 0,
       dueMs: 0,
       timer: undefined,
       target: undefined,
       outgoingSlot: 0,
-      askingSlot: 0,
+      incomingSlot: 0,
     };
     calls.add(call);
     deadlines.add(call);

@@ -1,23 +1,24 @@
 import { expect, it } from "vitest";
 import { HeldCalls } from "../../../../src/host/calls/held-calls.ts";
-import type { PendingCall } from "../../../../src/host/calls/pending-call.ts";
 import { limits } from "../../../../src/host/limits.ts";
-import type { Session } from "../../../../src/host/sessions/session.ts";
+import type { Peer } from "../../../../src/host/sessions/peer.ts";
+import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 function call(targetKey: string): PendingCall {
   // The caller plays no part in holding.
-  const caller = {} as Session;
+  const caller = {} as Peer;
   const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
   return {
     caller,
     ...ids,
     timeoutMs: 0,
+    openedMs: 0,
     dueMs: 0,
     timer: undefined,
     target: undefined,
     outgoingSlot: 0,
-    askingSlot: 0,
+    incomingSlot: 0,
   };
 }
 

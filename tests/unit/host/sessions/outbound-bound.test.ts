@@ -13,7 +13,7 @@ it("has room for calls and events up to the bound in frames and in bytes", () =>
   expect(boundOn(9, 901).hasRoom(100, "call")).toBe(false);
 });
 
-it.each(["answer", "signal"] as const)("has twice the room for an %s", (use) => {
+it.each(["answer", "notice"] as const)("has twice the room for an %s", (use) => {
   expect(boundOn(19, 1_900).hasRoom(100, use)).toBe(true);
   expect(boundOn(20, 1_900).hasRoom(100, use)).toBe(false);
   expect(boundOn(19, 1_901).hasRoom(100, use)).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { RecentIds } from "../../../../src/worker/inbound/recent-ids.ts";
+import { RecentIds } from "../../../../src/worker/inbound/event-delivery.ts";
 
 describe("the ids seen last", () => {
   test("are so many, and the one that was not seen for longest goes first", () => {

@@ -1,0 +1,176 @@
+import type { Agent } from "../agents/agent.ts";
+import { errorText, TroupeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
+import { isThenable } from "../thenable.ts";
+import type { SpanDetails, Tracing } from "../tracing.ts";
+import type { AgentCatalog } from "./agent-catalog.ts";
+import { type Delivery, type Handle, type Layer, withLayers } from "./layers.ts";
+import { loggableError, loggableText } from "./loggable.ts";
+import type { MessageLog } from "./message-log.ts";
+
+export interface DispatcherOptions {
+  readonly catalog: AgentCatalog;
+  readonly logger: Logger;
+  /** There only if somebody takes message-log records. */
+  readonly log: MessageLog | undefined;
+  readonly tracing: Tracing | undefined;
+  /** Around each handler, the outermost first; inside the span. */
+  readonly layers: readonly Layer[];
+}
+
+/** What a runtime adds to a kind of deliveries. Exactly one of `answered` and `failed` is called for each; neither throws. */
+export interface DeliveryOwner<D extends Delivery> {
+  /** For the span `process`; asked only where spans are recorded. */
+  spanDetails(delivery: D): SpanDetails;
+  /** The span has begun and is the active one. */
+  onSpan?(delivery: D): void;
+  /** The handler has ended with this answer. An event's is of no use. */
+  answered(delivery: D, answer: unknown): void;
+  /** There is no agent, or its handler failed with this error, which has been logged. */
+  failed(delivery: D, error: unknown): void;
+}
+
+/**
+ * The only way to an agent, in every runtime: message-log record, agent, span, layers, handler; then the failure is logged and
+ * the handler's context released. Runtimes queue before it and reply after it. The order is AutoGen's (protocol.md §5.8).
+ */
+export class Dispatcher {
+  readonly #catalog: AgentCatalog;
+  readonly #logger: Logger;
+  readonly #log: MessageLog | undefined;
+  readonly #tracing: Tracing | undefined;
+  readonly #handle: Handle;
+
+  constructor({ catalog, logger, log, tracing, layers }: DispatcherOptions) {
+    this.#catalog = catalog;
+    this.#logger = logger;
+    this.#log = log;
+    this.#tracing = tracing;
+    this.#handle = withLayers(layers);
+  }
+
+  /** Returns nothing once the delivery has ended, else a promise of its end. Never throws or rejects. */
+  deliver<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
+    let found: Agent | Promise<Agent>;
+    try {
+      if (this.#log !== undefined) logDelivery(this.#log, delivery);
+      found = this.#catalog.agentFor(delivery.agentId);
+    } catch (error) {
+      return this.#failWithoutAgent(delivery, owner, error);
+    }
+    return found instanceof Promise ? this.#giveLater(found, delivery, owner) : this.#give(found, delivery, owner);
+  }
+
+  async #giveLater<D extends Delivery>(found: Promise<Agent>, delivery: D, owner: DeliveryOwner<D>): Promise<void> {
+    let agent: Agent;
+    try {
+      agent = await found;
+    } catch (error) {
+      this.#failWithoutAgent(delivery, owner, error);
+      return;
+    }
+    await this.#give(agent, delivery, owner);
+  }
+
+  /** Makes no closure and no promise of its own around a handler that answers at once. */
+  #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
+    let answer: unknown;
+    try {
+      answer = this.#tracing === undefined ? this.#handle(agent, delivery) : this.#trace(agent, delivery, owner);
+    } catch (error) {
+      return this.#fail(delivery, owner, error);
+    }
+    if (isThenable(answer)) return this.#settle(answer, delivery, owner);
+    delivery.context.release();
+    owner.answered(delivery, answer);
+    return undefined;
+  }
+
+  async #settle<D extends Delivery>(
+    pending: PromiseLike<unknown>,
+    delivery: D,
+    owner: DeliveryOwner<D>,
+  ): Promise<void> {
+    let answer: unknown;
+    try {
+      answer = await pending;
+    } catch (error) {
+      this.#fail(delivery, owner, error);
+      return;
+    }
+    delivery.context.release();
+    owner.answered(delivery, answer);
+  }
+
+  #trace<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): unknown {
+    return this.#tracing?.span("process", owner.spanDetails(delivery), () => {
+      owner.onSpan?.(delivery);
+      const answer = this.#handle(agent, delivery);
+      // A span waits for promises of the language, not for those of any library.
+      return isThenable(answer) && !(answer instanceof Promise) ? Promise.resolve(answer) : answer;
+    });
+  }
+
+  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+    this.#record(delivery, error);
+    this.#tell(delivery, error);
+    delivery.context.release();
+    owner.failed(delivery, error);
+    return undefined;
+  }
+
+  /** As AutoGen, a call that finds no agent has the record of a failed handler, an event has not. */
+  #failWithoutAgent<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+    const { agentId, context } = delivery;
+    if (context.topicId === undefined) this.#record(delivery, error);
+    // The catalog has logged what its factory threw.
+    if (!this.#catalog.hasType(agentId.type)) this.#tell(delivery, error);
+    context.release();
+    owner.failed(delivery, error);
+    return undefined;
+  }
+
+  #record({ message, agentId }: Delivery, error: unknown): void {
+    try {
+      this.#log?.handlerException(message, agentId, error);
+    } catch {
+      // An observer that throws must not keep the outcome from the caller.
+    }
+  }
+
+  /** Leaves the trace of a failure where it happened: once, for calls as for events. */
+  #tell(delivery: Delivery, error: unknown): void {
+    const { agentId, message, context } = delivery;
+    const messageType = messageTypeText(message);
+    const what = context.topicId === undefined ? "a call" : `an event from ${context.topicId}`;
+    const fields = { agent: loggableText(agentId.toString()), messageType: loggableText(messageType) };
+    try {
+      if (isEndOfAborted(delivery, error)) {
+        this.#logger.debug(loggableText(`${agentId} ended ${what} (${messageType}): ${errorText(error)}`), fields);
+        return;
+      }
+      const head = loggableText(`${agentId} failed on ${what} (${messageType})`);
+      const shown = loggableError(error instanceof Error ? error : TroupeError.from(error));
+      this.#logger.error(`${head}: ${loggableText(errorText(error))}`, { ...fields, error: shown });
+    } catch {
+      // As above: a logger that throws.
+    }
+  }
+}
+
+function logDelivery(log: MessageLog, { message, agentId, context }: Delivery): void {
+  const { sender, topicId } = context;
+  if (topicId !== undefined)
+    log.message("MessageKind.PUBLISH", "DeliveryStage.DELIVER", { message, sender, receiver: undefined });
+  else log.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: agentId });
+}
+
+/** Whether a handler ended because its signal told it to. Nobody waits for the outcome, so this is no failure. */
+function isEndOfAborted({ context }: Delivery, error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isOfAbort = error.name === "AbortError" || (error instanceof TroupeError && abortCodes.has(error.code));
+  return isOfAbort && context.signal.aborted;
+}
+
+const abortCodes: ReadonlySet<string> = new Set(["cancelled", "timed-out", "caller-gone", "shutting-down"]);

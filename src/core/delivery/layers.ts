@@ -1,0 +1,63 @@
+import type { Agent } from "../agents/agent.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import type { AmbientContexts } from "../ambient-contexts.ts";
+import type { HandlerInterceptor } from "../interceptor.ts";
+import type { TraceCarrier } from "../tracing.ts";
+import type { HandlerContext } from "./handler-context.ts";
+import { Mailboxes } from "./mailboxes.ts";
+
+/** One message on its way to one agent. A runtime keeps what it needs for itself in the same object. */
+export interface Delivery {
+  readonly agentId: AgentId;
+  readonly message: unknown;
+  /** Names the topic of an event; a call has none. */
+  readonly context: HandlerContext;
+  /** The trace context that came with the message. */
+  readonly link: TraceCarrier | undefined;
+}
+
+/**
+ * Code around a handler. It returns what `next` returns, or anything else in its place, and throws to refuse the message.
+ * `next` begins the layer inside it; inside the last one is the handler. Both may throw at once or return a promise.
+ */
+export type Layer = (delivery: Delivery, next: () => unknown, agent: Agent) => unknown;
+
+/** Gives a delivery to an agent: the handler, with the layers around it. */
+export type Handle = (agent: Agent, delivery: Delivery) => unknown;
+
+export interface LayerOptions {
+  /** One message at a time for each agent; without it handlers of one agent interleave at their awaits. */
+  readonly sequentialAgents?: boolean | undefined;
+  /** Sets the ambient handler context around the handler. */
+  readonly ambient?: AmbientContexts | undefined;
+  readonly interceptors?: readonly HandlerInterceptor[] | undefined;
+}
+
+/** The layers that a runtime's options ask for, outermost first: turns, ambient context, the user's interceptors. */
+export function createLayers({ sequentialAgents, ambient, interceptors = [] }: LayerOptions): Layer[] {
+  const layers: Layer[] = [];
+  if (sequentialAgents === true) {
+    const mailboxes = new Mailboxes();
+    layers.push((_delivery, next, agent) => mailboxes.inTurn(agent, next));
+  }
+  if (ambient !== undefined) layers.push(({ context }, next, agent) => ambient.inHandler(agent.id, next, context));
+  return [...layers, ...interceptors.map(layerOf)];
+}
+
+/** Composes once what runs for each message. Without layers this is the handler alone. */
+export function withLayers(layers: readonly Layer[]): Handle {
+  return layers.reduceRight<Handle>(
+    (inner, layer) => (agent, delivery) => layer(delivery, () => inner(agent, delivery), agent),
+    (agent, { message, context }) => agent.onMessage(message, context),
+  );
+}
+
+function layerOf(interceptor: HandlerInterceptor): Layer {
+  return ({ agentId, message, context }, next) =>
+    interceptor({ agentId, message, context }, () => {
+      const answer = (async () => next())();
+      // An interceptor may forget this promise: its rejection must not end the process.
+      answer.catch(() => undefined);
+      return answer;
+    });
+}

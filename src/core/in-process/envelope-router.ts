@@ -1,0 +1,269 @@
+import type { AgentId } from "../agents/agent-id.ts";
+import { IndexedSet } from "../collections/indexed-set.ts";
+import type { AgentCatalog } from "../delivery/agent-catalog.ts";
+import { assertAnswer } from "../delivery/assert-answer.ts";
+import type { DeliveryOwner, Dispatcher } from "../delivery/dispatcher.ts";
+import { loggableError, loggableText } from "../delivery/loggable.ts";
+import type { MessageLog } from "../delivery/message-log.ts";
+import { errorText } from "../errors.ts";
+import type { InterventionChain } from "../intervention.ts";
+import type { Logger } from "../logger.ts";
+import type { MessageType } from "../serialization/message-type.ts";
+import type { SubscriptionTable } from "../topics/subscription-table.ts";
+import type { TraceCarrier, Tracing } from "../tracing.ts";
+import {
+  type Envelope,
+  eventContext,
+  type PublishEnvelope,
+  type ResponseEnvelope,
+  type Running,
+  type RunningSet,
+  type SendEnvelope,
+} from "./envelope.ts";
+import type { EnvelopeQueue } from "./envelope-queue.ts";
+import { InterventionStage } from "./intervention-stage.ts";
+import { type SpanSubject, spanAttributes } from "./span-attributes.ts";
+
+export interface EnvelopeRouterOptions {
+  readonly dispatcher: Dispatcher;
+  readonly catalog: AgentCatalog;
+  readonly subscriptions: SubscriptionTable;
+  readonly interventions: InterventionChain;
+  readonly logger: Logger;
+  readonly log: MessageLog | undefined;
+  readonly tracing: Tracing | undefined;
+  /** The JSON of a message, for spans. */
+  readonly payloadText: (message: unknown) => string;
+  /** The error to refuse a message with that could not travel; see `checksMessages`. Undefined: none is refused. */
+  readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
+  /** The same for the answer to a call that promises a type. */
+  readonly refusalOfAnswer: ((answer: unknown, promised: MessageType | undefined) => Error | undefined) | undefined;
+  /** An event's handler or subscription failed, after that was logged. */
+  readonly onEventFailure: (error: unknown) => void;
+}
+
+/**
+ * Takes an envelope from the queue to where it goes: past the interventions, then a call or an event to the dispatcher, an
+ * answer to its caller. Without interventions and spans it makes no closure for a call.
+ */
+// The order is that of protocol.md §5.7 and §5.8.
+export class EnvelopeRouter {
+  readonly #options: EnvelopeRouterOptions;
+  readonly #running: RunningSet = new IndexedSet("slot");
+  readonly #stage: InterventionStage;
+  readonly #calls: DeliveryOwner<SendEnvelope>;
+  readonly #events: DeliveryOwner<Running>;
+
+  constructor(options: EnvelopeRouterOptions) {
+    this.#options = options;
+    this.#stage = new InterventionStage(
+      { ...options, running: this.#running },
+      {
+        send: (envelope, queue) => this.#send(envelope, queue),
+        publish: (envelope, queue) => this.#publish(envelope, queue),
+        respond: (envelope) => this.#respond(envelope),
+        refuse: ({ to, link }, error) => this.#refuse(to, error, link),
+      },
+    );
+    const spanDetails = (running: Running) => this.#spanDetails(running);
+    this.#calls = {
+      spanDetails,
+      answered: (envelope, answer) => this.#answered(envelope, answer),
+      failed: (envelope, error) => this.#failed(envelope, error),
+    };
+    this.#events = {
+      spanDetails,
+      answered: (event) => this.#running.delete(event),
+      failed: (event, error) => {
+        this.#running.delete(event);
+        options.onEventFailure(error);
+      },
+    };
+  }
+
+  /** Ends what is being handled, for good: signals abort, and callers get the error. Handlers may still run, unheard. */
+  abandon(makeError: () => unknown): void {
+    for (const { call, context } of this.#running.all()) {
+      const error = makeError();
+      context.abort(error);
+      call?.reject(error);
+    }
+  }
+
+  /**
+   * Starts one envelope on its way and marks it done in its queue when it has been handled. Returns a promise while an
+   * intervention thinks about it; others may overtake it meanwhile. Never rejects.
+   */
+  route(envelope: Envelope, queue: EnvelopeQueue): void | Promise<void> {
+    const { interventions } = this.#options;
+    switch (envelope.kind) {
+      case "send":
+        if (interventions.seesSend) return this.#stage.send(envelope, queue);
+        this.#send(envelope, queue);
+        return;
+      case "publish":
+        if (interventions.seesPublish) return this.#stage.publish(envelope, queue);
+        this.#publish(envelope, queue);
+        return;
+      case "response":
+        if (interventions.seesResponse) return this.#stage.response(envelope, queue);
+        this.#respond(envelope);
+        queue.done();
+    }
+  }
+
+  #send(envelope: SendEnvelope, queue: EnvelopeQueue): void {
+    const { dispatcher, tracing } = this.#options;
+    envelope.queue = queue;
+    this.#running.add(envelope);
+    if (tracing === undefined) {
+      void dispatcher.deliver(envelope, this.#calls);
+      return;
+    }
+    void this.#sendInSpan(envelope, tracing);
+  }
+
+  /** What the call ended with goes back when the span has ended: it is no part of the span, but links to it. */
+  async #sendInSpan(envelope: SendEnvelope, tracing: Tracing): Promise<void> {
+    let giveBack: (() => void) | undefined;
+    const owner: DeliveryOwner<SendEnvelope> = {
+      spanDetails: this.#calls.spanDetails,
+      answered: (_envelope, answer) => {
+        const carrier = tracing.inject();
+        giveBack = () => this.#answered(envelope, answer, carrier);
+      },
+      failed: (_envelope, error) => {
+        const carrier = tracing.inject();
+        giveBack = () => this.#failed(envelope, error, carrier);
+      },
+    };
+    const { agentId: destination, link } = envelope;
+    await tracing.span("send", { destination, link }, () => this.#options.dispatcher.deliver(envelope, owner));
+    giveBack?.();
+  }
+
+  #answered(envelope: SendEnvelope, answer: unknown, link?: TraceCarrier): void {
+    const { agentId, call, context, promised, queue } = envelope;
+    this.#running.delete(envelope);
+    const refusal = this.#options.refusalOfAnswer?.(answer, promised);
+    if (refusal !== undefined) this.#refuse(envelope, refusal, link);
+    // Nobody waits for the answer of a call that was given up: as over a host, no record tells of it.
+    else if (!call.isSettled) {
+      try {
+        this.#options.log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
+          message: answer,
+          sender: agentId,
+          receiver: context.sender,
+        });
+        this.#giveBack({ kind: "response", message: answer, to: envelope, link });
+      } catch (error) {
+        call.reject(error);
+      }
+    }
+    queue?.done();
+  }
+
+  #failed(envelope: SendEnvelope, error: unknown, link?: TraceCarrier): void {
+    this.#running.delete(envelope);
+    this.#refuse(envelope, error, link);
+    envelope.queue?.done();
+  }
+
+  /** Answers go through the queue; one that comes after the runtime has stopped goes to its caller directly. */
+  #giveBack(envelope: ResponseEnvelope): void {
+    if (envelope.to.queue?.push(envelope) === true) return;
+    if (this.#options.interventions.seesResponse) void this.#stage.response(envelope, undefined);
+    else this.#respond(envelope);
+  }
+
+  #respond(envelope: ResponseEnvelope): void {
+    const { message, to } = envelope;
+    if (to.call.isSettled) return;
+    try {
+      if (this.#options.tracing === undefined) this.#check(envelope);
+      else this.#acknowledge(envelope, () => this.#check(envelope));
+      to.call.resolve(message);
+    } catch (error) {
+      to.call.reject(error);
+    }
+  }
+
+  /** Throws `unexpected-answer`. */
+  #check({ message, to }: ResponseEnvelope): void {
+    const { agentId: sender, context, promised } = to;
+    assertAnswer(message, promised, sender);
+    this.#options.log?.message("MessageKind.RESPOND", "DeliveryStage.DELIVER", {
+      message,
+      sender,
+      receiver: context.sender,
+    });
+  }
+
+  /** The call has no answer but this error. Its span `ack` fails, as that of a failed answer over a host does. */
+  #refuse(to: SendEnvelope, error: unknown, link?: TraceCarrier): void {
+    if (this.#options.tracing === undefined || to.call.isSettled) {
+      to.call.reject(error);
+      return;
+    }
+    try {
+      this.#acknowledge({ kind: "response", message: undefined, to, link }, () => {
+        throw error;
+      });
+    } catch (thrown) {
+      to.call.reject(thrown);
+    }
+  }
+
+  #acknowledge({ message, to, link }: ResponseEnvelope, body: () => void): void {
+    const { agentId: sender, context } = to;
+    const attributes = () => this.#attributes({ sender, recipient: context.sender, message });
+    this.#options.tracing?.span("ack", { destination: context.sender, link, attributes }, body);
+  }
+
+  #publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void {
+    const { tracing } = this.#options;
+    const { topicId: destination, link } = envelope;
+    const handled =
+      tracing === undefined
+        ? this.#deliverAll(envelope)
+        : tracing.span("publish", { destination, link }, () => this.#deliverAll(envelope));
+    if (handled === undefined) queue.done();
+    else void handled.then(() => queue.done());
+  }
+
+  /** A promise of the end of those that take their time. Each recipient, and each subscription of the user's own kind, fails by itself. */
+  #deliverAll(envelope: PublishEnvelope): Promise<unknown> | undefined {
+    const { topicId, sender } = envelope;
+    const { logger, onEventFailure, subscriptions } = this.#options;
+    const recipients = subscriptions.recipients(topicId, (error, { id }) => {
+      const text = `Subscription ${id} failed on an event for ${topicId}, and is passed over: ${errorText(error)}`;
+      logger.error(loggableText(text), { error: loggableError(error) });
+      onEventFailure(error);
+    });
+    let pending: Promise<void>[] | undefined;
+    for (const recipient of recipients) {
+      if (recipient.equals(sender)) continue;
+      const handled = this.#deliverTo(recipient, envelope);
+      if (handled === undefined) continue;
+      if (pending === undefined) pending = [handled];
+      else pending.push(handled);
+    }
+    return pending?.length === 1 ? pending[0] : pending && Promise.all(pending);
+  }
+
+  #deliverTo(agentId: AgentId, envelope: PublishEnvelope): Promise<void> | undefined {
+    const { message, link } = envelope;
+    const running = { agentId, message, context: eventContext(envelope), link, call: undefined, slot: 0 };
+    this.#running.add(running);
+    return this.#options.dispatcher.deliver(running, this.#events);
+  }
+
+  #spanDetails({ agentId: destination, message, context, link }: Running) {
+    const attributes = () => this.#attributes({ sender: context.sender, recipient: destination, message, context });
+    return { destination, link, attributes };
+  }
+
+  #attributes(subject: SpanSubject): Record<string, string> {
+    return spanAttributes(subject, this.#options.catalog, this.#options.payloadText);
+  }
+}

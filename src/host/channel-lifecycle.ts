@@ -1,0 +1,302 @@
+import { encodeFrame, readFrameHead } from "../protocol/internal.ts";
+import {
+  type CallContext,
+  type Metadata,
+  RpcError,
+  type RpcStatus,
+  type ServerStreamReceiver,
+  StatusCode,
+} from "../transport/internal.ts";
+import type { CallRouter } from "./calls/call-router.ts";
+import { ControlChannel } from "./control/control-channel.ts";
+import type { ControlRouter } from "./control/control-router.ts";
+import type { ControlSession } from "./control/control-session.ts";
+import type { MutableHostCounters } from "./counters.ts";
+import { limits } from "./limits.ts";
+import type { ChannelKind, HostObserver } from "./observer.ts";
+import type { ResolvedHostOptions } from "./options.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { Router } from "./router.ts";
+import { type Admission, type Admitted, clientIdOf, requireClientId, shuttingDownText } from "./sessions/admission.ts";
+import { AwaitedStream } from "./sessions/awaited-stream.ts";
+import type { ChannelTable } from "./sessions/channel-table.ts";
+import { answerMetadata, DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
+import { peerTraits } from "./sessions/peer.ts";
+import { Session, type StreamOwner } from "./sessions/session.ts";
+import { SideStream } from "./sessions/side-stream.ts";
+
+export interface ChannelLifecycleParts {
+  readonly options: ResolvedHostOptions;
+  readonly counters: MutableHostCounters;
+  readonly admission: Admission;
+  readonly sessions: ChannelTable<Session>;
+  readonly controlSessions: ChannelTable<ControlSession>;
+  readonly registry: Registry;
+  readonly calls: CallRouter;
+  readonly control: ControlRouter;
+  readonly router: Router;
+  readonly observer: HostObserver | undefined;
+}
+
+type CreateReceiver = (principal: Admitted) => ServerStreamReceiver;
+
+/** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
+export class ChannelLifecycle {
+  readonly #parts: ChannelLifecycleParts;
+  /** Admissions of data channels that are not decided, by client id; the side streams of these clients wait for them. */
+  readonly #admissions = new Map<string, Promise<Admitted>>();
+
+  constructor(parts: ChannelLifecycleParts) {
+    this.#parts = parts;
+  }
+
+  /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
+  openData(call: CallContext): ServerStreamReceiver {
+    const { options, sessions, counters, router } = this.#parts;
+    const { acceptLegacyWorkers, makeId } = options;
+    const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
+    const traits = peerTraits(call.metadata, options);
+    const createReceiver: CreateReceiver = (principal) => {
+      this.#checkRoom(sessions, clientId);
+      const owner = ownerOf(call, clientId, principal);
+      return new DataChannel({
+        traits,
+        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, traits, stream })),
+        onFrame: (session, frame) => router.receive(session, frame),
+        onBadFrame: (session, reason, head) => router.receiveBad(session, reason, head && readFrameHead(head)),
+        onGone: (session, closing) => this.#dataGone(session, closing),
+        onEnded: ({ lostEvents, unconfirmedEvents, unreadFrames }) => {
+          counters.lostEvents += lostEvents;
+          counters.unconfirmedEvents += unconfirmedEvents;
+          counters.unreadFrames += unreadFrames;
+        },
+      });
+    };
+    const admitted = this.#parts.admission.admit(call);
+    if (!(admitted instanceof Promise)) return createReceiver(admitted);
+    this.#admissions.set(clientId, admitted);
+    const forget = (): void => {
+      if (this.#admissions.get(clientId) === admitted) this.#admissions.delete(clientId);
+    };
+    admitted.then(forget, forget);
+    return new AwaitedStream({ admitted, responseMetadata: answerMetadata(traits), createReceiver });
+  }
+
+  openControl(call: CallContext): ServerStreamReceiver {
+    const clientId = requireClientId(call);
+    const { options, controlSessions, counters, control } = this.#parts;
+    return this.#open(call, (principal) => {
+      this.#checkRoom(controlSessions, clientId);
+      return new ControlChannel({
+        owner: ownerOf(call, clientId, principal),
+        bounds: options,
+        clock: options.clock,
+        counters,
+        logger: options.logger,
+        onSession: (session) => this.#controlOpened(session),
+        onEnvelope: (session, envelope) => control.route(session, envelope),
+        onGone: (session, closing) => this.#controlGone(session, closing),
+      });
+    });
+  }
+
+  // protocol.md §11.7
+  /** Opens a side stream, for notices to a Troupe worker whose data channel is open. It belongs to that channel's principal. */
+  openSide(call: CallContext): ServerStreamReceiver {
+    const clientId = requireClientId(call);
+    const { options, sessions } = this.#parts;
+    const createReceiver: CreateReceiver = (principal) => {
+      const session = sessions.of(clientId);
+      if (!session?.traits.isAnnounced) throw noDataChannel();
+      if (session.owner.principal?.name !== principal?.name) throw foreignDataChannel();
+      const owner = ownerOf(call, clientId, principal);
+      return new SideStream({
+        session,
+        bounds: options,
+        clock: options.clock,
+        onOpened: () => this.#opened("side", owner, true),
+        onEnded: (closing) => this.#closed("side", owner, closing),
+      });
+    };
+    return this.#open(call, createReceiver, this.#admissions.get(clientId));
+  }
+
+  // protocol.md H21
+  /**
+   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, answers every pending call, then ends all
+   * channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
+   */
+  async drain(graceMs: number, over: Promise<void>): Promise<void> {
+    const { counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
+    const open = sessions.all();
+    const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
+    for (const session of open) {
+      if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
+    }
+    admission.drain();
+    calls.drain();
+    registry.close();
+    await endWhenFlushed([...open, ...controlSessions.all()], over);
+  }
+
+  /** Opens a stream once it is admitted and `after` has settled. */
+  #open(call: CallContext, createReceiver: CreateReceiver, after?: Promise<unknown>): ServerStreamReceiver {
+    const admitted = this.#parts.admission.admit(call);
+    if (!(admitted instanceof Promise) && after === undefined) return createReceiver(admitted);
+    const both = after === undefined ? admitted : waitForBoth(admitted, after);
+    return new AwaitedStream({ admitted: Promise.resolve(both), responseMetadata: noMetadata, createReceiver });
+  }
+
+  #createSession(parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "traits" | "stream">): Session {
+    const { options, counters, observer } = this.#parts;
+    const { clock, logger } = options;
+    return new Session({
+      ...parts,
+      bounds: options,
+      clock,
+      onOverflow: ({ id: clientId, queuedFrames, queuedBytes }) => {
+        logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
+          clientId,
+          queuedFrames,
+          queuedBytes,
+        });
+        const detail = `${queuedFrames} frames and ${queuedBytes} bytes wait for the worker.`;
+        observer?.({ at: "limited", what: "queue", clientId, detail });
+      },
+      onRelief: ({ id }, lost) => logger?.info("a worker that read too slowly has caught up", { clientId: id, lost }),
+      onCutOff: ({ id }) => {
+        counters.overflowedChannels += 1;
+        logger?.warn("a worker is cut off: it does not read what it is sent", { clientId: id });
+      },
+    });
+  }
+
+  /** Throws `RpcError` when there are as many channels as the host takes. A client may always replace its own. */
+  #checkRoom(channels: ChannelTable<Session> | ChannelTable<ControlSession>, clientId: string): void {
+    const { options, counters, observer } = this.#parts;
+    const { maxSessions } = options;
+    if (channels.size < maxSessions || channels.of(clientId) !== undefined) return;
+    counters.refusedByLimit += 1;
+    const detail = `This host takes ${maxSessions} channels at once.`;
+    observer?.({ at: "limited", what: "sessions", clientId, detail });
+    throw new RpcError(StatusCode.resourceExhausted, detail);
+  }
+
+  #dataOpened(session: Session): Session {
+    const { sessions, counters, calls, registry } = this.#parts;
+    this.#opened("data", session.owner, session.traits.isAnnounced);
+    const replaced = sessions.enter(session);
+    if (replaced !== undefined) {
+      counters.replacedChannels += 1;
+      replaced.finish(replacedStatus, "replaced");
+      calls.peerEnded(replaced);
+    }
+    registry.clientArrived(session.id);
+    calls.peerOpened(session);
+    return session;
+  }
+
+  #dataGone(session: Session, closing: StreamClosing): void {
+    const { sessions, calls, registry, observer } = this.#parts;
+    const isCurrent = sessions.leave(session);
+    if (observer !== undefined) {
+      // A channel that was replaced has left its types to the one that replaced it.
+      const types = isCurrent ? registry.declaredBy(session.id).types : noTypes;
+      this.#closed("data", session.owner, closing, { session, types });
+    }
+    if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
+    calls.peerEnded(session);
+  }
+
+  #controlOpened(session: ControlSession): void {
+    const { controlSessions, control } = this.#parts;
+    this.#opened("control", session.owner, false);
+    const replaced = controlSessions.enter(session);
+    if (replaced === undefined) return;
+    replaced.finish(replacedStatus, "replaced");
+    control.sessionEnded(replaced);
+  }
+
+  #controlGone(session: ControlSession, closing: StreamClosing): void {
+    const { controlSessions, control } = this.#parts;
+    controlSessions.leave(session);
+    control.sessionEnded(session);
+    this.#closed("control", session.owner, closing);
+  }
+
+  #opened(channel: ChannelKind, owner: StreamOwner, isAnnounced: boolean): void {
+    this.#parts.observer?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
+  }
+
+  #closed(
+    channel: ChannelKind,
+    { clientId, address, principal }: StreamOwner,
+    { reason, detail }: StreamClosing,
+    of?: { readonly session: Session; readonly types: ReadonlySet<string> },
+  ): void {
+    this.#parts.observer?.({
+      at: "session",
+      what: "closed",
+      channel,
+      ...{ clientId, address, principal, reason, detail },
+      types: firstOf(of?.types ?? noTypes, limits.listedTypes),
+      typeCount: of?.types.size ?? 0,
+      droppedEvents: of?.session.droppedEvents ?? 0,
+      refusedCalls: of?.session.refusedCalls ?? 0,
+    });
+  }
+}
+
+/** The first items of a set; the whole set is not copied. */
+export function firstOf(items: Iterable<string>, count: number): string[] {
+  const first: string[] = [];
+  for (const item of items) {
+    if (first.length >= count) break;
+    first.push(item);
+  }
+  return first;
+}
+
+const noTypes: ReadonlySet<string> = new Set();
+const noMetadata: Metadata = {};
+const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;
+const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDownText };
+
+function ownerOf(call: CallContext, clientId: string, principal: Admitted): StreamOwner {
+  return { clientId, address: call.peer, userAgent: call.metadata["user-agent"] ?? "", principal };
+}
+
+/** Whatever becomes of the other admission, this stream's own decides; without it the data channel is not there. */
+async function waitForBoth(admitted: Admitted | Promise<Admitted>, after: Promise<unknown>): Promise<Admitted> {
+  const principal = await admitted;
+  await after.catch(() => undefined);
+  return principal;
+}
+
+function noDataChannel(): RpcError {
+  const text = "No data channel of a Troupe worker is open under this client-id.";
+  return new RpcError(StatusCode.failedPrecondition, text);
+}
+
+function foreignDataChannel(): RpcError {
+  return new RpcError(
+    StatusCode.permissionDenied,
+    "The data channel under this client-id belongs to another principal.",
+  );
+}
+
+interface Drainable {
+  flushed(): Promise<void>;
+  finish(status: RpcStatus, reason: "stopping"): void;
+  abort(status: RpcStatus, reason: "stopping"): void;
+}
+
+/** Ends each channel once its queue is empty, and cuts off the rest when `over` resolves. Never rejects. */
+async function endWhenFlushed(channels: readonly Drainable[], over: Promise<void>): Promise<void> {
+  const ends = channels.map(async (channel) => {
+    await channel.flushed();
+    channel.finish(goodbye, "stopping");
+  });
+  const isFlushed = await Promise.race([Promise.all(ends), over]);
+  if (isFlushed === undefined) for (const channel of channels) channel.abort(goodbye, "stopping");
+}

@@ -1,0 +1,75 @@
+import { CallRouter } from "./calls/call-router.ts";
+import { ChannelLifecycle } from "./channel-lifecycle.ts";
+import { ControlRouter } from "./control/control-router.ts";
+import type { ControlSession } from "./control/control-session.ts";
+import { LegacyState } from "./control/legacy-state.ts";
+import { createHostCounters, type HostCounters } from "./counters.ts";
+import { EventRouter } from "./events/event-router.ts";
+import { hostLog } from "./host-log.ts";
+import { Inspection } from "./inspection.ts";
+import { RateLimitedLogger } from "./logging.ts";
+import { bothObservers, guardedObserver } from "./observer.ts";
+import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { SharedOwners } from "./placement/shared-owners.ts";
+import { SoleOwner } from "./placement/sole-owner.ts";
+import { LegacyRegistration } from "./registry/legacy-registration.ts";
+import { Registry } from "./registry/registry.ts";
+import { Router } from "./router.ts";
+import { Admission } from "./sessions/admission.ts";
+import { ChannelTable } from "./sessions/channel-table.ts";
+import type { Session } from "./sessions/session.ts";
+
+/** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
+export function composeHost(hostOptions: HostOptions) {
+  const given = resolveHostOptions(hostOptions);
+  const rateLimited = given.logger && new RateLimitedLogger(given.logger, given.clock);
+  const options = { ...given, logger: rateLimited };
+  const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
+  // What happens with each message goes to the option alone; the log wants the rest too.
+  const observer = options.observer && guardedObserver(options.observer, logger, clock);
+  const seldom = bothObservers(observer, logger && hostLog(logger));
+  const counters = createHostCounters();
+  const sessions = new ChannelTable<Session>();
+  const controlSessions = new ChannelTable<ControlSession>();
+  const owners = allowMultipleOwners ? new SharedOwners(options.random) : new SoleOwner();
+  const admission = new Admission({ ...options, counters, observer: seldom });
+  const registry = new Registry({ ...options, owners, counters, observer: seldom, orphanMs, bounds: options });
+  const calls = new CallRouter({ ...options, bounds: options, counters, owners, peers: sessions, observer });
+  const control = new ControlRouter({ counters, owners, sessions: controlSessions, logger });
+  const router = new Router({
+    calls,
+    events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
+    registration: new LegacyRegistration(registry, makeId),
+    counters,
+    logger,
+  });
+  const lifecycle = new ChannelLifecycle({
+    ...{ options, counters, admission, sessions, controlSessions, registry, calls, control, router },
+    observer: seldom,
+  });
+  const readCounters = (): HostCounters => {
+    let [queuedFrames, queuedBytes] = [0, 0];
+    for (const session of sessions.values()) {
+      queuedFrames += session.queuedFrames;
+      queuedBytes += session.queuedBytes;
+    }
+    return {
+      ...counters,
+      reservedClients: registry.reservedCount,
+      queuedFrames,
+      queuedBytes,
+      channels: sessions.size,
+      controlChannels: controlSessions.size,
+      pendingCalls: calls.pendingCount,
+      agentTypes: owners.size,
+      subscriptions: registry.subscriptionCount,
+    };
+  };
+  return {
+    ...{ clock, rateLimited, admission, registry, sessions, lifecycle, readCounters },
+    states: new LegacyState(options.stateStore),
+    inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
+  };
+}
+
+export type HostComposition = ReturnType<typeof composeHost>;

@@ -1,0 +1,70 @@
+import type { Logger } from "../core/internal.ts";
+import type { HostObserver, SessionOccurrence } from "./observer.ts";
+
+/** The observer that writes the host's log: who joins and leaves, what they serve, and what the host refuses. */
+export function hostLog(logger: Logger): HostObserver {
+  return (what) => {
+    switch (what.at) {
+      case "session":
+        return logSession(logger, what);
+      case "registration":
+        switch (what.what) {
+          case "type":
+            return logger.info("a worker serves an agent type", { agentType: what.agentType, clientId: what.clientId });
+          case "subscribed":
+          case "unsubscribed": {
+            const { clientId, subscriptionId, agentType } = what;
+            const text = what.what === "subscribed" ? "a worker has subscribed" : "a worker has unsubscribed";
+            return logger.debug(text, { clientId, subscriptionId, agentType });
+          }
+          case "refused": {
+            const { clientId, agentType, subscriptionId, reason, holder } = what;
+            return logger.info("a registration is refused", { clientId, agentType, subscriptionId, reason, holder });
+          }
+          case "expired":
+            // The registry warns of it.
+            return;
+        }
+        return;
+      case "denied": {
+        const { method, clientId, address, code, reason } = what;
+        return logger.info("a call is refused: it is not authorized", { method, clientId, address, code, reason });
+      }
+      case "limited":
+        // A queue that is full has a warning with more to it.
+        if (what.what === "queue") return;
+        return logger.warn("something is refused: a bound of the host is reached", {
+          bound: what.what,
+          clientId: what.clientId,
+          detail: what.detail,
+        });
+      case "call":
+      case "event":
+        // Never logged one by one.
+        return;
+    }
+  };
+}
+
+function logSession(logger: Logger, what: SessionOccurrence): void {
+  const { clientId, address, channel } = what;
+  const principal = what.principal?.name;
+  if (channel !== "data") {
+    const text = what.what === "opened" ? "a worker has opened a stream" : "a stream of a worker has ended";
+    return logger.debug(text, { channel, clientId, address, principal });
+  }
+  if (what.what === "opened") {
+    const { isAnnounced, userAgent } = what;
+    const peer = isAnnounced ? "troupe" : "stock";
+    return logger.info("a worker has joined", { clientId, address, principal, peer, userAgent });
+  }
+  const { reason, detail, types, typeCount, droppedEvents, refusedCalls } = what;
+  logger.info("a worker has left", {
+    ...{ clientId, address, principal, reason },
+    detail: detail === "" ? undefined : detail,
+    types,
+    typeCount: typeCount > types.length ? typeCount : undefined,
+    droppedEvents,
+    refusedCalls,
+  });
+}

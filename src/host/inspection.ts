@@ -1,0 +1,164 @@
+import { anyRoom, assertNumbers, type Clock } from "../core/internal.ts";
+import { BatchRunner } from "./batch-runner.ts";
+import { firstOf } from "./channel-lifecycle.ts";
+import type { HostCounters } from "./counters.ts";
+import { limits } from "./limits.ts";
+import type { Principal } from "./principal.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { TypeOwners } from "./registry/type-owners.ts";
+import type { ChannelTable } from "./sessions/channel-table.ts";
+import type { Session } from "./sessions/session.ts";
+
+/** The state of one worker's data channel, for operators. */
+export interface SessionReport {
+  readonly clientId: string;
+  /** Where the worker's connection comes from. */
+  readonly address: string;
+  /** Frames and bytes that wait to be sent to the worker. */
+  readonly queuedFrames: number;
+  readonly queuedBytes: number;
+  /** Calls that the worker waits for, and calls that it was sent and has not answered. */
+  readonly outgoingCalls: number;
+  readonly incomingCalls: number;
+  /** Events kept from the worker, and calls to it answered `overloaded`, because its queue was full. */
+  readonly droppedEvents: number;
+  readonly refusedCalls: number;
+}
+
+/** A worker with an open data channel, as `inspect()` shows it. */
+export interface InspectedSession extends SessionReport {
+  /** The worker's gRPC library as it names itself; empty if it does not. */
+  readonly userAgent: string;
+  /** True: the worker announced itself as Troupe's. */
+  readonly isAnnounced: boolean;
+  /** The longest frame that the worker takes, in bytes; undefined: any. */
+  readonly maxFrameBytes: number | undefined;
+  readonly takesJsonEvents: boolean;
+  /** Milliseconds in which the worker may come back and find its registrations. */
+  readonly reconnectGraceMs: number;
+  readonly principal: Principal | undefined;
+  /** True: the control channel of the same client id is open. */
+  readonly hasControlChannel: boolean;
+  /** At most 100 of the agent types that the worker serves, and how many there are. */
+  readonly types: readonly string[];
+  readonly typeCount: number;
+  readonly subscriptionCount: number;
+}
+
+/** An agent type and the client ids of the workers that serve it. */
+export interface InspectedType {
+  readonly agentType: string;
+  readonly owners: readonly string[];
+}
+
+/** The present of a host. It is gathered over several turns of the event loop, so its parts may be milliseconds apart. */
+export interface HostSnapshot {
+  readonly sessions: readonly InspectedSession[];
+  readonly types: readonly InspectedType[];
+  /** True: there are more sessions or types than were asked for. */
+  readonly isCut: boolean;
+  readonly totals: HostCounters;
+}
+
+export interface InspectOptions {
+  /** The most sessions that are listed. Default 10 000. */
+  readonly maxSessions?: number;
+  /** The most agent types that are listed. Default 10 000. */
+  readonly maxTypes?: number;
+  /** Ends the gathering: `inspect` rejects with the reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface InspectionParts {
+  readonly clock: Clock;
+  readonly sessions: ChannelTable<Session>;
+  readonly controlSessions: { of(clientId: string): object | undefined };
+  readonly registry: Registry;
+  readonly owners: TypeOwners;
+  readonly counters: () => HostCounters;
+}
+
+/** Shows the present of a host in batches, so that a host with 10 000 workers carries messages meanwhile. */
+export class Inspection {
+  readonly #parts: InspectionParts;
+  readonly #batches: BatchRunner;
+
+  constructor(parts: InspectionParts) {
+    this.#parts = parts;
+    this.#batches = new BatchRunner(parts.clock);
+  }
+
+  async inspect(options: InspectOptions = {}): Promise<HostSnapshot> {
+    const { maxSessions = 10_000, maxTypes = 10_000, signal } = options;
+    assertNumbers({ maxSessions, maxTypes }, { maxSessions: anyRoom, maxTypes: anyRoom });
+    return new Promise((resolve, reject) => {
+      this.#batches.add(this.#gather({ maxSessions, maxTypes, signal, resolve, reject }));
+    });
+  }
+
+  /** Gathers what is asked for now; called when the host ends. */
+  finish(): void {
+    this.#batches.finish();
+  }
+
+  *#gather(asked: {
+    readonly maxSessions: number;
+    readonly maxTypes: number;
+    readonly signal: AbortSignal | undefined;
+    readonly resolve: (snapshot: HostSnapshot) => void;
+    readonly reject: (reason: unknown) => void;
+  }): Iterable<() => void> {
+    const { sessions: table, owners, counters } = this.#parts;
+    const { maxSessions, maxTypes, signal, resolve, reject } = asked;
+    const sessions: InspectedSession[] = [];
+    const types: InspectedType[] = [];
+    let isCut = false;
+    for (const session of table.values()) {
+      if (signal?.aborted) return reject(signal.reason);
+      if (sessions.length >= maxSessions) {
+        isCut = true;
+        break;
+      }
+      yield () => sessions.push(this.#inspected(session));
+    }
+    for (const agentType of owners.types()) {
+      if (signal?.aborted) return reject(signal.reason);
+      if (types.length >= maxTypes) {
+        isCut = true;
+        break;
+      }
+      yield () => types.push({ agentType, owners: firstOf(owners.owners(agentType), limits.listedTypes) });
+    }
+    if (signal?.aborted) reject(signal.reason);
+    else resolve({ sessions, types, isCut, totals: counters() });
+  }
+
+  #inspected(session: Session): InspectedSession {
+    const { registry, controlSessions } = this.#parts;
+    const { owner, traits } = session;
+    const { types, subscriptionCount } = registry.declaredBy(session.id);
+    const { isAnnounced, maxFrameBytes, takesJsonEvents, reconnectGraceMs } = traits;
+    return {
+      ...reportOf(session),
+      userAgent: owner.userAgent,
+      principal: owner.principal,
+      ...{ isAnnounced, takesJsonEvents, reconnectGraceMs },
+      maxFrameBytes: Number.isFinite(maxFrameBytes) ? maxFrameBytes : undefined,
+      hasControlChannel: controlSessions.of(session.id) !== undefined,
+      types: firstOf(types, limits.listedTypes),
+      typeCount: types.size,
+      subscriptionCount,
+    };
+  }
+}
+
+export function reportOf(session: Session): SessionReport {
+  const { id, owner, queuedFrames, queuedBytes, outgoingCalls, incomingCalls, droppedEvents, refusedCalls } = session;
+  return {
+    clientId: id,
+    address: owner.address,
+    ...{ queuedFrames, queuedBytes, droppedEvents, refusedCalls },
+    outgoingCalls: outgoingCalls.size,
+    incomingCalls: incomingCalls.size,
+  };
+}

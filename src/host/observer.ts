@@ -1,0 +1,169 @@
+import type { Clock, Logger } from "../core/internal.ts";
+import { limits } from "./limits.ts";
+import type { Principal } from "./principal.ts";
+
+/** Why a stream of a worker ended. */
+export type CloseReason =
+  /** The worker closed the stream in order. */
+  | "left"
+  /** The worker reset the stream, as Python's `stop()` does. */
+  | "reset"
+  /** The connection beneath it broke, or its worker did not answer keep-alive pings. */
+  | "lost"
+  /** Another stream came under the same client id. */
+  | "replaced"
+  /** The worker did not read what the host sent it. */
+  | "too-slow"
+  /** The host stops. */
+  | "stopping";
+
+/** Which of a worker's streams an occurrence is about. */
+export type ChannelKind = "data" | "control" | "side";
+
+/** A stream of a worker opened or closed. */
+export type SessionOccurrence =
+  | {
+      readonly at: "session";
+      readonly what: "opened";
+      readonly channel: ChannelKind;
+      readonly clientId: string;
+      readonly address: string;
+      readonly principal: Principal | undefined;
+      /** True: the worker announced itself as Troupe's. */
+      readonly isAnnounced: boolean;
+      /** Empty if the worker sent none. */
+      readonly userAgent: string;
+    }
+  | {
+      readonly at: "session";
+      readonly what: "closed";
+      readonly channel: ChannelKind;
+      readonly clientId: string;
+      readonly address: string;
+      readonly principal: Principal | undefined;
+      readonly reason: CloseReason;
+      /** What the transport says of the end; empty if it says nothing. */
+      readonly detail: string;
+      /** At most 100 of the agent types that the worker served; empty for other streams than data channels. */
+      readonly types: readonly string[];
+      readonly typeCount: number;
+      /** Events that the host dropped and calls that it refused because the worker was too slow. */
+      readonly droppedEvents: number;
+      readonly refusedCalls: number;
+    };
+
+/** A client registered something, or failed to. */
+export type RegistrationOccurrence =
+  | { readonly at: "registration"; readonly what: "type"; readonly clientId: string; readonly agentType: string }
+  | {
+      readonly at: "registration";
+      readonly what: "subscribed" | "unsubscribed";
+      readonly clientId: string;
+      readonly subscriptionId: string;
+      /** Undefined for `unsubscribed`. */
+      readonly agentType: string | undefined;
+    }
+  | {
+      readonly at: "registration";
+      readonly what: "refused";
+      readonly clientId: string;
+      readonly agentType: string | undefined;
+      readonly subscriptionId: string | undefined;
+      readonly reason: string;
+      /** The client that holds the agent type, if that is why. */
+      readonly holder: string | undefined;
+    }
+  /** The client registered, and its data channel never came: the host forgot what it had registered. */
+  | { readonly at: "registration"; readonly what: "expired"; readonly clientId: string };
+
+/** A call that the host took has its outcome. */
+export interface CallOccurrence {
+  readonly at: "call";
+  readonly callerId: string;
+  /** Undefined: the host found no worker for the call. */
+  readonly targetId: string | undefined;
+  readonly targetType: string;
+  /** `answered`: by the target, whatever it said. `failed`: by the host, with `code`. `abandoned`: nobody waits any more. */
+  readonly outcome: "answered" | "failed" | "abandoned";
+  /** An error code for `failed`, a reason for `abandoned`, else undefined. */
+  readonly code: string | undefined;
+  /** Milliseconds from the call's arrival to its outcome, by the host's clock. */
+  readonly ms: number;
+}
+
+/** The host routed an event. */
+export interface EventOccurrence {
+  readonly at: "event";
+  readonly topicType: string;
+  /** Workers whose queue took the event. */
+  readonly delivered: number;
+  /** Workers that subscribe and did not get it: absent, too slow, or unable to take it. */
+  readonly missed: number;
+}
+
+/** `authorize` refused a call or a stream, or failed. */
+export interface DeniedOccurrence {
+  readonly at: "denied";
+  readonly method: string;
+  readonly clientId: string | undefined;
+  readonly address: string;
+  /** The number of the gRPC status that the caller got, and its text. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A bound of the host was reached, so that it refused or dropped something. */
+export interface LimitedOccurrence {
+  readonly at: "limited";
+  /** `queue`: a worker began to read too slowly. `sessions`, `admissions`, `registrations`: one more was refused. */
+  readonly what: "queue" | "sessions" | "admissions" | "registrations";
+  readonly clientId: string | undefined;
+  readonly detail: string;
+}
+
+/** Something that happened at a host. `at` names its kind; later versions add kinds, so ignore those that you do not know. */
+export type HostOccurrence =
+  | SessionOccurrence
+  | RegistrationOccurrence
+  | CallOccurrence
+  | EventOccurrence
+  | DeniedOccurrence
+  | LimitedOccurrence;
+
+/**
+ * Takes what happens at a host, synchronously and in order. It runs between two messages, so it must be quick, and it must not
+ * throw: the host drops what it throws and logs that.
+ */
+export type HostObserver = (what: HostOccurrence) => void;
+
+/** Passes occurrences on to an observer that may throw or return a promise that rejects. Logs at most one failure in 10 s. */
+export function guardedObserver(observer: HostObserver, logger: Logger | undefined, clock: Clock): HostObserver {
+  let quietUntilMs = Number.NEGATIVE_INFINITY;
+  const onFailure = (error: unknown): void => {
+    const nowMs = clock.now();
+    if (nowMs < quietUntilMs) return;
+    quietUntilMs = nowMs + limits.logWindowMs;
+    logger?.error("the observer option failed; the host goes on", { error });
+  };
+  return (what) => {
+    try {
+      // An async function is assignable to an observer; its rejection must not end the process.
+      const returned: unknown = observer(what);
+      if (returned instanceof Promise) returned.catch(onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  };
+}
+
+/** Both observers as one; undefined if there is none. */
+export function bothObservers(
+  one: HostObserver | undefined,
+  other: HostObserver | undefined,
+): HostObserver | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return (what) => {
+    one(what);
+    other(what);
+  };
+}

@@ -1,0 +1,169 @@
+import type { Clock, Timer } from "../../core/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
+import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
+
+/** What a client had registered when its channel ended, kept for its return. It routes nothing and is in nobody's way. */
+interface Reservation {
+  readonly types: readonly string[];
+  readonly subscriptions: readonly WireSubscription[];
+  readonly timer: Timer;
+}
+
+type ClientState =
+  /** The client has registered, and its channel is still to come. It may have a reservation from before. */
+  | { readonly at: "expected"; readonly timer: Timer }
+  /** Its channel is open. */
+  | { readonly at: "serving" }
+  /** Its channel has ended, and it may come back for a while. */
+  | { readonly at: "reserved" }
+  /** Nothing of it counts any more; its subscriptions may still have to be swept out. */
+  | { readonly at: "gone" };
+
+/** One client that the host knows. */
+export class Client implements SubscriptionHolder {
+  readonly clientId: string;
+  readonly types = new Set<string>();
+  readonly subscriptions = new Set<HeldSubscription>();
+  /** Subscriptions from before the reconnection that the registry has not entered again yet. */
+  restoring = new Set<WireSubscription>();
+  state: ClientState;
+  reservation: Reservation | undefined;
+
+  constructor(clientId: string, state: ClientState) {
+    this.clientId = clientId;
+    this.state = state;
+  }
+
+  get isGone(): boolean {
+    return this.state.at === "gone";
+  }
+}
+
+export interface ClientBounds {
+  /** Clients that are expected or serving, and again as many reservations. */
+  readonly maxClients: number;
+  /** Agent types and subscriptions of all reservations together. */
+  readonly maxReservedEntries: number;
+}
+
+export interface ClientsParts {
+  readonly clock: Clock;
+  /** Milliseconds in which the channel of an expected client must come. */
+  readonly orphanMs: number;
+  readonly bounds: ClientBounds;
+  /** The channel of an expected client did not come in time; the registry removes what the client had registered. */
+  readonly onExpired: (client: Client) => void;
+}
+
+// protocol.md §2.1
+/** All clients by their ids, each in one state. Bounded in time and number; the oldest reservation goes first. */
+export class Clients {
+  readonly #parts: ClientsParts;
+  readonly #clients = new Map<string, Client>();
+  /** Clients with a reservation, the oldest first: an index for the bound. */
+  readonly #reserved = new Set<Client>();
+  #reservedEntries = 0;
+  #liveCount = 0;
+
+  constructor(parts: ClientsParts) {
+    this.#parts = parts;
+  }
+
+  get reservedCount(): number {
+    return this.#reserved.size;
+  }
+
+  /** True: no other client may register. */
+  get isFull(): boolean {
+    return this.#liveCount >= this.#parts.bounds.maxClients;
+  }
+
+  /** A client that is expected or serving. */
+  find(clientId: string): Client | undefined {
+    const client = this.#clients.get(clientId);
+    return client?.state.at === "reserved" ? undefined : client;
+  }
+
+  /** A client registers ahead of its channel: it becomes expected. */
+  expect(clientId: string): Client {
+    const { clock, orphanMs, onExpired } = this.#parts;
+    const client = this.#clients.get(clientId) ?? new Client(clientId, { at: "reserved" });
+    const timer = clock.setTimer(orphanMs, () => onExpired(client));
+    this.#enter(client, { at: "expected", timer });
+    return client;
+  }
+
+  /** The channel of a client is open. Returns the client, and what it had reserved. */
+  arrive(clientId: string): { readonly client: Client; readonly before: Reservation | undefined } {
+    const client = this.#clients.get(clientId) ?? new Client(clientId, { at: "reserved" });
+    if (client.state.at === "expected") client.state.timer.cancel();
+    const before = this.#dropReservation(client);
+    this.#enter(client, { at: "serving" });
+    return { client, before };
+  }
+
+  /** The client is gone. With a grace it may come back and find what it had registered. */
+  leave(client: Client, graceMs: number): void {
+    const { clientId, state, types, subscriptions, restoring } = client;
+    if (state.at === "gone" || this.#clients.get(clientId) !== client) return;
+    if (state.at === "expected") state.timer.cancel();
+    if (state.at !== "reserved") this.#liveCount -= 1;
+    client.state = { at: "gone" };
+    this.#clients.delete(clientId);
+    const before = this.#dropReservation(client, false);
+    if (before !== undefined) return this.#reserve(clientId, before);
+    if (graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0)) return;
+    const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
+    const timer = this.#parts.clock.setTimer(graceMs, () => this.#expireReservation(clientId));
+    this.#reserve(clientId, { types: [...types], subscriptions: [...entered, ...restoring], timer });
+  }
+
+  /** Stops all timers and forgets every reservation. */
+  close(): void {
+    for (const client of this.#clients.values()) if (client.state.at === "expected") client.state.timer.cancel();
+    for (const { clientId } of [...this.#reserved]) this.#expireReservation(clientId);
+  }
+
+  #enter(client: Client, state: ClientState): void {
+    if (client.state.at === "reserved") this.#liveCount += 1;
+    client.state = state;
+    this.#clients.set(client.clientId, client);
+  }
+
+  #reserve(clientId: string, reservation: Reservation): void {
+    const client = new Client(clientId, { at: "reserved" });
+    client.reservation = reservation;
+    this.#clients.set(clientId, client);
+    this.#reserved.add(client);
+    this.#reservedEntries += entriesOf(reservation);
+    for (const oldest of this.#reserved) {
+      const { maxClients, maxReservedEntries } = this.#parts.bounds;
+      if (this.#reserved.size <= maxClients && this.#reservedEntries <= maxReservedEntries) return;
+      this.#expireReservation(oldest.clientId);
+    }
+  }
+
+  #expireReservation(clientId: string): void {
+    const client = this.#clients.get(clientId);
+    if (client === undefined) return;
+    this.#dropReservation(client);
+    if (client.state.at !== "reserved") return;
+    client.state = { at: "gone" };
+    this.#clients.delete(clientId);
+  }
+
+  /** Takes the reservation off a client; its timer goes on for one that is kept under another record. */
+  #dropReservation(client: Client, isOver = true): Reservation | undefined {
+    const { reservation } = client;
+    if (reservation === undefined) return undefined;
+    client.reservation = undefined;
+    if (isOver) reservation.timer.cancel();
+    this.#reserved.delete(client);
+    this.#reservedEntries -= entriesOf(reservation);
+    return reservation;
+  }
+}
+
+function entriesOf({ types, subscriptions }: Reservation): number {
+  return types.length + subscriptions.length;
+}

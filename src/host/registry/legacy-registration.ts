@@ -1,0 +1,52 @@
+import type { MakeId } from "../../core/internal.ts";
+import { encodeFrame, type WirePattern } from "../../protocol/internal.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { Registry } from "./registry.ts";
+
+// protocol.md §1.6
+/** Generation 1's registration inside the data channel. The host answers on the channel that asked, and only there. */
+export class LegacyRegistration {
+  readonly #registry: Registry;
+  readonly #makeId: MakeId;
+
+  constructor(registry: Registry, makeId: MakeId) {
+    this.#registry = registry;
+    this.#makeId = makeId;
+  }
+
+  registerType(peer: Peer, requestId: string, agentType: string): void {
+    const outcome = this.#registry.registerType(peer.id, agentType);
+    switch (outcome.at) {
+      case "registered":
+        return acknowledge(peer, "register-type", requestId, undefined);
+      case "taken":
+        return acknowledge(peer, "register-type", requestId, `Agent type ${agentType} already registered.`);
+      case "invalid":
+      case "full":
+        return acknowledge(peer, "register-type", requestId, outcome.reason);
+    }
+  }
+
+  /** Generation 1 knows no subscription ids: the host makes one and keeps it to itself. */
+  subscribe(peer: Peer, requestId: string, pattern: WirePattern | undefined): void {
+    const outcome = this.#registry.addSubscription(peer.id, { id: this.#makeId(), pattern });
+    switch (outcome.at) {
+      case "added":
+        return acknowledge(peer, "subscribe", requestId, undefined);
+      case "exists":
+        return acknowledge(peer, "subscribe", requestId, "Subscription already exists");
+      case "invalid":
+      case "full":
+        return acknowledge(peer, "subscribe", requestId, outcome.reason);
+    }
+  }
+}
+
+function acknowledge(
+  peer: Peer,
+  of: "register-type" | "subscribe",
+  requestId: string,
+  error: string | undefined,
+): void {
+  peer.send(encodeFrame({ kind: "ack", of, requestId, success: error === undefined, error }), "answer");
+}

@@ -1,0 +1,136 @@
+import {
+  type Metadata,
+  RpcError,
+  type RpcStatus,
+  type ServerStream,
+  type ServerStreamReceiver,
+  StatusCode,
+  type StreamEnd,
+} from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
+import type { Admitted } from "./admission.ts";
+
+export interface AwaitedStreamParts {
+  readonly admitted: Promise<Admitted>;
+  /** Goes out with the response headers, before the stream is admitted. */
+  readonly responseMetadata: Metadata;
+  /** Makes the receiver of an admitted stream. Throws `RpcError` to refuse the stream after all. */
+  readonly createReceiver: (principal: Admitted) => ServerStreamReceiver;
+}
+
+/** About what a held frame occupies beside its own bytes, so that empty ones are bounded too. */
+const heldFrameBytes = 100;
+
+/** Something that the receiver is told once the stream is admitted. */
+type Told = (receiver: ServerStreamReceiver) => void;
+
+type State =
+  | { readonly at: "waiting"; readonly told: Told[]; bytes: number }
+  | { readonly at: "admitted"; readonly receiver: ServerStreamReceiver }
+  /** Refused, or the caller hung up first. */
+  | { readonly at: "over" };
+
+/**
+ * A stream whose admission is not decided yet. The first frame pauses the stream, so that flow control holds the rest; frames
+ * that still come wait here within a bound and reach the receiver in order.
+ */
+export class AwaitedStream implements ServerStreamReceiver {
+  readonly responseMetadata: Metadata;
+  readonly #parts: AwaitedStreamParts;
+  #stream: ServerStream | undefined;
+  #state: State = { at: "waiting", told: [], bytes: 0 };
+
+  constructor(parts: AwaitedStreamParts) {
+    this.#parts = parts;
+    this.responseMetadata = parts.responseMetadata;
+    // The stream may be gone before it opens; nobody looks at the outcome then.
+    parts.admitted.catch(() => undefined);
+  }
+
+  onOpen(stream: ServerStream): void {
+    this.#stream = stream;
+    this.#parts.admitted.then(
+      (principal) => this.#admit(stream, principal),
+      (refusal: unknown) => this.#refuse(stream, statusOf(refusal)),
+    );
+  }
+
+  onFrame(frame: Uint8Array): void {
+    if (this.#state.at === "admitted") this.#state.receiver.onFrame(frame);
+    else this.#hold(frame.length, (receiver) => receiver.onFrame(frame));
+  }
+
+  onHalfClose(): void {
+    this.#tell((receiver) => receiver.onHalfClose());
+  }
+
+  onBadFrame(status: RpcStatus, head?: Uint8Array): void {
+    if (this.#state.at === "admitted") this.#state.receiver.onBadFrame(status, head);
+    else this.#hold(head?.length ?? 0, (receiver) => receiver.onBadFrame(status, head));
+  }
+
+  onDrain(): void {
+    // The host sends nothing before the admission, and its receivers do not wait for room.
+  }
+
+  onEnd(end: StreamEnd): void {
+    const state = this.#state;
+    this.#state = { at: "over" };
+    if (state.at === "admitted") state.receiver.onEnd(end);
+  }
+
+  #tell(told: Told): void {
+    switch (this.#state.at) {
+      case "admitted":
+        return told(this.#state.receiver);
+      case "waiting":
+        this.#state.told.push(told);
+        return;
+      case "over":
+        return;
+    }
+  }
+
+  #hold(bytes: number, told: Told): void {
+    const state = this.#state;
+    if (state.at !== "waiting") return;
+    if (state.told.length > 0 && state.bytes + bytes > limits.admissionBytes) return this.#cutOff();
+    state.bytes += bytes + heldFrameBytes;
+    state.told.push(told);
+    this.#stream?.pause();
+  }
+
+  #cutOff(): void {
+    this.#state = { at: "over" };
+    const details = "The stream sent too much before the host could authorize it.";
+    this.#stream?.abort({ code: StatusCode.resourceExhausted, details });
+  }
+
+  #admit(stream: ServerStream, principal: Admitted): void {
+    const state = this.#state;
+    if (state.at !== "waiting") return;
+    let receiver: ServerStreamReceiver;
+    try {
+      receiver = this.#parts.createReceiver(principal);
+    } catch (refusal) {
+      return this.#refuse(stream, statusOf(refusal));
+    }
+    this.#state = { at: "admitted", receiver };
+    receiver.onOpen(stream);
+    for (const told of state.told) told(receiver);
+    stream.resume();
+  }
+
+  #refuse(stream: ServerStream, status: RpcStatus): void {
+    if (this.#state.at !== "waiting") return;
+    this.#state = { at: "over" };
+    stream.finish(status);
+    // What the caller still sends must be read for the stream to close.
+    stream.resume();
+  }
+}
+
+function statusOf(refusal: unknown): RpcStatus {
+  if (refusal instanceof RpcError) return refusal.status;
+  return { code: StatusCode.internal, details: "The host could not open the stream." };
+}

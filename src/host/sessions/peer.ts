@@ -1,0 +1,70 @@
+import { type FrameBytes, isAnnounced } from "../../protocol/internal.ts";
+import type { Metadata } from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
+import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
+
+/** What a frame is for a peer: a call to it, an answer to one of its own calls, an event, or a notice beside them. */
+export type FrameUse = "call" | "answer" | "event" | "notice";
+
+/** Whether a peer's queue took a frame; if not, why. `full`: the worker does not read fast enough. */
+export type SendOutcome = "queued" | "too-large" | "full" | "closed";
+
+/** What the host knows of a worker from the metadata of its channel. */
+export interface PeerTraits {
+  // protocol.md §7
+  /** False: events without `proto_data` make this peer reopen its channel and lose what it was doing. */
+  readonly takesJsonEvents: boolean;
+  /** A longer frame would end the peer's stream. */
+  readonly maxFrameBytes: number;
+  // protocol.md §11.1
+  /** True: the peer is Troupe's and understands notices. The host sends them to no other peer. */
+  readonly isAnnounced: boolean;
+  // protocol.md §2.1
+  /** Milliseconds in which the worker may come back under its id and find what it had registered; 0: not at all. */
+  readonly reconnectGraceMs: number;
+}
+
+/** A worker that calls and events go to and come from, wherever it is. Today each peer is a session of this host. */
+export interface Peer {
+  /** The client id of the worker. */
+  readonly id: string;
+  readonly traits: PeerTraits;
+  readonly isOpen: boolean;
+  /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */
+  readonly outgoingCalls: OutgoingCalls;
+  readonly incomingCalls: IncomingCalls;
+  /** The number of the last event that the event router found this peer for, so that it needs no set for each event. */
+  lastEvent: number;
+  /** Queues a frame within the peer's bound. */
+  send(frame: FrameBytes, use: FrameUse): SendOutcome;
+  /** Sends a notice on the fastest way that the peer has opened. Only for announced peers. */
+  notify(notice: Uint8Array): SendOutcome;
+}
+
+/** Finds the peer of a client id that has a channel open now. */
+export interface PeerTable {
+  of(clientId: string): Peer | undefined;
+}
+
+/** gRPC libraries name themselves `grpc-<language>/…`, perhaps after the application's own name. Troupe's has no such limits. */
+const stockLibrary = /(^|\s)grpc-(?!troupe)/;
+const dotnetLibrary = /(^|\s)grpc-dotnet\//;
+
+export interface TraitOptions {
+  readonly filterByPeer: boolean;
+  readonly stockPeerMaxBytes: number;
+  readonly reconnectGraceMs: number | undefined;
+}
+
+/** Reads a peer's traits from its announcement and the `user-agent` that its library sends. */
+export function peerTraits(metadata: Metadata, options: TraitOptions): PeerTraits {
+  const userAgent = metadata["user-agent"] ?? "";
+  const isFiltered = options.filterByPeer;
+  const isDotnet = dotnetLibrary.test(userAgent);
+  return {
+    takesJsonEvents: !isFiltered || !isDotnet,
+    maxFrameBytes: isFiltered && stockLibrary.test(userAgent) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
+    isAnnounced: isAnnounced(metadata),
+    reconnectGraceMs: options.reconnectGraceMs ?? (isDotnet ? limits.dotnetGraceMs : 0),
+  };
+}

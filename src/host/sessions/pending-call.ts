@@ -1,0 +1,47 @@
+import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
+import type { Peer } from "./peer.ts";
+
+// protocol.md H1
+/** A call between two peers without an outcome: who called under which id, and who was called. */
+export interface PendingCall {
+  /** The number of the call at this host; the request id that the target sees is made from it. */
+  readonly hostId: number;
+  readonly caller: Peer;
+  /** The caller's own request id, as raw bytes. */
+  readonly callerId: Uint8Array;
+  readonly targetType: string;
+  readonly targetKey: string;
+  /** 0: no bound. */
+  readonly timeoutMs: number;
+  /** When the call came, by the host's clock; 0 while no observer wants to know. */
+  readonly openedMs: number;
+  /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
+  dueMs: number;
+  timer: Timer | undefined;
+  /** Undefined while the call waits for the target's channel. */
+  target: Peer | undefined;
+  /** Places of the call in the sets of its caller and of its target. */
+  outgoingSlot: number;
+  incomingSlot: number;
+}
+
+/** Calls that one worker waits for, found by the worker's own request ids once it cancels one. */
+export type OutgoingCalls = NamedIndexedSet<"outgoingSlot", PendingCall>;
+
+/** Calls that one worker was sent and has not answered. */
+export type IncomingCalls = IndexedSet<"incomingSlot", PendingCall>;
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The request id under which the caller knows a call. */
+export function callerIdText({ callerId }: PendingCall): string {
+  return decoder.decode(callerId);
+}
+
+export function createOutgoingCalls(): OutgoingCalls {
+  return new NamedIndexedSet("outgoingSlot", callerIdText);
+}
+
+export function createIncomingCalls(): IncomingCalls {
+  return new IndexedSet("incomingSlot");
+}

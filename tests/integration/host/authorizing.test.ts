@@ -1,0 +1,177 @@
+import { describe, expect, it } from "vitest";
+import type { HostOccurrence } from "../../../src/host/index.ts";
+import { emptyMessage, method, signals } from "../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+import { type Link, StatusCode } from "../../../src/transport/index.ts";
+import { hostTransports } from "../../support/host-transports.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+/** An `authorize` whose answers the test gives, one for each call, by method. */
+function asking() {
+  const waiting = new Map<string, (answer: unknown) => void>();
+  const arrivals = new Map<string, () => void>();
+  const authorize = ({ method: name }: { readonly method: string }) =>
+    new Promise<never>((resolve) => {
+      // The tests hand in whatever they like, as JavaScript's users can.
+      waiting.set(name, resolve as (answer: unknown) => void);
+      arrivals.get(name)?.();
+    });
+  return {
+    authorize,
+    asked: (name: string) =>
+      new Promise<void>((resolve) => {
+        if (waiting.has(name)) resolve();
+        else arrivals.set(name, resolve);
+      }),
+    answer: (name: string, value: unknown) => waiting.get(name)?.(value),
+  };
+}
+
+const alice = { name: "alice", roles: ["worker"] };
+
+describe.each(hostTransports)("an authorize that takes its time, over $name", ({ start }) => {
+  it("holds a channel's frames and lets them go in order once the worker is admitted", async () => {
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    const ids = Array.from({ length: 200 }, (_, index) => `${index}`);
+    for (const id of ids) worker.request(id, "nobody/k");
+    await asked(method.openChannel);
+    expect(rig.host.counters()).toMatchObject({ channels: 0, calls: 0 });
+    answer(method.openChannel, alice);
+    for (const id of ids) expect((await worker.nextResponse()).requestId).toBe(id);
+    expect(rig.host.counters()).toMatchObject({ channels: 1, calls: ids.length });
+  });
+
+  it("refuses a channel and takes none of the frames that waited", async () => {
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    worker.request("1", "nobody/k");
+    await asked(method.openChannel);
+    const status = { code: StatusCode.unauthenticated, details: "Who are you?" };
+    answer(method.openChannel, status);
+    expect(await worker.ended).toEqual({ by: "status", status });
+    expect(rig.host.counters()).toMatchObject({ channels: 0, calls: 0, deniedCalls: 1 });
+  });
+
+  it("forgets a channel that hangs up first; its late answer opens nothing", async () => {
+    const occurrences: HostOccurrence[] = [];
+    const clock = new ManualClock();
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize, clock, observer: (what) => occurrences.push(what) });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    await asked(method.openChannel);
+    worker.stream.cancel();
+    await worker.ended;
+    // The host hears of it a little later than the worker; the timer of the wait goes with the wait.
+    while (clock.pendingTimers > 0) await new Promise((resolve) => setImmediate(resolve));
+    answer(method.openChannel, alice);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(rig.host.counters()).toMatchObject({ channels: 0 });
+    expect(occurrences).toEqual([]);
+  });
+
+  it("refuses after 30 s what it has not answered", async () => {
+    const clock = new ManualClock();
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize, clock });
+    const link = rig.dial();
+    const unary = link.unary(method.getSubscriptions, emptyMessage, { metadata: { "client-id": "W" } });
+    const refused = expect(unary).rejects.toMatchObject({ code: StatusCode.unavailable });
+    const worker = new RawWorker(link, "W").open();
+    await Promise.all([asked(method.getSubscriptions), asked(method.openChannel)]);
+    clock.advance(30_000);
+    await refused;
+    expect(await worker.ended).toMatchObject({ status: { code: StatusCode.unavailable } });
+    answer(method.openChannel, alice);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("lets nothing that waits for it hold up the end of the host", async () => {
+    const { authorize, asked } = asking();
+    await using rig = await start({ authorize });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    await asked(method.openChannel);
+    await rig.host.stop({ graceMs: 60_000 });
+    expect(await worker.ended).toMatchObject({
+      status: { code: StatusCode.unavailable, details: "Host is shutting down." },
+    });
+  });
+
+  it.each([
+    ["rejects", () => Promise.reject(new Error("no database"))],
+    ["answers with something else", () => true],
+    ["answers with a status without a text", () => ({ code: 16 })],
+  ])("refuses when it %s, and says so in the log", async (_what, makeValue) => {
+    const logger = new RecordingLogger();
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize, logger });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    await asked(method.openChannel);
+    answer(method.openChannel, makeValue());
+    expect(await worker.ended).toMatchObject({ status: { code: StatusCode.permissionDenied } });
+    expect(logger.texts("error")).toEqual(["the authorize option failed; the call is refused"]);
+  });
+
+  it("makes a side stream wait for the data channel that it belongs to", async () => {
+    const { authorize, asked, answer } = asking();
+    const opened: string[] = [];
+    let onOpened: () => void = () => {};
+    const bothOpened = new Promise<void>((resolve) => {
+      onOpened = resolve;
+    });
+    await using rig = await start({
+      authorize,
+      observer: (what) => {
+        if (what.at !== "session") return;
+        opened.push(what.channel);
+        if (opened.length === 2) onOpened();
+      },
+    });
+    const link = rig.dial();
+    new RawWorker(link, "W", { isAnnounced: true }).open();
+    const side = openSide(link, "W");
+    await Promise.all([asked(method.openChannel), asked(signals.method)]);
+    answer(signals.method, alice);
+    answer(method.openChannel, alice);
+    await bothOpened;
+    expect(opened).toEqual(["data", "side"]);
+    side.stream.cancel();
+  });
+});
+
+describe.each(hostTransports)("a principal, over $name", ({ start }) => {
+  it("belongs to a stream as long as it lives, whatever authorize says later", async () => {
+    let name = "alice";
+    await using rig = await start({ authorize: () => ({ name }) });
+    const worker = await new RawWorker(rig.dial(), "W").join();
+    name = "bob";
+    await worker.register("a");
+    await worker.settled();
+    expect((await rig.host.inspect()).sessions).toMatchObject([{ clientId: "W", principal: { name: "alice" } }]);
+  });
+
+  it("keeps others off the side stream of its worker", async () => {
+    let name = "alice";
+    await using rig = await start({ authorize: () => ({ name }) });
+    const link = rig.dial();
+    await new RawWorker(link, "W", { isAnnounced: true }).join();
+    name = "bob";
+    expect(await openSide(link, "W").ended).toMatchObject({ status: { code: StatusCode.permissionDenied } });
+  });
+});
+
+function openSide(link: Link, clientId: string) {
+  let settle: (end: unknown) => void = () => {};
+  const ended = new Promise<unknown>((resolve) => {
+    settle = resolve;
+  });
+  const stream = link.openStream(
+    signals.path,
+    { onFrame: () => {}, onHalfClose: () => {}, onBadFrame: () => {}, onDrain: () => {}, onEnd: (end) => settle(end) },
+    { metadata: { "client-id": clientId } },
+  );
+  return { stream, ended };
+}

@@ -1,0 +1,104 @@
+import { expect, it } from "vitest";
+import { CallRouter } from "../../../../src/host/calls/call-router.ts";
+import { createHostCounters } from "../../../../src/host/counters.ts";
+import { EventRouter } from "../../../../src/host/events/event-router.ts";
+import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
+import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
+import type { FrameUse, Peer, SendOutcome } from "../../../../src/host/sessions/peer.ts";
+import { createIncomingCalls, createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
+import {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type FrameBytes,
+  joinFrame,
+  peekFrame,
+} from "../../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+
+/** A peer without a session: as a worker at another host would be. */
+class FarPeer implements Peer {
+  readonly id: string;
+  readonly traits = { takesJsonEvents: true, maxFrameBytes: 10_000, isAnnounced: true, reconnectGraceMs: 0 };
+  readonly isOpen = true;
+  readonly outgoingCalls = createOutgoingCalls();
+  readonly incomingCalls = createIncomingCalls();
+  lastEvent = 0;
+  readonly got: (readonly [use: FrameUse, frame: Frame])[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  send(frame: FrameBytes, use: FrameUse): SendOutcome {
+    this.got.push([use, decodeFrame(joinFrame(frame))]);
+    return "queued";
+  }
+
+  notify(notice: Uint8Array): SendOutcome {
+    return this.send(notice, "notice");
+  }
+}
+
+function setUp() {
+  const [caller, target] = [new FarPeer("C"), new FarPeer("T")];
+  const peers = new Map([caller, target].map((peer) => [peer.id, peer]));
+  const owners = new SoleOwner();
+  owners.claim("a", "T");
+  const counters = createHostCounters();
+  const shared = { counters, owners, peers: { of: (id: string) => peers.get(id) }, observer: undefined };
+  const calls = new CallRouter({
+    ...shared,
+    bounds: { maxPendingCalls: 10, maxPendingCallsPerSession: 10 },
+    ...{ callTimeoutMs: 1_000, channelWaitMs: 0, clock: new ManualClock(), makeId: () => "mark" },
+  });
+  const topics = new TopicIndex();
+  const events = new EventRouter({ ...shared, topics, logger: undefined });
+  return { caller, target, calls, events, topics };
+}
+
+type Peeked = ReturnType<typeof peekFrame>;
+
+function peeked<Kind extends Peeked["kind"]>(frame: Frame & { readonly kind: Kind }): Extract<Peeked, { kind: Kind }> {
+  const found: Peeked = peekFrame(encodeFrame(frame));
+  if (found.kind !== frame.kind) throw new Error(`expected ${frame.kind}, got ${found.kind}`);
+  // The kind was just compared; TypeScript can't narrow by a type parameter.
+  return found as Extract<Peeked, { kind: Kind }>;
+}
+
+const request = (requestId: string) =>
+  peeked({
+    ...{ kind: "request", requestId, source: undefined, payload: undefined, metadata: {} },
+    target: { type: "a", key: "k" },
+  });
+
+it("carries a call, its answer and a cancel between peers that are no sessions", () => {
+  const { caller, target, calls } = setUp();
+  calls.route(caller, request("1"));
+  const [use, frame] = target.got[0] ?? [];
+  expect([use, frame?.kind, target.incomingCalls.size, caller.outgoingCalls.size]).toEqual(["call", "request", 1, 1]);
+  const requestId = frame?.kind === "request" ? frame.requestId : "";
+  calls.answer(target, peeked({ kind: "response", requestId, payload: undefined, error: "", metadata: {} }));
+  expect(caller.got).toMatchObject([["answer", { kind: "response", requestId: "1" }]]);
+  calls.route(caller, request("2"));
+  calls.cancel(caller, { kind: "cancel", requestId: "2", reason: "cancelled" });
+  expect(target.got.at(-1)).toMatchObject(["notice", { kind: "cancel", reason: "cancelled" }]);
+  expect([target.incomingCalls.size, caller.outgoingCalls.size]).toEqual([0, 0]);
+});
+
+it("fails the calls of a peer that ends", () => {
+  const { caller, target, calls } = setUp();
+  calls.route(caller, request("1"));
+  calls.peerEnded(target);
+  expect(caller.got).toMatchObject([["answer", { requestId: "1", metadata: { agerrorcode: "disconnected" } }]]);
+});
+
+it("sends an event to such a peer once, however many of its types match", () => {
+  const { target, events, topics } = setUp();
+  topics.add({ kind: "type", topicType: "t", agentType: "a" });
+  topics.add({ kind: "prefix", topicTypePrefix: "t", agentType: "a" });
+  const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array() };
+  const event = { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} };
+  events.route(peeked({ kind: "event", event }));
+  expect(target.got).toMatchObject([["event", { kind: "event" }]]);
+});

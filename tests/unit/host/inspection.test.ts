@@ -1,0 +1,56 @@
+import { expect, it } from "vitest";
+import type { Clock } from "../../../src/core/index.ts";
+import { createHostCounters } from "../../../src/host/counters.ts";
+import { HostServicer } from "../../../src/host/index.ts";
+import { limits } from "../../../src/host/limits.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+import type { CallContext, ServerStream } from "../../../src/transport/index.ts";
+
+const workers = 10_000;
+
+/** A host with so many sessions on streams that do nothing. */
+function crowdedHost(clock: Clock): HostServicer {
+  const servicer = new HostServicer({ clock });
+  // Only what a session reads of a stream that nobody uses.
+  const stream = { queuedBytes: 0, queuedFrames: 0 } as ServerStream;
+  for (let number = 0; number < workers; number += 1) {
+    const call: CallContext = {
+      ...{ method: "OpenChannel", metadata: { "client-id": `W${number}` }, peer: "nowhere" },
+      signal: new AbortController().signal,
+    };
+    servicer.openChannel(call).onOpen(stream);
+  }
+  return servicer;
+}
+
+it("gathers 10,000 sessions in turns between which the host has time for messages", async () => {
+  const due: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    setTimer: (_delayMs, task) => {
+      due.push(task);
+      return { cancel: () => undefined };
+    },
+  };
+  const gathered = crowdedHost(clock).inspect();
+  let turns = 0;
+  for (let task = due.shift(); task !== undefined; task = due.shift()) {
+    turns += 1;
+    task();
+  }
+  expect(turns).toBe(workers / limits.batchSize);
+  const { sessions, totals, isCut } = await gathered;
+  expect([sessions.length, isCut]).toEqual([workers, false]);
+  expect(totals).toMatchObject({ ...createHostCounters(), channels: workers });
+});
+
+it("stops gathering when its signal aborts", async () => {
+  const clock = new ManualClock();
+  const servicer = crowdedHost(clock);
+  const giveUp = new AbortController();
+  const gathered = expect(servicer.inspect({ signal: giveUp.signal })).rejects.toBe("enough");
+  giveUp.abort("enough");
+  clock.advance(0);
+  await gathered;
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -1,0 +1,57 @@
+import { expect, it } from "vitest";
+import { limits } from "../../../src/host/limits.ts";
+import { RateLimitedLogger } from "../../../src/host/logging.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const recorded = new RecordingLogger();
+  return { clock, recorded, logger: new RateLimitedLogger(recorded, clock) };
+}
+
+it("passes so many lines of one text, and tells at the end of the window how many it withheld", () => {
+  const { clock, recorded, logger } = setUp();
+  for (let count = 0; count < limits.logLines + 7; count += 1) logger.warn("a frame could not be read", { count });
+  logger.warn("something else");
+  expect(recorded.lines).toHaveLength(limits.logLines + 1);
+  clock.advance(limits.logWindowMs);
+  expect(recorded.lines.at(-1)).toEqual({
+    level: "warn",
+    text: "a frame could not be read (repeated)",
+    fields: { times: 7 },
+  });
+  logger.warn("a frame could not be read");
+  expect(recorded.texts("warn").at(-1)).toBe("a frame could not be read");
+});
+
+it("keeps no timer while nothing is withheld, and none after it was flushed", () => {
+  const { clock, recorded, logger } = setUp();
+  for (let count = 0; count < limits.logLines; count += 1) logger.info("a worker has joined");
+  expect(clock.pendingTimers).toBe(0);
+  logger.info("a worker has joined");
+  expect(clock.pendingTimers).toBe(1);
+  logger.flush();
+  expect(clock.pendingTimers).toBe(0);
+  expect(recorded.lines.at(-1)?.fields).toEqual({ times: 1 });
+});
+
+it("begins a new window when the old one is over, though it withheld nothing", () => {
+  const { clock, recorded, logger } = setUp();
+  for (let round = 0; round < 3; round += 1) {
+    for (let count = 0; count < limits.logLines; count += 1) logger.error("x");
+    clock.advance(limits.logWindowMs);
+  }
+  expect(recorded.texts("error")).toHaveLength(3 * limits.logLines);
+});
+
+it("goes on where the logger that it passes lines to throws", () => {
+  const clock = new ManualClock();
+  const fail = (): void => {
+    throw new Error("the disk is full");
+  };
+  const logger = new RateLimitedLogger({ debug: fail, info: fail, warn: fail, error: fail }, clock);
+  for (let count = 0; count < limits.logLines + 7; count += 1) logger.warn("a frame could not be read");
+  clock.advance(limits.logWindowMs);
+  expect(clock.pendingTimers).toBe(0);
+});
