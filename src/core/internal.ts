@@ -1,7 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
-  GetOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -41,7 +40,6 @@ export {
   type RemoteFailure,
   TimedOutError,
   TroupeError,
-  type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
@@ -59,7 +57,6 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
   ToolException,
@@ -82,4 +79,3 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
-export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";

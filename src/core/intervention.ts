@@ -27,11 +27,12 @@ export interface ResponseIntervention {
   readonly recipient: AgentId | undefined;
 }
 
+// protocol.md §5.7
 /**
- * Sees messages before they are delivered, may change, drop or refuse them (protocol.md §5.7). Each method returns the
- * message to go on with, or `DropMessage`, or a promise of either; an error it throws goes to the caller (for events it
- * is logged and the event dropped). Several chain: each sees what the one before returned. What returns no promise keeps the
- * order of the messages; while a promise is awaited others overtake.
+ * Sees messages on their way out of a runtime; may change, drop or refuse them. Each method returns the message to go on with, or
+ * `DropMessage`, or a promise of either. An error that it throws goes to the caller; an event is logged and dropped. Several handlers form
+ * a chain: each sees what the one before returned. Handlers that return no promise keep the order of the messages; while a
+ * promise is awaited, other messages overtake. For code around handlers see `HandlerInterceptor`.
  */
 export interface InterventionHandler {
   onSend?(message: unknown, details: SendIntervention): unknown;
@@ -56,7 +57,7 @@ export class DefaultInterventionHandler implements InterventionHandler {
 
 type Step = (handler: InterventionHandler, current: unknown) => unknown;
 
-/** All the interventions of a runtime as one. Both runtimes use it, so that they behave alike. */
+/** All the interventions of a runtime as one chain. Every runtime uses it. */
 export class InterventionChain {
   readonly #handlers: readonly InterventionHandler[];
   readonly #tracing: Tracing | undefined;

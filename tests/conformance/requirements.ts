@@ -5,7 +5,7 @@ import { taggedTitles } from "./tagged-titles.ts";
 
 /**
  * One statement of protocol.md §8; `pending` names the change that will bring it, where it is not built yet. One that only
- * real Python peers can prove is `provenBy` interop: `npm test` has no test of it, and a whole run of interop must.
+ * real Python peers can prove is `provenBy` interop: no other test proves it, and a whole run of interop must.
  */
 export interface Requirement {
   readonly id: number;

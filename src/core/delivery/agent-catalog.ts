@@ -34,7 +34,8 @@ const notRegisteredInstance =
   "incorrectly subscribed to a topic. If it happens when publishing to the default topic, turn on " +
   "skipClassSubscriptions when registering the agent.";
 
-/** The agents that live in one runtime, and how to make those that don't yet (protocol.md §5.3). */
+// protocol.md §5.3
+/** The agents that live in one runtime, and the factories that make the others. */
 export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();

@@ -33,8 +33,9 @@ export interface DeliveryOwner<D extends Delivery> {
 
 /**
  * The only way to an agent, in every runtime: message-log record, agent, span, layers, handler; then the failure is logged and
- * the handler's context released. Runtimes queue before it and reply after it. The order is AutoGen's (protocol.md §5.8).
+ * the handler's context released. Runtimes queue before it and reply after it. The order is AutoGen's.
  */
+// protocol.md §5.8
 export class Dispatcher {
   readonly #catalog: AgentCatalog;
   readonly #logger: Logger;

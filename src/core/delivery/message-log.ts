@@ -9,7 +9,8 @@ export interface LoggedMessage {
   readonly receiver: AgentId | TopicId | undefined;
 }
 
-/** Writes the structured message events of protocol.md §5.11. A runtime has one only if somebody listens. */
+// protocol.md §5.11
+/** Writes the records of the message log. A runtime has one only if it was given a sink for them. */
 export class MessageLog {
   readonly #sink: MessageLogSink;
   readonly #payloadText: (message: unknown) => string;

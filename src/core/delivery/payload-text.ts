@@ -3,7 +3,8 @@ import { jsonContentType } from "../serialization/message-type.ts";
 
 const decoder = new TextDecoder();
 
-/** A message's JSON for events and spans; Python's text when it has none (protocol.md §5.10, §5.11). Never throws. */
+// protocol.md §5.10, §5.11
+/** Returns a message's JSON for the message log and for spans, or Python's text if it has none. Never throws. */
 export function payloadText(message: unknown, codecs: CodecRegistry): string {
   try {
     const { contentType, data } = codecs.encode(message, jsonContentType);

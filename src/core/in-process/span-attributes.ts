@@ -2,7 +2,8 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
 import type { AgentCatalog } from "../delivery/agent-catalog.ts";
 
-/** What a `process` or `ack` span tells beside its name (protocol.md §5.10). */
+// protocol.md §5.10
+/** What a `process` or `ack` span tells beside its name. */
 export interface SpanSubject {
   readonly sender: AgentId | undefined;
   readonly recipient: AgentId | undefined;

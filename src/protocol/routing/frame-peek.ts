@@ -18,7 +18,7 @@ export function peekFrame(bytes: Uint8Array): PeekedFrame {
 }
 
 // protocol.md §11.3
-/** Removes the key `agerrordetail` from an answer, for a caller that has not announced itself. */
+/** Returns the answer for a caller that has not announced itself: without the key `agerrordetail`. */
 export function withoutErrorDetail(response: PeekedResponse): PeekedResponse {
   if (!response.hasErrorDetail) return response;
   try {

@@ -235,7 +235,7 @@ describe("an event that no handler should have failed", () => {
     await runtime.start();
     await runtime.publishMessage(say("fail"), topic);
     await runtime.stopWhenIdle();
-    expect(logger.texts("error")).toEqual(["doer/k failed on an event from jobs/k (string): too far"]);
+    expect(logger.texts("error")).toEqual(["doer/k failed on an event from jobs/k (Saying): too far"]);
   });
 
   test("is thrown by whoever stops or steps next, on request [§8.126]", async () => {
