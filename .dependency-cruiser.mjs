@@ -34,11 +34,13 @@ const layerRules = layers.flatMap((line, height) =>
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
   host: [["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  worker: [["agents"], ["control"], ["inbound"], ["outbound", "registry"], ["connection"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
   host: ["batch-runner", "counters", "limits", "logging", "observer", "principal"],
+  worker: ["reconnect-options", "worker-counters", "worker-options"],
 };
 
 /** One rule a room: what is beside or above it, and the root but for its leaves, is out of reach. One rule for the leaves. */
@@ -64,7 +66,14 @@ const innerRules = Object.entries(innerRooms).flatMap(([folder, lines]) => {
     from: { path: leaves },
     to: { path: `^src/${folder}/`, pathNot: [leaves] },
   };
-  return [...rules, leafRule];
+  const knownRule = {
+    name: `known-rooms-of-${folder}`,
+    comment: `a new room of ${folder} needs its place in innerRooms (this file) and in ARCHITECTURE.md`,
+    severity: "error",
+    from: { path: `^src/${folder}/[^/]+/`, pathNot: [`^src/${folder}/(${lines.flat().join("|")})/`] },
+    to: {},
+  };
+  return [...rules, leafRule, knownRule];
 });
 
 export default {

@@ -69,4 +69,4 @@ await host.stop();
 await told;
 assert.deepEqual([seen[0], seen.at(-1)], ["idle", "closed"]);
 assert(seen.includes("waiting"));
-assert.equal(worker.counts.lostEvents, 0);
+assert.equal(worker.counters().lostEvents, 0);

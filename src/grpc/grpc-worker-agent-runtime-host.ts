@@ -7,7 +7,7 @@ import {
   type InspectOptions,
 } from "../host/internal.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
-import { defaultStopSignals, untilSignal } from "../worker/internal.ts";
+import { type StopWhenSignalOptions, stopWhenSignal } from "../worker/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
@@ -20,8 +20,11 @@ export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
   readonly channelOptions?: GrpcListenerOptions;
 }
 
-/** SIGTERM, SIGINT, and SIGHUP: a host whose terminal closes drains too. */
-const stopSignals: readonly NodeJS.Signals[] = [...new Set([...defaultStopSignals, "SIGHUP" as const])];
+/** How a host stops at a process signal. All optional. */
+export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
+  /** Milliseconds that the host has to end all streams. Default 5 000. */
+  readonly graceMs?: number | undefined;
+}
 
 // protocol.md §5.9
 /**
@@ -75,18 +78,18 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   }
 
   /**
-   * Waits for one of the process signals (default: SIGTERM, SIGINT, SIGHUP), then stops within `graceMs` (default 5 000). A second
-   * signal ends the grace at once. Resolves when the host has stopped, also if it was stopped in another way.
+   * Stops at the first process signal, or when the host is stopped in another way; resolves when it has stopped. A second process
+   * signal ends the grace, and then the process, with exit code 128 plus the signal's number.
+   * @example
+   * await host.start();
+   * await host.stopWhenSignal({ graceMs: 10_000 }); // SIGTERM, SIGINT or SIGHUP
    */
-  async stopWhenSignal(
-    signals: readonly NodeJS.Signals[] = stopSignals,
-    options: Pick<HostStopOptions, "graceMs"> = {},
-  ): Promise<void> {
-    await untilSignal(signals, this.#host.closed);
-    const stopped = this.#host.stop(options);
-    const second = await untilSignal(signals, stopped);
-    if (second !== undefined) await this.#host.stop({ graceMs: 0 });
-    await stopped;
+  stopWhenSignal({ graceMs = 5_000, ...options }: HostStopWhenSignalOptions = {}): Promise<void> {
+    return stopWhenSignal(options, {
+      ended: this.#host.closed,
+      stop: () => this.#host.stop({ graceMs }),
+      hurry: () => void this.#host.stop({ graceMs: 0 }),
+    });
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

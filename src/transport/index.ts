@@ -42,5 +42,5 @@ export type { ListenerCounters } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory/memory-network.ts";
 export { createMemoryNetwork } from "./memory/memory-network.ts";
 export type { Schedule } from "./memory/memory-pipe.ts";
-export type { RpcErrorOptions, RpcStatus } from "./rpc-status.ts";
+export type { RpcErrorOptions, RpcStatus, StatusOrigin } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";

@@ -1,6 +1,6 @@
 import type { FrameBytes } from "../protocol/internal.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
-import type { RpcStatus } from "./rpc-status.ts";
+import type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 
 // As both reference implementations read it: protocol.md §2.1.
 /**
@@ -11,8 +11,11 @@ export type Metadata = Readonly<Record<string, string>>;
 
 /** The end of a stream, as one side sees it. Each side gets exactly one end per stream. */
 export type StreamEnd =
-  /** The server ended the stream with a status, or the client could not open it (`unavailable`, …). */
-  | { readonly by: "status"; readonly status: RpcStatus }
+  /**
+   * The server ended the stream with a status, or the client could not open it (`unavailable`, …). `origin` says, on the
+   * client's side, who made the status.
+   */
+  | { readonly by: "status"; readonly status: RpcStatus; readonly origin?: StatusOrigin }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
   /** The peer reset the stream (as Python's `stop()` does), or half-closed it and went away. */
@@ -129,6 +132,11 @@ export interface Link {
   openStream(method: string, receiver: StreamReceiver, options?: StreamOptions): FrameStream;
   /** Ends all calls and closes the connection. May be called twice; never rejects. */
   close(): Promise<void>;
+  /**
+   * Resolves with the reason when the server takes no new calls on this connection. Either the server has said so (GOAWAY
+   * over HTTP/2), or the connection is closed or lost (then after `closed`). Running calls continue. Never rejects.
+   */
+  readonly leaving: Promise<string>;
   /** Resolves with the reason when the connection is closed or lost; never rejects. */
   readonly closed: Promise<string>;
 }

@@ -34,17 +34,28 @@ export interface RpcStatus {
 export interface RpcErrorOptions extends ErrorOptions {
   /** Metadata beside the status; undefined: none. */
   readonly metadata?: RpcStatus["metadata"] | undefined;
+  /** Origin of the status. Default: `local`. */
+  readonly origin?: StatusOrigin | undefined;
 }
+
+/**
+ * Origin of a status. `peer`: it arrived as a gRPC status. `proxy`: this side derived it from an HTTP status or a reset,
+ * which a proxy may have sent. `local`: this side created it (time limit, no connection, invalid arguments).
+ */
+export type StatusOrigin = "peer" | "proxy" | "local";
 
 /** Error of a call that ended with a status other than OK. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly status: RpcStatus;
+  /** Origin of the status. Only `peer` shows that the other side is alive. */
+  readonly origin: StatusOrigin;
 
   constructor(code: StatusCode, details: string, options?: RpcErrorOptions) {
     super(details, options);
     const metadata = options?.metadata;
     this.status = metadata === undefined ? { code, details } : { code, details, metadata };
+    this.origin = options?.origin ?? "local";
   }
 
   get code(): StatusCode {

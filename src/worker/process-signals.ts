@@ -1,9 +1,46 @@
+import { constants } from "node:os";
 import process from "node:process";
 
-export const defaultStopSignals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT"];
+const defaultStopSignals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
-/** Resolves to the first of these signals that the process gets, or to undefined when `given` settles first. No listener is left behind. */
-export async function untilSignal(
+/** How a worker or a host stops at a process signal. All optional. */
+export interface StopWhenSignalOptions {
+  /** Process signals that stop it. Default SIGTERM, SIGINT and SIGHUP. */
+  readonly signals?: readonly NodeJS.Signals[] | undefined;
+  /** Ends the process after a second process signal; `code` is 128 plus the signal's number. Default `process.exit`. */
+  readonly exit?: ((code: number) => void) | undefined;
+}
+
+/** What stops at a process signal. */
+export interface Stoppable {
+  /** Resolves when it ends by itself. Never rejects. */
+  readonly ended: Promise<unknown>;
+  readonly stop: () => Promise<void>;
+  /** Ends the waiting of a stop that is under way. */
+  readonly hurry: () => void;
+}
+
+/**
+ * Stops at the first process signal, or when `ended` resolves. A second process signal ends the stop's waiting and then the
+ * process, because a timer of the program may keep it alive. No listener is left behind.
+ */
+export async function stopWhenSignal(
+  { signals = defaultStopSignals, exit = process.exit }: StopWhenSignalOptions,
+  { ended, stop, hurry }: Stoppable,
+): Promise<void> {
+  await untilSignal(signals, ended);
+  const stopped = stop();
+  const settled = stopped.catch(() => undefined);
+  const second = await untilSignal(signals, settled);
+  if (second === undefined) return stopped;
+  hurry();
+  await settled;
+  exit(128 + constants.signals[second]);
+  return stopped;
+}
+
+/** Resolves to the first of these signals that the process gets, or to undefined when `given` settles first. */
+async function untilSignal(
   signals: readonly NodeJS.Signals[],
   given: Promise<unknown>,
 ): Promise<NodeJS.Signals | undefined> {

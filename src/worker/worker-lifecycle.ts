@@ -1,77 +1,107 @@
-import { errorText, TroupeError, UndeliverableException } from "../core/internal.ts";
-import { ConnectionSupervisor, type Search } from "./connection/connection-supervisor.ts";
+import {
+  type AgentCatalog,
+  errorText,
+  type SubscriptionTable,
+  TroupeError,
+  UndeliverableException,
+} from "../core/internal.ts";
+import type { ConnectingStep } from "./connection/connect-with-retry.ts";
+import { ConnectionSupervisor, type RegisterOptions } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
-import type { UndeliverableReason } from "./connection/outbox.ts";
-import { atMost } from "./connection/time-limits.ts";
+import { atMost, sleepMs } from "./connection/time-limits.ts";
+import type { StatusBoard } from "./connection/worker-status.ts";
 import { createControlServer } from "./control/control-server.ts";
-import { Inbox } from "./inbound/inbox.ts";
+import { HostServices, type WorkerConnection } from "./host-services.ts";
+import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
+import type { InFlight } from "./inbound/in-flight.ts";
+import type { Inbox } from "./inbound/inbox.ts";
 import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
+import type { SendQueue } from "./outbound/send-queue.ts";
 import type { HostRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import type { WorkerParts } from "./worker-parts.ts";
+import type { WorkerCounters } from "./worker-counters.ts";
+import type { WorkerSettings } from "./worker-options.ts";
 
-/** Why a worker's run ended: `stop` was called, or the host was lost and is not come back to. */
+/** Why a worker's run ended: `stop` was called, or the host was lost and the worker does not reconnect any more. */
 export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
 
-type WorkerState =
-  /** Never started, or its start failed. */
-  | { readonly at: "idle" }
-  /** With a connection, what was registered is being announced; the first messages may come already. */
-  | { readonly at: "starting"; readonly opening: Promise<void>; readonly connection: HostConnection | undefined }
-  /** Whether there is a host at the moment, or any more, its attachment knows. `stop` is due in any case. */
-  | { readonly at: "running" }
-  /** Handlers may finish; nothing new is taken. */
-  | { readonly at: "stopping"; readonly stopped: Promise<void> }
-  | { readonly at: "stopped" };
+/** For whatever can wait. */
+export interface WaitOptions {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
 
-/** What waits while the network takes nothing gets at least so long when the worker stops. */
+export interface WorkerLifecycleOptions {
+  readonly settings: WorkerSettings;
+  readonly counters: WorkerCounters;
+  readonly status: StatusBoard;
+  readonly catalog: AgentCatalog;
+  readonly subscriptions: SubscriptionTable;
+  readonly sendQueue: SendQueue;
+  readonly calls: OutgoingCalls;
+  readonly inbox: Inbox;
+  readonly inFlight: InFlight;
+  readonly limiter: ConcurrencyLimiter;
+  /** Agent types registered here that another worker serves by now. */
+  readonly elsewhere: Set<string>;
+  readonly nextRequestNumber: () => number;
+}
+
+/** What waits while the network takes nothing gets at least so many milliseconds when the worker stops. */
 const flushTimeoutMs = 5_000;
-/** Agents get at least so long to be closed. */
+/** Agents get at least so many milliseconds to be closed. */
 const closeTimeoutMs = 5_000;
-/** Client ids that are remembered: connections that are lost one after the other may all be there still. */
+/** A connection that is to be left is looked at this often, in milliseconds, until nothing runs on it. */
+const idleCheckMs = 100;
+/** Client ids that are remembered: a host may still know the worker by each of the connections that it lost last. */
 const clientIdsKept = 16;
 
-/** A worker's way from start to stop. */
+/** Starts and stops a worker. Its state is the connection supervisor's. */
 export class WorkerLifecycle {
   readonly registration: Registration;
-  readonly #parts: WorkerParts;
-  readonly #calls: OutgoingCalls;
-  readonly #inbox: Inbox;
-  readonly #attachment: ConnectionSupervisor;
-  /** Agent types that were refused on a return since another worker has them. */
-  readonly #elsewhere = new Set<string>();
+  readonly #options: WorkerLifecycleOptions;
+  readonly #supervisor: ConnectionSupervisor<HostServices>;
   /** The last few client ids of this worker, by which a host may still know it. */
   readonly #clientIds: string[] = [];
-  #state: WorkerState = { at: "idle" };
   #closed = openClosed();
   #hurry = new AbortController();
 
-  constructor(parts: WorkerParts, calls: OutgoingCalls) {
-    this.#parts = parts;
-    this.#calls = calls;
-    this.#attachment = new ConnectionSupervisor({
-      parts,
-      open: (address, search) => this.#open(address, search),
-      onLost: (connection, reason) => this.#onLost(connection, reason),
-      onGivenUp: (reason) => this.#onGivenUp(reason),
+  constructor(options: WorkerLifecycleOptions) {
+    this.#options = options;
+    const { settings, counters, status, sendQueue, catalog, subscriptions } = options;
+    this.#supervisor = new ConnectionSupervisor<HostServices>({
+      ...{ settings, counts: counters, status, queue: sendQueue },
+      open: (address, signal) => this.#open(address, signal),
+      register: (connection, how) => this.#register(connection, how),
+      whenIdle: (connection) => this.#whenIdle(connection),
+      onEnded: (connection, reason) => this.#onEnded(connection, reason),
+      hurry: () => this.#hurry.signal,
+      onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
-    this.#inbox = new Inbox({
-      ...parts,
-      calls,
-      elsewhere: this.#elsewhere,
-      onHostLeaving: (connection, graceMs) => this.#attachment.onHostLeaving(connection, graceMs),
-    });
-    this.registration = new Registration(parts, () => this.#hostRegistry());
+    this.registration = new Registration({ catalog, subscriptions, host: () => this.#hostRegistry() });
   }
 
-  /** From the start to the stop, or until the host is given up; whether there is a host at the moment, `status` tells. */
+  /** Whether the worker is between its start and its stop, and has not given up its host. `status` tells whether there is a host now. */
   get isRunning(): boolean {
-    return this.#state.at === "running" && this.#attachment.givenUpBecause === undefined;
+    const { state } = this.#supervisor;
+    switch (state.at) {
+      case "connecting":
+      case "registering":
+        return state.search.kind !== "start";
+      case "connected":
+        return true;
+      case "idle":
+      case "draining":
+      case "closed":
+        return false;
+    }
   }
 
+  /** Whether the worker can be started. */
   get isIdle(): boolean {
-    return this.#state.at === "idle" || this.#state.at === "stopped";
+    const { state } = this.#supervisor;
+    return state.at === "idle" || (state.at === "closed" && state.by !== "lost");
   }
 
   /** Resolves when the present run ends, or the next one if there is none; never rejects. */
@@ -79,81 +109,87 @@ export class WorkerLifecycle {
     return this.#closed.promise;
   }
 
-  /** The connection there is at the moment, if any. */
-  get currentConnection(): HostConnection | undefined {
-    return this.#state.at === "starting" ? this.#state.connection : this.#attachment.current;
+  /** What there is beside calls and events on the present connection, if there is one. */
+  get currentServices(): HostServices | undefined {
+    return this.#supervisor.current?.services;
   }
 
-  /** Rejects when the host can't be reached or refuses what was registered before; it can be started again then. */
-  async start(): Promise<void> {
+  /**
+   * Rejects when the host can't be reached or refuses what was registered before, and with `CancelledError` when the signal
+   * aborts; the worker can be started again then.
+   */
+  async start({ signal }: WaitOptions = {}): Promise<void> {
+    const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
-    if (this.#state.at === "stopped") this.#closed = openClosed();
+    if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
-    this.#inbox.isRefusing = false;
-    this.#parts.sendQueue.reopen();
-    const opening = this.#attachment.attach();
-    this.#state = { at: "starting", opening, connection: undefined };
+    this.#options.inbox.isRefusing = false;
+    this.#options.sendQueue.reopen();
+    await this.#supervisor.start(signal);
+  }
+
+  /** Throws `wrong-state` when the worker was never started; stopping twice is fine. An aborted signal does as `hurry`. Never throws for a dead peer. */
+  async stop({ signal }: WaitOptions = {}): Promise<void> {
+    const onAbort = () => this.hurry();
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted === true) onAbort();
     try {
-      await opening;
-      if (this.#isOpening(opening)) this.#state = { at: "running" };
-    } catch (error) {
-      // A stop may have ended this start, and another have begun since.
-      if (this.#isOpening(opening)) {
-        const reason: UndeliverableReason = {
-          code: "disconnected",
-          text: `The worker could not start: ${errorText(error)}`,
-        };
-        const lost = this.#parts.sendQueue.close(reason);
-        if (lost > 0) this.#parts.settings.logger.error(`The worker could not start${lostText(lost)}.`);
-        this.#calls.rejectAll(reason);
-        this.#state = { at: "idle" };
-        this.#parts.status.set({ at: "closed", reason: errorText(error) });
-      }
-      throw error;
+      await this.#stop();
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 
-  /** Throws `wrong-state` when it was never started; stopping twice is fine. Never throws for a dead peer (W14). */
-  async stop(): Promise<void> {
-    const state = this.#state;
+  #stop(): Promise<void> {
+    const { state } = this.#supervisor;
     switch (state.at) {
       case "idle":
         throw new TroupeError("wrong-state", "Runtime is not running.");
-      case "stopped":
-        return;
-      case "stopping":
-        return state.stopped;
-      case "starting":
-      case "running": {
-        const stopped = this.#drain();
-        this.#state = { at: "stopping", stopped };
-        return stopped;
-      }
+      case "draining":
+        return state.done;
+      case "closed":
+        if (state.by === "stopped") return Promise.resolve();
+        if (state.by === "start-failed") throw new TroupeError("wrong-state", "Runtime is not running.");
+        return this.#beginStop();
+      case "connecting":
+      case "registering":
+      case "connected":
+        return this.#beginStop();
     }
   }
 
-  /** A stop that is under way waits for nothing any more: handlers are given up, queues dropped and counted. */
+  #beginStop(): Promise<void> {
+    const closed = this.#closed;
+    this.#options.inbox.isRefusing = true;
+    const done = this.#supervisor.drain(() => this.#drain());
+    void done.then(() => closed.resolve({ by: "stopped" }));
+    return done;
+  }
+
+  /** A stop that is under way waits for nothing any more: it gives up handlers, and drops and counts what is queued. */
   hurry(): void {
     this.#hurry.abort();
   }
 
   /** Throws unless something may be sent, now or later: `wrong-state` or `UndeliverableException`. `doing` is for the text. */
   assertSending(doing: string): void {
-    const state = this.#state;
+    const { state } = this.#supervisor;
     switch (state.at) {
-      case "running": {
-        const reason = this.#attachment.givenUpBecause;
-        if (reason === undefined) return;
-        throw new UndeliverableException(`${reason} Stop the worker and start it again.`, { code: "disconnected" });
-      }
-      case "stopping":
+      case "connected":
+      case "registering":
+      case "draining":
         return;
-      case "starting":
-        if (state.connection !== undefined) return;
+      case "connecting":
+        if (state.search.kind !== "start") return;
         throw notRunning(doing);
       case "idle":
         throw notRunning(doing);
-      case "stopped":
+      case "closed":
+        if (state.by === "lost") {
+          const text = `${state.reason} Stop the worker and start it again.`;
+          throw new UndeliverableException(text, { code: "disconnected" });
+        }
+        if (state.by === "start-failed") throw notRunning(doing);
         throw new UndeliverableException(`Runtime must be running when ${doing}. It has been stopped.`, {
           code: "shutting-down",
         });
@@ -162,100 +198,124 @@ export class WorkerLifecycle {
 
   /** More or less work is waiting. */
   reviewReading(): void {
-    this.#attachment.review();
+    this.#supervisor.review();
   }
 
-  async #open(address: string, { kind, signal }: Search): Promise<HostConnection> {
-    const { settings, nextRequestNumber, catalog, slots, sendQueue } = this.#parts;
-    const connection = await HostConnection.open({
-      ...{ settings, address, signal, nextRequestNumber },
-      onFrame: (frame, from) => this.#inbox.take(frame, from),
-      onUnreadable: (error, head, from) => this.#inbox.passOver(error, head, from),
-      onDrain: (from) => from === this.currentConnection && sendQueue.drained(),
-      isCrowded: () => slots.isCrowded,
-      controlServer: createControlServer(catalog, settings.logger),
+  /** The host of a connection says that it ends within the grace. */
+  onHostLeaving(connection: HostConnection, graceMs: number): void {
+    this.#supervisor.onHostLeaving(connection, graceMs);
+  }
+
+  #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
+    const { settings, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
+    const controlServer = createControlServer(catalog, settings.logger);
+    return HostConnection.open({
+      ...{ settings, address, signal },
+      createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
+      onFrame: (frame, from) => inbox.take(frame, from),
+      onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
+      onAccepted: (connection) => this.#supervisor.onAccepted(connection),
+      onDrain: ({ outbox }) => sendQueue.drained(outbox),
+      isCrowded: () => limiter.isCrowded,
     });
-    this.#attachment.keep(connection);
-    if (kind === "farewell") return connection;
-    if (this.#state.at === "starting") {
-      this.#state = { ...this.#state, connection };
-      sendQueue.attach(connection.outbox);
-    }
-    try {
-      if (settings.opensControlAtStart) connection.control.open();
-      await this.registration.replay(this.#registryOf(connection, { kind, signal }));
-      signal.throwIfAborted();
-      if (connection.isOpen) return connection;
-      const end = await connection.closed;
-      throw new UndeliverableException(end.by === "lost" ? end.reason : "The worker left.", { code: "disconnected" });
-    } catch (error) {
-      if (this.#state.at === "starting") sendQueue.detach();
-      await connection.leave(this.#hurry.signal);
-      throw error;
-    }
   }
 
-  /** What the host of a new connection is told by: one that is come back to may still have us, or another in our place (W1). */
-  #registryOf({ registry, clientId }: HostConnection, { kind, signal }: Search): HostRegistry {
-    const { settings, status } = this.#parts;
+  /** Registers everything on a connection. Where there is nothing to register, asks the host for a sign of life. */
+  async #register(connection: WorkerConnection, how: RegisterOptions): Promise<void> {
+    if (this.#options.settings.opensControlAtStart) connection.services.control.open();
+    const registry = this.#registryOf(connection, how);
+    if (this.registration.isEmpty) await connection.confirm(how.signal);
+    else await this.registration.replay(registry);
+  }
+
+  /**
+   * Returns the registry for a new connection. After a reconnect the host may still hold our old client id, or may have given
+   * our types to another worker.
+   */
+  #registryOf(connection: WorkerConnection, { kind, signal, onWaiting }: RegisterOptions): HostRegistry {
+    const { settings, elsewhere } = this.#options;
+    const { registry } = connection.services;
     const oldIds = new Set(this.#clientIds);
-    this.#clientIds.push(clientId);
+    this.#clientIds.push(connection.clientId);
     if (this.#clientIds.length > clientIdsKept) this.#clientIds.shift();
     if (kind === "start") {
-      this.#elsewhere.clear();
+      elsewhere.clear();
       return registry;
     }
     return new ReRegistration({
-      ...{ registry, settings, signal, elsewhere: this.#elsewhere },
+      ...{ registry, settings, signal, elsewhere },
       isOldClientId: (id) => oldIds.has(id),
-      onWaiting: (waiting) => status.set(waiting),
+      onWaiting: (step: ConnectingStep) => onWaiting(step),
     });
   }
 
-  /** Undefined before the start. Whoever registers during the start waits for its end, so that nothing is told twice or never. */
+  /** Undefined before the start. A registration during the start waits for its end, so that the host is told once. */
   async #hostRegistry(): Promise<HostRegistry | undefined> {
-    if (this.#state.at === "starting") await this.#state.opening.catch(() => undefined);
+    const { state } = this.#supervisor;
+    if ((state.at === "connecting" || state.at === "registering") && state.search.kind === "start")
+      await state.search.found?.catch(() => undefined);
     if (this.isIdle) return undefined;
     this.assertSending("registering");
-    return (await this.#attachment.connected(this.#parts.settings.registrationTimeoutMs)).registry;
+    const { registrationTimeoutMs } = this.#options.settings;
+    return (await this.#supervisor.registrar(registrationTimeoutMs)).services.registry;
   }
 
-  #onLost(connection: HostConnection, reason: string): void {
-    const { counts, settings } = this.#parts;
+  /** No handler runs and no call waits: then nothing is lost with an old connection. */
+  async #whenIdle({ outbox, signal }: WorkerConnection): Promise<void> {
+    const { inFlight, settings } = this.#options;
+    while (!signal.aborted) {
+      if (inFlight.size === 0 && outbox.outgoingCallsCount === 0) return;
+      await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
+    }
+  }
+
+  #onEnded(connection: WorkerConnection, reason: string): void {
+    const { counters, settings, inbox, calls } = this.#options;
     const { unsentEvents, unconfirmedEvents, unreadFrames } = connection.outbox;
-    counts.lostEvents += unsentEvents;
-    counts.unconfirmedEvents += unconfirmedEvents;
-    counts.unreadFrames += unreadFrames;
+    counters.lostEvents += unsentEvents;
+    counters.unconfirmedEvents += unconfirmedEvents;
+    counters.unreadFrames += unreadFrames;
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
-    this.#inbox.connectionEnded(connection);
-    this.#calls.connectionEnded(connection.outbox, reason);
+    inbox.connectionEnded(connection);
+    calls.connectionEnded(connection.outbox, reason);
   }
 
-  #onGivenUp(reason: string): void {
-    const { sendQueue, settings, status } = this.#parts;
-    const lost = sendQueue.close({ code: "disconnected", text: reason });
-    settings.logger.error(`The host is given up${lostText(lost)}. ${reason}`);
-    status.set({ at: "closed", reason });
-    this.#closed.resolve({ by: "lost", reason });
+  #onGivenUp(by: "lost" | "start-failed", because: string): void {
+    const { sendQueue, settings, calls } = this.#options;
+    switch (by) {
+      case "lost": {
+        const lost = sendQueue.close({ code: "disconnected", text: because });
+        settings.logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
+        this.#closed.resolve({ by, reason: because });
+        return;
+      }
+      case "start-failed": {
+        const reason = { code: "disconnected", text: `The worker could not start: ${because}` } as const;
+        const lost = sendQueue.close(reason);
+        if (lost > 0) settings.logger.error(`The worker could not start${lostText(lost)}.`);
+        calls.rejectAll(reason);
+      }
+    }
   }
 
-  /** W14: handlers may finish while answers still come in; the rest is answered for; then goodbye, and agents are closed. */
+  /** Lets handlers finish while answers still come in, and answers for the rest; then leaves the host and closes the agents. */
+  // protocol.md W14
   async #drain(): Promise<void> {
-    const { settings, work, catalog, sendQueue, status } = this.#parts;
+    const { settings, inFlight, catalog, sendQueue, calls } = this.#options;
     const { clock, drainTimeoutMs, logger } = settings;
     const { signal } = this.#hurry;
     const endMs = clock.now() + drainTimeoutMs;
-    status.set({ at: "draining" });
-    this.#inbox.isRefusing = true;
-    this.#attachment.beginFarewell();
-    await work.idle(drainTimeoutMs, clock, signal);
-    const leftMs = Math.max(endMs - clock.now(), this.#attachment.isSeeking ? 0 : flushTimeoutMs);
+    await inFlight.idle(drainTimeoutMs, clock, signal);
+    const { state } = this.#supervisor;
+    const isSeeking = state.at === "draining" && state.search !== undefined;
+    const leftMs = Math.max(endMs - clock.now(), isSeeking ? 0 : flushTimeoutMs);
     await atMost(sendQueue.emptied(), leftMs, clock, signal);
-    work.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
-    const lost = sendQueue.close({ code: "shutting-down", text: "The worker has stopped." });
+    inFlight.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
+    const reason = { code: "shutting-down", text: "The worker has stopped." } as const;
+    const lost = sendQueue.close(reason);
     if (lost > 0) logger.error(`The worker stops${lostText(lost)}.`);
-    this.#calls.rejectAll({ code: "shutting-down", text: "The worker has stopped." });
-    await this.#attachment.leave(signal);
+    calls.rejectAll(reason);
+    await this.#supervisor.leave(signal);
     const closing = catalog.close().then(
       () => true,
       (error) => {
@@ -267,13 +327,6 @@ export class WorkerLifecycle {
     const areClosed = await atMost(closing, Math.max(endMs - clock.now(), closeTimeoutMs), clock, signal);
     if (areClosed !== true)
       logger.error("Agents that were being made or closed had not ended when the worker stopped.");
-    this.#state = { at: "stopped" };
-    status.set({ at: "closed", reason: "The worker was stopped." });
-    this.#closed.resolve({ by: "stopped" });
-  }
-
-  #isOpening(opening: Promise<unknown>): boolean {
-    return this.#state.at === "starting" && this.#state.opening === opening;
   }
 }
 

@@ -28,7 +28,7 @@ import {
   type WhileDisconnectedOptions,
   type WhileDisconnectedSettings,
   whileDisconnectedSettings,
-} from "./connection/reconnect-options.ts";
+} from "./reconnect-options.ts";
 
 /** How a worker behaves, whatever carries its frames. All optional. Interventions see what is sent and published before it is encoded, and answers. */
 export interface WorkerOptions extends RuntimeOptions {

@@ -37,63 +37,102 @@ import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
+import { Inbox } from "./inbound/inbox.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
-import { defaultStopSignals, untilSignal } from "./process-signals.ts";
+import { type StopWhenSignalOptions, stopWhenSignal } from "./process-signals.ts";
 import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
-import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
+import { type WaitOptions, type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
-import type { WorkerParts } from "./worker-parts.ts";
 
 /**
- * The runtime of a worker process: its agents are reached through a host, and reach others through it (protocol.md §5.9).
- * What is registered before `start` is announced then, types before subscriptions.
+ * The runtime of a worker process: others reach its agents through a host, and its agents reach others through the host. What you
+ * register before `start` is registered at the host then, types before subscriptions.
  */
+// protocol.md §5.9
 export class WorkerRuntime implements AgentRuntime {
   readonly logger: Logger;
   readonly ambient: AmbientContexts | undefined;
-  readonly #parts: WorkerParts;
+  readonly #registry = new CodecRegistry();
+  readonly #catalog: AgentCatalog;
+  readonly #limiter: ConcurrencyLimiter;
+  readonly #sendQueue: SendQueue;
+  readonly #status = new StatusBoard();
+  readonly #counters = createWorkerCounters();
   readonly #lifecycle: WorkerLifecycle;
   readonly #calls: OutgoingCalls;
   readonly #events: OutgoingEvents;
   readonly #agents: AgentAccess;
 
-  /** Throws `invalid-argument` for options that can't be meant. Connects to nothing yet. */
+  /** Throws `invalid-argument` for invalid options. Connects to nothing yet. */
   constructor(options: WorkerRuntimeOptions) {
-    this.#parts = this.#makeParts(options);
-    this.logger = this.#parts.settings.logger;
-    this.ambient = this.#parts.settings.ambient;
-    this.#calls = new OutgoingCalls(this.#parts);
-    this.#events = new OutgoingEvents(this.#parts);
-    this.#lifecycle = new WorkerLifecycle(this.#parts, this.#calls);
-    this.#agents = new AgentAccess(this.#parts.catalog, () => this.#lifecycle.currentConnection);
+    const settings = workerSettings(options);
+    const { ambient, messageLog, logger, tracing } = settings;
+    this.logger = logger;
+    this.ambient = ambient;
+    const registry = this.#registry;
+    const counts = this.#counters;
+    const subscriptions = new SubscriptionTable();
+    const onTypeGone = (type: string) => subscriptions.removeType(type);
+    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone });
+    const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
+    const log =
+      messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
+    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) });
+    const inFlight = new InFlight();
+    const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
+    const sendQueue = new SendQueue(settings, counts);
+    // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
+    let lastRequestNumber = 0;
+    const nextRequestNumber = () => ++lastRequestNumber;
+    const outgoing = { settings, registry, interventions, log, sendQueue };
+    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber });
+    const elsewhere = new Set<string>();
+    const inbox = new Inbox({
+      ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
+      ...{ dispatcher, work: inFlight, slots: limiter },
+      onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
+    });
+    this.#catalog = catalog;
+    this.#limiter = limiter;
+    this.#sendQueue = sendQueue;
+    this.#calls = calls;
+    this.#events = new OutgoingEvents(outgoing);
+    this.#lifecycle = new WorkerLifecycle({
+      ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
+      ...{ inFlight, limiter, elsewhere, nextRequestNumber },
+    });
+    this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
 
-  /** Resolves with the reason when the run ends: it was stopped, or the host was given up. Never rejects. */
+  /** Resolves with the reason when the run ends: the worker was stopped, or gave up its host. Never rejects. */
   get closed(): Promise<WorkerClosed> {
     return this.#lifecycle.closed;
   }
 
-  /** From the start to the end of the run; whether there is a host at the moment, `status` tells. */
+  /** True from the start to the end of the run. `status` tells whether there is a host at the moment. */
   get isRunning(): boolean {
     return this.#lifecycle.isRunning;
   }
 
-  /** Where the worker stands with its host: the latest state at once, then each change up to `closed`. A slow reader gets the latest only. */
+  /**
+   * Yields where the worker stands with its host: the latest state at once, then each change up to `closed`. A slow reader gets
+   * the latest only.
+   */
   status(): AsyncIterable<WorkerStatus> {
-    return this.#parts.status.read();
+    return this.#status.read();
   }
 
   /** Handlers that run, and messages that wait for one to end (`maxConcurrentHandlers`). */
   get handlers(): { readonly running: number; readonly parked: number } {
-    const { runningCount, parkedCount } = this.#parts.slots;
+    const { runningCount, parkedCount } = this.#limiter;
     return { running: runningCount, parked: parkedCount };
   }
 
   /** Calls and events that wait for a host, or for room. */
   get queuedCount(): number {
-    return this.#parts.sendQueue.waitingCount;
+    return this.#sendQueue.waitingCount;
   }
 
   /** Calls of this worker that wait for their answer. */
@@ -101,35 +140,43 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#calls.pendingCount;
   }
 
-  /** What was passed over or lost so far; a copy. */
-  get counts(): Readonly<WorkerCounters> {
-    return { ...this.#parts.counts };
-  }
-
-  /** Connects to the host. Throws `wrong-state` when running, `UndeliverableException` when the host can't be reached. */
-  start(): Promise<void> {
-    return this.#lifecycle.start();
+  /** Returns what this worker has passed over or lost since it was made; a copy. */
+  counters(): Readonly<WorkerCounters> {
+    return { ...this.#counters };
   }
 
   /**
-   * Takes nothing new, lets handlers finish for `drainTimeoutMs`, answers for the rest, sends what is queued, leaves and
-   * closes the agents. Throws `wrong-state` when it was never started; twice is fine. It can be started again; agents that were
-   * registered as instances are gone then, with their subscriptions.
+   * Connects to the host and registers there. Resolves when the host itself has answered. Throws `wrong-state` when the worker
+   * runs, `UndeliverableException` when the host can't be reached, `not-authorized` when the host refuses the worker, and
+   * `CancelledError` when `signal` aborts: then the worker has left the host again. It can be started again after each of them.
    */
-  stop(): Promise<void> {
-    return this.#lifecycle.stop();
+  start(options?: WaitOptions): Promise<void> {
+    return this.#lifecycle.start(options);
   }
 
-  /** Stops at the first of these signals, or when the host is given up; resolves when it has stopped. A second signal ends the stop's waiting. */
-  async stopWhenSignal(signals: readonly NodeJS.Signals[] = defaultStopSignals): Promise<void> {
-    await untilSignal(signals, this.closed);
-    const stopped = this.stop();
-    const second = await untilSignal(
-      signals,
-      stopped.catch(() => undefined),
-    );
-    if (second !== undefined) this.#lifecycle.hurry();
-    await stopped;
+  /**
+   * Takes nothing new, lets handlers finish for `drainTimeoutMs`, answers for the rest, sends what is queued, leaves the host and
+   * closes the agents. When `signal` aborts, the stop waits for nothing any more: it gives up handlers, and drops and counts what
+   * is queued. Throws `wrong-state` when the worker was never started; calling it twice is fine. The worker can be started again;
+   * agents that were registered as instances are gone then, with their subscriptions.
+   */
+  stop(options?: WaitOptions): Promise<void> {
+    return this.#lifecycle.stop(options);
+  }
+
+  /**
+   * Stops at the first process signal, or when the worker gives up its host; resolves when it has stopped. A second process signal
+   * ends the stop's waiting, and then the process, with exit code 128 plus the signal's number: no timer of a handler keeps it.
+   * @example
+   * await worker.start();
+   * await worker.stopWhenSignal(); // SIGTERM, SIGINT or SIGHUP
+   */
+  stopWhenSignal(options: StopWhenSignalOptions = {}): Promise<void> {
+    return stopWhenSignal(options, {
+      ended: this.closed,
+      stop: () => this.stop(),
+      hurry: () => this.#lifecycle.hurry(),
+    });
   }
 
   /** As `stop`, and nothing when it is not running. */
@@ -215,7 +262,7 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   addMessageSerializer(types: MessageType | readonly MessageType[]): void {
-    this.#parts.registry.add(types);
+    this.#registry.add(types);
   }
 
   agentMetadata(id: AgentId): Promise<AgentMetadata> {
@@ -232,39 +279,11 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   saveState(): Promise<AgentState> {
-    return this.#parts.catalog.saveAll();
+    return this.#catalog.saveAll();
   }
 
   async loadState(state: AgentState): Promise<void> {
     assertAgentState(state);
-    return this.#parts.catalog.loadAll(state);
-  }
-
-  #makeParts(options: WorkerRuntimeOptions): WorkerParts {
-    const settings = workerSettings(options);
-    const { ambient, messageLog, logger, tracing } = settings;
-    const registry = new CodecRegistry();
-    let lastRequestNumber = 0;
-    const counts = createWorkerCounters();
-    const subscriptions = new SubscriptionTable();
-    const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone });
-    const log =
-      messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
-    return {
-      settings,
-      registry,
-      catalog,
-      dispatcher: new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) }),
-      subscriptions,
-      interventions: new InterventionChain(options.interventionHandlers, { tracing, logger }),
-      log,
-      work: new InFlight(),
-      slots: new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() }),
-      sendQueue: new SendQueue(settings, counts),
-      status: new StatusBoard(),
-      counts,
-      nextRequestNumber: () => ++lastRequestNumber,
-    };
+    return this.#catalog.loadAll(state);
   }
 }

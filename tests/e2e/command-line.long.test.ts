@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentId, defineMessage, handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
@@ -101,7 +101,7 @@ describe("troupe host", () => {
     await using workers = await stalledAndQuick(`127.0.0.1:${port}`);
     host.signal("SIGTERM");
     expect((await workers.quick.next()).kind).toBe("leaving");
-    expect(await host.stop("SIGTERM")).toMatchObject({ code: 0 });
+    expect(await host.stop("SIGTERM")).toMatchObject({ code: 128 + constants.signals.SIGTERM });
   });
 
   test("serves TLS, and only to clients with a certificate if told so", async () => {

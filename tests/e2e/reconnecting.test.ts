@@ -61,7 +61,7 @@ describe("a worker whose host is killed", () => {
     expect(await heard.take()).toBe("while nobody was there");
     const after = await worker.sendMessage(Ask({ text: "after" }), new AgentId("echo", "1"));
     expect(after.text).toBe("after");
-    expect(worker.counts.lostEvents).toBe(0);
+    expect(worker.counters().lostEvents).toBe(0);
   });
 });
 

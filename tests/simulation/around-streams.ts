@@ -52,6 +52,7 @@ export function aroundStreams(dialer: Dialer, makeGate: () => Gate): Dialer {
         ready: (options) => link.ready(options),
         unary: (name, request, options) => link.unary(name, request, options),
         close: () => link.close(),
+        leaving: link.leaving,
         closed: link.closed,
         openStream: (name, receiver, options) => {
           if (name !== method.openChannel) return link.openStream(name, receiver, options);

@@ -96,7 +96,7 @@ function tellFacts(report: ReturnType<typeof checkCalls>): void {
     `by the host ${lost} lost, ${inDoubt} in doubt, ${unread} not read; by readers ${admitted.byReaders}; by senders, for each of ${world.residents.length} readers, ${JSON.stringify(Object.fromEntries(sent))}`,
   );
   fact("counted by the host", JSON.stringify(counters));
-  fact("counted by the workers", JSON.stringify(workers.map(({ name, runtime }) => ({ name, ...runtime.counts }))));
+  fact("counted by the workers", JSON.stringify(workers.map(({ name, runtime }) => ({ name, ...runtime.counters() }))));
   fact("said by host and workers", world.log.lines.join(" | "));
   fact("reconnects", String(total(({ cuts }) => cuts.reconnects)));
   fact("workers that came and went", String(main.visitors.count));

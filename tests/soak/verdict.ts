@@ -56,7 +56,7 @@ export function checkEvents({ books, ...world }: SoakWorld, bustles: readonly Bu
     ...(missing === report.lostAtCuts + report.unexplained ? [] : [`${JSON.stringify(report)} does not add up`]),
     ...report.wrong,
   ]);
-  const named = workers.map(({ name, runtime }) => ({ name, counts: runtime.counts }));
+  const named = workers.map(({ name, runtime }) => ({ name, counts: runtime.counters() }));
   const visitors = bustles.flatMap(({ visitors }) => visitors.losers);
   const admitted = admittedLosses(world.host.counters(), [...named, ...visitors]);
   verdict.check(

@@ -96,8 +96,8 @@ export class Visitors {
 
   #book(visitor: SoakWorker): void {
     const { name, runtime } = visitor;
-    if (runtime.counts.lostEvents + runtime.counts.unconfirmedEvents > 0)
-      this.losers.push({ name, counts: { ...runtime.counts } });
+    if (runtime.counters().lostEvents + runtime.counters().unconfirmedEvents > 0)
+      this.losers.push({ name, counts: { ...runtime.counters() } });
     for (const ledger of [visitor.sureCalls, visitor.riskyCalls]) {
       const { started, answered, wrong } = ledger.report();
       this.calls.started += started;

@@ -72,6 +72,7 @@ function calledBy(network: Dialer, userAgent: string): Dialer {
             metadata: { ...options?.metadata, "user-agent": userAgent },
           }),
         close: () => link.close(),
+        leaving: link.leaving,
         closed: link.closed,
       };
     },

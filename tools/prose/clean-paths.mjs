@@ -34,6 +34,7 @@ export const cleanPaths = [
   "src/core/topics/",
   "src/core/tracing.ts",
   "src/core/validation/",
+  "src/host/",
   "src/protobuf/",
   "src/protocol/",
   "src/storage/",

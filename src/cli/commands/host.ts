@@ -6,11 +6,9 @@ import { consoleLogger } from "../../telemetry/internal.ts";
 import { exposureWarning } from "./exposure.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 
-const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-
 /**
- * `troupe host`: runs a host in this process until SIGTERM, SIGINT or SIGHUP, drains it, and exits with 0. A second signal ends
- * the drain at once.
+ * `troupe host`: runs a host in this process until SIGTERM, SIGINT or SIGHUP, drains it, and exits with 0. A second process
+ * signal ends the drain at once; then the exit code is 128 plus its number.
  */
 export function hostCommand(): Command {
   return addHostFlags(
@@ -26,7 +24,7 @@ async function runHost(flags: HostFlags): Promise<void> {
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), logger });
   await host.start();
   // The host obeys process signals from the moment in which the line below can be read.
-  const stopped = host.stopWhenSignal(stopSignals, { graceMs: flags.graceSeconds * 1_000 });
+  const stopped = host.stopWhenSignal({ graceMs: flags.graceSeconds * 1_000 });
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   const warning = exposureWarning(host.address, flags);
   if (warning !== undefined) logger.warn(warning, { address: host.address });

@@ -97,5 +97,6 @@ const deadLink: Link = {
     flushed: () => Promise.resolve(),
   }),
   close: async () => undefined,
+  leaving: never,
   closed: never,
 };

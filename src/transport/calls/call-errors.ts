@@ -13,11 +13,11 @@ export function waitCancelled(address: string, signal: AbortSignal | undefined):
 export function errorFromEnd(end: StreamEnd): RpcError {
   switch (end.by) {
     case "status":
-      return new RpcError(end.status.code, end.status.details, { metadata: end.status.metadata });
+      return new RpcError(end.status.code, end.status.details, { origin: end.origin, metadata: end.status.metadata });
     case "cancelled":
       return new RpcError(StatusCode.cancelled, "The call was cancelled.");
     case "peer":
-      return new RpcError(StatusCode.cancelled, "The server cancelled the call.");
+      return new RpcError(StatusCode.cancelled, "The server cancelled the call.", { origin: "proxy" });
     case "connection-lost":
       return new RpcError(StatusCode.unavailable, end.reason);
   }

@@ -32,7 +32,10 @@ export function callUnary(
       signal?.removeEventListener("abort", onAbort);
       if (error !== undefined) reject(error);
       else if (answer !== undefined) resolve(answer);
-      else reject(new RpcError(StatusCode.unimplemented, "The server said OK but sent no answer to a unary call."));
+      else {
+        const text = "The server said OK but sent no answer to a unary call.";
+        reject(new RpcError(StatusCode.unimplemented, text, { origin: "peer" }));
+      }
     };
     const giveUp = (error: RpcError): void => {
       settle(error);
@@ -74,7 +77,7 @@ function deadlinePassed(timeoutMs: number): RpcError {
 
 /** Creates a stream that could not be opened: it reports its end in the next tick and does nothing else. */
 export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
-  process.nextTick(() => receiver.onEnd({ by: "status", status }));
+  process.nextTick(() => receiver.onEnd({ by: "status", status, origin: "local" }));
   return {
     queuedBytes: 0,
     queuedFrames: 0,

@@ -2,7 +2,7 @@ import type { ServerCall } from "../calls/server-call.ts";
 import type { MessageLimits } from "../limits.ts";
 import type { FrameStream, ServerStream, ServerStreamReceiver, StreamEnd, StreamReceiver } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
-import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
+import { RpcError, type RpcStatus, StatusCode, type StatusOrigin } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
 import { MemoryParty } from "./memory-party.ts";
 import { MemoryPipe, type Schedule } from "./memory-pipe.ts";
@@ -51,7 +51,7 @@ export class MemoryCall {
       onFrame: (frame) => client.tell((to) => to.onFrame(frame)),
       onBadFrame: (status, head) => client.tell((to) => to.onBadFrame(status, head)),
       onSent: () => this.#endServer({ by: "status", status: this.#endStatus() }),
-      onReceived: () => this.#endClient({ by: "status", status: this.#endStatus() }),
+      onReceived: () => this.#endClient({ by: "status", status: this.#endStatus(), origin: "peer" }),
       onDrain: () => server.tell((to) => to.onDrain()),
     });
     this.client = this.#makeClient();
@@ -73,10 +73,10 @@ export class MemoryCall {
     if (!this.#serverParty.hasEnded) this.#up.resume();
   }
 
-  /** Ends the call with a status and discards queued frames. */
-  finishNow(status: RpcStatus): void {
+  /** Ends the call with a status and discards queued frames. With the origin `local` no server has answered. */
+  finishNow(status: RpcStatus, origin: StatusOrigin = "peer"): void {
     this.#endServer({ by: "status", status });
-    this.#endClient({ by: "status", status });
+    this.#endClient({ by: "status", status, origin });
   }
 
   /** Ends the call because the connection was lost; each side gets its own reason. */
@@ -173,7 +173,7 @@ export class MemoryCall {
   }
 
   #clientFailed(error: unknown): void {
-    this.#endClient({ by: "status", status: threw(error) });
+    this.#endClient({ by: "status", status: threw(error), origin: "local" });
   }
 
   #endStatus(): RpcStatus {

@@ -5,9 +5,15 @@ import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
 import type { MemoryListening } from "./memory-listening.ts";
 
-export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClosed"> {
-  readonly peer: string;
+/** Callbacks for the client's end of a connection. */
+export interface MemoryConnectionEvents {
+  /** The server takes no new calls; running calls continue. */
+  readonly onLeaving: (reason: string) => void;
   readonly onClosed: (reason: string) => void;
+}
+
+export interface MemoryConnectionOptions extends Omit<MemoryCallOptions, "onClosed">, MemoryConnectionEvents {
+  readonly peer: string;
 }
 
 /** One client's connection to a listening server, with its calls. */
@@ -34,6 +40,7 @@ export class MemoryConnection {
   /** Refuses new calls and closes when the last call ends. */
   goAway(): void {
     this.#isClosing = true;
+    this.#options.onLeaving(this.#shuttingDown());
     this.#closeIfIdle();
   }
 
@@ -51,7 +58,7 @@ export class MemoryConnection {
 
   #accept(call: MemoryCall, path: string, metadata: Metadata): void {
     if (this.#isClosed) return;
-    if (this.#isClosing) call.finishNow({ code: StatusCode.unavailable, details: this.#shuttingDown() });
+    if (this.#isClosing) call.finishNow({ code: StatusCode.unavailable, details: this.#shuttingDown() }, "local");
     else this.#serve(call, path, metadata);
   }
 

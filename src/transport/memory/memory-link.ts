@@ -4,7 +4,7 @@ import { callUnary, deadStream, toMethodPath } from "../calls/client-call.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
-import type { MemoryConnection } from "./memory-connection.ts";
+import type { MemoryConnection, MemoryConnectionEvents } from "./memory-connection.ts";
 import type { Schedule } from "./memory-pipe.ts";
 
 export interface MemoryLinkOptions {
@@ -14,19 +14,24 @@ export interface MemoryLinkOptions {
   /** Metadata of every call; the caller's own metadata overrides it. */
   readonly metadata: Metadata;
   /** Connects; returns undefined if no server listens on the address. */
-  readonly connect: (onClosed: (reason: string) => void) => MemoryConnection | undefined;
+  readonly connect: (events: MemoryConnectionEvents) => MemoryConnection | undefined;
 }
 
 /** Client side of a memory network. */
 export class MemoryLink implements Link {
+  readonly leaving: Promise<string>;
   readonly closed: Promise<string>;
   readonly #options: MemoryLinkOptions;
   #connection: MemoryConnection | undefined;
   #closeReason: string | undefined;
   #resolveClosed: (reason: string) => void = () => undefined;
+  #resolveLeaving: (reason: string) => void = () => undefined;
 
   constructor(options: MemoryLinkOptions) {
     this.#options = options;
+    this.leaving = new Promise((resolve) => {
+      this.#resolveLeaving = resolve;
+    });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -70,7 +75,10 @@ export class MemoryLink implements Link {
 
   #open(): MemoryConnection | undefined {
     if (this.#closeReason !== undefined) return undefined;
-    this.#connection ??= this.#options.connect((reason) => this.#onClosed(reason));
+    this.#connection ??= this.#options.connect({
+      onLeaving: (reason) => this.#resolveLeaving(reason),
+      onClosed: (reason) => this.#onClosed(reason),
+    });
     if (this.#connection === undefined) {
       this.#onClosed(`Nothing listens on ${this.#options.address}. Start the host there, or check the address.`);
     }
@@ -80,5 +88,6 @@ export class MemoryLink implements Link {
   #onClosed(reason: string): void {
     this.#closeReason ??= reason;
     this.#resolveClosed(this.#closeReason);
+    this.#resolveLeaving(this.#closeReason);
   }
 }

@@ -58,10 +58,10 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
         schedule,
         clock: options.clock,
         metadata: { "user-agent": USER_AGENT },
-        connect(onClosed) {
+        connect(events) {
           const server = servers.get(address);
           if (server === undefined) return undefined;
-          return new MemoryConnection(server, { ...callOptions, onClosed, peer: `memory:${nextPeer++}` });
+          return new MemoryConnection(server, { ...callOptions, ...events, peer: `memory:${nextPeer++}` });
         },
       });
     },

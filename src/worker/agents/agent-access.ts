@@ -8,18 +8,27 @@ import {
   NotAccessibleError,
   TroupeError,
 } from "../../core/internal.ts";
-import type { HostConnection } from "../connection/host-connection.ts";
+import type { ControlChannel } from "../control/control-channel.ts";
+import type { HostRegistry } from "../registry/host-registry.ts";
 import { RemoteAgents } from "./remote-agents.ts";
 
-/** Agents by their id, wherever they live: here from the catalog, elsewhere over the control channel (W19). */
+/** What a connection offers for reaching agents on other workers. */
+export interface HostAccess {
+  readonly registry: HostRegistry;
+  readonly control: ControlChannel;
+  readonly isHostAnnounced: boolean;
+}
+
+/** Finds agents by their id: here in the catalog, on other workers over the control channel. */
+// protocol.md W19
 export class AgentAccess {
   readonly #catalog: AgentCatalog;
-  /** Undefined when there is none at the moment. */
-  readonly #connection: () => HostConnection | undefined;
+  /** Returns undefined when there is no connection at the moment. */
+  readonly #services: () => HostAccess | undefined;
 
-  constructor(catalog: AgentCatalog, connection: () => HostConnection | undefined) {
+  constructor(catalog: AgentCatalog, services: () => HostAccess | undefined) {
     this.#catalog = catalog;
-    this.#connection = connection;
+    this.#services = services;
   }
 
   async ensureMade(id: AgentId): Promise<void> {
@@ -45,12 +54,12 @@ export class AgentAccess {
   }
 
   #remote(id: AgentId): RemoteAgents {
-    const connection = this.#connection();
-    if (connection !== undefined) return new RemoteAgents(connection.control);
+    const services = this.#services();
+    if (services !== undefined) return new RemoteAgents(services.control);
     throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
   }
 
-  /** An agent elsewhere, or none at all? */
+  /** Returns the error for an agent that lives elsewhere, or nowhere. */
   async #notHere(id: AgentId): Promise<Error> {
     return (await this.#isElsewhere(id))
       ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
@@ -58,19 +67,19 @@ export class AgentAccess {
   }
 
   /**
-   * The host's subscriptions name nearly every type there is; for the rest its worker is asked, where it can be. A host of
-   * Troupe's may hold very many and answers for workers that can't be asked, so there it is the other way round.
+   * A stock host is asked for its subscriptions first, which name nearly every type; then the agent's worker is asked. A Troupe
+   * host may hold very many subscriptions, and answers for workers that can't be asked: there the worker is asked first.
    */
   async #isElsewhere(id: AgentId): Promise<boolean> {
-    const connection = this.#connection();
-    if (connection === undefined) return false;
-    const remote = new RemoteAgents(connection.control);
-    if (connection.outbox.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, connection);
-    return (await isListed(id, connection)) || remote.isServed(id);
+    const services = this.#services();
+    if (services === undefined) return false;
+    const remote = new RemoteAgents(services.control);
+    if (services.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, services);
+    return (await isListed(id, services)) || remote.isServed(id);
   }
 }
 
-async function isListed(id: AgentId, { registry }: HostConnection): Promise<boolean> {
+async function isListed(id: AgentId, { registry }: HostAccess): Promise<boolean> {
   const listed = await registry.subscriptions().catch(() => undefined);
   return listed?.some(({ pattern }) => pattern?.agentType === id.type) === true;
 }

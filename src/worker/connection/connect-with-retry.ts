@@ -1,54 +1,68 @@
 import { type Clock, errorText } from "../../core/internal.ts";
-import { backOffMs } from "./back-off.ts";
-import type { ReconnectSettings } from "./reconnect-options.ts";
+import type { ReconnectSettings } from "../reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
 export interface ConnectWithRetryOptions<Found> {
   readonly addresses: readonly string[];
-  /** Which of them is tried first. */
+  /** Index of the address that is tried first. */
   readonly firstIndex: number;
-  /** Rounds that failed before, for the length of the first delay; undefined: the first round begins at once. */
+  /** Rounds that failed before, for the length of the first delay. Undefined: the first round begins at once. */
   readonly failedRounds: number | undefined;
+  /** Attempts that failed before in a row. They count for `maxAttempts`. */
+  readonly failedAttempts: number;
   readonly maxAttempts: number;
   readonly reconnect: ReconnectSettings;
   readonly random: () => number;
   readonly clock: Clock;
   /** Ends the search: it rejects with the signal's reason. */
   readonly signal: AbortSignal;
-  readonly tell: (status: WorkerStatus) => void;
+  /** Takes each step. */
+  readonly onStep: (step: ConnectingStep) => void;
   /** Why there is a search, for the status before the first attempt. */
   readonly reason: string;
+  /** Opens a connection to one address, or rejects. */
   readonly open: (address: string) => Promise<Found>;
   /** Whether another attempt can help. */
   readonly isWorthRetrying: (error: unknown) => boolean;
 }
 
-/** Tries each address in turn, a delay before each round, until one opens. Rejects with the last failure when there were enough. */
+/** A step of a search, as `status()` shows it. */
+export type ConnectingStep = Extract<WorkerStatus, { readonly at: "connecting" | "waiting" }>;
+
+/** Tries the addresses in turn, with a delay before each round, until one opens. Rejects with the last failure after `maxAttempts`. */
 export async function connectWithRetry<Found>(
-  seeking: ConnectWithRetryOptions<Found>,
-): Promise<{ found: Found; index: number }> {
-  const { addresses, firstIndex, maxAttempts, reconnect, random, clock, signal, tell } = seeking;
-  let round = seeking.failedRounds;
-  let reason = seeking.reason;
-  for (let attempt = 1; ; attempt += 1) {
-    const isRoundBegin = (attempt - 1) % addresses.length === 0;
+  options: ConnectWithRetryOptions<Found>,
+): Promise<{ readonly found: Found; readonly index: number }> {
+  const { addresses, firstIndex, failedAttempts, maxAttempts, reconnect, random, clock, signal, onStep } = options;
+  let round = options.failedRounds;
+  let reason = options.reason;
+  for (let tries = 0; ; tries += 1) {
+    const isRoundBegin = tries % addresses.length === 0;
     if (isRoundBegin && round !== undefined) {
       const delayMs = backOffMs(round, reconnect, random);
-      tell({ at: "waiting", delayMs, reason });
+      onStep({ at: "waiting", delayMs, reason });
       await sleepMs(delayMs, clock, signal);
     }
     if (isRoundBegin) round = round === undefined ? 0 : round + 1;
     signal.throwIfAborted();
-    const index = (firstIndex + attempt - 1) % addresses.length;
+    const index = (firstIndex + tries) % addresses.length;
     const address = addresses[index] ?? "";
-    tell({ at: "connecting", address, attempt });
+    const attempt = failedAttempts + tries + 1;
+    onStep({ at: "connecting", address, attempt });
     try {
-      return { found: await seeking.open(address), index };
+      return { found: await options.open(address), index };
     } catch (error) {
       signal.throwIfAborted();
-      if (attempt >= maxAttempts || !seeking.isWorthRetrying(error)) throw error;
+      if (attempt >= maxAttempts || !options.isWorthRetrying(error)) throw error;
       reason = errorText(error);
     }
   }
+}
+
+/** Returns the milliseconds to wait after `failures` failures in a row. `random` returns a number from 0 up to 1. */
+export function backOffMs(failures: number, settings: ReconnectSettings, random: () => number): number {
+  const { initialDelayMs, maxDelayMs, factor, jitter } = settings;
+  const longest = Math.min(maxDelayMs, initialDelayMs * Math.min(factor ** failures, Number.MAX_VALUE));
+  return Math.round(longest * (1 - jitter * random()));
 }

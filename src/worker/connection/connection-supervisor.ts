@@ -1,241 +1,491 @@
-import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import type { WorkerParts } from "../worker-parts.ts";
-import { connectWithRetry } from "./connect-with-retry.ts";
-import type { ConnectionEnd, HostConnection } from "./host-connection.ts";
+import { CancelledError, errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import type { WorkerCounters } from "../worker-counters.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+import { type ConnectingStep, connectWithRetry } from "./connect-with-retry.ts";
+import type { ConnectionEnd } from "./connection-end.ts";
+import {
+  type Background,
+  type ConnectionState,
+  isSameStatus,
+  outboxOf,
+  type Search,
+  type SearchKind,
+  statusOf,
+} from "./connection-state.ts";
+import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import { renewConnection } from "./link-renewal.ts";
+import type { Outbox, QueuedMessage } from "./outbox.ts";
 import { atMost } from "./time-limits.ts";
+import type { StatusBoard } from "./worker-status.ts";
 
-/** Why there is a search: the start, a lost host, a host that said it leaves, or the last messages of a worker that stops. */
-export type SearchKind = "start" | "return" | "move" | "farewell";
+/** Messages that wait for a connection. */
+export interface OutboundQueue {
+  readonly waitingCount: number;
+  /** Sends to this connection from now on; undefined: messages wait. */
+  follow(outbox: Outbox | undefined): void;
+  /** Takes back what a host refused: it is sent before all else, in its order. */
+  putBack(messages: readonly QueuedMessage[]): void;
+}
 
-export interface Search {
+/** Registers everything on a connection. */
+export interface RegisterOptions {
   readonly kind: SearchKind;
-  /** Calls it off. */
   readonly signal: AbortSignal;
+  /** The host refuses for the moment, and is asked again later. */
+  readonly onWaiting: (step: ConnectingStep) => void;
 }
 
-export interface ConnectionSupervisorOptions {
-  readonly parts: WorkerParts;
-  /** Opens a connection and, but for a farewell, announces what is registered. Rejects after it has closed what it opened. */
-  readonly open: (address: string, search: Search) => Promise<HostConnection>;
-  /** Calls that wait on this connection have no answer any more, and answers owed to it no reader. */
-  readonly onLost: (connection: HostConnection, reason: string) => void;
-  /** It is not tried any more. */
-  readonly onGivenUp: (reason: string) => void;
+export interface ConnectionSupervisorOptions<Services extends ConnectionServices> {
+  readonly settings: WorkerSettings;
+  readonly counts: WorkerCounters;
+  readonly status: StatusBoard;
+  readonly queue: OutboundQueue;
+  /** Opens a link and the data channel on it. */
+  readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
+  /** Registers everything; where there is nothing, asks the host for a sign of life. Resolves when the host itself has answered. */
+  readonly register: (connection: HostConnection<Services>, options: RegisterOptions) => Promise<void>;
+  /** Resolves when nothing runs any more that came by this connection or waits for it, or when the connection has ended. */
+  readonly whenIdle: (connection: HostConnection<Services>) => Promise<void>;
+  /** A connection has ended: calls that wait on it get no answer any more, and its callers none. */
+  readonly onEnded: (connection: HostConnection<Services>, reason: string) => void;
+  /** Aborts when a stop waits for nothing any more. */
+  readonly hurry: () => AbortSignal;
+  /** The start has failed, or the host was lost for good. */
+  readonly onGivenUp: (by: "lost" | "start-failed", reason: string) => void;
 }
 
-/** A search that is to begin. */
-interface Cause {
+/** Why a search begins. */
+interface Cause<Services extends ConnectionServices> {
   readonly kind: SearchKind;
   readonly reason: string;
-  /** The host that is leaving, and how long it stays: with nowhere else to go, it is waited for. */
-  readonly leaving?: { readonly connection: HostConnection; readonly graceMs: number };
+  readonly registrar?: HostConnection<Services> | undefined;
+  /** The host that is leaving, and how long it stays: where there is no other host, the worker waits for it. */
+  readonly leaving?: { readonly connection: HostConnection<Services>; readonly graceMs: number };
 }
 
-type SupervisorState =
-  | { readonly at: "apart" }
-  | { readonly at: "seeking"; readonly search: AbortController; readonly found: Promise<HostConnection> }
-  | { readonly at: "attached"; readonly connection: HostConnection }
-  /** Too many attempts have failed. */
-  | { readonly at: "given-up"; readonly reason: string };
+/** A new connection, and the one under whose client id the host knows the registrations. */
+interface Found<Services extends ConnectionServices> {
+  readonly connection: HostConnection<Services>;
+  readonly registrar: HostConnection<Services>;
+}
 
-/** A host that leaves and has not ended its channel so long after it meant to is left. */
+/** A host that said it leaves and has not ended its channel this long after its grace is left, in milliseconds. */
 const overdueMs = 1_000;
 
-/** What ties a worker to a host: one connection at a time, and the search for the next when it is lost (W1). */
-export class ConnectionSupervisor {
-  readonly #options: ConnectionSupervisorOptions;
-  readonly #parts: WorkerParts;
-  /** All that are open: the present one, and those of hosts that are leaving. */
-  readonly #connections = new Set<HostConnection>();
-  /** Those of hosts that have said so. */
-  readonly #leaving = new WeakSet<HostConnection>();
-  #state: SupervisorState = { at: "apart" };
+/** Owns the state of a worker towards its host, all its connections, and the search for the next one. */
+export class ConnectionSupervisor<Services extends ConnectionServices> {
+  readonly #options: ConnectionSupervisorOptions<Services>;
+  /** All that are open: the present one, and those that are leaving. */
+  readonly #connections = new Set<HostConnection<Services>>();
+  /** Those whose hosts have said that they leave. */
+  readonly #leavingHosts = new WeakSet<HostConnection<Services>>();
+  #state: ConnectionState<Services> = { at: "idle" };
   #addressIndex = 0;
-  #attachedMs = 0;
-  /** Connections that were lost soon after they were made: the next is waited for longer. */
+  /** Connections that were lost soon after they were made: the worker waits longer for the next. */
   #failedRounds = 0;
-  #isStopping = false;
+  /** Connections in a row that the host refused after they seemed to stand. */
+  #refusals = 0;
 
-  constructor(options: ConnectionSupervisorOptions) {
+  constructor(options: ConnectionSupervisorOptions<Services>) {
     this.#options = options;
-    this.#parts = options.parts;
   }
 
-  get current(): HostConnection | undefined {
-    return this.#state.at === "attached" ? this.#state.connection : undefined;
+  get state(): ConnectionState<Services> {
+    return this.#state;
   }
 
-  get isSeeking(): boolean {
-    return this.#state.at === "seeking";
-  }
-
-  /** Why there is no host any more, once that is final. */
-  get givenUpBecause(): string | undefined {
-    return this.#state.at === "given-up" ? this.#state.reason : undefined;
-  }
-
-  /** Resolves when a host has taken the worker; rejects with the last failure. */
-  async attach(): Promise<void> {
-    this.#failedRounds = 0;
-    this.#isStopping = false;
-    await this.#seek({ kind: "start", reason: "" });
-  }
-
-  /** The connection, now or when there is one again within the time. Rejects with `UndeliverableException`. */
-  async connected(timeoutMs: number): Promise<HostConnection> {
+  /** The connection that there is at the moment, registered or not. */
+  get current(): HostConnection<Services> | undefined {
     const state = this.#state;
-    if (state.at === "attached") return state.connection;
-    if (state.at === "seeking") {
-      const found = await atMost(state.found, timeoutMs, this.#parts.settings.clock);
-      if (found !== undefined) return found;
+    return state.at === "registering" || state.at === "connected" || state.at === "draining"
+      ? state.connection
+      : undefined;
+  }
+
+  /** Resolves when a host has taken the worker; rejects with the last failure, or with `CancelledError` when the signal aborts. */
+  async start(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) throw startCancelled(signal);
+    this.#failedRounds = 0;
+    this.#refusals = 0;
+    const search = this.#seek({ kind: "start", reason: "" });
+    const onAbort = () => search.abort.abort(startCancelled(signal));
+    signal?.addEventListener("abort", onAbort);
+    try {
+      await search.found;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
     }
-    const text = `There is no connection to a host${state.at === "seeking" ? `, and none came within ${timeoutMs} ms` : ""}.`;
+  }
+
+  /** Resolves to the connection that registers, now or when there is one within the time. Rejects with `UndeliverableException`. */
+  async registrar(timeoutMs: number): Promise<HostConnection<Services>> {
+    const { clock } = this.#options.settings;
+    const state = this.#state;
+    const pending = pendingOf(state);
+    if (pending !== undefined) await atMost(pending, timeoutMs, clock);
+    const now = this.#state;
+    if (now.at === "connected") return now.registrar;
+    const isLate = now.at === "connecting" || now.at === "registering";
+    const text = `There is no connection to a host${isLate ? `, and none came within ${timeoutMs} ms` : ""}.`;
     throw new UndeliverableException(text, { code: "disconnected" });
   }
 
   /** The host says that it ends soon: what is sent from now on waits for the next one; answers still pass here. */
-  onHostLeaving(connection: HostConnection, graceMs: number): void {
-    if (this.current !== connection || this.#leaving.has(connection)) return;
-    this.#leaving.add(connection);
-    const { logger } = this.#parts.settings;
+  onHostLeaving(leaving: HostConnection, graceMs: number): void {
+    const state = this.#state;
+    const connection = this.current;
+    if (connection === undefined || connection !== leaving || this.#leavingHosts.has(connection)) return;
+    this.#leavingHosts.add(connection);
     const reason = `The host at ${connection.address} is leaving.`;
-    logger.info(reason);
+    this.#options.settings.logger.info(reason);
     void this.#leaveAfter(connection, graceMs + overdueMs);
-    // One that stops needs no other host while this one still takes what it says.
-    if (this.#isStopping) return;
-    this.#parts.sendQueue.detach();
-    this.#seekOn({ kind: "move", reason, leaving: { connection, graceMs } });
+    // A worker that stops needs no other host while this one still takes what it sends.
+    if (state.at === "registering") connection.cut(reason);
+    if (state.at !== "connected") return;
+    endBackground(state, reason);
+    this.#seek({ kind: "move", reason, leaving: { connection, graceMs } });
   }
 
-  /** More or less work is waiting: see to what is read from the hosts. */
+  /** The host has taken the data channel of a connection. */
+  onAccepted(connection: HostConnection): void {
+    if (this.current !== connection) return;
+    this.#refusals = 0;
+    this.#follow();
+  }
+
+  /** More or less work is waiting: each connection reads on, or does not. */
   review(): void {
     for (const connection of this.#connections) connection.review();
   }
 
-  /** The worker stops: no search any more, but for what still waits to be sent. */
-  beginFarewell(): void {
-    this.#isStopping = true;
-    if (this.#state.at !== "seeking") return;
-    this.#state.search.abort(stopped());
-    this.#sayFarewell();
+  /**
+   * The worker stops: the search ends, unless messages wait to be sent. Calls `finish`, which leaves the hosts at last and
+   * whose end is the end of the run.
+   */
+  drain(finish: () => Promise<void>): Promise<void> {
+    const state = this.#state;
+    const connection = state.at === "connected" ? state.connection : undefined;
+    let end!: (finished: Promise<void>) => void;
+    const done = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#become({ at: "draining", connection, search: undefined, done });
+    if (state.at === "connecting" || state.at === "registering") {
+      state.search.abort.abort(stopped());
+      this.#sayFarewell();
+    }
+    if (state.at === "connected") endBackground(state, "The worker stops.");
+    end(finish().then(() => this.#become({ at: "closed", by: "stopped", reason: "The worker was stopped." })));
+    return done;
   }
 
   /** Ends the search and every connection. Never rejects. */
   async leave(signal: AbortSignal): Promise<void> {
-    this.#isStopping = true;
-    if (this.#state.at === "seeking") this.#state.search.abort(stopped());
-    this.#state = { at: "apart" };
+    const state = this.#state;
+    if (state.at === "draining") {
+      state.search?.abort.abort(stopped());
+      this.#become({ ...state, connection: undefined, search: undefined });
+    }
     await Promise.all([...this.#connections].map((connection) => connection.leave(signal)));
   }
 
-  /** A connection is open, before anything was announced there. */
-  keep(connection: HostConnection): void {
-    this.#connections.add(connection);
-    void connection.closed.then((end) => this.#onEnd(connection, end));
+  /** The only place where the state changes: the status and the send queue follow. */
+  #become(state: ConnectionState<Services>): void {
+    const { status } = this.#options;
+    this.#state = state;
+    this.#follow();
+    const now = statusOf(state);
+    if (!isSameStatus(now, status.latest)) status.set(now);
   }
 
-  async #leaveAfter(connection: HostConnection, ms: number): Promise<void> {
-    const end = await atMost(connection.closed, ms, this.#parts.settings.clock);
+  #follow(): void {
+    this.#options.queue.follow(outboxOf(this.#state));
+  }
+
+  #seek(cause: Cause<Services>): Search<Services> {
+    const abort = new AbortController();
+    const { kind, reason, registrar } = cause;
+    const search: Search<Services> = { kind, reason, abort, registrar, found: undefined };
+    search.found = this.#search(search, cause.leaving);
+    // Only a start has somebody who waits for the outcome; the state tells all others.
+    search.found.catch((error) => this.#options.settings.logger.debug(errorText(error)));
+    return search;
+  }
+
+  async #search(search: Search<Services>, leaving: Cause<Services>["leaving"]): Promise<void> {
+    const { addresses, reconnect, random, clock } = this.#options.settings;
+    const { kind, reason, abort } = search;
+    const { signal } = abort;
+    const isPatient = kind !== "start" || reconnect.startWaits;
+    // A worker tries the other hosts before it comes back to one that leaves.
+    const isMoving = kind === "move" && addresses.length > 1;
+    const maxAttempts = isPatient && reconnect.maxAttempts > 0 ? reconnect.maxAttempts : addresses.length;
+    try {
+      if (leaving !== undefined && !isMoving) {
+        this.#step(search, { at: "waiting", delayMs: leaving.graceMs, reason });
+        await atMost(leaving.connection.closed, leaving.graceMs, clock, signal);
+      }
+      const isOver = reconnect.maxAttempts === 0 || this.#refusals >= maxAttempts;
+      if (kind !== "start" && isOver) throw new UndeliverableException(reason, { code: "disconnected" });
+      const { found, index } = await connectWithRetry({
+        ...{ addresses, reconnect, random, clock, signal, reason, maxAttempts },
+        firstIndex: this.#addressIndex + (isMoving ? 1 : 0),
+        failedRounds: kind === "start" || isMoving ? undefined : this.#failedRounds,
+        failedAttempts: this.#refusals,
+        onStep: (step) => this.#step(search, step),
+        open: (address) => this.#open(address, search),
+        isWorthRetrying: (error) => kind !== "start" || isUnreachable(error),
+      });
+      this.#addressIndex = index;
+      this.#connect(found, search);
+    } catch (error) {
+      if (!isStop(signal)) this.#giveUp(search, signal.aborted ? signal.reason : error);
+      throw signal.aborted ? signal.reason : error;
+    }
+  }
+
+  #step(search: Search<Services>, step: ConnectingStep): void {
+    if (search.abort.signal.aborted) return;
+    const state = this.#state;
+    if (state.at === "draining") this.#become({ ...state, search });
+    else if (state.at === "registering") this.#become({ ...state, step });
+    else this.#become({ at: "connecting", search, step });
+  }
+
+  /** Opens a connection and registers there. Rejects after it has closed what it opened. */
+  async #open(address: string, search: Search<Services>): Promise<Found<Services>> {
+    const { open, register } = this.#options;
+    const { kind } = search;
+    const { signal } = search.abort;
+    const connection = await open(address, signal);
+    this.#watch(connection);
+    const before = this.#state;
+    if (before.at === "connecting" && before.search === search)
+      this.#become({ at: "registering", search, step: before.step, connection });
+    // Whoever calls the search off does not wait for the host's answers.
+    const onAbort = () => void connection.leave(this.#options.hurry());
+    signal.addEventListener("abort", onAbort);
+    try {
+      signal.throwIfAborted();
+      const older = isRegistrarOf(search.registrar, connection) ? search.registrar : undefined;
+      if (kind === "farewell" || older !== undefined) await connection.confirm(signal);
+      else await register(connection, { kind, signal, onWaiting: (step) => this.#step(search, step) });
+      signal.throwIfAborted();
+      await connection.assertOpen();
+      return { connection, registrar: older ?? connection };
+    } catch (error) {
+      const now = this.#state;
+      if (now.at === "registering" && now.search === search) this.#become({ at: "connecting", search, step: now.step });
+      await connection.leave(this.#options.hurry());
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #connect({ connection, registrar }: Found<Services>, { kind }: Search<Services>): void {
+    const { settings, counts } = this.#options;
+    const state = this.#state;
+    this.#failedRounds = kind === "start" ? 0 : this.#failedRounds + 1;
+    if (connection.isAccepted) this.#refusals = 0;
+    if (state.at === "draining") this.#become({ ...state, connection, search: undefined });
+    else {
+      const sinceMs = settings.clock.now();
+      registrar.callOver(connection);
+      this.#become({ at: "connected", connection, registrar, sinceMs, ...standing });
+      // The older connection may have ended after this one was opened.
+      if (!registrar.isOpen && registrar !== connection) this.#takeOver();
+    }
+    if (kind !== "start") {
+      counts.reconnections += 1;
+      settings.logger.info(`Connected to the host at ${connection.address} again, as client ${connection.clientId}.`);
+    }
+    // It may have ended a moment ago.
+    if (!connection.isOpen) void connection.closed.then((end) => this.#onCurrentEnd(connection, end));
+    else if (connection.isLinkLeaving) this.#renew(connection);
+  }
+
+  #giveUp({ kind }: Search<Services>, error: unknown): void {
+    const state = this.#state;
+    const reason = errorText(error);
+    if (state.at === "draining") return this.#become({ ...state, search: undefined });
+    const by = kind === "start" ? "start-failed" : "lost";
+    this.#become({ at: "closed", by, reason });
+    // Nothing runs on any more where the host is lost for good.
+    for (const connection of this.#connections) connection.cut(reason);
+    this.#options.onGivenUp(by, reason);
+  }
+
+  #watch(connection: HostConnection<Services>): void {
+    this.#connections.add(connection);
+    void connection.closed.then((end) => this.#onEnd(connection, end));
+    void connection.linkLeaving.then(() => this.#renew(connection));
+  }
+
+  async #leaveAfter(connection: HostConnection<Services>, ms: number): Promise<void> {
+    const end = await atMost(connection.closed, ms, this.#options.settings.clock);
     if (end === undefined) await connection.leave();
+  }
+
+  #onEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
+    const { queue, onEnded } = this.#options;
+    this.#connections.delete(connection);
+    if (end.by === "refused") queue.putBack(connection.outbox.takeKept());
+    onEnded(connection, reasonOf(end));
+    this.#onCurrentEnd(connection, end);
+    const state = this.#state;
+    if (state.at === "connected" && state.registrar === connection) this.#takeOver();
+  }
+
+  #onCurrentEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
+    const { settings } = this.#options;
+    const { clock, logger, reconnect } = settings;
+    const state = this.#state;
+    const reason = reasonOf(end);
+    if (state.at === "draining" && state.connection === connection) {
+      this.#become({ ...state, connection: undefined });
+      if (end.by !== "left") this.#sayFarewell();
+      return;
+    }
+    if (state.at !== "connected" || state.connection !== connection) return;
+    endBackground(state, reason);
+    logger.error(reason);
+    if (end.by === "refused") this.#refusals += 1;
+    // What still runs on older connections runs at the same host.
+    if (end.by === "lost" && end.isSilent)
+      for (const older of this.#connections) if (older.address === connection.address) older.cut(reason);
+    if (clock.now() - state.sinceMs > reconnect.maxDelayMs) this.#failedRounds = 0;
+    const registrar = state.registrar !== connection && state.registrar.isOpen ? state.registrar : undefined;
+    this.#seek({ kind: "return", reason, registrar });
   }
 
   /** Connects once more if that can save what waits to be sent. */
   #sayFarewell(): void {
-    this.#state = { at: "apart" };
-    if (this.#parts.sendQueue.waitingCount === 0) return;
-    this.#seekOn({ kind: "farewell", reason: "Messages wait to be sent." });
+    if (this.#options.queue.waitingCount === 0) return;
+    this.#seek({ kind: "farewell", reason: "Messages wait to be sent." });
   }
 
-  #seek(cause: Cause): Promise<HostConnection> {
-    const search = new AbortController();
-    const found = Promise.resolve().then(() => this.#search(cause, search.signal));
-    this.#state = { at: "seeking", search, found };
-    return found;
+  /** The link takes no new calls: opens a new connection while this one goes on. */
+  #renew(connection: HostConnection<Services>): void {
+    if (!connection.isLinkLeaving) return;
+    const state = this.#state;
+    if (state.at !== "connected" || state.connection !== connection || state.renewal !== undefined) return;
+    if (!connection.isOpen) return;
+    const { settings, open, queue } = this.#options;
+    const renewal: Background = { abort: new AbortController(), done: Promise.resolve() };
+    this.#become({ ...state, renewal });
+    renewal.done = renewConnection(connection, {
+      ...{ settings, signal: renewal.abort.signal },
+      open: async (address, signal) => {
+        const renewed = await open(address, signal);
+        this.#watch(renewed);
+        return renewed;
+      },
+      hold: () => queue.follow(undefined),
+      onRenewed: (renewed) => this.#onRenewed(connection, renewed),
+      onFailed: () => this.#follow(),
+    });
   }
 
-  /** As `#seek`, where nobody waits for the outcome. */
-  #seekOn(cause: Cause): void {
-    this.#seek(cause).catch((error) => this.#parts.settings.logger.debug(errorText(error)));
+  #onRenewed(old: HostConnection<Services>, connection: HostConnection<Services>): void {
+    const state = this.#state;
+    if (state.at !== "connected" || state.connection !== old) return void connection.leave();
+    const { clock, logger } = this.#options.settings;
+    const registrar = state.registrar.isOpen ? state.registrar : connection;
+    old.callOver(connection);
+    registrar.callOver(connection);
+    this.#become({ ...state, connection, registrar, sinceMs: clock.now(), renewal: undefined });
+    if (connection.isAccepted) this.#refusals = 0;
+    logger.info(`New calls to the host at ${connection.address} go over a new connection.`);
+    void this.#retire(old);
+    if (registrar === connection) this.#takeOver();
+    if (connection.isLinkLeaving) this.#renew(connection);
   }
 
-  async #search({ kind, reason, leaving }: Cause, signal: AbortSignal): Promise<HostConnection> {
-    const { settings, status } = this.#parts;
-    const { addresses, reconnect, random, clock } = settings;
-    const isPatient = kind !== "start" || reconnect.startWaits;
-    // A host that leaves is not come back to before the others were tried.
-    const isMoving = kind === "move" && addresses.length > 1;
-    try {
-      if (leaving !== undefined && !isMoving) {
-        status.set({ at: "waiting", delayMs: leaving.graceMs, reason });
-        await atMost(leaving.connection.closed, leaving.graceMs, clock, signal);
-      }
-      if (reconnect.maxAttempts === 0 && kind !== "start")
-        throw new UndeliverableException(reason, { code: "disconnected" });
-      const { found, index } = await connectWithRetry({
-        ...{ addresses, reconnect, random, clock, signal, reason },
-        firstIndex: this.#addressIndex + (isMoving ? 1 : 0),
-        failedRounds: kind === "start" || isMoving ? undefined : this.#failedRounds,
-        maxAttempts: isPatient && reconnect.maxAttempts > 0 ? reconnect.maxAttempts : addresses.length,
-        tell: (told) => status.set(kind === "farewell" ? { at: "draining" } : told),
-        open: (address) => this.#options.open(address, { kind, signal }),
-        isWorthRetrying: (error) => kind !== "start" || isUnreachable(error),
-      });
-      this.#addressIndex = index;
-      this.#attach(found, kind);
-      return found;
-    } catch (error) {
-      if (!signal.aborted) this.#giveUp(kind, error);
-      throw error;
-    }
+  /** Leaves an old connection when nothing runs on it any more. */
+  async #retire(connection: HostConnection<Services>): Promise<void> {
+    await this.#options.whenIdle(connection);
+    if (this.#state.at !== "draining") await connection.leave();
   }
 
-  #attach(connection: HostConnection, kind: SearchKind): void {
-    const { settings, status, sendQueue, counts } = this.#parts;
-    this.#state = { at: "attached", connection };
-    this.#attachedMs = settings.clock.now();
-    this.#failedRounds += 1;
-    if (kind !== "farewell")
-      status.set({ at: "connected", address: connection.address, clientId: connection.clientId });
-    sendQueue.attach(connection.outbox);
-    if (kind === "start") {
-      this.#failedRounds = 0;
-      return;
-    }
-    counts.reconnections += 1;
-    settings.logger.info(`Connected to the host at ${connection.address} again, as client ${connection.clientId}.`);
-  }
-
-  #giveUp(kind: SearchKind, error: unknown): void {
-    if (kind === "start" || kind === "farewell") {
-      this.#state = { at: "apart" };
-      return;
-    }
-    const reason = errorText(error);
-    this.#state = { at: "given-up", reason };
-    this.#options.onGivenUp(reason);
-  }
-
-  #onEnd(connection: HostConnection, end: ConnectionEnd): void {
-    this.#connections.delete(connection);
-    const reason = end.by === "lost" ? end.reason : "The worker left the host.";
-    this.#options.onLost(connection, reason);
-    if (this.current !== connection) return;
-    const { settings, sendQueue } = this.#parts;
-    sendQueue.detach();
-    this.#state = { at: "apart" };
-    if (end.by === "left") return;
-    settings.logger.error(reason);
-    if (this.#isStopping) return this.#sayFarewell();
-    if (settings.clock.now() - this.#attachedMs > settings.reconnect.maxDelayMs) this.#failedRounds = 0;
-    this.#seekOn({ kind: "return", reason });
+  /** The host has forgotten the registrations with the connection that made them: registers anew. */
+  #takeOver(): void {
+    const state = this.#state;
+    if (state.at !== "connected") return;
+    const { register, settings } = this.#options;
+    const { connection } = state;
+    const abort = new AbortController();
+    const handover: Background = { abort, done: Promise.resolve() };
+    this.#become({ ...state, registrar: connection, handover });
+    const { signal } = abort;
+    handover.done = register(connection, { kind: "return", signal, onWaiting: () => {} }).then(
+      () => {
+        const now = this.#state;
+        if (now.at === "connected" && now.handover === handover) this.#become({ ...now, handover: undefined });
+      },
+      (error) => {
+        if (signal.aborted) return;
+        settings.logger.error(`The worker could not register on its new connection: ${errorText(error)}`);
+        connection.cut(errorText(error));
+      },
+    );
   }
 }
 
-/** Another host, or the same one later, may do better. */
+/** Nothing goes on in the background of a connection. */
+const standing = { renewal: undefined, handover: undefined };
+
+function pendingOf<Services extends ConnectionServices>(
+  state: ConnectionState<Services>,
+): Promise<unknown> | undefined {
+  switch (state.at) {
+    case "connecting":
+    case "registering":
+      return state.search.found;
+    case "connected":
+      return state.renewal?.done ?? state.handover?.done;
+    case "idle":
+    case "draining":
+    case "closed":
+      return undefined;
+  }
+}
+
+/** Whether the host of a new connection knows the registrations of an older one that still stands. */
+function isRegistrarOf<Services extends ConnectionServices>(
+  older: HostConnection<Services> | undefined,
+  connection: HostConnection<Services>,
+): boolean {
+  return older?.isOpen === true && older.address === connection.address;
+}
+
+function endBackground<Services extends ConnectionServices>(
+  { renewal, handover }: Extract<ConnectionState<Services>, { readonly at: "connected" }>,
+  reason: string,
+): void {
+  const error = new UndeliverableException(reason, { code: "disconnected" });
+  renewal?.abort.abort(error);
+  handover?.abort.abort(error);
+}
+
+function reasonOf(end: ConnectionEnd): string {
+  return end.by === "left" ? "The worker left the host." : end.reason;
+}
+
+/** Whether another host, or the same one later, may do better. */
 function isUnreachable(error: unknown): boolean {
   return error instanceof TroupeError && (error.code === "disconnected" || error.code === "timed-out");
 }
 
 function stopped(): Error {
   return new UndeliverableException("The worker was stopped.", { code: "shutting-down" });
+}
+
+/** A stop ends a search without a word; whoever starts the worker may call it off, too, and that is a failed start. */
+function isStop({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof CancelledError);
+}
+
+function startCancelled(signal: AbortSignal | undefined): Error {
+  return new CancelledError("The start of the worker was cancelled.", { cause: signal?.reason });
 }

@@ -1,65 +1,85 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../../protocol/internal.ts";
-import type { StreamEnd, StreamReceiver } from "../../transport/internal.ts";
+import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
-import { ControlChannel, type ControlServer } from "../control/control-channel.ts";
-import { ChannelRegistry } from "../registry/channel-registry.ts";
-import { ConnectionRegistry } from "../registry/connection-registry.ts";
-import type { HostRegistry } from "../registry/host-registry.ts";
-import { UnaryRegistry } from "../registry/unary-registry.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { KeepAlive } from "./keep-alive.ts";
+import { type ConnectionEnd, describeEnd, endError, refusalCode } from "./connection-end.ts";
+import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
-import { describeEnd } from "./stream-end.ts";
 import { atMost, withinMs } from "./time-limits.ts";
 
-export interface HostConnectionOptions {
+/** Answers of generation 1 to registrations; they come on the data channel. */
+export type AckFrame = Extract<Frame, { readonly kind: "ack" }>;
+
+/** What a connection carries beside calls and events: registrations, the control channel. */
+export interface ConnectionServices {
+  /** Whether the host owes an `ack`: then the data channel is read on. */
+  readonly awaitsAck: boolean;
+  /** Takes an `ack`; false: nobody waits for it. */
+  onAck(ack: AckFrame): boolean;
+  /** The connection has ended. */
+  close(reason: UndeliverableReason): void;
+}
+
+export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly settings: WorkerSettings;
   readonly address: string;
   /** Calls off the opening. */
   readonly signal: AbortSignal;
-  readonly nextRequestNumber: () => number;
+  readonly createServices: (connection: HostConnection) => Services;
   /** Takes the frames that are not about registration. Must not throw. */
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
-  /** A message that can't be read; `head` is as much of it as there is. Must not throw. */
+  /** Takes the failure of a message that can't be read; `head` is as much of it as there is. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
+  /** The host has taken the data channel. */
+  readonly onAccepted: (connection: HostConnection) => void;
   /** The outbox has room again. */
   readonly onDrain: (connection: HostConnection) => void;
   /** Whether the worker has as much work as it wants. */
   readonly isCrowded: () => boolean;
-  readonly controlServer: ControlServer;
 }
 
+/** Milliseconds that the last messages have to leave before the channel is ended. */
 const flushTimeoutMs = 5_000;
 
-/** How a connection ended: this side left, or it was lost. */
-export type ConnectionEnd = { readonly by: "left" } | { readonly by: "lost"; readonly reason: string };
-
-/** One attempt at being a host's worker: a link, the data channel, the control channel, under a client id of its own (protocol.md §2.1). */
-export class HostConnection {
+/** One link to a host with the data channel on it, under a client id of its own. */
+// protocol.md §2.1
+export class HostConnection<Services extends ConnectionServices = ConnectionServices> {
   readonly clientId: string;
   readonly address: string;
   readonly outbox: Outbox;
-  readonly registry: HostRegistry;
-  readonly control: ControlChannel;
+  readonly services: Services;
+  /** Goes with every call and stream of the connection. */
+  readonly metadata: Metadata;
+  /** Makes unary calls under the client id of this connection. */
+  readonly calls: Pick<Link, "unary">;
+  /** Resolves, with the reason, when the host takes no new calls on this link any more, or the link is gone. Never rejects. */
+  readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
   readonly #link: Link;
+  /** Carries unary calls: the link, until it leaves; then the link of a newer connection. */
+  #callLink: Pick<Link, "unary">;
   readonly #stream: FrameStream;
-  readonly #legacy: ChannelRegistry;
-  readonly #signals: SideStream;
+  readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
-  readonly #options: HostConnectionOptions;
+  readonly #options: HostConnectionOptions<Services>;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
+  #isAccepted = false;
   #isLeaving = false;
   #isPaused = false;
-  /** Why this side gave the host up. */
+  #isLinkGone = false;
+  #isLinkLeaving = false;
+  #isSilent = false;
+  /** Why this side gave up on the host. */
   #deadBecause: string | undefined;
 
-  /** Reaches the host and opens the data channel, without waiting for an answer to it: reference hosts send none (§1.5). */
-  static async open(options: HostConnectionOptions): Promise<HostConnection> {
+  /** Reaches the host and opens the data channel. Does not wait for the host's answer: stock hosts send none (protocol.md §1.5). */
+  static async open<Services extends ConnectionServices>(
+    options: HostConnectionOptions<Services>,
+  ): Promise<HostConnection<Services>> {
     const { address, signal: given, settings } = options;
     const link = dialTo(settings.dialer, address);
     try {
@@ -72,73 +92,128 @@ export class HostConnection {
     }
   }
 
-  private constructor(link: Link, options: HostConnectionOptions) {
-    const { settings, nextRequestNumber } = options;
-    const { maxMessageBytes, stockHostMaxBytes, registrationTimeoutMs: timeoutMs, clock } = settings;
+  private constructor(link: Link, options: HostConnectionOptions<Services>) {
+    const { settings } = options;
+    const { maxMessageBytes, stockHostMaxBytes, clock, whileDisconnected } = settings;
     this.#link = link;
+    this.#callLink = link;
     this.#options = options;
     this.clientId = settings.makeId();
     this.address = options.address;
+    void link.closed.then(() => {
+      this.#isLinkGone = true;
+    });
+    this.linkLeaving = link.leaving.then((reason) => {
+      this.#isLinkLeaving = !this.#isLinkGone;
+      return reason;
+    });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    const metadata = { [clientIdKey]: this.clientId };
+    this.metadata = { [clientIdKey]: this.clientId };
+    this.calls = { unary: (...call) => this.#callLink.unary(...call) };
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...metadata, ...announcement },
+      metadata: { ...this.metadata, ...announcement },
     });
-    const onAsked = () => this.review();
-    this.outbox = new Outbox({ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onAsked });
-    this.#legacy = new ChannelRegistry({ outbox: this.outbox, nextRequestNumber, timeoutMs, clock });
-    this.registry = new ConnectionRegistry({
-      unary: new UnaryRegistry({
-        ...{ link, metadata, timeoutMs, signal: this.#ended.signal },
-        isHostAnnounced: () => this.outbox.isHostAnnounced,
-      }),
-      legacy: this.#legacy,
-      logger: settings.logger,
+    this.outbox = new Outbox({
+      ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
+      maxKeptMessages: whileDisconnected.maxQueuedMessages,
+      maxKeptBytes: whileDisconnected.maxQueuedBytes,
     });
-    this.control = new ControlChannel({ link, clientId: this.clientId, settings, server: options.controlServer });
-    this.#signals = new SideStream({
-      ...{ link, metadata, logger: settings.logger },
-      onSignal: (frame) => options.onFrame(frame, this),
+    this.#sideStream = new SideStream({
+      ...{ link, metadata: this.metadata, logger: settings.logger },
+      onNotice: (frame) => options.onFrame(frame, this),
       onChange: () => this.review(),
     });
     this.#keepAlive = new KeepAlive({
-      ...{ link, metadata, clock, afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
+      ...{ link, metadata: this.metadata, clock },
+      ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       isInDoubt: () => this.#stream.unconfirmedFrames > 0,
-      onDead: (reason) => this.#giveUp(reason),
+      // By now the host would have refused the channel.
+      onAnswer: () => this.#accept(),
+      onDead: (reason) => {
+        this.#isSilent = true;
+        this.cut(reason);
+      },
     });
+    this.services = options.createServices(this);
   }
 
   get isOpen(): boolean {
     return !this.#ended.signal.aborted;
   }
 
-  /** The host is not read from at the moment. */
+  /** Whether the host takes no new calls on this link, while what runs goes on. */
+  get isLinkLeaving(): boolean {
+    return this.#isLinkLeaving && !this.#isLinkGone;
+  }
+
+  /** Whether the host has taken the data channel: it has answered with headers or a message, and has not refused it. */
+  get isAccepted(): boolean {
+    return this.#isAccepted;
+  }
+
+  /** Aborts when the connection ends. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Whether this worker does not read from the host at the moment. */
   get isPaused(): boolean {
     return this.#isPaused;
   }
 
-  /** The host does not take what it was answered: it had better not ask for more. */
+  /** Whether the host does not take the answers that it gets. Then it should not ask for more. */
   get isFull(): boolean {
     return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
   }
 
+  /** Opens a further stream on the link, with the client id. */
+  openStream(name: string, receiver: StreamReceiver): FrameStream {
+    return this.#link.openStream(name, receiver, { metadata: this.metadata });
+  }
+
+  /** Resolves when the host itself has answered on this link. Rejects when it does not in time, or a proxy answers for it. */
+  async confirm(signal: AbortSignal): Promise<void> {
+    const { startTimeoutMs, clock } = this.#options.settings;
+    const either = AbortSignal.any([signal, this.signal]);
+    try {
+      await withinMs(startTimeoutMs, clock, either, (within) =>
+        askForSignOfLife(this.#link, { metadata: this.metadata, signal: within }),
+      );
+    } catch (cause) {
+      await this.assertOpen();
+      const text = `The host at ${this.address} gave no answer of its own: ${errorText(cause)}`;
+      throw new UndeliverableException(text, { cause, code: "disconnected" });
+    }
+  }
+
+  /** Rejects with the reason of the end when the connection has ended. */
+  async assertOpen(): Promise<void> {
+    if (!this.isOpen) throw endError(await this.closed);
+  }
+
+  /** The link takes no new calls any more: makes unary calls over a newer connection. The newer one's keep-alive serves both. */
+  callOver(newer: HostConnection): void {
+    if (newer === this) return;
+    this.#callLink = newer.#link;
+    this.#keepAlive.stop();
+  }
+
   /**
-   * Reads on, or lets flow control hold the host: when the worker has enough to do, and word that its work is not wanted any
-   * more is not held too; or when the host does not take what it was answered. Never while one of its own calls waits for an
-   * answer that would be held (W23).
+   * Reads on, or lets flow control hold the host. It holds the host while the worker has enough to do, if notices still reach the
+   * worker; and while the host does not take its answers. It reads on while the worker waits for an answer on this channel.
    */
   review(): void {
-    const isWaitedFor = this.outbox.askedCount > 0 || this.#legacy.pendingCount > 0;
-    const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsSignals));
+    const isWaitedFor = this.outbox.outgoingCallsCount > 0 || this.services.awaitsAck;
+    const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsNotices));
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     if (isPaused) this.#stream.pause();
     else this.#stream.resume();
   }
 
-  /** Sends what is queued, half-closes, gives the host a moment to end the channel, then cancels it (§1.5). `signal` cuts the waits short. Never rejects. */
+  /** Sends what is queued, half-closes, gives the host a moment to end the channel, then cancels it. `signal` cuts the waits short. Never rejects. */
   async leave(signal?: AbortSignal): Promise<void> {
     const { clock, halfCloseWaitMs } = this.#options.settings;
     this.#isLeaving = true;
@@ -157,6 +232,12 @@ export class HostConnection {
     await this.#link.close();
   }
 
+  /** Ends the connection at once: the host counts as lost. */
+  cut(reason: string): void {
+    this.#deadBecause ??= reason;
+    this.#stream.cancel();
+  }
+
   #receiver(): StreamReceiver {
     return {
       onMetadata: (metadata) => this.#takeHeaders(isAnnounced(metadata)),
@@ -173,19 +254,31 @@ export class HostConnection {
   }
 
   #takeHeaders(isHostAnnounced: boolean): void {
+    this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
+    this.#accept();
     // Only a worker with bounds on its handlers ever holds the data channel back for long.
-    if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#signals.open();
+    if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
 
-  /** Also while nothing is read from the data channel. A stock host says nothing that could be missed. */
-  get #hearsSignals(): boolean {
-    return this.#signals.isOpen || !this.outbox.isHostAnnounced;
+  #accept(): void {
+    if (this.#isAccepted) return;
+    this.#isAccepted = true;
+    this.outbox.forgetKept();
+    this.#options.onAccepted(this);
+  }
+
+  /** Notices arrive also while nothing is read from the data channel. A stock host sends none. */
+  get #hearsNotices(): boolean {
+    return this.#sideStream.isOpen || !this.outbox.isHostAnnounced;
   }
 
   #receive(bytes: Uint8Array): void {
     this.#keepAlive.heard();
-    this.outbox.takeHeaders(false);
+    if (!this.#isAccepted) {
+      this.outbox.takeHeaders(false);
+      this.#accept();
+    }
     let frame: Frame;
     try {
       frame = decodeFrame(bytes);
@@ -194,28 +287,33 @@ export class HostConnection {
       return;
     }
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
-    else if (!this.#legacy.onAck(frame)) this.#logger.debug("The host acknowledged a registration nobody waits for.");
+    else if (!this.services.onAck(frame)) this.#logger.debug("The host acknowledged a registration nobody waits for.");
     this.review();
   }
 
-  #giveUp(reason: string): void {
-    this.#deadBecause = reason;
-    this.#stream.cancel();
-  }
-
   #onEnd(end: StreamEnd): void {
-    const text = `The connection to the host at ${this.address} is gone: ${this.#deadBecause ?? describeEnd(end)}`;
-    this.#finish({ code: "disconnected", text });
-    this.#resolveClosed(this.#isLeaving ? { by: "left" } : { by: "lost", reason: text });
+    const refusal = this.#isAccepted ? undefined : refusalCode(end);
+    const why = this.#deadBecause ?? describeEnd(end);
+    const reason =
+      refusal === undefined
+        ? `The connection to the host at ${this.address} is gone: ${why}`
+        : `The host at ${this.address} refused the worker: ${why}`;
+    this.#finish({ code: "disconnected", text: reason });
+    if (this.#isLeaving) this.#resolveClosed({ by: "left" });
+    else
+      this.#resolveClosed(
+        refusal === undefined
+          ? { by: "lost", reason, isSilent: this.#isSilent }
+          : { by: "refused", reason, code: refusal },
+      );
     if (!this.#isLeaving) void this.#link.close();
   }
 
   #finish(reason: UndeliverableReason): void {
     this.#keepAlive.stop();
     this.outbox.close(reason);
-    this.#legacy.close(reason);
-    this.control.close(reason);
-    this.#signals.close();
+    this.services.close(reason);
+    this.#sideStream.close();
     this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
   }
 
@@ -233,7 +331,7 @@ function dialTo(dialer: Dialer, address: string): Link {
   }
 }
 
-/** What the transport says of a message that it threw away. */
+/** Turns what the transport says of a message that it threw away into an error. */
 function toError({ code, details }: RpcStatus): TroupeError {
   return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
 }

@@ -1,26 +1,55 @@
 import type { Clock } from "../../core/internal.ts";
-import type { Link, Metadata } from "../../transport/internal.ts";
+import { type Link, type Metadata, RpcError, StatusCode } from "../../transport/internal.ts";
 
 export interface KeepAliveOptions {
-  readonly link: Link;
+  readonly link: Pick<Link, "unary">;
   readonly metadata: Metadata;
   readonly clock: Clock;
-  /** 0: never. */
+  /** Milliseconds of silence after which the host is asked. 0: never. */
   readonly afterMs: number;
+  /** Milliseconds that the host has for its answer. */
   readonly timeoutMs: number;
-  /** Whether the host was sent something of which nothing shows that it has it: its answer does (`FrameStream.unconfirmedFrames`). */
+  /** Whether something was sent of which nothing shows yet that it has arrived (`FrameStream.unconfirmedFrames`): the answer shows it. */
   readonly isInDoubt: () => boolean;
+  /** The host has answered a question. */
+  readonly onAnswer: () => void;
   /** No sign of life came in time. */
   readonly onDead: (reason: string) => void;
 }
 
-/** Nobody serves it: any status for an answer says that the host lives, and stock hosts neither log nor mind it. */
+/** Nobody serves this method: the host's UNIMPLEMENTED shows that it lives, and stock hosts neither log nor mind it. */
 const method = "/troupe.v1.KeepAlive/AreYouThere";
 
+/** A question that something other than the host answered is asked again after this part of the time. */
+const askAgainPart = 0.2;
+
 /**
- * Asks a host that has been silent for a while for a sign of life, and also one that talks whether it has what it was sent. By a
- * unary call: HTTP/2 pings on a quiet connection make
- * gRPC's own servers hang up (`too_many_pings`).
+ * Asks a host for a sign of life. Resolves when the host itself has answered, whatever it says; rejects with the transport's
+ * error otherwise.
+ */
+export async function askForSignOfLife(
+  link: Pick<Link, "unary">,
+  options: { readonly metadata: Metadata; readonly signal?: AbortSignal; readonly timeoutMs?: number },
+): Promise<void> {
+  try {
+    await link.unary(method, new Uint8Array(0), options);
+  } catch (error) {
+    if (!isHostsOwnAnswer(error)) throw error;
+  }
+}
+
+/**
+ * Returns whether a failed call shows that the host lives. An error that this side made does not, nor an HTTP status or a reset,
+ * which a proxy may have sent; nor UNAVAILABLE, with which proxies that speak gRPC stand in for a host that they can't reach.
+ */
+export function isHostsOwnAnswer(error: unknown): boolean {
+  return error instanceof RpcError && error.origin === "peer" && error.code !== StatusCode.unavailable;
+}
+
+/**
+ * Asks a host that has been silent for a while for a sign of life. It also asks a host that talks, if it is in doubt whether the
+ * host has what it was sent. It asks by a unary call, because gRPC's own servers hang up on a quiet connection with HTTP/2 pings
+ * (`too_many_pings`).
  */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
@@ -55,27 +84,34 @@ export class KeepAlive {
   }
 
   #ask(): void {
-    const { link, metadata, clock, timeoutMs, afterMs, onDead } = this.#options;
+    const { link, metadata, clock, timeoutMs, afterMs, onAnswer, onDead } = this.#options;
     const controller = new AbortController();
+    const { signal } = controller;
     const askedMs = clock.now();
-    const asked = link.unary(method, new Uint8Array(0), { metadata, signal: controller.signal });
-    const timer = clock.setTimer(timeoutMs, () => {
+    const timeUp = clock.setTimer(timeoutMs, () => {
       this.#stop();
-      // What it has said elsewhere meanwhile is a sign of life, too.
+      // What the host has said elsewhere meanwhile is a sign of life, too.
       if (this.#heardMs >= askedMs) this.#look();
       else onDead(`it gave no sign of life within ${timeoutMs} ms.`);
     });
+    let again = timeUp;
     this.#stop = () => {
-      timer.cancel();
+      timeUp.cancel();
+      again.cancel();
       controller.abort();
     };
-    // Whatever the answer: it is one. That the link is gone, the end of the channel tells.
-    const onAnswer = () => {
-      if (controller.signal.aborted) return;
-      timer.cancel();
+    const answered = () => {
+      if (signal.aborted) return;
+      timeUp.cancel();
       this.heard();
+      onAnswer();
       this.#wait(afterMs);
     };
-    void asked.then(onAnswer, onAnswer);
+    const ask = () => {
+      void askForSignOfLife(link, { metadata, signal }).then(answered, () => {
+        if (!signal.aborted) again = clock.setTimer(timeoutMs * askAgainPart, ask);
+      });
+    };
+    ask();
   }
 }

@@ -1,7 +1,6 @@
-import { type Clock, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { type Clock, type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { type CancelReason, encodeFrame, type Frame } from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
-import { HostNotices } from "./host-notices.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface OutboxOptions {
@@ -9,43 +8,75 @@ export interface OutboxOptions {
   readonly maxMessageBytes: number;
   /** The limit towards a host that has not announced itself as Troupe's. */
   readonly stockHostMaxBytes: number;
-  /** `askedCount` has grown. */
-  readonly onAsked: () => void;
+  /** `outgoingCallsCount` has grown. */
+  readonly onCall: () => void;
+  /** Bounds what is kept until the host takes the channel. */
+  readonly maxKeptMessages: number;
+  readonly maxKeptBytes: number;
 }
 
-/** How long a host is given to announce itself before a long message is held against the limit of stock hosts. */
+/** A call or an event that is to leave. */
+export interface QueuedMessage {
+  readonly kind: "call" | "event";
+  readonly bytes: Uint8Array;
+  /** The message has been handed to this connection. Not called after `onFailed`. */
+  onSent?(outbox: Outbox): void;
+  /** The host refused the connection to which the message was handed: it waits again, as `waiting`. False: nobody wants it any more. */
+  onReturned?(waiting: WaitingMessage): boolean;
+  /** The message will never be sent: too long for this host, no host in time, the worker stops. */
+  onFailed(error: Error): void;
+}
+
+/** Milliseconds that a host has to announce itself. After them the limit of stock hosts holds for long messages. */
 const headersWaitMs = 1_000;
 
-/** Where frames leave one connection. Nothing is queued here: the stream queues and batches. */
+/** Cancellations that wait until the host has said who it is; a stock host says nothing for long. */
+const mostWaitingNotices = 1_000;
+
+/** Whether the host is Troupe's: only a host that announced itself gets notices (cancel). */
+// protocol.md §11.1
+type HostKind =
+  /** Its response headers are not here yet; notices wait. */
+  { readonly at: "unknown"; readonly waiting: Frame[] } | { readonly at: "announced" } | { readonly at: "stock" };
+
+/** Sends the frames of one connection. It queues nothing: the stream queues and batches. */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #sent = new SentFrames();
-  readonly #signals = new HostNotices((frame) => this.#signal(frame));
-  #askedCount = 0;
+  #host: HostKind = { at: "unknown", waiting: [] };
+  #outgoingCallsCount = 0;
   #isWritable = true;
-  #isHostAnnounced = false;
+  /** What was sent before the host took the channel; undefined once it has, or when it is too much. */
+  #kept: QueuedMessage[] | undefined = [];
+  #keptBytes = 0;
+  #areKeptTaken = false;
   #closedBecause: UndeliverableReason | undefined;
-  /** Called once the host's headers have come, or are given up; undefined afterwards. */
-  #onHeaders: (() => void) | undefined = () => {};
+  /** Called once the host's headers have come, or are not expected any more. */
+  #onHeaders: () => void = () => {};
   #headersCame: Promise<unknown> | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
   }
 
-  /** How many of the worker's own calls left here and have no outcome yet. */
-  get askedCount(): number {
-    return this.#askedCount;
+  /** How many calls of this worker left here and have no outcome yet. */
+  get outgoingCallsCount(): number {
+    return this.#outgoingCallsCount;
   }
 
-  /** The host has announced itself: it takes long messages, and Troupe's signals. */
+  /** Whether the host has announced itself: then it takes long messages and Troupe's notices. */
   get isHostAnnounced(): boolean {
-    return this.#isHostAnnounced;
+    return this.#host.at === "announced";
+  }
+
+  /** Whether messages are kept, because the host may still refuse the channel. */
+  get isKeeping(): boolean {
+    return this.#kept !== undefined;
   }
 
   /** The host may still announce itself. */
   get awaitsHeaders(): boolean {
-    return this.#onHeaders !== undefined;
+    return this.#host.at === "unknown";
   }
 
   /** False while the stream has more queued than it wants; `drained` ends that. Frames are taken all the same. */
@@ -61,7 +92,7 @@ export class Outbox {
   /** The longest frame taken, in bytes. */
   get maxBytes(): number {
     const { stream, maxMessageBytes, stockHostMaxBytes } = this.#options;
-    const forHost = this.#isHostAnnounced ? Number.POSITIVE_INFINITY : stockHostMaxBytes;
+    const forHost = this.isHostAnnounced ? Number.POSITIVE_INFINITY : stockHostMaxBytes;
     return Math.min(maxMessageBytes, stream.maxSendBytes, forHost);
   }
 
@@ -86,13 +117,36 @@ export class Outbox {
     return true;
   }
 
+  /** Keeps a message that was just written, in case the host refuses the channel. Beyond the bound nothing is kept any more. */
+  keep(message: QueuedMessage): void {
+    if (this.#kept === undefined) return;
+    this.#kept.push(message);
+    this.#keptBytes += message.bytes.length;
+    const { maxKeptMessages, maxKeptBytes } = this.#options;
+    if (this.#kept.length > maxKeptMessages || this.#keptBytes > maxKeptBytes) this.#kept = undefined;
+  }
+
+  /** The host has taken the channel: what was sent counts as sent. */
+  forgetKept(): void {
+    this.#kept = undefined;
+  }
+
+  /** After a refusal: returns what was sent here and was not taken, in order. It no longer counts as lost. */
+  takeKept(): readonly QueuedMessage[] {
+    const kept = this.#kept ?? [];
+    this.#areKeptTaken = this.#kept !== undefined;
+    this.#kept = undefined;
+    return kept;
+  }
+
   /** After the end of the connection: events that were taken here and never left. */
   get unsentEvents(): number {
-    return this.#sent.eventsAmongLast(this.#options.stream.unsentFrames);
+    return this.#areKeptTaken ? 0 : this.#sent.eventsAmongLast(this.#options.stream.unsentFrames);
   }
 
   /** After the end of the connection: events that left, and of which nothing shows that the host has them. */
   get unconfirmedEvents(): number {
+    if (this.#areKeptTaken) return 0;
     const { unsentFrames, unconfirmedFrames } = this.#options.stream;
     return this.#sent.eventsAmongLast(unsentFrames + unconfirmedFrames) - this.unsentEvents;
   }
@@ -102,20 +156,23 @@ export class Outbox {
     return this.#options.stream.unreadFrames;
   }
 
-  /** A call of the worker's own has left here, and its answer will come here. */
+  /** A call of this worker has left here, and its answer will come here. */
   ask(): void {
-    this.#askedCount += 1;
-    this.#options.onAsked();
+    this.#outgoingCallsCount += 1;
+    this.#options.onCall();
   }
 
-  /** Its outcome is there. */
+  /** The call has its outcome. */
   forget(): void {
-    this.#askedCount -= 1;
+    this.#outgoingCallsCount -= 1;
   }
 
-  /** Tells a host that understands it, now or once it has announced itself, that nobody here waits for this call any more. Never throws. */
+  /** Tells a host that understands it, now or once it has announced itself, that nobody waits for this call's answer. Never throws. */
   cancelCall(requestId: string, reason: CancelReason): void {
-    this.#signals.cancelCall(requestId, reason);
+    const frame = { kind: "cancel", requestId, reason } as const;
+    if (this.#host.at === "announced") this.#notify(frame);
+    else if (this.#host.at === "unknown" && this.#host.waiting.length < mostWaitingNotices)
+      this.#host.waiting.push(frame);
   }
 
   /** The stream has room again. */
@@ -123,21 +180,22 @@ export class Outbox {
     this.#isWritable = true;
   }
 
-  /** The host's headers are there, or it seems to send none. */
+  /** The host's headers are here, or the host seems to send none. */
   takeHeaders(isHostAnnounced: boolean): void {
-    if (this.#isHostAnnounced || (this.#onHeaders === undefined && !isHostAnnounced)) return;
-    this.#isHostAnnounced = isHostAnnounced;
-    this.#signals.learnPeer(isHostAnnounced);
-    this.#onHeaders?.();
-    this.#onHeaders = undefined;
+    const host = this.#host;
+    if (host.at === "announced" || (host.at === "stock" && !isHostAnnounced)) return;
+    this.#host = { at: isHostAnnounced ? "announced" : "stock" };
+    if (isHostAnnounced && host.at === "unknown") for (const frame of host.waiting) this.#notify(frame);
+    this.#onHeaders();
+    this.#onHeaders = () => {};
   }
 
-  /** Resolves when it is known whether the host announces itself; stock hosts send nothing, and get a moment. */
+  /** Resolves when it is known whether the host announces itself; stock hosts send nothing, so the wait is short. */
   headersCame(clock: Clock): Promise<unknown> {
     this.#headersCame ??= new Promise<void>((resolve) => {
       const came = new Promise<void>((settle) => {
-        if (this.#onHeaders === undefined) settle();
-        else this.#onHeaders = settle;
+        if (this.awaitsHeaders) this.#onHeaders = settle;
+        else settle();
       });
       void atMost(came, headersWaitMs, clock).then(() => {
         this.takeHeaders(false);
@@ -158,11 +216,21 @@ export class Outbox {
     return this.#options.stream.flushed();
   }
 
-  #signal(frame: Frame): void {
+  #notify(frame: Frame): void {
     this.write(encodeFrame(frame));
   }
 }
 
+/** A message that waits to leave. */
+export interface WaitingMessage {
+  readonly departure: QueuedMessage;
+  /** Returns the bytes as they are to be when the message leaves, where waiting has changed them. Never longer. */
+  renew: (() => Uint8Array) | undefined;
+  /** Runs while there is no connection. */
+  timer: Timer | undefined;
+}
+
+/** Why nothing can be sent any more. */
 export interface UndeliverableReason {
   readonly code: "disconnected" | "shutting-down";
   readonly text: string;

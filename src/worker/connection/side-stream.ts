@@ -6,7 +6,7 @@ export interface SideStreamOptions {
   readonly link: Link;
   readonly metadata: Metadata;
   readonly logger: Logger;
-  readonly onSignal: (frame: CancelFrame | LeavingFrame) => void;
+  readonly onNotice: (frame: CancelFrame | LeavingFrame) => void;
   /** It is open, or has ended. */
   readonly onChange: () => void;
 }
@@ -59,10 +59,10 @@ export class SideStream {
   }
 
   #receive(bytes: Uint8Array): void {
-    const { logger, onSignal } = this.#options;
+    const { logger, onNotice } = this.#options;
     try {
       const frame = decodeFrame(bytes);
-      if (frame.kind === "cancel" || frame.kind === "leaving") onSignal(frame);
+      if (frame.kind === "cancel" || frame.kind === "leaving") onNotice(frame);
     } catch (error) {
       logger.warn(`A signal from the host was passed over: ${errorText(error)}`);
     }

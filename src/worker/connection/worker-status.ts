@@ -1,21 +1,22 @@
-import { StatusReader } from "./status-reader.ts";
-
 /** Where a worker stands with its host. */
 export type WorkerStatus =
   /** Not started yet. */
   | { readonly at: "idle" }
-  /** Reaching a host, or announcing to it what is registered. `attempt` counts from 1 since the start or the loss. */
+  /**
+   * The worker dials a host, or registers there; no answer of the host has shown yet that it takes the worker. `attempt` counts
+   * from 1 since the start or the loss.
+   */
   | { readonly at: "connecting"; readonly address: string; readonly attempt: number }
-  /** At work; `clientId` is this connection's own. */
+  /** The host has answered on this connection and has every registration. `clientId` names the connection. */
   | { readonly at: "connected"; readonly address: string; readonly clientId: string }
-  /** No host took the worker; the next attempt is `delayMs` away. */
+  /** The last attempt failed; the next one follows after `delayMs`. */
   | { readonly at: "waiting"; readonly delayMs: number; readonly reason: string }
   /** `stop` lets handlers finish and sends what is queued. */
   | { readonly at: "draining" }
   /** The end of this run. */
   | { readonly at: "closed"; readonly reason: string };
 
-/** The latest status, and readers that are told of each new one. A slow reader gets the latest only: nothing piles up. */
+/** Holds the latest status and tells readers each new one. A slow reader gets the latest only: nothing piles up. */
 export class StatusBoard {
   #latest: WorkerStatus = { at: "idle" };
   /** Above what a new reader has seen. */
@@ -39,7 +40,7 @@ export class StatusBoard {
     for (const reader of waiting) reader.wake();
   }
 
-  /** The latest status at once, then each change; it ends after `closed`. */
+  /** Yields the latest status at once, then each change; ends after `closed`. */
   read(): AsyncIterable<WorkerStatus> {
     return new StatusReader(this);
   }
@@ -51,5 +52,58 @@ export class StatusBoard {
 
   forget(reader: StatusReader): void {
     this.#waiting.delete(reader);
+  }
+}
+
+type Result = IteratorResult<WorkerStatus, undefined>;
+
+const done: Result = { done: true, value: undefined };
+
+/** Reads one board. It is no generator, because a generator's `return` would wait for the change that its `next` waits for. */
+class StatusReader implements AsyncIterableIterator<WorkerStatus, undefined> {
+  readonly #board: StatusBoard;
+  readonly #waiting: ((result: Result) => void)[] = [];
+  #seenVersion = 0;
+  #isDone = false;
+
+  constructor(board: StatusBoard) {
+    this.#board = board;
+  }
+
+  next(): Promise<Result> {
+    if (this.#isDone) return Promise.resolve(done);
+    if (this.#board.version !== this.#seenVersion) return Promise.resolve(this.#take());
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#board.wait(this);
+    });
+  }
+
+  return(): Promise<Result> {
+    this.#end();
+    return Promise.resolve(done);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The status has changed. */
+  wake(): void {
+    this.#waiting.shift()?.(this.#take());
+    if (this.#isDone) this.#end();
+    else if (this.#waiting.length > 0) this.#board.wait(this);
+  }
+
+  #take(): Result {
+    this.#seenVersion = this.#board.version;
+    this.#isDone = this.#board.latest.at === "closed";
+    return { done: false, value: this.#board.latest };
+  }
+
+  #end(): void {
+    this.#isDone = true;
+    this.#board.forget(this);
+    for (const resolve of this.#waiting.splice(0)) resolve(done);
   }
 }

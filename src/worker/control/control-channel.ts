@@ -4,7 +4,6 @@ import {
   type ControlEnvelope,
   type ControlRequest,
   clientDestination,
-  clientIdKey,
   controlFailure,
   controlReply,
   decodeControl,
@@ -12,17 +11,17 @@ import {
   isControlRequest,
   method,
 } from "../../protocol/internal.ts";
-import { type FrameStream, type Link, StatusCode, type StreamEnd } from "../../transport/internal.ts";
+import { type FrameStream, StatusCode, type StreamEnd } from "../../transport/internal.ts";
+import { describeEnd } from "../connection/connection-end.ts";
+import type { HostConnection } from "../connection/host-connection.ts";
 import type { UndeliverableReason } from "../connection/outbox.ts";
-import { describeEnd } from "../connection/stream-end.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 
 /** Answers requests about the agents of this worker; never rejects. */
 export type ControlServer = (request: ControlRequest) => Promise<ControlAnswer>;
 
 export interface ControlChannelOptions {
-  readonly link: Link;
-  readonly clientId: string;
+  readonly connection: Pick<HostConnection, "clientId" | "openStream">;
   readonly settings: WorkerSettings;
   readonly server: ControlServer;
 }
@@ -54,10 +53,7 @@ export class ControlChannel {
   /** Opens the stream if it is not; a host without it makes later requests fail, nothing else. */
   open(): void {
     if (this.#state.at !== "closed") return;
-    const { link, clientId } = this.#options;
-    const stream = link.openStream(method.openControlChannel, this.#receiver(), {
-      metadata: { [clientIdKey]: clientId },
-    });
+    const stream = this.#options.connection.openStream(method.openControlChannel, this.#receiver());
     // A stream may end before `openStream` returns.
     if (this.#state.at !== "closed") return;
     this.#state = { at: "open", stream };
@@ -70,7 +66,7 @@ export class ControlChannel {
     if (this.#isFull(stream)) throw tooSlow(stream);
     const { makeId, controlTimeoutMs } = this.#options.settings;
     const rpcId = makeId();
-    const respondTo = clientDestination(this.#options.clientId);
+    const respondTo = clientDestination(this.#options.connection.clientId);
     this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
     return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, recipient: destination });
   }

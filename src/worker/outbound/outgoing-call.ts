@@ -28,6 +28,13 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
     outbox.ask();
   }
 
+  onReturned(waiting: Waiting): boolean {
+    this.#sentBy?.forget();
+    this.#sentBy = undefined;
+    this.waiting = waiting;
+    return !this.isSettled;
+  }
+
   onFailed(error: Error): void {
     this.reject(error);
   }

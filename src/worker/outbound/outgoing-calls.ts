@@ -3,12 +3,15 @@ import {
   assertAnswer,
   boundsOf,
   type CancelledError,
+  type CodecRegistry,
   type Deadline,
   DropMessage,
   deadlineAfter,
   errorBeforeSend,
   HandlerContext,
+  type InterventionChain,
   MessageDroppedException,
+  type MessageLog,
   type MessageType,
   messageTypeText,
   NumberMap,
@@ -29,21 +32,35 @@ import {
   toWireAgentId,
 } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
-import type { WorkerParts } from "../worker-parts.ts";
+import type { WorkerCounters } from "../worker-counters.ts";
+import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import { withHint } from "./error-hints.ts";
 import { OutgoingCall } from "./outgoing-call.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
 
+export interface OutgoingCallsOptions {
+  readonly settings: WorkerSettings;
+  readonly registry: CodecRegistry;
+  readonly interventions: InterventionChain;
+  /** Undefined when nobody takes message-log records. */
+  readonly log: MessageLog | undefined;
+  readonly sendQueue: SendQueue;
+  readonly counts: WorkerCounters;
+  /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
+  readonly nextRequestNumber: () => number;
+}
+
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
 export class OutgoingCalls {
-  readonly #parts: WorkerParts;
+  readonly #parts: OutgoingCallsOptions;
   /** By the number in their request ids. */
   readonly #calls = new NumberMap<OutgoingCall>();
 
-  constructor(parts: WorkerParts) {
+  constructor(parts: OutgoingCallsOptions) {
     this.#parts = parts;
   }
 

@@ -1,23 +1,36 @@
 import {
+  type CodecRegistry,
   DropMessage,
   errorText,
   HandlerContext,
+  type InterventionChain,
   loggableError,
   loggableText,
+  type MessageLog,
   messageTypeText,
   type PublishOptions,
   resolveTopic,
   type TopicId,
 } from "../../core/internal.ts";
 import { encodeFrame, toWireAgentId } from "../../protocol/internal.ts";
-import type { WorkerParts } from "../worker-parts.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { traced } from "./traced.ts";
+
+export interface OutgoingEventsOptions {
+  readonly settings: WorkerSettings;
+  readonly registry: CodecRegistry;
+  readonly interventions: InterventionChain;
+  /** Undefined when nobody takes message-log records. */
+  readonly log: MessageLog | undefined;
+  readonly sendQueue: SendQueue;
+}
 
 /** The events this worker publishes. They go to the host, also those for its own agents. */
 export class OutgoingEvents {
-  readonly #parts: WorkerParts;
+  readonly #parts: OutgoingEventsOptions;
 
-  constructor(parts: WorkerParts) {
+  constructor(parts: OutgoingEventsOptions) {
     this.#parts = parts;
   }
 

@@ -1,32 +1,24 @@
-import { CancelledError, type Timer, UndeliverableException } from "../../core/internal.ts";
-import { assertLength, type Outbox, type UndeliverableReason } from "../connection/outbox.ts";
+import { CancelledError, UndeliverableException } from "../../core/internal.ts";
+import type { OutboundQueue } from "../connection/connection-supervisor.ts";
+import {
+  assertLength,
+  type Outbox,
+  type QueuedMessage,
+  type UndeliverableReason,
+  type WaitingMessage as Waiting,
+} from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 
-/** A call or an event that is to leave. */
-export interface QueuedMessage {
-  readonly kind: "call" | "event";
-  readonly bytes: Uint8Array;
-  /** It has been handed to this connection. Not called after `onFailed`. */
-  onSent?(outbox: Outbox): void;
-  /** It will never be sent: too long for this host, no host in time, the worker stops. */
-  onFailed(error: Error): void;
-}
-
-/** One that waits to leave. */
-export interface Waiting {
-  readonly departure: QueuedMessage;
-  /** Its bytes as they are to be when it leaves, where waiting has changed them. Never longer. */
-  renew: (() => Uint8Array) | undefined;
-  /** Runs while there is no host. */
-  timer: Timer | undefined;
-}
+export type { QueuedMessage, WaitingMessage as Waiting } from "../connection/outbox.ts";
 
 /**
- * What this worker sends by its own will, in the order it was given: at once where the host takes it, else it waits here,
- * for room or for a host, within bounds (W1, W23). Outlives connections.
+ * Calls and events of this worker, in the order in which they were given. A message leaves at once if the host takes it;
+ * otherwise it waits, within bounds, for room or for a connection. Outlives connections: the connection supervisor says which
+ * one it sends to.
  */
-export class SendQueue {
+// protocol.md W1, W23
+export class SendQueue implements OutboundQueue {
   readonly #settings: WorkerSettings;
   readonly #counts: WorkerCounters;
   readonly #waiting = new Set<Waiting>();
@@ -46,8 +38,8 @@ export class SendQueue {
   }
 
   /**
-   * Sends now, or waits, and can be taken back as long as it does. Returns undefined when it has left. Throws
-   * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no host and it may not wait for one.
+   * Sends a message, or lets it wait; one that waits can be taken back. Returns undefined when it has left. Throws
+   * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no connection and it may not wait for one.
    */
   post(departure: QueuedMessage): Waiting | undefined {
     if (this.#closedBecause !== undefined) throw unreachable(this.#closedBecause);
@@ -67,12 +59,12 @@ export class SendQueue {
     return waiting;
   }
 
-  /** It is not to leave any more; nothing happens if it has left. */
+  /** Takes a message back; nothing happens if it has left. */
   takeBack(waiting: Waiting): void {
     this.#remove(waiting);
   }
 
-  /** Posts an event; resolves when it is sent or queued within the bounds. Rejects as `post` throws, and with `CancelledError` when the signal aborts first. */
+  /** Posts an event. Resolves when the event is sent or queued within the bounds. Rejects as `post` throws, and with `CancelledError` when the signal aborts first. */
   publish(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> | undefined {
     if (signal?.aborted === true) throw new CancelledError("Publishing was cancelled.", { cause: signal.reason });
     if (this.#hasRoom(bytes.length)) {
@@ -101,22 +93,41 @@ export class SendQueue {
     });
   }
 
-  /** There is a host: what waits leaves, as fast as it is taken. */
-  attach(outbox: Outbox): void {
+  /** Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls only as long as they may. */
+  follow(outbox: Outbox | undefined): void {
+    if (outbox === this.#outbox) return;
     this.#outbox = outbox;
-    for (const waiting of this.#waiting) waiting.timer?.cancel();
+    for (const waiting of this.#waiting) {
+      waiting.timer?.cancel();
+      if (outbox === undefined) this.#limitWait(waiting);
+    }
     this.#flush();
   }
 
-  /** There is none any more. Events wait for the next; calls only as long as they may. */
-  detach(): void {
-    this.#outbox = undefined;
-    for (const waiting of [...this.#waiting]) this.#limitWait(waiting);
+  /** Takes back what a host refused: it leaves before all else, in its order. */
+  putBack(messages: readonly QueuedMessage[]): void {
+    const later = [...this.#waiting];
+    this.#waiting.clear();
+    for (const message of messages) {
+      // Its publisher has been told that the event was taken, so that nobody but the counter learns of its loss.
+      const departure = message.kind === "call" ? message : { ...eventOf(message), onFailed: () => this.#countLost() };
+      if (this.#closedBecause !== undefined) {
+        departure.onFailed(unreachable(this.#closedBecause));
+        continue;
+      }
+      const waiting: Waiting = { departure, renew: undefined, timer: undefined };
+      if (departure.onReturned?.(waiting) === false) continue;
+      this.#waiting.add(waiting);
+      this.#waitingBytes += departure.bytes.length;
+      if (this.#outbox === undefined) this.#limitWait(waiting);
+    }
+    for (const waiting of later) this.#waiting.add(waiting);
+    this.#flush();
   }
 
-  /** The present host takes more again. */
-  drained(): void {
-    this.#flush();
+  /** A connection takes more again. */
+  drained(outbox: Outbox): void {
+    if (outbox === this.#outbox) this.#flush();
   }
 
   /** Resolves when nothing waits here. */
@@ -133,19 +144,19 @@ export class SendQueue {
     return this.#counts.lostEvents - before;
   }
 
-  /** After a `close`, for the next run. */
+  /** Takes messages again, after a `close`, for the next run. */
   reopen(): void {
     this.#closedBecause = undefined;
   }
 
-  /** Whether the sender of an event of this length need not wait for room. */
+  /** Whether an event of this length need not wait for room. */
   #hasRoom(length: number): boolean {
     if (this.#outbox === undefined || this.#waiting.size === 0) return true;
     const { maxOutboxBytes, maxOutboxMessages } = this.#settings;
     return this.#waiting.size < maxOutboxMessages && this.#waitingBytes + length <= maxOutboxBytes;
   }
 
-  /** Throws when it may not even wait. */
+  /** Throws when a message may not even wait. */
   #assertPlace({ kind, bytes }: QueuedMessage): void {
     const { maxOutboxBytes, maxOutboxMessages, whileDisconnected } = this.#settings;
     const total = this.#waitingBytes + bytes.length;
@@ -168,7 +179,7 @@ export class SendQueue {
     return new UndeliverableException(text, { code: "overloaded" });
   }
 
-  /** Without a host a call waits only so long. */
+  /** Without a connection a call waits only so long. */
   #limitWait(waiting: Waiting): void {
     const { calls, callWaitMs } = this.#settings.whileDisconnected;
     if (waiting.departure.kind !== "call" || calls === "queue") return;
@@ -201,11 +212,12 @@ export class SendQueue {
     }
   }
 
-  /** False: it has to wait, for the host's headers or, since the connection has just ended, for the next one. Throws `message-too-large`. */
+  /** False: the message has to wait, for the host's headers or, since the connection has just ended, for the next one. Throws `message-too-large`. */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
     if (bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
     if (!outbox.write(bytes, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
+    if (outbox.isKeeping) outbox.keep(departure);
     return true;
   }
 
@@ -228,6 +240,10 @@ export class SendQueue {
     }
     return true;
   }
+}
+
+function eventOf({ bytes }: QueuedMessage) {
+  return { kind: "event", bytes } as const;
 }
 
 function unreachable({ code, text }: UndeliverableReason): Error {

@@ -1,8 +1,7 @@
 import { TroupeError } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
-import { backOffMs } from "../connection/back-off.ts";
+import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry.ts";
 import { sleepMs } from "../connection/time-limits.ts";
-import type { WorkerStatus } from "../connection/worker-status.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { ownerNamedIn } from "./refusal.ts";
@@ -14,7 +13,7 @@ export interface ReRegistrationOptions {
   readonly isOldClientId: (clientId: string) => boolean;
   /** Agent types that another worker serves by now; kept up to date here, over all connections of the worker. */
   readonly elsewhere: Set<string>;
-  readonly onWaiting: (status: Extract<WorkerStatus, { readonly at: "waiting" }>) => void;
+  readonly onWaiting: (step: ConnectingStep) => void;
   readonly signal: AbortSignal;
 }
 

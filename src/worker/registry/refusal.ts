@@ -49,7 +49,8 @@ export function ownerNamedIn(text: string): string | undefined {
 
 /** The method is not there at all, or Python's stub of it (protocol.md §1.1). */
 export function isNotImplemented(thrown: unknown): boolean {
-  if (!(thrown instanceof RpcError)) return false;
+  // A proxy that does not know the path is no host without the method.
+  if (!(thrown instanceof RpcError) || thrown.origin !== "peer") return false;
   if (thrown.code === StatusCode.unimplemented) return true;
   return thrown.code === StatusCode.unknown && /not ?implemented/i.test(thrown.status.details);
 }

@@ -1,54 +1,69 @@
 import {
   type Agent,
+  type AgentCatalog,
   type AgentFactory,
   type AgentId,
   assertAgentType,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
+  type SubscriptionTable,
   TroupeError,
   TypePrefixSubscription,
   TypeSubscription,
 } from "../../core/internal.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
-import type { WorkerParts } from "../worker-parts.ts";
 import type { HostRegistry } from "./host-registry.ts";
 
+export interface RegistrationOptions {
+  readonly catalog: AgentCatalog;
+  readonly subscriptions: SubscriptionTable;
+  /** Resolves to the host's registry; to undefined before the start, when things are only recorded. Rejects when there is none. */
+  readonly host: () => Promise<HostRegistry | undefined>;
+}
+
 /**
- * What this worker serves, here and at its host. The catalog's types and the table's subscriptions are the record: it is
- * replayed to each new host. Local first, then the host; what the host refuses is taken back here (W16, W17).
+ * Registers agents and subscriptions here and at the host. The catalog's types and the table's subscriptions are the record,
+ * which is replayed to each new host. A registration is made here first, then at the host; what the host refuses is undone here.
  */
+// protocol.md W16, W17
 export class Registration {
-  readonly #parts: WorkerParts;
-  /** The host's registry as it is reached now; undefined before the start, when things are only recorded. Rejects when there is none. */
+  readonly #catalog: AgentCatalog;
+  readonly #subscriptions: SubscriptionTable;
   readonly #host: () => Promise<HostRegistry | undefined>;
-  /** Types of instances that the host was told of, or is being told: all instances of one share its outcome. */
+  /** Registrations at the host for types of instances: all instances of a type share the outcome. */
   readonly #told = new Map<string, Promise<void>>();
 
-  constructor(parts: WorkerParts, host: () => Promise<HostRegistry | undefined>) {
-    this.#parts = parts;
+  constructor({ catalog, subscriptions, host }: RegistrationOptions) {
+    this.#catalog = catalog;
+    this.#subscriptions = subscriptions;
     this.#host = host;
+  }
+
+  /** Whether there is nothing to tell a host. */
+  get isEmpty(): boolean {
+    return this.#catalog.types().length === 0 && this.#subscriptions.subscriptions().length === 0;
   }
 
   /** When the host refuses the type or a subscription, all is taken back. */
   async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
     const host = await this.#host();
-    this.#parts.catalog.addFactory(type, factory, options);
+    this.#catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type);
       await this.#addAll(options.subscriptions, "refuse");
     } catch (error) {
-      this.#parts.catalog.removeFactory(type);
+      this.#catalog.removeFactory(type);
       throw error;
     }
   }
 
-  /** The host learns of a type with its first instance; more of them are none of its business (W18), but wait for what it says. */
+  /** Registers the type at the host with its first instance. Further instances wait for what the host says to the first. */
   async addInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<void> {
-    const { catalog } = this.#parts;
+    const catalog = this.#catalog;
     const host = await this.#host();
-    // A stop has taken the type off the catalog: it is news again.
+    // A stop has taken the type off the catalog: it is registered anew.
     if (!catalog.hasType(id.type)) this.#told.delete(id.type);
     await catalog.addInstance(agent, id);
     const told = this.#told.get(id.type) ?? host?.registerType(id.type) ?? Promise.resolve();
@@ -73,7 +88,7 @@ export class Registration {
     const added: string[] = [];
     try {
       for (const subscription of subscriptions) {
-        if (existing === "keep" && this.#parts.subscriptions.hasEqual(subscription)) continue;
+        if (existing === "keep" && this.#subscriptions.hasEqual(subscription)) continue;
         await this.addSubscription(subscription);
         added.push(subscription.id);
       }
@@ -86,17 +101,17 @@ export class Registration {
   async addSubscription(subscription: Subscription): Promise<void> {
     const wire = toWireSubscription(subscription);
     const host = await this.#host();
-    this.#parts.subscriptions.add(subscription);
+    this.#subscriptions.add(subscription);
     try {
       await host?.addSubscription(wire);
     } catch (error) {
-      this.#parts.subscriptions.remove(subscription.id);
+      this.#subscriptions.remove(subscription.id);
       throw error;
     }
   }
 
   async removeSubscription(id: string): Promise<void> {
-    const { subscriptions } = this.#parts;
+    const subscriptions = this.#subscriptions;
     const subscription = subscriptions.withId(id);
     if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
     const host = await this.#host();
@@ -106,9 +121,8 @@ export class Registration {
 
   /** Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal. */
   async replay(host: HostRegistry): Promise<void> {
-    const { catalog, subscriptions } = this.#parts;
-    await all(catalog.types().map((type) => host.registerType(type)));
-    await all(subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))));
+    await all(this.#catalog.types().map((type) => host.registerType(type)));
+    await all(this.#subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))));
   }
 }
 

@@ -13,7 +13,7 @@ import type { HostRegistry } from "./host-registry.ts";
 import { isNotImplemented, isUnknownSubscription, refusalError } from "./refusal.ts";
 
 export interface UnaryRegistryOptions {
-  readonly link: Link;
+  readonly link: Pick<Link, "unary">;
   readonly metadata: Metadata;
   readonly timeoutMs: number;
   /** Ends all calls that run when the connection ends. */

@@ -61,7 +61,7 @@ describe("kill -9 of a worker under load", () => {
     expect(Object.keys(failed).sort()).toEqual(["disconnected", "undeliverable"]);
     expect(other.ledger.report()).toMatchObject({ open: 0, wrong: [], failed: {} });
     expect(caller.runtime.pendingCallsCount).toBe(0);
-    expect(caller.runtime.counts.unexpectedAnswers).toBe(0);
+    expect(caller.runtime.counters().unexpectedAnswers).toBe(0);
     expect(host.isRunning && bystander.isRunning).toBe(true);
     await untilCounters(host, ({ pendingCalls, channels }) => pendingCalls === 0 && channels === 4);
   });

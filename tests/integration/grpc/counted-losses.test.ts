@@ -46,15 +46,15 @@ describe("an event that a broken connection has taken", () => {
     await arrivals.count.reaches(count / 10);
     proxy.apply({ kind: "reset" });
     proxy.heal();
-    await vi.waitFor(() => expect(publisher.counts.reconnections).toBe(1), 10_000);
+    await vi.waitFor(() => expect(publisher.counters().reconnections).toBe(1), 10_000);
     await publish(count + 1);
     await vi.waitFor(() => expect(host.counters().events + missing()).toBeGreaterThanOrEqual(count + 1), 10_000);
-    const { lostEvents, unconfirmedEvents } = publisher.counts;
+    const { lostEvents, unconfirmedEvents } = publisher.counters();
     expect(lostEvents + unconfirmedEvents).toBeGreaterThan(0);
     // Whatever an answer had confirmed before is in no doubt.
     expect(lostEvents + unconfirmedEvents).toBeLessThanOrEqual(count);
     function missing() {
-      return publisher.counts.lostEvents + publisher.counts.unconfirmedEvents;
+      return publisher.counters().lostEvents + publisher.counters().unconfirmedEvents;
     }
   });
 
@@ -67,7 +67,7 @@ describe("an event that a broken connection has taken", () => {
     await vi.waitFor(() => expect(host.counters().events).toBe(count));
     proxy.apply({ kind: "reset" });
     proxy.heal();
-    await vi.waitFor(() => expect(reader.counts.reconnections).toBe(1), 10_000);
+    await vi.waitFor(() => expect(reader.counters().reconnections).toBe(1), 10_000);
     const { lostEvents, unconfirmedEvents, unroutableEvents } = host.counters();
     expect(lostEvents + unconfirmedEvents + unroutableEvents).toBeGreaterThanOrEqual(count - arrivals.count.value);
     expect(lostEvents + unconfirmedEvents).toBeLessThanOrEqual(count);
@@ -80,7 +80,7 @@ describe("an event that a broken connection has taken", () => {
     await arrivals.count.reaches(count);
     await publisher.stop();
     await reader.stop();
-    expect(publisher.counts).toMatchObject({ lostEvents: 0, unconfirmedEvents: 0 });
+    expect(publisher.counters()).toMatchObject({ lostEvents: 0, unconfirmedEvents: 0 });
     await vi.waitFor(() => expect(host.counters().channels).toBe(0));
     expect(host.counters()).toMatchObject({ lostEvents: 0, unconfirmedEvents: 0, unreadFrames: 0 });
   });

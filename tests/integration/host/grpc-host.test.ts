@@ -1,4 +1,5 @@
 import { connect } from "node:http2";
+import { constants } from "node:os";
 import { describe, expect, it } from "vitest";
 import { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { grpcDialer, StatusCode } from "../../../src/transport/index.ts";
@@ -47,7 +48,7 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
   it("stops when the process is told to end", async () => {
     const host = new GrpcWorkerAgentRuntimeHost(anyPort);
     await host.start();
-    const stopped = host.stopWhenSignal(["SIGUSR2"], { graceMs: 1_000 });
+    const stopped = host.stopWhenSignal({ graceMs: 1_000, signals: ["SIGUSR2"] });
     process.kill(process.pid, "SIGUSR2");
     await stopped;
     await host.closed;
@@ -59,11 +60,14 @@ describe("GrpcWorkerAgentRuntimeHost", () => {
     await host.start();
     const link = grpcDialer().dial(host.address);
     const worker = await new RawWorker(link, "W", { isAnnounced: true }).join();
-    const stopped = host.stopWhenSignal(["SIGUSR2"], { graceMs: 600_000 });
+    const exits: number[] = [];
+    const exit = (code: number) => exits.push(code);
+    const stopped = host.stopWhenSignal({ signals: ["SIGUSR2"], exit, graceMs: 600_000 });
     process.kill(process.pid, "SIGUSR2");
     expect((await worker.next()).kind).toBe("leaving");
     process.kill(process.pid, "SIGUSR2");
     await stopped;
+    expect(exits).toEqual([128 + constants.signals.SIGUSR2]);
     expect(process.listenerCount("SIGUSR2")).toBe(0);
     await link.close();
   });

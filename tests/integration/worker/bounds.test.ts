@@ -94,10 +94,10 @@ describe("a host that takes slowly what is sent", () => {
     const outcomes = Promise.allSettled(Array.from({ length: 20 }, () => worker.publishMessage(note(kilobyte), topic)));
     await settled();
     expect(worker.queuedCount).toBeLessThan(10);
-    expect(worker.counts.overloadedSends).toBeGreaterThan(10);
+    expect(worker.counters().overloadedSends).toBeGreaterThan(10);
     channel.stream.resume();
     const refused = (await outcomes).filter(({ status }) => status === "rejected");
-    expect(refused.length).toBe(worker.counts.overloadedSends);
+    expect(refused.length).toBe(worker.counters().overloadedSends);
     for (const outcome of refused) expect(outcome).toMatchObject({ reason: { code: "overloaded" } });
   });
 
@@ -108,10 +108,10 @@ describe("a host that takes slowly what is sent", () => {
     await settled();
     expect(worker.queuedCount).toBeGreaterThan(10);
     expect(worker.queuedCount).toBeLessThanOrEqual(20);
-    expect(worker.counts.overloadedSends).toBeGreaterThan(50);
+    expect(worker.counters().overloadedSends).toBeGreaterThan(50);
     channel.stream.resume();
     const sent = (await outcomes).filter(({ status }) => status === "fulfilled");
-    expect(sent.length).toBe(100 - worker.counts.overloadedSends);
+    expect(sent.length).toBe(100 - worker.counters().overloadedSends);
   });
 
   test("and is lost gets what waited when it is back", async () => {
@@ -126,8 +126,8 @@ describe("a host that takes slowly what is sent", () => {
     const arrived = channel.received.rest.length;
     expect(arrived).toBeGreaterThanOrEqual(3);
     // Two kilobytes were in the network's own buffers, of which nobody can tell what became of them.
-    expect(worker.counts.lostEvents).toBeGreaterThan(0);
-    expect(arrived + worker.counts.lostEvents).toBeGreaterThanOrEqual(count + 1 - 2);
+    expect(worker.counters().lostEvents).toBeGreaterThan(0);
+    expect(arrived + worker.counters().lostEvents).toBeGreaterThanOrEqual(count + 1 - 2);
   });
 
   test("does not make the worker take more: it is not read while it owes room for answers", async () => {
@@ -162,7 +162,7 @@ describe("a host that is owed more answers than it takes", () => {
     }
     channel.send(responseFrame(requestId));
     await asking;
-    expect(worker.counts.refusedCalls).toBeGreaterThan(80);
+    expect(worker.counters().refusedCalls).toBeGreaterThan(80);
     channel.stream.resume();
     for (let call = 0; call < 100; call += 1) await next(channel, "response");
   });
@@ -224,7 +224,7 @@ describe("maxConcurrentHandlers", () => {
       await settled();
     }
     expect(ended).toBe(100);
-    expect(worker.counts.droppedEvents).toBe(0);
+    expect(worker.counters().droppedEvents).toBe(0);
   });
 
   test("never holds an answer that is waited for: it is read on, and what can't be parked is dropped, counted, or answered", async () => {
@@ -237,12 +237,12 @@ describe("maxConcurrentHandlers", () => {
     channel.send(responseFrame(own.requestId));
     await asking;
     expect(worker.handlers).toEqual({ running: 2, parked: 4 });
-    expect(worker.counts.droppedEvents).toBe(14);
+    expect(worker.counters().droppedEvents).toBe(14);
     expect(await next(channel, "response")).toMatchObject({
       requestId: "h1",
       metadata: { agerrortype: "UndeliverableException", agerrorcode: "overloaded" },
     });
-    expect(worker.counts.refusedCalls).toBe(1);
+    expect(worker.counters().refusedCalls).toBe(1);
     while (begun.length > 0) {
       begun.shift()?.end();
       await settled();
@@ -302,7 +302,7 @@ describe("maxConcurrentHandlers", () => {
     clock.advance(100);
     expect(await next(channel, "response")).toMatchObject({ requestId: "h1", error: "The worker is shutting down." });
     await stopped;
-    expect(worker.counts.eventsAfterStop).toBe(1);
+    expect(worker.counters().eventsAfterStop).toBe(1);
     expect(worker.handlers.parked).toBe(0);
   });
 });
@@ -321,7 +321,7 @@ describe("a message that can't be read", () => {
     channel.sendBytes(broken(encodeFrame(responseFrame(second.requestId, { error: "x" }))));
     expect(await outcomes[0]).toMatchObject({ code: "message-too-large" });
     expect(await outcomes[1]).toMatchObject({ code: "invalid-message" });
-    expect(worker.counts.unreadableFrames).toBe(2);
+    expect(worker.counters().unreadableFrames).toBe(2);
   });
 
   test("is answered if it is a call", async () => {

@@ -175,7 +175,7 @@ describe("a call that reaches a worker", () => {
     channel.sendBytes(new Uint8Array(0));
     channel.send(requestFrame("a/k"));
     await next(channel, "response");
-    expect(worker.counts.unreadableFrames).toBe(1);
+    expect(worker.counters().unreadableFrames).toBe(1);
     expect(host.logger.texts("warn").join()).toContain("without content");
   });
 });
@@ -294,7 +294,7 @@ describe("a call that a worker makes", () => {
     expect(worker.pendingCallsCount).toBe(0);
     channel.send(responseFrame(requestId));
     await settled(worker, channel);
-    expect(worker.counts.unexpectedAnswers).toBe(1);
+    expect(worker.counters().unexpectedAnswers).toBe(1);
   });
 
   test("rejects when its signal aborts, before and after it was sent [§8.90]", async () => {

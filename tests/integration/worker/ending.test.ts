@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { describe, expect, test } from "vitest";
 import { AgentId, TopicId } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
@@ -87,7 +88,7 @@ describe("a host that says it is leaving", () => {
   });
 });
 
-describe("a second signal", () => {
+describe("a second process signal", () => {
   /** A worker that stops at a signal while a handler runs that never ends. */
   async function openStuck(): Promise<Stage & { readonly told: Gate<unknown> }> {
     const stage = await openStage({ drainTimeoutMs: 60_000 });
@@ -106,19 +107,21 @@ describe("a second signal", () => {
     return { ...stage, told };
   }
 
-  test("ends the stop's waiting: what runs is answered for, and the worker leaves", async () => {
+  test("ends the stop's waiting and then the process: what runs is answered for, and the worker leaves", async () => {
     await using stage = await openStuck();
     const { host, worker, told } = stage;
     const channel = await host.channels.take();
+    const exits: number[] = [];
     channel.send(requestFrame("a/k"));
     await settled();
-    const stopped = worker.stopWhenSignal(["SIGUSR2"]);
+    const stopped = worker.stopWhenSignal({ signals: ["SIGUSR2"], exit: (code) => exits.push(code) });
     process.kill(process.pid, "SIGUSR2");
     await until(worker, "draining");
     process.kill(process.pid, "SIGUSR2");
     expect((await next(channel, "response")).error).toBe("The worker is shutting down.");
     expect(await told.opened).toMatchObject({ code: "shutting-down" });
     await stopped;
+    expect(exits).toEqual([128 + constants.signals.SIGUSR2]);
     expect(process.listenerCount("SIGUSR2")).toBe(0);
     expect(stage.clock.pendingTimers).toBe(0);
   });

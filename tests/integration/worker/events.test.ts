@@ -156,7 +156,7 @@ describe("events that reach a worker", () => {
     await listen(worker, "a", seen);
     channel.send(eventFrame("t/k"));
     expect((await seen.take()).by).toBe("a/k");
-    expect(worker.counts.failedEventHandlers).toBe(1);
+    expect(worker.counters().failedEventHandlers).toBe(1);
     expect(host.logger.texts("error").join()).toContain("no agent today");
   });
 
@@ -191,7 +191,7 @@ describe("events that reach a worker", () => {
     channel.send(eventFrame("not valid/k"));
     channel.send(eventFrame("t/k"));
     expect((await seen.take()).message).toEqual({ content: "x" });
-    expect(worker.counts.unreadableEvents).toBe(4);
+    expect(worker.counters().unreadableEvents).toBe(4);
     expect(host.logger.texts("warn")).toHaveLength(4);
   });
 
@@ -236,7 +236,7 @@ describe("events that reach a worker", () => {
     channel.send(eventFrame("other/k"));
     channel.send(eventFrame("t/k"));
     expect((await seen.take()).context.topicId?.toString()).toBe("t/k");
-    expect(worker.counts.unreadableEvents).toBe(0);
+    expect(worker.counters().unreadableEvents).toBe(0);
   });
 
   test("an event that a gateway delivers twice reaches its agents once, by option, and is counted (§7)", async () => {
@@ -252,7 +252,7 @@ describe("events that reach a worker", () => {
       channel.send(eventFrame("t/k", { id: "last" }));
       const messageIds = (await seen.takeMany(ids.length + 1)).map(({ context }) => context.messageId);
       expect(messageIds).toEqual([...ids, "last"]);
-      expect(worker.counts.duplicateEvents).toBe(6 - ids.length);
+      expect(worker.counters().duplicateEvents).toBe(6 - ids.length);
     }
   });
 

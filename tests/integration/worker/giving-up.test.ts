@@ -128,7 +128,7 @@ describe("a call to an agent here that its caller gives up", () => {
       channel.send({ kind: "cancel", requestId: "h1", reason });
       expect(await told.opened).toMatchObject(error);
       expect(await sentSoFar(worker, channel)).toEqual([]);
-      expect(worker.counts).toMatchObject({ abandonedCalls: 1, unsentAnswers: 0 });
+      expect(worker.counters()).toMatchObject({ abandonedCalls: 1, unsentAnswers: 0 });
     },
   );
 
@@ -166,7 +166,7 @@ describe("a call to an agent here that its caller gives up", () => {
     for (const requestId of ["h1", "h2", ""]) channel.send({ kind: "cancel", requestId, reason: "cancelled" });
     expect(await sentSoFar(worker, channel)).toEqual([]);
     expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
-    expect(worker.counts).toMatchObject({ abandonedCalls: 0 });
+    expect(worker.counters()).toMatchObject({ abandonedCalls: 0 });
   });
 
   test("by the end of its time is told so without a word of the host, and its own calls have what is left", async () => {

@@ -17,6 +17,7 @@ function silenceable() {
         ready: (options) => link.ready(options),
         openStream: (...call) => link.openStream(...call),
         close: () => link.close(),
+        leaving: link.leaving,
         closed: link.closed,
         unary(method, request, options) {
           asked.push(method);
@@ -38,6 +39,8 @@ async function openSilenceable(keepAliveMs?: number) {
   const { network, dialer, asked, fallSilent } = silenceable();
   const stage = await openStage({ dialer, keepAliveMs }, network);
   await stage.worker.start();
+  // With nothing to register, the start asks for a sign of life.
+  expect(asked.splice(0)).toHaveLength(1);
   return { ...stage, channel: await stage.host.channels.take(), asked, fallSilent };
 }
 

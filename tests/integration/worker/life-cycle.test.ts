@@ -196,7 +196,7 @@ describe("stopping", () => {
     channel.send(eventFrame("t/k"));
     await outcome;
     await stopped;
-    expect(worker.counts.eventsAfterStop).toBe(1);
+    expect(worker.counters().eventsAfterStop).toBe(1);
   });
 
   test("half-closes first and cancels when the host does not end the channel", async () => {
@@ -266,7 +266,7 @@ describe("stopping", () => {
     await using host = await new ScriptedHost().listen();
     const [worker] = await host.worker();
     const before = process.listenerCount("SIGUSR2");
-    const stopped = worker.stopWhenSignal(["SIGUSR2"]);
+    const stopped = worker.stopWhenSignal({ signals: ["SIGUSR2"] });
     expect(process.listenerCount("SIGUSR2")).toBe(before + 1);
     process.kill(process.pid, "SIGUSR2");
     await stopped;
@@ -277,7 +277,7 @@ describe("stopping", () => {
   test("when a signal was awaited and the host is lost instead comes about as well", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker] = await host.worker({ reconnect: false });
-    const stopped = worker.stopWhenSignal(["SIGUSR2"]);
+    const stopped = worker.stopWhenSignal({ signals: ["SIGUSR2"] });
     host.network.cut();
     await stopped;
     expect(worker.isRunning).toBe(false);

@@ -67,7 +67,7 @@ describe("a worker that has lost its host", () => {
     );
     second.send(eventFrame("t/k"));
     expect(await heard.opened).toEqual(MyMessage({ content: "x" }));
-    expect(worker.counts.reconnections).toBe(1);
+    expect(worker.counters().reconnections).toBe(1);
   });
 
   test("waits longer each time, up to a bound, and anew after a connection that stood", async () => {

@@ -62,7 +62,7 @@ describe.each<Transport>(["memory", "gRPC"])("a worker with more to do than it t
     expect(await scene.outcome).toMatchObject({ code: "cancelled" });
     expect(await scene.told.opened).toBe("cancelled");
     await reached(() => scene.events() === floodEvents);
-    expect(scene.worker.counts).toMatchObject({ abandonedCalls: 1, droppedEvents: 0, refusedCalls: 0 });
+    expect(scene.worker.counters()).toMatchObject({ abandonedCalls: 1, droppedEvents: 0, refusedCalls: 0 });
     expect(scene.rig.host.counters()).toMatchObject({ droppedEvents: 0, lostNotices: 0 });
   });
 
@@ -103,5 +103,5 @@ test("a Troupe host that has no stream for signals is read on: what can't be par
   expect(await next(channel, "response")).toMatchObject({ requestId: "h2", metadata: { agerrorcode: "overloaded" } });
   channel.send({ kind: "cancel", requestId: "h1", reason: "cancelled" });
   expect(await told.opened).toBe("cancelled");
-  expect(worker.counts.droppedEvents).toBe(46);
+  expect(worker.counters().droppedEvents).toBe(46);
 });

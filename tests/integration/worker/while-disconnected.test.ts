@@ -30,7 +30,7 @@ describe("events published while there is no host", () => {
     for (let count = 0; count < 3; count += 1) contents.push(jsonOf((await next(channel, "event")).event.payload));
     expect(contents).toEqual([{ content: "1" }, { content: "2" }, { content: "3" }]);
     expect(worker.queuedCount).toBe(0);
-    expect(worker.counts.lostEvents).toBe(0);
+    expect(worker.counters().lostEvents).toBe(0);
   });
 
   test("are refused by option", async () => {
@@ -46,7 +46,7 @@ describe("events published while there is no host", () => {
     await worker.publishMessage(note("1"), topic);
     await worker.publishMessage(note("2"), topic);
     await expect(worker.publishMessage(note("3"), topic)).rejects.toMatchObject({ code: "overloaded" });
-    expect(worker.counts.overloadedSends).toBe(1);
+    expect(worker.counters().overloadedSends).toBe(1);
     await comeBack(stage);
     await worker.publishMessage(note("4"), topic);
   });
@@ -73,7 +73,7 @@ describe("events published while there is no host", () => {
     const channel = await host.channels.take();
     expect((await next(channel, "event")).event.topicType).toBe("t");
     await stopped;
-    expect(worker.counts.lostEvents).toBe(0);
+    expect(worker.counters().lostEvents).toBe(0);
     expect(host.methods).toEqual([]);
   });
 
@@ -88,7 +88,7 @@ describe("events published while there is no host", () => {
       await settled();
     }
     await stopped;
-    expect(worker.counts.lostEvents).toBe(2);
+    expect(worker.counters().lostEvents).toBe(2);
     expect(host.logger.texts("error").join()).toContain("2 queued events");
     expect(clock.pendingTimers).toBe(0);
   });
@@ -106,7 +106,7 @@ describe("events published while there is no host", () => {
     await worker.publishMessage(note("1"), topic);
     clock.advance(100);
     expect(await worker.closed).toMatchObject({ by: "lost" });
-    expect(worker.counts.lostEvents).toBe(1);
+    expect(worker.counters().lostEvents).toBe(1);
     await expect(worker.publishMessage(note("2"), topic)).rejects.toMatchObject({ code: "disconnected" });
   });
 });

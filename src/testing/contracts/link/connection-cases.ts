@@ -3,6 +3,7 @@ import { StatusCode } from "../../../transport/internal.ts";
 import type { LinkCase } from "./contract-case.ts";
 import { endsWithStatus, message, rejectsWith, sameBytes, throwsWith } from "./expectations.ts";
 import { StreamRecorder } from "./stream-recorder.ts";
+import { serveStream } from "./test-service.ts";
 
 export const connectionCases: readonly LinkCase[] = [
   {
@@ -71,6 +72,35 @@ export const connectionCases: readonly LinkCase[] = [
       const network = lab.network();
       const { address } = await lab.listen(network);
       await rejectsWith(StatusCode.cancelled, lab.dial(network, address).ready({ signal: AbortSignal.abort() }));
+    },
+  },
+  {
+    promise: "a link leaves when its server takes no new calls, and its running calls continue",
+    async tryIt(lab) {
+      const server = new StreamRecorder();
+      const client = new StreamRecorder();
+      const { link, listening } = await lab.connect(serveStream(server));
+      const stream = link.openStream("OpenChannel", client);
+      const served = await server.opened();
+      const closing = listening.close(10_000);
+      match(await link.leaving, /takes no new calls/);
+      stream.send(message(1));
+      await server.has("frame");
+      served.send(message(2));
+      await client.has("frame");
+      equal((await rejectsWith(StatusCode.unavailable, link.unary("Echo", message(1)))).origin, "local");
+      served.finish({ code: StatusCode.ok, details: "" });
+      await client.ended();
+      await closing;
+    },
+  },
+  {
+    promise: "a closed link has left, too",
+    async tryIt(lab) {
+      const { link } = await lab.connect();
+      await link.ready();
+      await link.close();
+      equal(await link.leaving, await link.closed);
     },
   },
   {

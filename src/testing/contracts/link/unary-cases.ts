@@ -54,6 +54,7 @@ export const unaryCases: readonly LinkCase[] = [
       });
       const error = await rejectsWith(StatusCode.alreadyExists, link.unary("Echo", message(1)));
       equal(error.message, details);
+      equal(error.origin, "peer", "the status came from the server");
     },
   },
   {
@@ -82,7 +83,8 @@ export const unaryCases: readonly LinkCase[] = [
     async tryIt(lab) {
       const service = new HangingService();
       const { link } = await lab.connect({ unary: service.unary });
-      await rejectsWith(StatusCode.deadlineExceeded, link.unary("Echo", message(1), { timeoutMs: 30 }));
+      const late = await rejectsWith(StatusCode.deadlineExceeded, link.unary("Echo", message(1), { timeoutMs: 30 }));
+      equal(late.origin, "local", "this side made the status");
       ok((await service.aborted) instanceof RpcError);
     },
   },

@@ -28,6 +28,8 @@ type ConnectionState =
 
 /** The one HTTP/2 connection of a link, made when first used and never again. */
 export class ClientConnection {
+  /** Resolves when the server takes no new calls here: it has announced that it ends the connection, or the connection is gone. */
+  readonly leaving: Promise<string>;
   readonly closed: Promise<string>;
   readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #address: TransportAddress;
@@ -40,6 +42,7 @@ export class ClientConnection {
   #reason: string | undefined;
   #resolveReady: () => void = () => undefined;
   #resolveClosed: (reason: string) => void = () => undefined;
+  #resolveLeaving: (reason: string) => void = () => undefined;
   #stopTimers: (() => void)[] = [];
 
   constructor(address: TransportAddress, settings: GrpcDialerSettings) {
@@ -48,6 +51,9 @@ export class ClientConnection {
     this.#name = formatAddress(address);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
+    });
+    this.leaving = new Promise((resolve) => {
+      this.#resolveLeaving = resolve;
     });
     this.#ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
@@ -177,6 +183,7 @@ export class ClientConnection {
       code === constants.NGHTTP2_NO_ERROR
         ? `${this.#name} is shutting down and takes no new calls.`
         : `${this.#name} ended the connection with HTTP/2 code ${code}${text}.`;
+    this.#resolveLeaving(this.lossReason);
   }
 
   #settleClosed(): void {
@@ -184,6 +191,7 @@ export class ClientConnection {
     this.#clearTimers();
     this.#state = { at: "closed" };
     this.#resolveClosed(this.lossReason);
+    this.#resolveLeaving(this.lossReason);
   }
 
   #clearTimers(): void {

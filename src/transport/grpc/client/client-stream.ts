@@ -26,6 +26,7 @@ export class GrpcClientStream implements FrameStream {
   readonly #connection: ClientConnection;
   readonly #pipe: MessagePipe;
   #status: RpcStatus | undefined;
+  #httpStatus = 200;
 
   /** Throws `RpcError` (unavailable) when the connection is gone or going. */
   constructor(headers: OutgoingHttpHeaders, receiver: StreamReceiver, options: ClientStreamOptions) {
@@ -108,9 +109,10 @@ export class GrpcClientStream implements FrameStream {
   #onResponse(headers: IncomingHttpHeaders, tellMetadata: () => void): void {
     this.#status = fromTrailers(headers);
     const httpStatus = Number(headers[":status"]);
+    this.#httpStatus = httpStatus;
     const contentType = headers["content-type"];
     if (this.#status === undefined && (httpStatus !== 200 || !isGrpcContentType(contentType))) {
-      this.#abandon({ by: "status", status: statusFromHttp(httpStatus, contentType) });
+      this.#abandon({ by: "status", status: statusFromHttp(httpStatus, contentType), origin: "proxy" });
       return;
     }
     const encoding = headers["grpc-encoding"];
@@ -128,13 +130,13 @@ export class GrpcClientStream implements FrameStream {
     const { writer } = this.#pipe;
     // It has heard that nothing more comes, and says that all is well: it has had everything.
     if (this.#status?.code === StatusCode.ok && writer.isAllSent) writer.confirm(writer.writtenCount);
-    if (this.#status !== undefined) this.#pipe.end({ by: "status", status: this.#status });
+    if (this.#status !== undefined) this.#pipe.end(this.#endBy(this.#status));
     if (hasUnsent) afterRead(() => this.#reset.abort());
     else this.#http2.end();
   }
 
   #fail(code: StatusCode, details: string): void {
-    this.#abandon({ by: "status", status: { code, details } });
+    this.#abandon({ by: "status", status: { code, details }, origin: "local" });
   }
 
   #abandon(end: StreamEnd): void {
@@ -143,12 +145,17 @@ export class GrpcClientStream implements FrameStream {
   }
 
   #endOf(resetCode: number): StreamEnd {
-    if (this.#status !== undefined) return { by: "status", status: this.#status };
+    if (this.#status !== undefined) return this.#endBy(this.#status);
     // A server that cuts its connections resets their streams without an error, then hangs up.
     const isCutOff = this.#connection.isLeaving && resetCode === constants.NGHTTP2_NO_ERROR;
     if (!this.#connection.isGone && !isCutOff) return endFromReset(resetCode);
     const reason = this.#connection.lossReason;
     if (this.#connection.wasReady) return { by: "connection-lost", reason };
-    return { by: "status", status: { code: StatusCode.unavailable, details: reason } };
+    return { by: "status", status: { code: StatusCode.unavailable, details: reason }, origin: "local" };
+  }
+
+  /** A gRPC status beside an HTTP error is a proxy's. */
+  #endBy(status: RpcStatus): StreamEnd {
+    return { by: "status", status, origin: this.#httpStatus === 200 ? "peer" : "proxy" };
   }
 }

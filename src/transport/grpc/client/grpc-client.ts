@@ -20,6 +20,7 @@ export function grpcDialer(options: GrpcDialerOptions = {}): Dialer {
 }
 
 class GrpcLink implements Link {
+  readonly leaving: Promise<string>;
   readonly closed: Promise<string>;
   readonly #connection: ClientConnection;
   readonly #settings: GrpcDialerSettings;
@@ -28,6 +29,7 @@ class GrpcLink implements Link {
   constructor(connection: ClientConnection, settings: GrpcDialerSettings) {
     this.#connection = connection;
     this.#settings = settings;
+    this.leaving = connection.leaving;
     this.closed = connection.closed;
   }
 

@@ -103,7 +103,7 @@ export function statusFromHttp(httpStatus: number, contentType: string | undefin
 }
 
 function endedWith(code: StatusCode, details: string): StreamEnd {
-  return { by: "status", status: { code, details } };
+  return { by: "status", status: { code, details }, origin: "proxy" };
 }
 
 function codeFromHttp(httpStatus: number): StatusCode {

@@ -53,7 +53,7 @@ serveCommands(
       released: holding.reasons,
       events: arrivals.count.value,
       wrongEvents: arrivals.wrong.slice(0, 10),
-      counts: first().counts,
+      counts: first().counters(),
     }),
     /** Calls these agents from now on, so many calls at a time; waits for the first answer. */
     load: async ({ targets, concurrency }: { targets: string[]; concurrency: number }) => {

@@ -26,7 +26,7 @@ export async function untilAccounted(
     const [toFar, fromFar] = await missingEvents(crossing);
     const counters = await host.tell<HostCounters>("counters");
     const { counts } = await target.tell<WorkerReport>("report");
-    const { lostEvents = 0, unconfirmedEvents = 0 } = far.runtime.counts;
+    const { lostEvents = 0, unconfirmedEvents = 0 } = far.runtime.counters();
     const { unroutableEvents, skippedEvents, droppedEvents } = counters;
     const byHost = unroutableEvents + skippedEvents + droppedEvents + counters.lostEvents + counters.unconfirmedEvents;
     const isToFarCounted = toFar <= byHost + (counts.droppedEvents ?? 0) + (counts.unreadFrames ?? 0);

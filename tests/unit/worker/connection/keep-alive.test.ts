@@ -19,7 +19,7 @@ function askInVain(isInDoubt = () => false) {
   const onDead = (reason: string) => deaths.push(reason);
   const keepAlive = new KeepAlive({
     ...{ link: link as Link, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt, onDead },
+    ...{ isInDoubt, onAnswer: () => {}, onDead },
   });
   return { clock, deaths, keepAlive, asked: () => asked };
 }

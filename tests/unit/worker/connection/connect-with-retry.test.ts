@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { backOffMs } from "../../../../src/worker/connection/back-off.ts";
-import { reconnectSettings } from "../../../../src/worker/connection/reconnect-options.ts";
+import { backOffMs } from "../../../../src/worker/connection/connect-with-retry.ts";
+import { reconnectSettings } from "../../../../src/worker/reconnect-options.ts";
 
 const settings = reconnectSettings({ initialDelayMs: 100, maxDelayMs: 5_000, factor: 2, jitter: 0.5 });
 

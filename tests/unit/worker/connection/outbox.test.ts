@@ -1,11 +1,21 @@
 import { expect, test } from "vitest";
-import type { Frame } from "../../../../src/protocol/index.ts";
+import { decodeFrame, type Frame } from "../../../../src/protocol/index.ts";
+import type { FrameStream } from "../../../../src/transport/index.ts";
 // Inside the room: users see only what it does to their calls.
-import { HostNotices } from "../../../../src/worker/connection/host-notices.ts";
+import { Outbox } from "../../../../src/worker/connection/outbox.ts";
 
 function signals() {
   const sent: Frame[] = [];
-  return { sent, to: new HostNotices((frame) => sent.push(frame)) };
+  const stream: FrameStream = {
+    send: (bytes) => {
+      sent.push(decodeFrame(bytes as Uint8Array));
+      return true;
+    },
+    ...{ maxSendBytes: 1_000, queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+    ...{ pause: () => {}, resume: () => {}, end: () => {}, cancel: () => {}, flushed: async () => {} },
+  };
+  const bounds = { maxMessageBytes: 1_000, stockHostMaxBytes: 1_000, maxKeptMessages: 1, maxKeptBytes: 1_000 };
+  return { sent, to: new Outbox({ stream, onCall: () => {}, ...bounds }) };
 }
 
 const first: Frame = { kind: "cancel", requestId: "1", reason: "cancelled" };
@@ -13,7 +23,7 @@ const second: Frame = { kind: "cancel", requestId: "2", reason: "timed-out" };
 
 test("a host that has announced itself is told at once", () => {
   const { sent, to } = signals();
-  to.learnPeer(true);
+  to.takeHeaders(true);
   to.cancelCall("1", "cancelled");
   expect(sent).toEqual([first]);
 });
@@ -23,14 +33,14 @@ test("what happens before a host's headers are here waits for them", () => {
   to.cancelCall("1", "cancelled");
   to.cancelCall("2", "timed-out");
   expect(sent).toEqual([]);
-  to.learnPeer(true);
+  to.takeHeaders(true);
   expect(sent).toEqual([first, second]);
 });
 
 test("a stock host is told nothing, whatever happened before", () => {
   const { sent, to } = signals();
   to.cancelCall("1", "cancelled");
-  to.learnPeer(false);
+  to.takeHeaders(false);
   to.cancelCall("2", "timed-out");
   expect(sent).toEqual([]);
 });
@@ -38,6 +48,6 @@ test("a stock host is told nothing, whatever happened before", () => {
 test("what waits for a host's headers is bounded", () => {
   const { sent, to } = signals();
   for (let call = 0; call < 5_000; call += 1) to.cancelCall(String(call), "cancelled");
-  to.learnPeer(true);
+  to.takeHeaders(true);
   expect(sent).toHaveLength(1_000);
 });

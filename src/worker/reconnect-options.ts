@@ -1,4 +1,4 @@
-import { anyRoom, anyTime, assertNumbers, assertWord, type NumberRanges, TroupeError } from "../../core/internal.ts";
+import { anyRoom, anyTime, assertNumbers, assertWord, type NumberRanges, TroupeError } from "../core/internal.ts";
 
 /** How a worker comes back after it has lost its host. All optional. */
 export interface ReconnectOptions {

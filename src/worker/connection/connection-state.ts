@@ -1,0 +1,125 @@
+import type { ConnectingStep } from "./connect-with-retry.ts";
+import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { Outbox } from "./outbox.ts";
+import type { WorkerStatus } from "./worker-status.ts";
+
+/** Why a worker looks for a host: its start, a lost host, a host that said it leaves, or the last messages of a worker that stops. */
+export type SearchKind = "start" | "return" | "move" | "farewell";
+
+/** The attempts to connect, one after the other. */
+export interface Search<Services extends ConnectionServices> {
+  readonly kind: SearchKind;
+  /** Why there is a search, for people. */
+  readonly reason: string;
+  /** Calls the search off. */
+  readonly abort: AbortController;
+  /** An older connection under whose client id the host still knows the registrations. */
+  readonly registrar: HostConnection<Services> | undefined;
+  /** Resolves when a connection is found; rejects when the search has failed or was called off. Undefined until it has begun. */
+  found: Promise<void> | undefined;
+}
+
+/** Work in the background of a standing connection. */
+export interface Background {
+  readonly abort: AbortController;
+  /** Resolves when the work is done, or has failed; never rejects. */
+  done: Promise<void>;
+}
+
+/*
+ * The one machine of a worker and its host. Rows: states. Columns: what happens. Cells: the next state and what is done.
+ * "–" means that it can't happen or changes nothing.
+ *
+ *              | start      | host answers  | attempt fails     | host refuses, is lost | host says leaving | link leaves (GOAWAY)   | stop              | stopped
+ * idle         | connecting | –             | –                 | –                     | –                 | –                      | error             | –
+ * connecting   | error      | registering ¹ | connecting, wait; | –                     | –                 | –                      | draining: ends    | –
+ *              |            |               | too many: closed  |                       |                   |                        | the search        |
+ * registering  | error      | connected     | connecting, wait; | connecting, wait      | –                 | – (the attempt fails)  | draining: ends    | –
+ *              |            |               | too many: closed  |                       |                   |                        | the search        |
+ * connected    | error      | –             | –                 | connecting ²; what was| connecting: the   | connected: opens a new | draining: keeps   | –
+ *              |            |               |                   | refused is queued     | connection leaves | connection, then that ³| the connection    |
+ * draining     | error      | draining ⁴    | draining          | draining ⁴            | –                 | –                      | the same stop     | closed
+ * closed       | connecting | –             | –                 | –                     | –                 | –                      | lost: draining    | –
+ *
+ * ¹ The link stands and the data channel is open. Nothing shows yet that a host is at the other end.
+ * ² With `reconnect: false`, or after `maxAttempts` refusals in a row: closed.
+ * ³ The old connection goes on beside the state until nothing runs on it: it gets the answers of its calls, and the host goes
+ *   on to reach the agents there, because the host knows them by its client id. Then the worker leaves it and registers anew.
+ * ⁴ While messages wait to be sent: one more search, for a connection on which nothing is registered.
+ *
+ * Two things follow the state and nothing else: `status()` (`statusOf`) and the send queue (`outboxOf`).
+ */
+export type ConnectionState<Services extends ConnectionServices> =
+  /** Never started. */
+  | { readonly at: "idle" }
+  /** The worker has no connection and looks for one. `step` is the last one: an attempt, or the wait before it. */
+  | { readonly at: "connecting"; readonly search: Search<Services>; readonly step: ConnectingStep }
+  /** A data channel is open. The worker registers, or asks the host for a sign of life; no answer has come yet. */
+  | {
+      readonly at: "registering";
+      readonly search: Search<Services>;
+      readonly step: ConnectingStep;
+      readonly connection: HostConnection<Services>;
+    }
+  /** The host has answered and knows all registrations. */
+  | {
+      readonly at: "connected";
+      readonly connection: HostConnection<Services>;
+      /** The connection under whose client id the host knows the registrations: an older one, while that still runs. */
+      readonly registrar: HostConnection<Services>;
+      readonly sinceMs: number;
+      /** Opens a new connection, since the link of this one takes no new calls. */
+      readonly renewal: Background | undefined;
+      /** Registers anew on `connection`, since the registrar has ended. */
+      readonly handover: Background | undefined;
+    }
+  /** The worker stops: handlers may finish, and what is queued is sent. */
+  | {
+      readonly at: "draining";
+      /** Undefined when there is none. */
+      readonly connection: HostConnection<Services> | undefined;
+      /** Looks for a host that takes the last messages. */
+      readonly search: Search<Services> | undefined;
+      readonly done: Promise<void>;
+    }
+  /** The end of a run, or of a start that failed. */
+  | { readonly at: "closed"; readonly by: "stopped" | "lost" | "start-failed"; readonly reason: string };
+
+/** Returns what `status()` shows of a state. */
+export function statusOf<Services extends ConnectionServices>(state: ConnectionState<Services>): WorkerStatus {
+  switch (state.at) {
+    case "idle":
+      return { at: "idle" };
+    case "connecting":
+    case "registering":
+      return state.step;
+    case "connected":
+      return { at: "connected", address: state.connection.address, clientId: state.connection.clientId };
+    case "draining":
+      return { at: "draining" };
+    case "closed":
+      return { at: "closed", reason: state.reason };
+  }
+}
+
+/** Returns where the send queue sends in a state. Undefined: messages wait. */
+export function outboxOf<Services extends ConnectionServices>(state: ConnectionState<Services>): Outbox | undefined {
+  switch (state.at) {
+    case "idle":
+    case "connecting":
+    case "closed":
+      return undefined;
+    case "registering":
+      // Handlers of the first messages may send already. After a loss, what waits must not overtake the registrations.
+      return state.search.kind === "start" && state.connection.isAccepted ? state.connection.outbox : undefined;
+    case "connected":
+      return state.connection.outbox;
+    case "draining":
+      return state.connection?.outbox;
+  }
+}
+
+/** Whether two states show the same status. */
+export function isSameStatus(one: WorkerStatus, other: WorkerStatus): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

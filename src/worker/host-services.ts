@@ -1,0 +1,54 @@
+import type { AckFrame, ConnectionServices, HostConnection } from "./connection/host-connection.ts";
+import type { UndeliverableReason } from "./connection/outbox.ts";
+import { ControlChannel, type ControlServer } from "./control/control-channel.ts";
+import { ChannelRegistry } from "./registry/channel-registry.ts";
+import { ConnectionRegistry } from "./registry/connection-registry.ts";
+import type { HostRegistry } from "./registry/host-registry.ts";
+import { UnaryRegistry } from "./registry/unary-registry.ts";
+import type { WorkerSettings } from "./worker-options.ts";
+
+/** A connection to a host with its registry and its control channel. */
+export type WorkerConnection = HostConnection<HostServices>;
+
+export interface HostServicesOptions {
+  readonly settings: WorkerSettings;
+  readonly controlServer: ControlServer;
+  /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
+  readonly nextRequestNumber: () => number;
+}
+
+/** Registrations and the control channel of one connection. */
+export class HostServices implements ConnectionServices {
+  readonly registry: HostRegistry;
+  readonly control: ControlChannel;
+  readonly #connection: HostConnection;
+  readonly #legacy: ChannelRegistry;
+
+  constructor(connection: HostConnection, { settings, controlServer, nextRequestNumber }: HostServicesOptions) {
+    const { registrationTimeoutMs: timeoutMs, clock, logger } = settings;
+    const { outbox, calls, metadata, signal } = connection;
+    this.#connection = connection;
+    this.#legacy = new ChannelRegistry({ outbox, nextRequestNumber, timeoutMs, clock });
+    const isHostAnnounced = () => outbox.isHostAnnounced;
+    const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced });
+    this.registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
+    this.control = new ControlChannel({ connection, settings, server: controlServer });
+  }
+
+  get isHostAnnounced(): boolean {
+    return this.#connection.outbox.isHostAnnounced;
+  }
+
+  get awaitsAck(): boolean {
+    return this.#legacy.pendingCount > 0;
+  }
+
+  onAck(ack: AckFrame): boolean {
+    return this.#legacy.onAck(ack);
+  }
+
+  close(reason: UndeliverableReason): void {
+    this.#legacy.close(reason);
+    this.control.close(reason);
+  }
+}
