@@ -14,10 +14,12 @@ import {
   assertAgentState,
   assertCall,
   assertEvent,
+  assertNotAborted,
   type ClassOf,
   CodecRegistry,
   createLayers,
   Dispatcher,
+  type GetOptions,
   InterventionChain,
   type Logger,
   MessageLog,
@@ -32,6 +34,8 @@ import {
   type Subscription,
   SubscriptionTable,
   type TopicId,
+  untilAborted,
+  type WaitOptions,
 } from "../core/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
@@ -43,7 +47,7 @@ import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "./process-signals.ts";
 import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
-import { type WaitOptions, type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
+import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 
 /**
@@ -209,19 +213,22 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#events.publish(message, topicId, options);
   }
 
+  /** As `AgentRuntime.registerFactory`. A signal that aborts after the host was asked does not take the registration back. */
   async registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
-    options?: RegisterFactoryOptions<T>,
+    options: RegisterFactoryOptions<T> = {},
   ): Promise<AgentType> {
     const text = agentTypeText(type);
-    await this.#lifecycle.registration.addFactory(text, factory, options);
+    const what = `The registration of agent type ${text}`;
+    await this.#waitFor(what, options, () => this.#lifecycle.registration.addFactory(text, factory, options));
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
+  async registerAgentInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<AgentId> {
     assertAgentId(id, "id of an instance");
-    await this.#lifecycle.registration.addInstance(agent, id, options);
+    const what = `The registration of ${id}`;
+    await this.#waitFor(what, options, () => this.#lifecycle.registration.addInstance(agent, id, options));
     return id;
   }
 
@@ -241,48 +248,63 @@ export class WorkerRuntime implements AgentRuntime {
   async get(
     idOrType: AgentId | AgentType | string,
     key = "default",
-    options: { readonly lazy?: boolean } = {},
+    { lazy, signal }: GetOptions = {},
   ): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    if (options.lazy === false) await this.#agents.ensureMade(id);
+    await this.#waitFor(`Getting ${id}`, { signal }, async () => {
+      if (lazy === false) await this.#agents.ensureMade(id);
+    });
     return id;
   }
 
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    return this.#agents.instance(id, agentClass);
+  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+    id: AgentId,
+    agentClass?: ClassOf<T>,
+    options: WaitOptions = {},
+  ): Promise<T> {
+    return this.#waitFor(`Getting ${id}`, options, () => this.#agents.instance(id, agentClass));
   }
 
-  addSubscription(subscription: Subscription): Promise<void> {
-    return this.#lifecycle.registration.addSubscription(subscription);
+  addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
+    return this.#waitFor("Adding the subscription", options, () =>
+      this.#lifecycle.registration.addSubscription(subscription, options),
+    );
   }
 
-  removeSubscription(id: string): Promise<void> {
-    return this.#lifecycle.registration.removeSubscription(id);
+  removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
+    return this.#waitFor("Removing the subscription", options, () =>
+      this.#lifecycle.registration.removeSubscription(id, options),
+    );
   }
 
   addMessageSerializer(types: MessageType | readonly MessageType[]): void {
     this.#registry.add(types);
   }
 
-  agentMetadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#agents.metadata(id);
+  agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    return this.#waitFor(`Getting the metadata of ${id}`, options, () => this.#agents.metadata(id));
   }
 
-  agentSaveState(id: AgentId): Promise<AgentState> {
-    return this.#agents.saveState(id);
+  agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor(`Saving the state of ${id}`, options, () => this.#agents.saveState(id));
   }
 
-  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#agents.loadState(id, state);
+    return this.#waitFor(`Loading the state of ${id}`, options, () => this.#agents.loadState(id, state));
   }
 
-  saveState(): Promise<AgentState> {
-    return this.#catalog.saveAll();
+  saveState(options: WaitOptions = {}): Promise<AgentState> {
+    return this.#waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
-  async loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadAll(state);
+    return this.#waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
+  }
+
+  async #waitFor<T>(what: string, options: WaitOptions, begin: () => Promise<T>): Promise<T> {
+    assertNotAborted(options, what);
+    return untilAborted(begin(), options, what);
   }
 }

@@ -4,6 +4,7 @@ import {
   type AgentFactory,
   type AgentId,
   assertAgentType,
+  assertNotAborted,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
@@ -11,6 +12,7 @@ import {
   TroupeError,
   TypePrefixSubscription,
   TypeSubscription,
+  type WaitOptions,
 } from "../../core/internal.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 import type { HostRegistry } from "./host-registry.ts";
@@ -49,6 +51,7 @@ export class Registration {
   async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
     const host = await this.#host();
+    assertNotAborted(options, `The registration of agent type ${type}`);
     this.#catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type);
@@ -63,6 +66,7 @@ export class Registration {
   async addInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<void> {
     const catalog = this.#catalog;
     const host = await this.#host();
+    assertNotAborted(options, `The registration of ${id}`);
     // A stop has taken the type off the catalog: it is registered anew.
     if (!catalog.hasType(id.type)) this.#told.delete(id.type);
     await catalog.addInstance(agent, id);
@@ -98,9 +102,10 @@ export class Registration {
     }
   }
 
-  async addSubscription(subscription: Subscription): Promise<void> {
+  async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
     const wire = toWireSubscription(subscription);
     const host = await this.#host();
+    assertNotAborted(options, "Adding the subscription");
     this.#subscriptions.add(subscription);
     try {
       await host?.addSubscription(wire);
@@ -110,11 +115,12 @@ export class Registration {
     }
   }
 
-  async removeSubscription(id: string): Promise<void> {
+  async removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
     const subscriptions = this.#subscriptions;
     const subscription = subscriptions.withId(id);
     if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
     const host = await this.#host();
+    assertNotAborted(options, "Removing the subscription");
     await host?.removeSubscription(toWireSubscription(subscription));
     if (subscriptions.has(id)) subscriptions.remove(id);
   }

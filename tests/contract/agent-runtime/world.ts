@@ -35,6 +35,8 @@ export type Deviation =
   | "one-runtime"
   /** Waits take no signal yet. */
   | "ignores-signals"
+  /** Calls do not wait for a type that nobody serves yet. */
+  | "no-wait-for-target"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
   | "calls-have-wire-ids";
 
