@@ -2,7 +2,7 @@
 import { textsOf } from "./extract.mjs";
 import { paragraphsOf, sentencesOf } from "./paragraphs.mjs";
 import { misspelled } from "./spelling.mjs";
-import { banned, glossary, longestSentence } from "./style.mjs";
+import { banned, glossary, longestSentence, notes } from "./style.mjs";
 
 /** What is wrong with the texts of a file, as lines `file:line: what`. */
 export function lint(name, source) {
@@ -19,7 +19,7 @@ function problemsOf(paragraph, kind, name) {
   const text = paragraph.text.replace(/\n/g, " ");
   return [
     ...[...banned, ...glossary].flatMap((rule) => breaches(rule, text, { kind, name })),
-    ...sentencesOf(text).flatMap((sentence) => tooLong(sentence)),
+    ...sentencesOf(text).flatMap((sentence) => tooLong(sentence, name)),
     ...misspelled(text).map(({ offset, word }) => ({ offset, what: `unknown word "${word}" (tools/prose/words.txt)` })),
   ];
 }
@@ -30,9 +30,14 @@ function breaches({ pattern, write, in: kinds, notIn: files }, text, { kind, nam
   return match === null ? [] : [{ offset: match.index, what: `"${match[0].trim()}": ${write}` }];
 }
 
-function tooLong({ offset, text, words }) {
+function tooLong({ offset, text, words }, name) {
   if (words <= longestSentence) return [];
+  if (notes.files.includes(name) && text.split(notes.parting).every((part) => wordsOf(part) <= longestSentence)) return [];
   return [{ offset, what: `a sentence of ${words} words: "${text.trim().replace(/\s+/g, " ").slice(0, 60)}…"` }];
+}
+
+function wordsOf(text) {
+  return text.split(/\s+/).filter((word) => /\p{L}|\p{N}/u.test(word)).length;
 }
 
 function newlines(text) {

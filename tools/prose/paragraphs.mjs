@@ -18,11 +18,17 @@ const blocks = new Set(["paragraph", "heading", "tableCell"]);
 export function paragraphsOf(source) {
   const found = [];
   const visit = (node) => {
+    if (namesTests(node)) return;
     if (blocks.has(node.type) && node.position !== undefined) found.push(paragraphOf(node, source));
     else for (const child of node.children ?? []) visit(child);
   };
   visit(markdown.parse(source));
   return found;
+}
+
+/** Whether a table cell begins with a link to a test; its words are titles of tests, which a page only quotes. */
+function namesTests({ type, children }) {
+  return type === "tableCell" && children[0]?.type === "link" && children[0].url.startsWith("../tests/");
 }
 
 function paragraphOf(node, source) {

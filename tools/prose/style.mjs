@@ -3,6 +3,12 @@
 /** Words of a sentence at most. */
 export const longestSentence = 25;
 
+/**
+ * Specifications in note form: arrows, colons, semicolons and brackets part their sentences, so that the limit is for what stands
+ * between these.
+ */
+export const notes = { files: ["docs/protocol.md"], parting: /[;:⇒→↔(){}·–—]|, / };
+
 /** Constructions that readers stumble over, and what to write instead. `in`: the kinds of texts that a rule is for; default: all. */
 export const banned = [
   {
