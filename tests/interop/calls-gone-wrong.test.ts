@@ -21,7 +21,7 @@ describe("calls of Python workers through our host", () => {
         "first caller": "no answer",
         "second caller": { answer: { content: "answer to: from the first" } },
       },
-      autogen: "the first answer goes to the wrong caller, the other caller waits for ever",
+      autogen: "the first answer goes to the wrong caller, the other caller never gets an answer",
       troupe: "each caller gets its own answer",
     },
     async (generation) => {
@@ -46,7 +46,7 @@ describe("calls of Python workers through our host", () => {
       title: "a call to a type that nobody serves is answered at once [§8.44]",
       scenario: "unknown-target-type",
       recorded: { caller: "no answer" },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "`Agent type nobody not found.`",
     },
     async (generation) => {
@@ -61,7 +61,7 @@ describe("calls of Python workers through our host", () => {
       title: "a call without a target, or to a type that no agent can have, is answered [§8.45]",
       scenario: "empty-or-invalid-target",
       recorded: { caller: "no frame" },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "an error that says what is wrong with the target",
     },
     async (generation) => {
@@ -82,7 +82,7 @@ describe("calls of Python workers through our host", () => {
       title: "the caller is told when the target's worker is killed with -9 in mid-call [§8.46]",
       scenario: "target-killed-in-mid-call",
       recorded: { caller: "no answer" },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "`Client for agent type held disconnected.`",
     },
     async (generation) => {
@@ -129,7 +129,7 @@ describe("calls of Python workers through our host", () => {
         "broken-factory": "no answer",
         "pydantic-echo": "no answer",
       },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "`Request to returns-none/k timed out after … ms.` (option `callTimeoutMs`)",
     },
     async (generation) => {
@@ -233,7 +233,7 @@ describe("calls of Python workers through our host", () => {
       title: "when the host stops, callers that wait are answered first [§8.53]",
       scenario: "host-stops-with-a-pending-call",
       recorded: { caller: "no answer" },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "`Host is shutting down.`",
     },
     async (generation) => {
@@ -251,7 +251,7 @@ describe("calls of Python workers through our host", () => {
       title: "a payload that a Python worker can't read costs its caller no more than the time limit",
       scenario: "malformed-payload",
       recorded: { "not JSON": "no frame", "no payload": "no frame" },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "a TypeScript worker answers with an error; for a Python one the host does after `callTimeoutMs`",
     },
     async (generation) => {
@@ -274,7 +274,7 @@ describe("calls of Python workers through our host", () => {
       title: "a payload that our worker can't read is answered with an error at once [§8.86]",
       scenario: "malformed-payload",
       recorded: { "not JSON": "no frame", "not UTF-8": "no frame", "field missing": "no frame" },
-      autogen: "the caller waits for ever",
+      autogen: "the caller never gets an answer",
       troupe: "a TypeScript worker answers with an error; for a Python one the host does after `callTimeoutMs`",
     },
     async (generation) => {

@@ -4,10 +4,10 @@
 export const longestSentence = 25;
 
 /**
- * Specifications in note form: arrows, colons, semicolons and brackets part their sentences, so that the limit is for what stands
- * between these.
+ * Specifications in note form. Arrows, colons, semicolons, brackets, `When` and `Then` part their sentences, and the limit of words
+ * is for each part.
  */
-export const notes = { files: ["docs/protocol.md"], parting: /[;:⇒→↔(){}·–—]|, / };
+export const notes = { files: ["docs/protocol.md"], parting: /[;:⇒→↔(){}·–—]|, (?=When|Then)/ };
 
 /** Constructions that readers stumble over, and what to write instead. `in`: the kinds of texts that a rule is for; default: all. */
 export const banned = [

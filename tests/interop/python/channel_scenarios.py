@@ -145,7 +145,7 @@ def registration_and_never_a_channel(lab: Laboratory) -> Any:
 
 @scenario
 def type_registered_twice(lab: Laboratory) -> Any:
-    """By the same client, then by another; and a type that is no valid name."""
+    """By the same client, then by another; and a type that is not a valid name."""
     first, second = lab.connected("first"), lab.connected("second")
     return {
         "first": lab.register(first, "first", "raw"),
