@@ -32,7 +32,8 @@ function breaches({ pattern, write, in: kinds, notIn: files }, text, { kind, nam
 
 function tooLong({ offset, text, words }, name) {
   if (words <= longestSentence) return [];
-  if (notes.files.includes(name) && text.split(notes.parting).every((part) => wordsOf(part) <= longestSentence)) return [];
+  if (notes.files.includes(name) && text.split(notes.parting).every((part) => wordsOf(part) <= longestSentence))
+    return [];
   return [{ offset, what: `a sentence of ${words} words: "${text.trim().replace(/\s+/g, " ").slice(0, 60)}…"` }];
 }
 

@@ -32,6 +32,19 @@ describe("the prose linter", () => {
     ]);
   });
 
+  test("leaves the titles of tests alone that a page quotes behind a link to their file", () => {
+    const titles = '[host](../tests/host.test.ts) "a worker waits for ever"';
+    expect(whats(`| promise | checked by |\n|---|---|\n| it ends | ${titles} |\n`, "page.md")).toEqual([]);
+    expect(whats(`It waits for ever. ${titles}\n`, "page.md")).toEqual([expect.stringContaining('"for ever"')]);
+  });
+
+  test("counts the words between the arrows and semicolons of a specification", () => {
+    const part = `the host ${"and the worker ".repeat(5)}stop`;
+    expect(whats(`${part} → ${part}; ${part}.\n`, "docs/protocol.md")).toEqual([]);
+    expect(whats(`${part} → ${part}; ${part}.\n`, "page.md")).toEqual([expect.stringContaining("a sentence of")]);
+    expect(whats(`${part}, ${part}.\n`, "docs/protocol.md")).toEqual([expect.stringContaining("a sentence of")]);
+  });
+
   test("leaves code, names, examples, directives and citations in line comments alone", () => {
     const source = [
       "// protocol.md §3.1, W7",
