@@ -66,7 +66,7 @@ class EventContender implements Contender<Shape> {
   async #publish({ workers, agentsPerWorker }: Shape, round: PublishRound) {
     const publisher = this.#group.get("publisher");
     publisher.send(round);
-    // The other sides of these lines are publish-rounds.ts, tally.ts and bench/python/events.py.
+    // The other sides of these lines are `publish-rounds.ts`, `tally.ts` and `bench/python/events.py`.
     const { events, elapsedSeconds } = (await publisher.next("round")) as unknown as PublishedRound;
     const reports = await Promise.all(
       this.#group.all("workers").map(async (worker) => {

@@ -21,7 +21,7 @@ export const cleanPaths = [
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "README.md",
-  "bench/README.md",
+  "bench/",
   "docs/",
   "examples/",
   "src/context/",
