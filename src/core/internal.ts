@@ -1,6 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -79,3 +80,4 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
+export { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "./wait-options.ts";

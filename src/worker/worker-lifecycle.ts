@@ -4,6 +4,7 @@ import {
   type SubscriptionTable,
   TroupeError,
   UndeliverableException,
+  type WaitOptions,
 } from "../core/internal.ts";
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor, type RegisterOptions } from "./connection/connection-supervisor.ts";
@@ -25,12 +26,6 @@ import type { WorkerSettings } from "./worker-options.ts";
 
 /** Why a worker's run ended: `stop` was called, or the host was lost and the worker does not reconnect any more. */
 export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
-
-/** For whatever can wait. */
-export interface WaitOptions {
-  /** Ends the wait. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface WorkerLifecycleOptions {
   readonly settings: WorkerSettings;
@@ -79,7 +74,7 @@ export class WorkerLifecycle {
       hurry: () => this.#hurry.signal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
-    this.registration = new Registration({ catalog, subscriptions, host: () => this.#hostRegistry() });
+    this.registration = new Registration({ catalog, subscriptions, settings, host: () => this.#hostRegistry() });
   }
 
   /** Whether the worker is between its start and its stop, and has not given up its host. `status` tells whether there is a host now. */
@@ -225,7 +220,7 @@ export class WorkerLifecycle {
     if (this.#options.settings.opensControlAtStart) connection.services.control.open();
     const registry = this.#registryOf(connection, how);
     if (this.registration.isEmpty) await connection.confirm(how.signal);
-    else await this.registration.replay(registry);
+    else await this.registration.replay(registry, how.signal);
   }
 
   /**

@@ -14,10 +14,12 @@ import {
   assertAgentState,
   assertCall,
   assertEvent,
+  assertNotAborted,
   type ClassOf,
   CodecRegistry,
   createLayers,
   Dispatcher,
+  type GetOptions,
   InterventionChain,
   type Logger,
   MessageLog,
@@ -32,6 +34,8 @@ import {
   type Subscription,
   SubscriptionTable,
   type TopicId,
+  type WaitOptions,
+  waitFor,
 } from "../core/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
@@ -43,7 +47,7 @@ import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "./process-signals.ts";
 import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
-import { type WaitOptions, type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
+import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 
 /**
@@ -238,51 +242,52 @@ export class WorkerRuntime implements AgentRuntime {
     return this.registerFactory(type, factory, { subscriptions: list });
   }
 
-  async get(
-    idOrType: AgentId | AgentType | string,
-    key = "default",
-    options: { readonly lazy?: boolean } = {},
-  ): Promise<AgentId> {
+  async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    if (options.lazy === false) await this.#agents.ensureMade(id);
+    assertNotAborted(options, `Getting ${id}`);
+    if (options.lazy === false) await this.#agents.ensureMade(id, options);
     return id;
   }
 
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    return this.#agents.instance(id, agentClass);
+  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+    id: AgentId,
+    agentClass?: ClassOf<T>,
+    options: WaitOptions = {},
+  ): Promise<T> {
+    return this.#agents.instance(id, agentClass, options);
   }
 
-  addSubscription(subscription: Subscription): Promise<void> {
-    return this.#lifecycle.registration.addSubscription(subscription);
+  addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {
+    return this.#lifecycle.registration.addSubscription(subscription, options);
   }
 
-  removeSubscription(id: string): Promise<void> {
-    return this.#lifecycle.registration.removeSubscription(id);
+  removeSubscription(id: string, options?: WaitOptions): Promise<void> {
+    return this.#lifecycle.registration.removeSubscription(id, options);
   }
 
   addMessageSerializer(types: MessageType | readonly MessageType[]): void {
     this.#registry.add(types);
   }
 
-  agentMetadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#agents.metadata(id);
+  agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    return this.#agents.metadata(id, options);
   }
 
-  agentSaveState(id: AgentId): Promise<AgentState> {
-    return this.#agents.saveState(id);
+  agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    return this.#agents.saveState(id, options);
   }
 
-  async agentLoadState(id: AgentId, state: AgentState): Promise<void> {
+  async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#agents.loadState(id, state);
+    return this.#agents.loadState(id, state, options);
   }
 
-  saveState(): Promise<AgentState> {
-    return this.#catalog.saveAll();
+  saveState(options: WaitOptions = {}): Promise<AgentState> {
+    return waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
-  async loadState(state: AgentState): Promise<void> {
+  async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#catalog.loadAll(state);
+    return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
   }
 }

@@ -37,7 +37,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeFailing(suite);
     describeObserving(suite);
     describeEndings(suite);
-    if (deviations["ignores-signals"] === undefined) describeWaitForTarget(suite);
+    describeWaitForTarget(suite);
     describeWhatIsRefused(suite);
     describeWrongArguments(suite);
   });

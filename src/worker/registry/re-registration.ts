@@ -4,7 +4,7 @@ import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { ownerNamedIn } from "./refusal.ts";
+import { TypeTakenError } from "./refusal.ts";
 
 export interface ReRegistrationOptions {
   readonly registry: HostRegistry;
@@ -78,8 +78,7 @@ export class ReRegistration implements HostRegistry {
         return undefined;
       } catch (error) {
         if (!(error instanceof TroupeError) || error.code !== "already-exists") throw error;
-        const { message } = error;
-        const owner = ownerNamedIn(message);
+        const { refusal: message, owner } = error instanceof TypeTakenError ? error : ownerless(error);
         const delayMs = backOffMs(attempt - 1, reconnect, random);
         const isLast = attempt >= reconnect.maxAttempts;
         if (owner !== undefined && isOldClientId(owner)) {
@@ -96,4 +95,9 @@ export class ReRegistration implements HostRegistry {
       }
     }
   }
+}
+
+/** A refused subscription: the host does not say whose it is. */
+function ownerless({ message }: TroupeError): Pick<TypeTakenError, "refusal" | "owner"> {
+  return { refusal: message, owner: undefined };
 }

@@ -1,7 +1,39 @@
-import { TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { loggableText, TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { refusalKey } from "../../protocol/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
 
-/** A host's refusal as an error of ours. "Already" in its text means taken, whatever the status (protocol.md §2.2, W18). */
+/** The host refuses an agent type since another worker serves it (code `already-exists`). */
+export class TypeTakenError extends TroupeError {
+  /** The client id of that worker, where the host names it. */
+  readonly owner: string | undefined;
+  /** What has happened, without what to do next. */
+  readonly refusal: string;
+
+  constructor(refusal: string, owner: string | undefined, options?: ErrorOptions) {
+    const advice =
+      'Stop that worker first, or register with { whenTaken: "wait" } to take the type over when it leaves.';
+    super("already-exists", `${refusal} ${advice}`, options);
+    this.owner = owner;
+    this.refusal = refusal;
+  }
+}
+
+/** Turns a host's refusal of an agent type into an error. A Troupe host says who serves the type, and from where. */
+// protocol.md §11.8
+export function typeRefusalError(agentType: string, thrown: unknown): Error {
+  if (!(thrown instanceof RpcError)) return refusalError(registering(agentType), thrown);
+  const { code, details, metadata } = thrown.status;
+  if (!isTaken(details) && code !== StatusCode.alreadyExists) return refusalError(registering(agentType), thrown);
+  const holder = metadata?.[refusalKey.holder];
+  if (holder === undefined) return new TypeTakenError(details, ownerNamedIn(details), { cause: thrown });
+  const address = metadata?.[refusalKey.holderAddress];
+  const place = address === undefined ? "" : ` at ${loggableText(address)}`;
+  const refusal = `Agent type "${agentType}" is served by worker ${loggableText(holder)}${place}.`;
+  return new TypeTakenError(refusal, holder, { cause: thrown });
+}
+
+/** Turns a host's refusal into an error. "Already" in its text means taken, whatever the status. */
+// protocol.md §2.2, W18
 export function refusalError(what: string, thrown: unknown): Error {
   if (!(thrown instanceof RpcError)) return thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code, details } = thrown.status;
@@ -31,19 +63,31 @@ export function refusalError(what: string, thrown: unknown): Error {
   }
 }
 
-/** The refusal of generation 1, which has a text and no status. */
+/** Turns a refusal of generation 1, which has a text and no status, into an error. */
 export function legacyRefusalError(what: string, text: string): Error {
   return isTaken(text)
     ? new TroupeError("already-exists", text)
     : new UndeliverableException(`The host did not ${what}: ${text}`);
 }
 
+/** As `legacyRefusalError`, for an agent type. */
+export function legacyTypeRefusalError(agentType: string, text: string): Error {
+  return isTaken(text)
+    ? new TypeTakenError(text, ownerNamedIn(text))
+    : legacyRefusalError(registering(agentType), text);
+}
+
+function registering(agentType: string): string {
+  return `register the agent type "${agentType}"`;
+}
+
 function isTaken(text: string): boolean {
   return /already (registered|exists)/i.test(text);
 }
 
-/** The client id that a refusal says the type belongs to; generation 1, and refused subscriptions, name none (protocol.md §2.2). */
-export function ownerNamedIn(text: string): string | undefined {
+// protocol.md §2.2
+/** The client id that the text of a refusal names; hosts of generation 1 name none. */
+function ownerNamedIn(text: string): string | undefined {
   return /already registered with client (\S+?)\.?$/.exec(text)?.[1];
 }
 
