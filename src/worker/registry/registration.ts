@@ -14,6 +14,7 @@ import {
   TroupeError,
   TypePrefixSubscription,
   TypeSubscription,
+  UndeliverableException,
   untilAborted,
   type WaitOptions,
 } from "../../core/internal.ts";
@@ -69,7 +70,7 @@ export class Registration {
     const what = `The registration of agent type ${type}`;
     assertNotAborted(options, what);
     for (let attempt = 1; ; attempt += 1) {
-      const taken = await this.#tryFactory(type, factory, options);
+      const taken = await this.#tryFactory(type, factory, { ...options, isWaiting: attempt > 1 });
       if (taken === undefined) return;
       assertNotAborted(options, what);
       if (options.whenTaken !== "wait") throw taken;
@@ -81,11 +82,15 @@ export class Registration {
   async #tryFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
-    options: RegisterFactoryOptions<T>,
+    options: RegisterFactoryOptions<T> & { readonly isWaiting: boolean },
   ): Promise<TypeTakenError | undefined> {
     const what = `The registration of agent type ${type}`;
     const { signal, subscriptions } = options;
     const host = await untilAborted(this.#host(), options, what);
+    if (host === undefined && options.isWaiting) {
+      const text = `The worker has stopped while it waited for agent type ${type}.`;
+      throw new UndeliverableException(text, { code: "shutting-down" });
+    }
     this.#catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type, signal);
