@@ -7,18 +7,31 @@ export type InProcessLoad =
   | { readonly kind: "send"; readonly inFlight: number }
   | { readonly kind: "publish"; readonly agents: 1 | 32 };
 
+interface ContenderOptions {
+  /** Why it can't take part. */
+  readonly absent?: string | undefined;
+  /** Default: all. */
+  readonly loads?: readonly InProcessLoad["kind"][];
+}
+
 /** One process that has everything: runtime, agents and whoever sends. */
 class InProcessContender implements Contender<InProcessLoad> {
   readonly name: string;
   readonly absent: string | undefined;
   readonly #command: readonly string[];
+  readonly #loads: readonly InProcessLoad["kind"][];
   readonly #group: ProcessGroup;
 
-  constructor(name: string, command: readonly string[], absent?: string) {
+  constructor(name: string, command: readonly string[], options: ContenderOptions = {}) {
     this.name = name;
-    this.absent = absent;
+    this.absent = options.absent;
     this.#command = command;
+    this.#loads = options.loads ?? ["send", "publish"];
     this.#group = new ProcessGroup(name);
+  }
+
+  carries({ kind }: InProcessLoad): boolean {
+    return this.#loads.includes(kind);
   }
 
   async start(): Promise<void> {
@@ -39,11 +52,14 @@ class InProcessContender implements Contender<InProcessLoad> {
 }
 
 export const baseline = "Python AutoGen";
+export const plain = "Troupe";
+export const limited = "Troupe, each call with a time limit";
 
 export function createContenders(): Contender<InProcessLoad>[] {
   return [
-    new InProcessContender("Troupe", programCommand(import.meta, "program")),
+    new InProcessContender(plain, programCommand(import.meta, "program")),
     new InProcessContender("Troupe, checksMessages: false", programCommand(import.meta, "program", "--unchecked")),
-    new InProcessContender(baseline, pythonCommand("in_process.py"), pythonAbsence()),
+    new InProcessContender(limited, programCommand(import.meta, "program", "--time-limit"), { loads: ["send"] }),
+    new InProcessContender(baseline, pythonCommand("in_process.py"), { absent: pythonAbsence() }),
   ];
 }

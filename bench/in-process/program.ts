@@ -1,4 +1,5 @@
 // Our side of the benchmark in process: sends and publishes on command, all within this process.
+// With `--time-limit` each call has the time limit of the runtime, 330 s.
 import { AgentId, handlerTable, RoutedAgent, SingleThreadedAgentRuntime, TopicId, TypeSubscription } from "troupe";
 import { runCallRound } from "../support/call-rounds.ts";
 import { commands, tell } from "../support/peer-commands.ts";
@@ -16,7 +17,10 @@ class Listener extends RoutedAgent {
   static override readonly handlers = handlerTable<Listener>().event(Ping, () => deliveries.add());
 }
 
-const runtime = new SingleThreadedAgentRuntime({ checksMessages: !process.argv.includes("--unchecked") });
+const runtime = new SingleThreadedAgentRuntime({
+  checksMessages: !process.argv.includes("--unchecked"),
+  defaultTimeoutMs: process.argv.includes("--time-limit") ? 330_000 : undefined,
+});
 await Answerer.register(runtime, "answerer", () => new Answerer("answers"));
 for (let index = 0; index < 32; index += 1) {
   const type = `listener_${index}`;

@@ -21,8 +21,8 @@ export interface Comparing<Load> extends ComparisonText {
   readonly warmUpSeconds?: number;
 }
 
-/** A whole benchmark of interleaved rounds: measures, prints the tables, names who was absent, and writes the results. */
-export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<void> {
+/** A whole benchmark of interleaved rounds: measures, prints the tables, names who was absent, and writes the results. Returns what it measured. */
+export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<readonly Series[]> {
   const { rounds: usualRounds = 5, seconds = 1, warmUpSeconds = 1 } = comparing;
   const options = readPlanOptions({ rounds: usualRounds, seconds, warmUpSeconds });
   const chosen = comparing.contenders.filter(({ name }) => name.includes(options.only));
@@ -43,4 +43,5 @@ export async function compare<Load>({ benchmark, title, ...comparing }: Comparin
   const names = absent.map(({ name }) => name);
   const figures = { title, unit, baseline, plan: { rounds, secondsPerRound }, series, absent: names };
   console.log(`\nfigures: ${writeResults(benchmark, figures)}`);
+  return series;
 }

@@ -1,7 +1,9 @@
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
+import type { MessageMetadata } from "./delivery/message-metadata.ts";
 import type { Logger } from "./logger.ts";
+import type { CallScope } from "./scope/call-scope.ts";
 import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
 import type { Sendable } from "./serialization/sendable.ts";
 import type { Subscription } from "./topics/subscription.ts";
@@ -9,14 +11,17 @@ import type { TopicId } from "./topics/topic-id.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
 export interface SendOptions {
-  /** The agent on whose behalf it is sent. Default: nobody. */
+  /** The agent on whose behalf the call is sent. Default: no agent. */
   readonly sender?: AgentId | undefined;
   /**
-   * Aborting rejects the call at once with `CancelledError` (code `cancelled`) and aborts its handler, if that is Troupe's; a
-   * late answer is ignored. A handler's own signal also bounds the call by the time that is left to the handler.
+   * Aborting rejects the call at once with `CancelledError` (code `cancelled`) and aborts its handler, if that is Troupe's; the
+   * runtime ignores a late answer. A handler's own signal also limits the call to the time that is left to the handler.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the call rejects with `TimedOutError`; with none left it is not sent. Default: the runtime's own. */
+  /**
+   * Milliseconds until the call rejects with `TimedOutError`. A call with no time left is not sent. Default: the runtime's
+   * `defaultTimeoutMs`.
+   */
   readonly timeoutMs?: number | undefined;
   /**
    * Milliseconds that the call waits while no worker serves its agent type, for instance because that worker is just starting.
@@ -24,7 +29,19 @@ export interface SendOptions {
    * does not wait.
    */
   readonly waitForTarget?: number | undefined;
-  /** Default: a new id. Over gRPC the wire carries its own request id (protocol.md §5.9). */
+  /**
+   * The handler that makes the call, `context.scope`: the call inherits the time that is left to it. Default: the scope of
+   * `signal`. Without a signal it is the ambient handler's, where the runtime has ambient contexts.
+   */
+  readonly scope?: CallScope | undefined;
+  /**
+   * Text values that the handler finds in `context.metadata`. At most 64 entries and 16 KiB, names and values together. A name
+   * is 1 to 64 of the characters a-z, 0-9, `.`, `_` and `-`, with a letter first. Throws `invalid-argument` for anything else.
+   * It also throws for reserved names: `ag…`, `grpc…`, `traceparent`, `tracestate`, `client-id` and those of CloudEvents (`id`,
+   * `source`, `type`, `specversion`, `datacontenttype`, `dataschema`, `subject`, `time`, `data`). Default: none.
+   */
+  readonly metadata?: MessageMetadata | undefined;
+  /** Default: a new id. Over gRPC the wire carries its own request id. */
   readonly messageId?: string | undefined;
 }
 
@@ -34,9 +51,13 @@ export interface SendOptionsWithAnswer<Answer> extends SendOptions {
 }
 
 export interface PublishOptions {
+  /** The agent on whose behalf the event is published; it does not get the event. Default: no agent. */
   readonly sender?: AgentId | undefined;
-  /** Hands the handlers' signal (in process), and ends a wait for room. */
+  /** In process the signals of the handlers follow it. Over gRPC aborting ends a wait for room in the send queue. */
   readonly signal?: AbortSignal | undefined;
+  /** Text values that the handlers find in `context.metadata`. Bounds and names: as for calls. Default: none. */
+  readonly metadata?: MessageMetadata | undefined;
+  /** Default: a new id. */
   readonly messageId?: string | undefined;
 }
 

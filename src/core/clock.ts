@@ -20,6 +20,11 @@ export interface TimerOptions {
 export interface Timer {
   /** Cancels the timer. May be called twice. */
   cancel(): void;
+  /**
+   * Changes whether the pending timer keeps the process alive. A clock may leave it out: a runtime then cancels the timer and
+   * sets another one.
+   */
+  keepAlive?(isWanted: boolean): void;
 }
 
 /** Longest delay of a timer; a longer one never fires. Node would fire it after 1 ms. */
@@ -32,7 +37,10 @@ export const systemClock: Clock = {
     if (delayMs > longestTimerMs) return { cancel: () => undefined };
     const timer = setTimeout(callback, delayMs);
     if (options?.keepAlive !== true) timer.unref?.();
-    return { cancel: () => clearTimeout(timer) };
+    return {
+      cancel: () => clearTimeout(timer),
+      keepAlive: (isWanted) => void (isWanted ? timer.ref?.() : timer.unref?.()),
+    };
   },
 };
 

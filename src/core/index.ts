@@ -63,6 +63,7 @@ export { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
+export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {
   CancelledError,
   CantHandleException,
@@ -95,6 +96,8 @@ export {
 export type { LogFields, Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
+export type { Deadline } from "./scope/deadline.ts";
 export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export {

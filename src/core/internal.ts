@@ -17,17 +17,19 @@ export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
-export { boundsOf, errorBeforeSend, type OwnBounds } from "./delivery/call-bounds.ts";
-export { type Deadline, deadlineAfter, deadlineOf, remainingMs } from "./delivery/deadline.ts";
+export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
+export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
 export { MessageLog } from "./delivery/message-log.ts";
+export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { payloadText } from "./delivery/payload-text.ts";
 export { PendingCall } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
   CantHandleException,
@@ -48,6 +50,8 @@ export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
 export type { RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export { scopeOf } from "./scope/call-scope.ts";
+export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {

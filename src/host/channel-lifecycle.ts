@@ -123,8 +123,8 @@ export class ChannelLifecycle {
 
   // protocol.md H21
   /**
-   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, answers every pending call, then ends all
-   * channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
+   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, and answers every pending call. Then it
+   * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
     const { counters, admission, sessions, controlSessions, calls, registry } = this.#parts;

@@ -1,8 +1,8 @@
 /** Counts what a host has done since it was made. Numbers only grow, except those under "now". */
 export interface HostCounters {
   /**
-   * Now: open data channels, open control channels, calls without an answer, agent types, subscriptions, clients that may come
-   * back and find their registrations, and frames and bytes that wait to be sent to all workers together.
+   * Now: open data channels, open control channels, calls without an answer, agent types and subscriptions. Clients that may
+   * come back and find their registrations. Frames and bytes that wait to be sent to all workers together.
    */
   readonly channels: number;
   readonly controlChannels: number;

@@ -4,11 +4,11 @@ import { assertNumbers } from "../core/internal.ts";
 
 const defaultBytes = 64 * 1024 * 1024;
 
-/** Where the heap itself is so large that the room is little beside it, V8's own choice is as good, and thriftier. */
+/** Below this percentage V8's own choice is as good and saves memory: the heap is large. */
 const leastPercent = 50;
 const mostPercent = 1_000;
 
-/** Who has asked for room and not given it back. */
+/** The number of callers that asked for a larger heap and have not taken that back. */
 let keepers = 0;
 
 interface NodeGcEntry {
@@ -16,13 +16,14 @@ interface NodeGcEntry {
 }
 
 /**
- * Lets memory of so many bytes (64 MiB) become garbage before V8 collects all of it, for a process whose work is a host.
+ * Lets 64 MiB of memory, or another number of bytes, become garbage before V8 collects all of it. For processes whose work is a host.
  *
- * V8 counts buffers, which lie outside its heap, against a limit that it takes from the heap's size. A host has a heap of some
- * 10 MB and moves megabytes through buffers, so it would collect its whole heap 20 times a second: half of its time with messages of
- * 1 MB, 15 % beside a worker that stalls. Changes a setting of V8 for the whole process, for as long as it runs or until the
- * returned function is called; `troupe host` does it by itself. Throws
- * `invalid-argument` for a size that can't be meant.
+ * V8 counts buffers outside its heap against a limit that it takes from the heap's size. A host has a heap of some 10 MB and
+ * moves megabytes through buffers, so V8 would collect its whole heap 20 times a second. That costs half of the host's time with
+ * messages of 1 MB, and 15 % beside a worker that stalls.
+ *
+ * The function changes a setting of V8 for the whole process, until the process ends or you call the returned function. `troupe host`
+ * calls it by itself. Throws `invalid-argument` for an invalid size.
  */
 export function keepHeapRoom(bytes: number = defaultBytes): () => void {
   assertNumbers({ bytes }, { bytes: { from: 1 } });
@@ -32,9 +33,9 @@ export function keepHeapRoom(bytes: number = defaultBytes): () => void {
   };
   grow();
   keepers += 1;
-  // The heap's size is known anew after each full collection.
+  // Each full collection tells the heap's size anew.
   const observer = new PerformanceObserver((list) => {
-    // Of entries of this type Node says what kind of collection they were.
+    // Entries of this type hold the kind of their collection.
     const collections = list.getEntries() as readonly Partial<NodeGcEntry>[];
     if (collections.some(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) grow();
   });
@@ -49,7 +50,7 @@ export function keepHeapRoom(bytes: number = defaultBytes): () => void {
   };
 }
 
-/** By how much the heap may grow from what is alive in it until V8 collects it all, in percent; 0: as V8 chooses. */
+/** Returns by how many percent the heap may grow from its live bytes until V8 collects all of it; 0: as V8 chooses. */
 export function growthPercent(roomBytes: number, liveBytes: number): number {
   const percent = Math.round((100 * roomBytes) / liveBytes);
   return percent < leastPercent ? 0 : Math.min(percent, mostPercent);

@@ -5,6 +5,7 @@ import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.t
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
 
+/** The listener that a host runs on, its address, and the servicer that it runs. */
 export interface HostParts {
   readonly listener: Listener;
   /** `host:port` to listen on; port 0 takes a free one. */
@@ -13,7 +14,7 @@ export interface HostParts {
   readonly servicer?: HostServicer;
 }
 
-/** What a host has counted, and what its listener has counted beneath the calls; the latter all 0 before the start. */
+/** The counters of a host, and those of its listener beneath the calls; the latter are all 0 before the start. */
 export interface RunningHostCounters extends HostCounters {
   readonly transport: ListenerCounters;
 }
@@ -102,8 +103,8 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Tells Troupe's workers that the host leaves, refuses new calls, answers the pending ones with an error, and ends all streams
-   * within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. Rejects only with
+   * Tells Troupe's workers that the host leaves, refuses new calls, and answers the pending ones with an error. Then it ends all
+   * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. Rejects only with
    * `invalid-argument`, for an invalid grace.
    */
   async stop({ graceMs = defaultGraceMs, signal }: HostStopOptions = {}): Promise<void> {

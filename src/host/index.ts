@@ -1,6 +1,6 @@
 /**
- * The host on any transport. `troupe/grpc` has the same host on gRPC; use this entry point for another transport, for the
- * types of the host's options and counters, and for `keepHeapRoom`.
+ * The host on any transport. `troupe/grpc` has the same host on gRPC. Use this entry point for another transport, for the types
+ * of the host's options, counters and occurrences, and for `keepHeapRoom`.
  *
  * @example
  * ```ts

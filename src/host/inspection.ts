@@ -60,6 +60,7 @@ export interface HostSnapshot {
   readonly totals: HostCounters;
 }
 
+/** Options of `inspect()`. */
 export interface InspectOptions {
   /** The most sessions that are listed. Default 10 000. */
   readonly maxSessions?: number;

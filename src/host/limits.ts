@@ -34,10 +34,11 @@ export const limits = {
   listedAtOnce: 10,
   /** Milliseconds that a worker has to read the last frames of a channel that the host ends. */
   closeMs: 5_000,
-  /** Lines of one text that are logged in a window of so many milliseconds; the rest are counted. */
+  /** Lines of one text that the host logs in a window of this many milliseconds; it counts the rest. */
   logLines: 50,
   logWindowMs: 10_000,
-  /** `reconnectGraceMs` for .NET's workers, which reopen their channel without registering again (protocol.md §2.1). */
+  // protocol.md §2.1
+  /** `reconnectGraceMs` for .NET's workers, which reopen their channel without registering again. */
   dotnetGraceMs: 10_000,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,

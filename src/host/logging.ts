@@ -44,8 +44,8 @@ function logValue(value: unknown): unknown {
 }
 
 /**
- * Passes on the first lines of one text and level in each window of 10 s, and at its end how many it withheld, so that one
- * worker that misbehaves does not fill the log. The host's own texts are few. Every field that it passes on is safe to print.
+ * Passes on the first 50 lines of one text and level in each window of 10 s, and at its end how many it withheld. So one worker
+ * that misbehaves does not fill the log. The host's own texts are few. Every field that it passes on is safe to print.
  */
 export class RateLimitedLogger implements Logger {
   readonly #logger: Logger;
@@ -111,7 +111,7 @@ export class RateLimitedLogger implements Logger {
       if (fields === undefined) this.#logger[level](text);
       else this.#logger[level](text, logFields(fields));
     } catch {
-      // A logger that throws must not stop the host, and there is nobody else to tell.
+      // A logger that throws must not stop the host, and there is no other place to say so.
     }
   }
 }

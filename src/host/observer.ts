@@ -2,7 +2,7 @@ import type { Clock, Logger } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 import type { Principal } from "./principal.ts";
 
-/** Why a stream of a worker ended. */
+/** The reason for which a stream of a worker ended. */
 export type CloseReason =
   /** The worker closed the stream in order. */
   | "left"
@@ -17,7 +17,7 @@ export type CloseReason =
   /** The host stops. */
   | "stopping";
 
-/** Which of a worker's streams an occurrence is about. */
+/** The kind of a worker's stream. */
 export type ChannelKind = "data" | "control" | "side";
 
 /** A stream of a worker opened or closed. */
@@ -42,7 +42,7 @@ export type SessionOccurrence =
       readonly address: string;
       readonly principal: Principal | undefined;
       readonly reason: CloseReason;
-      /** What the transport says of the end; empty if it says nothing. */
+      /** The transport's text about the end; empty if it has none. */
       readonly detail: string;
       /** At most 100 of the agent types that the worker served; empty for other streams than data channels. */
       readonly types: readonly string[];
@@ -52,7 +52,7 @@ export type SessionOccurrence =
       readonly refusedCalls: number;
     };
 
-/** A client registered something, or failed to. */
+/** A client registered something, or the host refused it. */
 export type RegistrationOccurrence =
   | { readonly at: "registration"; readonly what: "type"; readonly clientId: string; readonly agentType: string }
   | {
@@ -83,7 +83,7 @@ export interface CallOccurrence {
   /** Undefined: the host found no worker for the call. */
   readonly targetId: string | undefined;
   readonly targetType: string;
-  /** `answered`: by the target, whatever it said. `failed`: by the host, with `code`. `abandoned`: nobody waits any more. */
+  /** `answered`: by the target, whatever it said. `failed`: by the host, with `code`. `abandoned`: the caller no longer waits. */
   readonly outcome: "answered" | "failed" | "abandoned";
   /** An error code for `failed`, a reason for `abandoned`, else undefined. */
   readonly code: string | undefined;

@@ -16,6 +16,7 @@ import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
 import type { HostObserver } from "./observer.ts";
 import type { Authorize } from "./principal.ts";
 
+/** Options of a host. The host applies all defaults itself. */
 export interface HostOptions {
   /** Milliseconds after which the host answers a call for a silent target; a caller's own timeout counts if it is smaller. 0: never. Default 300 000. */
   readonly callTimeoutMs?: number;
@@ -23,8 +24,8 @@ export interface HostOptions {
   readonly registrationOrphanMs?: number;
   // protocol.md §2.1
   /**
-   * Milliseconds in which a client whose channel has ended may come back under its id and find its agent types and subscriptions
-   * again; others may take the types meanwhile. Default: 10 000 for .NET's workers, 0 for others.
+   * Milliseconds in which a client whose channel has ended may come back. Under its id it then finds its agent types and
+   * subscriptions again, unless others have taken the types. Default: 10 000 for .NET's workers, 0 for others.
    */
   readonly reconnectGraceMs?: number;
   /** Milliseconds that calls wait for the channel of a client that has registered before it opened one. 0: not at all. Default 2 000. */
@@ -47,26 +48,26 @@ export interface HostOptions {
   readonly ownOnly?: boolean;
   // protocol.md H25
   /**
-   * Whether several clients may register one agent type, as at .NET's gateway. The host then sends an event to all of them, a
-   * call to one at random, and later calls to the same agent to the same client while it stays. Default false.
+   * Whether several clients may register one agent type, as at .NET's gateway. The host then sends an event to all of them, and
+   * a call to one at random. Later calls to the same agent go to the same client while it stays. Default false.
    */
   readonly allowMultipleOwners?: boolean;
   // protocol.md H19
   /**
    * Frames and bytes that may wait for one worker that reads too slowly. Beyond it the host answers a call to that worker with
-   * `overloaded` at once, and drops and counts an event for it. Answers to the worker's own calls have twice the room; beyond
+   * `overloaded` at once, and drops and counts an event for it. Answers to the worker's own calls may take twice as much; beyond
    * that the host ends the channel with RESOURCE_EXHAUSTED. Defaults: 100 000 frames, 32 MiB.
    */
   readonly maxQueuedFrames?: number;
   readonly maxQueuedBytes?: number;
-  /** What a call or event does that finds a worker's queue full. `disconnect`: it ends the channel with RESOURCE_EXHAUSTED. Default `drop`. */
+  /** `disconnect`: a call or event that finds a worker's queue full ends the channel with RESOURCE_EXHAUSTED. Default `drop`. */
   readonly whenFull?: "drop" | "disconnect";
   /** Calls without an outcome, of each calling worker and of all together; the host answers one more with `overloaded`. Defaults: 50 000, 500 000. */
   readonly maxPendingCallsPerSession?: number;
   readonly maxPendingCalls?: number;
   /** Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. Default 10 000. */
   readonly maxSessions?: number;
-  /** What one client may register, and subscriptions of all together; one more gets RESOURCE_EXHAUSTED. Defaults: 10 000, 100 000, 1 000 000. */
+  /** Agent types and subscriptions of one client, and subscriptions of all together; one more gets RESOURCE_EXHAUSTED. Defaults: 10 000, 100 000, 1 000 000. */
   readonly maxTypesPerClient?: number;
   readonly maxSubscriptionsPerClient?: number;
   readonly maxSubscriptions?: number;

@@ -1,6 +1,6 @@
 import type { CallContext, RpcStatus } from "../transport/internal.ts";
 
-/** Who a stream or a call belongs to, as the `authorize` option has found out. A stream keeps its principal for life. */
+/** The owner of a stream or a call, as the `authorize` option found out. A stream keeps its principal for life. */
 export interface Principal {
   /** Names the principal in logs, in `inspect()` and to observers. */
   readonly name: string;
@@ -8,7 +8,7 @@ export interface Principal {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** What `authorize` decides: undefined admits an anonymous caller, a principal admits the caller under that name, a status refuses. */
+/** The decision of `authorize`: undefined admits an anonymous caller, a principal admits it under that name, a status refuses it. */
 export type Admittance = Principal | RpcStatus | undefined;
 
 /**
@@ -24,7 +24,7 @@ export type Admittance = Principal | RpcStatus | undefined;
  */
 export type Authorize = (call: CallContext) => Admittance | PromiseLike<Admittance>;
 
-/** Reads what `authorize` has returned; `"invalid"` if it is no admittance, for users of JavaScript may return anything. */
+/** Reads what `authorize` has returned; `"invalid"` for any other value: users of JavaScript may return anything. */
 export function readAdmittance(value: unknown): Admittance | "invalid" {
   if (value === undefined) return undefined;
   if (typeof value !== "object" || value === null) return "invalid";

@@ -14,7 +14,7 @@ export interface RouterParts {
   readonly logger: Logger | undefined;
 }
 
-/** Passes each frame of a data channel to the room that handles its kind. Never throws: no frame ends a stream. */
+/** Passes each frame of a data channel to the router for its kind. Never throws: no frame ends a stream. */
 export class Router {
   readonly #parts: RouterParts;
 

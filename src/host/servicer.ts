@@ -152,8 +152,8 @@ export class HostServicer {
   }
 
   /**
-   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, answers every pending call with `Host is
-   * shutting down.`, then ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. You may call it
+   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, and answers every pending call with an
+   * error. Then it ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. You may call it
    * twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {

@@ -42,7 +42,7 @@ export const metadataKey = {
   timeoutMs: "agtimeoutms",
 } as const;
 
-// protocol.md §11.8
+// protocol.md §11.9
 /** Keys of the metadata beside a refused registration, for announced workers. */
 export const refusalKey = {
   /** The client id of the worker that holds the agent type. */

@@ -8,6 +8,7 @@ import { describeGivingUp } from "./agent-runtime/giving-up.ts";
 import { describeInterceptors } from "./agent-runtime/interceptors.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
+import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeState } from "./agent-runtime/state.ts";
@@ -28,6 +29,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeCalls(suite);
     describeGivingUp(suite);
     describeEvents(suite);
+    describeMetadata(suite);
     describeAgents(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);

@@ -17,6 +17,7 @@ export const cleanPaths = [
   "src/core/topics/",
   "src/core/tracing.ts",
   "src/core/validation/",
+  "src/host/",
   "src/protobuf/",
   "src/protocol/",
   "src/storage/",

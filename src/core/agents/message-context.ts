@@ -1,18 +1,38 @@
+import type { MessageMetadata } from "../delivery/message-metadata.ts";
+import type { CallScope } from "../scope/call-scope.ts";
+import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import type { AgentId } from "./agent-id.ts";
 
-/** What a handler learns beside the message (protocol.md §5.5). */
+// protocol.md §5.5
+/** Tells a handler about the message that it handles. */
 export interface MessageContext {
-  /** The agent that sent or published it; undefined when it was no agent. */
+  /** The agent that sent or published the message. Undefined: the sender was no agent. */
   readonly sender: AgentId | undefined;
-  /** Set for events, undefined for calls. */
+  /** The topic of an event. Undefined for calls. */
   readonly topicId: TopicId | undefined;
+  /** Whether the sender waits for an answer. */
   readonly isRpc: boolean;
-  /** The event's id; for a call over gRPC the request id on the wire. */
+  /** The event's id. For a call over gRPC it is the request id on the wire. */
   readonly messageId: string;
   /**
-   * Aborts when the work is no longer wanted; the code of its reason says why: `cancelled`, `timed-out`, `caller-gone` or
+   * The metadata that the sender gave with the message. Frozen; empty when it gave none; without reserved names. You can pass
+   * all of it on: `{ metadata: context.metadata }`.
+   */
+  readonly metadata: MessageMetadata;
+  /**
+   * Aborts when the caller does not want the work any more. The code of its reason says why: `cancelled`, `timed-out`, `caller-gone` or
    * `shutting-down`. A call made with it ends with it, and inherits the time that is left. Made on first use.
    */
   readonly signal: AbortSignal;
+  /**
+   * When the caller stops waiting. `deadline.remainingMs()` are the milliseconds that are left. Undefined: the caller named no
+   * limit, or the message is an event.
+   */
+  readonly deadline: Deadline | undefined;
+  /**
+   * Scope that calls inherit from this handler. Pass it with a signal that you combine yourself: see `withScope`. Made on first use.
+   * Throws `wrong-state` in an intervention that sees a message before it has a handler.
+   */
+  readonly scope: CallScope;
 }

@@ -44,6 +44,11 @@ export class AgentCatalog {
     this.#options = options;
   }
 
+  /** The runtime whose agents these are. */
+  get runtime(): AgentRuntime {
+    return this.#options.runtime;
+  }
+
   /** Throws `already-exists` when the type is taken, by a factory or by instances; `invalid-argument` when it is none. */
   addFactory<T extends Agent>(
     type: string,

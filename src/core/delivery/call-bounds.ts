@@ -1,52 +1,46 @@
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import type { Clock } from "../clock.ts";
 import { CancelledError, TimedOutError } from "../errors.ts";
-import { deadlineOf, remainingMs } from "./deadline.ts";
+import { type CallScope, scopeOf } from "../scope/call-scope.ts";
 
-/** What bounds one call. Nothing is armed for a bound that is not set. */
+/** How long a call may take, and what ends it early. */
 export interface CallBounds {
-  /** Rejects with `TimedOutError` after so many milliseconds; undefined or `Infinity`: never. */
+  /** Milliseconds until the call rejects with `TimedOutError`. Undefined or `Infinity`: never. */
   readonly timeoutMs?: number | undefined;
-  /** Rejects when it aborts, at once when it has aborted: see `abortError`. */
+  /** The call rejects when it aborts, at once when it has aborted: see `abortError`. */
   readonly signal?: AbortSignal | undefined;
-  readonly clock?: Clock | undefined;
-  /** Who is called, for the text of `TimedOutError`. */
-  readonly recipient?: { toString(): string } | undefined;
-  /** Called once if a bound ends the call, before its promise rejects; the error is the one it rejects with. */
-  readonly onGivenUp?: ((error: TimedOutError | CancelledError) => void) | undefined;
 }
 
-/** What a runtime adds to the bounds of the calls made with it. */
+/** The bounds that a caller asks for. */
+export interface OwnBounds extends CallBounds {
+  readonly scope?: CallScope | undefined;
+}
+
+/** Bounds that a runtime adds to those of its calls. */
 export interface RuntimeBounds {
   readonly defaultTimeoutMs: number | undefined;
   readonly ambient: AmbientContexts | undefined;
 }
 
-/** How long a call may take, and what ends it early. */
-export interface OwnBounds {
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-const unbounded: OwnBounds = Object.freeze({});
+const unbounded: CallBounds = Object.freeze({});
 
 /**
- * What bounds a call: what its caller asks for, else the runtime's default; and in any case what is left to the handler it
- * is made by, which is known by the handler's signal. Without a signal of its own it takes the ambient handler's.
+ * Returns what bounds a call. The caller's own timeout counts, else the default of the runtime. The time that is left to the
+ * handler that makes the call limits both. The handler is known by the scope, else by the signal. A call without a signal of
+ * its own ends with the ambient handler. One with a signal of its own is independent of it, unless it names a scope.
  */
-export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeBounds): OwnBounds {
+export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeBounds): CallBounds {
   const signal = own.signal ?? ambient?.handlerSignal();
   const timeoutMs = own.timeoutMs ?? defaultTimeoutMs;
+  const scope = own.scope ?? (signal === undefined ? undefined : scopeOf(signal));
+  const left = scope?.deadline?.remainingMs();
+  if (left !== undefined) return { signal, timeoutMs: timeoutMs === undefined ? left : Math.min(timeoutMs, left) };
   if (signal === undefined) return timeoutMs === undefined ? unbounded : { timeoutMs };
-  const inherited = deadlineOf(signal);
-  if (inherited === undefined) return { signal, timeoutMs };
-  const left = remainingMs(inherited);
-  return { signal, timeoutMs: timeoutMs === undefined ? left : Math.min(timeoutMs, left) };
+  return { signal, timeoutMs };
 }
 
-/** Why a call with these bounds is over before it has begun; undefined: it is not. */
+/** Returns why a call with these bounds is over before it has begun. Undefined: it is not. */
 export function errorBeforeSend(
-  { signal, timeoutMs }: OwnBounds,
+  { signal, timeoutMs }: CallBounds,
   recipient: { toString(): string },
 ): TimedOutError | CancelledError | undefined {
   if (signal?.aborted) return abortError(signal);
@@ -55,8 +49,8 @@ export function errorBeforeSend(
 }
 
 /**
- * Why a call ends when this signal aborts: `CancelledError`, with the signal's reason as cause. A handler's signal that
- * aborted because its time was up ends the calls made with it for that same reason, `TimedOutError`.
+ * Returns why a call ends when this signal aborts: `CancelledError`, with the signal's reason as cause. When the time of a
+ * handler is up, the calls that were made with its signal end for the same reason, with `TimedOutError`.
  */
 export function abortError({ reason }: AbortSignal): TimedOutError | CancelledError {
   if (!(reason instanceof TimedOutError)) return new CancelledError(undefined, { cause: reason });

@@ -1,35 +1,52 @@
+import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
-import { longestTimerMs, type MakeId, type Timer } from "../clock.ts";
-import { TimedOutError } from "../errors.ts";
+import { longestTimerMs, type MakeId } from "../clock.ts";
+import { TimedOutError, TroupeError } from "../errors.ts";
+import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
+import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import { abortError } from "./call-bounds.ts";
-import { type Deadline, remainingMs, setDeadline } from "./deadline.ts";
+import { deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
+import { type MessageMetadata, noMetadata, receivedMetadata } from "./message-metadata.ts";
 
 export interface HandlerContextDetails {
   readonly sender: AgentId | undefined;
   /** Set for events only. */
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
-  /** Or what makes one, once it is asked for: a random id takes a tenth of the time of a call in process. */
+  /** The id, or what makes one when a handler asks for it: a random id takes a tenth of the time of a call in process. */
   readonly messageId: string | MakeId;
-  /** The caller's own signal, if it is in this process: the handler's follows it. */
+  /** The agent whose handler runs. Undefined where none does: an intervention on the way out. */
+  readonly agentId?: AgentId | undefined;
+  /** The runtime in which it runs. */
+  readonly runtime?: AgentRuntime | undefined;
+  /** The caller's own signal, if the caller is in this process: the handler's signal follows it. */
   readonly signal?: AbortSignal | undefined;
   /** When the caller stops waiting, if it said so: the signal aborts then, and calls made with it inherit what is left. */
   readonly deadline?: Deadline | undefined;
-  /** The caller is in this process and aborts this at the deadline itself, once it has its outcome. Default false. */
+  /** The caller is in this process and aborts this context itself when its time is up. Default false. */
   readonly isDeadlineWatched?: boolean;
+  /** Metadata that has been checked. */
+  readonly metadata?: MessageMetadata | undefined;
+  /** Metadata as a peer sent it: the context filters it when a handler asks. */
+  readonly sentMetadata?: MessageMetadata | undefined;
 }
 
-/** The context a runtime hands to a handler. An `AbortController` costs microseconds on Node 20: made on first use, as its timer. */
+/** The context that a runtime gives to a handler. The signal, the scope and the metadata of a peer are made on first use. */
 export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
   #messageId: string | MakeId;
-  readonly #callerSignal: AbortSignal | undefined;
+  readonly #agentId: AgentId | undefined;
+  readonly #runtime: AgentRuntime | undefined;
   readonly #deadline: Deadline | undefined;
   readonly #watchesDeadline: boolean;
+  #metadata: MessageMetadata | undefined;
+  #sentMetadata: MessageMetadata | undefined;
+  #scope: CallScope | undefined;
+  #callerSignal: AbortSignal | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
   #stopFollowing: (() => void) | undefined;
@@ -40,9 +57,13 @@ export class HandlerContext implements MessageContext {
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
     this.#messageId = details.messageId;
-    this.#callerSignal = details.signal;
+    this.#agentId = details.agentId;
+    this.#runtime = details.runtime;
     this.#deadline = details.deadline;
     this.#watchesDeadline = details.isDeadlineWatched !== true;
+    this.#metadata = details.metadata;
+    this.#sentMetadata = details.sentMetadata;
+    this.#callerSignal = details.signal;
   }
 
   get messageId(): string {
@@ -50,12 +71,28 @@ export class HandlerContext implements MessageContext {
     return this.#messageId;
   }
 
+  get metadata(): MessageMetadata {
+    if (this.#metadata !== undefined) return this.#metadata;
+    this.#metadata = this.#sentMetadata === undefined ? noMetadata : receivedMetadata(this.#sentMetadata);
+    this.#sentMetadata = undefined;
+    return this.#metadata;
+  }
+
+  get deadline(): Deadline | undefined {
+    return this.#deadline;
+  }
+
+  get scope(): CallScope {
+    this.#scope ??= this.#makeScope();
+    return this.#scope;
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= this.#makeController();
     return this.#controller.signal;
   }
 
-  /** Tells the handler that its work is no longer wanted; the first reason stands. */
+  /** Tells the handler that its caller does not want its work any more. The first reason stands. */
   abort(reason: unknown): void {
     if (this.#aborted !== undefined) return;
     this.#aborted = { reason };
@@ -63,11 +100,29 @@ export class HandlerContext implements MessageContext {
     this.#controller?.abort(reason);
   }
 
-  /** The handler has ended: lets go of the caller's signal and of the deadline. Whatever it aborts later is not passed on. */
+  /**
+   * The handler has ended. The context forgets the caller's signal and the deadline: neither aborts it from now on, also if
+   * its signal is first read afterwards.
+   */
   release(): void {
+    if (this.#isReleased) return;
     this.#isReleased = true;
+    const caller = this.#callerSignal;
+    if (caller !== undefined) {
+      this.#callerSignal = undefined;
+      if (caller.aborted) this.#aborted ??= { reason: abortError(caller) };
+    }
     this.#stopFollowing?.();
     this.#stopFollowing = undefined;
+  }
+
+  #makeScope(): CallScope {
+    if (this.#agentId === undefined || this.#runtime === undefined) {
+      const text =
+        "This message context belongs to no handler, so it has no scope. Only the context of a handler has one.";
+      throw new TroupeError("wrong-state", text);
+    }
+    return Object.freeze({ agentId: this.#agentId, runtime: this.#runtime, deadline: this.#deadline });
   }
 
   #makeController(): AbortController {
@@ -80,27 +135,38 @@ export class HandlerContext implements MessageContext {
   }
 
   #isTimeUp(): boolean {
-    return this.#watchesDeadline && this.#deadline !== undefined && remainingMs(this.#deadline) === 0;
+    return this.#watchesDeadline && this.#deadline?.remainingMs() === 0;
   }
 
   #follow(signal: AbortSignal): void {
     const caller = this.#callerSignal;
     const onCallerAborts = () => caller !== undefined && this.abort(abortError(caller));
     caller?.addEventListener("abort", onCallerAborts);
-    const timer = this.#armDeadline();
-    if (this.#deadline !== undefined) setDeadline(signal, this.#deadline);
+    const stopWatching = this.#watchDeadline();
+    const hasScope = this.#agentId !== undefined && this.#runtime !== undefined;
+    if (hasScope) holdScope(signal, this);
     this.#stopFollowing = () => {
       caller?.removeEventListener("abort", onCallerAborts);
-      timer?.cancel();
-      setDeadline(signal, undefined);
+      stopWatching?.();
+      if (hasScope) dropScope(signal);
     };
   }
 
-  #armDeadline(): Timer | undefined {
-    if (this.#deadline === undefined || !this.#watchesDeadline) return undefined;
-    const leftMs = remainingMs(this.#deadline);
-    if (leftMs > longestTimerMs) return undefined;
-    return this.#deadline.clock.setTimer(leftMs, () => this.abort(timeIsUp()));
+  #watchDeadline(): (() => void) | undefined {
+    const deadline = this.#deadline;
+    if (deadline === undefined || !this.#watchesDeadline || deadline.remainingMs() > longestTimerMs) return undefined;
+    const expiring: Expiring = {
+      dueMs: 0,
+      dueOrder: 0,
+      duePlace: nowhere,
+      duePrevious: undefined,
+      dueNext: undefined,
+      keepsProcessAlive: false,
+      onDue: () => this.abort(timeIsUp()),
+    };
+    const queue = deadlineQueueOf(deadline.clock);
+    queue.add(expiring, deadline);
+    return () => queue.remove(expiring);
   }
 }
 

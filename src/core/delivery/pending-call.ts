@@ -1,27 +1,38 @@
-import { longestTimerMs, systemClock, type Timer } from "../clock.ts";
+import { longestTimerMs } from "../clock.ts";
 import { type CancelledError, TimedOutError } from "../errors.ts";
+import type { Deadline } from "../scope/deadline.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
+import { type DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
 
 /**
- * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its timeout or its
- * signal. Once settled no timer and no listener of it is left, and later outcomes are refused with `false`.
+ * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its deadline or its
+ * signal. A settled call leaves no deadline and no listener behind, and refuses later outcomes with `false`.
  */
-export class PendingCall<Answer> {
+export class PendingCall<Answer> implements Expiring {
   readonly promise: Promise<Answer>;
+  dueMs = 0;
+  dueOrder = 0;
+  duePlace: number = nowhere;
+  duePrevious: Expiring | undefined;
+  dueNext: Expiring | undefined;
   #resolve!: (answer: Answer) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
-  #timer: Timer | undefined;
+  #timeoutMs: number | undefined;
+  #recipient: { toString(): string } | undefined;
+  /** Set while the call waits in it. */
+  #queue: DeadlineQueue | undefined;
   #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
 
-  /** `bounds`: as `within`. */
-  constructor(bounds?: CallBounds) {
+  constructor() {
     this.promise = new Promise<Answer>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (bounds !== undefined) this.within(bounds);
+  }
+
+  get keepsProcessAlive(): boolean {
+    return true;
   }
 
   get isSettled(): boolean {
@@ -42,30 +53,46 @@ export class PendingCall<Answer> {
     return true;
   }
 
-  /** Ends it by its timeout or its signal; to be called once at most. */
-  within(bounds: CallBounds): void {
-    const { signal, timeoutMs } = bounds;
+  /**
+   * Ends the call at the deadline or when the signal aborts. Call it once at most. `deadline` is the moment at which the
+   * timeout of the bounds is over; `recipient` stands in the text of the error.
+   */
+  within({ signal, timeoutMs }: CallBounds, deadline: Deadline | undefined, recipient?: { toString(): string }): void {
     if (signal?.aborted) {
-      this.#giveUp(bounds, abortError(signal));
+      this.#giveUp(abortError(signal));
       return;
     }
     if (signal !== undefined) {
       this.#signal = signal;
-      this.#onAbort = () => this.#giveUp(bounds, abortError(signal));
-      signal.addEventListener("abort", this.#onAbort);
+      signal.addEventListener("abort", this);
     }
-    if (timeoutMs !== undefined && timeoutMs <= longestTimerMs) {
-      const clock = bounds.clock ?? systemClock;
-      const giveUp = () => this.#giveUp(bounds, timedOut(bounds));
-      this.#timer = clock.setTimer(timeoutMs, giveUp, { keepAlive: true });
-    }
+    if (deadline === undefined || timeoutMs === undefined || timeoutMs > longestTimerMs) return;
+    this.#timeoutMs = timeoutMs;
+    this.#recipient = recipient;
+    this.#queue = deadlineQueueOf(deadline.clock);
+    this.#queue.add(this, deadline);
   }
 
-  #giveUp(bounds: CallBounds, error: TimedOutError | CancelledError): void {
+  /** Called by the signal. */
+  handleEvent(): void {
+    if (this.#signal !== undefined) this.#giveUp(abortError(this.#signal));
+  }
+
+  /** Called by the deadline queue. */
+  onDue(): void {
+    const from = this.#recipient === undefined ? "" : ` from ${this.#recipient.toString()}`;
+    const advice = "Give the call a larger timeoutMs if its handler needs longer.";
+    this.#giveUp(new TimedOutError(`No answer${from} within ${this.#timeoutMs} ms. ${advice}`));
+  }
+
+  /** Called once if a bound ends the call, before its promise rejects with the same error. */
+  protected onGivenUp(_error: TimedOutError | CancelledError): void {}
+
+  #giveUp(error: TimedOutError | CancelledError): void {
     if (this.#settled) return;
     this.#release();
     try {
-      bounds.onGivenUp?.(error);
+      this.onGivenUp(error);
     } finally {
       this.#reject(error);
     }
@@ -73,17 +100,13 @@ export class PendingCall<Answer> {
 
   #release(): void {
     this.#settled = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#onAbort = undefined;
-    this.#signal = undefined;
+    if (this.#queue !== undefined) {
+      this.#queue.remove(this);
+      this.#queue = undefined;
+    }
+    if (this.#signal !== undefined) {
+      this.#signal.removeEventListener("abort", this);
+      this.#signal = undefined;
+    }
   }
-}
-
-function timedOut(bounds: CallBounds): TimedOutError {
-  const from = bounds.recipient === undefined ? "" : ` from ${bounds.recipient.toString()}`;
-  return new TimedOutError(
-    `No answer${from} within ${bounds.timeoutMs} ms. Give the call a larger timeoutMs if its handler needs longer.`,
-  );
 }

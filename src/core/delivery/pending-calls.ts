@@ -1,14 +1,20 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { deadlineAfter } from "../scope/deadline.ts";
 import type { CallBounds } from "./call-bounds.ts";
 import { PendingCall } from "./pending-call.ts";
+
+/** The bounds of a call, and who is called, for the text of `TimedOutError`. */
+export interface NamedCallBounds extends CallBounds {
+  readonly recipient?: { toString(): string } | undefined;
+}
 
 /** The calls of one party that wait for an answer, by id. A settled call is forgotten at once. */
 export class PendingCalls<Answer> {
   readonly #calls = new Map<string, PendingCall<Answer>>();
-  readonly #clock: Clock | undefined;
+  readonly #clock: Clock;
 
   constructor(options: { readonly clock?: Clock | undefined } = {}) {
-    this.#clock = options.clock;
+    this.#clock = options.clock ?? systemClock;
   }
 
   get size(): number {
@@ -19,15 +25,18 @@ export class PendingCalls<Answer> {
     return this.#calls.has(id);
   }
 
-  /** Opens a call under an id that is not in use; the promise settles exactly once, within the bounds. */
-  open(id: string, bounds: CallBounds = {}): Promise<Answer> {
-    const isBounded = bounds.signal !== undefined || bounds.timeoutMs !== undefined;
-    const call = new PendingCall<Answer>(isBounded ? this.#forgetting(id, bounds) : undefined);
-    if (!call.isSettled) this.#calls.set(id, call);
+  /** Opens a call under an id that is not in use. Its promise settles exactly once, within the bounds. */
+  open(id: string, bounds: NamedCallBounds = {}): Promise<Answer> {
+    const call = new NamedCall<Answer>(id, this.#calls);
+    this.#calls.set(id, call);
+    const { signal, timeoutMs, recipient } = bounds;
+    if (signal !== undefined || timeoutMs !== undefined) {
+      call.within(bounds, deadlineAfter(timeoutMs, this.#clock), recipient);
+    }
     return call.promise;
   }
 
-  /** False when nobody waits under this id (unknown, late or second answer): then nothing happened. */
+  /** Returns false when no caller waits under this id (unknown, late or second answer). Then nothing happened. */
   resolve(id: string, answer: Answer): boolean {
     return this.#take(id)?.resolve(answer) ?? false;
   }
@@ -37,7 +46,7 @@ export class PendingCalls<Answer> {
     return this.#take(id)?.reject(error) ?? false;
   }
 
-  /** Ends all that wait; `makeError` gets each id, so that every caller has an error object of its own. */
+  /** Ends all that wait. `makeError` gets each id, so that every caller has an error object of its own. */
   rejectAll(makeError: (id: string) => unknown): number {
     const ids = [...this.#calls.keys()];
     for (const id of ids) this.reject(id, makeError(id));
@@ -49,15 +58,19 @@ export class PendingCalls<Answer> {
     if (call !== undefined) this.#calls.delete(id);
     return call;
   }
+}
 
-  #forgetting(id: string, bounds: CallBounds): CallBounds {
-    return {
-      ...bounds,
-      clock: bounds.clock ?? this.#clock,
-      onGivenUp: (error) => {
-        this.#calls.delete(id);
-        bounds.onGivenUp?.(error);
-      },
-    };
+class NamedCall<Answer> extends PendingCall<Answer> {
+  readonly #id: string;
+  readonly #calls: Map<string, PendingCall<Answer>>;
+
+  constructor(id: string, calls: Map<string, PendingCall<Answer>>) {
+    super();
+    this.#id = id;
+    this.#calls = calls;
+  }
+
+  protected override onGivenUp(): void {
+    this.#calls.delete(this.#id);
   }
 }

@@ -253,7 +253,8 @@ export class EnvelopeRouter {
 
   #deliverTo(agentId: AgentId, envelope: PublishEnvelope): Promise<void> | undefined {
     const { message, link } = envelope;
-    const running = { agentId, message, context: eventContext(envelope), link, call: undefined, slot: 0 };
+    const context = eventContext(envelope, agentId, this.#options.catalog.runtime);
+    const running = { agentId, message, context, link, call: undefined, slot: 0 };
     this.#running.add(running);
     return this.#options.dispatcher.deliver(running, this.#events);
   }

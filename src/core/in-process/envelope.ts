@@ -1,8 +1,11 @@
+import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { IndexedSet } from "../collections/indexed-set.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
-import type { PendingCall } from "../delivery/pending-call.ts";
+import type { MessageMetadata } from "../delivery/message-metadata.ts";
+import { PendingCall } from "../delivery/pending-call.ts";
+import type { CancelledError, TimedOutError } from "../errors.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import type { TraceCarrier } from "../tracing.ts";
@@ -37,6 +40,8 @@ export interface PublishEnvelope {
   readonly sender: AgentId | undefined;
   readonly messageId: string;
   readonly signal: AbortSignal | undefined;
+  /** Has been checked. */
+  readonly metadata?: MessageMetadata | undefined;
   readonly link: TraceCarrier | undefined;
 }
 
@@ -51,8 +56,22 @@ export interface ResponseEnvelope {
 
 export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope;
 
-/** The context for one of an event's handlers, or for its interventions. */
-export function eventContext(envelope: PublishEnvelope): HandlerContext {
-  const { sender, topicId, messageId, signal } = envelope;
-  return new HandlerContext({ sender, topicId, isRpc: false, messageId, signal });
+/** Returns the context of one of an event's handlers, or of its interventions, which run in the name of no agent. */
+export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runtime?: AgentRuntime): HandlerContext {
+  const { sender, topicId, messageId, signal, metadata } = envelope;
+  return new HandlerContext({ sender, topicId, isRpc: false, messageId, agentId, runtime, signal, metadata });
+}
+
+/** A call whose handler is in this process: when the caller gives up, the handler's signal aborts. */
+export class LocalCall extends PendingCall<unknown> {
+  readonly #context: HandlerContext;
+
+  constructor(context: HandlerContext) {
+    super();
+    this.#context = context;
+  }
+
+  protected override onGivenUp(error: TimedOutError | CancelledError): void {
+    this.#context.abort(error);
+  }
 }

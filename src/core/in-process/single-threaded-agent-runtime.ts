@@ -1,3 +1,4 @@
+// Over 400 lines: every method of the AgentRuntime port with its overloads and comments; the work is done in the files beside it.
 import type {
   AgentRuntime,
   GetOptions,
@@ -12,19 +13,19 @@ import { AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { boundsOf, type CallBounds, errorBeforeSend } from "../delivery/call-bounds.ts";
-import { deadlineAfter } from "../delivery/deadline.ts";
+import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
 import { MessageLog } from "../delivery/message-log.ts";
+import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { payloadText } from "../delivery/payload-text.ts";
-import { PendingCall } from "../delivery/pending-call.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import { defaultLogger, type Logger } from "../logger.ts";
 import type { RuntimeOptions } from "../runtime-options.ts";
+import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
@@ -36,6 +37,7 @@ import type { Tracing } from "../tracing.ts";
 import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
 import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
 import { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
+import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
 
@@ -79,7 +81,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #tracing: Tracing | undefined;
   readonly #clock: Clock;
   readonly #makeId: () => string;
-  readonly #defaultTimeoutMs: number | undefined;
+  readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
@@ -95,7 +97,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#clock = clock;
     this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
-    this.#defaultTimeoutMs = options.defaultTimeoutMs;
+    this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     this.#checksMessages = options.checksMessages ?? true;
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
@@ -217,10 +219,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   sendMessage(
     message: unknown,
     recipient: AgentId,
-    options: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
+    given: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
   ): Promise<unknown> {
+    let options = given;
     try {
-      assertCall(recipient, options);
+      assertCall(recipient, given);
+      options = withCheckedMetadata(given);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -235,13 +239,14 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     options: PublishOptions = {},
   ): Promise<void> {
     assertEvent(topicId, options);
+    const checked = withCheckedMetadata(options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
-      this.#publish(message, topic, options);
+      this.#publish(message, topic, checked);
       return;
     }
     const details = { destination: topic, messageType: messageTypeText(message) };
-    this.#tracing.span("create", details, () => this.#publish(message, topic, options));
+    this.#tracing.span("create", details, () => this.#publish(message, topic, checked));
   }
 
   async registerFactory<T extends Agent>(
@@ -335,8 +340,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, messageId = this.#makeId } = options;
-    const bounds = boundsOf(options, { defaultTimeoutMs: this.#defaultTimeoutMs, ambient: this.ambient });
+    const { sender, metadata, messageId = this.#makeId } = options;
+    const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
@@ -356,11 +361,19 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
     }
     const deadline = deadlineAfter(timeoutMs, this.#clock);
-    const details = { sender, topicId: undefined, isRpc: true, messageId, deadline, isDeadlineWatched: true };
-    const context = new HandlerContext(details);
-    const call = new PendingCall<unknown>(
-      isBounded ? this.#abortingHandler({ signal, timeoutMs, recipient }, context) : undefined,
-    );
+    const context = new HandlerContext({
+      sender,
+      topicId: undefined,
+      isRpc: true,
+      messageId,
+      agentId: recipient,
+      runtime: this,
+      deadline,
+      isDeadlineWatched: true,
+      metadata,
+    });
+    const call = new LocalCall(context);
+    if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
     this.#pump.push({
@@ -390,17 +403,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
   }
 
-  /** When the caller gives up, the handler's signal aborts. */
-  #abortingHandler(bounds: CallBounds, context: HandlerContext): CallBounds {
-    return { ...bounds, clock: this.#clock, onGivenUp: (error) => context.abort(error) };
-  }
-
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
-    const { sender, signal, messageId = this.#makeId() } = options;
+    const { sender, signal, metadata, messageId = this.#makeId() } = options;
     const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
     if (refusal !== undefined) throw refusal;
     this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, link });
+    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, metadata, link });
   }
 }

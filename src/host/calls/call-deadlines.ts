@@ -14,8 +14,8 @@ export interface CallDeadlinesParts {
 const mostLeft = 1_024;
 
 /**
- * Watches the deadlines of pending calls. Calls with the common timeout fall due in the order they came, so one timer serves
- * them all and leaving early costs nothing; a call with a shorter timeout has a timer to itself.
+ * Watches the deadlines of pending calls. Calls with the common timeout fall due in the order they came: one timer serves them
+ * all, and leaving early costs nothing. A call with a shorter timeout has a timer to itself.
  */
 export class CallDeadlines {
   readonly #parts: CallDeadlinesParts;

@@ -131,7 +131,7 @@ export class CallRouter {
         );
       case "full":
       case "closed":
-        // The caller has left, or the host has just cut it off: nobody takes the answer.
+        // The caller has left, or the host has just cut it off: no caller takes the answer.
         this.#counters.lateAnswers += 1;
         if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", "caller-gone"));
         return;
@@ -212,7 +212,7 @@ export class CallRouter {
     if (outcome !== "queued" && this.#calls.take(call)) this.#fail(call, whyNotSent(outcome, call, frame, target));
   }
 
-  /** Ends a call for whose outcome nobody waits any more. */
+  /** Ends a call whose caller no longer waits for the outcome. */
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
     if (!this.#calls.take(call)) return;

@@ -6,12 +6,12 @@ const [zero, nine] = [0x30, 0x39];
 const mostDigits = 15;
 
 /**
- * The request ids under which calls go on to their targets: the mark of this host, for an answer to a call of an earlier one
- * must not match, and a number. As bytes and as a number they are never made into text, which took half a microsecond a call.
+ * Makes the request ids under which calls go to their targets: a mark of this host and a number. An answer to a call of an earlier
+ * host must not match, hence the mark. The ids stay bytes and numbers: making text of them took half a microsecond for each call.
  */
 export class HostIds {
   readonly #mark: Uint8Array;
-  /** One for each count of digits, used again and again. */
+  /** One buffer for each number of digits, used again for each id. */
   readonly #written: Uint8Array[] = [];
 
   constructor(mark: string) {
@@ -40,7 +40,7 @@ export class HostIds {
     return bytes;
   }
 
-  /** -1: it is none of this host's. */
+  /** Reads the number in a response's request id; -1 if the id is not this host's. */
   numberIn({ bytes, requestId }: PeekedResponse): number {
     const mark = this.#mark;
     const { textStart, end } = requestId;

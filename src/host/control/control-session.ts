@@ -35,7 +35,7 @@ export class ControlSession {
     return this.#isOpen;
   }
 
-  /** Why the host ended the channel; undefined if it did not. */
+  /** The reason for which the host ended the channel; undefined if it did not. */
   get endedFor(): CloseReason | undefined {
     return this.#endedFor;
   }

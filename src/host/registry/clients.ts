@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
 
-/** What a client had registered when its channel ended, kept for its return. It routes nothing and is in nobody's way. */
+/** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
 interface Reservation {
   readonly types: readonly string[];
   readonly subscriptions: readonly WireSubscription[];
@@ -152,7 +152,7 @@ export class Clients {
     this.#clients.delete(clientId);
   }
 
-  /** Takes the reservation off a client; its timer goes on for one that is kept under another record. */
+  /** Takes the reservation off a client; its timer continues for one that is kept under another record. */
   #dropReservation(client: Client, isOver = true): Reservation | undefined {
     const { reservation } = client;
     if (reservation === undefined) return undefined;

@@ -13,7 +13,7 @@ function createNode(edge: string): Node {
 }
 
 /**
- * Prefixes of topic types as a tree. It has at most two nodes for each prefix, however long they are, and a walk takes as many
+ * Prefixes of topic types as a tree. It has at most two nodes for each prefix, however long they are. A walk takes as many
  * steps as the topic type and a prefix share.
  */
 export class PrefixTrie {

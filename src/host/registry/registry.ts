@@ -38,7 +38,7 @@ export interface RegistryParts {
 }
 
 // protocol.md H13, H14
-/** What every client has registered: the agent types it serves and its subscriptions. Nothing invalid gets in. */
+/** The agent types and subscriptions of every client. Nothing invalid gets in. */
 export class Registry {
   /** Finds the agent types that an event goes to. */
   readonly topics = new TopicIndex();
@@ -72,7 +72,7 @@ export class Registry {
     return this.#clients.reservedCount;
   }
 
-  /** What a client has registered now. */
+  /** Returns what a client has registered now. */
   declaredBy(clientId: string): { readonly types: ReadonlySet<string>; readonly subscriptionCount: number } {
     const client = this.#clients.find(clientId);
     return { types: client?.types ?? noTypes, subscriptionCount: client?.subscriptions.size ?? 0 };
@@ -249,7 +249,7 @@ export class Registry {
     return false;
   }
 
-  /** Why the host can't keep one more subscription of this client. */
+  /** Returns a refusal if the host can't keep one more subscription of this client. */
   #whyFull(clientId: string): Refusal | undefined {
     const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
     const client = this.#clients.find(clientId);

@@ -1,7 +1,7 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
 import { Multiset } from "./multiset.ts";
 
-/** Whose a subscription is. */
+/** The client that a subscription belongs to. */
 export interface SubscriptionHolder {
   readonly clientId: string;
   /** The client has left: its subscriptions are still to be swept out, and count for nothing. */
@@ -18,7 +18,7 @@ export interface HeldSubscription {
 // protocol.md §5.2
 /**
  * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have the
- * same id or the same content; where types are shared, the book compares those of one client only. It never finds those
+ * same id or the same content. Where types are shared, the book compares those of one client only. It never finds those
  * whose holder is gone.
  */
 export class SubscriptionBook {

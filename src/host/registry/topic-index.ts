@@ -4,8 +4,8 @@ import { PrefixTrie } from "./prefix-trie.ts";
 
 // protocol.md H18
 /**
- * Finds the agent types whose subscriptions match a topic type: exact ones in one step, prefixes in as many steps as the topic
- * type has characters. A change touches its own pattern alone, whatever topics the host has seen before.
+ * Finds the agent types whose subscriptions match a topic type. It finds exact ones in one step, and prefixes in as many steps
+ * as the topic type has characters. A change touches its own pattern alone, whatever topics the host has seen before.
  */
 export class TopicIndex {
   readonly #exact = new Map<string, Multiset<string>>();

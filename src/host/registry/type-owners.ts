@@ -4,7 +4,7 @@ export interface TypeOwners {
   claim(agentType: string, clientId: string): TypeClaim;
   /** The client no longer serves the type. Unknown pairs are fine. */
   release(agentType: string, clientId: string): void;
-  /** Returns the client that calls to this agent go to; undefined: nobody serves the type. */
+  /** Returns the client that calls to this agent go to; undefined: no client serves the type. */
   locate(agentType: string, key: string): string | undefined;
   /** Returns all clients that get the type's events. Valid until the next change. */
   owners(agentType: string): readonly string[];

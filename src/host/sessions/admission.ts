@@ -30,7 +30,7 @@ export interface AdmissionParts {
   readonly observer: HostObserver | undefined;
 }
 
-/** What a call's admission has come to: its principal, or undefined for an anonymous caller. */
+/** The result of an admission: the principal, or undefined for an anonymous caller. */
 export type Admitted = Principal | undefined;
 
 /** Refuses a call that waits for `authorize`. */

@@ -31,7 +31,7 @@ type State =
   | { readonly at: "over" };
 
 /**
- * A stream whose admission is not decided yet. The first frame pauses the stream, so that flow control holds the rest; frames
+ * A stream whose admission is not decided yet. The first frame pauses the stream, so that flow control holds the rest. Frames
  * that still come wait here within a bound and reach the receiver in order.
  */
 export class AwaitedStream implements ServerStreamReceiver {
@@ -43,7 +43,7 @@ export class AwaitedStream implements ServerStreamReceiver {
   constructor(parts: AwaitedStreamParts) {
     this.#parts = parts;
     this.responseMetadata = parts.responseMetadata;
-    // The stream may be gone before it opens; nobody looks at the outcome then.
+    // The stream may be gone before it opens; then nothing reads the outcome.
     parts.admitted.catch(() => undefined);
   }
 

@@ -11,13 +11,13 @@ import type { CloseReason } from "../observer.ts";
 import type { PeerTraits } from "./peer.ts";
 import type { Session } from "./session.ts";
 
-/** Why a stream came to its end, and what the transport says of it. */
+/** The reason for which a stream ended, and what the transport says of it. */
 export interface StreamClosing {
   readonly reason: CloseReason;
   readonly detail: string;
 }
 
-/** What the host does as a worker's data channel comes and goes. */
+/** Callbacks for the life of a worker's data channel, and the traits of its worker. */
 export interface DataChannelParts {
   readonly traits: PeerTraits;
   /** Makes the session of the channel once it is open. */

@@ -12,10 +12,10 @@ interface Queue {
   readonly queuedBytes: number;
 }
 
-/** Answers and notices get twice the room of calls and events: they end what somebody waits for, or works on. */
+/** Answers and notices may take twice as much as calls and events: they end a caller's wait, or a handler's work. */
 const answerRooms = 2;
 
-/** The bound on what waits for one worker. It says when the bound is reached, and when there is room again. */
+/** The bound on what waits for one worker. It says when the bound is reached, and when there is space again. */
 export class OutboundBound {
   readonly #queue: Queue;
   readonly #bounds: QueueBounds;
@@ -39,13 +39,13 @@ export class OutboundBound {
     return queuedFrames < rooms * maxQueuedFrames && queuedBytes + frameBytes <= rooms * maxQueuedBytes;
   }
 
-  /** Counts a lost frame. True: it is the first since the queue had room. */
+  /** Counts a lost frame. True: it is the first since the queue had space. */
   noteLoss(): boolean {
     this.#lost += 1;
     return this.#lost === 1;
   }
 
-  /** Returns once how many frames were lost when half the room is free again; else 0. */
+  /** Returns once how many frames were lost when half the space is free again; else 0. */
   takeRelief(): number {
     if (this.#lost === 0 || !this.#isHalfFree()) return 0;
     const lost = this.#lost;

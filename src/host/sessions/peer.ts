@@ -3,13 +3,13 @@ import type { Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
-/** What a frame is for a peer: a call to it, an answer to one of its own calls, an event, or a notice beside them. */
+/** The use of a frame: a call to the peer, an answer to one of its own calls, an event, or a notice. */
 export type FrameUse = "call" | "answer" | "event" | "notice";
 
 /** Whether a peer's queue took a frame; if not, why. `full`: the worker does not read fast enough. */
 export type SendOutcome = "queued" | "too-large" | "full" | "closed";
 
-/** What the host knows of a worker from the metadata of its channel. */
+/** The traits of a worker that the host reads from the metadata of its channel. */
 export interface PeerTraits {
   // protocol.md §7
   /** False: events without `proto_data` make this peer reopen its channel and lose what it was doing. */

@@ -15,7 +15,7 @@ export interface NoticePath {
   finish(status: RpcStatus): void;
 }
 
-/** Who opened a stream. */
+/** The worker that opened a stream. */
 export interface StreamOwner {
   readonly clientId: string;
   /** The address of the worker, for people. */
@@ -74,7 +74,7 @@ export class Session implements Peer {
     return this.#isOpen;
   }
 
-  /** Why the host ended the channel; undefined if it did not. */
+  /** The reason for which the host ended the channel; undefined if it did not. */
   get endedFor(): CloseReason | undefined {
     return this.#endedFor;
   }
@@ -98,7 +98,7 @@ export class Session implements Peer {
     return this.#sent.eventsAmongLast(unsentFrames + unconfirmedFrames) - this.lostEvents;
   }
 
-  /** After the end of the stream: frames that came from the worker and that nobody read. */
+  /** After the end of the stream: frames that came from the worker and that the host did not read. */
   get unreadFrames(): number {
     return this.#stream.unreadFrames;
   }

@@ -167,7 +167,16 @@ export class CallAnswering {
     const message = registry.decode(typeName, contentType, data);
     if (!catalog.hasType(agentId.type)) throw new UndeliverableException(`Agent with name ${agentId.type} not found.`);
     const messageId = frame.requestId;
-    const context = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, deadline });
+    const context = new HandlerContext({
+      sender,
+      topicId: undefined,
+      isRpc: true,
+      messageId,
+      agentId,
+      runtime: catalog.runtime,
+      deadline,
+      sentMetadata: frame.metadata,
+    });
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;
     return { agentId, message, context, link, typeName, owed };

@@ -1,5 +1,7 @@
 import {
+  type AgentCatalog,
   type AgentId,
+  type AgentRuntime,
   type CodecRegistry,
   type Delivery,
   type DeliveryOwner,
@@ -22,6 +24,7 @@ export interface EventDeliveryOptions {
   readonly settings: Pick<WorkerSettings, "exposeUnknownSender" | "logger" | "rememberedEvents">;
   readonly subscriptions: SubscriptionTable;
   readonly registry: CodecRegistry;
+  readonly catalog: AgentCatalog;
   readonly dispatcher: Dispatcher;
   readonly work: InFlight;
   readonly slots: ConcurrencyLimiter;
@@ -95,8 +98,8 @@ export class EventDelivery {
 
   /** Delivers to one agent, once there is a slot for its handler. */
   #take(recipient: AgentId, opened: OpenedEvent): void {
-    const { slots, work } = this.#options;
-    const event = new IncomingEvent(recipient, opened);
+    const { slots, work, catalog } = this.#options;
+    const event = new IncomingEvent(recipient, opened, catalog.runtime);
     work.add(event);
     if (slots.hasFree) this.#run(event);
     else this.#park(event);
@@ -141,10 +144,18 @@ class IncomingEvent implements Delivery, Work {
   /** Set while it is parked. */
   onGivenUp: (() => void) | undefined;
 
-  constructor(agentId: AgentId, { message, topicId, sender, wire }: OpenedEvent) {
+  constructor(agentId: AgentId, { message, topicId, sender, wire }: OpenedEvent, runtime: AgentRuntime) {
     this.agentId = agentId;
     this.message = message;
-    this.context = new HandlerContext({ sender, topicId, isRpc: isRpcTopic(topicId.type), messageId: wire.id });
+    this.context = new HandlerContext({
+      sender,
+      topicId,
+      isRpc: isRpcTopic(topicId.type),
+      messageId: wire.id,
+      agentId,
+      runtime,
+      sentMetadata: wire.attributes,
+    });
     this.wire = wire;
   }
 

@@ -1,12 +1,12 @@
 import { CancelledError, TimedOutError, UndeliverableException } from "../../core/internal.ts";
 import type { CancelReason } from "../../protocol/internal.ts";
 
-/** What a caller that gives up tells its target. */
+/** The reason that a caller which gives up tells its target. */
 export function toCancelReason(error: TimedOutError | CancelledError): CancelReason {
   return error instanceof TimedOutError ? "timed-out" : "cancelled";
 }
 
-/** What the signal of a handler aborts with when its caller has given up. */
+/** The reason of a handler's signal when its caller has given up. */
 export function fromCancelReason(reason: CancelReason): TimedOutError | CancelledError | UndeliverableException {
   switch (reason) {
     case "cancelled":

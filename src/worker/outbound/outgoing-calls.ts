@@ -2,6 +2,7 @@ import {
   type AgentId,
   assertAnswer,
   boundsOf,
+  type CallBounds,
   type CancelledError,
   type CodecRegistry,
   type Deadline,
@@ -15,12 +16,13 @@ import {
   type MessageType,
   messageTypeText,
   NumberMap,
-  type OwnBounds,
+  PendingCall,
   remainingMs,
   type SendOptions,
   type TimedOutError,
   type TraceCarrier,
   UndeliverableException,
+  withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
   encodeFrame,
@@ -36,8 +38,8 @@ import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import { withHint } from "./error-hints.ts";
-import { OutgoingCall } from "./outgoing-call.ts";
-import type { SendQueue } from "./send-queue.ts";
+import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
+import { saysNotServed, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
@@ -46,7 +48,7 @@ export interface OutgoingCallsOptions {
   readonly settings: WorkerSettings;
   readonly registry: CodecRegistry;
   readonly interventions: InterventionChain;
-  /** Undefined when nobody takes message-log records. */
+  /** Undefined when no sink takes message-log records. */
   readonly log: MessageLog | undefined;
   readonly sendQueue: SendQueue;
   readonly counts: WorkerCounters;
@@ -59,31 +61,36 @@ export class OutgoingCalls {
   readonly #parts: OutgoingCallsOptions;
   /** By the number in their request ids. */
   readonly #calls = new NumberMap<OutgoingCall>();
+  /** Calls that wait to be sent again, since no worker serves their target yet. */
+  readonly #searches = new Set<TargetSearch>();
 
   constructor(parts: OutgoingCallsOptions) {
     this.#parts = parts;
   }
 
   get pendingCount(): number {
-    return this.#calls.size;
+    return this.#calls.size + this.#searches.size;
   }
 
-  /** Sends and awaits. What fails before the frame has left (encoding, size, connection) leaves nothing behind (W3). */
-  send(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+  // W3
+  /** Sends and awaits. What fails before the frame has left (metadata, encoding, size, connection) leaves nothing behind. */
+  send(message: unknown, recipient: AgentId, given: CallOptions): Promise<unknown> {
+    const options = withCheckedMetadata(given);
     const { tracing } = this.#parts.settings;
     if (tracing === undefined) return this.#call(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
     return tracing.span("create", details, () => this.#call(message, recipient, options));
   }
 
-  /** An answer from the host; one that nobody waits for is counted (W9). */
+  // W9
+  /** Takes an answer from the host. Counts one that no call waits for. */
   onResponse(frame: ResponseFrame): void {
     if (this.#waitingFor(frame.requestId)?.resolve(frame)) return;
     this.#parts.counts.unexpectedAnswers += 1;
-    this.#parts.settings.logger.debug("An answer came for a call that nobody waits for.");
+    this.#parts.settings.logger.debug("An answer came for a call that does not wait any more.");
   }
 
-  /** The answer to this call came, but can't be read. False: nobody waits for it. */
+  /** The answer to this call came, but cannot be read. Returns false when no call waits for it. */
   reject(requestId: string, error: Error): boolean {
     return this.#waitingFor(requestId)?.reject(error) ?? false;
   }
@@ -103,6 +110,7 @@ export class OutgoingCalls {
 
   rejectAll({ code, text }: UndeliverableReason): void {
     for (const call of this.#calls.values()) call.reject(new UndeliverableException(text, { code }));
+    for (const search of [...this.#searches]) search.end(new UndeliverableException(text, { code }));
   }
 
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
@@ -116,48 +124,81 @@ export class OutgoingCalls {
     const payload = registry.encode(message, settings.preferredContentType);
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
-    const number = this.#parts.nextRequestNumber();
-    const requestId = settings.requestIdPrefix + number;
     const source = sender === undefined ? undefined : toWireAgentId(sender);
-    const { tracing } = settings;
-    const metadata = { ...tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
-    const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-    const call = new OutgoingCall(request, encodeFrame(request));
-    this.#calls.add(number, call);
+    const { tracing } = settings;
+    const search = this.#searchFor(recipient, bounds, options.waitForTarget);
+    let limits = bounds;
     let frame: ResponseFrame;
-    try {
-      if (tracing === undefined) this.#post(call, bounds, recipient);
-      else tracing.span("send", { destination: recipient, link: metadata }, () => this.#post(call, bounds, recipient));
-      frame = await call.promise;
-    } finally {
-      this.#calls.delete(number);
-      call.sentBy?.forget();
+    for (;;) {
+      const number = this.#parts.nextRequestNumber();
+      const requestId = settings.requestIdPrefix + number;
+      const metadata = { ...options.metadata, ...tracing?.inject(), ...timeoutMetadata(limits.timeoutMs) };
+      const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
+      const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
+      this.#calls.add(number, call);
+      try {
+        if (tracing === undefined) this.#post(call, limits, recipient);
+        else this.#postTraced(call, limits, recipient);
+        frame = await call.promise;
+      } finally {
+        this.#calls.delete(number);
+        call.sentBy?.forget();
+      }
+      if (search === undefined || !saysNotServed(frame, recipient.type)) break;
+      limits = await this.#nextAttempt(search);
     }
     if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
     return this.#ack(frame, recipient, sender, promised);
   }
 
-  /** Sends, or lets it wait for room or for a host within the call's own bounds. Throws what can't be sent (W3). */
-  #post(call: OutgoingCall, bounds: OwnBounds, recipient: AgentId): void {
+  #searchFor(
+    { type: agentType }: AgentId,
+    bounds: CallBounds,
+    waitForTarget: number | undefined,
+  ): TargetSearch | undefined {
+    if (waitForTarget === undefined) return undefined;
+    const { clock, random } = this.#parts.settings;
+    return new TargetSearch({ agentType, waitForTarget, bounds, clock, random });
+  }
+
+  async #nextAttempt(search: TargetSearch): Promise<CallBounds> {
+    this.#searches.add(search);
+    try {
+      return await search.next();
+    } finally {
+      this.#searches.delete(search);
+    }
+  }
+
+  #postTraced(call: OutgoingCall, bounds: CallBounds, recipient: AgentId): void {
+    const details = { destination: recipient, link: call.request.metadata };
+    traced(this.#parts.settings.tracing, "send", details, () => this.#post(call, bounds, recipient));
+  }
+
+  // W3
+  /** Sends, or queues the call within its own bounds. Throws what cannot be sent. */
+  #post(call: OutgoingCall, bounds: CallBounds, recipient: AgentId): void {
     const { sendQueue, settings } = this.#parts;
-    const { clock } = settings;
     const waiting = sendQueue.post(call);
     call.waiting = waiting;
     const { signal, timeoutMs } = bounds;
-    if (waiting !== undefined) waiting.renew = renewing(call.request, deadlineAfter(timeoutMs, clock));
     if (signal === undefined && timeoutMs === undefined) return;
-    call.within({ timeoutMs, signal, recipient, clock, onGivenUp: (error) => this.#giveUp(call, error) });
-  }
-
-  #giveUp({ waiting, sentBy, request }: OutgoingCall, error: TimedOutError | CancelledError): void {
-    if (waiting !== undefined) this.#parts.sendQueue.takeBack(waiting);
-    sentBy?.cancelCall(request.requestId, toCancelReason(error));
+    const deadline = deadlineAfter(timeoutMs, settings.clock);
+    if (waiting !== undefined) waiting.renew = renewing(call.request, deadline);
+    call.within(bounds, deadline, recipient);
   }
 
   async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
-    const { sender, signal, messageId = this.#parts.settings.makeId() } = options;
-    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, signal });
+    const { sender, signal, metadata, messageId = this.#parts.settings.makeId() } = options;
+    const messageContext = new HandlerContext({
+      sender,
+      topicId: undefined,
+      isRpc: true,
+      messageId,
+      signal,
+      metadata,
+    });
     try {
       const result = await this.#parts.interventions.onSend(message, { messageContext, recipient });
       if (result !== DropMessage) return result;
@@ -168,7 +209,7 @@ export class OutgoingCalls {
     }
   }
 
-  /** The same as `#open`, under the eyes of whoever wants to see it. */
+  /** The same as `#open`, with the span and the interventions that see the answer. */
   #ack(
     frame: ResponseFrame,
     recipient: AgentId,
@@ -227,7 +268,52 @@ export class OutgoingCalls {
   }
 }
 
-/** The call with the time that is left to it then (protocol.md §11.4); undefined: it has all the time. */
+/** One call that this worker makes: first it leaves, then it waits for its answer. */
+class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
+  readonly kind = "call";
+  readonly request: RequestFrame;
+  readonly bytes: Uint8Array;
+  /** Set while it waits to leave, if it had to. */
+  waiting: Waiting | undefined;
+  readonly #sendQueue: SendQueue;
+  #sentBy: Outbox | undefined;
+
+  constructor(request: RequestFrame, bytes: Uint8Array, sendQueue: SendQueue) {
+    super();
+    this.request = request;
+    this.bytes = bytes;
+    this.#sendQueue = sendQueue;
+  }
+
+  /** The connection by which it left, once it has. */
+  get sentBy(): Outbox | undefined {
+    return this.#sentBy;
+  }
+
+  onSent(outbox: Outbox): void {
+    this.#sentBy = outbox;
+    outbox.ask();
+  }
+
+  onReturned(waiting: Waiting): boolean {
+    this.#sentBy?.forget();
+    this.#sentBy = undefined;
+    this.waiting = waiting;
+    return !this.isSettled;
+  }
+
+  onFailed(error: Error): void {
+    this.reject(error);
+  }
+
+  protected override onGivenUp(error: TimedOutError | CancelledError): void {
+    if (this.waiting !== undefined) this.#sendQueue.takeBack(this.waiting);
+    this.#sentBy?.cancelCall(this.request.requestId, toCancelReason(error));
+  }
+}
+
+// protocol.md §11.4
+/** Makes the bytes of a call anew, with the time that is left to it then. Undefined: the call has all the time. */
 function renewing(request: RequestFrame, deadline: Deadline | undefined): (() => Uint8Array) | undefined {
   if (deadline === undefined) return undefined;
   return () => {

@@ -11,6 +11,7 @@ import {
   type PublishOptions,
   resolveTopic,
   type TopicId,
+  withCheckedMetadata,
 } from "../../core/internal.ts";
 import { encodeFrame, toWireAgentId } from "../../protocol/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -35,7 +36,8 @@ export class OutgoingEvents {
   }
 
   /** Resolves when the event is sent or queued. Rejects when it can't be encoded or queued; one that an intervention drops is just dropped. */
-  publish(message: unknown, topic: TopicId, options: PublishOptions): Promise<void> {
+  publish(message: unknown, topic: TopicId, given: PublishOptions): Promise<void> {
+    const options = withCheckedMetadata(given);
     const { tracing, ambient } = this.#parts.settings;
     const topicId = resolveTopic(topic, options.sender, ambient);
     if (tracing === undefined) return this.#publish(message, topicId, options);
@@ -45,14 +47,14 @@ export class OutgoingEvents {
 
   async #publish(original: unknown, topicId: TopicId, options: PublishOptions): Promise<void> {
     const { registry, interventions, settings, log, sendQueue } = this.#parts;
-    const { sender, messageId = settings.makeId() } = options;
+    const { sender, metadata, messageId = settings.makeId() } = options;
     log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message: original, sender, receiver: topicId });
     const message = interventions.seesPublish
       ? await this.#intervened(original, topicId, options, messageId)
       : original;
     if (message === DropMessage) return;
     const payload = registry.encode(message, settings.preferredContentType);
-    const attributes = settings.tracing?.inject() ?? {};
+    const attributes = { ...metadata, ...settings.tracing?.inject() };
     const event = {
       id: messageId,
       topicType: topicId.type,
@@ -70,11 +72,11 @@ export class OutgoingEvents {
   async #intervened(
     message: unknown,
     topicId: TopicId,
-    { sender, signal }: PublishOptions,
+    { sender, signal, metadata }: PublishOptions,
     messageId: string,
   ): Promise<unknown> {
     const { interventions, log, settings } = this.#parts;
-    const messageContext = new HandlerContext({ sender, topicId, isRpc: false, messageId, signal });
+    const messageContext = new HandlerContext({ sender, topicId, isRpc: false, messageId, signal, metadata });
     try {
       const result = await interventions.onPublish(message, { messageContext });
       if (result === DropMessage) log?.dropped("MessageKind.PUBLISH", { message, sender, receiver: topicId });

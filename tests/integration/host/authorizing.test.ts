@@ -52,7 +52,7 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     await asked(method.openChannel);
     const status = { code: StatusCode.unauthenticated, details: "Who are you?" };
     answer(method.openChannel, status);
-    expect(await worker.ended).toEqual({ by: "status", status });
+    expect(await worker.ended).toEqual({ by: "status", origin: "peer", status });
     expect(rig.host.counters()).toMatchObject({ channels: 0, calls: 0, deniedCalls: 1 });
   });
 

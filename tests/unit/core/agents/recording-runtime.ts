@@ -136,7 +136,19 @@ const neverAborted = new AbortController().signal;
 /** The context of a call, or of an event when `topicId` is given. */
 export function contextOf(given: Partial<MessageContext> = {}): MessageContext {
   const isRpc = given.topicId === undefined;
-  return { sender: undefined, topicId: undefined, isRpc, messageId: "m1", signal: neverAborted, ...given };
+  return {
+    sender: undefined,
+    topicId: undefined,
+    isRpc,
+    messageId: "m1",
+    metadata: {},
+    signal: neverAborted,
+    deadline: undefined,
+    get scope(): never {
+      throw new Error("no scope is given");
+    },
+    ...given,
+  };
 }
 
 /** Binds an agent to a recording runtime under `test/default`. */

@@ -1,14 +1,29 @@
 import { describe, expect, test } from "vitest";
-import { CancelledError, TimedOutError } from "../../../../src/core/index.ts";
-import { boundsOf, deadlineAfter, errorBeforeSend, HandlerContext } from "../../../../src/core/internal.ts";
+import {
+  AgentId,
+  type CallScope,
+  CancelledError,
+  SingleThreadedAgentRuntime,
+  TimedOutError,
+  withScope,
+} from "../../../../src/core/index.ts";
+import { boundsOf, deadlineAfter, errorBeforeSend, HandlerContext, scopeOf } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/manual-clock.ts";
 
 const none = { defaultTimeoutMs: undefined, ambient: undefined };
 
-/** The signal of a handler whose caller waits for 100 ms more. */
-function handlerSignal(clock = new ManualClock()): AbortSignal {
+const agentId = new AgentId("echo", "k");
+const runtime = new SingleThreadedAgentRuntime();
+
+/** The context of a handler whose caller waits for 100 ms more. */
+function handlerContext(clock = new ManualClock()): HandlerContext {
   const deadline = deadlineAfter(100, clock);
-  return new HandlerContext({ sender: undefined, topicId: undefined, isRpc: true, messageId: "m", deadline }).signal;
+  const details = { sender: undefined, topicId: undefined, isRpc: true, messageId: "m", agentId, runtime };
+  return new HandlerContext({ ...details, deadline });
+}
+
+function handlerSignal(clock?: ManualClock): AbortSignal {
+  return handlerContext(clock).signal;
 }
 
 function ambientWith(signal: AbortSignal | undefined) {
@@ -45,9 +60,43 @@ describe("the bounds of a call", () => {
   test("are taken from the ambient handler where the call has no signal of its own", () => {
     const ambient = ambientWith(handlerSignal());
     expect(boundsOf({}, { ...none, ambient }).timeoutMs).toBe(100);
-    const { signal } = new AbortController();
-    expect(boundsOf({ signal }, { ...none, ambient })).toEqual({ signal, timeoutMs: undefined });
     expect(boundsOf({}, { ...none, ambient: ambientWith(undefined) })).toEqual({});
+  });
+
+  test("are what is left to the handler whose scope is passed, with a signal or without", () => {
+    const clock = new ManualClock();
+    const { scope } = handlerContext(clock);
+    clock.advance(40);
+    expect(boundsOf({ scope }, none)).toEqual({ signal: undefined, timeoutMs: 60 });
+    const { signal } = new AbortController();
+    expect(boundsOf({ signal, scope, timeoutMs: 500 }, none)).toEqual({ signal, timeoutMs: 60 });
+  });
+
+  test("take the passed scope before that of the signal, and that before the ambient one", () => {
+    const clock = new ManualClock();
+    const own: CallScope = { agentId, runtime, deadline: deadlineAfter(10, clock) };
+    const withSignal = withScope(new AbortController().signal, {
+      agentId,
+      runtime,
+      deadline: deadlineAfter(20, clock),
+    });
+    const ambient = ambientWith(handlerSignal(clock));
+    expect(boundsOf({ scope: own, signal: withSignal }, { ...none, ambient }).timeoutMs).toBe(10);
+    expect(boundsOf({ signal: withSignal }, { ...none, ambient }).timeoutMs).toBe(20);
+    expect(boundsOf({}, { ...none, ambient }).timeoutMs).toBe(100);
+    expect(boundsOf({ signal: new AbortController().signal }, { ...none, ambient }).timeoutMs).toBeUndefined();
+  });
+
+  test("are not inherited by a signal that was combined, unless it was given the scope", () => {
+    const clock = new ManualClock();
+    const context = handlerContext(clock);
+    const combined = AbortSignal.any([context.signal, new AbortController().signal]);
+    expect(boundsOf({ signal: combined }, none)).toEqual({ signal: combined, timeoutMs: undefined });
+    const signal = withScope(combined, context.scope);
+    expect(boundsOf({ signal }, none)).toEqual({ signal, timeoutMs: 100 });
+    expect(scopeOf(combined)).toBeUndefined();
+    context.abort("enough");
+    expect(signal.reason).toBe("enough");
   });
 });
 

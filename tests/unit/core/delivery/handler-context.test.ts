@@ -1,18 +1,20 @@
 import { expect, test } from "vitest";
-import { CancelledError, TimedOutError } from "../../../../src/core/index.ts";
-import { deadlineAfter, deadlineOf, HandlerContext, remainingMs } from "../../../../src/core/internal.ts";
+import { AgentId, CancelledError, SingleThreadedAgentRuntime, TimedOutError } from "../../../../src/core/index.ts";
+import { deadlineAfter, HandlerContext, scopeOf } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/manual-clock.ts";
 
-const details = { sender: undefined, topicId: undefined, isRpc: true, messageId: "m" };
+const agentId = new AgentId("echo", "k");
+const runtime = new SingleThreadedAgentRuntime();
+const details = { sender: undefined, topicId: undefined, isRpc: true, messageId: "m", agentId, runtime };
 
 function contextOf(signal?: AbortSignal): HandlerContext {
   return new HandlerContext({ ...details, signal });
 }
 
 /** A context whose caller waits for 100 ms. */
-function bounded() {
+function bounded(signal?: AbortSignal) {
   const clock = new ManualClock();
-  return { clock, context: new HandlerContext({ ...details, deadline: deadlineAfter(100, clock) }) };
+  return { clock, context: new HandlerContext({ ...details, signal, deadline: deadlineAfter(100, clock) }) };
 }
 
 test("the signal is made once, and aborts with the first reason", () => {
@@ -48,9 +50,23 @@ test("once released it follows no more", () => {
   context.release();
   caller.abort();
   expect(signal.aborted).toBe(false);
-  const late = contextOf(caller.signal);
-  late.release();
-  expect(late.signal.aborted).toBe(true);
+});
+
+test("a signal that is first read after the handler has ended aborts for nothing that happens later", () => {
+  const caller = new AbortController();
+  const { clock, context } = bounded(caller.signal);
+  context.release();
+  caller.abort();
+  clock.advance(100);
+  expect(context.signal.aborted).toBe(false);
+});
+
+test("a signal that is first read after the handler has ended tells that the caller had aborted before", () => {
+  const caller = new AbortController();
+  const context = contextOf(caller.signal);
+  caller.abort("enough");
+  context.release();
+  expect(context.signal.reason).toMatchObject({ code: "cancelled", cause: "enough" });
 });
 
 test("at the deadline the signal aborts as timed out", () => {
@@ -85,22 +101,35 @@ test("an earlier abort stands, and takes the timer along", () => {
   expect([signal.reason, clock.pendingTimers]).toEqual(["first", 0]);
 });
 
-test("the time that is left is known by the signal for as long as the handler runs", () => {
+test("the signal leads to the scope for as long as the handler runs", () => {
   const { clock, context } = bounded();
   const { signal } = context;
   clock.advance(30);
-  const deadline = deadlineOf(signal);
-  expect(deadline && remainingMs(deadline)).toBe(70);
+  expect(scopeOf(signal)).toBe(context.scope);
+  expect(scopeOf(signal)?.deadline?.remainingMs()).toBe(70);
   context.release();
-  expect(deadlineOf(signal)).toBeUndefined();
-  expect(deadlineOf(new AbortController().signal)).toBeUndefined();
-  expect(deadlineOf(undefined)).toBeUndefined();
+  expect(scopeOf(signal)).toBeUndefined();
+});
+
+test("the scope names the agent, its runtime and the deadline, and is made once", () => {
+  const { context } = bounded();
+  expect(context.scope).toEqual({ agentId, runtime, deadline: context.deadline });
+  expect(context.scope).toBe(context.scope);
+  expect(context.deadline?.remainingMs()).toBe(100);
+  expect(contextOf().scope.deadline).toBeUndefined();
+  expect(contextOf().deadline).toBeUndefined();
+});
+
+test("a context of no handler has no scope", () => {
+  const context = new HandlerContext({ sender: undefined, topicId: undefined, isRpc: true, messageId: "m" });
+  expect(() => context.scope).toThrow("belongs to no handler");
+  expect(scopeOf(context.signal)).toBeUndefined();
 });
 
 test("a deadline beyond what timers take is known but never falls due", () => {
   const clock = new ManualClock();
   const context = new HandlerContext({ ...details, deadline: deadlineAfter(2 ** 40, clock) });
-  expect(deadlineOf(context.signal)?.atMs).toBe(2 ** 40);
+  expect(scopeOf(context.signal)?.deadline?.atMs).toBe(2 ** 40);
   expect(clock.pendingTimers).toBe(0);
   expect(deadlineAfter(Number.POSITIVE_INFINITY, clock)).toBeUndefined();
 });
@@ -108,7 +137,7 @@ test("a deadline beyond what timers take is known but never falls due", () => {
 test("a deadline that somebody else watches is known, and falls due by their word only", () => {
   const clock = new ManualClock();
   const context = new HandlerContext({ ...details, deadline: deadlineAfter(100, clock), isDeadlineWatched: true });
-  expect(deadlineOf(context.signal)?.atMs).toBe(100);
+  expect(scopeOf(context.signal)?.deadline?.atMs).toBe(100);
   clock.advance(100);
   expect([context.signal.aborted, clock.pendingTimers]).toEqual([false, 0]);
 });

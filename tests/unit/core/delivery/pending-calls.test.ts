@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CancelledError, TimedOutError } from "../../../../src/core/index.ts";
-import { PendingCall, PendingCalls, systemClock } from "../../../../src/core/internal.ts";
+import { deadlineAfter, PendingCall, PendingCalls, systemClock } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 
 describe("PendingCalls", () => {
@@ -51,16 +51,14 @@ describe("PendingCalls", () => {
     expect(await call).toBe("in time");
   });
 
-  test("an abort rejects with the reason as its cause, and tells whoever asked to know", async () => {
+  test("an abort rejects with the reason as its cause", async () => {
     const calls = new PendingCalls<string>();
     const aborting = new AbortController();
-    const told: unknown[] = [];
-    const call = calls.open("1", { signal: aborting.signal, onGivenUp: (error) => told.push(error) });
+    const call = calls.open("1", { signal: aborting.signal });
     aborting.abort("enough");
     const error = await call.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CancelledError);
     expect(error).toMatchObject({ cause: "enough" });
-    expect(told).toEqual([error]);
     expect(calls.size).toBe(0);
   });
 
@@ -80,15 +78,37 @@ describe("PendingCall", () => {
     await expect(call.promise).rejects.toThrow("no");
   });
 
+  test("tells its owner once that it was given up, with the error that its promise rejects with", async () => {
+    const told: unknown[] = [];
+    class Told extends PendingCall<string> {
+      protected override onGivenUp(error: unknown): void {
+        told.push(error);
+      }
+    }
+    const clock = new ManualClock();
+    const aborting = new AbortController();
+    const call = new Told();
+    call.within({ signal: aborting.signal, timeoutMs: 50 }, deadlineAfter(50, clock));
+    clock.advance(50);
+    aborting.abort();
+    const error = await call.promise.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TimedOutError);
+    expect(told).toEqual([error]);
+  });
+
   test("an endless timeout arms nothing", () => {
     const clock = new ManualClock();
-    for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 31]) new PendingCall({ timeoutMs, clock });
+    for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 31]) {
+      new PendingCall().within({ timeoutMs }, deadlineAfter(timeoutMs, clock));
+    }
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test("the system clock is the default", async () => {
+  test("times out by the clock of the machine too", async () => {
     expect(systemClock.now()).toBeGreaterThan(0);
-    await expect(new PendingCall({ timeoutMs: 1 }).promise).rejects.toThrow("within 1 ms");
+    const call = new PendingCall();
+    call.within({ timeoutMs: 1 }, deadlineAfter(1, systemClock));
+    await expect(call.promise).rejects.toThrow("within 1 ms");
   });
 });
 

@@ -1,0 +1,155 @@
+import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
+import type { Deadline } from "../scope/deadline.ts";
+import { type Due, DueHeap, isBefore } from "./due-heap.ts";
+
+/** Something that ends at a deadline. The queue writes the fields that begin with `due`. */
+export interface Expiring extends Due {
+  dueMs: number;
+  dueOrder: number;
+  /** The place in the heap, `nowhere` or `inLine`. */
+  duePlace: number;
+  duePrevious: Expiring | undefined;
+  dueNext: Expiring | undefined;
+  /** Whether the process has to stay alive until this expires or is removed. */
+  readonly keepsProcessAlive: boolean;
+  /** Called once, when the time is up. The queue has removed it by then. */
+  onDue(): void;
+}
+
+/** The `duePlace` of something that is in no queue. */
+export const nowhere = -1;
+/** The `duePlace` of something that stands in line and not in the heap. */
+const inLine = -2;
+
+const queues = new WeakMap<Clock, DeadlineQueue>();
+
+/** Returns the one queue of a clock: whatever expires by the same clock shares a timer. */
+export function deadlineQueueOf(clock: Clock): DeadlineQueue {
+  let queue = queues.get(clock);
+  if (queue === undefined) {
+    queue = new DeadlineQueue(clock);
+    queues.set(clock, queue);
+  }
+  return queue;
+}
+
+/**
+ * Everything that expires by one clock, and one timer for all of it. To set and cancel a timer for each call took longer than
+ * the call itself. Calls with equal time limits are added in the order in which they expire: they stand in line. Only what is
+ * due before the last in line goes to a heap. What is removed is forgotten at once.
+ */
+export class DeadlineQueue {
+  readonly #clock: Clock;
+  #firstInLine: Expiring | undefined;
+  #lastInLine: Expiring | undefined;
+  readonly #heap = new DueHeap<Expiring>();
+  #size = 0;
+  #nextOrder = 0;
+  #aliveCount = 0;
+  #timer: Timer | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
+  #timerKeepsAlive = false;
+  readonly #fire = () => this.#onTimer();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** It must not be in a queue. */
+  add(item: Expiring, { atMs }: Deadline): void {
+    item.dueMs = atMs;
+    item.dueOrder = this.#nextOrder;
+    this.#nextOrder += 1;
+    this.#size += 1;
+    if (item.keepsProcessAlive) this.#aliveCount += 1;
+    const last = this.#lastInLine;
+    if (last !== undefined && atMs < last.dueMs) this.#heap.add(item);
+    else this.#append(item, last);
+    this.#arm();
+  }
+
+  /** False: it is not in here. */
+  remove(item: Expiring): boolean {
+    if (item.duePlace === nowhere) return false;
+    this.#takeOut(item);
+    this.#arm();
+    return true;
+  }
+
+  get #first(): Expiring | undefined {
+    const one = this.#firstInLine;
+    const other = this.#heap.first;
+    if (one === undefined || other === undefined) return one ?? other;
+    return isBefore(one, other) ? one : other;
+  }
+
+  /** Sees to it that the timer is early enough, and keeps the process alive exactly as long as something here needs it. */
+  #arm(): void {
+    const first = this.#first;
+    const keepAlive = this.#aliveCount > 0;
+    if (this.#timer !== undefined) {
+      // A timer that is too early costs one look. One that is not needed stays, where it can let the process end.
+      const isEarlyEnough = first === undefined || this.#timerDueMs <= first.dueMs;
+      if (isEarlyEnough && this.#keepAlive(this.#timer, keepAlive, first !== undefined)) return;
+      this.#timer.cancel();
+      this.#timer = undefined;
+    }
+    if (first === undefined) return;
+    this.#timerDueMs = first.dueMs;
+    this.#timerKeepsAlive = keepAlive;
+    const delayMs = Math.max(0, Math.ceil(first.dueMs - this.#clock.now()));
+    this.#timer = this.#clock.setTimer(Math.min(delayMs, longestTimerMs), this.#fire, { keepAlive });
+  }
+
+  /** False: this timer can't be kept as it is. */
+  #keepAlive(timer: Timer, keepAlive: boolean, isNeeded: boolean): boolean {
+    if (timer.keepAlive === undefined) return isNeeded && keepAlive === this.#timerKeepsAlive;
+    if (keepAlive === this.#timerKeepsAlive) return true;
+    this.#timerKeepsAlive = keepAlive;
+    timer.keepAlive(keepAlive);
+    return true;
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    const nowMs = this.#clock.now();
+    try {
+      for (let first = this.#first; first !== undefined && first.dueMs <= nowMs; first = this.#first) {
+        this.#takeOut(first);
+        first.onDue();
+      }
+    } finally {
+      this.#arm();
+    }
+  }
+
+  #append(item: Expiring, last: Expiring | undefined): void {
+    item.duePlace = inLine;
+    item.duePrevious = last;
+    if (last === undefined) this.#firstInLine = item;
+    else last.dueNext = item;
+    this.#lastInLine = item;
+  }
+
+  #takeOut(item: Expiring): void {
+    this.#size -= 1;
+    if (item.keepsProcessAlive) this.#aliveCount -= 1;
+    if (item.duePlace === inLine) this.#unlink(item);
+    else this.#heap.remove(item);
+    item.duePlace = nowhere;
+  }
+
+  #unlink(item: Expiring): void {
+    const { duePrevious, dueNext } = item;
+    if (duePrevious === undefined) this.#firstInLine = dueNext;
+    else duePrevious.dueNext = dueNext;
+    if (dueNext === undefined) this.#lastInLine = duePrevious;
+    else dueNext.duePrevious = duePrevious;
+    item.duePrevious = undefined;
+    item.dueNext = undefined;
+  }
+}

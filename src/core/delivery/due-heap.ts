@@ -1,0 +1,78 @@
+/** Something that is due at a time. The heap writes `duePlace`. */
+export interface Due {
+  readonly dueMs: number;
+  /** Of two that are due at the same time the one with the lower number is first. */
+  readonly dueOrder: number;
+  /** The place in the heap, from 0 on. */
+  duePlace: number;
+}
+
+export function isBefore(one: Due, other: Due): boolean {
+  return one.dueMs === other.dueMs ? one.dueOrder < other.dueOrder : one.dueMs < other.dueMs;
+}
+
+/** A binary heap, the next one first, whose items know their places: adding and removing take a few comparisons for each doubling of its size. */
+export class DueHeap<T extends Due> {
+  readonly #items: T[] = [];
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  get first(): T | undefined {
+    return this.#items[0];
+  }
+
+  /** It must not be in here. */
+  add(item: T): void {
+    this.#items.push(item);
+    this.#rise(item, this.#items.length - 1);
+  }
+
+  /** It must be in here. */
+  remove(item: T): void {
+    const place = item.duePlace;
+    const last = this.#items.pop();
+    if (last === undefined || last === item) return;
+    this.#sink(last, place);
+    if (last.duePlace === place) this.#rise(last, place);
+  }
+
+  /** Puts the item at this place, or nearer to the first. */
+  #rise(item: T, from: number): void {
+    const items = this.#items;
+    let place = from;
+    while (place > 0) {
+      const parentPlace = (place - 1) >> 1;
+      const parent = items[parentPlace];
+      if (parent === undefined || !isBefore(item, parent)) break;
+      items[place] = parent;
+      parent.duePlace = place;
+      place = parentPlace;
+    }
+    items[place] = item;
+    item.duePlace = place;
+  }
+
+  /** Puts the item at this place, or further from the first. */
+  #sink(item: T, from: number): void {
+    const items = this.#items;
+    let place = from;
+    for (;;) {
+      let childPlace = 2 * place + 1;
+      let child = items[childPlace];
+      if (child === undefined) break;
+      const right = items[childPlace + 1];
+      if (right !== undefined && isBefore(right, child)) {
+        child = right;
+        childPlace += 1;
+      }
+      if (!isBefore(child, item)) break;
+      items[place] = child;
+      child.duePlace = place;
+      place = childPlace;
+    }
+    items[place] = item;
+    item.duePlace = place;
+  }
+}

@@ -1,0 +1,55 @@
+import type { AgentRuntime } from "../agent-runtime.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import type { Deadline } from "./deadline.ts";
+
+/** The handler that makes a call: the call inherits the time that is left to it. `context.scope` is the scope of a handler. */
+export interface CallScope {
+  /** The agent whose handler runs. */
+  readonly agentId: AgentId;
+  /** The runtime in which the handler runs. */
+  readonly runtime: AgentRuntime;
+  /** When the handler's own caller stops waiting. Undefined: it never does. */
+  readonly deadline: Deadline | undefined;
+}
+
+/** Something that makes its scope when it is first asked for it. */
+export interface ScopeHolder {
+  readonly scope: CallScope;
+}
+
+/** A signal leads to its holder and not to a scope, so that no scope is made for a signal whose scope is never asked for. */
+const holders = new WeakMap<AbortSignal, ScopeHolder>();
+
+/**
+ * Returns the scope of a handler's signal or of a signal that `withScope` made. Undefined for every other signal, and for a
+ * handler's own signal once the handler has ended.
+ */
+export function scopeOf(signal: AbortSignal): CallScope | undefined {
+  return holders.get(signal)?.scope;
+}
+
+/**
+ * Returns a signal that aborts when `signal` does and carries a scope. Signals that you combine lose the scope of the
+ * handler, and with it the time that is left: `withScope` gives it back. The signal that you pass stays as it is.
+ *
+ * @example
+ * ```ts
+ * const signal = withScope(AbortSignal.any([context.signal, mine]), context.scope);
+ * await this.sendMessage(Ask({ text }), writer, { signal });
+ * ```
+ */
+export function withScope(signal: AbortSignal, scope: CallScope): AbortSignal {
+  const scoped = AbortSignal.any([signal]);
+  holders.set(scoped, { scope });
+  return scoped;
+}
+
+/** Gives a handler's signal its scope. */
+export function holdScope(signal: AbortSignal, holder: ScopeHolder): void {
+  holders.set(signal, holder);
+}
+
+/** The handler has ended: calls that are made with its signal inherit nothing any more. */
+export function dropScope(signal: AbortSignal): void {
+  holders.delete(signal);
+}
