@@ -18,7 +18,7 @@ export class TypeArrivals {
   }
 
   /**
-   * Resolves when the type is registered. Otherwise it rejects with the outcome of the call: `UndeliverableException` when
+   * Resolves when the type is registered. Otherwise it rejects with the outcome of the call. That is `UndeliverableException` when
    * `waitForTarget` is over, `TimedOutError` when the time of the call is up, `CancelledError` when its signal aborts.
    */
   wait(type: string, { waitForTarget, timeoutMs, signal }: TargetWait): Promise<void> {

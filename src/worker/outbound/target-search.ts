@@ -73,8 +73,8 @@ export class TargetSearch {
 }
 
 /**
- * Whether an answer says that no worker serves the agent type. Only the text of the host, or of a worker that has just given the
- * type up, counts for this very type: then no handler has seen the call, and it may be sent again.
+ * Whether an answer says that no worker serves the agent type. It is the text of the host, or of a worker that has just given the
+ * type up. It names this very type, so it is not the failure of a handler's own call, and the call may be sent again.
  */
 export function saysNotServed({ error }: ResponseFrame, agentType: string): boolean {
   return error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;

@@ -13,7 +13,8 @@ export interface ChannelRegistryOptions {
   readonly clock: Clock;
 }
 
-/** Registration inside the data channel (generation 1, protocol.md §1.6): ids are the host's own, nothing can be removed or listed. */
+// protocol.md §1.6
+/** Registration inside the data channel (generation 1): ids are the host's own, and nothing can be removed or listed. */
 export class ChannelRegistry implements HostRegistry {
   readonly #options: ChannelRegistryOptions;
   readonly #pending: PendingCalls<Ack>;
@@ -44,7 +45,7 @@ export class ChannelRegistry implements HostRegistry {
 
   async subscriptions(): Promise<undefined> {}
 
-  /** False when nobody waits for it. */
+  /** Returns false when no registration waits for it. */
   onAck(ack: Ack): boolean {
     return this.#pending.resolve(ack.requestId, ack);
   }

@@ -6,7 +6,7 @@ import { RpcError, StatusCode } from "../../transport/internal.ts";
 export class TypeTakenError extends TroupeError {
   /** The client id of that worker, where the host names it. */
   readonly owner: string | undefined;
-  /** What has happened, without what to do next. */
+  /** The refusal itself, without the advice. */
   readonly refusal: string;
 
   constructor(refusal: string, owner: string | undefined, options?: ErrorOptions) {
@@ -41,7 +41,7 @@ export function refusalError(what: string, thrown: unknown): Error {
   if (isTaken(details) || code === StatusCode.alreadyExists) {
     return new TroupeError("already-exists", details, options);
   }
-  // Called off by the end of the connection: that says more than that it was called off.
+  // A call that the end of the connection has cancelled: that end says more.
   const text = `The host did not ${what}: ${thrown.cause instanceof TroupeError ? thrown.cause.message : details}`;
   switch (code) {
     case StatusCode.invalidArgument:
@@ -91,15 +91,17 @@ function ownerNamedIn(text: string): string | undefined {
   return /already registered with client (\S+?)\.?$/.exec(text)?.[1];
 }
 
-/** The method is not there at all, or Python's stub of it (protocol.md §1.1). */
+// protocol.md §1.1
+/** Whether the host lacks the method, or has only Python's stub of it. */
 export function isNotImplemented(thrown: unknown): boolean {
-  // A proxy that does not know the path is no host without the method.
+  // A proxy that does not know the path says nothing about the host.
   if (!(thrown instanceof RpcError) || thrown.origin !== "peer") return false;
   if (thrown.code === StatusCode.unimplemented) return true;
   return thrown.code === StatusCode.unknown && /not ?implemented/i.test(thrown.status.details);
 }
 
-/** The host does not know the subscription: our status, or Python's (protocol.md §2.2). */
+// protocol.md §2.2
+/** Whether the host does not know the subscription: our status, or Python's. */
 export function isUnknownSubscription(thrown: unknown): boolean {
   if (!(thrown instanceof RpcError)) return false;
   return thrown.code === StatusCode.notFound || thrown.status.details.includes("Subscription does not exist");

@@ -236,7 +236,7 @@ interface AddAllOptions extends WaitOptions {
   readonly existing: "refuse" | "keep";
 }
 
-/** Waits for all of them, so that none goes on behind the back of a failed start. */
+/** Waits for all of them, so that none is under way after a failed start. */
 async function all(calls: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
 }

@@ -1,4 +1,5 @@
 import {
+  clientIdKey,
   decodeGetSubscriptionsResponse,
   emptyMessage,
   encodeAddSubscriptionRequest,
@@ -10,7 +11,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { Link, Metadata } from "../../transport/internal.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { isNotImplemented, isUnknownSubscription, refusalError, typeRefusalError } from "./refusal.ts";
+import { isNotImplemented, isUnknownSubscription, refusalError, TypeTakenError, typeRefusalError } from "./refusal.ts";
 
 export interface UnaryRegistryOptions {
   readonly link: Pick<Link, "unary">;
@@ -28,7 +29,8 @@ export interface UnaryRegistryOptions {
  */
 export class UnaryRegistry implements HostRegistry {
   readonly #options: UnaryRegistryOptions;
-  /** Whether this host keeps our subscription ids; .NET's gateway puts its own in their place (protocol.md §7). */
+  // protocol.md §7
+  /** Whether this host keeps our subscription ids; .NET's gateway puts its own in their place. */
   #keepsIds: boolean | undefined;
 
   constructor(options: UnaryRegistryOptions) {
@@ -39,7 +41,11 @@ export class UnaryRegistry implements HostRegistry {
     try {
       await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal);
     } catch (error) {
-      throw isNotImplemented(error) ? error : typeRefusalError(agentType, error);
+      if (isNotImplemented(error)) throw error;
+      const refusal = typeRefusalError(agentType, error);
+      // A stock host refuses what this connection has registered before, for instance by a call that was cancelled.
+      if (refusal instanceof TypeTakenError && refusal.owner === this.#options.metadata[clientIdKey]) return;
+      throw refusal;
     }
   }
 
