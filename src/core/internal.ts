@@ -1,6 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type {
   AgentRuntime,
+  GetOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -82,3 +83,5 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
+export type { WaitOptions } from "./wait-options.ts";
+export { assertNotAborted, untilAborted } from "./wait-options.ts";
