@@ -83,5 +83,4 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
-export type { WaitOptions } from "./wait-options.ts";
-export { assertNotAborted, assertNotAborted, untilAborted, untilAborted, type WaitOptions } from "./wait-options.ts";
+export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";
