@@ -11,7 +11,7 @@ const checks = {
   "format and lint (biome)": () => node(bins.biome, "check", "--error-on-warnings", "."),
   "types and type tests (tsc)": () => node(bins.tsc, "-p", "tsconfig.json"),
   "walls (dependency-cruiser)": () => node(bins.depcruise, "src", "examples"),
-  "style and spelling of texts": () => node("tools/prose.mjs"),
+  "style and spelling of texts (retext)": () => node("tools/prose.mjs"),
   "generated code is up to date (buf)": compareGenerated,
   "entry points, file lengths, documents (vitest)": () =>
     node(bins.vitest, "run", "--reporter=dot", "tests/architecture"),

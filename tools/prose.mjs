@@ -2,7 +2,7 @@
 // clean (tools/prose/clean-paths.mjs), as `npm run check` does. With paths: those. With `--all`: everything.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
-import { cleanPaths } from "./prose/clean-paths.mjs";
+import { cleanPaths, everything } from "./prose/clean-paths.mjs";
 import { root } from "./run.mjs";
 import { ensureInstalled } from "./setup.mjs";
 
@@ -10,7 +10,6 @@ await ensureInstalled();
 // Its packages are there only now.
 const { lint } = await import("./prose/lint.mjs");
 
-const everything = ["src/", "docs/", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 const args = process.argv.slice(2);
 const asked = args.filter((arg) => !arg.startsWith("--"));
 const paths = args.includes("--all") ? everything : asked.length > 0 ? asked : cleanPaths;
@@ -29,5 +28,5 @@ function filesIn(path) {
   if (statSync(join(root, name)).isFile()) return [name];
   return readdirSync(join(root, name), { recursive: true, encoding: "utf8" })
     .map((file) => relative(root, join(root, name, file)).replaceAll("\\", "/"))
-    .filter((file) => /\.(ts|md)$/.test(file) && !file.includes("/gen/"));
+    .filter((file) => /\.(ts|md)$/.test(file) && !file.includes("/gen/") && !file.startsWith("docs/api/"));
 }

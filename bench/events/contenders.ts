@@ -7,19 +7,22 @@ import { programCommand, pythonAbsence, pythonCommand } from "../support/project
 import type { PublishRound } from "./publish-rounds.ts";
 import type { Shape } from "./shapes.ts";
 
-/** How fast events leave where their latency is measured: less than half of what the slowest contender carries to 32 agents. */
+/** Event rate while latency is measured: less than half of what the slowest contender carries to 32 agents. */
 const modestEventsPerSecond = 100;
 
 type EndArguments = readonly [role: "publisher" | "worker", address: string, ...numbers: string[]];
 
 interface EventParties {
   readonly host: HostKind;
-  /** How to run the publisher (with the number of workers) or a worker (with its index and the number of its agents). */
+  /**
+   * Returns the command of the publisher (with the number of workers) or of a worker (with its index and number of
+   * agents).
+   */
   readonly end: (...end: EndArguments) => readonly string[];
   readonly absent?: string | undefined;
 }
 
-/** What stands in the middle, a publisher, and the workers of one shape. */
+/** A host, a publisher and the workers of one shape. */
 class EventContender implements Contender<Shape> {
   readonly name: string;
   readonly absent: string | undefined;
@@ -44,7 +47,7 @@ class EventContender implements Contender<Shape> {
     await Promise.all([publisher, ...this.#group.all("workers")].map((process) => process.next("ready")));
   }
 
-  /** First as many events as can be, then few: their latencies. */
+  /** Publishes as many events as possible, then few to measure their latencies. */
   async measure(shape: Shape, seconds: number): Promise<Round> {
     const flood = await this.#group.withProcessorTime(async () => {
       const { deliveries, elapsedSeconds } = await this.#publish(shape, { seconds, eventsPerSecond: 0 });
@@ -63,7 +66,7 @@ class EventContender implements Contender<Shape> {
   async #publish({ workers, agentsPerWorker }: Shape, round: PublishRound) {
     const publisher = this.#group.get("publisher");
     publisher.send(round);
-    // The other sides of these lines are publish-rounds.ts and tally.ts, and bench/python/events.py.
+    // The other sides of these lines are publish-rounds.ts, tally.ts and bench/python/events.py.
     const { events, elapsedSeconds } = (await publisher.next("round")) as unknown as PublishedRound;
     const reports = await Promise.all(
       this.#group.all("workers").map(async (worker) => {
@@ -91,7 +94,7 @@ interface WorkerReport {
 const python = (...end: EndArguments) => pythonCommand("events.py", ...end);
 const troupe = ([role, ...rest]: EndArguments) => programCommand(import.meta, role, ...rest);
 
-/** What the others are measured against. */
+/** Contender that the others are compared with. */
 export const baseline = "Python AutoGen";
 
 export function createContenders(): Contender<Shape>[] {

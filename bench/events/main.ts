@@ -1,5 +1,6 @@
-// npm run bench -- events [--rounds 5] [--seconds 1] [--warm-up 5] [--only NAME] [--loads TEXT]
-// Events through a host to the handlers of many agents: how many when all go as fast as they can, and how soon when few do.
+// `npm run bench -- events [--rounds 5] [--seconds 1] [--warm-up 5] [--only NAME] [--loads TEXT]`
+// Sends events through a host to the handlers of many agents: their rate at full speed, and their latency at a low
+// rate.
 import { compare } from "../support/comparing.ts";
 import { baseline, createContenders } from "./contenders.ts";
 import { shapes } from "./shapes.ts";
@@ -13,6 +14,6 @@ await compare({
   loads: shapes,
   loadText: ({ text }) => text,
   loadsApart: true,
-  // Ten processes share the processors: each needs its time until its code is compiled.
+  // Ten processes share the processors, so each needs more time until its code is compiled.
   warmUpSeconds: 5,
 });

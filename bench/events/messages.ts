@@ -1,11 +1,11 @@
 import { defineMessage } from "troupe";
 import { z } from "zod";
 
-/** What is published. The Python twins are in bench/python/events.py. */
+/** The published event. The Python counterparts are in bench/python/events.py. */
 export const News = defineMessage("News", z.object({ sentNs: z.number(), content: z.string() }));
 
-/** How far a worker is: all its agents have had so many events. */
+/** A worker's report: the number of events that its agents have received together. */
 export const Progressed = defineMessage("Progressed", z.object({ worker: z.number(), events: z.number() }));
 
-/** Makes a `News` that left at 0 one of 100 bytes of JSON. */
+/** Content that makes a `News` with `sentNs` 0 exactly 100 bytes of JSON. */
 export const content = "x".repeat(75);

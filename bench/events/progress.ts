@@ -1,6 +1,6 @@
 import { stalledAfterMs } from "./flow.ts";
 
-/** What the publisher knows of how far its workers are. */
+/** Progress of the workers, as the publisher knows it. */
 export class Progress {
   readonly #events: number[];
   #wake = () => {};
@@ -9,13 +9,16 @@ export class Progress {
     this.#events = new Array<number>(workers).fill(0);
   }
 
-  /** A worker tells that all its agents together have had so many events. */
+  /** Records a worker's report of the events that its agents have received. */
   take(worker: number, events: number): void {
     this.#events[worker] = events;
     this.#wake();
   }
 
-  /** Resolves when every worker has had so many events. Rejects when nobody gets anywhere any more: events were lost. */
+  /**
+   * Resolves when every worker has received this many events. Rejects when no worker makes progress, because events
+   * were lost.
+   */
   async reached(events: number): Promise<void> {
     while (Math.min(...this.#events) < events) await this.#news(events);
   }

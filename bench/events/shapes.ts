@@ -1,4 +1,4 @@
-/** Who gets what the publisher publishes: every agent gets every event. Each worker is a process of its own. */
+/** Number of workers and agents. Every agent receives every event; each worker is a process. */
 export interface Shape {
   readonly text: string;
   readonly workers: number;

@@ -1,5 +1,5 @@
-// The ends of the plain TCP relay: `tcp publisher ADDRESS WORKERS | worker ADDRESS INDEX AGENTS`. Messages and their codec as
-// our workers have them, but no agents, checks, bounds or JSON: a worker gets each event once, for all its agents.
+// The ends of the plain TCP relay: `tcp publisher ADDRESS WORKERS | worker ADDRESS INDEX AGENTS`. They use our messages
+// and codec, but no agents, checks, limits or JSON. A worker gets each event once for all its agents.
 import { connect } from "node:net";
 import { decodeFrame, encodeFrame } from "troupe/protocol";
 import { FrameSocket } from "../peers/frame-socket.ts";

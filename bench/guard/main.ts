@@ -1,5 +1,5 @@
-// npm run bench -- guard [--record] [--rounds 10] [--seconds 0.5]
-// Whether a message still costs the host what it did: its processor time, as times that of a plain TCP relay in the same run.
+// `npm run bench -- guard [--record] [--rounds 10] [--seconds 0.5]`
+// Checks whether a message still costs the host as much processor time, relative to a plain TCP relay in the same run.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,9 +16,9 @@ interface Recorded {
 }
 
 /**
- * Fails beyond the recorded ratio times this. Of one version, on a shared machine, the ratio of calls lay between 0.75 and 0.83
- * from run to run, that of events between 1.8 and 3.1, also with both processors loaded by other work. What this is to catch:
- * decoding each message once more took the ratio of calls to 1.13.
+ * Allowed factor over the recorded ratio. On a shared machine the ratio of one version varied from
+ * 0.75 to 0.83 for calls and from 1.8 to 3.1 for events. The guard should detect, for instance, a second decoding of
+ * each message, which raised the ratio of calls to 1.13.
  */
 const margins: Readonly<Record<string, number>> = { "calls, 64 in flight": 1.3, "events to 8": 1.5 };
 
@@ -58,7 +58,7 @@ async function guard(): Promise<void> {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
-/** For each load the median over the rounds of the two processor times' ratio. */
+/** Returns for each load the median ratio of the two processor times. */
 async function measureRatios(): Promise<Record<string, number>> {
   const series = await measureInterleaved<HostLoad>(
     createContenders().filter(({ name }) => name === host || name === baseline),

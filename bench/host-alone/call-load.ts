@@ -7,10 +7,10 @@ const payload = {
   contentType: "application/json",
   data: Buffer.from(JSON.stringify({ content: "x".repeat(86) })),
 };
-/** Requests that leave in one write at most. */
+/** Maximum number of requests in one write. */
 const copies = 256;
 
-/** Asks the type `target`, which the other connection has registered, with frames that were made once. */
+/** Sends prepared calls to the type `target`, which the other connection has registered. */
 export class CallLoad {
   readonly #caller: Connection;
   readonly #requests: Buffer;
@@ -38,7 +38,7 @@ export class CallLoad {
     answerAll(target);
   }
 
-  /** Keeps so many calls under way; resolves with how many were answered, when none is under way any more. */
+  /** Keeps `inFlight` calls in progress. Resolves to the number of answers when none is left. */
   async run(inFlight: number, seconds: number): Promise<number> {
     this.#answered = 0;
     this.#isRunning = true;
@@ -75,7 +75,7 @@ export class CallLoad {
   }
 }
 
-/** Answers every request with the same payload under the id it came with. */
+/** Answers every request with the same payload and its own id. */
 function answerAll(target: Connection): void {
   const { channel } = target;
   const rest = encodeFrame({ kind: "response", requestId: "", payload, error: "", metadata: {} }).subarray(3);
@@ -89,7 +89,7 @@ function answerAll(target: Connection): void {
   };
 }
 
-/** A request is a tag, a length of two bytes, and its id: tag, length, text. So is the answer. */
+/** A request is a tag, a length of two bytes, and its id (tag, length, text). So is the answer. */
 function answerTo(request: Buffer, rest: Uint8Array, prefixBytes: number): Buffer {
   const idField = request.subarray(3, 5 + (request[4] ?? 0));
   const bodyBytes = idField.length + rest.length;

@@ -5,10 +5,10 @@ import { openHttp2Channel } from "./http2-channel.ts";
 import { prefixed, type RawChannel, type RawChannelEvents } from "./raw-channel.ts";
 import { openTcpChannel } from "./tcp-channel.ts";
 
-/** How the generator reaches a host. */
+/** Protocol between the generator and a host. */
 export type Wire = "http2" | "tcp";
 
-/** A raw channel and what it does with what comes, which may change. */
+/** A raw channel with a replaceable callback for its frames. */
 export class Connection {
   readonly channel: RawChannel;
   events: RawChannelEvents = { onFrame: () => {}, onTurnEnd: () => {} };

@@ -35,7 +35,7 @@ class HostContender implements Contender<HostLoad> {
   }
 }
 
-/** What the others are measured against: the least a host of the same messages can cost in this language. */
+/** Contender that the others are compared with: the least that a host for the same messages can cost in JavaScript. */
 export const baseline = "plain TCP relay";
 
 export function createContenders(): Contender<HostLoad>[] {

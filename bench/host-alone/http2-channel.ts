@@ -6,11 +6,11 @@ const type = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, w
 const flag = { acknowledged: 1, endHeaders: 4 } as const;
 const streamId = 1;
 const headBytes = 9;
-/** What every peer takes in one DATA frame. */
+/** Bytes that every peer accepts in one DATA frame. */
 const dataBytes = 16_384;
 const initialWindow = 65_535;
 const widestWindow = 0x7fff_ffff;
-/** Room given back to the peer at once; the window is so wide that it never waits for that. */
+/** Flow-control credit given to the peer at the start, so wide that it never waits. */
 const creditBytes = 64 * 1024 * 1024;
 
 const headers: readonly (readonly [name: string, value: string])[] = [

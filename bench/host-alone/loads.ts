@@ -1,4 +1,4 @@
-/** What the host is given to do. */
+/** Load for the host. */
 export type HostLoad =
   | { readonly text: string; readonly kind: "calls"; readonly inFlight: number }
   | { readonly text: string; readonly kind: "events"; readonly workers: number };

@@ -1,5 +1,5 @@
-// npm run bench -- host-alone [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]
-// What a message costs the host itself: frames that were made once, from a generator that does no other work.
+// `npm run bench -- host-alone [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
+// Measures what a message costs the host alone. A generator sends prepared frames and does no other work.
 import { compare } from "../support/comparing.ts";
 import { baseline, createContenders } from "./contenders.ts";
 import { hostLoads } from "./loads.ts";

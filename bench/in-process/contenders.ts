@@ -2,19 +2,19 @@ import type { Contender, Round } from "../support/contender.ts";
 import { ProcessGroup, roundOf } from "../support/process-group.ts";
 import { programCommand, pythonAbsence, pythonCommand } from "../support/project.ts";
 
-/** Sends wait for their answers; publishes count where they arrive. */
+/** `send` waits for answers; `publish` counts deliveries. */
 export type InProcessLoad =
   | { readonly kind: "send"; readonly inFlight: number }
   | { readonly kind: "publish"; readonly agents: 1 | 32 };
 
 interface ContenderOptions {
-  /** Why it can't take part. */
+  /** Reason why it cannot take part. */
   readonly absent?: string | undefined;
-  /** Default: all. */
+  /** Loads that it can carry. Default: all. */
   readonly loads?: readonly InProcessLoad["kind"][];
 }
 
-/** One process that has everything: runtime, agents and whoever sends. */
+/** One process with everything: runtime, agents and senders. */
 class InProcessContender implements Contender<InProcessLoad> {
   readonly name: string;
   readonly absent: string | undefined;

@@ -1,5 +1,5 @@
-// npm run bench -- in-process [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]
-// Messages within one process, through SingleThreadedAgentRuntime.
+// `npm run bench -- in-process [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
+// Measures messages within one process, through SingleThreadedAgentRuntime.
 import { compare } from "../support/comparing.ts";
 import { ratioOf } from "../support/comparison.ts";
 import { formatNumber } from "../support/table.ts";

@@ -1,9 +1,9 @@
 import type { Round } from "../support/contender.ts";
 
-/** Events under way at most: enough that nobody ever waits for the publisher, and little memory. */
+/** Maximum number of events in progress: enough that no handler waits for the publisher. */
 const lot = 64;
 
-/** Counts what handlers are given, and tells when it is all there. */
+/** Counts deliveries and reports when all have arrived. */
 export class Deliveries {
   #count = 0;
   #awaited = 0;
@@ -14,7 +14,7 @@ export class Deliveries {
     if (this.#count === this.#awaited) this.#onComplete();
   }
 
-  /** Resolves when so many more have come. To be asked before they can. */
+  /** Resolves after `count` more deliveries. Call it before they can arrive. */
   more(count: number): Promise<void> {
     this.#awaited = this.#count + count;
     return new Promise((resolve) => {
@@ -23,7 +23,7 @@ export class Deliveries {
   }
 }
 
-/** Publishes lot after lot for the time of a round, each when the one before has reached all handlers. */
+/** Publishes batches for the time of a round; each follows when the last has reached all handlers. */
 export async function runPublishRound(
   seconds: number,
   agents: number,

@@ -1,5 +1,5 @@
-// npm run bench -- limits [--only TEXT] [--rounds 5] [--seconds 2] [--topics 1000000]
-// What the host's bounds and tables cost where there is much of everything. The host is a process of its own.
+// `npm run bench -- limits [--only TEXT] [--rounds 5] [--seconds 2] [--topics 1000000]`
+// Measures what the host's limits and tables cost with many entries. The host has its own process.
 import { parseArgs } from "node:util";
 import { writeResults } from "../support/results-file.ts";
 import { measureStalledReader } from "./stalled-reader.ts";

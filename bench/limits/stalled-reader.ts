@@ -5,13 +5,13 @@ import { median } from "../support/statistics.ts";
 const payloadBytes = 400;
 
 /**
- * What a worker that has stopped reading costs the host and the other workers, under all the events that can be published.
- * Two hosts take turns, one with such a worker and one without.
+ * Measures what a worker that has stopped reading costs the host and the other workers at the maximum event rate. Two
+ * hosts take turns: one with such a worker, one without.
  */
 export async function measureStalledReader({ rounds = 5, seconds = 2 } = {}) {
   const calm = await openScene();
   const troubled = await openScene();
-  // V8 lets its young space grow under load, step by step: as long as it does, memory tells nothing.
+  // V8 enlarges its young space under load. Until it stops, memory figures mean nothing.
   for (const scene of [calm, troubled]) await flood(scene, rounds * seconds);
   const stalled = await subscriber(troubled.host, "stalled");
   stalled.stall();
@@ -59,7 +59,7 @@ async function subscriber(host: MeasuredHost, name: string): Promise<PlainWorker
   return worker;
 }
 
-/** Publishes as fast as the host takes it; gives how many events a second reached the quick reader. */
+/** Publishes as fast as the host accepts. Returns how many events a second reached the fast reader. */
 async function flood({ publisher, quick }: Scene, seconds: number): Promise<number> {
   const event = eventBytes("news", payloadBytes);
   const before = quick.received;

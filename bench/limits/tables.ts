@@ -2,10 +2,10 @@ import { MeasuredHost } from "../peers/measured-host.ts";
 import { eventBytes, PlainWorker } from "../peers/plain-worker.ts";
 import { median } from "../support/statistics.ts";
 
-/** Registrations go out in lots of so many at a time. */
+/** Number of registrations sent together. */
 const atOnce = 500;
 
-/** What one more subscription costs when there are many, and many topics have been seen. */
+/** Measures what one more subscription costs after many subscriptions and many topics. */
 export async function measureSubscribing({ subscriptions = 10_000, topics = 10_000, samples = 500 } = {}) {
   const host = await new MeasuredHost().start();
   const worker = await crowded(host, "crowded", subscriptions);
@@ -25,7 +25,7 @@ export async function measureSubscribing({ subscriptions = 10_000, topics = 10_0
   return { addMs: { median: median(roundTrips), slowest }, removeMs: { median: median(probes) }, maxBlockedMs };
 }
 
-/** For how long the host is kept from all else when a client leaves that has declared, or was asked, very much. */
+/** Measures how long the host is blocked when a client leaves that has declared, or was asked, very much. */
 export async function measureDeparture({ subscriptions = 10_000, pendingCalls = 10_000, rounds = 5 } = {}) {
   const host = await new MeasuredHost().start();
   const caller = new PlainWorker(host.address, "caller");
@@ -52,7 +52,7 @@ export async function measureDeparture({ subscriptions = 10_000, pendingCalls = 
   };
 }
 
-/** Whether the host remembers topics: its memory before and after so many different ones. */
+/** Checks whether the host remembers topics: its memory before and after many different ones. */
 export async function measureTopics({ topics = 1_000_000 } = {}) {
   const host = await new MeasuredHost().start();
   const worker = await crowded(host, "crowded", 1_000);
@@ -90,7 +90,7 @@ async function blockedBy(
     slowest = Math.max(slowest, maxBlockedMs);
     if (isOver(counters)) break;
   }
-  // What is swept out in later turns counts as well.
+  // Clean-up in later turns counts too.
   for (let turn = 0; turn < 50; turn += 1) slowest = Math.max(slowest, (await host.measure()).maxBlockedMs);
   await leaver.close();
   return slowest;

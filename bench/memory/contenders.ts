@@ -3,17 +3,17 @@ import type { Contender, Round } from "../support/contender.ts";
 import { ProcessGroup, roundOf } from "../support/process-group.ts";
 import { programCommand, pythonAbsence, pythonCommand } from "../support/project.ts";
 
-/** How many live agents. */
+/** Number of live agents. */
 export type MemoryLoad = number;
 
 interface MemoryParties {
   readonly host: HostKind;
-  /** How to run a worker that measures itself and tells. */
+  /** Returns the command of a worker that measures itself. */
   readonly worker: (address: string, agents: number) => readonly string[];
   readonly absent?: string | undefined;
 }
 
-/** A host and a worker, made anew for each round. */
+/** A host and a worker, started again for each round. */
 class MemoryContender implements Contender<MemoryLoad> {
   readonly name: string;
   readonly absent: string | undefined;
@@ -27,7 +27,7 @@ class MemoryContender implements Contender<MemoryLoad> {
 
   async start(): Promise<void> {}
 
-  /** `bytes`: what a live agent takes beyond its user's own fields. */
+  /** `bytes`: memory of a live agent beyond its user's own fields. */
   async measure(agents: MemoryLoad): Promise<Round> {
     const group = new ProcessGroup(this.name);
     try {
@@ -50,7 +50,7 @@ export function createContenders(): Contender<MemoryLoad>[] {
     const [node = "", ...program] = programCommand(import.meta, "worker", address, `${agents}`);
     return [node, "--expose-gc", ...program];
   };
-  // Making one takes Python a hundred times as long; a tenth of them is enough to tell what each takes.
+  // Python needs a hundred times as long to create an agent; a tenth of them is enough for the figure.
   const python = (address: string, agents: number) => pythonCommand("agent_memory.py", address, `${agents / 10}`);
   return [
     new MemoryContender("Troupe", { host: "troupe", worker }),

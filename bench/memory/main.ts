@@ -1,5 +1,5 @@
-// npm run bench -- memory [--rounds 3] [--only NAME] [--loads TEXT]
-// What a live agent that has nothing to do costs its worker, beyond its user's own fields.
+// `npm run bench -- memory [--rounds 3] [--only NAME] [--loads TEXT]`
+// Measures the memory of an idle live agent, beyond its user's own fields.
 import { compare } from "../support/comparing.ts";
 import { baseline, createContenders } from "./contenders.ts";
 

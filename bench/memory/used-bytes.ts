@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** What this process's objects take when all garbage is gone, what they hold outside of the heap included. Needs --expose-gc. */
+/**
+ * Returns the memory of this process's objects after garbage collection, including memory outside the heap. Needs
+ * --expose-gc.
+ */
 export async function usedBytes(): Promise<number> {
   for (let time = 0; time < 3; time += 1) {
     await nextTurn(); // finalizers run between turns
@@ -10,7 +13,7 @@ export async function usedBytes(): Promise<number> {
   return heapUsed + external;
 }
 
-/** What one such object takes by itself, from that many of them. */
+/** Returns the memory of one object, measured over `count` of them. */
 export async function bytesOfEach(count: number, make: () => object): Promise<number> {
   const kept = new Array<object | undefined>(count).fill(undefined);
   const before = await usedBytes();

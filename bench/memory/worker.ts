@@ -1,5 +1,6 @@
-// A worker that fills up with agents: `worker ADDRESS COUNT`, with --expose-gc. Tells, in bytes for each, what that many live
-// agents take (`liveBytes`), agents that no runtime knows (`unboundBytes`), and objects with the user's own fields alone (`plainBytes`).
+// A worker that fills with agents: `worker ADDRESS COUNT`, with --expose-gc. It reports bytes each for live agents
+// (`liveBytes`), for agents that no runtime knows (`unboundBytes`), and for objects with only the user's fields
+// (`plainBytes`).
 import { TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { endWithBenchmark } from "../support/call-rounds.ts";
@@ -7,7 +8,7 @@ import { tell } from "../support/peer-commands.ts";
 import { Greeter, Greeting, PlainGreeter } from "./greeter.ts";
 import { bytesOfEach, usedBytes } from "./used-bytes.ts";
 
-/** Events under way at most. */
+/** Maximum number of events in progress. */
 const lot = 1000;
 
 const [address = "", countText = ""] = process.argv.slice(2);
@@ -17,7 +18,7 @@ await runtime.start();
 await Greeter.register(runtime, "greeter", () => new Greeter("greets"));
 await runtime.addSubscription(new TypeSubscription("conversations", "greeter"));
 
-// What is made once and not for each agent, as compiled code is, is there before anything is measured.
+// Creates what exists once, such as compiled code, before the measurement.
 await greet("warm-up", 10 * lot);
 const plainBytes = await bytesOfEach(count, () => new PlainGreeter());
 const unboundBytes = await bytesOfEach(count, () => new Greeter("greets"));
@@ -27,7 +28,7 @@ const liveBytes = ((await usedBytes()) - before) / count;
 tell("measured", { plainBytes, unboundBytes, liveBytes });
 endWithBenchmark();
 
-/** An event to each of that many conversations, and so an agent for each; resolves when all have been greeted. */
+/** Publishes an event to each conversation, which creates an agent for each. Resolves when all have been greeted. */
 async function greet(name: string, conversations: number): Promise<void> {
   for (let from = 0; from < conversations; from += lot) {
     const greeted = Greeter.untilGreeted(lot);

@@ -4,12 +4,14 @@ const prefixBytes = 4;
 /** Frames up to this length leave together in one buffer; longer ones by reference. */
 const copyUpToBytes = 16 * 1024;
 
-/** Frames behind their lengths over TCP: the least that a transport of messages can do. What is sent in one turn leaves at once. */
+/**
+ * Length-prefixed frames over TCP: the least that a message transport can do. Frames of one turn leave in one write.
+ */
 export class FrameSocket {
   readonly #socket: Socket;
   readonly #onFrame: (frame: Uint8Array) => void;
   #waiting: Uint8Array[] = [];
-  /** What has come of a frame that is not there as a whole. */
+  /** The parts of an incomplete frame that have arrived. */
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
   #neededBytes = prefixBytes;
@@ -60,7 +62,7 @@ export class FrameSocket {
   }
 }
 
-/** Prefixes and short frames; of a long one, the last, only the prefix. */
+/** Joins prefixes and short frames; of a long frame, the last, only the prefix. */
 function packed(frames: readonly Uint8Array[]): Uint8Array {
   const short = (frame: Uint8Array) => (frame.length <= copyUpToBytes ? frame.length : 0);
   const bytes = Buffer.allocUnsafe(frames.reduce((sum, frame) => sum + prefixBytes + short(frame), 0));

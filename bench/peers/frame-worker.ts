@@ -2,12 +2,15 @@ import { decodeFrame, encodeFrame } from "troupe/protocol";
 import { serveCallRounds } from "../support/call-rounds.ts";
 import type { RelayConnection } from "./relay.ts";
 
-/** What the two ends of a relay speak by: opens a connection; `onFrame` gets what comes. */
+/** Opens a connection to a relay; `onFrame` gets incoming frames. */
 export type OpenConnection = (onFrame: (frame: Uint8Array) => void) => RelayConnection;
 
 const payloadType = { typeName: "Ping", contentType: "application/json" };
 
-/** The target's end: registers the type `target`, and answers each call with its own payload. Resolves when it is registered. */
+/**
+ * Serves the target: registers the type `target` and answers each call with its own payload. Resolves when it is
+ * registered.
+ */
 export async function serveEcho(open: OpenConnection): Promise<void> {
   await new Promise<void>((registered) => {
     const connection = open((bytes) => {
@@ -21,7 +24,7 @@ export async function serveEcho(open: OpenConnection): Promise<void> {
   });
 }
 
-/** The caller's end: messages and their codec as our workers have them, but no agents, checks, bounds or JSON. */
+/** Serves the caller, with our messages and codec, but no agents, checks, limits or JSON. */
 export async function serveFrameCaller(open: OpenConnection): Promise<never> {
   const waiting = new Map<string, () => void>();
   let count = 0;

@@ -1,4 +1,5 @@
-// A host as `troupe host` runs it, that tells its memory, and how long it was kept from its work: `measured-host-process [--expose-gc]`.
+// A host as `troupe host` runs it, which reports its memory and how long it was blocked: `measured-host-process
+// [--expose-gc]`.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { keepHeapRoom } from "troupe/host";
@@ -9,7 +10,7 @@ interface Command {
   readonly collectGarbage: boolean;
 }
 
-/** How often the watch looks whether it is its turn, in milliseconds. */
+/** Interval of the event-loop monitor, in milliseconds. */
 const resolutionMs = 1;
 
 keepHeapRoom();

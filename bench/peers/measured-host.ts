@@ -2,7 +2,7 @@ import type { HostCounters } from "troupe/host";
 import { PeerProcess } from "../support/peer-process.ts";
 import { programCommand } from "../support/project.ts";
 
-/** The host's own figures. Bytes of its process; `maxBlockedMs`: its longest turn since it was asked last. */
+/** Figures of the host: bytes of its process, and `maxBlockedMs`, its longest turn since the last report. */
 export interface Measurement {
   readonly rss: number;
   readonly heapUsed: number;
@@ -11,7 +11,7 @@ export interface Measurement {
   readonly counters: HostCounters;
 }
 
-/** A host in a process of its own that can be asked how it is. */
+/** A host in its own process that reports its figures. */
 export class MeasuredHost {
   readonly #process: PeerProcess;
   #address = "";
@@ -32,7 +32,7 @@ export class MeasuredHost {
 
   async measure({ collectGarbage = false } = {}): Promise<Measurement> {
     this.#process.send({ do: "measure", collectGarbage });
-    // The other side of this line is measured-host-process.ts beside this file.
+    // The other side of this line is measured-host-process.ts.
     return (await this.#process.next("measured")) as unknown as Measurement;
   }
 
@@ -41,7 +41,7 @@ export class MeasuredHost {
   }
 }
 
-/** How to run such a host. It tells `ready` with its address, and on each command `measured`. */
+/** Returns the command of such a host. It reports `ready` with its address, and `measured` for each command. */
 export function measuredHostCommand(): string[] {
   const [node = "", ...args] = programCommand(import.meta, "measured-host-process");
   return [node, "--expose-gc", ...args];

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import type { PeerProcess } from "../support/peer-process.ts";
 import type { ProcessGroup } from "../support/process-group.ts";
 
-/** Why NATS can't take part; undefined when its server is on this machine's PATH. */
+/** Returns the reason why NATS cannot take part; undefined if its server is on the PATH. */
 export function natsAbsence(): string | undefined {
   const { status } = spawnSync("nats-server", ["--version"]);
   return status === 0 ? undefined : "needs nats-server on the PATH (Debian: apt-get install nats-server)";

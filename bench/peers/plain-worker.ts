@@ -9,7 +9,7 @@ import { type FrameStream, grpcDialer, type Link } from "troupe/transport";
 
 const textBytes = new TextEncoder();
 
-/** A worker that does nothing but what a benchmark says: no agents, no decoding. */
+/** A worker that does only what a benchmark says, without agents or decoding. */
 export class PlainWorker {
   received = 0;
   readonly #link: Link;
@@ -18,7 +18,7 @@ export class PlainWorker {
   #onReceived: () => void = () => {};
   #onDrain: () => void = () => {};
 
-  /** `onFrame` gets each frame after it has been counted. */
+  /** `onFrame` gets each frame after it was counted. */
   constructor(address: string, clientId: string, onFrame: (frame: Uint8Array, worker: PlainWorker) => void = () => {}) {
     this.#link = grpcDialer().dial(address);
     this.#metadata = { "client-id": clientId };
@@ -68,12 +68,12 @@ export class PlainWorker {
     );
   }
 
-  /** Whatever is sent waits in memory where the host takes it slowly: for those who know how much is under way. */
+  /** Sends a frame; it waits in memory if the host reads slowly. For callers that limit what is in progress. */
   send(frame: Uint8Array): void {
     this.#stream.send(frame);
   }
 
-  /** Resolves when there is room for more. */
+  /** Publishes an event. Returns a promise if the queue is full, which resolves when it has space. */
   publish(event: Uint8Array): Promise<void> | undefined {
     if (this.#stream.send(event)) return undefined;
     return new Promise((resolve) => {
@@ -81,7 +81,7 @@ export class PlainWorker {
     });
   }
 
-  /** Resolves when the host has taken everything that was sent before: calls to nobody come back at once. */
+  /** Resolves when the host has read everything sent before: it answers a call to an unknown type immediately. */
   async settled(): Promise<void> {
     const before = this.received;
     this.request("settled", "nobody.at.all");
@@ -97,12 +97,12 @@ export class PlainWorker {
     });
   }
 
-  /** Reads no more. */
+  /** Stops reading. */
   stall(): void {
     this.#stream.pause();
   }
 
-  /** The channel breaks off. */
+  /** Breaks the channel off. */
   vanish(): void {
     this.#stream.cancel();
   }
@@ -120,7 +120,7 @@ export class PlainWorker {
   }
 }
 
-/** An event as a worker sends it, with a payload of so many bytes. */
+/** Returns an event as a worker sends it, with a payload of `payloadBytes` bytes. */
 export function eventBytes(topicType: string, payloadBytes: number, source = "s"): Uint8Array {
   const data = textBytes.encode(JSON.stringify({ text: "x".repeat(Math.max(0, payloadBytes - 11)) }));
   const payload = { typeName: "Note", contentType: "application/json", data };

@@ -1,6 +1,6 @@
 import { asciiBytes, encodeFrame, peekFrame, requestIdBytes, requestIdText, withRequestId } from "troupe/protocol";
 
-/** A connection of a relay, whatever it is made of. */
+/** A connection of a relay. */
 export interface RelayConnection {
   send(frame: Uint8Array): void;
 }
@@ -11,8 +11,8 @@ interface RelayedCall {
 }
 
 /**
- * The routing of a host and nothing else: calls by agent type, answers by request id, events by topic type. No bounds, no
- * deadlines, no failures. What a host of any transport can't do without.
+ * The routing of a host and nothing else: calls by agent type, answers by request id, events by topic type. It has no
+ * limits, deadlines or error handling.
  */
 export class Relay {
   readonly #owners = new Map<string, RelayConnection>();

@@ -2,12 +2,12 @@ import type { ProcessGroup } from "../support/process-group.ts";
 import { programCommand, pythonCommand, thisNode, troupeCommand } from "../support/project.ts";
 import { startNatsServer } from "./nats-server.ts";
 
-/** What can stand in the middle. */
+/** The kinds of hosts. */
 export type HostKind = "troupe" | "python" | "nats" | "grpc-js" | "tcp";
 
 /**
- * Starts one as the group's `host`, on a free port of its own; resolves with its address when it takes connections. `flags`:
- * more of the command line of `troupe host`.
+ * Starts a host as the group's `host`, on a free port. Resolves to its address when it accepts connections. `flags`:
+ * further flags of `troupe host`.
  */
 export async function startHost(group: ProcessGroup, kind: HostKind, flags: readonly string[] = []): Promise<string> {
   switch (kind) {
@@ -25,7 +25,7 @@ export async function startHost(group: ProcessGroup, kind: HostKind, flags: read
   }
 }
 
-/** How to run one of the programs in this folder. */
+/** Returns the command of a program in this folder. */
 export function peerCommand(program: string, ...args: readonly string[]): string[] {
   return programCommand(import.meta, program, ...args);
 }

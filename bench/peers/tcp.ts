@@ -1,5 +1,5 @@
-// The least that can carry the same messages: `tcp host | target ADDRESS | caller ADDRESS`. Frames behind their lengths
-// on plain TCP, with the routing of relay.ts.
+// The least that can carry the same messages: `tcp host | target ADDRESS | caller ADDRESS`. Length-prefixed frames on
+// plain TCP, with the routing of relay.ts.
 import { type AddressInfo, connect, createServer } from "node:net";
 import { endWithBenchmark } from "../support/call-rounds.ts";
 import { tell } from "../support/peer-commands.ts";

@@ -7,19 +7,19 @@ import { programCommand, pythonAbsence, pythonCommand } from "../support/project
 
 export type CallLoad = Pick<CallRound, "payloadBytes" | "inFlight">;
 
-/** 256 calls of 1 MB are more than host and workers let wait by default: they would refuse some as `overloaded`. */
+/** 256 calls of 1 MB exceed the default queues of host and workers, which would refuse some as `overloaded`. */
 export const mostBytesUnderWay = 1024 ** 3;
 
 type EndRole = "target" | "caller";
 
 interface CallParties {
   readonly host: HostKind;
-  /** How to run the two ends. */
+  /** Returns the command of the target or the caller. */
   readonly end: (role: EndRole, address: string) => readonly string[];
   readonly absent?: string | undefined;
 }
 
-/** Three processes: what stands in the middle, a target and a caller. */
+/** Three processes: a host, a target and a caller. */
 class CallContender implements Contender<CallLoad> {
   readonly name: string;
   readonly absent: string | undefined;
@@ -33,7 +33,7 @@ class CallContender implements Contender<CallLoad> {
     this.#group = new ProcessGroup(name);
   }
 
-  /** NATS lets 64 MB wait for a client, then cuts it off. */
+  /** NATS queues 64 MB for a client, then disconnects it. */
   carries({ payloadBytes, inFlight }: CallLoad): boolean {
     return this.#parties.host !== "nats" || payloadBytes * inFlight <= 32_000_000;
   }
@@ -62,7 +62,7 @@ const troupe = (role: EndRole, address: string) => programCommand(import.meta, r
 const python = (role: EndRole, address: string) => pythonCommand("rpc.py", role, address);
 const peer = (program: string) => (role: EndRole, address: string) => peerCommand(program, role, address);
 
-/** What the others are measured against. */
+/** Contender that the others are compared with. */
 export const baseline = "Python AutoGen";
 
 export function createContenders(): Contender<CallLoad>[] {

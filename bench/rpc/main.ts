@@ -1,5 +1,5 @@
-// npm run bench -- rpc [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]
-// Calls through what stands in the middle: caller → host → target → back, three processes.
+// `npm run bench -- rpc [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
+// Measures calls through a host: caller → host → target → back, in three processes.
 import { compare } from "../support/comparing.ts";
 import { baseline, type CallLoad, createContenders } from "./contenders.ts";
 

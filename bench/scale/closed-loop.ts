@@ -1,13 +1,15 @@
 import type { Round } from "../support/contender.ts";
 import { LatencyRecorder } from "../support/latencies.ts";
 
-/** What a loop is to do: keep `inFlight` under way as long as `goesOn` says so. */
+/** Plan of a loop: keep `inFlight` messages in progress while `goesOn` returns true. */
 export interface LoopPlan {
   readonly inFlight: number;
   readonly goesOn: (nowMs: number) => boolean;
 }
 
-/** Keeps so many messages under way: each that has arrived makes room for the next. No promise and no closure for a message. */
+/**
+ * Keeps a number of messages in progress: each arrival starts the next. Creates no promise and no closure per message.
+ */
 export class ClosedLoop {
   readonly #send: (slot: number) => void;
   #plan: LoopPlan = { inFlight: 0, goesOn: () => false };
@@ -17,12 +19,12 @@ export class ClosedLoop {
   #underWay = 0;
   #onEnd: () => void = () => {};
 
-  /** `send` sends a message; whoever learns that it has arrived says so with the same slot. */
+  /** `send` sends a message; its arrival is reported with the same slot. */
   constructor(send: (slot: number) => void) {
     this.#send = send;
   }
 
-  /** Resolves when it goes on no longer and everything has arrived. */
+  /** Resolves when the loop has stopped and everything has arrived. */
   async run(plan: LoopPlan): Promise<Round> {
     this.#plan = plan;
     this.#sentMs = new Float64Array(plan.inFlight);

@@ -1,7 +1,7 @@
 import type { GrowthPanel } from "../support/plot.ts";
 import { GrowthPoint, type GrowthScene } from "./growth-point.ts";
 
-/** What grows, and the figures that are looked at while it does. */
+/** A growing quantity, and the figures measured while it grows. */
 export interface Curve {
   readonly name: string;
   readonly title: string;
@@ -11,7 +11,7 @@ export interface Curve {
   readonly sceneOf: (point: number) => GrowthScene;
 }
 
-/** Where nothing else is said: few enough that what goes to one session goes together. */
+/** Default number of sessions: so few that messages to one session travel together. */
 const sessions = 10;
 const workers = 2;
 

@@ -2,18 +2,19 @@ import { encodeFrame, type WirePattern } from "troupe/protocol";
 import { PlainWorker } from "../peers/plain-worker.ts";
 import { prefixOf, topicOf } from "./crowd-events.ts";
 
-/** What a crowd is made of. Types and subscriptions are dealt out to the sessions in turn. */
+/** Sessions, types and subscriptions of a crowd. Types and subscriptions are dealt to the sessions in turn. */
 export interface Gathering {
   readonly sessions: number;
   /** Agent types `crowd.0`, … */
   readonly types: number;
-  /** To topics of their own. `prefixes`: one of each session, for all the topics that begin with it. */
+  /** Subscriptions to separate topics. `prefixes`: one per session, for all topics with its prefix. */
   readonly subscriptions: number | "prefixes";
 }
 
+// protocol.md §1.6
 /**
- * Opens the sessions, each on a connection of its own, and declares everything; resolves when the host has answered it all.
- * Declares in the data channels (protocol.md §1.6), since a unary call for each takes ten times as long.
+ * Opens the sessions, each on its own connection, and declares everything. Resolves when the host has answered all.
+ * Declares in the data channels, because a unary call each takes ten times as long.
  */
 export async function gather(
   address: string,

@@ -4,11 +4,11 @@ import { ProcessGroup, roundOf } from "../support/process-group.ts";
 import { programCommand } from "../support/project.ts";
 import type { CrowdPlan } from "./crowd.ts";
 
-/** How many messages are under way. */
+/** Number of messages in progress. */
 export interface GrowthLoad {
-  /** For each session, while the rate is measured: the host is busy, and what goes to one session goes together. */
+  /** For each session, while the rate is measured: the host is busy, and messages to one session travel together. */
   readonly perSession: number;
-  /** In all, for `sparsePerSecond`: the more sessions, the more of them have a single message at a time. */
+  /** In all, for `sparsePerSecond`: with more sessions, more of them have a single message at a time. */
   readonly inAll: number;
   /** In all, while latencies are measured. */
   readonly modest: number;
@@ -16,14 +16,14 @@ export interface GrowthLoad {
 
 export interface GrowthScene {
   readonly crowd: CrowdPlan;
-  /** Live agents in each worker process of their own, of the types `agent.0`, … */
+  /** Live agents in each worker process, of the types `agent.0`, … */
   readonly agentsPerWorker?: number;
   readonly workers?: number;
 }
 
 const mib = 1024 * 1024;
 
-/** One point of a curve: a host and its crowd, both processes of their own. They do nothing until they are measured. */
+/** One point of a curve: a host and its crowd, each in its own process. They are idle until they are measured. */
 export class GrowthPoint implements Contender<GrowthLoad> {
   readonly name: string;
   readonly #scene: GrowthScene;
@@ -67,7 +67,7 @@ export class GrowthPoint implements Contender<GrowthLoad> {
     });
   }
 
-  /** After garbage has been collected. */
+  /** Memory after garbage collection. */
   async #memory(): Promise<Round> {
     const host = await this.#measured("host");
     const workers = await Promise.all(this.#workers().map(([role]) => this.#measured(role)));

@@ -1,5 +1,5 @@
-// npm run bench -- scale [--only CURVE] [--most N] [--rounds 5] [--seconds 1] [--warm-up 1]
-// What becomes of a host's throughput, latency and memory as there is more and more of everything.
+// `npm run bench -- scale [--only CURVE] [--most N] [--rounds 5] [--seconds 1] [--warm-up 1]`
+// Measures a host's throughput, latency and memory as sessions, types, topics or agents grow.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { medianOf } from "../support/comparison.ts";

@@ -3,7 +3,7 @@ import type { Series } from "../support/interleaved-rounds.ts";
 import { formatNumber, formatTable } from "../support/table.ts";
 import type { Curve } from "./curves.ts";
 
-/** How each figure is called where there is one. */
+/** Column titles of the figures. */
 const columns: Readonly<Record<string, string>> = {
   p50Us: "p50 µs",
   p99Us: "p99 µs",

@@ -4,7 +4,7 @@ import { ProcessGroup } from "../support/process-group.ts";
 import { residentBytes } from "../support/process-usage.ts";
 import { programCommand, pythonAbsence, pythonCommand } from "../support/project.ts";
 
-/** What is looked at in a round; each with a host of its own. */
+/** The measurements of a round; each has its own host. */
 export type StartLoad =
   | "host: spawn to ready"
   | "worker: spawn to registered"
@@ -13,13 +13,13 @@ export type StartLoad =
 
 interface StartParties {
   readonly host: HostKind;
-  /** How to run a worker that tells `ready` when it has registered one agent type. */
+  /** Returns the command of a worker that reports `ready` when it has registered one agent type. */
   readonly worker: (address: string) => readonly string[];
   readonly absent?: string | undefined;
 }
 
 const sessions = 1000;
-/** What a process does right after its start, and after many have joined, is over then. */
+/** Time after which a process has finished its start, and the joining of many workers, in milliseconds. */
 const quietMs = 1000;
 
 class StartContender implements Contender<StartLoad> {

@@ -1,5 +1,5 @@
-// npm run bench -- start [--rounds 5] [--only NAME] [--loads TEXT]
-// How long a host and a worker take to be there, and what memory a host occupies that does nothing.
+// `npm run bench -- start [--rounds 5] [--only NAME] [--loads TEXT]`
+// Measures the start-up time of a host and a worker, and the memory of an idle host.
 import { compare } from "../support/comparing.ts";
 import { baseline, createContenders, type StartLoad } from "./contenders.ts";
 

@@ -8,7 +8,7 @@ class Idler extends BaseAgent {
   protected override onMessageImpl(): void {}
 }
 
-/** So many join at a time: a host that takes all at once shows its peak, not what it needs. */
+/** Number of workers that join together. If all joined at once, the host would show its peak, not its need. */
 const atOnce = 20;
 
 const [address = "", count = ""] = process.argv.slice(2);

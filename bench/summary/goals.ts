@@ -1,15 +1,15 @@
 import { formatNumber } from "../support/table.ts";
 import { figureOf, growthOf, timesOf } from "./results.ts";
 
-/** What is wanted of one figure, and how to find it in the results. */
+/** Goal for one figure, and where to find it in the results. */
 export interface Goal {
   readonly what: string;
   readonly against: string;
   readonly goal: { readonly atLeast: number } | { readonly atMost: number };
   readonly unit: string;
-  /** The benchmark it comes from. */
+  /** Name of the benchmark. */
   readonly benchmark: string;
-  /** Undefined while that has not been run, or somebody was absent. */
+  /** Undefined if the benchmark was not run, or a contender was absent. */
   readonly measured: () => number | undefined;
 }
 
@@ -42,7 +42,10 @@ const own = (
   measured: () => figureOf(benchmark, "Troupe", load, figure),
 });
 
-/** The figures that Troupe is held to. Ratios are to what ran in turn with it, in the same minutes on the same machine. */
+/**
+ * The figures that Troupe must meet. Ratios compare contenders that ran in turn in the same minutes on the same
+ * machine.
+ */
 export const goals: readonly Goal[] = [
   { what: `calls/s, ${calls}`, goal: { atLeast: 20 }, ...times("rpc", calls, ["Troupe", python]) },
   {
@@ -112,7 +115,7 @@ export const goals: readonly Goal[] = [
   },
 ];
 
-/** A goal with what was measured, as the cells of a row. */
+/** Returns a goal with its measured figure as the cells of a row. */
 export function goalRow({ what, against, goal, unit, benchmark, measured }: Goal): readonly string[] {
   const value = measured();
   const isMost = "atMost" in goal;

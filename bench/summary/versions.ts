@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectFolder, venvPython } from "../support/project.ts";
 
-/** What was compared, each in its version; whatever is not here is left out. */
+/** Returns the compared programs with their versions; leaves out what is not installed. */
 export function versionRows(): readonly (readonly [name: string, version: string])[] {
   const rows: readonly (readonly [string, string | undefined])[] = [
     ["nats-server", versionOf("nats-server", ["--version"])],

@@ -3,27 +3,27 @@ import { median, spread } from "./statistics.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 export interface ComparisonText {
-  /** What `perSecond` counts, as `calls/s`. Figures that are no rates have their unit in their name. */
+  /** Unit of `perSecond`, such as `calls/s`. Other figures have their unit in their name. */
   readonly unit: string;
-  /** The contender that the others are measured against. Where it is absent, there are no ratios. */
+  /** Contender that the others are compared with. If it is absent, there are no ratios. */
   readonly baseline: string;
 }
 
-/** What a load is compared by, where it gives no rate. */
+/** Figures to compare a load by if it has no rate. */
 const plainFigures = { ms: "ms", rssMiB: "MiB", bytes: "bytes" } as const;
 
-/** Figures with a column of their own, where a contender has them. */
+/** Figures with their own column, if a contender has them. */
 const latencies = { p50Us: "p50 µs", p99Us: "p99 µs" } as const;
 
-/** What is said of all contenders under one load. */
+/** Results of all contenders under one load. */
 export interface Comparison {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
 /**
- * One table for each load: the medians over the rounds of the rate (or time, or memory), its spread (how far the rounds lie
- * apart), of latencies and processor time by process, and how many times the baseline's each contender reaches.
+ * Returns one table per load, with medians over the rounds: the rate (or time, or memory), its spread, latencies, and
+ * processor time by process. The last column has each contender's ratio to the baseline.
  */
 export function comparisons(series: readonly Series[], { unit, baseline }: ComparisonText): readonly Comparison[] {
   return [...new Set(series.map((one) => one.load))].map((load) => {
@@ -50,13 +50,13 @@ export function printComparison(series: readonly Series[], text: ComparisonText)
   for (const { header, rows } of comparisons(series, text)) console.log(`${formatTable(header, rows)}\n`);
 }
 
-/** The median over the rounds of one figure; undefined when no round has it. */
+/** Median over the rounds of one figure; undefined if no round has it. */
 export function medianOf({ rounds }: Series, figure: string): number | undefined {
   const values = rounds.map((round) => round[figure]).filter((value) => value !== undefined);
   return values.length === 0 ? undefined : median(values);
 }
 
-/** The median over the rounds of how many times the other's rate this one's is, in the same round. */
+/** Median over the rounds of the ratio between two contenders' rates in the same round. */
 export function ratioOf(one: Series, other: Series, figure = "perSecond"): number | undefined {
   const ratios = one.rounds.map(
     (round, at) => (round[figure] ?? Number.NaN) / (other.rounds[at]?.[figure] ?? Number.NaN),
@@ -68,7 +68,7 @@ function mainFigureOf(rows: readonly Series[]): "perSecond" | keyof typeof plain
   return figuresIn(rows, plainFigures)[0] ?? "perSecond";
 }
 
-/** Those of the titled figures that any of the rows has. */
+/** Returns the figures that at least one row has. */
 function figuresIn<Figure extends string>(rows: readonly Series[], titles: Readonly<Record<Figure, string>>): Figure[] {
   const figures = Object.keys(titles) as Figure[]; // `keys` gives them as texts
   return figures.filter((figure) => rows.some((row) => medianOf(row, figure) !== undefined));

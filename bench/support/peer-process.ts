@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** What a benchmark's process writes: one JSON object a line. `event` says what it is. */
+/** A line from a benchmark's process: one JSON object, whose `event` names it. */
 export interface PeerLine {
   readonly event: string;
   readonly [field: string]: unknown;

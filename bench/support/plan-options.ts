@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 
-/** What every benchmark of rounds can be told on the command line. */
+/** Command-line options of every benchmark with rounds. */
 export interface PlanOptions {
   readonly rounds: number;
   readonly secondsPerRound: number;
   readonly warmUpSeconds: number;
   readonly onRound: (text: string) => void;
-  /** Contenders and loads whose names do not contain this are left out. */
+  /** Only contenders and loads whose names contain this text run. */
   readonly only: string;
   readonly loads: string;
 }

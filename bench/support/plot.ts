@@ -1,16 +1,16 @@
 import { formatNumber } from "./table.ts";
 
-/** One of a plot's small diagrams: figures of one unit. */
+/** One panel of a plot, with figures of one unit. */
 export interface GrowthPanel {
   readonly title: string;
   readonly unit: string;
-  /** The name of each line by its figure. */
+  /** Line names by figure. */
   readonly figures: Readonly<Record<string, string>>;
 }
 
 export interface GrowthPlot {
   readonly title: string;
-  /** What grows. */
+  /** Title of the growing quantity. */
   readonly axis: string;
   readonly panels: readonly GrowthPanel[];
 }

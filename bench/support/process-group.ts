@@ -58,7 +58,7 @@ export class ProcessGroup {
   }
 }
 
-/** The figures in a line that a process told; what is no number is left out. */
+/** Returns the numeric figures of a process's line. */
 export function roundOf(line: Readonly<Record<string, unknown>>): Round {
   const figures = Object.entries(line).filter((entry): entry is [string, number] => typeof entry[1] === "number");
   return Object.fromEntries(figures);

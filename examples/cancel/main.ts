@@ -1,6 +1,5 @@
-// Cancel: a caller stops waiting, by its own signal or by a time limit.
-// Shows the two errors, and how a handler learns that nobody wants its work any more.
-// Nothing is left behind: a late answer is ignored.
+// Cancel: a caller stops waiting, because of its own signal or a time limit. Shows both errors, and how a handler
+// learns that its caller has gone. A late answer is ignored.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import {
@@ -57,4 +56,4 @@ await assert.rejects(bounded, (error) => {
 const dug = await runtime.sendMessage(Dig({ metres: 5 }), new AgentId("digger", "patient"), { timeoutMs: 10_000 });
 console.log(`in time: ${dug.metres} m deep`);
 assert.equal(dug.metres, 5);
-await runtime.stopWhenIdle(); // both diggers have noticed, or this would wait for ever
+await runtime.stopWhenIdle(); // both diggers have stopped; otherwise this would not return

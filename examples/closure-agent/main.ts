@@ -1,6 +1,6 @@
-// Closure agent: a function that takes part as an agent.
-// Shows the usual use: ordinary code waits for what agents publish, here three results from three workers.
-// The closure gets its own context (id, sendMessage, publishMessage), the message and the message's context.
+// Closure agent: a function that acts as an agent. Shows the usual case: ordinary code waits for what agents publish,
+// here three results from three workers. The closure gets its own context (id, sendMessage, publishMessage), the
+// message, and the message's context.
 import assert from "node:assert/strict";
 import {
   ClosureAgent,

@@ -1,7 +1,7 @@
 import { type AgentRuntime, ClosureAgent, type MessageOf, TypeSubscription } from "troupe";
 import { Heard } from "./messages.ts";
 
-/** Takes note of which workers' readers say that they heard a headline, so that the demo can wait for them. */
+/** Records which workers' readers have heard a headline, so that the demo can wait for them. */
 export class Audience {
   readonly #heard: MessageOf<typeof Heard>[] = [];
   #wake = () => {};
@@ -13,7 +13,7 @@ export class Audience {
     });
   }
 
-  /** Waits until every one of the workers has heard it, and gives their names in the order they answered. */
+  /** Waits until every worker has heard the headline. Returns their names in the order of their answers. */
   async hearing(headline: string, workers: readonly string[]): Promise<readonly string[]> {
     for (;;) {
       const names = this.#heard.filter((heard) => heard.headline === headline).map((heard) => heard.worker);

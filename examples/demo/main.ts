@@ -1,6 +1,6 @@
-// The demo: a host, two TypeScript workers and (where there is one) a Python worker, each a process of its own.
-// Shows a call, an event that reaches every worker, state that moves from one worker to another, and a clear error.
-// This process is a worker too: it asks the questions. Then everything stops, and it ends with 0 when all went well.
+// The demo: a host, two TypeScript workers and, if Python with AutoGen is installed, a Python worker, each in its own
+// process. Shows a call, an event that reaches every worker, state that moves from one worker to another, and a clear
+// error. This process is a worker too and asks the questions. It exits with 0 if everything went well.
 import assert from "node:assert/strict";
 import { AgentId, TopicId, UndeliverableException } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
@@ -73,7 +73,7 @@ await south.line("number 3");
 note(`${southDoor} went on counting: ${tally.visitors} visitors`);
 assert.equal(tally.visitors, 3);
 
-scene("A mistake: a call to a type that nobody serves fails at once");
+scene("A mistake: a call to a type that no worker serves fails immediately");
 const askedMs = performance.now();
 const toNobody = runtime.sendMessage(Visit({ visitor: "Nobody" }), new AgentId("doorkeeper_west", "main"), asUs);
 await assert.rejects(toNobody, (error) => {

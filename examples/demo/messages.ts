@@ -1,9 +1,9 @@
 import { defineMessage } from "troupe";
 import { z } from "zod";
 
-/** An event: every reader on every worker hears it. */
+/** An event that every reader on every worker receives. */
 export const News = defineMessage("News", z.object({ headline: z.string() }));
-/** An event: a reader tells where it heard the news. */
+/** An event with which a reader reports where it received the news. */
 export const Heard = defineMessage("Heard", z.object({ worker: z.string(), headline: z.string() }));
 
 export const Poem = defineMessage("Poem", z.object({ text: z.string() }));

@@ -3,7 +3,7 @@ const codes = { bold: 1, dim: 2, green: 32, yellow: 33, cyan: 36, magenta: 35, b
 
 export type Colour = keyof typeof codes;
 
-/** The text in a colour on a terminal that wants colours; as it is everywhere else. */
+/** Colours a text if the terminal supports colours; returns it unchanged otherwise. */
 export function paint(colour: Colour, text: string): string {
   return colourful ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text;
 }
@@ -11,18 +11,18 @@ export function paint(colour: Colour, text: string): string {
 const voices: Readonly<Record<string, Colour>> = { host: "cyan", north: "blue", south: "magenta", python: "yellow" };
 let steps = 0;
 
-/** A new scene of the demo. */
+/** Prints the title of a new scene. */
 export function scene(title: string): void {
   steps += 1;
   console.log(`\n${paint("bold", `${steps}. ${title}`)}`);
 }
 
-/** What one of the processes says. */
+/** Prints a line from one of the processes. */
 export function hear(name: string, line: string): void {
   console.log(`   ${paint(voices[name] ?? "dim", name.padEnd(6))} ${paint("dim", "│")} ${line}`);
 }
 
-/** What this process sees. */
+/** Prints an observation of this process. */
 export function note(line: string): void {
   console.log(`   ${paint("green", "→")} ${line}`);
 }

@@ -1,4 +1,4 @@
-// A worker of the demo: `worker NAME ADDRESS`. Joins the host and serves three agent types until SIGTERM.
+// A worker of the demo: `worker NAME ADDRESS`. It joins the host and serves three agent types until SIGTERM.
 import {
   type AgentState,
   event,

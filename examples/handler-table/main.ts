@@ -1,6 +1,5 @@
-// One agent written twice: with a handler table, and with decorators.
-// Shows that both behave alike. The table needs no transform of the code; decorators are sugar over it.
-// Either way a parameter of the wrong type is a compile error.
+// One agent written twice: with a handler table, and with decorators. Shows that both behave alike. The table needs no
+// code transform; decorators build such a table. In both, a parameter of the wrong type is a compile error.
 import assert from "node:assert/strict";
 import {
   AgentId,

@@ -1,6 +1,6 @@
-// Intervention: look at, change or drop messages before agents see them.
-// Shows a chain of two: the first blacks out card numbers, the second keeps everybody but the bank from the vault.
-// They run in the order given, and each sees what the one before it returned.
+// Intervention: look at, change or drop messages before agents see them. Shows a chain of two handlers. The first hides
+// card numbers; the second lets only the bank reach the vault. They run in the given order, and each sees the result of
+// the one before.
 import assert from "node:assert/strict";
 import {
   AgentId,

@@ -1,6 +1,6 @@
-// Protobuf messages: types generated from a .proto file by protobuf-es are message types as they are.
-// Shows a call and an event whose payloads travel as protobuf (application/x-protobuf), which .NET workers speak too.
-// The wire name is the message's full name in the .proto file: examples.weather.Forecast.
+// Protobuf messages: types that protobuf-es generates from a .proto file become message types. Shows a call and an
+// event with protobuf payloads (application/x-protobuf), which .NET workers use too. The wire name is the full name in
+// the .proto file: examples.weather.Forecast.
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { AgentId, ClosureAgent, type MessageOf, RoutedAgent, rpc, TopicId, TypeSubscription } from "troupe";
@@ -36,7 +36,8 @@ await ClosureAgent.registerClosure(runtime, "listener", (_agent, forecast) => he
   subscriptions: [({ agentType }) => new TypeSubscription("forecasts", agentType)],
 });
 
-// Made by its message type, a call knows what answers it; with `create(AskForecastSchema, …)` say `{ answer: Forecast }` here.
+// A message created by its type knows the type of its answer. With `create(AskForecastSchema, …)`, pass `{ answer:
+// Forecast }` to sendMessage.
 const ask = AskForecast.create({ city: "lisbon", days: 3 });
 const answer = await runtime.sendMessage(ask, new AgentId("forecaster", "default"));
 console.log(`the call's answer: ${answer.city} ${answer.celsius.join(" ")} °C`);

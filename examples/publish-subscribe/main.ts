@@ -1,6 +1,6 @@
-// Publish and subscribe: an event reaches every agent whose type subscribes to its topic, and nobody else.
-// Shows the two halves of a topic: its type picks the agents' type, its source becomes the agent's key.
-// So each city gets its own forecaster, made when its first measurement arrives.
+// Publish and subscribe: an event reaches exactly the agents whose type subscribes to its topic. Shows the two parts of
+// a topic: its type selects the agent type, its source becomes the agent's key. So each city gets its own forecaster,
+// created when its first measurement arrives.
 import assert from "node:assert/strict";
 import {
   DefaultTopicId,
@@ -24,7 +24,7 @@ class Forecaster extends RoutedAgent {
   @event(Measured)
   async measured({ celsius }: MessageOf<typeof Measured>) {
     heard.push(`${this.id} measured ${celsius} °C`);
-    // Without a source, a topic takes the key of the agent that publishes: here the city.
+    // A topic without a source takes the key of the publishing agent: here the city.
     if (celsius < 0) await this.publishMessage(Warning({ text: "ice on the roads" }), new DefaultTopicId("warnings"));
   }
 }
@@ -44,7 +44,7 @@ await Radio.register(runtime, "radio", () => new Radio("reads warnings aloud"));
 
 await runtime.publishMessage(Measured({ celsius: 24 }), new TopicId("weather", "lisbon"));
 await runtime.publishMessage(Measured({ celsius: -3 }), new TopicId("weather", "oslo"));
-await runtime.publishMessage(Measured({ celsius: 99 }), new TopicId("kitchen", "oven")); // nobody subscribes
+await runtime.publishMessage(Measured({ celsius: 99 }), new TopicId("kitchen", "oven")); // no agent type subscribes
 await runtime.stopWhenIdle();
 
 for (const line of heard) console.log(line);

@@ -1,6 +1,5 @@
-// Reconnect: a host goes away and comes back; its worker does too, by itself.
-// Shows the status of a worker, that an event published meanwhile arrives afterwards, and that a call fails with an error
-// that says whether it was sent.
+// Reconnect: a host stops and starts again, and its worker reconnects. Shows the status of the worker, and an event
+// that arrives after the reconnect. A call meanwhile fails with an error that says whether it was sent.
 import assert from "node:assert/strict";
 import { AgentId, defineMessage, event, type MessageOf, RoutedAgent, rpc, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";

@@ -1,6 +1,6 @@
-// Save and load state: an agent's memory outlives its runtime.
-// Shows saveState and loadState of an agent, and of a whole runtime with all its live agents.
-// A state is a JSON object: write it to a file, a database, or ask another worker for it (see ../demo).
+// Save and load state: an agent's memory outlives its runtime. Shows saveState and loadState of an agent, and of a
+// whole runtime with all its live agents. A state is a JSON object. Write it to a file or a database, or request it
+// from another worker (see ../demo).
 import assert from "node:assert/strict";
 import {
   AgentId,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The file behind the command `troupe`, to be run with this Node (from source when this file is). */
+/** Returns the file of the command `troupe`: the source if this file is source, otherwise the compiled one. */
 export function troupeCommand(): string {
   const manifest = new URL(import.meta.resolve("troupe/package.json"));
   const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: { troupe: string } };

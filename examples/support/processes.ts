@@ -2,16 +2,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 export interface ProcessOptions {
-  /** Takes each line it writes, to stdout or stderr. */
+  /** Receives each line that the program writes to standard output or standard error. */
   readonly onLine: (line: string) => void;
 }
 
-/** A program in a process of its own: its lines can be waited for, and it is ended with SIGTERM. */
+/** A program in its own process. Its lines can be awaited; SIGTERM ends it. */
 export class RunningProgram implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #waiting = new Set<() => void>();
-  /** The exit code (or the name of the signal that ended it), once it has ended. */
+  /** Resolves when the program has ended, to its exit code or to the name of the process signal that ended it. */
   readonly ended: Promise<number | string>;
   #hasEnded = false;
 
@@ -39,7 +39,7 @@ export class RunningProgram implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  /** The first line (past ones count) that contains `text`; rejects when the program ends without one. */
+  /** Returns the first line that contains `text`, past lines included. Rejects if the program ends without one. */
   async line(text: string): Promise<string> {
     for (;;) {
       const found = this.#lines.find((line) => line.includes(text));
@@ -49,7 +49,7 @@ export class RunningProgram implements AsyncDisposable {
     }
   }
 
-  /** Asks it to end, waits, and gives its exit code; one that has not ended after 10 s is killed. */
+  /** Sends SIGTERM, waits, and returns the exit code. Kills the program after 10 s. */
   async stop(): Promise<number | string> {
     const killing = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
     this.#child.kill("SIGTERM");
@@ -68,7 +68,7 @@ export class RunningProgram implements AsyncDisposable {
   }
 }
 
-/** Starts a program of this project that lies beside the caller's, run the way the caller is (compiled, or from source). */
+/** Starts a program beside the caller's file, compiled or from source as the caller is. */
 export function startProgram(file: string, args: readonly string[], options: ProcessOptions): RunningProgram {
   return new RunningProgram(process.execPath, [...process.execArgv, file, ...args], options);
 }

@@ -2,13 +2,16 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** How to get a Python with AutoGen, for people who have none. */
+/** Instructions for installing a Python with AutoGen. */
 export const howToGetPython: readonly string[] = [
   "to have one made: node tools/interop-venvs.mjs --only gen3 (needs Python 3.10 to 3.13)",
   "to use your own: pip install 'autogen-ext[grpc]==0.7.5', and set TROUPE_PYTHON to it",
 ];
 
-/** A Python that can import AutoGen's gRPC runtime: TROUPE_PYTHON, the project's `.venvs/gen3`, or the first on the PATH. */
+/**
+ * Finds a Python that can import AutoGen's gRPC runtime: TROUPE_PYTHON, the project's `.venvs/gen3`, or the first on
+ * the PATH.
+ */
 export function findPythonWithAutoGen(): string | undefined {
   const chosen = process.env.TROUPE_PYTHON;
   const bin = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"];
@@ -16,7 +19,10 @@ export function findPythonWithAutoGen(): string | undefined {
   return candidates.find(hasAutoGen);
 }
 
-/** A file of the examples as it lies in the project: what is not TypeScript is not copied when they are compiled. */
+/**
+ * Returns the path of an example's source file. Files that are not TypeScript are not copied when the examples are
+ * compiled.
+ */
 export function sourceFile(path: string): string {
   return join(projectFolder(), "examples", path);
 }

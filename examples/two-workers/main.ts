@@ -1,6 +1,6 @@
-// Two workers: a caller in this process asks an agent in another, through a host.
-// Shows the distributed set-up: every worker only knows the host's address, agents only know each other's ids.
-// Also what happens when nobody serves a type: the call fails at once, with an error that says what to do.
+// Two workers: a caller in this process calls an agent in another process, through a host. Shows the distributed set-
+// up: workers know only the host's address, and agents know only each other's ids. A call to a type that no worker
+// serves fails immediately, with an error that says what to do.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -1,6 +1,6 @@
 import { defineMessage } from "troupe";
 import { z } from "zod";
 
-/** What both workers agree on. In a real project this file is what teams share. */
+/** Message types of both workers. In a real project, teams share this file. */
 export const Answer = defineMessage("Answer", z.object({ text: z.string() }));
 export const Question = defineMessage("Question", z.object({ text: z.string() }), { answer: Answer });

@@ -1,6 +1,6 @@
-// Typed messages: a message type is declared once, with any Standard Schema library (here zod), and checked on the way in.
-// Shows what you get when a value does not fit: an error that names the message, the field and the reason,
-// whether you made the value yourself or it came from a Python worker as JSON.
+// Typed messages: declare a message type once, with any Standard Schema library (here zod). Values are checked when
+// they are created and when they arrive. An invalid value gives an error that names the message, the field and the
+// reason. That holds for your own values and for JSON from a Python worker.
 import assert from "node:assert/strict";
 import {
   AgentId,

@@ -1,6 +1,6 @@
-// TypeScript and Python: two agents in one conversation, through our host.
-// Shows greeter.py (stock AutoGen) asking greeter.ts, which asks an agent of greeter.py before it answers.
-// Both name the same message types; nothing else is shared. Needs a Python with AutoGen, and says how to get one.
+// TypeScript and Python: two agents in one conversation, through our host. Shows greeter.py (stock AutoGen) calling
+// greeter.ts, which calls an agent of greeter.py before it answers. Both use the same names for message types; nothing
+// else is shared. Needs a Python with AutoGen, and explains how to install one.
 import assert from "node:assert/strict";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { RunningProgram, startProgram } from "../support/processes.ts";

@@ -9,6 +9,7 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
 }
 
+/** Options of a timer. */
 export interface TimerOptions {
   /**
    * Keeps the process alive while the timer is pending. Default: false. Set it if a caller awaits the timer, such as
@@ -17,6 +18,7 @@ export interface TimerOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
+/** A pending timer of a clock. */
 export interface Timer {
   /** Cancels the timer. May be called twice. */
   cancel(): void;
@@ -47,4 +49,5 @@ export const systemClock: Clock = {
 /** Creates unique ids. Default: random UUIDs (version 4). Simulations pass their own. */
 export type MakeId = () => string;
 
+/** Creates a random UUID (version 4). */
 export const randomId: MakeId = () => crypto.randomUUID();

@@ -94,7 +94,7 @@ export {
   type SendIntervention,
 } from "./intervention.ts";
 export type { LogFields, Logger } from "./logger.ts";
-export type { DeliveryStage, MessageKind, RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
+export type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export type { Deadline } from "./scope/deadline.ts";

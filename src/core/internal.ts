@@ -48,7 +48,7 @@ export {
 } from "./errors.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
-export type { RuntimeEvent, RuntimeEventSink } from "./message-events.ts";
+export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";

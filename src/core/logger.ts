@@ -9,6 +9,7 @@ export interface Logger {
   error(text: string, fields?: LogFields): void;
 }
 
+/** Named values of a log entry. */
 export type LogFields = { readonly [name: string]: unknown };
 
 /** Writes warnings and errors to the console. Runtimes use it if they get no logger. */

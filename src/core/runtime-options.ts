@@ -3,7 +3,7 @@ import type { Clock, MakeId } from "./clock.ts";
 import type { HandlerInterceptor } from "./interceptor.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
-import type { RuntimeEventSink } from "./message-events.ts";
+import type { MessageLogSink } from "./message-log-records.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** Options of every runtime. */
@@ -15,7 +15,7 @@ export interface RuntimeOptions {
   /** Creates spans; see `troupe/telemetry/otel`. Default: no spans. */
   readonly tracing?: Tracing | undefined;
   /** Message log; see `troupe/telemetry`. Default: none. */
-  readonly events?: RuntimeEventSink | undefined;
+  readonly messageLog?: MessageLogSink | undefined;
   /** Logger for people. Default: warnings and errors on the console. */
   readonly logger?: Logger | undefined;
   /** AutoGen's ambient contexts; see `troupe/context`. Default: none. */
@@ -24,9 +24,9 @@ export interface RuntimeOptions {
   /** Creates message ids. Default: random UUIDs. */
   readonly makeId?: MakeId | undefined;
   /**
-   * Handles one message at a time per agent, in the order of arrival. An agent that waits for a call to itself, or around a ring
-   * of agents, then never gets its answer: give such calls a `timeoutMs`. Default: false, so handlers of one agent interleave at
-   * their awaits, as in Python.
+   * Handles one message at a time per agent, in the order of arrival. Default: false, so handlers of one agent interleave
+   * at their awaits, as in Python. With it, a call to the agent itself, or around a ring of agents, never ends: give such
+   * calls a `timeoutMs`.
    */
   readonly sequentialAgents?: boolean | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */

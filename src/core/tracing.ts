@@ -5,6 +5,7 @@ import type { TopicId } from "./topics/topic-id.ts";
 /** Operations that have spans. */
 export type SpanOperation = "create" | "send" | "publish" | "intercept" | "process" | "ack";
 
+/** Details of a span. */
 export interface SpanDetails {
   /** Agent, topic, or class name of an intervention. Undefined: not part of the span's name. */
   readonly destination?: AgentId | TopicId | string | undefined;

@@ -18,8 +18,8 @@ const limits = {
   highWaterBytes: someRoom,
   windowBytes: someWindow,
   maxSessionMemoryMb: someMemoryMb,
-  keepAliveMs: anyTime,
-  keepAliveTimeoutMs: someTime,
+  pingIntervalMs: anyTime,
+  pingTimeoutMs: someTime,
 };
 
 const dialerRanges: NumberRanges<GrpcDialerOptions> = {

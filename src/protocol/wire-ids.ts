@@ -2,11 +2,12 @@ import { AgentId, isValidAgentType, isValidTopicType, TopicId, TroupeError } fro
 import type { WireAgentId } from "./frames/frame.ts";
 import { unknownSender } from "./wire-names.ts";
 
+/** Converts an agent id to its wire form. */
 export function toWireAgentId(id: AgentId): WireAgentId {
   return { type: id.type, key: id.key };
 }
 
-/** Throws `invalid-message` for a type that no agent can have. */
+/** Reads an agent id. Throws `invalid-message` for a type that no agent can have. */
 export function fromWireAgentId(id: WireAgentId): AgentId {
   if (!isValidAgentType(id.type)) {
     throw new TroupeError("invalid-message", `The agent id "${id.type}/${id.key}" on the wire is not valid.`);
@@ -14,7 +15,7 @@ export function fromWireAgentId(id: WireAgentId): AgentId {
   return new AgentId(id.type, id.key);
 }
 
-/** Throws `invalid-message` for a type that no topic can have. */
+/** Reads a topic id. Throws `invalid-message` for a type that no topic can have. */
 export function fromWireTopic(type: string, source: string): TopicId {
   if (!isValidTopicType(type)) {
     throw new TroupeError("invalid-message", `The topic "${type}/${source}" on the wire is not valid.`);

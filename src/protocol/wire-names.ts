@@ -61,7 +61,9 @@ export const attribute = {
   kind: "agmsgkind",
 } as const;
 
+/** Value of `spec_version` in every CloudEvent. */
 export const eventSpecVersion = "1.0";
+/** Value of the attribute `agmsgkind` in every event. */
 export const publishKind = "publish";
 
 // protocol.md W21

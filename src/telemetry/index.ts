@@ -1,20 +1,20 @@
 /**
- * Loggers, the log of messages in AutoGen's JSON format, and the events that model clients and tools write into it.
+ * Loggers, the log of messages in AutoGen's JSON format, and the records that model clients and tools write into it.
  *
  * @example
  * ```ts
  * import { SingleThreadedAgentRuntime } from "troupe";
- * import { consoleLogger, jsonEventLog } from "troupe/telemetry";
+ * import { consoleLogger, jsonMessageLog } from "troupe/telemetry";
  *
- * const events = jsonEventLog((line) => process.stdout.write(`${line}\n`));
- * const runtime = new SingleThreadedAgentRuntime({ logger: consoleLogger({ level: "info" }), events });
+ * const messageLog = jsonMessageLog((line) => process.stdout.write(`${line}\n`));
+ * const runtime = new SingleThreadedAgentRuntime({ logger: consoleLogger({ level: "info" }), messageLog });
  * ```
  *
  * @packageDocumentation
  */
 
 export { type ConsoleLoggerOptions, consoleLogger, type LogLevel } from "./console-logger.ts";
-export { type EventLog, type JsonEventLogOptions, jsonEventLog } from "./json-event-log.ts";
+export { type JsonMessageLog, type JsonMessageLogOptions, jsonMessageLog } from "./json-message-log.ts";
 export {
   type LLMCallEvent,
   type LLMStreamEndEvent,
@@ -22,9 +22,9 @@ export {
   llmCallEvent,
   llmStreamEndEvent,
   llmStreamStartEvent,
-  type ModelEvent,
-  type ModelEventOptions,
+  type ModelRecord,
+  type ModelRecordOptions,
   type TokenUse,
   type ToolCallEvent,
   toolCallEvent,
-} from "./model-events.ts";
+} from "./model-records.ts";

@@ -1,6 +1,6 @@
 /**
- * Tools for tests: a host, clocks that a test moves, a proxy that breaks connections, and simulated worlds from a seed. The
- * contract suites check a transport or a store of your own.
+ * Tools for tests: a host, clocks that tests move, a proxy that breaks connections, and simulations from a seed. The
+ * contract suites test a transport or a store of your own.
  *
  * @example
  * ```ts

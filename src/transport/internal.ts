@@ -23,5 +23,5 @@ export { createListenerCounters } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory/memory-network.ts";
 export { createMemoryNetwork } from "./memory/memory-network.ts";
 export { USER_AGENT } from "./metadata.ts";
-export type { RpcErrorOptions, RpcStatus, StatusOrigin } from "./rpc-status.ts";
+export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";

@@ -133,8 +133,8 @@ export interface Link {
   /** Ends all calls and closes the connection. May be called twice; never rejects. */
   close(): Promise<void>;
   /**
-   * Resolves with the reason when the server takes no new calls on this connection: it has said so (GOAWAY over HTTP/2), or
-   * the connection is closed or lost (then after `closed`). Calls that run go on. Never rejects.
+   * Resolves with the reason when the server takes no new calls on this connection. Either the server has said so (GOAWAY
+   * over HTTP/2), or the connection is closed or lost (then after `closed`). Running calls continue. Never rejects.
    */
   readonly leaving: Promise<string>;
   /** Resolves with the reason when the connection is closed or lost; never rejects. */

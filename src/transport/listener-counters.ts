@@ -35,6 +35,7 @@ export interface ListenerCounters {
 /** Writable form of the counters, for the parts of a listener. */
 export type MutableListenerCounters = { -readonly [Name in keyof ListenerCounters]: number };
 
+/** Creates counters that are all 0. */
 export function createListenerCounters(): MutableListenerCounters {
   return {
     connections: 0,

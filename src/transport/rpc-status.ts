@@ -34,14 +34,13 @@ export interface RpcStatus {
 export interface RpcErrorOptions extends ErrorOptions {
   /** Metadata beside the status; undefined: none. */
   readonly metadata?: RpcStatus["metadata"] | undefined;
-  /** Who made the status. Default `local`. */
+  /** Origin of the status. Default: `local`. */
   readonly origin?: StatusOrigin | undefined;
 }
 
 /**
- * Who made a status. `peer`: it came over the wire as a gRPC status. `proxy`: it was derived from an HTTP status or from a
- * reset, which something between the two sides may have sent. `local`: this side made it (time limit, no connection, bad
- * arguments).
+ * Origin of a status. `peer`: it arrived as a gRPC status. `proxy`: this side derived it from an HTTP status or a reset,
+ * which a proxy may have sent. `local`: this side created it (time limit, no connection, invalid arguments).
  */
 export type StatusOrigin = "peer" | "proxy" | "local";
 
@@ -49,7 +48,7 @@ export type StatusOrigin = "peer" | "proxy" | "local";
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly status: RpcStatus;
-  /** Who made the status: only `peer` shows that the other side is there. */
+  /** Origin of the status. Only `peer` shows that the other side is alive. */
   readonly origin: StatusOrigin;
 
   constructor(code: StatusCode, details: string, options?: RpcErrorOptions) {

@@ -1,5 +1,6 @@
 import {
   type AgentCatalog,
+  assertNotAborted,
   errorText,
   type SubscriptionTable,
   TroupeError,
@@ -7,8 +8,9 @@ import {
   type WaitOptions,
 } from "../core/internal.ts";
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
-import { ConnectionSupervisor, type RegisterOptions } from "./connection/connection-supervisor.ts";
+import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
+import type { RegisterOptions } from "./connection/supervisor-options.ts";
 import { atMost, sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
 import { createControlServer } from "./control/control-server.ts";
@@ -113,7 +115,9 @@ export class WorkerLifecycle {
    * Rejects when the host can't be reached or refuses what was registered before, and with `CancelledError` when the signal
    * aborts; the worker can be started again then.
    */
-  async start({ signal }: WaitOptions = {}): Promise<void> {
+  async start(options: WaitOptions = {}): Promise<void> {
+    assertNotAborted(options, "The start of the worker");
+    const { signal } = options;
     const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
@@ -124,7 +128,8 @@ export class WorkerLifecycle {
   }
 
   /** Throws `wrong-state` when the worker was never started; stopping twice is fine. An aborted signal does as `hurry`. Never throws for a dead peer. */
-  async stop({ signal }: WaitOptions = {}): Promise<void> {
+  async stop(options: WaitOptions = {}): Promise<void> {
+    const { signal } = options;
     const onAbort = () => this.hurry();
     signal?.addEventListener("abort", onAbort);
     if (signal?.aborted === true) onAbort();

@@ -9,9 +9,9 @@ import {
   jsonContentType,
   type Logger,
   type MakeId,
+  type MessageLogSink,
   type NumberRanges,
   protobufContentType,
-  type RuntimeEventSink,
   type RuntimeOptions,
   randomId,
   someRoom,
@@ -123,7 +123,7 @@ export interface WorkerSettings {
   readonly stockHostMaxBytes: number;
   readonly preferredContentType: string;
   readonly tracing: Tracing | undefined;
-  readonly events: RuntimeEventSink | undefined;
+  readonly messageLog: MessageLogSink | undefined;
   readonly logger: Logger;
   readonly ambient: AmbientContexts | undefined;
   readonly clock: Clock;
@@ -189,7 +189,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     stockHostMaxBytes: (options.stockHostMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     preferredContentType: format,
     tracing: options.tracing,
-    events: options.events,
+    messageLog: options.messageLog,
     logger: options.logger ?? defaultLogger,
     ambient: options.ambient,
     clock: options.clock ?? systemClock,

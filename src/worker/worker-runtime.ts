@@ -72,16 +72,17 @@ export class WorkerRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for invalid options. Connects to nothing yet. */
   constructor(options: WorkerRuntimeOptions) {
     const settings = workerSettings(options);
-    const { ambient, events, logger, tracing } = settings;
+    const { ambient, messageLog, logger, tracing } = settings;
     this.logger = logger;
     this.ambient = ambient;
     const registry = this.#registry;
     const counts = this.#counters;
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const catalog = new AgentCatalog({ runtime: this, ambient, events, logger, classCheck: "exact", onTypeGone });
+    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
-    const log = events === undefined ? undefined : new MessageLog(events, (message) => payloadText(message, registry));
+    const log =
+      messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
     const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) });
     const inFlight = new InFlight();
     const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });

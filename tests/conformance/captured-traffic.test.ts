@@ -83,7 +83,7 @@ describe("our frame codec writes a captured event with the same fields and no ot
 });
 
 describe("the host's peek at a captured message", () => {
-  test.each(calls)("gives it another request id and its own again, $title", ({ message: { hex } }) => {
+  test.each(calls)("replaces its request id and restores it, $title", ({ message: { hex } }) => {
     const bytes = bytesOf(hex);
     const peeked = peekFrame(bytes);
     if (peeked.kind !== "request" && peeked.kind !== "response") throw new Error(`peeked as ${peeked.kind}`);
@@ -93,7 +93,7 @@ describe("the host's peek at a captured message", () => {
     expect(hexOf(withRequestId(changed, requestIdBytes(peeked)))).toBe(hex);
   });
 
-  test.each(events)("finds its topic and leaves its bytes alone, $title", ({ message }) => {
+  test.each(events)("finds its topic and keeps its bytes, $title", ({ message }) => {
     const peeked = peekedEvent(message);
     expect(hexOf(peeked.bytes)).toBe(message.hex);
     expect(message.decoded).toMatchObject({ cloudEvent: { type: peeked.topicType } });

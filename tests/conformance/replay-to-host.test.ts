@@ -132,7 +132,7 @@ describe("real Python workers' traffic, replayed to our host", () => {
     for (const call of [w1, w2, w3]) expect(replay.channel(call).inbox.rest).toEqual([]);
   });
 
-  test("a channel is answered with Python's headers before anything is said on it [§8.11]", async () => {
+  test("a channel is answered with Python's headers before any message [§8.11]", async () => {
     const wanted = Object.fromEntries(pythonWire.responseHeaders);
     const channel = replay.worker(capturedClient("w1")).openChannel(capturedCall(w1));
     expect(await channel.headers).toMatchObject({
@@ -152,7 +152,7 @@ describe("real Python workers' traffic, replayed to our host", () => {
     expect(answer).toMatchObject({ kind: "response", requestId: "gone", error: "Agent type target not found." });
   });
 
-  test("after the captured workers have gone the host holds nothing of them [§8.24]", async () => {
+  test("after the captured workers have left, the host keeps nothing of them [§8.24]", async () => {
     await replay.run();
     for (const [call, worker] of [
       [w1, "w1"],

@@ -103,7 +103,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     ]);
   });
 
-  test("a worker that calls and publishes says what Python's w2 said, and hears what it heard [§8.137]", async () => {
+  test("a worker that calls and publishes sends what Python's w2 sent, and receives what it received [§8.137]", async () => {
     await startWorker();
     worker.addMessageSerializer([Msg, PModel, Evt]);
     await Caller.register(worker, "caller", () => new Caller());
@@ -145,7 +145,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     expect(worker.pendingCallsCount).toBe(0);
   });
 
-  test("a worker of protobuf payloads publishes and hears what Python's w3 did", async () => {
+  test("a worker with protobuf payloads publishes and receives what Python's w3 did", async () => {
     const events = new Inbox<Handled>();
     await startWorker(accept, "application/x-protobuf");
     await Psub.register(worker, "psub", () => new Psub(events));
@@ -160,7 +160,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     expect({ message, agent, topic }).toEqual({ message: hello, agent: "psub/src3", topic: "fix.proto/src3" });
   });
 
-  test("every call carries Python's headers and one client id, made anew for each connection", async () => {
+  test("every call carries Python's headers and one client id, new for each connection", async () => {
     await startWorker();
     await Caller.register(worker, "caller", () => new Caller());
     const wanted = Object.fromEntries(
@@ -176,7 +176,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     expect((await host.channels.take()).headers["client-id"]).not.toBe(clientId);
   });
 
-  test("a subscription is removed as Python's w1 did, and one that the host does not know is gone as well [§8.35]", async () => {
+  test("a subscription is removed as Python's w1 did, and removing one that the host does not know succeeds [§8.35]", async () => {
     const [removed] = capturedRequests(w1, "RemoveSubscription");
     await startWorker((call) => {
       if (call.method === "GetSubscriptions") return { message: bytesOf(pythonWire.messages[57]?.hex ?? "") };
@@ -195,7 +195,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     await expect(worker.removeSubscription("nope")).rejects.toMatchObject({ code: "not-found" });
   });
 
-  test("refusals of Python's host reach whoever registers, with its text", async () => {
+  test("a refusal by Python's host reaches the registering caller, with its text", async () => {
     await startWorker(({ method }) => refusalOf(method === "RegisterAgent" ? 17 : 18));
     await expect(worker.registerFactory("target", () => new Caller())).rejects.toMatchObject({
       code: "already-exists",
@@ -207,7 +207,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     });
   });
 
-  test("a host that says nothing to a half-close is left with RST_STREAM(CANCEL), as Python leaves it", async () => {
+  test("a worker resets a host that does not answer its half-close with RST_STREAM(CANCEL), as Python does", async () => {
     await startWorker();
     await worker.stop();
     expect(await channel.ended).toEqual({ isHalfClosed: true, resetCode: 8 });

@@ -13,7 +13,7 @@ describe("the requirement manifest", () => {
     );
   });
 
-  test("every statement has a test without Python that names it, or is left to interop, or pending, by name", () => {
+  test("every statement has a test without Python that names it, or is marked as interop or pending", () => {
     const untested = allRequirements
       .filter(({ pending, provenBy }) => pending === undefined && provenBy === undefined)
       .filter(({ id }) => !isTestedBy(id, (file) => !isInterop(file)))
@@ -21,7 +21,7 @@ describe("the requirement manifest", () => {
     expect(untested).toEqual([]);
   });
 
-  test("a statement that is left to interop has a test there, and only there", () => {
+  test("a statement marked as interop has a test there, and only there", () => {
     const left = allRequirements.filter(({ provenBy }) => provenBy !== undefined);
     expect(left.filter(({ provenBy }) => provenBy !== "interop")).toEqual([]);
     const wrong = left.filter(({ id }) => !isTestedBy(id, isInterop) || isTestedBy(id, (file) => !isInterop(file)));

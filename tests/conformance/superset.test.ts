@@ -126,13 +126,13 @@ describe.each(pairCounts)("the superset proto beside generation %i", (generation
     expect(differences).toEqual([]);
   });
 
-  test("never gives one name in Any to two shapes", () => {
+  test("uses each type name in Any for one shape only", () => {
     for (const name of carriedInAny[generation]) expect(ownByName.get(name)?.typeName).toBe(name);
   });
 });
 
-describe("a method that several revisions have", () => {
-  test("lives at one path of the service agents.AgentRpc", () => {
+describe("a method of several revisions", () => {
+  test("has one path in the service agents.AgentRpc", () => {
     expect(AgentRpc.typeName).toBe("agents.AgentRpc");
     const published = ([1, 2, 3] as const).flatMap((generation) =>
       publishedShape(generation).methods.map(({ name }) => name),

@@ -47,7 +47,7 @@ async function startTracedWorker() {
 }
 
 describe("the trace context on the wire", () => {
-  test("an event carries the publisher's as a text attribute beside the five [§8.79]", async () => {
+  test("an event carries the publisher's context as a text attribute beside the five others [§8.79]", async () => {
     await using world = await startTracedWorker();
     await world.worker.publishMessage(MyMessage({ content: "hi" }), new TopicId("t", "src"));
     const bytes = await world.channel.inbox.take();
@@ -57,7 +57,7 @@ describe("the trace context on the wire", () => {
     });
   });
 
-  test("a call carries the caller's in its metadata, and its answer that of the span that handled it", async () => {
+  test("a call carries the caller's context in its metadata, and its answer that of the handling span", async () => {
     await using world = await startTracedWorker();
     await world.worker.registerFactory("echo", () => new FunctionAgent(() => Reply({ content: "there" })));
     const answer = world.worker.sendMessage(Ask({ content: "hi" }), new AgentId("echo", "k"));
@@ -75,7 +75,7 @@ describe("the trace context on the wire", () => {
     ]);
   });
 
-  test("without tracing neither says anything of it", async () => {
+  test("without tracing, neither carries a context", async () => {
     const host = await CapturedHost.start(() => ({ message: emptyMessage }));
     const worker = new WorkerRuntime({ dialer: grpcDialer(), address: host.address, halfCloseWaitMs: 20 });
     await worker.start();

@@ -51,7 +51,7 @@ async function startWorker(answer: (call: WorkerCall) => HostAnswer) {
   };
 }
 
-describe("our worker says Python's own bytes", () => {
+describe("our worker sends Python's own bytes", () => {
   test("when it registers in the channel of a host of generation 1 [§8.10]", async () => {
     await using world = await startWorker(() => ({
       refusal: { grpcStatus: StatusCode.unimplemented, grpcMessage: "Method not found!", trailersOnly: true },
@@ -108,7 +108,7 @@ describe("our worker says Python's own bytes", () => {
     expect(hexOf(await world.channel.inbox.take())).toBe(vector("answer to Message.request id 6").hex);
   });
 
-  test("when it publishes, save for the order of the attributes", async () => {
+  test("when it publishes, except for the order of the attributes", async () => {
     await using world = await startWorker(() => ({ message: emptyMessage }));
     await world.worker.publishMessage(MyMessage({ content: "two" }), new TopicId("t", "src"), {
       sender: new AgentId("a", "b"),
@@ -120,7 +120,7 @@ describe("our worker says Python's own bytes", () => {
   });
 });
 
-describe("our host says Python's own bytes", () => {
+describe("our host sends Python's own bytes", () => {
   test("when a worker of generation 1 registers and subscribes in its channel [§8.4]", async () => {
     await using host = new Host({ listener: grpcListener(), address: "127.0.0.1:0" });
     await host.start();

@@ -25,7 +25,7 @@ const control = vectors.filter(({ protoType }) => protoType === "agents.ControlM
 const calls = onTheChannel.filter(({ name }) => ["request", "response"].includes(vectorFrames[name]?.kind ?? ""));
 const events = onTheChannel.filter(({ name }) => vectorFrames[name]?.kind === "event");
 
-test("the vectors under test are those that protocol.md §9 prints, and each has its meaning", () => {
+test("the tested vectors are those of protocol.md §9, and each has its decoded form", () => {
   expect(vectors.map(({ hex }) => hex)).toEqual(printedVectors());
   expect(Object.keys(vectorJson).sort()).toEqual(vectors.map(({ name }) => name).sort());
   expect(Object.keys(vectorFrames).sort()).toEqual(onTheChannel.map(({ name }) => name).sort());
@@ -91,7 +91,7 @@ describe("the host's peek", () => {
     },
   );
 
-  test.each(events)("finds the topic of $name and leaves its bytes alone [§8.1]", ({ name, hex }) => {
+  test.each(events)("finds the topic of $name and keeps its bytes [§8.1]", ({ name, hex }) => {
     const bytes = bytesOf(hex);
     const peeked = peekFrame(bytes);
     if (peeked.kind !== "event") throw new Error(`peeked as ${peeked.kind}`);
@@ -138,7 +138,7 @@ describe("the other codecs", () => {
     expect(hexOf(encodeControl(envelope))).toBe(hex);
   });
 
-  test("an answer on the control channel differs from a request by a return address that is there and empty", () => {
+  test("an answer on the control channel differs from a request by a present and empty return address", () => {
     const [request, answer] = control.map(({ hex }) => decodeControl(bytesOf(hex)));
     expect(request?.respondTo).toBe("clientid=C1");
     expect(answer?.respondTo).toBe("");
@@ -146,7 +146,7 @@ describe("the other codecs", () => {
   });
 });
 
-test("a subscription of generation 1 would mean something else in the later shape: it must never meet it", () => {
+test("a subscription of generation 1 has another meaning in the later shape, so it is never read as one", () => {
   const whole = bytesOf(vector("gen1 Message.addSubscriptionRequest{2, prefix echo:→echo}").hex);
   const subscriptionOnly = whole.subarray(whole.length - 15);
   expect(readJson("agents.ChannelSubscription", subscriptionOnly)).toHaveProperty("typePrefixSubscription");

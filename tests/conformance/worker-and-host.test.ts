@@ -67,7 +67,7 @@ class Requester {
 }
 
 describe("our worker at our host over gRPC", () => {
-  test("an agent instance is subscribed to the topic type that is its key, a second one of its type to its own key and to nothing twice [§8.121]", async () => {
+  test("each agent instance is subscribed once, to the topic type that equals its key [§8.121]", async () => {
     await using rig = await startRig("gRPC");
     const worker = await rig.worker();
     const seen = new Inbox<string>();
@@ -105,7 +105,7 @@ describe("our worker at our host over gRPC", () => {
     await next.link.close();
   });
 
-  test("an agent's state is saved and loaded by a client that is no worker [§8.106] [§8.107]", async () => {
+  test("a client that is not a worker saves and loads an agent's state [§8.106] [§8.107]", async () => {
     await using rig = await startRig("gRPC");
     const worker = await rig.worker();
     const keeper = new Keeper(new Inbox<string>());
@@ -134,7 +134,7 @@ describe("our worker at our host over gRPC", () => {
     await requester.link.close();
   });
 
-  test("a state that can't be loaded is answered with the agent's error, and the channel lives [§8.107]", async () => {
+  test("a state that cannot be loaded is answered with the agent's error, and the channel stays open [§8.107]", async () => {
     await using rig = await startRig("gRPC");
     const worker = await rig.worker();
     await worker.registerFactory("a", () => new Keeper(new Inbox<string>()));

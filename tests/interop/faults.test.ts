@@ -27,7 +27,7 @@ const withoutKeepAlive = { keepAliveMs: 0 };
 for (const generation of generations.filter(({ number }) => number === 3)) {
   describe.skipIf(generation.skipReason)(`Python's worker, ${generation.title}`, () => {
     test("killed with calls in flight: each of its callers has an outcome at once, and its types are free", async () => {
-      await using host = await startHostProgram({ channelOptions: withoutKeepAlive });
+      await using host = await startHostProgram({ channelOptions: { pingIntervalMs: 0 } });
       const { address } = host.ready;
       const victim = await startPythonWorker(generation, address, [{ kind: "held", type: "held" }]);
       await using _victim = victim;
@@ -110,7 +110,7 @@ for (const generation of generations.filter(({ number }) => number === 3)) {
     ])(
       "whose connection is %s is noticed: its callers have an outcome, and its types are free",
       async (_how, fault) => {
-        const channelOptions = { keepAliveMs: 200, keepAliveTimeoutMs: 300 };
+        const channelOptions = { pingIntervalMs: 200, pingTimeoutMs: 300 };
         await using host = await startHostProgram({ channelOptions });
         await using proxy = await startFaultProxy({ target: host.ready.address });
         const victim = await startPythonWorker(generation, proxy.address, [{ kind: "held", type: "held" }]);

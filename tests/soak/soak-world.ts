@@ -36,7 +36,7 @@ export async function startWorld(): Promise<SoakWorld> {
   const clocks = { host: new CountingClock(systemClock), workers: new CountingClock(systemClock) };
   const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
     ...{ logger: log, clock: clocks.host },
-    channelOptions: { keepAliveMs },
+    channelOptions: { pingIntervalMs: keepAliveMs },
   });
   await host.start();
   const { address } = host;

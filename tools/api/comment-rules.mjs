@@ -5,7 +5,7 @@
  * (`npm run api-report` says so). When both lists are empty, remove them.
  */
 const roomsThatCite = ["core", "worker"];
-const roomsWithoutComments = ["core", "telemetry", "worker"];
+const roomsWithoutComments = ["core", "worker"];
 
 /** Names that a public declaration mentions and no user needs to name, with the reason. */
 const unnamedOnPurpose = new Map([

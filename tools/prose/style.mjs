@@ -30,7 +30,10 @@ export const banned = [
   { pattern: /(?<!there )\bis no (?!longer|more|less)\w+/i, write: "is not a" },
 ];
 
-/** Words that the glossary of ARCHITECTURE.md replaces. */
+/** Pages for contributors, who know what a room is. */
+const contributorsPages = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+/** Words that the glossary replaces. `notIn`: files that may use them. */
 export const glossary = [
   { pattern: /\bdoors?\b/i, write: "entry point" },
   { pattern: /\bshel(?:f|ves)\b/i, write: "catalog" },
@@ -40,6 +43,7 @@ export const glossary = [
     pattern: /\brooms?\b(?! (?:for|left|again|in|to|beside|before|of))/i,
     write: "folder, entry point or space",
     in: ["doc", "message", "page"],
+    notIn: contributorsPages,
   },
   { pattern: /\bdepartures?\b/i, write: "send queue" },
   { pattern: /\bslow road\b/i, write: "slow path" },

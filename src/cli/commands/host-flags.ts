@@ -83,7 +83,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),
     channelOptions: {
-      keepAliveMs: keepAliveSeconds * 1_000,
+      pingIntervalMs: keepAliveSeconds * 1_000,
       ...given("maxReceiveMessageBytes", maxMessageBytes),
       ...tlsOf(flags),
     },

@@ -4,7 +4,7 @@ import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import type { RuntimeEventSink } from "../message-events.ts";
+import type { MessageLogSink } from "../message-log-records.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
 import {
   type AgentKind,
@@ -21,7 +21,7 @@ export interface AgentCatalogOptions {
   /** The runtime agents are bound to. */
   readonly runtime: AgentRuntime;
   readonly ambient?: AmbientContexts | undefined;
-  readonly events?: RuntimeEventSink | undefined;
+  readonly messageLog?: MessageLogSink | undefined;
   readonly logger?: Logger | undefined;
   /** How `expectedClass` is checked. Default `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
@@ -217,7 +217,7 @@ export class AgentCatalog {
     } catch (error) {
       const text = loggableText(`Error constructing agent ${id}: ${errorText(error)}`);
       this.#options.logger?.error(text, { agent: loggableText(id.toString()), error: loggableError(error) });
-      this.#options.events?.emit({
+      this.#options.messageLog?.emit({
         type: "AgentConstructionException",
         agent_id: id.toString(),
         exception: errorText(error),

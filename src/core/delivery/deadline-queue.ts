@@ -69,6 +69,8 @@ export class DeadlineQueue {
     const last = this.#lastInLine;
     if (last !== undefined && atMs < last.dueMs) this.#heap.add(item);
     else this.#append(item, last);
+    // The timer is early enough, and keeps the process alive if it has to: `#arm` would find the same by a longer way.
+    if (this.#timerDueMs <= atMs && this.#timerKeepsAlive && this.#timer !== undefined) return;
     this.#arm();
   }
 
@@ -76,7 +78,7 @@ export class DeadlineQueue {
   remove(item: Expiring): boolean {
     if (item.duePlace === nowhere) return false;
     this.#takeOut(item);
-    this.#arm();
+    if (this.#aliveCount === 0 || !this.#timerKeepsAlive) this.#arm();
     return true;
   }
 

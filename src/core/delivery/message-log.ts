@@ -1,6 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import { errorText } from "../errors.ts";
-import type { DeliveryStage, MessageKind, RuntimeEventSink } from "../message-events.ts";
+import type { DeliveryStage, MessageKind, MessageLogSink } from "../message-log-records.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 
 export interface LoggedMessage {
@@ -12,11 +12,11 @@ export interface LoggedMessage {
 // protocol.md §5.11
 /** Writes the records of the message log. A runtime has one only if it was given a sink for them. */
 export class MessageLog {
-  readonly #sink: RuntimeEventSink;
+  readonly #sink: MessageLogSink;
   readonly #payloadText: (message: unknown) => string;
 
   /** `payloadText` gives a message's JSON; asked only when the sink wants payloads. */
-  constructor(sink: RuntimeEventSink, payloadText: (message: unknown) => string) {
+  constructor(sink: MessageLogSink, payloadText: (message: unknown) => string) {
     this.#sink = sink;
     this.#payloadText = payloadText;
   }

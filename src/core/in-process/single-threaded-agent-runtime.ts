@@ -90,7 +90,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for numbers that are out of range. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertNumbers(options, numberRanges);
-    const { logger = defaultLogger, ambient, tracing, events, clock = systemClock } = options;
+    const { logger = defaultLogger, ambient, tracing, messageLog, clock = systemClock } = options;
     this.logger = logger;
     this.ambient = ambient;
     this.#tracing = tracing;
@@ -103,9 +103,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
-    this.#log = events === undefined ? undefined : new MessageLog(events, toText);
+    this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, events, logger, onTypeGone });
+    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone });
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({

@@ -3,6 +3,7 @@ import { TroupeError } from "../errors.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
 import { assertMessageType, jsonContentType, type MessageType } from "./message-type.ts";
 
+/** Options of `classMessage`. */
 export interface ClassMessageOptions<T, Answer> {
   /** Type of the answer to a call with this message. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;

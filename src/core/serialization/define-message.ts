@@ -8,6 +8,7 @@ import { assertSchema, validateNow } from "./standard-schema.ts";
 /** A schema of any Standard Schema library whose values are objects. */
 export type MessageSchema = StandardSchemaV1<unknown, object>;
 
+/** Options of `defineMessage`. */
 export interface DefineMessageOptions<Answer> {
   /** Type of the answer to a call with this message; `sendMessage` returns its values. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;

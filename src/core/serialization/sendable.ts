@@ -8,14 +8,14 @@ export interface NotAMessage<Reason extends string> {
 }
 
 /**
- * The parameter type of `sendMessage` and `publishMessage`: `Message` itself, or a compile error for what no runtime can
- * send. `unknown` and `any` pass; the runtime checks their values.
+ * Parameter type of `sendMessage` and `publishMessage`: `Message`, or a compile error for a type that no runtime can
+ * send. `unknown` and `any` compile; the runtime checks their values.
  *
  * In a generic function of your own, take `message: Sendable<Message>` and call `sendMessage<Message>(message, …)`.
  */
 export type Sendable<Message> = [FaultOf<Message>] extends [never] ? Message : FaultOf<Message>;
 
-// Each member of a union is looked at by itself; `any` would match every branch.
+// The branches apply to each member of a union; `any` would match all of them.
 type FaultOf<Message> = 0 extends 1 & Message
   ? never
   : Message extends Branded<string, unknown> | Tagged | undefined | null

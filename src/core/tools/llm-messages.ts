@@ -13,16 +13,19 @@ export interface ImageFields {
   readonly data: string;
 }
 
+/** Fields of a `SystemMessage`. */
 export interface SystemMessageFields {
   readonly content: string;
   readonly type: "SystemMessage";
 }
+/** Fields of a `UserMessage`. */
 export interface UserMessageFields {
   readonly content: string | readonly (string | ImageFields)[];
   /** Agent that sent the message. */
   readonly source: string;
   readonly type: "UserMessage";
 }
+/** Fields of a `AssistantMessage`. */
 export interface AssistantMessageFields {
   /** Text, or the tools that the model requests. */
   readonly content: string | readonly FunctionCallFields[];
@@ -30,6 +33,7 @@ export interface AssistantMessageFields {
   readonly source: string;
   readonly type: "AssistantMessage";
 }
+/** Fields of a `FunctionExecutionResultMessage`. */
 export interface FunctionExecutionResultMessageFields {
   readonly content: readonly FunctionExecutionResultFields[];
   readonly type: "FunctionExecutionResultMessage";

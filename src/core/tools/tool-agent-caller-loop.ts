@@ -19,6 +19,7 @@ export interface ToolSchema {
   readonly strict?: boolean | undefined;
 }
 
+/** Options of a request to a model. */
 export interface CompletionOptions {
   readonly tools?: readonly (Tool | ToolSchema)[] | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -37,6 +38,7 @@ export interface ChatCompletionClient {
   create(messages: readonly LLMMessage[], options: CompletionOptions): Promise<Completion>;
 }
 
+/** Options of `toolAgentCallerLoop`. */
 export interface ToolAgentCallerLoopOptions {
   readonly toolAgentId: AgentId;
   readonly modelClient: ChatCompletionClient;

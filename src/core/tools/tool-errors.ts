@@ -1,5 +1,6 @@
 import { type ErrorCode, TroupeError, type TroupeErrorOptions } from "../errors.ts";
 
+/** A failed function call. */
 export interface ToolFailure {
   /** Id of the failed function call. */
   readonly callId: string;

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
+/** Options of a tool's run. */
 export interface ToolRunOptions {
   /** Aborts when the caller no longer wants the result. */
   readonly signal: AbortSignal;

@@ -72,7 +72,7 @@ export class SubscriptionTable {
     }
   }
 
-  /** Whether an equal one, or another with its id, is there. Throws as `add` does for an invalid one. */
+  /** Whether an equal subscription, or one with its id, is present. Throws as `add` does for an invalid subscription. */
   hasEqual(subscription: Subscription): boolean {
     return this.#hasEqual(this.#rowOf(subscription));
   }

@@ -65,7 +65,7 @@ export function assertAgentState(state: unknown): void {
   throw wrong("The state to load must be an object, as saveState returns it", state);
 }
 
-/** Throws `invalid-argument` for what is no `AbortSignal`. */
+/** Throws `invalid-argument` for a value that is not an `AbortSignal`. */
 export function assertSignal(signal: unknown): void {
   if (signal instanceof AbortSignal) return;
   if (signal instanceof CancellationToken) throw wrong("A signal is an AbortSignal: pass `token.signal`", signal);

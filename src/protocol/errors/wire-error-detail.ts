@@ -1,15 +1,15 @@
 import { Buffer } from "node:buffer";
 import { errorText, type RemoteCause, type RemoteFailure } from "../../core/internal.ts";
 
-/** The longest JSON that is sent or read, in bytes. */
+/** Limit of the JSON that is sent or read, in bytes. */
 const mostBytes = 16 * 1024;
 const longestText = 1_024;
 const mostCauses = 8;
 const mostFields = 64;
 const deepest = 4;
-/** So many values of a thrown object are looked at. */
+/** Limit of the values read from a thrown object. */
 const mostValues = 1_000;
-/** These say nothing beside the rest of the answer, or are sent only on request. */
+/** Fields that repeat the rest of the answer, or that are sent only on request. */
 const leftOut: ReadonlySet<string> = new Set([
   "name",
   "message",
@@ -21,18 +21,21 @@ const leftOut: ReadonlySet<string> = new Set([
   "remote",
 ]);
 
-/** What a handler threw, as JSON of at most 16 KiB: name, code, own fields, causes. Never throws. */
+/** Returns a thrown value as JSON of at most 16 KiB: name, code, own fields, causes. Never throws. */
 // protocol.md §11.3
 export function toErrorDetail(thrown: unknown): string {
   try {
     return fitting({ ...nameAndCode(thrown), detail: fieldsOf(thrown), causes: causesOf(thrown) });
   } catch {
-    // A getter or a proxy of the user's own that throws: the text of the failure travels all the same.
+    // A getter or a proxy of the user's own threw. The text of the failure is sent nevertheless.
     return fitting({ name: "Error", code: undefined, detail: {}, causes: [] });
   }
 }
 
-/** Reads what another worker says; whatever is not of the form is left out. Undefined: it says nothing. Never throws. */
+/**
+ * Parses the detail that another worker sent and leaves out what does not have the form. Returns undefined if nothing
+ * is left. Never throws.
+ */
 export function parseErrorDetail(json: string | undefined): RemoteFailure | undefined {
   if (json === undefined || json.length > mostBytes) return undefined;
   let said: unknown;
@@ -48,7 +51,7 @@ export function parseErrorDetail(json: string | undefined): RemoteFailure | unde
   return { name: cut(said.name), code: codeOf(said), detail, causes };
 }
 
-/** Cut until it fits: first the fields, the last ones first, then the causes. */
+/** Shortens the failure until it fits: first its fields, from the last, then its causes. */
 function fitting({ name, code, detail, causes }: RemoteFailure): string {
   let fields = Object.entries(detail);
   let kept = causes;
@@ -73,7 +76,7 @@ function codeOf(value: object): string | number | undefined {
   return typeof code === "number" && Number.isFinite(code) ? code : undefined;
 }
 
-/** Of an error only plain fields: libraries hang whole requests on theirs. */
+/** Takes only plain fields of an error, because libraries attach whole requests to theirs. */
 function fieldsOf(thrown: unknown): { readonly [field: string]: unknown } {
   if (typeof thrown !== "object" || thrown === null) return {};
   if (!(thrown instanceof Error)) return plainFields(thrown, { depth: 0, room: { left: mostValues } });
@@ -81,7 +84,7 @@ function fieldsOf(thrown: unknown): { readonly [field: string]: unknown } {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !leftOut.has(name)));
 }
 
-/** How deep a value lies, and how many more may be looked at. */
+/** Depth of a value, and the number of values that may still be read. */
 interface Place {
   readonly depth: number;
   readonly room: { left: number };
@@ -98,7 +101,10 @@ function plainFields(value: object, { depth, room }: Place): { readonly [field: 
   return Object.fromEntries(fields);
 }
 
-/** The value as JSON has it, cut; undefined for what JSON does not have, and for what lies too deep. */
+/**
+ * Returns the value in its JSON form, shortened. Returns undefined for a value without one, and for one that is too
+ * deep.
+ */
 function plainValue(value: unknown, { depth, room }: Place): unknown {
   if (room.left === 0) return undefined;
   room.left -= 1;
@@ -131,7 +137,7 @@ function causesOf(thrown: unknown): readonly RemoteCause[] {
   return causes;
 }
 
-/** The cause of such an error quotes what a message contained. */
+/** The cause of such an error quotes the content of a message. */
 function isAboutContent(error: Error): boolean {
   return "code" in error && error.code === "invalid-message";
 }

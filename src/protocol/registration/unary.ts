@@ -40,7 +40,7 @@ export function encodeAddSubscriptionRequest(subscription: WireSubscription): Ui
   );
 }
 
-/** A missing subscription reads as one with an empty id and no pattern. */
+/** Decodes the request of AddSubscription. A missing subscription reads as one with an empty id and no pattern. */
 export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscription {
   return parsing("an AddSubscription request", () =>
     fromWire(fromBinary(AddSubscriptionRequestSchema, bytes).subscription),
@@ -69,6 +69,7 @@ export function encodeAgentId(id: WireAgentId): Uint8Array {
   return toBinary(AgentIdSchema, create(AgentIdSchema, id));
 }
 
+/** Decodes the request of GetState. Throws `invalid-message`. */
 export function decodeAgentId(bytes: Uint8Array): WireAgentId {
   return parsing("an agent id", () => {
     const { type, key } = fromBinary(AgentIdSchema, bytes);

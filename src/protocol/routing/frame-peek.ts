@@ -28,7 +28,7 @@ export function withoutErrorDetail(response: PeekedResponse): PeekedResponse {
     const bare = peekFrame(encodeFrame({ ...frame, metadata }));
     return bare.kind === "response" ? bare : response;
   } catch {
-    // What cannot be read here cannot be read by the caller either: it gets the answer as it came.
+    // The caller cannot read such an answer either, so it gets the answer as it came.
     return response;
   }
 }

@@ -39,7 +39,7 @@ export interface PeekedResponse {
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
   // protocol.md §11.3
-  /** Its metadata has the key `agerrordetail`, which only announced peers get. */
+  /** Whether the metadata has the key `agerrordetail`, which only announced peers get. */
   readonly hasErrorDetail: boolean;
 }
 

@@ -18,6 +18,7 @@ export type ControlRequest =
       readonly onlyIfServed: boolean;
     };
 
+/** An answer on the control channel. The kind `metadata-response` is Troupe's own. */
 export type ControlAnswer =
   | { readonly kind: "save-response"; readonly state: string; readonly error: string | undefined }
   | { readonly kind: "load-response"; readonly error: string | undefined }
@@ -29,6 +30,7 @@ export type ControlAnswer =
       readonly error: string | undefined;
     };
 
+/** Body of an envelope on the control channel. */
 export type ControlBody =
   | ControlRequest
   | ControlAnswer
@@ -63,6 +65,7 @@ export function decodeControl(bytes: Uint8Array): ControlEnvelope {
   });
 }
 
+/** Whether a body is a request. */
 export function isControlRequest(body: ControlBody | undefined): body is ControlRequest {
   return body?.kind === "save-request" || body?.kind === "load-request" || body?.kind === "metadata-request";
 }
@@ -85,10 +88,12 @@ export function controlReply(request: ControlEnvelope, body: ControlAnswer): Con
   return { rpcId: request.rpcId, destination: request.respondTo ?? "", respondTo: "", body };
 }
 
+/** Formats the destination of an agent: `agentid=<type>/<key>`. */
 export function agentDestination(id: WireAgentId): string {
   return `agentid=${id.type}/${id.key}`;
 }
 
+/** Formats the destination of a client: `clientid=<client id>`. */
 export function clientDestination(clientId: string): string {
   return `clientid=${clientId}`;
 }

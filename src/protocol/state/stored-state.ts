@@ -42,10 +42,12 @@ export function encodeStoredState(state: StoredState): Uint8Array {
   return toBinary(AgentStateSchema, toWire(state));
 }
 
+/** Decodes the request of SaveState. Throws `invalid-message`. */
 export function decodeStoredState(bytes: Uint8Array): StoredState {
   return parsing("an agent state", () => fromWire(fromBinary(AgentStateSchema, bytes)));
 }
 
+/** Encodes the answer of GetState. */
 export function encodeGetStateAnswer(answer: GetStateAnswer): Uint8Array {
   const message = create(GetStateResponseSchema, { success: answer.success });
   if (answer.state !== undefined) message.agentState = toWire(answer.state);
@@ -53,6 +55,7 @@ export function encodeGetStateAnswer(answer: GetStateAnswer): Uint8Array {
   return toBinary(GetStateResponseSchema, message);
 }
 
+/** Decodes the answer of GetState. Throws `invalid-message`. */
 export function decodeGetStateAnswer(bytes: Uint8Array): GetStateAnswer {
   return parsing("a GetState answer", () => {
     const { agentState, success, error } = fromBinary(GetStateResponseSchema, bytes);
@@ -68,6 +71,7 @@ export function encodeSaveStateAnswer(answer: SaveStateAnswer): Uint8Array {
   return toBinary(StoreStateResponseSchema, message);
 }
 
+/** Decodes the answer of SaveState. Throws `invalid-message`. */
 export function decodeSaveStateAnswer(bytes: Uint8Array): SaveStateAnswer {
   return parsing("a SaveState answer", () => {
     const { success, error } = fromBinary(StoreStateResponseSchema, bytes);

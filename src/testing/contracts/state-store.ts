@@ -21,11 +21,11 @@ function eTagOf(outcome: SaveOutcome): string {
 
 const cases: readonly StoreCase[] = [
   {
-    promise: "knows nothing of an agent that was never saved",
+    promise: "returns undefined for an agent that was never saved",
     tryIt: async (store) => equal(await store.load(a), undefined),
   },
   {
-    promise: "gives back what was saved, of every kind, under the eTag of the save",
+    promise: "returns saved data of every kind, with the eTag of the save",
     tryIt: async (store) => {
       const kinds: readonly (StoredData | undefined)[] = [
         text("één"),
@@ -40,7 +40,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "makes a new eTag with every save, never an empty one",
+    promise: "creates a new, non-empty eTag with every save",
     tryIt: async (store) => {
       const first = eTagOf(await store.save(a, text("1"), ""));
       const second = eTagOf(await store.save(a, text("1"), first));
@@ -49,7 +49,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "takes any eTag while nothing is stored, and an empty one always",
+    promise: "accepts any eTag while nothing is stored, and always an empty one",
     tryIt: async (store) => {
       eTagOf(await store.save(a, text("1"), "whatever"));
       eTagOf(await store.save(a, text("2"), ""));
@@ -57,7 +57,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "refuses a stale eTag, tells the one that holds, and changes nothing",
+    promise: "refuses a stale eTag, returns the current one, and changes nothing",
     tryIt: async (store) => {
       const first = eTagOf(await store.save(a, text("1"), ""));
       const second = eTagOf(await store.save(a, text("2"), first));
@@ -66,7 +66,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "lets one of several savers with the same eTag win",
+    promise: "lets exactly one of several saves with the same eTag succeed",
     tryIt: async (store) => {
       const first = eTagOf(await store.save(a, text("0"), ""));
       const outcomes = await Promise.all(["1", "2", "3"].map((value) => store.save(a, text(value), first)));
@@ -74,7 +74,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "tells agents apart by type and by key, whatever is in them",
+    promise: "distinguishes agents by type and key, whatever characters they contain",
     tryIt: async (store) => {
       const ids = [
         a,
@@ -88,7 +88,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "keeps its own copy of bytes",
+    promise: "keeps its own copy of the bytes",
     tryIt: async (store) => {
       const bytes = Uint8Array.of(1, 2, 3);
       await store.save(a, { kind: "binary", bytes }, "");

@@ -5,9 +5,9 @@ import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { MemoryCall, type MemoryCallOptions } from "./memory-call.ts";
 import type { MemoryListening } from "./memory-listening.ts";
 
-/** What the client's end learns of its connection. */
+/** Callbacks for the client's end of a connection. */
 export interface MemoryConnectionEvents {
-  /** The server takes no new calls here; those that run go on. */
+  /** The server takes no new calls; running calls continue. */
   readonly onLeaving: (reason: string) => void;
   readonly onClosed: (reason: string) => void;
 }

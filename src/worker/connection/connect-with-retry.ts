@@ -1,4 +1,4 @@
-import { type Clock, errorText } from "../../core/internal.ts";
+import { CancelledError, type Clock, errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import type { ReconnectSettings } from "../reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
@@ -67,4 +67,24 @@ export function backOffMs(failures: number, settings: BackOff, random: () => num
   const { initialDelayMs, maxDelayMs, factor, jitter } = settings;
   const longest = Math.min(maxDelayMs, initialDelayMs * Math.min(factor ** failures, Number.MAX_VALUE));
   return Math.round(longest * (1 - jitter * random()));
+}
+
+/** Whether another host, or the same one later, may do better. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof TroupeError && (error.code === "disconnected" || error.code === "timed-out");
+}
+
+/** Creates the reason with which a stop calls off a search. */
+export function stopped(): Error {
+  return new UndeliverableException("The worker was stopped.", { code: "shutting-down" });
+}
+
+/** A stop ends a search without a word; whoever starts the worker may call it off, too, and that is a failed start. */
+export function isStop({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof CancelledError);
+}
+
+/** Creates the error of a start that its signal called off. */
+export function startCancelled(signal: AbortSignal | undefined): Error {
+  return new CancelledError("The start of the worker was cancelled.", { cause: signal?.reason });
 }

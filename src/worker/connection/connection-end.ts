@@ -65,3 +65,8 @@ export function endError(end: ConnectionEnd): Error {
         : new UndeliverableException(end.reason, { code: end.code });
   }
 }
+
+/** Describes for people why a connection ended. */
+export function reasonOf(end: ConnectionEnd): string {
+  return end.by === "left" ? "The worker left the host." : end.reason;
+}

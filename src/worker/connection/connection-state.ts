@@ -1,3 +1,4 @@
+import { UndeliverableException } from "../../core/internal.ts";
 import type { ConnectingStep } from "./connect-with-retry.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
 import type { Outbox } from "./outbox.ts";
@@ -17,6 +18,21 @@ export interface Search<Services extends ConnectionServices> {
   readonly registrar: HostConnection<Services> | undefined;
   /** Resolves when a connection is found; rejects when the search has failed or was called off. Undefined until it has begun. */
   found: Promise<void> | undefined;
+}
+
+/** Why a search begins. */
+export interface Cause<Services extends ConnectionServices> {
+  readonly kind: SearchKind;
+  readonly reason: string;
+  readonly registrar?: HostConnection<Services> | undefined;
+  /** The host that is leaving, and how long it stays: where there is no other host, the worker waits for it. */
+  readonly leaving?: { readonly connection: HostConnection<Services>; readonly graceMs: number };
+}
+
+/** A new connection, and the one under whose client id the host knows the registrations. */
+export interface Found<Services extends ConnectionServices> {
+  readonly connection: HostConnection<Services>;
+  readonly registrar: HostConnection<Services>;
 }
 
 /** Work in the background of a standing connection. */
@@ -122,4 +138,39 @@ export function outboxOf<Services extends ConnectionServices>(state: ConnectionS
 /** Whether two states show the same status. */
 export function isSameStatus(one: WorkerStatus, other: WorkerStatus): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Returns what a registration waits for in a state. */
+export function pendingOf<Services extends ConnectionServices>(
+  state: ConnectionState<Services>,
+): Promise<unknown> | undefined {
+  switch (state.at) {
+    case "connecting":
+    case "registering":
+      return state.search.found;
+    case "connected":
+      return state.renewal?.done ?? state.handover?.done;
+    case "idle":
+    case "draining":
+    case "closed":
+      return undefined;
+  }
+}
+
+/** Whether the host of a new connection knows the registrations of an older one that still stands. */
+export function isRegistrarOf<Services extends ConnectionServices>(
+  older: HostConnection<Services> | undefined,
+  connection: HostConnection<Services>,
+): boolean {
+  return older?.isOpen === true && older.address === connection.address;
+}
+
+/** Calls off what goes on in the background of a connection. */
+export function endBackground<Services extends ConnectionServices>(
+  { renewal, handover }: Extract<ConnectionState<Services>, { readonly at: "connected" }>,
+  reason: string,
+): void {
+  const error = new UndeliverableException(reason, { code: "disconnected" });
+  renewal?.abort.abort(error);
+  handover?.abort.abort(error);
 }

@@ -1,73 +1,30 @@
-import { CancelledError, errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import type { WorkerCounters } from "../worker-counters.ts";
-import type { WorkerSettings } from "../worker-options.ts";
-import { type ConnectingStep, connectWithRetry } from "./connect-with-retry.ts";
-import type { ConnectionEnd } from "./connection-end.ts";
+import { errorText, UndeliverableException } from "../../core/internal.ts";
+import {
+  type ConnectingStep,
+  connectWithRetry,
+  isStop,
+  isUnreachable,
+  startCancelled,
+  stopped,
+} from "./connect-with-retry.ts";
+import { type ConnectionEnd, reasonOf } from "./connection-end.ts";
 import {
   type Background,
+  type Cause,
   type ConnectionState,
+  endBackground,
+  type Found,
+  isRegistrarOf,
   isSameStatus,
   outboxOf,
+  pendingOf,
   type Search,
-  type SearchKind,
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
 import { renewConnection } from "./link-renewal.ts";
-import type { Outbox, QueuedMessage } from "./outbox.ts";
+import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
-import type { StatusBoard } from "./worker-status.ts";
-
-/** Messages that wait for a connection. */
-export interface OutboundQueue {
-  readonly waitingCount: number;
-  /** Sends to this connection from now on; undefined: messages wait. */
-  follow(outbox: Outbox | undefined): void;
-  /** Takes back what a host refused: it is sent before all else, in its order. */
-  putBack(messages: readonly QueuedMessage[]): void;
-}
-
-/** Registers everything on a connection. */
-export interface RegisterOptions {
-  readonly kind: SearchKind;
-  readonly signal: AbortSignal;
-  /** The host refuses for the moment, and is asked again later. */
-  readonly onWaiting: (step: ConnectingStep) => void;
-}
-
-export interface ConnectionSupervisorOptions<Services extends ConnectionServices> {
-  readonly settings: WorkerSettings;
-  readonly counts: WorkerCounters;
-  readonly status: StatusBoard;
-  readonly queue: OutboundQueue;
-  /** Opens a link and the data channel on it. */
-  readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
-  /** Registers everything; where there is nothing, asks the host for a sign of life. Resolves when the host itself has answered. */
-  readonly register: (connection: HostConnection<Services>, options: RegisterOptions) => Promise<void>;
-  /** Resolves when nothing runs any more that came by this connection or waits for it, or when the connection has ended. */
-  readonly whenIdle: (connection: HostConnection<Services>) => Promise<void>;
-  /** A connection has ended: calls that wait on it get no answer any more, and its callers none. */
-  readonly onEnded: (connection: HostConnection<Services>, reason: string) => void;
-  /** Aborts when a stop waits for nothing any more. */
-  readonly hurry: () => AbortSignal;
-  /** The start has failed, or the host was lost for good. */
-  readonly onGivenUp: (by: "lost" | "start-failed", reason: string) => void;
-}
-
-/** Why a search begins. */
-interface Cause<Services extends ConnectionServices> {
-  readonly kind: SearchKind;
-  readonly reason: string;
-  readonly registrar?: HostConnection<Services> | undefined;
-  /** The host that is leaving, and how long it stays: where there is no other host, the worker waits for it. */
-  readonly leaving?: { readonly connection: HostConnection<Services>; readonly graceMs: number };
-}
-
-/** A new connection, and the one under whose client id the host knows the registrations. */
-interface Found<Services extends ConnectionServices> {
-  readonly connection: HostConnection<Services>;
-  readonly registrar: HostConnection<Services>;
-}
 
 /** A host that said it leaves and has not ended its channel this long after its grace is left, in milliseconds. */
 const overdueMs = 1_000;
@@ -96,10 +53,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
 
   /** The connection that there is at the moment, registered or not. */
   get current(): HostConnection<Services> | undefined {
-    const state = this.#state;
-    return state.at === "registering" || state.at === "connected" || state.at === "draining"
-      ? state.connection
-      : undefined;
+    return "connection" in this.#state ? this.#state.connection : undefined;
   }
 
   /** Resolves when a host has taken the worker; rejects with the last failure, or with `CancelledError` when the signal aborts. */
@@ -292,7 +246,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     else {
       const sinceMs = settings.clock.now();
       registrar.callOver(connection);
-      this.#become({ at: "connected", connection, registrar, sinceMs, ...standing });
+      this.#become({ at: "connected", connection, registrar, sinceMs, renewal: undefined, handover: undefined });
       // The older connection may have ended after this one was opened.
       if (!registrar.isOpen && registrar !== connection) this.#takeOver();
     }
@@ -430,62 +384,4 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       },
     );
   }
-}
-
-/** Nothing goes on in the background of a connection. */
-const standing = { renewal: undefined, handover: undefined };
-
-function pendingOf<Services extends ConnectionServices>(
-  state: ConnectionState<Services>,
-): Promise<unknown> | undefined {
-  switch (state.at) {
-    case "connecting":
-    case "registering":
-      return state.search.found;
-    case "connected":
-      return state.renewal?.done ?? state.handover?.done;
-    case "idle":
-    case "draining":
-    case "closed":
-      return undefined;
-  }
-}
-
-/** Whether the host of a new connection knows the registrations of an older one that still stands. */
-function isRegistrarOf<Services extends ConnectionServices>(
-  older: HostConnection<Services> | undefined,
-  connection: HostConnection<Services>,
-): boolean {
-  return older?.isOpen === true && older.address === connection.address;
-}
-
-function endBackground<Services extends ConnectionServices>(
-  { renewal, handover }: Extract<ConnectionState<Services>, { readonly at: "connected" }>,
-  reason: string,
-): void {
-  const error = new UndeliverableException(reason, { code: "disconnected" });
-  renewal?.abort.abort(error);
-  handover?.abort.abort(error);
-}
-
-function reasonOf(end: ConnectionEnd): string {
-  return end.by === "left" ? "The worker left the host." : end.reason;
-}
-
-/** Whether another host, or the same one later, may do better. */
-function isUnreachable(error: unknown): boolean {
-  return error instanceof TroupeError && (error.code === "disconnected" || error.code === "timed-out");
-}
-
-function stopped(): Error {
-  return new UndeliverableException("The worker was stopped.", { code: "shutting-down" });
-}
-
-/** A stop ends a search without a word; whoever starts the worker may call it off, too, and that is a failed start. */
-function isStop({ aborted, reason }: AbortSignal): boolean {
-  return aborted && !(reason instanceof CancelledError);
-}
-
-function startCancelled(signal: AbortSignal | undefined): Error {
-  return new CancelledError("The start of the worker was cancelled.", { cause: signal?.reason });
 }

@@ -1,5 +1,4 @@
 import { CancelledError, UndeliverableException } from "../../core/internal.ts";
-import type { OutboundQueue } from "../connection/connection-supervisor.ts";
 import {
   assertLength,
   type Outbox,
@@ -7,6 +6,7 @@ import {
   type UndeliverableReason,
   type WaitingMessage as Waiting,
 } from "../connection/outbox.ts";
+import type { OutboundQueue } from "../connection/supervisor-options.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 

@@ -6,7 +6,7 @@ import {
   DropMessage,
   HandlerError,
   type InterventionHandler,
-  type RuntimeEvent,
+  type MessageLogRecord,
   TopicId,
   TroupeError,
   TypeSubscription,
@@ -40,12 +40,12 @@ interface Observed {
 async function observe({ openStage }: Suite, options: WorldOptions = {}): Promise<Observed> {
   const told = new Inbox<string>();
   const all: string[] = [];
-  const emit = (event: RuntimeEvent) => {
+  const emit = (event: MessageLogRecord) => {
     all.push(brief(event));
     told.put(brief(event));
   };
   const tracing = new SpanRecorder();
-  const observing = { events: { withPayloads: false, emit }, tracing };
+  const observing = { messageLog: { withPayloads: false, emit }, tracing };
   const stage = await openStage({
     caller: { ...observing, ...options.caller },
     callee: { ...observing, ...options.callee },

@@ -5,8 +5,8 @@ import {
   DefaultTopicId,
   DropMessage,
   type InterventionHandler,
-  type RuntimeEvent,
-  type RuntimeEventSink,
+  type MessageLogRecord,
+  type MessageLogSink,
   TopicId,
   TypeSubscription,
 } from "../../../src/core/index.ts";
@@ -68,11 +68,11 @@ export function describeObserving({ openStage }: Suite): void {
     });
   });
 
-  describe("message events", () => {
-    test("tell of a call and an event at each stage, and of handlers that throw", async () => {
+  describe("the message log", () => {
+    test("records a call and an event at each stage, and handlers that throw", async () => {
       const told = new Inbox<string>();
-      const events: RuntimeEventSink = { withPayloads: false, emit: (event) => told.put(brief(event)) };
-      await using stage = await openStage({ caller: { events }, callee: { events } });
+      const messageLog: MessageLogSink = { withPayloads: false, emit: (record) => told.put(brief(record)) };
+      await using stage = await openStage({ caller: { messageLog }, callee: { messageLog } });
       await stage.host("echo", ({ text }) => {
         if (text === "fail") throw new Error("no");
         return Answer({ text });
@@ -93,9 +93,9 @@ export function describeObserving({ openStage }: Suite): void {
       expect((await told.takeMany(3)).at(-1)).toBe("echo/k threw no");
     });
 
-    test("tell what interventions dropped: calls, events and answers", async () => {
+    test("records the calls, events and answers that interventions dropped", async () => {
       const dropped = new Inbox<string>();
-      const emit = (event: RuntimeEvent) => {
+      const emit = (event: MessageLogRecord) => {
         if (event.type === "MessageDropped") dropped.put(`${event.kind} ${brief(event)}`);
       };
       const dropping: InterventionHandler = {
@@ -103,7 +103,7 @@ export function describeObserving({ openStage }: Suite): void {
         onPublish: () => DropMessage,
         onResponse: () => DropMessage,
       };
-      const caller = { events: { withPayloads: false, emit }, interventionHandlers: [dropping] };
+      const caller = { messageLog: { withPayloads: false, emit }, interventionHandlers: [dropping] };
       await using stage = await openStage({ caller });
       await stage.host("echo");
       const sender = new AgentId("user", "u");
@@ -119,11 +119,11 @@ export function describeObserving({ openStage }: Suite): void {
       ]);
     });
 
-    test("hold messages only on request", async () => {
+    test("holds payloads only on request", async () => {
       const payloads = async (withPayloads: boolean) => {
         const told: string[] = [];
-        const emit = (event: RuntimeEvent) => told.push("payload" in event ? event.payload : "");
-        await using stage = await openStage({ caller: { events: { withPayloads, emit } } });
+        const emit = (event: MessageLogRecord) => told.push("payload" in event ? event.payload : "");
+        await using stage = await openStage({ caller: { messageLog: { withPayloads, emit } } });
         await stage.host("echo", () => Answer({ text: "y" }));
         await stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("echo", "k"));
         return [...new Set(told)].sort();

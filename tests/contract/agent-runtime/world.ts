@@ -5,7 +5,7 @@ import {
   BaseAgent,
   defineMessage,
   type MessageContext,
-  type RuntimeEvent,
+  type MessageLogRecord,
   type RuntimeOptions,
   TypeSubscription,
 } from "../../../src/core/index.ts";
@@ -89,7 +89,7 @@ export function seeInto(inbox: Inbox<Seen>): Handle {
 }
 
 /** What a record of the message log says, without its payload. */
-export function brief(event: RuntimeEvent): string {
+export function brief(event: MessageLogRecord): string {
   switch (event.type) {
     case "Message": {
       const [kind, stage] = [event.kind, event.delivery_stage].map((name) => name.split(".")[1]);

@@ -6,7 +6,7 @@ import { missingEvents, untilAccounted } from "./support/event-account.ts";
 import { startHostProgram, startWorkerProgram, untilCounters, type WorkerReport } from "./support/remote-program.ts";
 
 /** A dead peer is noticed within half a second here, by either side, so that the tests are short. */
-const channelOptions = { keepAliveMs: 200, keepAliveTimeoutMs: 300 };
+const channelOptions = { pingIntervalMs: 200, pingTimeoutMs: 300 };
 const workerOptions = { channelOptions, startTimeoutMs: 1_000, reconnect: { initialDelayMs: 20, maxDelayMs: 200 } };
 
 interface Breakage {

@@ -6,7 +6,7 @@ import { startHostProgram, startWorkerProgram, untilCounters, type WorkerReport 
 const inFlight = 500;
 
 /** Without keep-alive only the broken connection can tell the host that a worker is gone. */
-const withoutKeepAlive = { channelOptions: { keepAliveMs: 0 } };
+const withoutKeepAlive = { channelOptions: { pingIntervalMs: 0 } };
 
 describe("kill -9 of a worker under load", () => {
   test("each of its callers has a typed outcome at once, and calls to others go on", { timeout: 60_000 }, async () => {

@@ -13,7 +13,10 @@ const topic = new TopicId("news", "k");
 /** A publisher and a reader with a host between them; one of them by a proxy. */
 async function openWorld(far: "publisher" | "reader") {
   const logger = new RecordingLogger();
-  const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger, channelOptions: { keepAliveMs } });
+  const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+    logger,
+    channelOptions: { pingIntervalMs: keepAliveMs },
+  });
   await host.start();
   const proxy = await startFaultProxy({ target: host.address });
   const start = async (who: typeof far) => {

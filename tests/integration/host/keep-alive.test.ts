@@ -4,7 +4,7 @@ import { startFaultProxy } from "../../../src/testing/index.ts";
 import { grpcDialer } from "../../../src/transport/index.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 
-const channelOptions = { keepAliveMs: 20, keepAliveTimeoutMs: 50 };
+const channelOptions = { pingIntervalMs: 20, pingTimeoutMs: 50 };
 
 describe("the host's keep-alive", () => {
   it("notices a worker that has vanished without a word: its types are free and its callers have their answer", async () => {

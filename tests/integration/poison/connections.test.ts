@@ -268,7 +268,7 @@ describe("a client that opens HTTP/2 and then", () => {
     ["sends data for no call", frame(frameType.data, 0, 0, Buffer.alloc(6))],
     ["acknowledges settings with settings", frame(frameType.settings, flag.acknowledged, 0, Buffer.alloc(6))],
   ])("%s loses its channel soon", async (_what, bytes) => {
-    const host = await start({ keepAliveMs: 50, keepAliveTimeoutMs: 100 });
+    const host = await start({ pingIntervalMs: 50, pingTimeoutMs: 100 });
     const offender = await host.open();
     offender.write(headers(1));
     await host.until(({ channels }) => channels === 3);
@@ -279,7 +279,7 @@ describe("a client that opens HTTP/2 and then", () => {
 });
 
 test("noise on the wire, before and after HTTP/2's opening, ends at most its own connection", async () => {
-  const host = await start({ handshakeTimeoutMs: 500, keepAliveMs: 100, keepAliveTimeoutMs: 200 });
+  const host = await start({ handshakeTimeoutMs: 500, pingIntervalMs: 100, pingTimeoutMs: 200 });
   const random = seededRandom(7);
   const noise = (length: number) => Uint8Array.from({ length }, () => random.between(0, 255));
   const rounds = 120;

@@ -16,11 +16,11 @@ const frame = new Uint8Array(100);
 async function openThroughProxy(pings: { readonly server: number; readonly client: number }) {
   const server = new StreamRecorder();
   const service: Partial<LinkService> = { stream: () => server };
-  const listening = await grpcListener({ keepAliveMs: pings.server }).listen("127.0.0.1:0", [testService(service)]);
+  const listening = await grpcListener({ pingIntervalMs: pings.server }).listen("127.0.0.1:0", [testService(service)]);
   cleanUps.push(() => listening.close());
   const proxy = await startFaultProxy({ target: listening.address });
   cleanUps.push(() => proxy.close());
-  const link = grpcDialer({ keepAliveMs: pings.client }).dial(proxy.address);
+  const link = grpcDialer({ pingIntervalMs: pings.client }).dial(proxy.address);
   cleanUps.push(() => link.close());
   const client = new StreamRecorder();
   const stream = link.openStream("OpenChannel", client);

@@ -198,8 +198,8 @@ describe("our client", () => {
   it("loses a connection whose keep-alive pings stay unanswered", async () => {
     // Settings, and then nothing more: no answer to any ping.
     const link = dial(await listenRaw((socket) => socket.write(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0))), {
-      keepAliveMs: 20,
-      keepAliveTimeoutMs: 40,
+      pingIntervalMs: 20,
+      pingTimeoutMs: 40,
     });
     const client = new StreamRecorder();
     link.openStream("OpenChannel", client);
@@ -224,7 +224,7 @@ describe("our client", () => {
     await once(server, "listening");
     const address = server.address();
     const port = address !== null && typeof address === "object" ? address.port : 0;
-    const link = dial(`127.0.0.1:${port}`, { keepAliveMs: 5, keepAliveTimeoutMs: 5_000 });
+    const link = dial(`127.0.0.1:${port}`, { pingIntervalMs: 5, pingTimeoutMs: 5_000 });
     await link.ready();
     await pinged;
     await link.ready();

@@ -70,7 +70,7 @@ describe("control envelopes", () => {
     expect(decodeControl(encodeControl(envelope))).toEqual(envelope);
   });
 
-  test("a body of another type, or one that does not parse, is told apart from none", () => {
+  test("a body of another type, or one that cannot be parsed, differs from a missing body", () => {
     const any = (typeUrl: string, value: string) => {
       const url = Buffer.from(typeUrl);
       const content = Buffer.from(value, "hex");
@@ -84,7 +84,7 @@ describe("control envelopes", () => {
     expect(() => decodeControl(new Uint8Array([0xff]))).toThrow(expect.objectContaining({ code: "invalid-message" }));
   });
 
-  test("each request has a failure of its own kind", () => {
+  test("each kind of request has its own kind of failure", () => {
     const requests = [
       { kind: "save-request", agentId },
       { kind: "load-request", agentId, state: "" },

@@ -17,28 +17,28 @@ describe("a caller's own time limit", () => {
     ["500", "", undefined],
     ["500", "soon", undefined],
     ["soon", "500", 500],
-  ])("given twice, as %s and %s, counts as it was given last", (first, last, timeoutMs) => {
+  ])("given twice, as %s and %s: the last one counts", (first, last, timeoutMs) => {
     expect(peekFrame(call(limit(first), limit(last)))).toMatchObject({ kind: "request", timeoutMs });
   });
 
-  test("without a value at all takes back an earlier one", () => {
+  test("without a value cancels an earlier one", () => {
     const bare = [0x32, 13, 0x0a, 11, ...Buffer.from("agtimeoutms")];
     expect(peekFrame(call(limit("500"), bare))).toMatchObject({ kind: "request", timeoutMs: undefined });
   });
 });
 
 describe("an event", () => {
-  test("with something unknown beside an attribute, at which workers' parsers lose their place, is sent to nobody", () => {
+  test("with an unknown field beside an attribute, which workers' parsers misread, is sent to no worker", () => {
     const event = bytesOf("1a 11 22 01 74 2a 0c 0a 01 61 3d 00 00 00 12 12 01 1a 00");
     expect(peekFrame(event).kind).toBe("bad");
   });
 
-  test("whose protobuf data is no Any is refused at once, not when a handler looks at it", () => {
+  test("whose protobuf data is not an Any is refused on arrival, not when a handler reads it", () => {
     const event = bytesOf("1a 06 42 04 0a 09 61 62");
     expect(() => decodeFrame(event)).toThrow(expect.objectContaining({ code: "invalid-message" }));
   });
 
-  test("keeps the bytes of an Any that is sound", () => {
+  test("keeps the bytes of a valid Any", () => {
     const data = bytesOf("0a 03 61 2f 62 12 02 0a 00");
     const payload = { typeName: "b", contentType: "application/x-protobuf", data };
     const event = { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} };

@@ -14,7 +14,7 @@ test("a line has the time, the level, the text and the fields", () => {
   ]);
 });
 
-test("what is below the level is not written", () => {
+test("entries below the level are not written", () => {
   const lines: string[] = [];
   const logger = consoleLogger({ level: "error", write: (line) => lines.push(line), now });
   logger.debug("1");
@@ -25,7 +25,7 @@ test("what is below the level is not written", () => {
   expect(lines[0]).toContain("error 4 error=RangeError: far out");
 });
 
-test("a field that can not be written as JSON is written all the same", () => {
+test("a field without a JSON form is written as text", () => {
   const lines: string[] = [];
   const ring: { self?: unknown } = {};
   ring.self = ring;

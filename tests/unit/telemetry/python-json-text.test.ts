@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pythonJsonText } from "../../../src/telemetry/json-event-log.ts";
+import { pythonJsonText } from "../../../src/telemetry/json-message-log.ts";
 
 test("JSON is written as json.dumps writes it", () => {
   const value = { "a é": [1, 2.5, '\u007f \ud83d\ude00 \n " \\ /', null, true, {}, []], skipped: undefined };
@@ -8,6 +8,6 @@ test("JSON is written as json.dumps writes it", () => {
   );
 });
 
-test("what JSON can not say is null", () => {
+test("a value without a JSON form is null", () => {
   expect(pythonJsonText(undefined)).toBe("null");
 });

@@ -14,7 +14,7 @@ describe("random faults", () => {
     expect(new Set(plans(1)).size).toBeGreaterThan(100);
   });
 
-  test("are of every kind in the long run, and some connections have none", () => {
+  test("include every kind over many connections, and some connections have none", () => {
     const plans = connections.map((connection) => randomFaults(3, connection));
     const kinds = new Set(plans.flat().map((step) => step.fault.kind));
     expect(kinds).toEqual(
@@ -23,7 +23,7 @@ describe("random faults", () => {
     expect(plans.some((plan) => plan.length === 0)).toBe(true);
   });
 
-  test("keep to what is asked for: kinds, number, place and length", () => {
+  test("respect the limits of kinds, number, position and duration", () => {
     const options = { kinds: ["stall"], maxFaults: 2, withinBytes: 100, maxLastsMs: 30 } as const;
     for (const connection of connections) {
       const plan = randomFaults(1, connection, options);
@@ -44,7 +44,7 @@ describe("seeded random", () => {
     expect(numbers).toEqual([97, 692, 999, 768]);
   });
 
-  test("spreads evenly and reaches both ends", () => {
+  test("is evenly distributed and reaches both bounds", () => {
     const random = seededRandom(1, 2, 3);
     const counts = [0, 0, 0, 0];
     for (let i = 0; i < 4_000; i++) {

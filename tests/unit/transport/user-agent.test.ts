@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { USER_AGENT } from "../../../src/transport/internal.ts";
 
-test("peers are told the version of package.json", () => {
+test("the user agent has the version of package.json", () => {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
   expect(manifest).toMatchObject({ version: USER_AGENT.slice("grpc-troupe-js/".length) });
 });

@@ -7,7 +7,7 @@ import { serveStream } from "./test-service.ts";
 
 export const connectionCases: readonly LinkCase[] = [
   {
-    promise: "listening on port 0 gives a real port, each time another",
+    promise: "listening on port 0 gives a real port, a different one each time",
     async tryIt(lab) {
       const network = lab.network();
       const first = await lab.listen(network);
@@ -51,7 +51,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "where nobody listens every call fails as unavailable, naming the address",
+    promise: "if no server listens, every call fails as unavailable and names the address",
     async tryIt(lab) {
       const network = lab.network();
       const gone = await lab.listen(network);
@@ -67,7 +67,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "waiting for a connection can be called off",
+    promise: "a signal cancels the wait for a connection",
     async tryIt(lab) {
       const network = lab.network();
       const { address } = await lab.listen(network);
@@ -75,7 +75,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a link leaves when its server takes no new calls, and what runs on it goes on",
+    promise: "a link leaves when its server takes no new calls, and its running calls continue",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -95,7 +95,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a link that is gone has left, too",
+    promise: "a closed link has left, too",
     async tryIt(lab) {
       const { link } = await lab.connect();
       await link.ready();
@@ -104,7 +104,7 @@ export const connectionCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "many links and many calls at once do not mix",
+    promise: "many concurrent links and calls do not interfere",
     async tryIt(lab) {
       const network = lab.network();
       const { address } = await lab.listen(network);

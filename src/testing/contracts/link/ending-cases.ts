@@ -32,7 +32,7 @@ export const endingCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a stream cancelled before it was sent anywhere just ends",
+    promise: "a stream cancelled before it was sent ends as cancelled",
     async tryIt(lab) {
       const client = new StreamRecorder();
       const { link } = await lab.connect();
@@ -57,7 +57,7 @@ export const endingCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a receiver that throws ends its own stream with an internal status and harms nothing else",
+    promise: "a receiver that throws ends its own stream with an internal status, and no other",
     async tryIt(lab) {
       class Thrower extends StreamRecorder {
         override onFrame(): void {
@@ -72,7 +72,7 @@ export const endingCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "closing a link ends its calls at both ends, and is done once however often it is asked for",
+    promise: "closing a link ends its calls at both ends; closing again does nothing",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -88,7 +88,7 @@ export const endingCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a link that was never used closes too",
+    promise: "an unused link can be closed",
     async tryIt(lab) {
       const link = lab.dial(lab.network(), "127.0.0.1:9");
       await link.close();
@@ -97,7 +97,7 @@ export const endingCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a server that closes cuts what runs: every call has an outcome and the link tells its end",
+    promise: "a server that closes ends running calls: each has an outcome, and the link reports its end",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -119,7 +119,7 @@ export const endingCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a server that closes with grace lets what runs finish and takes nothing new",
+    promise: "a server that closes with grace lets running calls finish and refuses new ones",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();

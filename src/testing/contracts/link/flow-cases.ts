@@ -24,7 +24,7 @@ async function fill(send: (frame: Uint8Array) => boolean, queuedBytes: () => num
 export const flowCases: readonly LinkCase[] = [
   {
     promise:
-      "a receiver that pauses holds its peer; after it resumes everything arrives in order and onDrain is called",
+      "a receiver that pauses holds its peer back; after it resumes, everything arrives in order and onDrain is called",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -46,7 +46,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a client that pauses holds the server, and the status waits behind the frames",
+    promise: "a client that pauses holds the server back, and the status waits behind the frames",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -68,7 +68,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a paused stream does not hold up its neighbours",
+    promise: "a paused stream does not delay other streams",
     async tryIt(lab) {
       const held = new StreamRecorder();
       const free = new StreamRecorder();
@@ -105,8 +105,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise:
-      "a server can end a stream at once though its client reads nothing, also after it has asked for an orderly end",
+    promise: "a server can abort a stream whose client reads nothing, even after it has asked for an orderly end",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -134,7 +133,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a server that ends a stream at once says why if the client has read all",
+    promise: "a server that aborts a stream reports the status if the client has read everything",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -149,7 +148,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "flushed resolves once what was queued has been handed over, and at once when nothing is queued",
+    promise: "flushed resolves when queued frames were handed over, and immediately when none are queued",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const { link } = await lab.connect(serveStream(server));
@@ -168,7 +167,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "what was not handed to the receiver when a connection breaks is told as unsent, unconfirmed or unread",
+    promise: "frames that did not reach the receiver when a connection breaks count as unsent, unconfirmed or unread",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -193,7 +192,7 @@ export const flowCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a client that half-closes and is told that all is well knows that everything has arrived",
+    promise: "a client that half-closes and gets status OK knows that every frame has arrived",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();

@@ -26,7 +26,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a stream is usable before the connection stands and before the server has sent anything",
+    promise: "a stream is usable before the connection is established and before the server sends anything",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const { link } = await lab.connect(serveStream(server));
@@ -50,7 +50,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "what a server says beside its stream reaches the client once, before it has sent a frame",
+    promise: "the server's response metadata reaches the client once, before the first frame",
     async tryIt(lab) {
       const server = new StreamRecorder({ agtroupe: "1", "x-note": "a b" });
       const client = new StreamRecorder();
@@ -71,7 +71,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a server's metadata that can't travel refuses the call as an invalid argument",
+    promise: "response metadata that headers cannot carry refuses the call as an invalid argument",
     async tryIt(lab) {
       const client = new StreamRecorder();
       const { link } = await lab.connect(serveStream(new StreamRecorder({ note: "schön" })));
@@ -81,7 +81,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "the client half-closes, the server goes on sending and ends with a status",
+    promise: "after the client half-closes, the server can still send and end with a status",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -137,7 +137,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a message over the receiver's limit is reported and skipped; the stream lives",
+    promise: "a message over the receiver's limit is reported and skipped; the stream stays open",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const client = new StreamRecorder();
@@ -158,7 +158,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a message over the sending limit is refused at once, and the stream lives",
+    promise: "a message over the sending limit is refused immediately; the stream stays open",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const { link } = await lab.connect(serveStream(server), { maxSendMessageBytes: 1000 });
@@ -171,7 +171,7 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "what a receiver does to its bytes is not seen by anybody else",
+    promise: "a receiver may change its bytes without affecting other receivers",
     async tryIt(lab) {
       const server = new StreamRecorder();
       const { link } = await lab.connect(serveStream(server));

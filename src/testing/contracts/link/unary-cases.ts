@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 
 export const unaryCases: readonly LinkCase[] = [
   {
-    promise: "a unary call carries its request there and its answer back",
+    promise: "a unary call carries the request to the service and the answer back",
     async tryIt(lab) {
       const { link } = await lab.connect();
       sameBytes(await link.unary("Echo", message(100)), message(100));
@@ -58,7 +58,7 @@ export const unaryCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "any other error of the service is an internal one with its text",
+    promise: "any other error of the service becomes internal, with its text",
     async tryIt(lab) {
       const { link } = await lab.connect({
         unary: async () => {
@@ -70,7 +70,7 @@ export const unaryCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a method or service nobody serves is unimplemented",
+    promise: "an unknown method or service is unimplemented",
     async tryIt(lab) {
       const { link } = await lab.connect();
       const error = await rejectsWith(StatusCode.unimplemented, link.unary("Nope", message(1)));
@@ -103,14 +103,14 @@ export const unaryCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a signal that has aborted before keeps the call from being made",
+    promise: "a signal that has already aborted prevents the call",
     async tryIt(lab) {
       const { link } = await lab.connect();
       await rejectsWith(StatusCode.cancelled, link.unary("Echo", message(1), { signal: AbortSignal.abort() }));
     },
   },
   {
-    promise: "a request over the server's limit fails that call alone",
+    promise: "a request over the server's limit fails only that call",
     async tryIt(lab) {
       const { link } = await lab.connect({}, { maxReceiveMessageBytes: 1000 });
       await rejectsWith(StatusCode.resourceExhausted, link.unary("Echo", message(1001)));
@@ -118,7 +118,7 @@ export const unaryCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "an answer over the client's limit fails that call alone",
+    promise: "an answer over the client's limit fails only that call",
     async tryIt(lab) {
       const { link } = await lab.connect({ unary: async () => message(1001) }, { maxReceiveMessageBytes: 1000 });
       await rejectsWith(StatusCode.resourceExhausted, link.unary("Echo", message(1)));
@@ -126,7 +126,7 @@ export const unaryCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "a request over the sending limit is refused before it leaves",
+    promise: "a request over the sending limit is refused before it is sent",
     async tryIt(lab) {
       const { link } = await lab.connect({}, { maxSendMessageBytes: 1000 });
       await rejectsWith(StatusCode.resourceExhausted, link.unary("Echo", message(1001)));
@@ -134,7 +134,7 @@ export const unaryCases: readonly LinkCase[] = [
     },
   },
   {
-    promise: "metadata that headers can't carry is refused",
+    promise: "metadata that headers cannot carry is refused",
     async tryIt(lab) {
       const { link } = await lab.connect();
       for (const metadata of [

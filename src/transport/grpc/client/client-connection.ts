@@ -144,15 +144,15 @@ export class ClientConnection {
   #onReady(session: ClientHttp2Session): void {
     this.#clearTimers();
     this.#wasReady = true;
-    const { keepAliveMs, keepAliveTimeoutMs } = this.#settings;
-    if (keepAliveMs > 0) {
+    const { pingIntervalMs, pingTimeoutMs } = this.#settings;
+    if (pingIntervalMs > 0) {
       const onDead = (): void => {
-        this.#reason ??= `${this.#name} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`;
+        this.#reason ??= `${this.#name} did not answer a keep-alive ping within ${pingTimeoutMs} ms.`;
         this.#cut();
       };
       this.#stopTimers.push(
         startKeepAlive(session, {
-          ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
+          ...{ intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs, onDead },
           beforeAsking: this.acknowledgements.beforeAsking,
         }),
       );

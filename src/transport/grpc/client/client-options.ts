@@ -17,9 +17,9 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
    * Sends an HTTP/2 PING when this many milliseconds have passed since the last one. Default: 0, never. grpc-python's
    * servers hang up on pings more frequent than every 5 minutes on a connection without traffic.
    */
-  readonly keepAliveMs?: number;
+  readonly pingIntervalMs?: number;
   /** How long to wait for a PING's answer before the connection counts as lost, in milliseconds. Default: 20 000. */
-  readonly keepAliveTimeoutMs?: number;
+  readonly pingTimeoutMs?: number;
   /** Concurrent streams assumed to be allowed until the server has said how many. Default: 100, as HTTP/2 suggests. */
   readonly peerMaxConcurrentStreams?: number;
 }
@@ -30,8 +30,8 @@ export interface GrpcDialerSettings {
   readonly metadata: Readonly<Record<string, string>>;
   readonly userAgent: string;
   readonly connectTimeoutMs: number;
-  readonly keepAliveMs: number;
-  readonly keepAliveTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
   readonly peerMaxConcurrentStreams: number;
 }
 
@@ -43,8 +43,8 @@ export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings
     metadata: toMetadataHeaders(options.metadata ?? {}),
     userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
     connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
-    keepAliveMs: options.keepAliveMs ?? 0,
-    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+    pingIntervalMs: options.pingIntervalMs ?? 0,
+    pingTimeoutMs: options.pingTimeoutMs ?? 20_000,
     peerMaxConcurrentStreams: options.peerMaxConcurrentStreams ?? 100,
   };
 }

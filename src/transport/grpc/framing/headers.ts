@@ -8,7 +8,8 @@ export function isGrpcContentType(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/grpc(?:[+;]|$)/i.test(contentType.trim());
 }
 
-/** Bytes that each header field counts beside its name and value (RFC 9113 §6.5.2). */
+// RFC 9113 §6.5.2
+/** Bytes that each header field counts beside its name and value. */
 export const HEADER_COST_BYTES = 32;
 
 /** Throws `RpcError` (resource-exhausted) for headers that are longer together than `maxBytes`. */

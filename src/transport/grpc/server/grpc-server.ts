@@ -147,7 +147,7 @@ class GrpcListening implements Listening {
     http2.setLocalWindowSize(settings.limits.windowBytes);
     const session = new ServerSession(http2, { settings, counters: this.#counters, sharedBudget: this.#sharedBudget });
     this.#sessions.set(http2, session);
-    if (settings.keepAliveMs > 0) session.watch(settings.keepAliveMs, settings.keepAliveTimeoutMs);
+    if (settings.pingIntervalMs > 0) session.watch(settings.pingIntervalMs, settings.pingTimeoutMs);
     http2.once("close", () => this.#sessions.delete(http2));
     if (this.#isClosing) http2.close();
   }

@@ -37,9 +37,9 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
    * Milliseconds between the answer to an HTTP/2 PING and the next PING. Pings detect peers that vanished, and
    * connections whose HTTP/2 state is broken. 0 disables them. Default: 10 000.
    */
-  readonly keepAliveMs?: number;
+  readonly pingIntervalMs?: number;
   /** Milliseconds without any byte after a PING until the connection counts as lost. Default: 20 000. */
-  readonly keepAliveTimeoutMs?: number;
+  readonly pingTimeoutMs?: number;
 }
 
 export interface GrpcListenerSettings {
@@ -53,8 +53,8 @@ export interface GrpcListenerSettings {
   readonly requestTimeoutMs: number;
   readonly maxResetsPerMinute: number;
   readonly maxHeldBytes: number;
-  readonly keepAliveMs: number;
-  readonly keepAliveTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
 }
 
 export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSettings {
@@ -69,7 +69,7 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     maxResetsPerMinute: options.maxResetsPerMinute ?? 1_000,
     maxHeldBytes: options.maxHeldBytes ?? 128 * 1024 * 1024,
-    keepAliveMs: options.keepAliveMs ?? 10_000,
-    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+    pingIntervalMs: options.pingIntervalMs ?? 10_000,
+    pingTimeoutMs: options.pingTimeoutMs ?? 20_000,
   };
 }

@@ -56,11 +56,10 @@ export class ServerSession {
   }
 
   /** Starts keep-alive pings: a client that stays silent for too long counts as lost. */
-  watch(keepAliveMs: number, keepAliveTimeoutMs: number): void {
-    const onDead = (): void =>
-      this.cut(`${this.peer} did not answer a keep-alive ping within ${keepAliveTimeoutMs} ms.`);
+  watch(pingIntervalMs: number, pingTimeoutMs: number): void {
+    const onDead = (): void => this.cut(`${this.peer} did not answer a keep-alive ping within ${pingTimeoutMs} ms.`);
     const stop = startKeepAlive(this.#http2, {
-      ...{ intervalMs: keepAliveMs, timeoutMs: keepAliveTimeoutMs, onDead },
+      ...{ intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs, onDead },
       beforeAsking: this.acknowledgements.beforeAsking,
     });
     this.#http2.once("close", stop);

@@ -4,7 +4,7 @@ import {
   AgentId,
   type AgentRuntime,
   BaseAgent,
-  type RuntimeEvent,
+  type MessageLogRecord,
   SingleThreadedAgentRuntime,
 } from "../../../../src/core/index.ts";
 import { AgentCatalog, type AgentCatalogOptions } from "../../../../src/core/internal.ts";
@@ -65,10 +65,13 @@ describe("AgentCatalog", () => {
     expect(order).toEqual(["1", "2", "3"]);
   });
 
-  test("a failed attempt is told to the logger and the events, and is not kept", async () => {
-    const events: RuntimeEvent[] = [];
+  test("a failed attempt is logged and recorded in the message log, and is not kept", async () => {
+    const records: MessageLogRecord[] = [];
     const logger = new RecordingLogger();
-    const { catalog } = openShelf({ logger, events: { withPayloads: false, emit: (event) => events.push(event) } });
+    const { catalog } = openShelf({
+      logger,
+      messageLog: { withPayloads: false, emit: (record) => records.push(record) },
+    });
     let attempts = 0;
     catalog.addFactory("a", () => {
       attempts += 1;
@@ -76,7 +79,7 @@ describe("AgentCatalog", () => {
       return new Plain();
     });
     await expect(catalog.agentFor(id)).rejects.toThrow("no key");
-    expect(events).toEqual([{ type: "AgentConstructionException", agent_id: "a/k", exception: "no key" }]);
+    expect(records).toEqual([{ type: "AgentConstructionException", agent_id: "a/k", exception: "no key" }]);
     expect(logger.texts("error")).toEqual(["Error constructing agent a/k: no key"]);
     expect(await catalog.agentFor(id)).toBeInstanceOf(Plain);
   });

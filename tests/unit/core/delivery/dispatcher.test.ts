@@ -27,13 +27,13 @@ const throwing = (): never => {
 describe("an observer that throws", () => {
   test("keeps no failure from its caller", async () => {
     const logger: Logger = { debug: throwing, info: throwing, warn: throwing, error: throwing };
-    const events = {
+    const messageLog = {
       withPayloads: false,
       emit: ({ type }: { readonly type: string }) => {
         if (type === "MessageHandlerException") throwing();
       },
     };
-    const runtime = new SingleThreadedAgentRuntime({ logger, events });
+    const runtime = new SingleThreadedAgentRuntime({ logger, messageLog });
     await runtime.registerFactory("a", () => new Failing());
     await runtime.start();
     const id = new AgentId("a", "k");

@@ -58,7 +58,7 @@ describe("errors on the wire", () => {
     "already-exists",
     "wrong-class",
     "wrong-state",
-  ] as const)("the code %s comes back, and is the handler's failure to whom codes mean nothing", (code) => {
+  ] as const)("the code %s is restored; a peer that does not know codes reads a failed handler", (code) => {
     const { error, metadata } = toWireError(new TroupeError(code, "x"));
     expect(metadata).toEqual({ agerrortype: "HandlerError", agerrorcode: code });
     expect(fromWireError(error, metadata)).toMatchObject({ name: "TroupeError", code, message: "x" });
@@ -66,7 +66,7 @@ describe("errors on the wire", () => {
   });
 
   test.each(["undeliverable", "disconnected", "shutting-down", "overloaded", "caller-gone"] as const)(
-    "the code %s comes back, in the class that Troupe's first peers know it by",
+    "the code %s is restored, in the class that Troupe's first version knows",
     (code) => {
       const { error, metadata } = toWireError(new UndeliverableException("x", { code }));
       expect(metadata).toEqual({ agerrortype: "UndeliverableException", agerrorcode: code });
@@ -76,7 +76,7 @@ describe("errors on the wire", () => {
     },
   );
 
-  test("a code from a later version leaves the class, and without a known class the handler's failure", () => {
+  test("an unknown code falls back to the class, and without a known class to a failed handler", () => {
     const known = fromWireError("x", { agerrortype: "UndeliverableException", agerrorcode: "eaten-by-moths" });
     expect(known).toMatchObject({ name: "UndeliverableException", code: "undeliverable" });
     for (const agerrorcode of ["eaten-by-moths", "", "constructor", "__proto__"]) {
@@ -84,7 +84,7 @@ describe("errors on the wire", () => {
     }
   });
 
-  test("a stack travels only when it is to, cut where nobody reads on, and is the receiver's remoteStack", () => {
+  test("a stack is sent only on request, cut at its limit, and becomes the receiver's remoteStack", () => {
     const thrown = new RangeError("out of range");
     expect(toWireError(thrown).metadata).not.toHaveProperty("agerrorstack");
     const { error, metadata } = toWireError(thrown, { withStack: true });

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 // The memory of names is inside the room: users see the messages read with it.
 import { knownTextAt } from "../../../../src/protocol/frames/known-text.ts";
 
-it("reads every ASCII text of moderate length as the decoder does, also where two share a slot", () => {
+it("reads every ASCII text of moderate length as the decoder does, even if two share a slot", () => {
   const ascii = fc.string({
     unit: fc.integer({ min: 0, max: 127 }).map((code) => String.fromCharCode(code)),
     maxLength: 60,

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parseControlDestination } from "../../../../src/protocol/internal.ts";
 
-it("reads both forms; a key may hold slashes or be empty", () => {
+it("parses both forms; a key may contain slashes or be empty", () => {
   expect(parseControlDestination("agentid=a/k")).toEqual({ kind: "agent", type: "a", key: "k" });
   expect(parseControlDestination("agentid=a/b/c=d")).toEqual({ kind: "agent", type: "a", key: "b/c=d" });
   expect(parseControlDestination("agentid=a/")).toEqual({ kind: "agent", type: "a", key: "" });

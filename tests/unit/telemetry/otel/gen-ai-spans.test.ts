@@ -9,7 +9,7 @@ function openTracer() {
   return { tracer: provider.getTracer("test"), spans: () => exporter.getFinishedSpans() };
 }
 
-test("a tool runs in a span of its own", async () => {
+test("a tool runs in its own span", async () => {
   const { tracer, spans } = openTracer();
   const options = { tracer, toolDescription: "adds", toolCallId: "c1" };
   expect(await traceToolSpan("add", options, async () => 3)).toBe(3);
@@ -28,7 +28,7 @@ test("a tool runs in a span of its own", async () => {
   ]);
 });
 
-test("agents are made and invoked in spans, under the parent that is given", () => {
+test("agents are created and invoked in spans under the given parent", () => {
   const { tracer, spans } = openTracer();
   const options = { tracer, agentId: "writer/k" };
   traceInvokeAgentSpan("writer", { ...options, agentDescription: "writes" }, (parent) =>
@@ -50,7 +50,7 @@ test("agents are made and invoked in spans, under the parent that is given", () 
   expect(create?.parentSpanContext?.spanId).toBe(invoke?.spanContext().spanId);
 });
 
-test("a failure is recorded with its class, and thrown on", () => {
+test("a failure is recorded with its class, and thrown again", () => {
   const { tracer, spans } = openTracer();
   const fail = () =>
     traceToolSpan("add", { tracer }, () => {

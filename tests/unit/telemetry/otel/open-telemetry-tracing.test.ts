@@ -157,13 +157,13 @@ describe.each<[string, () => ContextManager | undefined]>([
     expect(linkedSpans(span("autogen process echo.(k)-A"))).toEqual([create]);
   });
 
-  test("an ack to nobody has no destination in its name", async () => {
+  test("an ack without a recipient has no destination in its name", async () => {
     const { runtime, span } = openWorld();
     await send(runtime, "hi");
     expect(span("autogen ack").attributes).toMatchObject({ "messaging.destination": "" });
   });
 
-  test("a failure is on the spans it went through", async () => {
+  test("a failure is recorded on every span that it passes", async () => {
     const { runtime, span } = openWorld();
     await send(runtime, "fail");
     for (const name of ["autogen process echo.(k)-A", "autogen ack", "autogen create echo.(k)-A"]) {
@@ -186,7 +186,7 @@ describe.each<[string, () => ContextManager | undefined]>([
     expect(linkedSpans(intercept)).toEqual([span("autogen create echo.(k)-A").spanContext().spanId]);
   });
 
-  test("the wire gets the active span, and gives back a link", () => {
+  test("the active span travels in metadata and arrives as a link", () => {
     const { tracing, spans } = openWorld();
     expect(tracing?.inject()).toEqual({});
     const carrier = tracing?.span("create", { destination: echoId }, () => tracing.inject());
@@ -198,7 +198,7 @@ describe.each<[string, () => ContextManager | undefined]>([
     expect(process?.links[0]?.context.traceState?.serialize()).toBe("vendor=1");
   });
 
-  test("a link that is not valid is left out", () => {
+  test("an invalid link is omitted", () => {
     const { tracing, spans } = openWorld();
     const zeros = `00-${"0".repeat(32)}-${"0".repeat(16)}-00`;
     for (const traceparent of [zeros, "nonsense", "", `ff-${"1".repeat(32)}-${"1".repeat(16)}-00`]) {
@@ -214,16 +214,16 @@ describe("openTelemetryTracing", () => {
     trace.disable();
   });
 
-  test("is nothing when the environment turns it off [§8.133]", () => {
+  test("returns undefined when the environment turns it off [§8.133]", () => {
     vi.stubEnv("AUTOGEN_DISABLE_RUNTIME_TRACING", "true");
     expect(openWorld().tracing).toBeUndefined();
   });
 
-  test("is nothing when nobody has given or registered a provider", () => {
+  test("returns undefined when no provider is given or registered", () => {
     expect(openTelemetryTracing()).toBeUndefined();
   });
 
-  test("uses the registered provider when none is given, under the name that AutoGen gives its tracer", () => {
+  test("uses the registered provider when none is given, with AutoGen's tracer name", () => {
     const exporter = new InMemorySpanExporter();
     trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
     openTelemetryTracing()?.span("create", {}, () => undefined);

@@ -17,8 +17,8 @@ function sendAll(sent: SentFrames, all: readonly (readonly [boolean, number])[],
   return frames;
 }
 
-describe("the memory of what was sent", () => {
-  it("knows how many of the frames that have not left are events, whatever was sent before", () => {
+describe("the record of sent frames", () => {
+  it("counts the events among unsent frames, whatever was sent before", () => {
     fc.assert(
       fc.property(runs, fc.nat({ max: 3_000 }), (all, queued) => {
         const sent = new SentFrames();
@@ -29,7 +29,7 @@ describe("the memory of what was sent", () => {
     );
   });
 
-  it("never tells too few of the events that may not have arrived, and never more than there are frames", () => {
+  it("never underestimates the events that may be lost, and never exceeds the number of frames", () => {
     fc.assert(
       fc.property(runs, fc.nat({ max: 1_500 }), fc.nat({ max: 9_000 }), (all, queued, unconfirmed) => {
         const sent = new SentFrames();
@@ -42,7 +42,7 @@ describe("the memory of what was sent", () => {
     );
   });
 
-  it("stays exact to a lot of frames over millions that nothing has confirmed", () => {
+  it("stays exact to one batch of frames over millions of unconfirmed ones", () => {
     const sent = new SentFrames();
     for (let frame = 1; frame <= 3_000_000; frame += 1) {
       sent.note(frame % 2 === 0, { queuedFrames: 0, unconfirmedFrames: frame });

@@ -19,7 +19,7 @@ describe("received metadata", () => {
     expect({ ...metadata }).toEqual({ "client-id": "b, c", x: "1" });
   });
 
-  it("leaves out what belongs to HTTP/2 and gRPC, but keeps the user-agent", () => {
+  it("omits the headers of HTTP/2 and gRPC, but keeps the user-agent", () => {
     const raw = [
       ":path",
       "/x",
@@ -39,7 +39,7 @@ describe("received metadata", () => {
     expect(fromRawHeaders(["k-bin", "AAE=,AgM="])["k-bin"]).toBe("AgM=");
   });
 
-  it("has no keys that every object has", () => {
+  it("does not contain the properties of Object.prototype", () => {
     expect(fromRawHeaders([]).constructor).toBeUndefined();
   });
 });
@@ -108,8 +108,8 @@ describe("compression", () => {
   });
 });
 
-describe("what is not gRPC", () => {
-  it("is told by its content-type", () => {
+describe("an answer that is not gRPC", () => {
+  it("is recognized by its content-type", () => {
     const types = [
       "application/grpc",
       "application/grpc+proto",
@@ -121,7 +121,7 @@ describe("what is not gRPC", () => {
     expect(types.map(isGrpcContentType)).toEqual([true, true, true, false, false, false]);
   });
 
-  it("becomes the status gRPC prescribes", () => {
+  it("becomes the status that gRPC prescribes", () => {
     expect([400, 401, 403, 404, 429, 503, 200, 500].map((code) => statusFromHttp(code, "text/html").code)).toEqual([
       StatusCode.internal,
       StatusCode.unauthenticated,
@@ -134,7 +134,7 @@ describe("what is not gRPC", () => {
     ]);
   });
 
-  it("a reset stream ends by its peer when cancelled, by a status else", () => {
+  it("a stream reset with CANCEL ends by its peer, any other reset by a status", () => {
     expect(endFromReset(8)).toEqual({ by: "peer" });
     expect([0, 7, 11, 12, 2].map((code) => endFromReset(code))).toMatchObject([
       { status: { code: StatusCode.unknown } },

@@ -18,8 +18,8 @@ function announced(bytes: number): Buffer {
   return prefix;
 }
 
-describe("a message that arrives in pieces", () => {
-  test("is on the account until it is whole", () => {
+describe("a message that arrives in several chunks", () => {
+  test("counts against the byte budget until it is complete", () => {
     const held = new ByteBudget(5_000);
     const { parser, messages } = parserOn(held);
     parser.push(Buffer.concat([announced(2_000), Buffer.alloc(1_500)]));
@@ -29,7 +29,7 @@ describe("a message that arrives in pieces", () => {
     expect(messages.map(({ length }) => length)).toEqual([2_000]);
   });
 
-  test("finds no room beside others: its beginning is told, the rest is skipped, and the next one is read", () => {
+  test("is skipped when the budget has no space: its beginning is reported, and the next message is read", () => {
     const all = new ByteBudget(4_000);
     const held = new ByteBudget(10_000, all);
     const { parser: other } = parserOn(new ByteBudget(10_000, all));
@@ -44,7 +44,7 @@ describe("a message that arrives in pieces", () => {
     expect(messages.map((message) => [...message])).toEqual([[42]]);
   });
 
-  test("that finds no room to grow by much grows by less, and moves a few times all the same until there is none", () => {
+  test("grows its buffer in smaller steps when the budget is short, and is copied only a few times", () => {
     const held = new ByteBudget(3_000_000);
     // Others hold a third.
     held.take(1_000_000);
@@ -64,7 +64,7 @@ describe("a message that arrives in pieces", () => {
     expect(moves).toBeLessThan(30);
   });
 
-  test("is let go of with its stream, also when that ends in the middle of a chunk", () => {
+  test("is released with its stream, even if the stream ends in the middle of a chunk", () => {
     const held = new ByteBudget(5_000);
     const sink = { onMessage: () => parser.close(), onSkipped: () => undefined };
     const parser: FrameParser = new FrameParser(sink, 10_000, held);
@@ -72,7 +72,7 @@ describe("a message that arrives in pieces", () => {
     expect(held.held).toBe(0);
   });
 
-  test("in small pieces of large buffers keeps only the pieces", () => {
+  test("in small chunks of large buffers keeps only its chunks alive", () => {
     const held = new ByteBudget(5_000);
     const { parser, messages } = parserOn(held);
     const large = new Uint8Array(100_000);

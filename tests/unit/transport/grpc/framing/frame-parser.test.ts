@@ -59,7 +59,7 @@ describe("the frame parser", () => {
     expect(messages[0]?.buffer).toBe(BYTES.buffer);
   });
 
-  it("knows when it stands in the middle of a prefix, a message or skipped bytes", () => {
+  it("knows when it is inside a prefix, a message or skipped bytes", () => {
     const parser = parserInto([]);
     expect(parser.isMidMessage).toBe(false);
     parser.push(Uint8Array.of(0, 0));

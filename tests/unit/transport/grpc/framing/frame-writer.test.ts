@@ -42,7 +42,7 @@ function writerOn(connection: Writable, onDrain: () => void = () => undefined): 
 }
 
 describe("the frame writer", () => {
-  it("sends all that is queued in one turn in one write, also what promises queue", async () => {
+  it("writes everything queued in one turn at once, including what promises queue", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     for (let index = 0; index < 10; index += 1) writer.send(Uint8Array.of(index));
@@ -53,7 +53,7 @@ describe("the frame writer", () => {
     expect(connection.writes[0]?.[0]?.length).toBe(11 * 6);
   });
 
-  it("passes a long message on by reference, in its place among the short ones", async () => {
+  it("passes a long message by reference, in order with the short ones", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     const long = new Uint8Array(100_000);
@@ -64,7 +64,7 @@ describe("the frame writer", () => {
     expect(chunks?.[1]?.buffer).toBe(long.buffer);
   });
 
-  it("gathers the next batch while a write is under way", async () => {
+  it("collects the next batch during a write", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     writer.send(Uint8Array.of(1));
@@ -80,7 +80,7 @@ describe("the frame writer", () => {
     expect(connection.writes[1]?.[0]?.length).toBe(5 * 6);
   });
 
-  it("counts what waits, says no above the high-water mark and drains at half of it", async () => {
+  it("counts queued bytes, returns false above the high-water mark and drains at half of it", async () => {
     const connection = new SlowConnection();
     let drains = 0;
     const writer = writerOn(connection, () => {
@@ -97,7 +97,7 @@ describe("the frame writer", () => {
     expect(drains).toBe(1);
   });
 
-  it("keeps a long queue in order and in memory of its own, not in the large buffers that its messages came in", async () => {
+  it("keeps a long queue in order and copies its messages out of larger buffers", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     writer.send(Uint8Array.of(0));
@@ -120,7 +120,7 @@ describe("the frame writer", () => {
     for (let index = 1; index <= 1_000; index += 1) expect(sent[6 + (index - 1) * 105 + 50]).toBe(index & 0xff);
   });
 
-  it("copies to the same memory again once it is written, and never before", async () => {
+  it("reuses a buffer once it is written, and not before", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     const send = (fill: number): void => {
@@ -144,7 +144,7 @@ describe("the frame writer", () => {
     expect(lastWrite().filter(({ buffer }) => first.has(buffer)).length).toBeGreaterThan(0);
   });
 
-  it("never copies again to memory that a connection may still hold when it breaks off", async () => {
+  it("does not reuse a buffer that a broken connection may still hold", async () => {
     const broken = new SlowConnection();
     const writer = writerOn(broken);
     for (let index = 0; index < 4_000; index += 1) writer.send(new Uint8Array(100).fill(1));
@@ -159,7 +159,7 @@ describe("the frame writer", () => {
     expect(longRuns(connection).some((buffer) => held.has(buffer))).toBe(false);
   });
 
-  it("ends after everything queued, and resolves flushed before that", async () => {
+  it("ends after everything queued, and resolves flushed first", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     writer.send(Uint8Array.of(1));
@@ -174,7 +174,7 @@ describe("the frame writer", () => {
     expect(connection.writableFinished).toBe(true);
   });
 
-  it("hands a long queue over in several writes, so that progress shows", async () => {
+  it("writes a long queue in several parts, so that progress is visible", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     for (let index = 0; index < 40; index += 1) writer.send(new Uint8Array(100_000));
@@ -187,7 +187,7 @@ describe("the frame writer", () => {
     expect(writer.queuedBytes).toBe(0);
   });
 
-  it("drops its queue when closed, and leaves nobody waiting", async () => {
+  it("discards its queue when closed, and resolves every flushed promise", async () => {
     const connection = new SlowConnection();
     const writer = writerOn(connection);
     writer.send(new Uint8Array(10));

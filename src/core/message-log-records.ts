@@ -1,9 +1,11 @@
 // protocol.md §5.11
-/** Kinds, stages and records of the message log, with key names and enum texts as Python prints them. */
+/** Kind of a message in the message log, as Python prints it. */
 export type MessageKind = "MessageKind.DIRECT" | "MessageKind.PUBLISH" | "MessageKind.RESPOND";
+/** Stage of a message in the message log, as Python prints it. */
 export type DeliveryStage = "DeliveryStage.SEND" | "DeliveryStage.DELIVER";
 
-export type RuntimeEvent =
+/** A record of the message log, with the key names of AutoGen. `payload` is empty unless the log has `withPayloads`. */
+export type MessageLogRecord =
   | {
       readonly type: "Message";
       readonly payload: string;
@@ -28,8 +30,8 @@ export type RuntimeEvent =
   | { readonly type: "AgentConstructionException"; readonly agent_id: string; readonly exception: string };
 
 /** Takes message-log records. Runtimes create no records without one. */
-export interface RuntimeEventSink {
-  emit(event: RuntimeEvent): void;
+export interface MessageLogSink {
+  emit(record: MessageLogRecord): void;
   // Off by default: protocol.md H24.
   /** Whether records hold the payload as JSON text. Otherwise `payload` is empty. */
   readonly withPayloads: boolean;

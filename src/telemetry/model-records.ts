@@ -38,10 +38,11 @@ export interface ToolCallEvent {
   readonly agent_id: string | null;
 }
 
-export type ModelEvent = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
+/** A record of a model client or a tool. */
+export type ModelRecord = LLMCallEvent | LLMStreamStartEvent | LLMStreamEndEvent | ToolCallEvent;
 
 /** Fields that every record of a model or a tool may have. */
-export interface ModelEventOptions {
+export interface ModelRecordOptions {
   /** Agent that made the call: `this.id` in an agent, or `MessageHandlerContext.agentId()`. Default: none. */
   readonly agentId?: AgentId | undefined;
   /** Further fields of the record. */
@@ -54,8 +55,9 @@ export interface TokenUse {
   readonly completionTokens: number;
 }
 
+/** Creates the record of a model call. */
 export function llmCallEvent(
-  call: ModelEventOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
+  call: ModelRecordOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
   return {
     ...call.extra,
@@ -68,14 +70,16 @@ export function llmCallEvent(
   };
 }
 
+/** Creates the record of the start of a model's stream. */
 export function llmStreamStartEvent(
-  start: ModelEventOptions & { readonly messages: readonly JsonObject[] },
+  start: ModelRecordOptions & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
+/** Creates the record of the end of a model's stream. */
 export function llmStreamEndEvent(
-  end: ModelEventOptions & TokenUse & { readonly response: JsonObject },
+  end: ModelRecordOptions & TokenUse & { readonly response: JsonObject },
 ): LLMStreamEndEvent {
   return {
     ...end.extra,
@@ -87,8 +91,17 @@ export function llmStreamEndEvent(
   };
 }
 
+/**
+ * Creates the record of a tool's run.
+ *
+ * @example
+ * ```ts
+ * const messageLog = jsonMessageLog((line) => console.log(line));
+ * messageLog.emit(toolCallEvent({ toolName: "weather", arguments: { city: "Lisbon" }, result: "sunny" }));
+ * ```
+ */
 export function toolCallEvent(
-  call: Omit<ModelEventOptions, "extra"> & {
+  call: Omit<ModelRecordOptions, "extra"> & {
     readonly toolName: string;
     readonly arguments: JsonObject;
     readonly result: string;
@@ -98,6 +111,6 @@ export function toolCallEvent(
   return { type: "ToolCall", tool_name: toolName, arguments: call.arguments, result, agent_id: agentText(call) };
 }
 
-function agentText({ agentId }: ModelEventOptions): string | null {
+function agentText({ agentId }: ModelRecordOptions): string | null {
   return agentId === undefined ? null : agentId.toString();
 }

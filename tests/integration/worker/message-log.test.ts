@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, type RuntimeEvent, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { AgentId, type MessageLogRecord, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { eventFrame, jsonPayload, next, requestFrame, responseFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
@@ -8,13 +8,13 @@ import { ScriptedHost } from "../../support/worker/scripted-host.ts";
 
 const message = MyMessage({ content: "q" });
 
-describe("structured message events of a worker", () => {
-  test("tell each send and delivery, and failures, with payloads only on request", async () => {
+describe("the message log of a worker", () => {
+  test("records each send and delivery, and failures, with payloads only on request", async () => {
     await using host = await new ScriptedHost().listen();
-    const told: RuntimeEvent[] = [];
+    const told: MessageLogRecord[] = [];
     const failed = new Gate();
     const [worker, channel] = await host.worker({
-      events: {
+      messageLog: {
         withPayloads: true,
         emit: (event) => {
           told.push(event);

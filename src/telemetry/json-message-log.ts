@@ -1,12 +1,13 @@
-import type { RuntimeEvent, RuntimeEventSink } from "../core/internal.ts";
-import type { ModelEvent } from "./model-events.ts";
+import type { MessageLogRecord, MessageLogSink } from "../core/internal.ts";
+import type { ModelRecord } from "./model-records.ts";
 
 /** Log for the messages of runtimes, and for the calls of model clients and tools. */
-export interface EventLog extends RuntimeEventSink {
-  emit(event: RuntimeEvent | ModelEvent): void;
+export interface JsonMessageLog extends MessageLogSink {
+  emit(record: MessageLogRecord | ModelRecord): void;
 }
 
-export interface JsonEventLogOptions {
+/** Options of `jsonMessageLog`. */
+export interface JsonMessageLogOptions {
   // protocol.md H24
   /** Whether to write the content of messages, which may be confidential. Default: false. */
   readonly withPayloads?: boolean | undefined;
@@ -19,31 +20,31 @@ export interface JsonEventLogOptions {
  *
  * @example
  * ```ts
- * const runtime = new SingleThreadedAgentRuntime({ events: jsonEventLog((line) => console.log(line)) });
+ * const runtime = new SingleThreadedAgentRuntime({ messageLog: jsonMessageLog((line) => console.log(line)) });
  * ```
  */
-export function jsonEventLog(write: (line: string) => void, options: JsonEventLogOptions = {}): EventLog {
+export function jsonMessageLog(write: (line: string) => void, options: JsonMessageLogOptions = {}): JsonMessageLog {
   return {
     withPayloads: options.withPayloads ?? false,
-    emit: (event) => write(pythonJsonText(inPythonOrder(event))),
+    emit: (record) => write(pythonJsonText(inPythonOrder(record))),
   };
 }
 
 /** Python writes `type` first in records of models and tools, and last in records of runtimes. */
-function inPythonOrder(event: RuntimeEvent | ModelEvent): object {
-  switch (event.type) {
+function inPythonOrder(record: MessageLogRecord | ModelRecord): object {
+  switch (record.type) {
     case "Message":
     case "MessageDropped":
     case "MessageHandlerException":
     case "AgentConstructionException": {
-      const { type, ...fields } = event;
+      const { type, ...fields } = record;
       return { ...fields, type };
     }
     case "LLMCall":
     case "LLMStreamStart":
     case "LLMStreamEnd":
     case "ToolCall":
-      return event;
+      return record;
   }
 }
 

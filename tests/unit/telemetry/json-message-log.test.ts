@@ -11,7 +11,7 @@ import {
   TypeSubscription,
 } from "../../../src/core/index.ts";
 import {
-  jsonEventLog,
+  jsonMessageLog,
   llmCallEvent,
   llmStreamEndEvent,
   llmStreamStartEvent,
@@ -35,7 +35,7 @@ class Echo extends BaseAgent {
 
 function openRuntime(lines: string[], withPayloads: boolean, checksMessages = true): SingleThreadedAgentRuntime {
   const runtime = new SingleThreadedAgentRuntime({
-    events: jsonEventLog((line) => lines.push(line), { withPayloads }),
+    messageLog: jsonMessageLog((line) => lines.push(line), { withPayloads }),
     logger: new RecordingLogger(),
     checksMessages,
     interventionHandlers: [
@@ -50,7 +50,7 @@ function openRuntime(lines: string[], withPayloads: boolean, checksMessages = tr
   return runtime;
 }
 
-describe("jsonEventLog", () => {
+describe("jsonMessageLog", () => {
   test("writes calls, answers and events with the keys, order and texts of Python [§8.134]", async () => {
     const lines: string[] = [];
     const runtime = openRuntime(lines, true);
@@ -70,7 +70,7 @@ describe("jsonEventLog", () => {
     ]);
   });
 
-  test("writes what is dropped, what handlers throw and what can not be made", async () => {
+  test("writes dropped messages, handlers that throw and agents that cannot be created", async () => {
     const lines: string[] = [];
     const runtime = openRuntime(lines, false);
     await runtime.registerFactory("echo", () => new Echo());
@@ -94,7 +94,7 @@ describe("jsonEventLog", () => {
     ]);
   });
 
-  test("says so when a message has no JSON", async () => {
+  test("says that a message has no JSON form", async () => {
     const lines: string[] = [];
     const runtime = openRuntime(lines, true, false);
     await runtime.registerFactory("echo", () => new Echo());
@@ -103,9 +103,9 @@ describe("jsonEventLog", () => {
     expect(lines[0]).toContain('{"payload": "Message could not be serialized", "sender": null');
   });
 
-  test("writes calls to models and tools, with fields of their own first", () => {
+  test("writes calls to models and tools, with further fields first", () => {
     const lines: string[] = [];
-    const log = jsonEventLog((line) => lines.push(line));
+    const log = jsonMessageLog((line) => lines.push(line));
     const messages = [{ role: "user", content: "hi" }];
     log.emit(
       llmCallEvent({ messages, response: { text: "yo" }, promptTokens: 3, completionTokens: 4, extra: { model: "m" } }),
