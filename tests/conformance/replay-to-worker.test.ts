@@ -199,7 +199,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     await startWorker(({ method }) => refusalOf(method === "RegisterAgent" ? 17 : 18));
     await expect(worker.registerFactory("target", () => new Caller())).rejects.toMatchObject({
       code: "already-exists",
-      message: capturedCall(17).end?.grpcMessage,
+      message: expect.stringContaining(capturedCall(17).end?.grpcMessage ?? "no text"),
     });
     await expect(worker.addSubscription(new TypeSubscription("fix.topic", "subber"))).rejects.toMatchObject({
       code: "already-exists",
