@@ -184,7 +184,10 @@ export class MessagePump {
   }
 }
 
-/** Resolves when `condition` holds, or the queue is closed. It checks at once and after each envelope. Rejects when `condition` throws. */
+/**
+ * Resolves when `condition` holds, or the queue is closed. It checks at once and after each envelope. Rejects when `condition`
+ * throws.
+ */
 async function until(condition: () => boolean, queue: EnvelopeQueue, clock: Clock): Promise<void> {
   while (!queue.isClosed && !condition()) {
     await nextChange(queue, clock);
