@@ -18,8 +18,8 @@ export class TypeArrivals {
   }
 
   /**
-   * Resolves when the type is registered. Otherwise it rejects with the outcome of the call: `UndeliverableException` when
-   * `waitForTarget` is over, `TimedOutError` when the time of the call is up, `CancelledError` when its signal aborts.
+   * Resolves when the type is registered. Rejects with `UndeliverableException` when `waitForTarget` is over, with
+   * `TimedOutError` when the time of the call is up, and with `CancelledError` when its signal aborts.
    */
   wait(type: string, { waitForTarget, timeoutMs, signal }: TargetWait): Promise<void> {
     return new Promise((resolve, reject) => {
