@@ -61,14 +61,14 @@ export class ControlChannel {
   }
 
   /** Resolves to the answer, whatever it says. Rejects when the host can't carry it or takes it too slowly, or the time is up. */
-  async request(destination: string, body: ControlRequest): Promise<ControlAnswer> {
+  async request(destination: string, body: ControlRequest, signal?: AbortSignal): Promise<ControlAnswer> {
     const stream = this.#openStream();
     if (this.#isFull(stream)) throw tooSlow(stream);
     const { makeId, controlTimeoutMs } = this.#options.settings;
     const rpcId = makeId();
     const respondTo = clientDestination(this.#options.connection.clientId);
     this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
-    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, recipient: destination });
+    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, signal, recipient: destination });
   }
 
   close(reason: UndeliverableReason): void {

@@ -4,7 +4,7 @@ import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { ownerNamedIn } from "./refusal.ts";
+import { TypeTakenError } from "./refusal.ts";
 
 export interface ReRegistrationOptions {
   readonly registry: HostRegistry;
@@ -17,16 +17,17 @@ export interface ReRegistrationOptions {
   readonly signal: AbortSignal;
 }
 
-/** Another worker is not asked for its type for longer, in milliseconds: what else is registered here has to wait meanwhile. */
+/** How long the host is asked for a type that another worker serves, in milliseconds. Other registrations wait meanwhile. */
 const foreignPatienceMs = 2_000;
-/** Nor somebody whom the refusal does not name: it may be this worker under its old id, or another. */
+/** The same where the refusal names no worker: the holder may be this worker under its old id. */
 const unnamedPatienceMs = 30_000;
 const refusalsBeforeWarning = 5;
 
 /**
- * The registry of a host that a worker comes back to. One that still has the worker under its old client id is told the same
- * thing until it takes it; a type that another worker has taken is left to it, and the rest goes on (W1, protocol.md §2.2).
+ * The registry of a host after a reconnect. While the host still knows the worker under its old client id, the registration is
+ * repeated until the host takes it. A type that another worker serves by now is left to that worker.
  */
+// protocol.md W1, §2.2
 export class ReRegistration implements HostRegistry {
   readonly #options: ReRegistrationOptions;
 
@@ -49,7 +50,8 @@ export class ReRegistration implements HostRegistry {
     );
   }
 
-  /** Of a type that is served elsewhere it would have no effect (H17). */
+  // protocol.md H17
+  /** A subscription for a type that another worker serves has no effect, and is left out. */
   async addSubscription(subscription: WireSubscription): Promise<void> {
     const { registry, elsewhere, settings } = this.#options;
     const agentType = subscription.pattern?.agentType ?? "";
@@ -67,7 +69,10 @@ export class ReRegistration implements HostRegistry {
     return this.#options.registry.subscriptions();
   }
 
-  /** Resolves to the refusal that it leaves things at. Rejects when the host refuses our old self too often, or fails otherwise. */
+  /**
+   * Repeats a registration. Resolves to the refusal when another worker keeps what is asked for. Rejects when the host holds on
+   * to the old client id for too long, or fails otherwise.
+   */
   async #insist(call: () => Promise<void>, isAskedOnce: boolean): Promise<string | undefined> {
     const { settings, isOldClientId, onWaiting, signal } = this.#options;
     const { reconnect, random, clock, logger } = settings;
@@ -78,8 +83,7 @@ export class ReRegistration implements HostRegistry {
         return undefined;
       } catch (error) {
         if (!(error instanceof TroupeError) || error.code !== "already-exists") throw error;
-        const { message } = error;
-        const owner = ownerNamedIn(message);
+        const { refusal: message, owner } = error instanceof TypeTakenError ? error : ownerless(error);
         const delayMs = backOffMs(attempt - 1, reconnect, random);
         const isLast = attempt >= reconnect.maxAttempts;
         if (owner !== undefined && isOldClientId(owner)) {
@@ -96,4 +100,9 @@ export class ReRegistration implements HostRegistry {
       }
     }
   }
+}
+
+/** A refused subscription: the host does not say whose it is. */
+function ownerless({ message }: TroupeError): Pick<TypeTakenError, "refusal" | "owner"> {
+  return { refusal: message, owner: undefined };
 }
