@@ -10,6 +10,7 @@ import type { Subscription } from "./topics/subscription.ts";
 import type { TopicId } from "./topics/topic-id.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
+/** Options of a call. All are optional. */
 export interface SendOptions {
   /** The agent on whose behalf the call is sent. Default: no agent. */
   readonly sender?: AgentId | undefined;
@@ -45,11 +46,13 @@ export interface SendOptions {
   readonly messageId?: string | undefined;
 }
 
+/** Options of a call that names the type of its answer. */
 export interface SendOptionsWithAnswer<Answer> extends SendOptions {
   /** The type the answer must have, where the message's own type does not name one; else `unexpected-answer`. */
   readonly answer: MessageType<Answer>;
 }
 
+/** Options of an event. All are optional. */
 export interface PublishOptions {
   /** The agent on whose behalf the event is published; it does not get the event. Default: no agent. */
   readonly sender?: AgentId | undefined;
@@ -61,6 +64,7 @@ export interface PublishOptions {
   readonly messageId?: string | undefined;
 }
 
+/** Options of `AgentRuntime.registerFactory`. All are optional. */
 export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
@@ -74,6 +78,7 @@ export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   readonly whenTaken?: "fail" | "wait" | undefined;
 }
 
+/** Options of `AgentRuntime.registerAgentInstance`. All are optional. */
 export interface RegisterAgentInstanceOptions extends WaitOptions {
   /**
    * Added together with the instance: when one is refused, neither the instance nor any of them is registered. One that is
@@ -82,6 +87,7 @@ export interface RegisterAgentInstanceOptions extends WaitOptions {
   readonly subscriptions?: readonly Subscription[] | undefined;
 }
 
+/** Options of `AgentRuntime.get`. All are optional. */
 export interface GetOptions extends WaitOptions {
   /** False: the agent is made now, if it is not live. Default true: it is made for its first message. */
   readonly lazy?: boolean | undefined;
@@ -151,8 +157,11 @@ export interface AgentRuntime extends AsyncDisposable {
   /** Makes one or more message types known. A later type with the same name and content type replaces an earlier one. */
   addMessageSerializer(types: MessageType | readonly MessageType[]): void;
 
+  /** Resolves to an agent's metadata. */
   agentMetadata(id: AgentId, options?: WaitOptions): Promise<AgentMetadata>;
+  /** Resolves to the state of one agent. */
   agentSaveState(id: AgentId, options?: WaitOptions): Promise<AgentState>;
+  /** Gives one agent a state that `agentSaveState` returned. */
   agentLoadState(id: AgentId, state: AgentState, options?: WaitOptions): Promise<void>;
   /** The states of all live agents by `type/key`. */
   saveState(options?: WaitOptions): Promise<AgentState>;

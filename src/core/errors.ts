@@ -1,12 +1,13 @@
 /**
- * What went wrong, as a closed list. A code never changes its meaning; the text is for people.
- * - `undeliverable`: nobody can take the message (unknown type). `disconnected`: this worker or the target's worker lost its
+ * The kinds of errors: a closed list. A code never changes its meaning; the text is for people.
+ * - `undeliverable`: no agent can take the message (unknown type). `disconnected`: this worker or the target's worker lost its
  *   link; the message may have been handled. `shutting-down`: this runtime, the target's runtime or the host is ending.
- * - `timed-out`, `cancelled`: the caller's own bound was reached. `caller-gone`: only the reason of a handler's signal.
+ * - `timed-out`, `cancelled`: the call reached a bound that its caller set. `caller-gone`: the caller has left; only a handler's
+ *   signal has this code.
  * - `cant-handle`: the agent refuses this message. `handler-failed`: the agent's handler threw.
- * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives on another worker, which cannot be asked this.
- * - `invalid-message`: cannot be encoded, decoded or validated. `message-too-large`: over a size limit.
- * - `unexpected-answer`: the answer is not of the type that the caller was promised. `overloaded`: a bound is reached.
+ * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives on another worker, and the request cannot go there.
+ * - `invalid-message`: the message cannot be encoded, decoded or validated. `message-too-large`: it is over a size limit.
+ * - `unexpected-answer`: the answer is not of the type that the call promises. `overloaded`: a bound is reached.
  * - `not-authorized`: the host does not let this worker do it.
  * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that cannot be served.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
@@ -36,6 +37,7 @@ export type ErrorCode =
   | "invalid-tool-arguments"
   | "tool-failed";
 
+/** Options of the constructors of `TroupeError` and its subclasses. */
 export interface TroupeErrorOptions extends ErrorOptions {
   /** The stack on the other worker, if that worker sends stacks (its option `sendsStacks`). */
   readonly remoteStack?: string | undefined;
@@ -49,16 +51,18 @@ export class TroupeError extends Error {
   declare readonly remoteStack?: string;
 
   /**
-   * Turns anything that was thrown into a `TroupeError`. A `TroupeError` comes back as it is. Anything else becomes a
-   * `HandlerError` (code `handler-failed`) with the thrown value as its `cause` and a text that is never empty.
+   * Turns any thrown value into a `TroupeError`. It returns a `TroupeError` as it is. Any other value becomes the `cause` of a
+   * `HandlerError` (code `handler-failed`), whose text is never empty.
    *
    * @example
+   * ```ts
    * try {
    *   await runtime.sendMessage(message, id);
    * } catch (thrown) {
    *   const { code, message } = TroupeError.from(thrown);
    *   console.error(code, message);
    * }
+   * ```
    */
   static from(thrown: unknown): TroupeError {
     return thrown instanceof TroupeError ? thrown : new HandlerError(errorText(thrown), { cause: thrown });
@@ -82,7 +86,10 @@ export class CantHandleException extends TroupeError {
 /** The codes of `UndeliverableException`. */
 export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-down" | "overloaded" | "caller-gone";
 
-/** The message cannot be delivered: unknown type, target gone, link lost, too much at once, runtime or host ending (AutoGen's name). */
+/**
+ * The message cannot be delivered: unknown type, target gone, link lost, a bound reached, or a runtime or host that ends (AutoGen's
+ * name).
+ */
 export class UndeliverableException extends TroupeError {
   override readonly name = "UndeliverableException";
   constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
@@ -106,7 +113,7 @@ export class NotAccessibleError extends TroupeError {
   }
 }
 
-/** The time of a call was up before its answer came (code `timed-out`). */
+/** The time of the call was over before its answer came (code `timed-out`). */
 export class TimedOutError extends TroupeError {
   override readonly name = "TimedOutError";
   constructor(message: string, options?: TroupeErrorOptions) {
@@ -122,7 +129,7 @@ export class CancelledError extends TroupeError {
   }
 }
 
-/** What one error in the chain of causes says of itself. */
+/** One error in the chain of causes. */
 export interface RemoteCause {
   /** The name of its class: `TypeError`. */
   readonly name: string;
@@ -132,26 +139,28 @@ export interface RemoteCause {
   readonly message: string;
 }
 
-/** What another worker tells of the value that its handler threw. Every text is cut; see `HandlerError.remote`. */
+/** Describes the value that a handler threw on another worker. That worker cuts every text; see `HandlerError.remote`. */
 export interface RemoteFailure {
   /** The name of its class: `TypeError`; `Object` for a plain object. */
   readonly name: string;
   /** Its `code`, if it has one: `ECONNREFUSED`. */
   readonly code: string | number | undefined;
-  /** Its own fields: of an error those with a text, a number or a boolean, of any other object all that JSON can hold. */
+  /** The value's own fields. Of an error: those with a text, a number or a boolean. Of another object: all that JSON can hold. */
   readonly detail: { readonly [field: string]: unknown };
   /** Its chain of causes, the nearest first; eight at most. */
   readonly causes: readonly RemoteCause[];
 }
 
+/** Options of the constructor of `HandlerError`. */
 export interface HandlerErrorOptions extends TroupeErrorOptions {
+  /** Describes the value that was thrown on another worker. Default: none. */
   readonly remote?: RemoteFailure | undefined;
 }
 
 /** The handler of an agent failed (code `handler-failed`). The text names the agent if it lives on another worker. */
 export class HandlerError extends TroupeError {
   override readonly name = "HandlerError";
-  /** What was thrown on the other worker. Undefined if that worker, or a host on the way, is not Troupe's. */
+  /** Describes the value that was thrown on the other worker. Undefined if that worker, or a host on the way, is not Troupe's. */
   declare readonly remote?: RemoteFailure;
 
   constructor(message: string, options?: HandlerErrorOptions) {
@@ -160,17 +169,17 @@ export class HandlerError extends TroupeError {
   }
 }
 
-/** The text of a thrown object that says nothing else is its JSON, up to so many characters. */
+/** Characters that `errorText` keeps of a thrown object's JSON. */
 const longestObjectText = 1_000;
 
-/** The text of anything that can be thrown. Never empty: the class's name stands in for a missing text. */
+/** Returns the text of any thrown value. Never empty: the class's name replaces a missing text. */
 export function errorText(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message === "" ? thrown.name || thrown.constructor.name : thrown.message;
   const text = typeof thrown === "object" && thrown !== null ? objectText(thrown) : safeString(thrown);
   return text === "" ? "Error" : text;
 }
 
-/** Its own text, else its fields. Never throws, whatever the object's own methods do. */
+/** Returns the object's own text, else its fields. It does not throw when the object's own methods do. */
 function objectText(thrown: object): string {
   try {
     if ("message" in thrown && typeof thrown.message === "string" && thrown.message !== "") return thrown.message;

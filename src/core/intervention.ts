@@ -4,43 +4,52 @@ import type { Logger } from "./logger.ts";
 import { isThenable } from "./thenable.ts";
 import type { TraceCarrier, Tracing } from "./tracing.ts";
 
-/** What an intervention returns, the class or an instance, to drop the message. */
+/** Drops a message: an intervention returns this class or an instance of it. */
 export class DropMessage {
-  /** Keeps structurally empty objects from being taken for it. */
+  /** Tells the type checker that other objects are not a `DropMessage`. */
   readonly dropsMessage = true;
 }
 
+/** Tells an intervention about a call on its way out. */
 export interface SendIntervention {
+  /** Names the sender. No handler runs yet, so `scope` throws `wrong-state`. */
   readonly messageContext: MessageContext;
+  /** The agent that is called. */
   readonly recipient: AgentId;
 }
 
+/** Tells an intervention about an event on its way out. */
 export interface PublishIntervention {
-  /** Names the topic. */
+  /** Names the sender and the topic. No handler runs yet, so `scope` throws `wrong-state`. */
   readonly messageContext: MessageContext;
 }
 
+/** Tells an intervention about an answer on its way back. */
 export interface ResponseIntervention {
   /** The agent that answers. */
   readonly sender: AgentId;
-  /** The one that asked; undefined when it was no agent. */
+  /** The agent that made the call. Undefined: the caller is not an agent. */
   readonly recipient: AgentId | undefined;
 }
 
 // protocol.md §5.7
 /**
- * Sees messages on their way out of a runtime; may change, drop or refuse them. Each method returns the message to go on with, or
- * `DropMessage`, or a promise of either. An error that it throws goes to the caller; an event is logged and dropped. Several handlers form
- * a chain: each sees what the one before returned. Handlers that return no promise keep the order of the messages; while a
- * promise is awaited, other messages overtake. For code around handlers see `HandlerInterceptor`.
+ * Sees messages on their way out of a runtime; may change, drop or refuse them. Each method returns the message to deliver, or
+ * `DropMessage`, or a promise of either. When it throws, the caller of a call gets the error; the runtime logs and drops an event.
+ * Several handlers form a chain: each sees the message that the one before returned. Handlers that return no promise keep the
+ * order of the messages. While the runtime awaits a promise, other messages overtake. For code around handlers see
+ * `HandlerInterceptor`.
  */
 export interface InterventionHandler {
+  /** Called for each call that a caller sends. */
   onSend?(message: unknown, details: SendIntervention): unknown;
+  /** Called for each event that is published. */
   onPublish?(message: unknown, details: PublishIntervention): unknown;
+  /** Called for each answer that a handler returns. */
   onResponse?(message: unknown, details: ResponseIntervention): unknown;
 }
 
-/** Lets everything through: a base for classes that override some methods (AutoGen's name). */
+/** Returns every message unchanged. Extend it and override some methods (AutoGen's name). */
 export class DefaultInterventionHandler implements InterventionHandler {
   onSend(message: unknown, _details: SendIntervention): unknown {
     return message;
@@ -62,7 +71,7 @@ export class InterventionChain {
   readonly #handlers: readonly InterventionHandler[];
   readonly #tracing: Tracing | undefined;
   readonly #logger: Logger | undefined;
-  /** Whether anybody listens at all; where not, callers skip the chain. */
+  /** Whether a handler has the method `onSend`. If none has, callers skip the chain; the same holds for the other two. */
   readonly seesSend: boolean;
   readonly seesPublish: boolean;
   readonly seesResponse: boolean;
@@ -80,8 +89,8 @@ export class InterventionChain {
   }
 
   /**
-   * The message to deliver, or `DropMessage`; throws what a handler throws. A promise of it only where a handler takes its
-   * time. `link`: the message's trace context.
+   * Returns the message to deliver, or `DropMessage`, and throws the error of a handler. It returns a promise only when a
+   * handler does. `link` is the message's trace context.
    */
   onSend(message: unknown, details: SendIntervention, link?: TraceCarrier): unknown {
     return this.#run("onSend", message, (handler, current) =>
@@ -89,7 +98,7 @@ export class InterventionChain {
     );
   }
 
-  /** As `onSend`, for an event. */
+  /** The same as `onSend`, for an event. */
   onPublish(message: unknown, details: PublishIntervention, link?: TraceCarrier): unknown {
     return this.#run("onPublish", message, (handler, current) =>
       handler.onPublish === undefined
@@ -98,7 +107,7 @@ export class InterventionChain {
     );
   }
 
-  /** As `onSend`, for an answer; these have no span. */
+  /** The same as `onSend`, for an answer. Answers have no span. */
   onResponse(message: unknown, details: ResponseIntervention): unknown {
     return this.#run("onResponse", message, (handler, current) =>
       handler.onResponse === undefined ? current : handler.onResponse(current, details),
@@ -116,7 +125,7 @@ export class InterventionChain {
     return current;
   }
 
-  /** From the first handler that takes its time on. */
+  /** Runs the rest of the chain, from the first handler that returned a promise. */
   async #runLater(
     name: keyof InterventionHandler,
     [first, ...others]: readonly InterventionHandler[],

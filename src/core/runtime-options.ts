@@ -24,9 +24,9 @@ export interface RuntimeOptions {
   /** Creates message ids. Default: random UUIDs. */
   readonly makeId?: MakeId | undefined;
   /**
-   * Handles one message at a time per agent, in the order of arrival. Default: false, so handlers of one agent interleave
-   * at their awaits, as in Python. With it, a call to the agent itself, or around a ring of agents, never ends: give such
-   * calls a `timeoutMs`.
+   * Lets each agent handle one message at a time, in the order of arrival. Default: false: handlers of one agent interleave at
+   * their awaits, as in Python. When true, a call that comes back to its own agent, directly or through others, needs a
+   * `timeoutMs`. Without it that call never ends.
    */
   readonly sequentialAgents?: boolean | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */

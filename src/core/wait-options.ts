@@ -1,16 +1,16 @@
 import { CancelledError } from "./errors.ts";
 import { assertSignal } from "./validation/assert-arguments.ts";
 
-/** The options of whatever may wait for an agent, a handler or a host. */
+/** The options of every method that may wait for an agent, a handler or a host. */
 export interface WaitOptions {
   /**
    * Aborting ends the wait with `CancelledError` (code `cancelled`); its `cause` is the signal's reason. When the signal has
-   * aborted before, nothing is done. Default: the wait has no end but its own.
+   * aborted before, the method does nothing. Default: no signal ends the wait.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws `CancelledError` when the signal has aborted, `invalid-argument` for anything else than a signal. `what` begins the text. */
+/** Throws `CancelledError` when the signal has aborted, `invalid-argument` when it is not a signal. `what` begins the text. */
 export function assertNotAborted({ signal }: WaitOptions, what: string): void {
   if (signal === undefined) return;
   assertSignal(signal);

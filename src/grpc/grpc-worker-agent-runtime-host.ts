@@ -20,7 +20,7 @@ export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
   readonly channelOptions?: GrpcListenerOptions;
 }
 
-/** How a host stops at a process signal. All optional. */
+/** Options of a host's stop at a process signal. All are optional. */
 export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
   /** Milliseconds that the host has to end all streams. Default 5 000. */
   readonly graceMs?: number | undefined;

@@ -14,7 +14,7 @@ export const everything = [
 
 /**
  * The files whose texts keep the style; what `npm run check` checks. When you have rewritten a folder, add it:
- * `npm run prose -- <path>` shows what is left. When all is rewritten, this list is `everything`.
+ * `npm run prose -- <path>` shows what is left. When all is rewritten, this list is `everything`. Of `src`, only `src/worker/` is missing.
  */
 export const cleanPaths = [
   "ARCHITECTURE.md",
@@ -24,35 +24,15 @@ export const cleanPaths = [
   "bench/",
   "docs/",
   "examples/",
+  "src/cli/",
   "src/context/",
-  "src/core/ambient-contexts.ts",
-  "src/core/cancellation-token.ts",
-  "src/core/clock.ts",
-  "src/core/collections/",
-  "src/core/logger.ts",
-  "src/core/message-log-records.ts",
-  "src/core/runtime-options.ts",
-  "src/core/serialization/",
-  "src/core/thenable.ts",
-  "src/core/tools/",
-  "src/core/topics/",
-  "src/core/tracing.ts",
-  "src/core/validation/",
+  "src/core/",
+  "src/grpc/",
   "src/host/",
   "src/protobuf/",
   "src/protocol/",
   "src/storage/",
   "src/telemetry/",
   "src/testing/",
-  "src/transport/address.ts",
-  "src/transport/calls/",
-  "src/transport/grpc/framing/",
-  "src/transport/grpc/server/",
-  "src/transport/limits.ts",
-  "src/transport/link.ts",
-  "src/transport/listener-counters.ts",
-  "src/transport/memory/",
-  "src/transport/metadata.ts",
-  "src/transport/rpc-status.ts",
-  "src/transport/system-error.ts",
+  "src/transport/",
 ];

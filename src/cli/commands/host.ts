@@ -7,8 +7,8 @@ import { exposureWarning } from "./exposure.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 
 /**
- * `troupe host`: runs a host in this process until SIGTERM, SIGINT or SIGHUP, drains it, and exits with 0. A second process
- * signal ends the drain at once; then the exit code is 128 plus its number.
+ * The command `troupe host`. It runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host, and its exit
+ * code is 0: success. A second process signal ends the drain at once; the exit code is then 128 plus its number.
  */
 export function hostCommand(): Command {
   return addHostFlags(

@@ -3,12 +3,14 @@ import { TroupeError } from "../errors.ts";
 const agentTypePattern = /^[\p{L}\p{N}_\-.]+$/u;
 const portableAgentTypePattern = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-/** Whether a text may name an agent type: one or more letters, digits, `_`, `-` or `.` of any script (protocol.md §5.1). */
+// protocol.md §5.1
+/** Returns whether a text may name an agent type: one or more letters, digits, `_`, `-` or `.` of any script. */
 export function isValidAgentType(type: string): boolean {
   return agentTypePattern.test(type);
 }
 
-/** Whether .NET workers can be reached under this type as well: `[a-zA-Z_][a-zA-Z0-9_]*` (protocol.md §5.1). */
+// protocol.md §5.1
+/** Returns whether .NET workers can also serve and call this type: `[a-zA-Z_][a-zA-Z0-9_]*`. */
 export function isPortableAgentType(type: string): boolean {
   return portableAgentTypePattern.test(type);
 }
@@ -23,7 +25,10 @@ export function assertAgentType(type: string): void {
   }
 }
 
-/** The name under which a worker hosts agents of one kind. Accepted wherever a type's text is; not validated by itself. */
+/**
+ * The name under which a runtime serves agents of one kind. Every method that takes a type's text takes it too. It does not
+ * validate the text.
+ */
 export class AgentType {
   readonly type: string;
 
@@ -36,17 +41,18 @@ export class AgentType {
   }
 }
 
-/** The text of an agent type given either way. */
+/** Returns the text of an agent type, given as a text or as an `AgentType`. */
 export function agentTypeText(type: string | AgentType): string {
   return typeof type === "string" ? type : type.type;
 }
 
-/** Names one agent: its type and a key, written `type/key`. Two ids are the same when both parts are (`equals`). */
+/** Names one agent: its type and a key, written `type/key`. Two ids are equal when both parts are equal (`equals`). */
 export class AgentId {
   readonly type: string;
   readonly key: string;
 
-  /** Throws `invalid-argument` when the type is not valid; any key is (protocol.md §5.1). */
+  // protocol.md §5.1
+  /** Throws `invalid-argument` when the type is not valid. Every key is valid. */
   constructor(type: string | AgentType, key: string) {
     this.type = agentTypeText(type);
     assertAgentType(this.type);

@@ -5,7 +5,7 @@ import type { WaitOptions } from "../wait-options.ts";
 import type { AgentMetadata, AgentState } from "./agent.ts";
 import type { AgentId } from "./agent-id.ts";
 
-/** An agent's id together with its runtime: used in place of the agent, wherever it lives. */
+/** Stands for an agent of any runtime or worker: its id, and the runtime that carries what you send to it. */
 // protocol.md §5.5
 export class AgentProxy {
   readonly id: AgentId;
@@ -16,11 +16,12 @@ export class AgentProxy {
     this.#runtime = runtime;
   }
 
-  /** Asked of the runtime each time. */
+  /** The agent's metadata. Each read asks the runtime. */
   get metadata(): Promise<AgentMetadata> {
     return this.#runtime.agentMetadata(this.id);
   }
 
+  /** Calls the agent and resolves to its answer, as `AgentRuntime.sendMessage` does. */
   sendMessage<Answer, Message = unknown>(
     message: Sendable<Message>,
     options: SendOptionsWithAnswer<Answer>,
@@ -30,10 +31,12 @@ export class AgentProxy {
     return this.#runtime.sendMessage(message, this.id, options);
   }
 
+  /** Resolves to the agent's state. */
   saveState(options?: WaitOptions): Promise<AgentState> {
     return this.#runtime.agentSaveState(this.id, options);
   }
 
+  /** Gives the agent a state that `saveState` returned. */
   loadState(state: AgentState, options?: WaitOptions): Promise<void> {
     return this.#runtime.agentLoadState(this.id, state, options);
   }

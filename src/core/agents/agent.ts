@@ -2,6 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "./agent-id.ts";
 import type { MessageContext } from "./message-context.ts";
 
+/** Describes an agent: the two parts of its id, and a text for people. */
 export interface AgentMetadata {
   readonly type: string;
   readonly key: string;
@@ -20,12 +21,15 @@ export type AgentState = { readonly [field: string]: unknown };
 export interface Agent {
   /** Throws `wrong-state` until the agent is bound. */
   readonly id: AgentId;
+  /** Type, key and description. Throws `wrong-state` until the agent is bound. */
   readonly metadata: AgentMetadata;
   /** Called once by the runtime before the first message; binding to another id or runtime throws `wrong-state`. */
   bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void | Promise<void>;
   /** Returns or resolves to the answer of a call; what an event's handler returns is ignored. */
   onMessage(message: unknown, context: MessageContext): unknown;
+  /** Returns the state that `loadState` takes back. */
   saveState(): AgentState | Promise<AgentState>;
+  /** Takes over a state that `saveState` returned. */
   loadState(state: AgentState): void | Promise<void>;
   /** Called once when the runtime closes. */
   close(): void | Promise<void>;
@@ -40,5 +44,5 @@ export interface AgentFactoryContext {
 /** Makes an agent when the first message for its id arrives. */
 export type AgentFactory<T extends Agent = Agent> = (context: AgentFactoryContext) => T | Promise<T>;
 
-/** A class whose instances are `T`; abstract ones too. */
+/** A class whose instances are `T`. It may be abstract. */
 export type ClassOf<T> = abstract new (...args: never[]) => T;

@@ -16,7 +16,7 @@ import {
   registerAgentClass,
 } from "./register-agent.ts";
 
-/** An agent class as `register` needs it. */
+/** An agent class that `register` can register. */
 export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
 
 /**
@@ -25,7 +25,7 @@ export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): rea
  */
 // protocol.md §5.5
 export abstract class BaseAgent implements Agent {
-  /** Makes the subscriptions that come with the class at registration. Not inherited; `@typeSubscription` adds to them. */
+  /** Factories of the subscriptions that registering the class adds. Not inherited; `@typeSubscription` adds to them. */
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
 
   readonly #description: string;
@@ -41,9 +41,12 @@ export abstract class BaseAgent implements Agent {
 
   /**
    * Registers the class under an agent type: the messages it handles, its factory, its class's subscriptions and the
-   * subscription to `{type}:…` topics. When one is refused, the type and the other subscriptions are taken back.
+   * subscription to `{type}:…` topics. When one is refused, the runtime removes the type and the other subscriptions.
+   *
    * @example
+   * ```ts
    * await Greeter.register(runtime, "greeter", () => new Greeter("greets in English"));
+   * ```
    */
   static register<T extends BaseAgent>(
     this: AgentClass<T>,
@@ -56,30 +59,37 @@ export abstract class BaseAgent implements Agent {
     return registerAgentClass(this, runtime, { type: agentTypeText(type), factory, options });
   }
 
-  /** The message types that a runtime learns when the class is registered. */
+  /** Returns the message types that a runtime learns when you register the class. */
   static handledTypes(): readonly MessageType[] {
     // biome-ignore lint/complexity/noThisInStatic: each class has its own
     return declaredTypes(this);
   }
 
-  /** Registers this one agent under an id, and subscribes it to topics whose *type* is its key. All of it or nothing. */
+  /**
+   * Registers this one agent under an id, and subscribes it to topics whose *type* is its key. A refused registration adds no
+   * agent and no subscription.
+   */
   registerInstance(runtime: AgentRuntime, id: AgentId, options: RegisterInstanceOptions = {}): Promise<AgentId> {
     return registerAgent(this, runtime, id, options);
   }
 
+  /** The agent's id. Throws `wrong-state` until a runtime has bound the agent. */
   get id(): AgentId {
     return this.#id ?? unbound(this);
   }
 
+  /** The agent's runtime. Throws `wrong-state` until a runtime has bound the agent. */
   get runtime(): AgentRuntime {
     return this.#runtime ?? unbound(this);
   }
 
+  /** Type, key and description. Throws `wrong-state` until a runtime has bound the agent. */
   get metadata(): AgentMetadata {
     const { type, key } = this.id;
     return { type, key, description: this.#description };
   }
 
+  /** Called by runtimes. Binding to another id or runtime throws `wrong-state`. */
   bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void {
     if (this.#id !== undefined && !this.#id.equals(id)) {
       throw new TroupeError("wrong-state", "Agent is already bound to a different ID");
@@ -96,10 +106,10 @@ export abstract class BaseAgent implements Agent {
     return this.onMessageImpl(message, context);
   }
 
-  /** Handles a message; what it returns or resolves to answers a call. */
+  /** Handles a message. The value that it returns or resolves to is the answer of a call. */
   protected abstract onMessageImpl(message: unknown, context: MessageContext): unknown;
 
-  /** Calls another agent in this agent's name. Pass `context.signal` on to end with the work it belongs to. */
+  /** Calls another agent in this agent's name. Pass `context.signal`, so that the call ends together with the handler's work. */
   sendMessage<Answer, Message = unknown>(
     message: Sendable<Message>,
     recipient: AgentId,
@@ -114,7 +124,7 @@ export abstract class BaseAgent implements Agent {
     return this.runtime.sendMessage(message, recipient, { ...options, sender: this.id });
   }
 
-  /** Publishes an event in this agent's name; the agent itself does not get it. */
+  /** Publishes an event in this agent's name. The agent itself does not get the event. */
   publishMessage<Message>(
     message: Sendable<Message>,
     topicId: TopicId,
@@ -123,7 +133,7 @@ export abstract class BaseAgent implements Agent {
     return this.runtime.publishMessage<Message>(message, topicId, { ...options, sender: this.id });
   }
 
-  /** Override together with `loadState` to keep state; by default it warns (once for a type) and saves nothing. */
+  /** Override it together with `loadState` to keep state. By default it logs a warning (once for a type) and saves nothing. */
   saveState(): AgentState | Promise<AgentState> {
     warnOnce(
       this.runtime.logger,
@@ -132,7 +142,7 @@ export abstract class BaseAgent implements Agent {
     return {};
   }
 
-  /** By default it warns and ignores the state. */
+  /** Override it together with `saveState`. By default it logs a warning (once for a type) and ignores the state. */
   loadState(_state: AgentState): void | Promise<void> {
     warnOnce(
       this.runtime.logger,
@@ -140,7 +150,7 @@ export abstract class BaseAgent implements Agent {
     );
   }
 
-  /** Called once when the runtime closes. Nothing to do by default. */
+  /** Called once when the runtime closes. By default it does nothing. */
   close(): void | Promise<void> {}
 }
 

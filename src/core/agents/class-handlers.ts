@@ -3,19 +3,19 @@ import { decoratedHandlers } from "./decorators.ts";
 import type { Handler } from "./handler.ts";
 import type { HandlerSource } from "./handler-table.ts";
 
-/** A class whose table and decorated methods say what its agents handle. */
+/** A class whose table and decorated methods declare its agents' handlers. */
 export interface RoutedClass {
   readonly prototype: object;
   readonly handlers: HandlerSource;
 }
 
-/** All handlers of a class in the order in which they are asked, and the same by message type. */
+/** All handlers of a class in the order in which an agent tries them, and the same by message type. */
 export interface ClassHandlers {
   readonly all: readonly Handler[];
   readonly byType: MessageIndex<readonly Handler[]>;
 }
 
-/** Prepared when the first agent of a class is made or registered, since classes don't change afterwards. */
+/** Filled when the first agent of a class is made or registered. Classes do not change afterwards. */
 const prepared = new WeakMap<RoutedClass, ClassHandlers>();
 
 export function classHandlers(routedClass: RoutedClass): ClassHandlers {

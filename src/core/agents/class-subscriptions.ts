@@ -3,9 +3,9 @@ import { DefaultSubscription, inSubscriptionContext } from "../topics/default-su
 import type { Subscription } from "../topics/subscription.ts";
 import type { BaseAgent } from "./base-agent.ts";
 
-/** What a subscription factory is told. */
+/** Tells a subscription factory for which agent type it makes subscriptions. */
 export interface SubscriptionFactoryContext {
-  /** The type under which the agent is being registered. */
+  /** The type under which the class is being registered. */
   readonly agentType: string;
 }
 
@@ -21,19 +21,19 @@ type DecoratedAgentClass = abstract new (...args: never[]) => BaseAgent;
 
 const decoratedSubscriptions = Symbol("troupe.classSubscriptions");
 
-/** Agents of this class are subscribed to the topic type `default` when they are registered. Not inherited. */
+/** Decorates an agent class: registering it also subscribes its agents to the topic type `default`. Not inherited. */
 export function defaultSubscription(): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {
   return subscriptionFactory(() => new DefaultSubscription());
 }
 
-/** Agents of this class are subscribed to a topic type when they are registered. Not inherited. */
+/** Decorates an agent class: registering it also subscribes its agents to a topic type. Not inherited. */
 export function typeSubscription(
   topicType: string,
 ): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {
   return subscriptionFactory(() => new DefaultSubscription(topicType));
 }
 
-/** Agents of this class get the subscriptions that the factory makes when they are registered. Not inherited. */
+/** Decorates an agent class: registering it also adds the subscriptions that the factory makes. Not inherited. */
 export function subscriptionFactory(
   factory: SubscriptionFactory,
 ): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {
@@ -44,7 +44,7 @@ export function subscriptionFactory(
   };
 }
 
-/** The class's own factories: of its static `subscriptions`, then of its decorators. */
+/** Returns the class's own factories: those of its static `subscriptions`, then those of its decorators. */
 export function classSubscriptionFactories(agentClass: object): readonly SubscriptionFactory[] {
   return [...factoriesUnder(agentClass, "subscriptions"), ...factoriesUnder(agentClass, decoratedSubscriptions)];
 }

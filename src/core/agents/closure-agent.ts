@@ -14,46 +14,52 @@ import { registerAgentClass } from "./register-agent.ts";
 /** Lets a closure send and publish in its agent's name. */
 export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
 
-/** A function that takes part as an agent; what it returns or resolves to answers a call. */
+/** A function that handles an agent's messages. The value that it returns or resolves to is the answer of a call. */
 export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;
 
-/** For a message of another type: `warn` drops it with a warning, `error` throws `CantHandleException`, `ignore` calls the closure. */
+/**
+ * Decides about a message of a type that the closure does not name. `warn` drops it and logs a warning, `error` throws
+ * `CantHandleException`, `ignore` calls the closure.
+ */
 export type UnknownTypePolicy = "warn" | "error" | "ignore";
 
+/** Options of `ClosureAgent`. All are optional. */
 export interface ClosureAgentOptions<Types extends MessageTypes> {
-  /** The messages it is for. Default: all. */
+  /** The message types that the closure takes. Default: all. */
   readonly types?: Types | undefined;
-  /** Default: `warn`. */
+  /** Decides about messages of other types. Default: `warn`. */
   readonly unknownTypePolicy?: UnknownTypePolicy | undefined;
-  /** Default: empty. */
+  /** The text that the agent's metadata shows to people. Default: empty. */
   readonly description?: string | undefined;
 }
 
+/** Options of `ClosureAgent.registerClosure`. All are optional. */
 export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types>, WaitOptions {
-  /** Made when it is registered. Default: none. */
+  /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
-  /** As for `register`. Default: `fail`. */
+  /** The same as in `RegisterOptions`. Default: `fail`. */
   readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
-/** Method syntax, so that closures of every message type fit: theirs was checked where they were given. */
+/** Takes closures of every message type, because it is a method. `registerClosure` has checked the closure's own type. */
 interface Erased {
   closure(agent: ClosureContext, message: unknown, context: MessageContext): unknown;
 }
 
 /**
- * An agent made of a function. The usual one pushes messages into a queue that ordinary code awaits, so that results
- * leave the runtime (protocol.md §5.5). It has no state to save.
+ * An agent made of a function. The function often pushes messages into a queue that ordinary code awaits, so that results
+ * leave the runtime. The agent has no state to save.
  */
+// protocol.md §5.5
 export class ClosureAgent extends BaseAgent implements ClosureContext {
   readonly #closure: Erased["closure"];
   readonly #types: readonly MessageType[] | undefined;
   readonly #expected = new MessageIndex<true>();
   readonly #policy: UnknownTypePolicy;
 
-  /** Made in a factory, with what the factory is given; usually by `registerClosure`. */
+  /** Pass on the context that the runtime gave to your factory. Usually `registerClosure` does it for you. */
   constructor(
     context: AgentFactoryContext,
     closure: Erased["closure"],
@@ -73,7 +79,10 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     this.#policy = options.unknownTypePolicy ?? "warn";
   }
 
-  /** Registers a closure under an agent type, with its message types and subscriptions: all of it or nothing. */
+  /**
+   * Registers a closure under an agent type, with its message types and subscriptions. A refused registration adds no agent
+   * type and no subscription.
+   */
   static async registerClosure<const Types extends MessageTypes = MessageType>(
     runtime: AgentRuntime,
     type: string | AgentType,
@@ -84,7 +93,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     if (classSubscriptionFactories(this).length > 0) {
       throw new TroupeError("invalid-argument", "Closure agents are expected to have no class subscriptions");
     }
-    // Before anybody can send one, as for every agent.
+    // The runtime learns the types before the first message can come, as for every agent.
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
     const { skipDirectMessageSubscription, signal, whenTaken } = options;

@@ -12,13 +12,13 @@ import {
 } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 
-/** Takes a public method whose parameters and result fit the declared message types; others are compile errors. */
+/** Decorates a public method whose parameters and result fit the declared message types. Other methods do not compile. */
 export type HandlerDecorator<Message, Result> = <This extends BaseAgent>(
   method: (this: This, message: Message, context: MessageContext) => Result,
   context: ClassMethodDecoratorContext<This> & { readonly static: false; readonly private: false },
 ) => void;
 
-/** The method takes calls, and returns or resolves to the answer that the message's type names. */
+/** Declares that the method handles calls. It returns or resolves to the answer that the message's type names. */
 export function rpc<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
@@ -26,7 +26,7 @@ export function rpc<const Types extends MessageTypes>(
   return (method, context) => markHandler({ ...options, kind: "rpc", types }, method, context);
 }
 
-/** The method takes events; it returns nothing. */
+/** Declares that the method handles events. It returns nothing. */
 export function event<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
@@ -34,7 +34,7 @@ export function event<const Types extends MessageTypes>(
   return (method, context) => markHandler({ ...options, kind: "event", types }, method, context);
 }
 
-/** The method takes calls and events alike. */
+/** Declares that the method handles calls and events. */
 export function messageHandler<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
@@ -63,7 +63,7 @@ function markHandler(
   Object.defineProperty(handle, handlerKey, { value: new Handler({ ...declared, handle }) });
 }
 
-/** TypeScript's older decorators are given the method's name where the standard's have a context. */
+/** Throws for TypeScript's older decorators: they get the method's name in the place of the context. */
 function assertStandard(context: unknown): void {
   if (typeof context === "object" && context !== null) return;
   throw new TroupeError(
@@ -74,8 +74,8 @@ function assertStandard(context: unknown): void {
 }
 
 /**
- * The decorated methods of a class, inherited ones included, in code-point order of their names. An override that is
- * not decorated takes its parent's handler away.
+ * Returns the decorated methods of a class and its parents, in code-point order of their names. An override without a
+ * decorator removes its parent's handler.
  */
 export function decoratedHandlers(agentClass: { readonly prototype: object }): readonly Handler[] {
   const methods = new Map<string, unknown>();

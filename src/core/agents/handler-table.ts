@@ -8,20 +8,20 @@ import {
 } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 
-/** A handler as it is written in a table: `this` is the agent, the message's type is inferred. */
+/** A handler in a table. Its `this` is the agent; TypeScript infers the type of the message. */
 export type TableHandler<Agent, Types extends MessageTypes, Result> = (
   this: Agent,
   message: HandledMessage<Types>,
   context: MessageContext,
 ) => NowOrLater<Result>;
 
-/** Where a routed agent's class keeps its handlers, in the order in which they are asked. */
+/** Holds the handlers of a routed agent's class. The agent tries them in this order. */
 export interface HandlerSource {
   readonly handlers: readonly Handler[];
 }
 
 /**
- * The handlers of a routed agent, asked in this order. Each method gives a new table with one handler more:
+ * The handlers of a routed agent, which tries them in this order. Each method returns a new table with one more handler:
  * `static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, function (ask) { … })`.
  */
 export class HandlerTable<Agent> implements HandlerSource {
@@ -31,7 +31,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     this.handlers = handlers;
   }
 
-  /** Takes calls, and returns or resolves to the answer that the message's type names. */
+  /** Adds a handler of calls. It returns or resolves to the answer that the message's type names. */
   rpc<const Types extends MessageTypes>(
     types: Types,
     handle: TableHandler<Agent, Types, HandledAnswer<Types>>,
@@ -40,7 +40,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     return this.#with(new Handler({ ...options, kind: "rpc", types, handle }));
   }
 
-  /** Takes events; returns nothing. */
+  /** Adds a handler of events. It returns nothing. */
   event<const Types extends MessageTypes>(
     types: Types,
     handle: TableHandler<Agent, Types, void>,
@@ -49,7 +49,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     return this.#with(new Handler({ ...options, kind: "event", types, handle }));
   }
 
-  /** Takes calls and events alike. */
+  /** Adds a handler of calls and events. */
   message<const Types extends MessageTypes>(
     types: Types,
     handle: TableHandler<Agent, Types, HandledAnswer<Types>>,
@@ -68,7 +68,7 @@ export class HandlerTable<Agent> implements HandlerSource {
   }
 }
 
-/** An empty table for agents of a class. */
+/** Returns an empty table for agents of a class. */
 export function handlerTable<Agent>(): HandlerTable<Agent> {
   return new HandlerTable();
 }

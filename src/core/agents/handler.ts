@@ -14,22 +14,24 @@ type AnswerNamedBy<Type> = Type extends MessageType<infer _Message, infer Answer
 /** The values that a handler declared for these types is given. */
 export type HandledMessage<Types extends MessageTypes> = MessageOf<EachOf<Types>>;
 
-/** What a handler declared for these types has to answer; unknown (anything) when one of them names no answer. */
+/** The answer that a handler of these types must return. It is `unknown` (anything) when one of the types names no answer. */
 export type HandledAnswer<Types extends MessageTypes> = AnswerNamedBy<EachOf<Types>>;
 
+/** A value, or a promise of it. */
 export type NowOrLater<T> = T | Promise<T>;
 
+/** Options of a declared handler. All are optional. */
 export interface HandlerOptions<Message> {
-  /** A second choice after the type: the first handler in order whose `match` says yes is called. Default: always yes. */
+  /** Chooses among handlers of the same type: the agent calls the first one whose `match` returns true. Default: always true. */
   readonly match?: ((message: Message, context: MessageContext) => boolean) | undefined;
-  /** Whether a result of an undeclared type is an error (true, the default) or a warning. */
+  /** Whether an answer of an undeclared type is an error (true) or a warning (false). Default: true. */
   readonly strict?: boolean | undefined;
 }
 
-/** Which deliveries a handler takes: both, events only, calls only. */
+/** The messages that a handler takes: `message` takes calls and events, `event` events only, `rpc` calls only. */
 export type HandlerKind = "message" | "event" | "rpc";
 
-/** Method syntax, so that handlers of every message type fit: theirs was checked where they were declared. */
+/** Takes handlers of every message type, because it has methods. The declaration has checked the handler's own type. */
 interface Erased {
   handle(message: unknown, context: MessageContext): unknown;
   match(message: unknown, context: MessageContext): boolean;
@@ -44,21 +46,22 @@ export interface DeclaredHandler {
   readonly strict?: boolean | undefined;
 }
 
-/** What a handler needs of the agent it runs for. */
+/** The part of an agent that its handlers need. */
 interface WithLogger {
   readonly runtime: { readonly logger: Logger };
 }
 
-/** One declared handler as the routing sees it: which messages it takes and what it may return (protocol.md §5.5). */
+/** One declared handler: the messages that it takes, and the answers that it may return. */
+// protocol.md §5.5
 export class Handler {
   readonly types: readonly MessageType[];
   readonly #kind: HandlerKind;
   readonly #handle: Erased["handle"];
   readonly #match: Erased["match"] | undefined;
   readonly #strict: boolean;
-  /** What answers each of its types; undefined when one names no answer, so that anything goes. */
+  /** The answer's type for each message type. Undefined when one names no answer: then every answer is right. */
   readonly #answers: readonly MessageType[] | undefined;
-  /** The same where it is one for all: the usual case, checked without a look at the message. */
+  /** The answer's type when all message types have the same one. The check then need not look at the message. */
   readonly #onlyAnswer: MessageType | undefined;
   readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, this.#onlyAnswer, result);
 
@@ -98,7 +101,7 @@ export class Handler {
     return result instanceof Promise ? result.then(check) : Promise.resolve(result).then(check);
   }
 
-  /** Of several the one that the message's own type names. */
+  /** Returns the answer's type that the message's own type names. */
   #answerTo(message: unknown): MessageType | undefined {
     return this.#onlyAnswer ?? this.#answers?.[this.types.findIndex((type) => type.is(message))];
   }
@@ -120,7 +123,7 @@ export class Handler {
   }
 }
 
-/** In a circle of modules one sees another's constants before they are set. */
+/** Throws for an undefined type: modules that import each other can see constants before they are set. */
 function assertDefined(types: readonly (MessageType | undefined)[]): void {
   if (!types.includes(undefined)) return;
   throw new TroupeError(

@@ -3,7 +3,7 @@ import type { BaseAgent } from "./base-agent.ts";
 
 const declaredTypesKey = Symbol("troupe.declaredTypes");
 
-/** Further message types that a runtime learns when the class is registered, beside those its handlers name. Not inherited. */
+/** Decorates an agent class: registering it teaches the runtime these message types too, beside those of its handlers. Not inherited. */
 export function handles(
   ...types: readonly MessageType[]
 ): (agentClass: abstract new (...args: never[]) => BaseAgent, context: ClassDecoratorContext) => void {
@@ -13,7 +13,7 @@ export function handles(
   };
 }
 
-/** What `@handles` declared on exactly this class. */
+/** Returns the types that `@handles` declared on exactly this class. */
 export function declaredTypes(agentClass: object): readonly MessageType[] {
   return Object.hasOwn(agentClass, declaredTypesKey) ? Reflect.get(agentClass, declaredTypesKey) : [];
 }

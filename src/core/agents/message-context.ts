@@ -7,7 +7,7 @@ import type { AgentId } from "./agent-id.ts";
 // protocol.md §5.5
 /** Tells a handler about the message that it handles. */
 export interface MessageContext {
-  /** The agent that sent or published the message. Undefined: the sender was no agent. */
+  /** The agent that sent or published the message. Undefined: the sender is not an agent. */
   readonly sender: AgentId | undefined;
   /** The topic of an event. Undefined for calls. */
   readonly topicId: TopicId | undefined;

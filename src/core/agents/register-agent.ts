@@ -8,10 +8,11 @@ import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
 
+/** Options of `BaseAgent.register`. All are optional. */
 export interface RegisterOptions extends WaitOptions {
   /**
-   * For a type that another worker serves: `fail` rejects with `already-exists`; `wait` registers the type as soon as it is free,
-   * as in a rolling restart. Default: `fail`.
+   * Decides about a type that another worker serves. `fail` rejects with `already-exists`. `wait` registers the type as soon
+   * as it is free, for instance in a rolling restart. Default: `fail`.
    */
   readonly whenTaken?: "fail" | "wait" | undefined;
   /** Leave out the subscriptions that come with the class. Default: false. */
@@ -20,6 +21,7 @@ export interface RegisterOptions extends WaitOptions {
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
+/** Options of `BaseAgent.registerInstance`. All are optional. */
 export interface RegisterInstanceOptions extends WaitOptions {
   /** Leave out the subscriptions that come with the class. Default: true. */
   readonly skipClassSubscriptions?: boolean | undefined;
@@ -28,8 +30,8 @@ export interface RegisterInstanceOptions extends WaitOptions {
 }
 
 /**
- * Registers a class with its subscriptions. The message types come first: a call that comes at once would be an unknown payload
- * otherwise. They stay known when the rest is refused.
+ * Registers a class with its subscriptions. The runtime learns the message types first, so that it can decode a call that
+ * comes at once. It keeps them when the rest is refused.
  */
 // protocol.md §5.3
 export async function registerAgentClass<T extends BaseAgent>(

@@ -7,11 +7,13 @@ import { type HandlerSource, handlerTable } from "./handler-table.ts";
 import type { MessageContext } from "./message-context.ts";
 
 /**
- * An agent that hands each message to a handler declared for its exact type: the first one that accepts it. Handlers are asked
- * in the order of the table, then of the names of decorated methods. A message without a handler goes to `onUnhandledMessage`.
+ * An agent that hands each message to the first handler that is declared for its exact type and accepts it. Handlers of the
+ * table come first, in its order; then decorated methods, in the order of their names. A message without a handler goes to
+ * `onUnhandledMessage`.
  *
  * Handlers of one agent interleave at their awaits. Ten concurrent deposits leave a wrong balance here:
  * @example
+ * ```ts
  * class Account extends RoutedAgent {
  *   balance = 0;
  *
@@ -22,6 +24,7 @@ import type { MessageContext } from "./message-context.ts";
  *     return Balance({ amount: this.balance });
  *   });
  * }
+ * ```
  */
 // protocol.md §5.5
 export abstract class RoutedAgent extends BaseAgent {
@@ -50,7 +53,7 @@ export abstract class RoutedAgent extends BaseAgent {
     return this.onUnhandledMessage(message, context);
   }
 
-  /** Called for a message that no handler takes. What it returns answers a call. By default it logs at level `info`. */
+  /** Called for a message that no handler takes. It returns the answer of a call. By default it logs at level `info`. */
   protected onUnhandledMessage(message: unknown, _context: MessageContext): unknown {
     this.runtime.logger.info(`Unhandled message: ${messageTypeText(message)}`, { agent: String(this.id) });
     return undefined;

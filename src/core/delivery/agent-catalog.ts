@@ -18,14 +18,14 @@ import {
 import { loggableError, loggableText } from "./loggable.ts";
 
 export interface AgentCatalogOptions {
-  /** The runtime agents are bound to. */
+  /** The runtime to which agents are bound. */
   readonly runtime: AgentRuntime;
   readonly ambient?: AmbientContexts | undefined;
   readonly messageLog?: MessageLogSink | undefined;
   readonly logger?: Logger | undefined;
-  /** How `expectedClass` is checked. Default `subclass`. */
+  /** The check of `expectedClass`. Default: `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
-  /** Told of each type that goes with its instances when the catalog closes. */
+  /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
 
@@ -44,12 +44,12 @@ export class AgentCatalog {
     this.#options = options;
   }
 
-  /** The runtime whose agents these are. */
+  /** The runtime that owns the agents. */
   get runtime(): AgentRuntime {
     return this.#options.runtime;
   }
 
-  /** Throws `already-exists` when the type is taken, by a factory or by instances; `invalid-argument` when it is none. */
+  /** Registers a factory. Throws `already-exists` when the type is taken, and `invalid-argument` when it is not a valid type. */
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
@@ -61,12 +61,13 @@ export class AgentCatalog {
     this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass: options.expectedClass }));
   }
 
-  /** Takes back a factory (a host refused the type). Agents of it are forgotten, not closed. */
+  /** Removes a factory, when a host refused the type. The catalog drops its agents and does not close them. */
   removeFactory(type: string): void {
     if (this.#kinds.get(type)?.source.by === "factory") this.#kinds.delete(type);
   }
 
-  /** Binds the agent and puts it on the catalog; throws as §5.3 says and then nothing has changed. */
+  // The errors are those of protocol.md §5.3.
+  /** Binds the agent and adds it to the catalog. When it throws, the catalog has not changed. */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
     assertAgentId(id, "id of an instance");
     assertAgent(agent);
@@ -91,7 +92,7 @@ export class AgentCatalog {
     }
   }
 
-  /** Takes back an instance; the type is free again with its last one. */
+  /** Removes an instance. Removing the last one frees the type. */
   removeInstance(id: AgentId): void {
     const kind = this.#kinds.get(id.type);
     if (kind?.source.by !== "instances") return;
@@ -103,34 +104,34 @@ export class AgentCatalog {
     return this.#kinds.has(type);
   }
 
-  /** The registered types, in the order they were registered. */
+  /** Returns the registered types, in the order of their registration. */
   types(): string[] {
     return [...this.#kinds.keys()];
   }
 
-  /** The live agent at once; else a promise of the one that is being made. Throws or rejects `not-found` for an unknown type. */
+  /** Returns the live agent, else a promise of the one that is being made. Throws or rejects with `not-found` for an unknown type. */
   agentFor(id: AgentId): Agent | Promise<Agent> {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw new TroupeError("not-found", `Agent with name ${id.type} not found.`);
     return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#shelve(kind, id.key, this.#make(kind, id));
   }
 
-  /** The live agent if there is one; makes none. */
+  /** Returns the live agent, or undefined. It does not make one. */
   peek(id: AgentId): Agent | undefined {
     return this.#kinds.get(id.type)?.live.get(id.key);
   }
 
-  /** All live agents with their ids. */
+  /** Returns all live agents with their ids. */
   *liveAgents(): IterableIterator<readonly [id: AgentId, agent: Agent]> {
     for (const [type, kind] of this.#kinds) {
       for (const [key, agent] of kind.live) yield [new AgentId(type, key), agent];
     }
   }
 
-  /** The agent as an instance of `agentClass`, made if need be; `not-found` or `wrong-class` otherwise. */
+  /** Resolves to the agent as an instance of `agentClass`, and makes it if needed. Rejects with `not-found` or `wrong-class`. */
   async instance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
     const agent = await this.agentFor(id);
-    // Without a class T is what the caller says it is: AutoGen's signature, which nothing here can check.
+    // Without a class the caller chooses T, as in AutoGen's signature. The catalog can't check it.
     if (agentClass === undefined || agent instanceof agentClass) return agent as T;
     throw new TroupeError(
       "wrong-class",
@@ -150,25 +151,26 @@ export class AgentCatalog {
     await (await this.agentFor(id)).loadState(state);
   }
 
-  /** The states of all live agents by `type/key`. */
+  /** Resolves to the states of all live agents by `type/key`. */
   async saveAll(): Promise<AgentState> {
     const states: Record<string, unknown> = {};
     for (const [id, agent] of [...this.liveAgents()]) states[id.toString()] = await agent.saveState();
     return states;
   }
 
-  /** Loads what `saveAll` gave, making agents as needed; types that are not registered are passed over. */
+  /** Loads what `saveAll` returned, and makes agents as needed. It ignores agents of types that are not registered. */
   async loadAll(states: AgentState): Promise<void> {
     for (const [text, state] of Object.entries(states)) {
       const id = AgentId.parse(text);
-      // What a state looks like only its agent knows: it checks what it loads.
+      // Only the agent knows the shape of its state, and checks what it loads.
       if (this.hasType(id.type)) await this.loadState(id, state as AgentState);
     }
   }
 
   /**
-   * Closes every live agent once, those in the making too, and forgets them; factories stay, the types of instances go. All are closed even if one
-   * throws; then it rejects with that error, with an `AggregateError` for several.
+   * Closes every agent once, also those that are being made, and removes them. Factories stay; the types of instances end.
+   * When an agent's `close` throws, the catalog still closes the others. Then it rejects with that error, or with an
+   * `AggregateError` of several.
    */
   async close(): Promise<void> {
     const making = [...this.#kinds.values()].flatMap((kind) => [...kind.making.values()]);
@@ -187,8 +189,8 @@ export class AgentCatalog {
   }
 
   /**
-   * The agent becomes live in the first reaction to its promise, and whoever waits for it holds that same promise: so
-   * messages that came meanwhile reach it in their order, before those that find it live.
+   * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
+   * same promise. They reach the agent in their order, before messages that find it live.
    */
   #shelve(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
     kind.making.set(key, made);

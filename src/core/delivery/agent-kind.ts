@@ -2,10 +2,10 @@ import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 
-/** How a catalog compares a made agent with the class that was promised: exactly, or subclasses too. */
+/** The check of a made agent: `exact` takes only the promised class, `subclass` its subclasses too. */
 export type ClassCheck = "exact" | "subclass";
 
-/** Where the agents of one type come from: a factory, or instances handed in, which share one class. */
+/** The source of one type's agents: a factory, or registered instances, which share one class. */
 export type AgentSource =
   | {
       readonly by: "factory";
@@ -14,12 +14,12 @@ export type AgentSource =
     }
   | { readonly by: "instances"; readonly prototype: object };
 
-/** The agents of one type on a catalog. */
+/** The agents of one type in a catalog. */
 export interface AgentKind {
   readonly source: AgentSource;
-  /** By key. */
+  /** Live agents by key. */
   readonly live: Map<string, Agent>;
-  /** In the making: later callers share the one attempt. */
+  /** Agents that are being made, by key. Later callers share the one attempt. */
   readonly making: Map<string, Promise<Agent>>;
 }
 
@@ -27,14 +27,14 @@ export function createAgentKind(source: AgentSource): AgentKind {
   return { source, live: new Map(), making: new Map() };
 }
 
-/** Throws `invalid-argument` for what is no function: an agent, for one, in the place of its factory. */
+/** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */
 export function assertFactory(type: string, factory: unknown): void {
   if (typeof factory === "function") return;
   const text = `The factory of agent type ${type} must be a function that makes an agent: () => new Greeter("greets")`;
   throw new TroupeError("invalid-argument", text);
 }
 
-/** Throws `wrong-class` when a factory made nothing, or something else than it promised. */
+/** Throws `wrong-class` when a factory made nothing, or not an agent of the promised class. */
 export function assertPromisedClass(
   agent: Agent | undefined,
   id: AgentId,
@@ -54,11 +54,11 @@ export function assertPromisedClass(
   );
 }
 
-/** Throws `invalid-argument` for what is registered as an instance and is none, its class for one. */
+/** Throws `invalid-argument` when the registered instance is not an agent, for instance when it is a class. */
 export function assertAgent(agent: unknown): void {
   if (isAgent(agent)) return;
   const text =
-    'What is registered as an instance has to be an agent, new Greeter("greets"); a factory is registered with registerFactory.';
+    'The registered instance must be an agent, for instance new Greeter("greets"). Register a factory with registerFactory.';
   throw new TroupeError("invalid-argument", text);
 }
 
@@ -67,7 +67,7 @@ function isAgent(agent: unknown): agent is Agent {
   return "onMessage" in agent && "bindIdAndRuntime" in agent && typeof agent.bindIdAndRuntime === "function";
 }
 
-/** The name of a value's class, for texts. */
+/** Returns the name of a value's class, for error texts. */
 export function classNameOf(value: object): string {
   return value.constructor?.name || "an unnamed class";
 }

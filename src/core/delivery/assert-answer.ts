@@ -3,7 +3,7 @@ import { TroupeError } from "../errors.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 
-/** Throws `unexpected-answer` unless the answer is of the type the caller was promised, if it was promised one. */
+/** Throws `unexpected-answer` when the answer is not of the type that the call promises. A call may promise no type. */
 export function assertAnswer(answer: unknown, promised: MessageType | undefined, recipient: AgentId): void {
   if (promised === undefined || promised.is(answer)) return;
   const isNothing = answer === undefined || answer === null;

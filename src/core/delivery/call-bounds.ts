@@ -2,11 +2,11 @@ import type { AmbientContexts } from "../ambient-contexts.ts";
 import { CancelledError, TimedOutError } from "../errors.ts";
 import { type CallScope, scopeOf } from "../scope/call-scope.ts";
 
-/** How long a call may take, and what ends it early. */
+/** The bounds of a call: its timeout, and the signal that ends it early. */
 export interface CallBounds {
   /** Milliseconds until the call rejects with `TimedOutError`. Undefined or `Infinity`: never. */
   readonly timeoutMs?: number | undefined;
-  /** The call rejects when it aborts, at once when it has aborted: see `abortError`. */
+  /** The call rejects when the signal aborts, and at once when it has aborted before: see `abortError`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -24,8 +24,8 @@ export interface RuntimeBounds {
 const unbounded: CallBounds = Object.freeze({});
 
 /**
- * Returns what bounds a call. The caller's own timeout counts, else the default of the runtime. The time that is left to the
- * handler that makes the call limits both. The handler is known by the scope, else by the signal. A call without a signal of
+ * Returns the bounds of a call. The timeout is the caller's own, else the runtime's default. The time that is left to the
+ * handler that makes the call limits both. The scope names the handler, else the signal does. A call without a signal of
  * its own ends with the ambient handler. One with a signal of its own is independent of it, unless it names a scope.
  */
 export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeBounds): CallBounds {
@@ -38,7 +38,7 @@ export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeB
   return { signal, timeoutMs };
 }
 
-/** Returns why a call with these bounds is over before it has begun. Undefined: it is not. */
+/** Returns the error of a call whose bounds are reached before it begins. Undefined: the call may begin. */
 export function errorBeforeSend(
   { signal, timeoutMs }: CallBounds,
   recipient: { toString(): string },
@@ -49,7 +49,7 @@ export function errorBeforeSend(
 }
 
 /**
- * Returns why a call ends when this signal aborts: `CancelledError`, with the signal's reason as cause. When the time of a
+ * Returns the error of a call whose signal has aborted: `CancelledError`, with the signal's reason as cause. When the time of a
  * handler is up, the calls that were made with its signal end for the same reason, with `TimedOutError`.
  */
 export function abortError({ reason }: AbortSignal): TimedOutError | CancelledError {

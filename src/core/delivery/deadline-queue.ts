@@ -2,7 +2,7 @@ import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import { type Due, DueHeap, isBefore } from "./due-heap.ts";
 
-/** Something that ends at a deadline. The queue writes the fields that begin with `due`. */
+/** An item of the queue: it ends at a deadline. The queue writes the fields that begin with `due`. */
 export interface Expiring extends Due {
   dueMs: number;
   dueOrder: number;
@@ -10,20 +10,20 @@ export interface Expiring extends Due {
   duePlace: number;
   duePrevious: Expiring | undefined;
   dueNext: Expiring | undefined;
-  /** Whether the process has to stay alive until this expires or is removed. */
+  /** Whether the process must stay alive until the item expires or is removed. */
   readonly keepsProcessAlive: boolean;
   /** Called once, when the time is up. The queue has removed it by then. */
   onDue(): void;
 }
 
-/** The `duePlace` of something that is in no queue. */
+/** The `duePlace` of an item that is in no queue. */
 export const nowhere = -1;
-/** The `duePlace` of something that stands in line and not in the heap. */
+/** The `duePlace` of an item that stands in line and not in the heap. */
 const inLine = -2;
 
 const queues = new WeakMap<Clock, DeadlineQueue>();
 
-/** Returns the one queue of a clock: whatever expires by the same clock shares a timer. */
+/** Returns the one queue of a clock. All items of a clock share a timer. */
 export function deadlineQueueOf(clock: Clock): DeadlineQueue {
   let queue = queues.get(clock);
   if (queue === undefined) {
@@ -34,9 +34,9 @@ export function deadlineQueueOf(clock: Clock): DeadlineQueue {
 }
 
 /**
- * Everything that expires by one clock, and one timer for all of it. To set and cancel a timer for each call took longer than
- * the call itself. Calls with equal time limits are added in the order in which they expire: they stand in line. Only what is
- * due before the last in line goes to a heap. What is removed is forgotten at once.
+ * Holds all items that expire by one clock, with one timer. Setting and cancelling a timer for each call took longer than the
+ * call itself. Calls with equal time limits come in the order in which they expire, so they stand in line. Only an item that is
+ * due before the last in line goes to a heap. The queue drops a removed item at once.
  */
 export class DeadlineQueue {
   readonly #clock: Clock;
@@ -59,7 +59,7 @@ export class DeadlineQueue {
     return this.#size;
   }
 
-  /** It must not be in a queue. */
+  /** Adds an item that is in no queue. */
   add(item: Expiring, { atMs }: Deadline): void {
     item.dueMs = atMs;
     item.dueOrder = this.#nextOrder;
@@ -69,12 +69,12 @@ export class DeadlineQueue {
     const last = this.#lastInLine;
     if (last !== undefined && atMs < last.dueMs) this.#heap.add(item);
     else this.#append(item, last);
-    // The timer is early enough, and keeps the process alive if it has to: `#arm` would find the same by a longer way.
+    // The timer is early enough and keeps the process alive if it must. `#arm` would only take longer to find that.
     if (this.#timerDueMs <= atMs && this.#timerKeepsAlive && this.#timer !== undefined) return;
     this.#arm();
   }
 
-  /** False: it is not in here. */
+  /** Removes an item. Returns false if it is not in this queue. */
   remove(item: Expiring): boolean {
     if (item.duePlace === nowhere) return false;
     this.#takeOut(item);
@@ -89,12 +89,12 @@ export class DeadlineQueue {
     return isBefore(one, other) ? one : other;
   }
 
-  /** Sees to it that the timer is early enough, and keeps the process alive exactly as long as something here needs it. */
+  /** Sets the timer early enough. The timer keeps the process alive exactly as long as an item needs it. */
   #arm(): void {
     const first = this.#first;
     const keepAlive = this.#aliveCount > 0;
     if (this.#timer !== undefined) {
-      // A timer that is too early costs one look. One that is not needed stays, where it can let the process end.
+      // A timer that is too early costs one check. A timer that is not needed stays if it can let the process end.
       const isEarlyEnough = first === undefined || this.#timerDueMs <= first.dueMs;
       if (isEarlyEnough && this.#keepAlive(this.#timer, keepAlive, first !== undefined)) return;
       this.#timer.cancel();
@@ -107,7 +107,7 @@ export class DeadlineQueue {
     this.#timer = this.#clock.setTimer(Math.min(delayMs, longestTimerMs), this.#fire, { keepAlive });
   }
 
-  /** False: this timer can't be kept as it is. */
+  /** Returns false when the timer must be replaced. */
   #keepAlive(timer: Timer, keepAlive: boolean, isNeeded: boolean): boolean {
     if (timer.keepAlive === undefined) return isNeeded && keepAlive === this.#timerKeepsAlive;
     if (keepAlive === this.#timerKeepsAlive) return true;

@@ -12,28 +12,29 @@ import type { MessageLog } from "./message-log.ts";
 export interface DispatcherOptions {
   readonly catalog: AgentCatalog;
   readonly logger: Logger;
-  /** There only if somebody takes message-log records. */
+  /** Set only if the runtime has a sink for message-log records. */
   readonly log: MessageLog | undefined;
   readonly tracing: Tracing | undefined;
-  /** Around each handler, the outermost first; inside the span. */
+  /** The layers around each handler, inside its span; the outermost comes first. */
   readonly layers: readonly Layer[];
 }
 
-/** What a runtime adds to a kind of deliveries. Exactly one of `answered` and `failed` is called for each; neither throws. */
+/** The runtime's part in one kind of deliveries. The dispatcher calls `answered` or `failed` once for each; neither throws. */
 export interface DeliveryOwner<D extends Delivery> {
-  /** For the span `process`; asked only where spans are recorded. */
+  /** Returns the details of the span `process`. Called only if the runtime records spans. */
   spanDetails(delivery: D): SpanDetails;
-  /** The span has begun and is the active one. */
+  /** Called when the span has begun and is the active one. */
   onSpan?(delivery: D): void;
-  /** The handler has ended with this answer. An event's is of no use. */
+  /** Called when the handler has ended with this answer. Ignore the answer of an event's handler. */
   answered(delivery: D, answer: unknown): void;
-  /** There is no agent, or its handler failed with this error, which has been logged. */
+  /** Called when there is no agent, or its handler failed with this error. The dispatcher has logged the error. */
   failed(delivery: D, error: unknown): void;
 }
 
 /**
- * The only way to an agent, in every runtime: message-log record, agent, span, layers, handler; then the failure is logged and
- * the handler's context released. Runtimes queue before it and reply after it. The order is AutoGen's.
+ * The only way to an agent, in every runtime. It writes the message-log record, gets the agent, opens the span and runs the
+ * layers with the handler. Then it logs a failure and releases the handler's context. Runtimes queue before it and reply after
+ * it. The order is AutoGen's.
  */
 // protocol.md §5.8
 export class Dispatcher {
@@ -51,7 +52,7 @@ export class Dispatcher {
     this.#handle = withLayers(layers);
   }
 
-  /** Returns nothing once the delivery has ended, else a promise of its end. Never throws or rejects. */
+  /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
   deliver<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let found: Agent | Promise<Agent>;
     try {
@@ -74,7 +75,7 @@ export class Dispatcher {
     await this.#give(agent, delivery, owner);
   }
 
-  /** Makes no closure and no promise of its own around a handler that answers at once. */
+  /** Runs the handler. It makes no closure and no promise for a handler that answers at once. */
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     try {
@@ -108,7 +109,7 @@ export class Dispatcher {
     return this.#tracing?.span("process", owner.spanDetails(delivery), () => {
       owner.onSpan?.(delivery);
       const answer = this.#handle(agent, delivery);
-      // A span waits for promises of the language, not for those of any library.
+      // A span waits for native promises only, not for those of a library.
       return isThenable(answer) && !(answer instanceof Promise) ? Promise.resolve(answer) : answer;
     });
   }
@@ -121,11 +122,11 @@ export class Dispatcher {
     return undefined;
   }
 
-  /** As AutoGen, a call that finds no agent has the record of a failed handler, an event has not. */
+  /** Ends a delivery without an agent. As in AutoGen, a call gets the record of a failed handler and an event does not. */
   #failWithoutAgent<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
     const { agentId, context } = delivery;
     if (context.topicId === undefined) this.#record(delivery, error);
-    // The catalog has logged what its factory threw.
+    // The catalog has logged the error of its factory.
     if (!this.#catalog.hasType(agentId.type)) this.#tell(delivery, error);
     context.release();
     owner.failed(delivery, error);
@@ -140,7 +141,7 @@ export class Dispatcher {
     }
   }
 
-  /** Leaves the trace of a failure where it happened: once, for calls as for events. */
+  /** Logs the failure of a handler in the process where it ran: once, for calls and for events. */
   #tell(delivery: Delivery, error: unknown): void {
     const { agentId, message, context } = delivery;
     const messageType = messageTypeText(message);
@@ -167,7 +168,7 @@ function logDelivery(log: MessageLog, { message, agentId, context }: Delivery): 
   else log.message("MessageKind.DIRECT", "DeliveryStage.DELIVER", { message, sender, receiver: agentId });
 }
 
-/** Whether a handler ended because its signal told it to. Nobody waits for the outcome, so this is no failure. */
+/** Returns whether a handler ended because its signal aborted. No caller waits for the outcome, so it does not count as a failure. */
 function isEndOfAborted({ context }: Delivery, error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const isOfAbort = error.name === "AbortError" || (error instanceof TroupeError && abortCodes.has(error.code));

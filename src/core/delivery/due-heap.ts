@@ -1,7 +1,7 @@
-/** Something that is due at a time. The heap writes `duePlace`. */
+/** An item that is due at a time. The heap writes `duePlace`. */
 export interface Due {
   readonly dueMs: number;
-  /** Of two that are due at the same time the one with the lower number is first. */
+  /** Orders items that are due at the same time: the lower number comes first. */
   readonly dueOrder: number;
   /** The place in the heap, from 0 on. */
   duePlace: number;
@@ -11,7 +11,10 @@ export function isBefore(one: Due, other: Due): boolean {
   return one.dueMs === other.dueMs ? one.dueOrder < other.dueOrder : one.dueMs < other.dueMs;
 }
 
-/** A binary heap, the next one first, whose items know their places: adding and removing take a few comparisons for each doubling of its size. */
+/**
+ * A binary heap; the item that is due next comes first. Items know their places, so adding and removing take a number of
+ * comparisons that grows with the logarithm of its size.
+ */
 export class DueHeap<T extends Due> {
   readonly #items: T[] = [];
 
@@ -23,13 +26,13 @@ export class DueHeap<T extends Due> {
     return this.#items[0];
   }
 
-  /** It must not be in here. */
+  /** Adds an item that is not in the heap. */
   add(item: T): void {
     this.#items.push(item);
     this.#rise(item, this.#items.length - 1);
   }
 
-  /** It must be in here. */
+  /** Removes an item that is in the heap. */
   remove(item: T): void {
     const place = item.duePlace;
     const last = this.#items.pop();

@@ -15,19 +15,19 @@ export interface HandlerContextDetails {
   /** Set for events only. */
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
-  /** The id, or what makes one when a handler asks for it: a random id takes a tenth of the time of a call in process. */
+  /** The id, or a function that makes one on first use. A random id takes a tenth of the time of a call in process. */
   readonly messageId: string | MakeId;
-  /** The agent whose handler runs. Undefined where none does: an intervention on the way out. */
+  /** The agent whose handler runs. Undefined for an intervention on the way out. */
   readonly agentId?: AgentId | undefined;
-  /** The runtime in which it runs. */
+  /** The runtime in which the handler runs. */
   readonly runtime?: AgentRuntime | undefined;
-  /** The caller's own signal, if the caller is in this process: the handler's signal follows it. */
+  /** The caller's own signal, if the caller is in this process. The handler's signal follows it. */
   readonly signal?: AbortSignal | undefined;
-  /** When the caller stops waiting, if it said so: the signal aborts then, and calls made with it inherit what is left. */
+  /** The caller's deadline, if it has one. The signal aborts then, and calls made with it inherit the time that is left. */
   readonly deadline?: Deadline | undefined;
-  /** The caller is in this process and aborts this context itself when its time is up. Default false. */
+  /** True: the caller is in this process and aborts this context itself when its time is up. Default: false. */
   readonly isDeadlineWatched?: boolean;
-  /** Metadata that has been checked. */
+  /** Metadata that the runtime has checked. */
   readonly metadata?: MessageMetadata | undefined;
   /** Metadata as a peer sent it: the context filters it when a handler asks. */
   readonly sentMetadata?: MessageMetadata | undefined;
@@ -101,8 +101,8 @@ export class HandlerContext implements MessageContext {
   }
 
   /**
-   * The handler has ended. The context forgets the caller's signal and the deadline: neither aborts it from now on, also if
-   * its signal is first read afterwards.
+   * Releases the context when the handler has ended. From then on neither the caller's signal nor the deadline aborts it, even
+   * if its signal is first read afterwards.
    */
   release(): void {
     if (this.#isReleased) return;
@@ -171,5 +171,5 @@ export class HandlerContext implements MessageContext {
 }
 
 function timeIsUp(): TimedOutError {
-  return new TimedOutError("The caller's time is up: nobody waits for the answer any more.");
+  return new TimedOutError("The caller's time is up: the caller does not wait for the answer any more.");
 }

@@ -6,7 +6,7 @@ import type { TraceCarrier } from "../tracing.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { Mailboxes } from "./mailboxes.ts";
 
-/** One message on its way to one agent. A runtime keeps what it needs for itself in the same object. */
+/** One message on its way to one agent. A runtime adds its own fields to the same object. */
 export interface Delivery {
   readonly agentId: AgentId;
   readonly message: unknown;
@@ -17,8 +17,8 @@ export interface Delivery {
 }
 
 /**
- * Code around a handler. It returns what `next` returns, or anything else in its place, and throws to refuse the message.
- * `next` begins the layer inside it; inside the last one is the handler. Both may throw at once or return a promise.
+ * Code around a handler. It returns the result of `next` or another value, and throws to refuse the message. `next` runs the
+ * layer inside it; the last layer runs the handler. Both may throw at once or return a promise.
  */
 export type Layer = (delivery: Delivery, next: () => unknown, agent: Agent) => unknown;
 
@@ -26,14 +26,14 @@ export type Layer = (delivery: Delivery, next: () => unknown, agent: Agent) => u
 export type Handle = (agent: Agent, delivery: Delivery) => unknown;
 
 export interface LayerOptions {
-  /** One message at a time for each agent; without it handlers of one agent interleave at their awaits. */
+  /** True: one message at a time for each agent. Otherwise the handlers of one agent interleave at their awaits. */
   readonly sequentialAgents?: boolean | undefined;
   /** Sets the ambient handler context around the handler. */
   readonly ambient?: AmbientContexts | undefined;
   readonly interceptors?: readonly HandlerInterceptor[] | undefined;
 }
 
-/** The layers that a runtime's options ask for, outermost first: turns, ambient context, the user's interceptors. */
+/** Returns the layers of a runtime's options, outermost first: turns, ambient context, the user's interceptors. */
 export function createLayers({ sequentialAgents, ambient, interceptors = [] }: LayerOptions): Layer[] {
   const layers: Layer[] = [];
   if (sequentialAgents === true) {
@@ -44,7 +44,7 @@ export function createLayers({ sequentialAgents, ambient, interceptors = [] }: L
   return [...layers, ...interceptors.map(layerOf)];
 }
 
-/** Composes once what runs for each message. Without layers this is the handler alone. */
+/** Composes once the code that runs for each message. Without layers it is the handler alone. */
 export function withLayers(layers: readonly Layer[]): Handle {
   return layers.reduceRight<Handle>(
     (inner, layer) => (agent, delivery) => layer(delivery, () => inner(agent, delivery), agent),

@@ -2,27 +2,27 @@ import { TroupeError } from "../errors.ts";
 
 const longestText = 1_000;
 const longestStack = 16 * 1024;
-/** How far a chain of causes is followed. */
+/** The number of causes in a chain that a log record shows at most. */
 const mostCauses = 8;
 
-/** Control characters, and those that turn the direction of a text: neither may reach a terminal or forge a line of a log. */
+/** Control characters, and characters that change the direction of a text. They could forge a line of a log. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** A text from outside as a log may have it: on one line, without control characters, cut at 1,000 characters. */
+/** Makes a text from outside safe for a log: one line, without control characters, cut at 1,000 characters. */
 export function loggableText(text: string): string {
   return escaped(cut(text, longestText));
 }
 
 /**
- * An error as a log may have it: the error itself, or a copy of its chain where the chain holds what no log gets. That is the
- * cause of an error about a message's content, since it quotes the content; control characters; and texts of any length.
+ * Makes an error safe for a log. It returns the error itself, or a copy of its chain of causes. The copy leaves out the cause of
+ * an error about a message's content, because it quotes the content. It also has no control characters and no long texts.
  */
 export function loggableError(thrown: unknown): unknown {
   return isLoggable(thrown, 0) ? thrown : copyOf(thrown, 0);
 }
 
-/** The stacks of an error and of its causes, for loggers that write one text. */
+/** Returns the stacks of an error and of its causes, for loggers that write one text. */
 export function stackText(error: Error): string {
   const stacks: string[] = [];
   let next: unknown = error;
@@ -67,7 +67,7 @@ function copyOf(thrown: unknown, depth: number): unknown {
   return copy;
 }
 
-/** The stack with the text at its head as a log may have it. The lines below it stay. */
+/** Makes the text at the head of a stack safe for a log. The lines below it stay. */
 function stackOf(thrown: Error, message: string): string {
   const { stack = "" } = thrown;
   const at = stack.indexOf(thrown.message);

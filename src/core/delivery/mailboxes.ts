@@ -1,13 +1,13 @@
 import type { Agent } from "../agents/agent.ts";
 
 /**
- * Lets each agent handle one message at a time, in the order of arrival (option `sequentialAgents`). An agent that
- * awaits a call to itself, directly or around a ring of agents, waits for ever: give such calls a `timeoutMs`.
+ * Lets each agent handle one message at a time, in the order of arrival (option `sequentialAgents`). An agent must give a
+ * `timeoutMs` to a call that comes back to it, directly or through other agents. Without it that call never ends.
  */
 export class Mailboxes {
   readonly #lastOf = new WeakMap<Agent, Promise<unknown>>();
 
-  /** Runs `body` when all earlier ones for this agent have settled; settles as it does. */
+  /** Runs `body` when all earlier bodies of this agent have settled. Settles as `body` does. */
   inTurn(agent: Agent, body: () => unknown): Promise<unknown> {
     const before = this.#lastOf.get(agent);
     const turn = before === undefined ? runNow(body) : before.then(body);

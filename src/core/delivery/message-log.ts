@@ -10,12 +10,12 @@ export interface LoggedMessage {
 }
 
 // protocol.md §5.11
-/** Writes the records of the message log. A runtime has one only if it was given a sink for them. */
+/** Writes the records of the message log. A runtime has one only if its options name a sink. */
 export class MessageLog {
   readonly #sink: MessageLogSink;
   readonly #payloadText: (message: unknown) => string;
 
-  /** `payloadText` gives a message's JSON; asked only when the sink wants payloads. */
+  /** `payloadText` returns a message's JSON. It is called only when the sink wants payloads. */
   constructor(sink: MessageLogSink, payloadText: (message: unknown) => string) {
     this.#sink = sink;
     this.#payloadText = payloadText;

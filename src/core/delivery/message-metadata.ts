@@ -90,7 +90,7 @@ function isReserved(name: string): boolean {
   return reservedNames.has(name) || reservedPrefixes.some((prefix) => name.startsWith(prefix));
 }
 
-/** Entries as long as they are within the bounds. */
+/** Collects entries while they are within the bounds. */
 class MetadataRoom {
   readonly #entries: Record<string, string> = Object.create(null);
   #count = 0;
@@ -100,7 +100,7 @@ class MetadataRoom {
     return this.#count === 0 ? noMetadata : Object.freeze(this.#entries);
   }
 
-  /** False: there is no room for it. */
+  /** Adds an entry. Returns false when it does not fit the bounds. */
   add(name: string, value: string): boolean {
     const bytes = this.#bytes + name.length + utf8Length(value);
     if (this.#count === mostEntries || bytes > mostBytes) return false;
@@ -111,7 +111,7 @@ class MetadataRoom {
   }
 }
 
-/** Well-formed text only; a length beyond the bound may be any. */
+/** Returns the length of a well-formed text in bytes of UTF-8. Beyond the bound the number need not be exact. */
 function utf8Length(text: string): number {
   if (text.length > mostBytes) return text.length;
   let bytes = text.length;
@@ -131,7 +131,7 @@ function invalid(text: string): TroupeError {
   return new TroupeError("invalid-argument", `${text}.`);
 }
 
-/** Any name, as a text of an error may have it. */
+/** Returns a name in a form that is safe in the text of an error. */
 function quoted(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }

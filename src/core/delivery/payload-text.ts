@@ -10,7 +10,7 @@ export function payloadText(message: unknown, codecs: CodecRegistry): string {
     const { contentType, data } = codecs.encode(message, jsonContentType);
     if (contentType === jsonContentType) return decoder.decode(data);
   } catch {
-    // Not declared, or not to be written as JSON: the text below says so.
+    // The message is not declared or has no JSON. The text below says so.
   }
   return "Message could not be serialized";
 }

@@ -20,7 +20,7 @@ export class PendingCall<Answer> implements Expiring {
   #settled = false;
   #timeoutMs: number | undefined;
   #recipient: { toString(): string } | undefined;
-  /** Set while the call waits in it. */
+  /** Set while the call stands in the deadline queue. */
   #queue: DeadlineQueue | undefined;
   #signal: AbortSignal | undefined;
 

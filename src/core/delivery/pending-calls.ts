@@ -3,12 +3,12 @@ import { deadlineAfter } from "../scope/deadline.ts";
 import type { CallBounds } from "./call-bounds.ts";
 import { PendingCall } from "./pending-call.ts";
 
-/** The bounds of a call, and who is called, for the text of `TimedOutError`. */
+/** The bounds of a call, and its recipient for the text of `TimedOutError`. */
 export interface NamedCallBounds extends CallBounds {
   readonly recipient?: { toString(): string } | undefined;
 }
 
-/** The calls of one party that wait for an answer, by id. A settled call is forgotten at once. */
+/** The pending calls of one runtime or connection, by id. It drops a settled call at once. */
 export class PendingCalls<Answer> {
   readonly #calls = new Map<string, PendingCall<Answer>>();
   readonly #clock: Clock;
@@ -41,12 +41,12 @@ export class PendingCalls<Answer> {
     return this.#take(id)?.resolve(answer) ?? false;
   }
 
-  /** As `resolve`, with a failure. */
+  /** The same as `resolve`, with a failure. */
   reject(id: string, error: unknown): boolean {
     return this.#take(id)?.reject(error) ?? false;
   }
 
-  /** Ends all that wait. `makeError` gets each id, so that every caller has an error object of its own. */
+  /** Ends all pending calls. It calls `makeError` with each id, so that every caller has its own error object. */
   rejectAll(makeError: (id: string) => unknown): number {
     const ids = [...this.#calls.keys()];
     for (const id of ids) this.reject(id, makeError(id));

@@ -3,8 +3,8 @@ import type { Envelope } from "./envelope.ts";
 const compactFrom = 1024;
 
 /**
- * First in, first out, and a count of what has been pushed and is not done yet, so that one can wait for idleness.
- * Taking is amortised O(1). Once closed it takes nothing more.
+ * A first-in-first-out queue of envelopes. It counts the envelopes that are not done, so that the runtime can wait until it is
+ * idle. Taking is amortised O(1). A closed queue accepts no envelope.
  */
 export class EnvelopeQueue {
   #envelopes: (Envelope | undefined)[] = [];
@@ -15,7 +15,7 @@ export class EnvelopeQueue {
   #arrival: Promise<void> | undefined;
   readonly #doneListeners = new Set<() => void>();
 
-  /** How many wait to be taken. */
+  /** The number of envelopes that wait to be taken. */
   get length(): number {
     return this.#envelopes.length - this.#head;
   }
@@ -24,12 +24,12 @@ export class EnvelopeQueue {
     return this.#isClosed;
   }
 
-  /** Nothing waits and nothing is being handled; also when closed. */
+  /** True when no envelope waits and none is in flight, and when the queue is closed. */
   get isIdle(): boolean {
     return this.#undone === 0 || this.#isClosed;
   }
 
-  /** False, and nothing happened, once closed. */
+  /** Adds an envelope. A closed queue does nothing and returns false. */
   push(envelope: Envelope): boolean {
     if (this.#isClosed) return false;
     this.#undone += 1;
@@ -53,7 +53,7 @@ export class EnvelopeQueue {
     return envelope;
   }
 
-  /** Resolves when there may be something to take, or the queue is closed. */
+  /** Resolves when there may be an envelope to take, or the queue is closed. */
   arrival(): Promise<void> {
     if (this.length > 0 || this.#isClosed) return Promise.resolve();
     this.#arrival ??= new Promise((resolve) => {
@@ -62,19 +62,19 @@ export class EnvelopeQueue {
     return this.#arrival;
   }
 
-  /** One that was taken has been handled to its end. */
+  /** Marks one taken envelope as done. */
   done(): void {
     this.#undone -= 1;
     if (this.#doneListeners.size > 0) this.#notify();
   }
 
-  /** Calls `listener` after each `done` and at the end, until the function it returns is called. */
+  /** Calls `listener` after each `done` and when the queue closes. The returned function ends that. */
   onDone(listener: () => void): () => void {
     this.#doneListeners.add(listener);
     return () => this.#doneListeners.delete(listener);
   }
 
-  /** Resolves when nothing waits and nothing is being handled, or the queue is closed. */
+  /** Resolves when no envelope waits and none is in flight, or the queue is closed. */
   async idle(): Promise<void> {
     while (!this.isIdle) {
       await new Promise<void>((resolve) => {
@@ -87,7 +87,7 @@ export class EnvelopeQueue {
     }
   }
 
-  /** Ends it and hands back what nobody took. */
+  /** Ends the queue and returns the envelopes that were not taken. */
   close(): Envelope[] {
     this.#isClosed = true;
     const left = this.#envelopes.slice(this.#head).filter((envelope) => envelope !== undefined);

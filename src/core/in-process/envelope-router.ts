@@ -32,18 +32,18 @@ export interface EnvelopeRouterOptions {
   readonly logger: Logger;
   readonly log: MessageLog | undefined;
   readonly tracing: Tracing | undefined;
-  /** The JSON of a message, for spans. */
+  /** Returns the JSON of a message, for spans. */
   readonly payloadText: (message: unknown) => string;
-  /** The error to refuse a message with that could not travel; see `checksMessages`. Undefined: none is refused. */
+  /** Returns the error that refuses a message which a worker could not send; see `checksMessages`. Default: no message is refused. */
   readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
-  /** The same for the answer to a call that promises a type. */
+  /** Returns the error that refuses an answer, also when the call promises another type. */
   readonly refusalOfAnswer: ((answer: unknown, promised: MessageType | undefined) => Error | undefined) | undefined;
-  /** An event's handler or subscription failed, after that was logged. */
+  /** Called when an event's handler or subscription has failed and the failure is logged. */
   readonly onEventFailure: (error: unknown) => void;
 }
 
 /**
- * Takes an envelope from the queue to where it goes: past the interventions, then a call or an event to the dispatcher, an
+ * Takes each envelope from the queue through the interventions. Then it gives a call or an event to the dispatcher, and an
  * answer to its caller. Without interventions and spans it makes no closure for a call.
  */
 // The order is that of protocol.md §5.7 and §5.8.
@@ -81,7 +81,7 @@ export class EnvelopeRouter {
     };
   }
 
-  /** Ends what is being handled, for good: signals abort, and callers get the error. Handlers may still run, unheard. */
+  /** Ends all messages in flight: signals abort, and callers get the error. Handlers may still run; their outcomes are ignored. */
   abandon(makeError: () => unknown): void {
     for (const { call, context } of this.#running.all()) {
       const error = makeError();
@@ -91,8 +91,8 @@ export class EnvelopeRouter {
   }
 
   /**
-   * Starts one envelope on its way and marks it done in its queue when it has been handled. Returns a promise while an
-   * intervention thinks about it; others may overtake it meanwhile. Never rejects.
+   * Routes one envelope and marks it done in its queue when it has been handled. Returns a promise while an intervention awaits
+   * something; other envelopes may overtake it then. Never rejects.
    */
   route(envelope: Envelope, queue: EnvelopeQueue): void | Promise<void> {
     const { interventions } = this.#options;
@@ -123,7 +123,7 @@ export class EnvelopeRouter {
     void this.#sendInSpan(envelope, tracing);
   }
 
-  /** What the call ended with goes back when the span has ended: it is no part of the span, but links to it. */
+  /** Gives the outcome back when the span of the call has ended. The outcome is outside the span, but links to it. */
   async #sendInSpan(envelope: SendEnvelope, tracing: Tracing): Promise<void> {
     let giveBack: (() => void) | undefined;
     const owner: DeliveryOwner<SendEnvelope> = {
@@ -147,7 +147,7 @@ export class EnvelopeRouter {
     this.#running.delete(envelope);
     const refusal = this.#options.refusalOfAnswer?.(answer, promised);
     if (refusal !== undefined) this.#refuse(envelope, refusal, link);
-    // Nobody waits for the answer of a call that was given up: as over a host, no record tells of it.
+    // The caller of a settled call does not wait for the answer. As over a host, the message log has no record of it.
     else if (!call.isSettled) {
       try {
         this.#options.log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", {
@@ -169,7 +169,7 @@ export class EnvelopeRouter {
     envelope.queue?.done();
   }
 
-  /** Answers go through the queue; one that comes after the runtime has stopped goes to its caller directly. */
+  /** Sends answers through the queue. After the runtime has stopped, an answer goes to its caller directly. */
   #giveBack(envelope: ResponseEnvelope): void {
     if (envelope.to.queue?.push(envelope) === true) return;
     if (this.#options.interventions.seesResponse) void this.#stage.response(envelope, undefined);
@@ -199,7 +199,7 @@ export class EnvelopeRouter {
     });
   }
 
-  /** The call has no answer but this error. Its span `ack` fails, as that of a failed answer over a host does. */
+  /** Ends the call with this error. Its span `ack` fails, as the span of a failed answer over a host does. */
   #refuse(to: SendEnvelope, error: unknown, link?: TraceCarrier): void {
     if (this.#options.tracing === undefined || to.call.isSettled) {
       to.call.reject(error);
@@ -231,7 +231,10 @@ export class EnvelopeRouter {
     else void handled.then(() => queue.done());
   }
 
-  /** A promise of the end of those that take their time. Each recipient, and each subscription of the user's own kind, fails by itself. */
+  /**
+   * Delivers an event. Returns a promise of the end of asynchronous handlers. Each recipient, and each subscription of the user's
+   * own kind, fails by itself.
+   */
   #deliverAll(envelope: PublishEnvelope): Promise<unknown> | undefined {
     const { topicId, sender } = envelope;
     const { logger, onEventFailure, subscriptions } = this.#options;

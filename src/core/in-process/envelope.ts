@@ -11,24 +11,24 @@ import type { TopicId } from "../topics/topic-id.ts";
 import type { TraceCarrier } from "../tracing.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 
-/** A message that a handler has, or that an intervention thinks about. */
+/** A message that a handler handles, or that an intervention decides about. */
 export interface Running extends Delivery {
   /** Undefined for events. */
   readonly call: PendingCall<unknown> | undefined;
-  /** Its place among those that run. */
+  /** Its place in the running set. */
   slot: number;
 }
 
-/** What is being handled right now. */
+/** The messages that are in flight. */
 export type RunningSet = IndexedSet<"slot", Running>;
 
 /** A call on its way to an agent. */
 export interface SendEnvelope extends Running {
   readonly kind: "send";
   readonly call: PendingCall<unknown>;
-  /** The type the caller was promised, if any. */
+  /** The answer's type that the call promises, if any. */
   readonly promised: MessageType | undefined;
-  /** The queue that it was taken from, for its answer. */
+  /** The queue from which the call was taken. Its answer goes there too. */
   queue: EnvelopeQueue | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface PublishEnvelope {
   readonly sender: AgentId | undefined;
   readonly messageId: string;
   readonly signal: AbortSignal | undefined;
-  /** Has been checked. */
+  /** Metadata that the runtime has checked. */
   readonly metadata?: MessageMetadata | undefined;
   readonly link: TraceCarrier | undefined;
 }
@@ -49,20 +49,20 @@ export interface PublishEnvelope {
 export interface ResponseEnvelope {
   readonly kind: "response";
   readonly message: unknown;
-  /** The call it answers. */
+  /** The call that it answers. */
   readonly to: SendEnvelope;
   readonly link: TraceCarrier | undefined;
 }
 
 export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope;
 
-/** Returns the context of one of an event's handlers, or of its interventions, which run in the name of no agent. */
+/** Returns the context of one of an event's handlers, or of its interventions, which run for no agent. */
 export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runtime?: AgentRuntime): HandlerContext {
   const { sender, topicId, messageId, signal, metadata } = envelope;
   return new HandlerContext({ sender, topicId, isRpc: false, messageId, agentId, runtime, signal, metadata });
 }
 
-/** A call whose handler is in this process: when the caller gives up, the handler's signal aborts. */
+/** A call whose handler is in this process. When the caller gives up, the handler's signal aborts. */
 export class LocalCall extends PendingCall<unknown> {
   readonly #context: HandlerContext;
 

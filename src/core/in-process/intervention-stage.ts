@@ -17,24 +17,25 @@ export interface InterventionStageOptions {
   readonly interventions: InterventionChain;
   readonly logger: Logger;
   readonly log: MessageLog | undefined;
-  /** The error to refuse a message with that an intervention returned and that could not travel. */
+  /** Returns the error that refuses a message from an intervention which a worker could not send. */
   readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
-  /** Calls that an intervention thinks about are listed here, so that the end of the runtime ends them too. */
+  /** Holds the calls that wait for an intervention, so that the end of the runtime ends them too. */
   readonly running: RunningSet;
 }
 
-/** Where an envelope goes from here. */
+/** The ways of an envelope after the interventions. */
 export interface Onward {
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void;
   publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void;
   respond(envelope: ResponseEnvelope): void;
-  /** The handler has answered, but the call has no answer but this error. */
+  /** Ends the call with this error, although the handler has answered. */
   refuse(envelope: ResponseEnvelope, error: unknown): void;
 }
 
 /**
- * Shows envelopes to the interventions. What they decide at once goes on at once, in its order. While one thinks, other
- * envelopes overtake: the intervention may make a call itself and wait for it. The methods return a promise for that time.
+ * Shows envelopes to the interventions. An envelope with a synchronous decision continues at once, in its order. While an
+ * intervention awaits something, other envelopes overtake, because it may await a call of its own. The methods return a promise
+ * for that time.
  */
 // protocol.md §5.7
 export class InterventionStage {
@@ -148,7 +149,7 @@ export class InterventionStage {
 }
 
 interface Passage {
-  /** The call that waits for the decision, if it is one. */
+  /** Returns the call that waits for the decision, if the envelope is a call. */
   readonly thinking: Running | undefined;
   readonly decide: () => unknown;
   readonly goOn: (message: unknown) => void;

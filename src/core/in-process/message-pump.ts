@@ -6,31 +6,31 @@ import { EnvelopeQueue } from "./envelope-queue.ts";
 import type { EnvelopeRouter } from "./envelope-router.ts";
 
 type PumpState =
-  /** Never started. Takes envelopes in and lets them wait, unless stepped by hand. */
+  /** Never started. Envelopes wait in the queue, unless you step by hand. */
   | { readonly at: "idle" }
-  /** As idle, after a run. */
+  /** The same as idle, after a run. */
   | { readonly at: "stopped" }
-  /** `loop` resolves when it has ended. */
+  /** Runs. `loop` resolves when the run has ended. */
   | { readonly at: "running"; readonly loop: Promise<void> }
-  /** Takes nothing until it is started again. */
+  /** Takes no envelope until it is started again. */
   | { readonly at: "closed" };
 
-/** Envelopes taken in a row before handlers that wait for one another go on. */
+/** The number of envelopes taken in a row before handlers that wait for one another continue. */
 const envelopesPerRound = 256;
-/** Timers and sockets get a turn after so long, or so many rounds should the clock stand still. */
+/** Timers and sockets get a turn after this time, or after this number of rounds if the clock stands still. */
 const turnMs = 10;
 const roundsPerTurn = 64;
 
-/** `stopWhen` asks again after so long, for conditions that have nothing to do with messages. */
+/** `stopWhen` checks again after this time, for conditions that do not depend on messages. */
 const checkEveryMs = 100;
 
-/** The life cycle of a runtime: takes envelopes from the queue, one after the other, and gives them to the router. */
+/** The life cycle of a runtime. It takes envelopes from the queue, one after the other, and gives them to the router. */
 export class MessagePump {
   readonly #router: EnvelopeRouter;
   readonly #clock: Clock;
   #queue = new EnvelopeQueue();
   #state: PumpState = { at: "idle" };
-  /** An event's handler failed and that is not to be ignored: whoever steps or stops next gets it. */
+  /** The failure of an event's handler that the runtime must report. The next step or stop rejects with it. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(router: EnvelopeRouter, clock: Clock) {
@@ -42,7 +42,7 @@ export class MessagePump {
     return this.#queue.length;
   }
 
-  /** Queues it; throws `UndeliverableException` (code `shutting-down`) and rejects its call when nothing is taken in. */
+  /** Queues an envelope. After the end it throws `UndeliverableException` (code `shutting-down`) and rejects the call. */
   push(envelope: Envelope): void {
     if (this.#queue.push(envelope)) return;
     const error = this.#refusal();
@@ -63,7 +63,7 @@ export class MessagePump {
     await this.#end(this.#queue);
   }
 
-  /** An aborted signal ends the wait, and the run continues; the same for `stopWhen`. */
+  /** Stops when the queue is idle. An aborted signal ends the wait, and the run continues; the same holds for `stopWhen`. */
   async stopWhenIdle(signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
@@ -90,14 +90,14 @@ export class MessagePump {
     await yieldToEventLoop();
   }
 
-  /** Ends processing after an event that failed, and refuses what waits. The first failure is the one that is thrown. */
+  /** Ends processing after an event that failed, and refuses the waiting envelopes. The first failure is the one that is thrown. */
   fail(error: unknown): void {
     if (this.#failure !== undefined || this.#queue.isClosed) return;
     this.#failure = { error };
     this.#discard(this.#queue);
   }
 
-  /** Waits until all is handled, `timeoutMs` at most; when not running there is nothing to wait for. */
+  /** Waits until all is handled, for at most `timeoutMs`. Returns at once when the runtime is not running. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#state.at !== "running") return;
     const queue = this.#queue;
@@ -142,7 +142,7 @@ export class MessagePump {
     }
   }
 
-  /** Ends the run that uses this queue, unless it has ended already; throws the failure that nobody has been told of. */
+  /** Ends the run that uses this queue, unless it has ended already. Throws the failure that no step has reported yet. */
   async #end(queue: EnvelopeQueue): Promise<void> {
     if (this.#queue !== queue || this.#state.at !== "running") return;
     const { loop } = this.#state;
@@ -158,7 +158,7 @@ export class MessagePump {
     const left = queue.close();
     for (const envelope of left) {
       if (envelope.kind === "send") envelope.call.reject(this.#refusal());
-      // The handler has done its work: its answer need not be lost.
+      // The handler has done its work, so the caller still gets its answer.
       else if (envelope.kind === "response") void this.#router.route(envelope, queue);
     }
   }
@@ -184,11 +184,14 @@ export class MessagePump {
   }
 }
 
-/** Resolves when `condition` holds, or the queue is closed. Asks at once and after each envelope. Rejects with what `condition` throws. */
+/**
+ * Resolves when `condition` holds, or the queue is closed. It checks at once and after each envelope. Rejects when `condition`
+ * throws.
+ */
 async function until(condition: () => boolean, queue: EnvelopeQueue, clock: Clock): Promise<void> {
   while (!queue.isClosed && !condition()) {
     await nextChange(queue, clock);
-    // What awaits an answer goes on a few turns after the envelope is done.
+    // Code that awaits an answer continues a few turns after the envelope is done.
     await yieldToEventLoop();
   }
 }
@@ -206,7 +209,7 @@ function nextChange(queue: EnvelopeQueue, clock: Clock): Promise<void> {
   });
 }
 
-/** Resolves after timers and sockets had their turn, so that agents that message each other for ever starve nobody. */
+/** Resolves after timers and sockets had their turn. Agents that message each other without end do not block them. */
 function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === "function") setImmediate(resolve);

@@ -41,25 +41,26 @@ import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
 
+/** Options of `SingleThreadedAgentRuntime`. All are optional. */
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
   /**
-   * Default true: an event's handler that throws is logged and that is all. False: the next `processNext`, `stop`,
-   * `stopWhenIdle` or `stopWhen` throws what it threw, and nothing more is processed.
+   * Whether the runtime only logs the failure of an event's handler. Default: true. False: the next `processNext`, `stop`,
+   * `stopWhenIdle` or `stopWhen` rejects with the error, and the runtime processes no more messages.
    */
   readonly ignoreUnhandledExceptions?: boolean | undefined;
   /**
-   * Whether calls, events and answers are refused with `invalid-message` when a worker could not send them: plain values,
-   * undeclared objects, message types, promises. Only the type of a message is looked at, not its fields. Default true.
-   * False: every value is handed over.
+   * Whether the runtime refuses calls, events and answers that a worker could not send, with `invalid-message`: plain values,
+   * undeclared objects, message types, promises. It checks only the type of a message, not its fields. Default: true. False: it
+   * delivers every value.
    */
   readonly checksMessages?: boolean | undefined;
-  /** How long disposal lets handlers finish before it stops. Default 5000. */
+  /** Milliseconds that disposal gives handlers to finish before it stops. Default: 5 000. */
   readonly drainTimeoutMs?: number | undefined;
 }
 
 const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
   drainTimeoutMs: anyTime,
-  // A call waits for ever with Infinity; with 0 none would ever be sent.
+  // With Infinity a call waits without a limit. With 0 the runtime would send no call.
   defaultTimeoutMs: { from: 1 },
 };
 
@@ -128,16 +129,19 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#pump = new MessagePump(router, clock);
   }
 
-  /** How many calls, events and answers wait to be taken from the queue. */
+  /** The number of calls, events and answers that wait in the queue. */
   get unprocessedMessagesCount(): number {
     return this.#pump.waiting;
   }
 
   /**
-   * Begins to process, before it returns: the promise need not be awaited for that. Rejects with `wrong-state` when running.
+   * Begins to process before it returns, so you need not await the promise. Rejects with `wrong-state` when it is running.
+   *
    * @example
+   * ```ts
    * const runtime = new SingleThreadedAgentRuntime();
    * await runtime.start();
+   * ```
    */
   async start(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "The start of the runtime");
@@ -155,7 +159,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   /**
-   * Stops when all messages are handled, those that came up meanwhile included. Rejects with `wrong-state` when not running.
+   * Stops when all messages are handled, also those that handlers send meanwhile. Rejects with `wrong-state` when not running.
    * Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
@@ -164,7 +168,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   /**
-   * Stops when `condition` holds: it is asked after messages have been handled, and every 100 ms. Rejects with `wrong-state`
+   * Stops when `condition` holds. The runtime checks it after each message, and every 100 ms. Rejects with `wrong-state`
    * when not running. Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
@@ -173,8 +177,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   /**
-   * Takes one message from the queue, waiting for it if need be, and resolves when it is on its way: for stepping without
-   * `start`. Aborting the signal ends the wait, and no message is taken.
+   * Takes one message from the queue and resolves when it is on its way. Waits for a message if the queue is empty. Use it to step
+   * without `start`. Aborting the signal ends the wait, and the runtime takes no message.
    */
   async processNext(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "Waiting for the next message");

@@ -3,7 +3,7 @@ import type { MessageContext } from "../agents/message-context.ts";
 import type { AgentCatalog } from "../delivery/agent-catalog.ts";
 
 // protocol.md §5.10
-/** What a `process` or `ack` span tells beside its name. */
+/** The attributes of a `process` or `ack` span. */
 export interface SpanSubject {
   readonly sender: AgentId | undefined;
   readonly recipient: AgentId | undefined;
@@ -12,7 +12,7 @@ export interface SpanSubject {
   readonly context?: MessageContext;
 }
 
-/** The attributes, with Python's keys and text forms. A class is named only for an agent that lives: none is made for it. */
+/** Returns the attributes, with Python's keys and text forms. It names the class of a live agent only, and makes no agent. */
 export function spanAttributes(
   subject: SpanSubject,
   catalog: AgentCatalog,
@@ -38,7 +38,7 @@ function addAgent(
   if (agent !== undefined) attributes[`${role}_agent_class`] = agent.constructor.name;
 }
 
-/** As Python's `json.dumps` writes it: a space after each colon and comma, `"None"` for what is not set. */
+/** Formats JSON as Python's `json.dumps` does: a space after each colon and comma, `"None"` for missing values. */
 function contextText(context: MessageContext): string {
   const sender = JSON.stringify(context.sender?.toString() ?? "None");
   const topic = JSON.stringify(context.topicId?.toString() ?? "None");

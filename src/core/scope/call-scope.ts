@@ -8,16 +8,16 @@ export interface CallScope {
   readonly agentId: AgentId;
   /** The runtime in which the handler runs. */
   readonly runtime: AgentRuntime;
-  /** When the handler's own caller stops waiting. Undefined: it never does. */
+  /** When the handler's own caller stops waiting. Undefined: without a limit. */
   readonly deadline: Deadline | undefined;
 }
 
-/** Something that makes its scope when it is first asked for it. */
+/** Makes its scope on first use. */
 export interface ScopeHolder {
   readonly scope: CallScope;
 }
 
-/** A signal leads to its holder and not to a scope, so that no scope is made for a signal whose scope is never asked for. */
+/** Maps a signal to its holder. The holder makes the scope on first use, so that an unused scope costs nothing. */
 const holders = new WeakMap<AbortSignal, ScopeHolder>();
 
 /**
@@ -49,7 +49,7 @@ export function holdScope(signal: AbortSignal, holder: ScopeHolder): void {
   holders.set(signal, holder);
 }
 
-/** The handler has ended: calls that are made with its signal inherit nothing any more. */
+/** Takes the scope off a handler's signal when the handler has ended. Later calls with that signal inherit nothing. */
 export function dropScope(signal: AbortSignal): void {
   holders.delete(signal);
 }

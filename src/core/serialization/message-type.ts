@@ -1,8 +1,9 @@
 import { TroupeError } from "../errors.ts";
 
 // protocol.md §4.1
-/** Content types on the wire. A protobuf payload is the bytes of a `google.protobuf.Any`. */
+/** The content type of JSON payloads on the wire. */
 export const jsonContentType = "application/json";
+/** The content type of protobuf payloads on the wire. Such a payload is the bytes of a `google.protobuf.Any`. */
 export const protobufContentType = "application/x-protobuf";
 
 /** The way to recognize the values of a type in one step. */

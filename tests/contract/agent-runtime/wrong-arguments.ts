@@ -81,7 +81,7 @@ const mistakes: readonly Mistake[] = [
   {
     title: "no agent for an instance",
     make: ({ callee }) => callee.registerAgentInstance(given({}), new AgentId("inst", "k")),
-    says: "has to be an agent",
+    says: "must be an agent",
   },
   {
     title: "text for an instance's id",

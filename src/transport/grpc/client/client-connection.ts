@@ -15,20 +15,20 @@ import { startKeepAlive } from "../framing/keep-alive.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { authorityUrl, openClientSocket } from "./client-socket.ts";
 
-/** How long an orderly goodbye may take before the socket is cut. */
+/** Milliseconds that an orderly close may take before this side destroys the socket. */
 const GOODBYE_MS = 1_000;
 
 type ConnectionState =
-  /** Nothing was asked for yet. */
+  /** Not used yet. */
   | { readonly at: "idle" }
-  /** Being made, standing, or being closed. */
+  /** Connecting, connected, or closing. */
   | { readonly at: "open"; readonly session: ClientHttp2Session; readonly socket: Socket }
-  /** Gone for good. */
+  /** Ended. */
   | { readonly at: "closed" };
 
-/** The one HTTP/2 connection of a link, made when first used and never again. */
+/** The one HTTP/2 connection of a link. It is made on first use and not made again. */
 export class ClientConnection {
-  /** Resolves when the server takes no new calls here: it has announced that it ends the connection, or the connection is gone. */
+  /** Resolves when the server takes no new calls here. It has announced the end of the connection, or the connection has ended. */
   readonly leaving: Promise<string>;
   readonly closed: Promise<string>;
   readonly acknowledgements = new DeliveryAcknowledgements();
@@ -60,7 +60,7 @@ export class ClientConnection {
     });
   }
 
-  /** Why the connection is gone or going. */
+  /** The reason for which the connection has ended or is ending. */
   get lossReason(): string {
     if (this.#reason !== undefined) return this.#reason;
     return this.#wasReady ? `${this.#name} closed the connection.` : describeEarlyEnd(this.#name);
@@ -99,7 +99,7 @@ export class ClientConnection {
     }
   }
 
-  /** Opens an HTTP/2 stream that `signal` cancels. Throws `RpcError` (unavailable) when the connection is gone or going. */
+  /** Opens an HTTP/2 stream that `signal` cancels. Throws `RpcError` (unavailable) when the connection has ended or is ending. */
   request(headers: OutgoingHttpHeaders, signal: AbortSignal): ClientHttp2Stream {
     this.#open();
     if (this.#state.at !== "open") throw new RpcError(StatusCode.unavailable, this.lossReason);
@@ -110,7 +110,7 @@ export class ClientConnection {
     }
   }
 
-  /** Says goodbye, then cuts. Streams must have been ended by their owners. */
+  /** Closes the HTTP/2 session, then destroys the socket. The owners of the streams must have ended them. */
   close(): void {
     this.#reason ??= `The connection to ${this.#name} was closed by this side.`;
     if (this.#state.at === "idle") this.#settleClosed();
@@ -165,7 +165,7 @@ export class ClientConnection {
     this.#cut();
   }
 
-  /** Waits for nobody: a session that has begun to say goodbye would wait for the peer's. */
+  /** Destroys the session without waiting for the peer. A session that has begun to close would wait for the peer's close. */
   #cut(): void {
     if (this.#state.at !== "open") return;
     this.#state.session.destroy();

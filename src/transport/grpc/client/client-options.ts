@@ -5,22 +5,22 @@ import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 
 /** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
-  /** Options of node:tls for the connection; giving them turns TLS on. `https://` addresses use TLS without them too. */
+  /** Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. */
   readonly tls?: TlsConnectionOptions;
-  /** Goes with every call, `authorization` for one (a host sees it in its option `authorize`). Default: none. */
+  /** Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. Default: none. */
   readonly metadata?: Metadata;
-  /** First part of the `user-agent` header, before our own name. Default: none. */
+  /** First part of the `user-agent` header, before Troupe's own name. Default: none. */
   readonly userAgent?: string;
   /** Time to make a connection, in milliseconds. Default: 20 000. */
   readonly connectTimeoutMs?: number;
   /**
    * Sends an HTTP/2 PING when this many milliseconds have passed since the last one. Default: 0, never. grpc-python's
-   * servers hang up on pings more frequent than every 5 minutes on a connection without traffic.
+   * servers close a connection without traffic when pings come more often than every 5 minutes.
    */
   readonly pingIntervalMs?: number;
   /** How long to wait for a PING's answer before the connection counts as lost, in milliseconds. Default: 20 000. */
   readonly pingTimeoutMs?: number;
-  /** Concurrent streams assumed to be allowed until the server has said how many. Default: 100, as HTTP/2 suggests. */
+  /** Concurrent streams that the client opens at most until the server has announced its limit. Default: 100, as HTTP/2 suggests. */
   readonly peerMaxConcurrentStreams?: number;
 }
 

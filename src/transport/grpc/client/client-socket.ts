@@ -3,7 +3,7 @@ import { connect as connectTls } from "node:tls";
 import type { TransportAddress } from "../../address.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 
-/** Begins a TCP, Unix or TLS connection; it may still be under way when this returns. */
+/** Begins a TCP, Unix or TLS connection. It need not be established when the function returns. */
 export function openClientSocket(address: TransportAddress, settings: GrpcDialerSettings): Socket {
   const target = address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
   const socket = isSecure(address, settings)
@@ -13,7 +13,7 @@ export function openClientSocket(address: TransportAddress, settings: GrpcDialer
   return socket;
 }
 
-/** What HTTP/2 calls the authority of the address, as a URL. */
+/** Returns the address's authority, in the sense of HTTP/2, as a URL. */
 export function authorityUrl(address: TransportAddress, settings: GrpcDialerSettings): string {
   const scheme = isSecure(address, settings) ? "https" : "http";
   if (address.kind === "unix") return `${scheme}://localhost`;
@@ -25,7 +25,7 @@ function isSecure(address: TransportAddress, settings: GrpcDialerSettings): bool
   return address.secure || settings.tls !== undefined;
 }
 
-/** An IP address is not allowed as a server name. */
+/** Returns the server name for TLS. An IP address is not allowed there. */
 function serverName(address: TransportAddress): { servername?: string } {
   if (address.kind === "unix" || /^[\d.]+$|:/.test(address.host)) return {};
   return { servername: address.host };

@@ -18,17 +18,17 @@ export interface ClientStreamOptions {
   readonly onClosed: () => void;
 }
 
-/** The client's hold on one call. */
+/** The client's side of one stream. */
 export class GrpcClientStream implements FrameStream {
   readonly #http2: ClientHttp2Stream;
-  // Only an aborted signal makes Node reset a stream without half-closing it first, which the server would see as goodbye.
+  // Only an aborted signal makes Node reset a stream without half-closing it first. The server would take that for an orderly end.
   readonly #reset = new AbortController();
   readonly #connection: ClientConnection;
   readonly #pipe: MessagePipe;
   #status: RpcStatus | undefined;
   #httpStatus = 200;
 
-  /** Throws `RpcError` (unavailable) when the connection is gone or going. */
+  /** Throws `RpcError` (unavailable) when the connection has ended or is ending. */
   constructor(headers: OutgoingHttpHeaders, receiver: StreamReceiver, options: ClientStreamOptions) {
     this.#connection = options.connection;
     const { acknowledgements } = this.#connection;
@@ -40,7 +40,7 @@ export class GrpcClientStream implements FrameStream {
       onReceiverFailure: (error) =>
         this.#fail(StatusCode.internal, `The receiver of this stream threw: ${messageOf(error)}`),
     });
-    // Node hands over the raw headers too, which its types don't say.
+    // Node also passes the raw headers, although its types don't say so.
     http2.on("response", (headers, _flags, rawHeaders: readonly string[] = []) => {
       onAnswered();
       this.#onResponse(headers, () => receiver.onMetadata?.(fromRawHeaders(rawHeaders)));
@@ -48,7 +48,7 @@ export class GrpcClientStream implements FrameStream {
     http2.on("trailers", (headers) => {
       this.#status ??= fromTrailers(headers);
     });
-    // Every error also closes the stream, and is told from there.
+    // Every error also closes the stream. The close handler reports it.
     http2.on("error", () => undefined);
     acknowledgements.follow(this.#pipe.writer);
     http2.once("close", () => {
@@ -124,11 +124,11 @@ export class GrpcClientStream implements FrameStream {
       this.#fail(StatusCode.unimplemented, `The server compresses with "${encoding}", which this side can't undo.`);
   }
 
-  /** The server has sent its last; without a status yet, the closing of the stream tells what happened. */
+  /** Called when the server has ended its side. Without a status, the close of the stream tells the reason. */
   #onServerDone(): void {
     const hasUnsent = this.queuedBytes > 0;
     const { writer } = this.#pipe;
-    // It has heard that nothing more comes, and says that all is well: it has had everything.
+    // The server has seen the half-close and ended with OK, so it has received every frame.
     if (this.#status?.code === StatusCode.ok && writer.isAllSent) writer.confirm(writer.writtenCount);
     if (this.#status !== undefined) this.#pipe.end(this.#endBy(this.#status));
     if (hasUnsent) afterRead(() => this.#reset.abort());
@@ -146,7 +146,7 @@ export class GrpcClientStream implements FrameStream {
 
   #endOf(resetCode: number): StreamEnd {
     if (this.#status !== undefined) return this.#endBy(this.#status);
-    // A server that cuts its connections resets their streams without an error, then hangs up.
+    // A server that closes its connections abruptly resets their streams without an error first.
     const isCutOff = this.#connection.isLeaving && resetCode === constants.NGHTTP2_NO_ERROR;
     if (!this.#connection.isGone && !isCutOff) return endFromReset(resetCode);
     const reason = this.#connection.lossReason;
@@ -154,7 +154,7 @@ export class GrpcClientStream implements FrameStream {
     return { by: "status", status: { code: StatusCode.unavailable, details: reason }, origin: "local" };
   }
 
-  /** A gRPC status beside an HTTP error is a proxy's. */
+  /** Returns the origin of a status. A gRPC status beside an HTTP error comes from a proxy. */
   #endBy(status: RpcStatus): StreamEnd {
     return { by: "status", status, origin: this.#httpStatus === 200 ? "peer" : "proxy" };
   }

@@ -12,7 +12,7 @@ import { GrpcClientStream } from "./client-stream.ts";
 
 /**
  * Makes links over gRPC (HTTP/2, plaintext unless `tls` or an `https://` address says otherwise). `dial` throws
- * `RpcError` (invalid-argument) for an address it can't read; whether somebody is there shows when the link is used.
+ * `RpcError` (invalid-argument) for an address that it can't read. It does not connect: the first use of the link does.
  */
 export function grpcDialer(options: GrpcDialerOptions = {}): Dialer {
   const settings = toDialerSettings(options);
