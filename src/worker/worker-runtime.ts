@@ -151,11 +151,9 @@ export class WorkerRuntime implements AgentRuntime {
 
   /**
    * Connects to the host and registers there. Resolves when the host itself has answered. After a failed start you can start
-   * the worker again.
-   * @throws `wrong-state` when the worker runs already.
-   * @throws `UndeliverableException` when the worker can't reach the host.
-   * @throws `not-authorized` when the host refuses the worker.
-   * @throws `CancelledError` when `signal` aborts; the worker has left the host again then.
+   * the worker again. Throws `wrong-state` when the worker runs already, `UndeliverableException` when it can't reach the host,
+   * and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
+   * again then.
    */
   start(options?: WaitOptions): Promise<void> {
     return this.#lifecycle.start(options);
