@@ -13,7 +13,8 @@ export interface ChannelRegistryOptions {
   readonly clock: Clock;
 }
 
-/** Registration inside the data channel (generation 1, protocol.md §1.6): ids are the host's own, nothing can be removed or listed. */
+/** Registers in the data channel of a generation 1 host. Such a host makes its own ids, and can't remove or list subscriptions. */
+// protocol.md §1.6
 export class ChannelRegistry implements HostRegistry {
   readonly #options: ChannelRegistryOptions;
   readonly #pending: PendingCalls<Ack>;
@@ -23,7 +24,7 @@ export class ChannelRegistry implements HostRegistry {
     this.#pending = new PendingCalls({ clock: options.clock });
   }
 
-  /** Acknowledgements that have not come. */
+  /** Number of registrations that wait for their acknowledgement. */
   get pendingCount(): number {
     return this.#pending.size;
   }
@@ -44,7 +45,7 @@ export class ChannelRegistry implements HostRegistry {
 
   async subscriptions(): Promise<undefined> {}
 
-  /** False when nobody waits for it. */
+  /** Takes an acknowledgement. Returns false when no registration waits for it. */
   onAck(ack: Ack): boolean {
     return this.#pending.resolve(ack.requestId, ack);
   }
@@ -60,7 +61,7 @@ export class ChannelRegistry implements HostRegistry {
   }
 }
 
-/** As Python's worker reads it: an error that is there and not empty is a refusal; ours reads `success` too. */
+/** Throws the refusal in an acknowledgement. Like Python's worker it reads a non-empty error as a refusal, and it reads `success`, too. */
 function refuse(ack: Ack, what: string): void {
   const error = ack.error ?? "";
   if (error !== "") throw legacyRefusalError(what, error);

@@ -1,13 +1,14 @@
 import type { WireSubscription } from "../../protocol/internal.ts";
 
-/** What a worker tells its host about itself. Two adapters: unary calls (generations 2, 3) and the data channel (1). */
+/** Port for registering at a host. Its adapters use unary calls (generations 2 and 3) or the data channel (generation 1). */
 export interface HostRegistry {
-  /** Throws `already-exists` when another worker serves the type. */
+  /** Registers an agent type. Throws `already-exists` when another worker serves it. */
   registerType(agentType: string): Promise<void>;
-  /** Throws `already-exists` when an equal one is there. */
+  /** Adds a subscription. Throws `already-exists` when the host has an equal one. */
   addSubscription(subscription: WireSubscription): Promise<void>;
-  /** Resolves as well when the host does not know it, or can't remove any (protocol.md §1.1). */
+  /** Removes a subscription. Resolves, too, when the host does not know it or can't remove subscriptions. */
+  // protocol.md §1.1
   removeSubscription(subscription: WireSubscription): Promise<void>;
-  /** All subscriptions at the host; undefined when it can't tell. */
+  /** Resolves to all subscriptions at the host, or to undefined when the host can't list them. */
   subscriptions(): Promise<readonly WireSubscription[] | undefined>;
 }

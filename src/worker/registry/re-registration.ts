@@ -11,22 +11,23 @@ export interface ReRegistrationOptions {
   readonly settings: Pick<WorkerSettings, "reconnect" | "random" | "clock" | "logger">;
   /** Whether this worker had the client id on an earlier connection. */
   readonly isOldClientId: (clientId: string) => boolean;
-  /** Agent types that another worker serves by now; kept up to date here, over all connections of the worker. */
+  /** Agent types that another worker serves by now. `ReRegistration` updates the set, which all connections share. */
   readonly elsewhere: Set<string>;
   readonly onWaiting: (step: ConnectingStep) => void;
   readonly signal: AbortSignal;
 }
 
-/** Another worker is not asked for its type for longer, in milliseconds: what else is registered here has to wait meanwhile. */
+/** Milliseconds for which the worker retries a type that another worker serves. Its other registrations wait meanwhile. */
 const foreignPatienceMs = 2_000;
-/** Nor somebody whom the refusal does not name: it may be this worker under its old id, or another. */
+/** The same when the refusal names no owner, who may be this worker under its old client id, or another worker. */
 const unnamedPatienceMs = 30_000;
 const refusalsBeforeWarning = 5;
 
 /**
- * The registry of a host that a worker comes back to. One that still has the worker under its old client id is told the same
- * thing until it takes it; a type that another worker has taken is left to it, and the rest goes on (W1, protocol.md §2.2).
+ * Registers at a host after a reconnect. The host may still know the worker under its old client id; the registry then retries
+ * until the host accepts. It leaves a type that another worker serves by now to that worker, and registers the rest.
  */
+// protocol.md §2.2, W1
 export class ReRegistration implements HostRegistry {
   readonly #options: ReRegistrationOptions;
 
@@ -49,7 +50,8 @@ export class ReRegistration implements HostRegistry {
     );
   }
 
-  /** Of a type that is served elsewhere it would have no effect (H17). */
+  /** Adds a subscription, unless another worker serves its type: the subscription would have no effect then. */
+  // protocol.md H17
   async addSubscription(subscription: WireSubscription): Promise<void> {
     const { registry, elsewhere, settings } = this.#options;
     const agentType = subscription.pattern?.agentType ?? "";
@@ -67,7 +69,10 @@ export class ReRegistration implements HostRegistry {
     return this.#options.registry.subscriptions();
   }
 
-  /** Resolves to the refusal that it leaves things at. Rejects when the host refuses our old self too often, or fails otherwise. */
+  /**
+   * Calls until the host accepts; resolves to the last refusal if it gives up. Rejects when the host refuses the worker for its
+   * old client id too often, or fails otherwise.
+   */
   async #insist(call: () => Promise<void>, isAskedOnce: boolean): Promise<string | undefined> {
     const { settings, isOldClientId, onWaiting, signal } = this.#options;
     const { reconnect, random, clock, logger } = settings;

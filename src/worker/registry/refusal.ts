@@ -1,7 +1,8 @@
 import { TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
 
-/** A host's refusal as an error of ours. "Already" in its text means taken, whatever the status (protocol.md §2.2, W18). */
+/** Turns a host's refusal into a Troupe error. "Already" in its text means `already-exists`, whatever the status. */
+// protocol.md §2.2, W18
 export function refusalError(what: string, thrown: unknown): Error {
   if (!(thrown instanceof RpcError)) return thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code, details } = thrown.status;
@@ -9,7 +10,7 @@ export function refusalError(what: string, thrown: unknown): Error {
   if (isTaken(details) || code === StatusCode.alreadyExists) {
     return new TroupeError("already-exists", details, options);
   }
-  // Called off by the end of the connection: that says more than that it was called off.
+  // The end of the connection cancelled the call: its reason says more than the status.
   const text = `The host did not ${what}: ${thrown.cause instanceof TroupeError ? thrown.cause.message : details}`;
   switch (code) {
     case StatusCode.invalidArgument:
@@ -31,7 +32,7 @@ export function refusalError(what: string, thrown: unknown): Error {
   }
 }
 
-/** The refusal of generation 1, which has a text and no status. */
+/** Turns a refusal of generation 1, which has a text and no status, into a Troupe error. */
 export function legacyRefusalError(what: string, text: string): Error {
   return isTaken(text)
     ? new TroupeError("already-exists", text)
@@ -42,20 +43,23 @@ function isTaken(text: string): boolean {
   return /already (registered|exists)/i.test(text);
 }
 
-/** The client id that a refusal says the type belongs to; generation 1, and refused subscriptions, name none (protocol.md §2.2). */
+/** Returns the client id of the owner that a refusal names. Generation 1 and refusals of subscriptions name none. */
+// protocol.md §2.2
 export function ownerNamedIn(text: string): string | undefined {
   return /already registered with client (\S+?)\.?$/.exec(text)?.[1];
 }
 
-/** The method is not there at all, or Python's stub of it (protocol.md §1.1). */
+/** Whether the host lacks the method, or has only Python's stub of it. */
+// protocol.md §1.1
 export function isNotImplemented(thrown: unknown): boolean {
-  // A proxy that does not know the path is no host without the method.
+  // An answer of a proxy that does not know the path says nothing about the host.
   if (!(thrown instanceof RpcError) || thrown.origin !== "peer") return false;
   if (thrown.code === StatusCode.unimplemented) return true;
   return thrown.code === StatusCode.unknown && /not ?implemented/i.test(thrown.status.details);
 }
 
-/** The host does not know the subscription: our status, or Python's (protocol.md §2.2). */
+/** Whether the host does not know the subscription: by Troupe's status or Python's text. */
+// protocol.md §2.2
 export function isUnknownSubscription(thrown: unknown): boolean {
   if (!(thrown instanceof RpcError)) return false;
   return thrown.code === StatusCode.notFound || thrown.status.details.includes("Subscription does not exist");

@@ -132,12 +132,12 @@ export class Registration {
   }
 }
 
-/** Waits for all of them, so that none goes on behind the back of a failed start. */
+/** Waits for all calls, so that none still runs after a failed start. */
 async function all(calls: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
 }
 
-/** Throws `invalid-argument` for a kind of subscription that can't travel. */
+/** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
 function toWireSubscription(subscription: Subscription): WireSubscription {
   return { id: subscription.id, pattern: toPattern(subscription) };
 }
