@@ -83,7 +83,7 @@ export class UnaryRegistry implements HostRegistry {
   }
 }
 
-/** Rethrows an error that says that the method is missing, so that the caller can fall back. Turns others into Troupe's errors. */
+/** Passes on an error that says that the method is missing, so that the caller can fall back. Turns other errors into Troupe's errors. */
 function rethrowRefusal(what: string): (thrown: unknown) => never {
   return (thrown) => {
     throw isNotImplemented(thrown) ? thrown : refusalError(what, thrown);
