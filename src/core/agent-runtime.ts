@@ -67,8 +67,9 @@ export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions {
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
   readonly subscriptions?: readonly Subscription[] | undefined;
   /**
-   * For a type that another worker serves: `fail` rejects with `already-exists` and names that worker; `wait` registers the type as
-   * soon as it is free, and only `signal` ends the wait. A type that this runtime serves itself always fails. Default: `fail`.
+   * For a type that another worker serves. `fail`: the registration rejects with `already-exists` and names that worker. `wait`: the
+   * type is registered as soon as it is free; only `signal`, or the end of the runtime, ends the wait. A type that this runtime serves
+   * itself always fails. Default: `fail`.
    */
   readonly whenTaken?: "fail" | "wait" | undefined;
 }

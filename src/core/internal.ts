@@ -17,7 +17,7 @@ export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
-export { boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
+export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
@@ -29,6 +29,7 @@ export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/me
 export { payloadText } from "./delivery/payload-text.ts";
 export { PendingCall } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
   CantHandleException,
@@ -83,4 +84,4 @@ export {
   someRoom,
   someTime,
 } from "./validation/option-values.ts";
-export { assertNotAborted, untilAborted, type WaitOptions } from "./wait-options.ts";
+export { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "./wait-options.ts";

@@ -28,6 +28,12 @@ export function untilAborted<T>(work: T | Promise<T>, { signal }: WaitOptions, w
   });
 }
 
+/** Begins the work, unless the signal has aborted, and waits for it until the signal aborts. */
+export async function waitFor<T>(what: string, options: WaitOptions, begin: () => T | Promise<T>): Promise<T> {
+  assertNotAborted(options, what);
+  return untilAborted(begin(), options, what);
+}
+
 function cancelled({ reason }: AbortSignal, what: string): CancelledError {
   return new CancelledError(`${what} was cancelled.`, { cause: reason });
 }

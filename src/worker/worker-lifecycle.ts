@@ -76,7 +76,7 @@ export class WorkerLifecycle {
       hurry: () => this.#hurry.signal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
-    this.registration = new Registration({ catalog, subscriptions, host: () => this.#hostRegistry() });
+    this.registration = new Registration({ catalog, subscriptions, settings, host: () => this.#hostRegistry() });
   }
 
   /**
@@ -234,7 +234,7 @@ export class WorkerLifecycle {
     if (this.#options.settings.opensControlAtStart) connection.services.control.open();
     const registry = this.#registryOf(connection, how);
     if (this.registration.isEmpty) await connection.confirm(how.signal);
-    else await this.registration.replay(registry);
+    else await this.registration.replay(registry, how.signal);
   }
 
   /**

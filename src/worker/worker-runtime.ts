@@ -34,8 +34,8 @@ import {
   type Subscription,
   SubscriptionTable,
   type TopicId,
-  untilAborted,
   type WaitOptions,
+  waitFor,
 } from "../core/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
@@ -217,25 +217,19 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#events.publish(message, topicId, options);
   }
 
-  /**
-   * Registers a factory as `AgentRuntime.registerFactory` does. A signal that aborts after the worker has asked the host does
-   * not undo the registration.
-   */
   async registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
-    options: RegisterFactoryOptions<T> = {},
+    options?: RegisterFactoryOptions<T>,
   ): Promise<AgentType> {
     const text = agentTypeText(type);
-    const what = `The registration of agent type ${text}`;
-    await this.#waitFor(what, options, () => this.#lifecycle.registration.addFactory(text, factory, options));
+    await this.#lifecycle.registration.addFactory(text, factory, options);
     return new AgentType(text);
   }
 
-  async registerAgentInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<AgentId> {
+  async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
     assertAgentId(id, "id of an instance");
-    const what = `The registration of ${id}`;
-    await this.#waitFor(what, options, () => this.#lifecycle.registration.addInstance(agent, id, options));
+    await this.#lifecycle.registration.addInstance(agent, id, options);
     return id;
   }
 
@@ -252,15 +246,10 @@ export class WorkerRuntime implements AgentRuntime {
     return this.registerFactory(type, factory, { subscriptions: list });
   }
 
-  async get(
-    idOrType: AgentId | AgentType | string,
-    key = "default",
-    { lazy, signal }: GetOptions = {},
-  ): Promise<AgentId> {
+  async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
-    await this.#waitFor(`Getting ${id}`, { signal }, async () => {
-      if (lazy === false) await this.#agents.ensureMade(id);
-    });
+    assertNotAborted(options, `Getting ${id}`);
+    if (options.lazy === false) await this.#agents.ensureMade(id, options);
     return id;
   }
 
@@ -269,19 +258,15 @@ export class WorkerRuntime implements AgentRuntime {
     agentClass?: ClassOf<T>,
     options: WaitOptions = {},
   ): Promise<T> {
-    return this.#waitFor(`Getting ${id}`, options, () => this.#agents.instance(id, agentClass));
+    return this.#agents.instance(id, agentClass, options);
   }
 
-  addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
-    return this.#waitFor("Adding the subscription", options, () =>
-      this.#lifecycle.registration.addSubscription(subscription, options),
-    );
+  addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {
+    return this.#lifecycle.registration.addSubscription(subscription, options);
   }
 
-  removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
-    return this.#waitFor("Removing the subscription", options, () =>
-      this.#lifecycle.registration.removeSubscription(id, options),
-    );
+  removeSubscription(id: string, options?: WaitOptions): Promise<void> {
+    return this.#lifecycle.registration.removeSubscription(id, options);
   }
 
   addMessageSerializer(types: MessageType | readonly MessageType[]): void {
@@ -289,29 +274,24 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
-    return this.#waitFor(`Getting the metadata of ${id}`, options, () => this.#agents.metadata(id));
+    return this.#agents.metadata(id, options);
   }
 
   agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
-    return this.#waitFor(`Saving the state of ${id}`, options, () => this.#agents.saveState(id));
+    return this.#agents.saveState(id, options);
   }
 
   async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#waitFor(`Loading the state of ${id}`, options, () => this.#agents.loadState(id, state));
+    return this.#agents.loadState(id, state, options);
   }
 
   saveState(options: WaitOptions = {}): Promise<AgentState> {
-    return this.#waitFor("Saving the states", options, () => this.#catalog.saveAll());
+    return waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
   async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
-  }
-
-  async #waitFor<T>(what: string, options: WaitOptions, begin: () => Promise<T>): Promise<T> {
-    assertNotAborted(options, what);
-    return untilAborted(begin(), options, what);
+    return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
   }
 }

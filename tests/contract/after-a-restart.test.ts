@@ -70,6 +70,5 @@ async function reconnected(worker: WorkerRuntime): Promise<void> {
 }
 
 describeAgentRuntime("two workers over the memory link, after their host was replaced", makeWorld, {
-  "no-wait-for-target": "workers do not wait for a target yet",
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
 });

@@ -39,7 +39,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeFailing(suite);
     describeObserving(suite);
     describeEndings(suite);
-    if (deviations["no-wait-for-target"] === undefined) describeWaitForTarget(suite);
+    describeWaitForTarget(suite);
     describeWhatIsRefused(suite);
     describeWrongArguments(suite);
   });

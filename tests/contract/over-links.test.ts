@@ -33,7 +33,6 @@ function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Li
 }
 
 const deviations = {
-  "no-wait-for-target": "workers do not wait for a target yet",
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
 };
 

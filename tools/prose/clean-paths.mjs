@@ -51,4 +51,5 @@ export const cleanPaths = [
   "src/transport/metadata.ts",
   "src/transport/rpc-status.ts",
   "src/transport/system-error.ts",
+  "src/worker/",
 ];

@@ -18,7 +18,7 @@ export class TypeArrivals {
   }
 
   /**
-   * Resolves when the type is registered. Otherwise it rejects with the outcome of the call: `UndeliverableException` when
+   * Resolves when the type is registered. Otherwise it rejects with the outcome of the call. That is `UndeliverableException` when
    * `waitForTarget` is over, `TimedOutError` when the time of the call is up, `CancelledError` when its signal aborts.
    */
   wait(type: string, { waitForTarget, timeoutMs, signal }: TargetWait): Promise<void> {
@@ -33,7 +33,7 @@ export class TypeArrivals {
       };
       const waitMs = Math.min(waitForTarget, timeoutMs ?? Number.POSITIVE_INFINITY);
       const isTimeOfCall = timeoutMs !== undefined && timeoutMs <= waitForTarget;
-      const giveUp = () => settle(isTimeOfCall ? timeIsUp(type, waitMs) : notServed(type, waitMs));
+      const giveUp = () => settle(isTimeOfCall ? noTimeLeftError(type, waitMs) : notServedError(type, waitMs));
       const timer: Timer | undefined =
         waitMs > longestTimerMs ? undefined : this.#clock.setTimer(waitMs, giveUp, { keepAlive: true });
       signal?.addEventListener("abort", onAbort);
@@ -61,13 +61,14 @@ export class TypeArrivals {
 type Waiter = (error: Error | undefined) => void;
 
 /** Creates the outcome of a call whose agent type was not registered within `waitForTarget`. */
-export function notServed(type: string, waitedMs: number): UndeliverableException {
+export function notServedError(type: string, waitedMs: number): UndeliverableException {
   return new UndeliverableException(
     `Recipient not found: no worker registered agent type ${type} within ${waitedMs} ms (waitForTarget).`,
   );
 }
 
-function timeIsUp(type: string, waitedMs: number): TimedOutError {
+/** Creates the outcome of a call whose own time was up while it waited for its agent type. */
+export function noTimeLeftError(type: string, waitedMs: number): TimedOutError {
   return new TimedOutError(
     `The call waited ${waitedMs} ms, all its time, for agent type ${type} to be registered. It was not sent.`,
   );

@@ -36,7 +36,7 @@ import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
 import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
 import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
-import { assertNotAborted, untilAborted, type WaitOptions } from "../wait-options.ts";
+import { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
 import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
@@ -300,7 +300,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     agentClass?: ClassOf<T>,
     options: WaitOptions = {},
   ): Promise<T> {
-    return this.#waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
+    return waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
   async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
@@ -318,30 +318,25 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
-    return this.#waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
+    return waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
-    return this.#waitFor(`Saving the state of ${id}`, options, () => this.#catalog.saveState(id));
+    return waitFor(`Saving the state of ${id}`, options, () => this.#catalog.saveState(id));
   }
 
   async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#waitFor(`Loading the state of ${id}`, options, () => this.#catalog.loadState(id, state));
+    return waitFor(`Loading the state of ${id}`, options, () => this.#catalog.loadState(id, state));
   }
 
   async saveState(options: WaitOptions = {}): Promise<AgentState> {
-    return this.#waitFor("Saving the states", options, () => this.#catalog.saveAll());
+    return waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
   async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
-    return this.#waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
-  }
-
-  async #waitFor<T>(what: string, options: WaitOptions, begin: () => Promise<T>): Promise<T> {
-    assertNotAborted(options, what);
-    return untilAborted(begin(), options, what);
+    return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {

@@ -8,6 +8,7 @@ import {
   InvalidToolArgumentsException,
   MessageDroppedException,
   NotAccessibleError,
+  type RemoteFailure,
   TimedOutError,
   ToolException,
   ToolExecutionException,
@@ -104,10 +105,19 @@ export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): 
     ...(stack === undefined ? {} : { [metadataKey.errorStack]: wellFormed(stack.slice(0, longestStack)) }),
     ...(hasDetail ? { [metadataKey.errorDetail]: toErrorDetail(thrown) } : {}),
   };
-  return { error: wellFormed(errorText(thrown)), metadata };
+  return { error: wellFormed(textOnWire(thrown)), metadata };
 }
 
-/**
+/** Stock peers go on to get what `String` makes of a thrown object; Troupe's peers read its fields in the detail. */
+function textOnWire(thrown: unknown): string {
+  if (thrown instanceof Error || typeof thrown !== "object" || thrown === null) return errorText(thrown);
+  try {
+    return String(thrown) || "Error";
+  } catch {
+    return "Error";
+  }
+}
+
 /**
  * Creates the error again: from its code if that is known, otherwise from its class, otherwise as a `HandlerError`.
  * Python sends neither code nor class. The text of a `HandlerError` names the agent if it is given.
@@ -117,9 +127,15 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
   const type = metadata[metadataKey.errorType] ?? "";
   const kind = isErrorCode(code) ? kinds[code] : (kindOfType.get(type) ?? kinds["handler-failed"]);
   const isOfHandler = kind === kinds["handler-failed"];
-  const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${error}` : error;
   const remote = isOfHandler ? parseErrorDetail(metadata[metadataKey.errorDetail]) : undefined;
+  const shown = remote !== undefined && error.startsWith("[object ") ? textOfObject(remote) : error;
+  const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${shown}` : shown;
   return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
+}
+
+/** The text of a thrown object that has none of its own: its fields, or the name of its class. */
+function textOfObject({ name, detail }: RemoteFailure): string {
+  return Object.keys(detail).length === 0 ? name : errorText(detail);
 }
 
 function isErrorCode(text: string): text is ErrorCode {

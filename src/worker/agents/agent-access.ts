@@ -7,6 +7,8 @@ import {
   type ClassOf,
   NotAccessibleError,
   TroupeError,
+  type WaitOptions,
+  waitFor,
 } from "../../core/internal.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import type { HostRegistry } from "../registry/host-registry.ts";
@@ -31,37 +33,49 @@ export class AgentAccess {
     this.#services = services;
   }
 
-  async ensureMade(id: AgentId): Promise<void> {
-    if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id);
-    await this.#catalog.agentFor(id);
+  ensureMade(id: AgentId, options: WaitOptions): Promise<unknown> {
+    return waitFor(`Getting ${id}`, options, async () => {
+      if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id, options);
+      return this.#catalog.agentFor(id);
+    });
   }
 
-  async instance<T extends Agent>(id: AgentId, agentClass: ClassOf<T> | undefined): Promise<T> {
-    if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id);
-    return this.#catalog.instance(id, agentClass);
+  instance<T extends Agent>(id: AgentId, agentClass: ClassOf<T> | undefined, options: WaitOptions): Promise<T> {
+    return waitFor(`Getting ${id}`, options, async () => {
+      if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id, options);
+      return this.#catalog.instance(id, agentClass);
+    });
   }
 
-  async metadata(id: AgentId): Promise<AgentMetadata> {
-    return this.#catalog.hasType(id.type) ? this.#catalog.metadata(id) : this.#remote(id).metadata(id);
+  metadata(id: AgentId, options: WaitOptions): Promise<AgentMetadata> {
+    return waitFor(`Describing ${id}`, options, async () =>
+      this.#catalog.hasType(id.type) ? this.#catalog.metadata(id) : this.#remote(id, options).metadata(id),
+    );
   }
 
-  async saveState(id: AgentId): Promise<AgentState> {
-    return this.#catalog.hasType(id.type) ? this.#catalog.saveState(id) : this.#remote(id).saveState(id);
+  saveState(id: AgentId, options: WaitOptions): Promise<AgentState> {
+    return waitFor(`Saving the state of ${id}`, options, async () =>
+      this.#catalog.hasType(id.type) ? this.#catalog.saveState(id) : this.#remote(id, options).saveState(id),
+    );
   }
 
-  async loadState(id: AgentId, state: AgentState): Promise<void> {
-    return this.#catalog.hasType(id.type) ? this.#catalog.loadState(id, state) : this.#remote(id).loadState(id, state);
+  loadState(id: AgentId, state: AgentState, options: WaitOptions): Promise<void> {
+    return waitFor(`Loading the state of ${id}`, options, async () =>
+      this.#catalog.hasType(id.type)
+        ? this.#catalog.loadState(id, state)
+        : this.#remote(id, options).loadState(id, state),
+    );
   }
 
-  #remote(id: AgentId): RemoteAgents {
+  #remote(id: AgentId, { signal }: WaitOptions): RemoteAgents {
     const services = this.#services();
-    if (services !== undefined) return new RemoteAgents(services.control);
+    if (services !== undefined) return new RemoteAgents(services.control, signal);
     throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
   }
 
   /** Returns the error for an agent that lives on another worker or does not exist. */
-  async #notHere(id: AgentId): Promise<Error> {
-    return (await this.#isElsewhere(id))
+  async #notHere(id: AgentId, options: WaitOptions): Promise<Error> {
+    return (await this.#isElsewhere(id, options))
       ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
       : new TroupeError("not-found", `Agent with name ${id.type} not found.`);
   }
@@ -71,16 +85,16 @@ export class AgentAccess {
    * type, and then asks the agent's worker. A Troupe host may hold very many subscriptions, and answers for workers without a
    * control channel; there it asks the worker first.
    */
-  async #isElsewhere(id: AgentId): Promise<boolean> {
+  async #isElsewhere(id: AgentId, { signal }: WaitOptions): Promise<boolean> {
     const services = this.#services();
     if (services === undefined) return false;
-    const remote = new RemoteAgents(services.control);
-    if (services.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, services);
-    return (await isListed(id, services)) || remote.isServed(id);
+    const remote = new RemoteAgents(services.control, signal);
+    if (services.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, services, signal);
+    return (await isListed(id, services, signal)) || remote.isServed(id);
   }
 }
 
-async function isListed(id: AgentId, { registry }: HostAccess): Promise<boolean> {
-  const listed = await registry.subscriptions().catch(() => undefined);
+async function isListed(id: AgentId, { registry }: HostAccess, signal: AbortSignal | undefined): Promise<boolean> {
+  const listed = await registry.subscriptions(signal).catch(() => undefined);
   return listed?.some(({ pattern }) => pattern?.agentType === id.type) === true;
 }

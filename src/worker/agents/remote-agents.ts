@@ -6,9 +6,12 @@ import { formatState, parseState } from "../control/state-text.ts";
 /** Reaches agents on other workers over the control channel. Python's workers never open one, so they do not answer. */
 export class RemoteAgents {
   readonly #control: ControlChannel;
+  /** Ends the wait for an answer. */
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(control: ControlChannel) {
+  constructor(control: ControlChannel, signal: AbortSignal | undefined) {
     this.#control = control;
+    this.#signal = signal;
   }
 
   /** Whether a worker with a control channel serves the type; makes no agent. */
@@ -41,7 +44,7 @@ export class RemoteAgents {
   }
 
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
-    const answer = await this.#control.request(agentDestination(id), request);
+    const answer = await this.#control.request(agentDestination(id), request, this.#signal);
     const error = answer.error ?? "";
     // Texts of the host itself name the agent already.
     if (error !== "")

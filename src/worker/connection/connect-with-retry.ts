@@ -63,8 +63,10 @@ export async function connectWithRetry<Found>(
   }
 }
 
+export type BackOff = Pick<ReconnectSettings, "initialDelayMs" | "maxDelayMs" | "factor" | "jitter">;
+
 /** Returns the milliseconds to wait after `failures` failures in a row. `random` returns a number from 0 up to 1. */
-export function backOffMs(failures: number, settings: ReconnectSettings, random: () => number): number {
+export function backOffMs(failures: number, settings: BackOff, random: () => number): number {
   const { initialDelayMs, maxDelayMs, factor, jitter } = settings;
   const longest = Math.min(maxDelayMs, initialDelayMs * Math.min(factor ** failures, Number.MAX_VALUE));
   return Math.round(longest * (1 - jitter * random()));

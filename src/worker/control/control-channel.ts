@@ -61,15 +61,18 @@ export class ControlChannel {
     this.#isWritable = true;
   }
 
-  /** Sends a request and resolves to its answer, even a failure. Rejects without a control channel, with a slow host, or after the timeout. */
-  async request(destination: string, body: ControlRequest): Promise<ControlAnswer> {
+  /**
+   * Sends a request and resolves to its answer, even if the answer is a failure. Rejects without a control channel, with a host
+   * that is too slow, and when the time is up.
+   */
+  async request(destination: string, body: ControlRequest, signal?: AbortSignal): Promise<ControlAnswer> {
     const stream = this.#openStream();
     if (this.#isFull(stream)) throw tooSlow(stream);
     const { makeId, controlTimeoutMs } = this.#options.settings;
     const rpcId = makeId();
     const respondTo = clientDestination(this.#options.connection.clientId);
     this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
-    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, recipient: destination });
+    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, signal, recipient: destination });
   }
 
   close(reason: UndeliverableReason): void {

@@ -39,6 +39,7 @@ import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import { withHint } from "./error-hints.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
+import { saysNotServed, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
@@ -60,13 +61,15 @@ export class OutgoingCalls {
   readonly #parts: OutgoingCallsOptions;
   /** By the number in their request ids. */
   readonly #calls = new NumberMap<OutgoingCall>();
+  /** Calls that wait to be sent again, since no worker serves their target yet. */
+  readonly #searches = new Set<TargetSearch>();
 
   constructor(parts: OutgoingCallsOptions) {
     this.#parts = parts;
   }
 
   get pendingCount(): number {
-    return this.#calls.size;
+    return this.#calls.size + this.#searches.size;
   }
 
   // W3
@@ -107,6 +110,7 @@ export class OutgoingCalls {
 
   rejectAll({ code, text }: UndeliverableReason): void {
     for (const call of this.#calls.values()) call.reject(new UndeliverableException(text, { code }));
+    for (const search of [...this.#searches]) search.end(new UndeliverableException(text, { code }));
   }
 
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
@@ -120,26 +124,56 @@ export class OutgoingCalls {
     const payload = registry.encode(message, settings.preferredContentType);
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
-    const number = this.#parts.nextRequestNumber();
-    const requestId = settings.requestIdPrefix + number;
     const source = sender === undefined ? undefined : toWireAgentId(sender);
-    const { tracing } = settings;
-    const metadata = { ...options.metadata, ...tracing?.inject(), ...timeoutMetadata(bounds.timeoutMs) };
     const target = toWireAgentId(recipient);
-    const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-    const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
-    this.#calls.add(number, call);
+    const { tracing } = settings;
+    const search = this.#searchFor(recipient, bounds, options.waitForTarget);
+    let limits = bounds;
     let frame: ResponseFrame;
-    try {
-      if (tracing === undefined) this.#post(call, bounds, recipient);
-      else tracing.span("send", { destination: recipient, link: metadata }, () => this.#post(call, bounds, recipient));
-      frame = await call.promise;
-    } finally {
-      this.#calls.delete(number);
-      call.sentBy?.forget();
+    for (;;) {
+      const number = this.#parts.nextRequestNumber();
+      const requestId = settings.requestIdPrefix + number;
+      const metadata = { ...options.metadata, ...tracing?.inject(), ...timeoutMetadata(limits.timeoutMs) };
+      const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
+      const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
+      this.#calls.add(number, call);
+      try {
+        if (tracing === undefined) this.#post(call, limits, recipient);
+        else this.#postTraced(call, limits, recipient);
+        frame = await call.promise;
+      } finally {
+        this.#calls.delete(number);
+        call.sentBy?.forget();
+      }
+      if (search === undefined || !saysNotServed(frame, recipient.type)) break;
+      limits = await this.#nextAttempt(search);
     }
     if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
     return this.#ack(frame, recipient, sender, promised);
+  }
+
+  #searchFor(
+    { type: agentType }: AgentId,
+    bounds: CallBounds,
+    waitForTarget: number | undefined,
+  ): TargetSearch | undefined {
+    if (waitForTarget === undefined) return undefined;
+    const { clock, random } = this.#parts.settings;
+    return new TargetSearch({ agentType, waitForTarget, bounds, clock, random });
+  }
+
+  async #nextAttempt(search: TargetSearch): Promise<CallBounds> {
+    this.#searches.add(search);
+    try {
+      return await search.next();
+    } finally {
+      this.#searches.delete(search);
+    }
+  }
+
+  #postTraced(call: OutgoingCall, bounds: CallBounds, recipient: AgentId): void {
+    const details = { destination: recipient, link: call.request.metadata };
+    traced(this.#parts.settings.tracing, "send", details, () => this.#post(call, bounds, recipient));
   }
 
   // W3

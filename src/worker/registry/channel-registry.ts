@@ -2,7 +2,7 @@ import { type Clock, PendingCalls, UndeliverableException } from "../../core/int
 import type { Frame, WireSubscription } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { legacyRefusalError } from "./refusal.ts";
+import { legacyRefusalError, legacyTypeRefusalError } from "./refusal.ts";
 
 type Ack = Extract<Frame, { readonly kind: "ack" }>;
 
@@ -29,16 +29,16 @@ export class ChannelRegistry implements HostRegistry {
     return this.#pending.size;
   }
 
-  async registerType(agentType: string): Promise<void> {
+  async registerType(agentType: string, signal?: AbortSignal): Promise<void> {
     const requestId = String(this.#options.nextRequestNumber());
-    const ack = await this.#ask({ kind: "register-type", requestId, agentType });
-    refuse(ack, `register the agent type "${agentType}"`);
+    const refusal = refusalIn(await this.#ask({ kind: "register-type", requestId, agentType }, signal));
+    if (refusal !== undefined) throw legacyTypeRefusalError(agentType, refusal);
   }
 
-  async addSubscription({ pattern }: WireSubscription): Promise<void> {
+  async addSubscription({ pattern }: WireSubscription, signal?: AbortSignal): Promise<void> {
     const requestId = String(this.#options.nextRequestNumber());
-    const ack = await this.#ask({ kind: "subscribe", requestId, pattern });
-    refuse(ack, "add the subscription");
+    const refusal = refusalIn(await this.#ask({ kind: "subscribe", requestId, pattern }, signal));
+    if (refusal !== undefined) throw legacyRefusalError("add the subscription", refusal);
   }
 
   async removeSubscription(): Promise<void> {}
@@ -54,16 +54,18 @@ export class ChannelRegistry implements HostRegistry {
     this.#pending.rejectAll(() => new UndeliverableException(reason.text, { code: reason.code }));
   }
 
-  #ask(frame: Extract<Frame, { readonly kind: "register-type" | "subscribe" }>): Promise<Ack> {
+  #ask(
+    frame: Extract<Frame, { readonly kind: "register-type" | "subscribe" }>,
+    signal: AbortSignal | undefined,
+  ): Promise<Ack> {
     const { outbox, timeoutMs } = this.#options;
     outbox.send(frame);
-    return this.#pending.open(frame.requestId, { timeoutMs, recipient: "the host" });
+    return this.#pending.open(frame.requestId, { timeoutMs, signal, recipient: "the host" });
   }
 }
 
-/** Throws the refusal in an acknowledgement. Like Python's worker it reads a non-empty error as a refusal, and it reads `success`, too. */
-function refuse(ack: Ack, what: string): void {
-  const error = ack.error ?? "";
-  if (error !== "") throw legacyRefusalError(what, error);
-  if (!ack.success) throw legacyRefusalError(what, "no reason was given.");
+/** Returns the text of a refusal. Like Python's worker it reads a non-empty error as a refusal; it also reads `success`. */
+function refusalIn({ error = "", success }: Ack): string | undefined {
+  if (error !== "") return error;
+  return success ? undefined : "no reason was given.";
 }

@@ -7,6 +7,8 @@ import { isNotImplemented } from "./refusal.ts";
 export class ConnectionRegistry implements HostRegistry {
   readonly #legacy: HostRegistry;
   readonly #logger: Logger;
+  /** Types that the host has taken: it can't be told to forget one, so a second registration is not sent. */
+  readonly #types = new Set<string>();
   #current: HostRegistry;
 
   constructor(options: { unary: HostRegistry; legacy: HostRegistry; logger: Logger }) {
@@ -15,20 +17,22 @@ export class ConnectionRegistry implements HostRegistry {
     this.#logger = options.logger;
   }
 
-  registerType(agentType: string): Promise<void> {
-    return this.#falling((registry) => registry.registerType(agentType));
+  async registerType(agentType: string, signal?: AbortSignal): Promise<void> {
+    if (this.#types.has(agentType)) return;
+    await this.#falling((registry) => registry.registerType(agentType, signal));
+    this.#types.add(agentType);
   }
 
-  addSubscription(subscription: WireSubscription): Promise<void> {
-    return this.#falling((registry) => registry.addSubscription(subscription));
+  addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+    return this.#falling((registry) => registry.addSubscription(subscription, signal));
   }
 
-  removeSubscription(subscription: WireSubscription): Promise<void> {
-    return this.#current.removeSubscription(subscription);
+  removeSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+    return this.#current.removeSubscription(subscription, signal);
   }
 
-  subscriptions(): Promise<readonly WireSubscription[] | undefined> {
-    return this.#current.subscriptions();
+  subscriptions(signal?: AbortSignal): Promise<readonly WireSubscription[] | undefined> {
+    return this.#current.subscriptions(signal);
   }
 
   async #falling(call: (registry: HostRegistry) => Promise<void>): Promise<void> {

@@ -1,14 +1,17 @@
 import type { WireSubscription } from "../../protocol/internal.ts";
 
-/** Port for registering at a host. Its adapters use unary calls (generations 2 and 3) or the data channel (generation 1). */
+/**
+ * Port for registering at a host. Its adapters use unary calls (generations 2 and 3) or the data channel (generation 1). A
+ * signal ends the wait for the host's answer; the host may still carry out the request.
+ */
 export interface HostRegistry {
-  /** Registers an agent type. Throws `already-exists` when another worker serves it. */
-  registerType(agentType: string): Promise<void>;
+  /** Registers an agent type. Throws `TypeTakenError` when another worker serves the type. */
+  registerType(agentType: string, signal?: AbortSignal): Promise<void>;
   /** Adds a subscription. Throws `already-exists` when the host has an equal one. */
-  addSubscription(subscription: WireSubscription): Promise<void>;
+  addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void>;
   /** Removes a subscription. Resolves, too, when the host does not know it or can't remove subscriptions. */
   // protocol.md §1.1
-  removeSubscription(subscription: WireSubscription): Promise<void>;
+  removeSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void>;
   /** Resolves to all subscriptions at the host, or to undefined when the host can't list them. */
-  subscriptions(): Promise<readonly WireSubscription[] | undefined>;
+  subscriptions(signal?: AbortSignal): Promise<readonly WireSubscription[] | undefined>;
 }

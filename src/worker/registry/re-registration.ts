@@ -4,7 +4,7 @@ import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { ownerNamedIn } from "./refusal.ts";
+import { TypeTakenError } from "./refusal.ts";
 
 export interface ReRegistrationOptions {
   readonly registry: HostRegistry;
@@ -19,7 +19,7 @@ export interface ReRegistrationOptions {
 
 /** Milliseconds for which the worker retries a type that another worker serves. Its other registrations wait meanwhile. */
 const foreignPatienceMs = 2_000;
-/** The same when the refusal names no owner, who may be this worker under its old client id, or another worker. */
+/** The same when the refusal names no owner, who may be this worker under its old client id. */
 const unnamedPatienceMs = 30_000;
 const refusalsBeforeWarning = 5;
 
@@ -27,7 +27,7 @@ const refusalsBeforeWarning = 5;
  * Registers at a host after a reconnect. The host may still know the worker under its old client id; the registry then retries
  * until the host accepts. It leaves a type that another worker serves by now to that worker, and registers the rest.
  */
-// protocol.md §2.2, W1
+// protocol.md W1, §2.2
 export class ReRegistration implements HostRegistry {
   readonly #options: ReRegistrationOptions;
 
@@ -70,8 +70,8 @@ export class ReRegistration implements HostRegistry {
   }
 
   /**
-   * Calls until the host accepts; resolves to the last refusal if it gives up. Rejects when the host refuses the worker for its
-   * old client id too often, or fails otherwise.
+   * Retries a registration until the host accepts it. Resolves to the refusal when another worker keeps the type. Rejects when
+   * the host knows the old client id for too long, or fails otherwise.
    */
   async #insist(call: () => Promise<void>, isAskedOnce: boolean): Promise<string | undefined> {
     const { settings, isOldClientId, onWaiting, signal } = this.#options;
@@ -83,8 +83,7 @@ export class ReRegistration implements HostRegistry {
         return undefined;
       } catch (error) {
         if (!(error instanceof TroupeError) || error.code !== "already-exists") throw error;
-        const { message } = error;
-        const owner = ownerNamedIn(message);
+        const { refusal: message, owner } = error instanceof TypeTakenError ? error : ownerless(error);
         const delayMs = backOffMs(attempt - 1, reconnect, random);
         const isLast = attempt >= reconnect.maxAttempts;
         if (owner !== undefined && isOldClientId(owner)) {
@@ -101,4 +100,9 @@ export class ReRegistration implements HostRegistry {
       }
     }
   }
+}
+
+/** A refused subscription: the host does not say whose it is. */
+function ownerless({ message }: TroupeError): Pick<TypeTakenError, "refusal" | "owner"> {
+  return { refusal: message, owner: undefined };
 }

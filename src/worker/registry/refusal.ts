@@ -1,7 +1,38 @@
-import { TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { loggableText, TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { refusalKey } from "../../protocol/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
 
-/** Turns a host's refusal into a Troupe error. "Already" in its text means `already-exists`, whatever the status. */
+/** The host refuses an agent type since another worker serves it (code `already-exists`). */
+export class TypeTakenError extends TroupeError {
+  /** The client id of that worker, where the host names it. */
+  readonly owner: string | undefined;
+  /** The refusal itself, without the advice. */
+  readonly refusal: string;
+
+  constructor(refusal: string, owner: string | undefined, options?: ErrorOptions) {
+    const advice =
+      'Stop that worker first, or register with { whenTaken: "wait" } to take the type over when it leaves.';
+    super("already-exists", `${refusal} ${advice}`, options);
+    this.owner = owner;
+    this.refusal = refusal;
+  }
+}
+
+/** Turns a host's refusal of an agent type into an error. A Troupe host says who serves the type, and from where. */
+// protocol.md §11.8
+export function typeRefusalError(agentType: string, thrown: unknown): Error {
+  if (!(thrown instanceof RpcError)) return refusalError(registering(agentType), thrown);
+  const { code, details, metadata } = thrown.status;
+  if (!isTaken(details) && code !== StatusCode.alreadyExists) return refusalError(registering(agentType), thrown);
+  const holder = metadata?.[refusalKey.holder];
+  if (holder === undefined) return new TypeTakenError(details, ownerNamedIn(details), { cause: thrown });
+  const address = metadata?.[refusalKey.holderAddress];
+  const place = address === undefined ? "" : ` at ${loggableText(address)}`;
+  const refusal = `Agent type "${agentType}" is served by worker ${loggableText(holder)}${place}.`;
+  return new TypeTakenError(refusal, holder, { cause: thrown });
+}
+
+/** Turns a host's refusal into an error. "Already" in its text means taken, whatever the status. */
 // protocol.md §2.2, W18
 export function refusalError(what: string, thrown: unknown): Error {
   if (!(thrown instanceof RpcError)) return thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -10,7 +41,7 @@ export function refusalError(what: string, thrown: unknown): Error {
   if (isTaken(details) || code === StatusCode.alreadyExists) {
     return new TroupeError("already-exists", details, options);
   }
-  // The end of the connection cancelled the call: its reason says more than the status.
+  // A call that the end of the connection has cancelled: that end says more.
   const text = `The host did not ${what}: ${thrown.cause instanceof TroupeError ? thrown.cause.message : details}`;
   switch (code) {
     case StatusCode.invalidArgument:
@@ -32,34 +63,45 @@ export function refusalError(what: string, thrown: unknown): Error {
   }
 }
 
-/** Turns a refusal of generation 1, which has a text and no status, into a Troupe error. */
+/** Turns a refusal of generation 1, which has a text and no status, into an error. */
 export function legacyRefusalError(what: string, text: string): Error {
   return isTaken(text)
     ? new TroupeError("already-exists", text)
     : new UndeliverableException(`The host did not ${what}: ${text}`);
 }
 
+/** As `legacyRefusalError`, for an agent type. */
+export function legacyTypeRefusalError(agentType: string, text: string): Error {
+  return isTaken(text)
+    ? new TypeTakenError(text, ownerNamedIn(text))
+    : legacyRefusalError(registering(agentType), text);
+}
+
+function registering(agentType: string): string {
+  return `register the agent type "${agentType}"`;
+}
+
 function isTaken(text: string): boolean {
   return /already (registered|exists)/i.test(text);
 }
 
-/** Returns the client id of the owner that a refusal names. Generation 1 and refusals of subscriptions name none. */
 // protocol.md §2.2
-export function ownerNamedIn(text: string): string | undefined {
+/** The client id that the text of a refusal names; hosts of generation 1 name none. */
+function ownerNamedIn(text: string): string | undefined {
   return /already registered with client (\S+?)\.?$/.exec(text)?.[1];
 }
 
-/** Whether the host lacks the method, or has only Python's stub of it. */
 // protocol.md §1.1
+/** Whether the host lacks the method, or has only Python's stub of it. */
 export function isNotImplemented(thrown: unknown): boolean {
-  // An answer of a proxy that does not know the path says nothing about the host.
+  // A proxy that does not know the path says nothing about the host.
   if (!(thrown instanceof RpcError) || thrown.origin !== "peer") return false;
   if (thrown.code === StatusCode.unimplemented) return true;
   return thrown.code === StatusCode.unknown && /not ?implemented/i.test(thrown.status.details);
 }
 
-/** Whether the host does not know the subscription: by Troupe's status or Python's text. */
 // protocol.md §2.2
+/** Whether the host does not know the subscription: our status, or Python's. */
 export function isUnknownSubscription(thrown: unknown): boolean {
   if (!(thrown instanceof RpcError)) return false;
   return thrown.code === StatusCode.notFound || thrown.status.details.includes("Subscription does not exist");

@@ -1,4 +1,5 @@
 import {
+  clientIdKey,
   decodeGetSubscriptionsResponse,
   emptyMessage,
   encodeAddSubscriptionRequest,
@@ -10,7 +11,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { Link, Metadata } from "../../transport/internal.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { isNotImplemented, isUnknownSubscription, refusalError } from "./refusal.ts";
+import { isNotImplemented, isUnknownSubscription, refusalError, TypeTakenError, typeRefusalError } from "./refusal.ts";
 
 export interface UnaryRegistryOptions {
   readonly link: Pick<Link, "unary">;
@@ -22,7 +23,10 @@ export interface UnaryRegistryOptions {
   readonly isHostAnnounced: () => boolean;
 }
 
-/** Registers by unary calls at hosts of generations 2 and 3. */
+/**
+ * Registers at hosts of generations 2 and 3 by unary calls. When the host lacks the method, the registry passes the error on, so
+ * that the caller can fall back.
+ */
 export class UnaryRegistry implements HostRegistry {
   readonly #options: UnaryRegistryOptions;
   /** Whether the host keeps the subscription ids of this worker. .NET's gateway replaces them with its own. */
@@ -33,22 +37,30 @@ export class UnaryRegistry implements HostRegistry {
     this.#options = options;
   }
 
-  async registerType(agentType: string): Promise<void> {
-    await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType)).catch(
-      rethrowRefusal(`register the agent type "${agentType}"`),
-    );
-  }
-
-  async addSubscription(subscription: WireSubscription): Promise<void> {
-    await this.#call(method.addSubscription, encodeAddSubscriptionRequest(subscription)).catch(
-      rethrowRefusal("add the subscription"),
-    );
-  }
-
-  async removeSubscription(subscription: WireSubscription): Promise<void> {
-    const id = await this.#idAtHost(subscription);
+  async registerType(agentType: string, signal?: AbortSignal): Promise<void> {
     try {
-      await this.#call(method.removeSubscription, encodeRemoveSubscriptionRequest(id));
+      await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal);
+    } catch (error) {
+      if (isNotImplemented(error)) throw error;
+      const refusal = typeRefusalError(agentType, error);
+      // A stock host refuses what this connection has registered before, for instance by a call that was cancelled.
+      if (refusal instanceof TypeTakenError && refusal.owner === this.#options.metadata[clientIdKey]) return;
+      throw refusal;
+    }
+  }
+
+  async addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#call(method.addSubscription, encodeAddSubscriptionRequest(subscription), signal);
+    } catch (error) {
+      throw isNotImplemented(error) ? error : refusalError("add the subscription", error);
+    }
+  }
+
+  async removeSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+    const id = await this.#idAtHost(subscription, signal);
+    try {
+      await this.#call(method.removeSubscription, encodeRemoveSubscriptionRequest(id), signal);
     } catch (error) {
       if (!isNotImplemented(error) && !isUnknownSubscription(error)) {
         throw refusalError("remove the subscription", error);
@@ -56,9 +68,9 @@ export class UnaryRegistry implements HostRegistry {
     }
   }
 
-  async subscriptions(): Promise<readonly WireSubscription[] | undefined> {
+  async subscriptions(signal?: AbortSignal): Promise<readonly WireSubscription[] | undefined> {
     try {
-      return decodeGetSubscriptionsResponse(await this.#call(method.getSubscriptions, emptyMessage));
+      return decodeGetSubscriptionsResponse(await this.#call(method.getSubscriptions, emptyMessage, signal));
     } catch (error) {
       if (isNotImplemented(error)) return undefined;
       throw refusalError("list its subscriptions", error);
@@ -66,9 +78,9 @@ export class UnaryRegistry implements HostRegistry {
   }
 
   /** Returns the id of the subscription at the host. A host that replaces ids has an equal pattern under another id. */
-  async #idAtHost(subscription: WireSubscription): Promise<string> {
+  async #idAtHost(subscription: WireSubscription, signal: AbortSignal | undefined): Promise<string> {
     if (this.#keepsIds === true || this.#options.isHostAnnounced()) return subscription.id;
-    const listed = await this.subscriptions();
+    const listed = await this.subscriptions(signal);
     if (listed === undefined) return subscription.id;
     if (listed.some((other) => other.id === subscription.id)) {
       this.#keepsIds = true;
@@ -77,15 +89,9 @@ export class UnaryRegistry implements HostRegistry {
     return listed.find((other) => isSamePattern(other.pattern, subscription.pattern))?.id ?? subscription.id;
   }
 
-  #call(name: string, request: Uint8Array): Promise<Uint8Array> {
-    const { link, metadata, timeoutMs, signal } = this.#options;
+  #call(name: string, request: Uint8Array, callerSignal: AbortSignal | undefined): Promise<Uint8Array> {
+    const { link, metadata, timeoutMs, signal: connectionSignal } = this.#options;
+    const signal = callerSignal === undefined ? connectionSignal : AbortSignal.any([connectionSignal, callerSignal]);
     return link.unary(name, request, { metadata, timeoutMs, signal });
   }
-}
-
-/** Passes on an error that says that the method is missing, so that the caller can fall back. Turns other errors into Troupe's errors. */
-function rethrowRefusal(what: string): (thrown: unknown) => never {
-  return (thrown) => {
-    throw isNotImplemented(thrown) ? thrown : refusalError(what, thrown);
-  };
 }

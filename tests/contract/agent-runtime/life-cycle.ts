@@ -39,7 +39,7 @@ const waits: readonly {
   { what: "loadState", wait: (runtime, options) => runtime.loadState({}, options) },
 ];
 
-export function describeLifeCycle({ openStage, unless }: Suite): void {
+export function describeLifeCycle({ openStage }: Suite): void {
   describe("start and stop", () => {
     test("a runtime that runs refuses to start, and goes on", async () => {
       await using stage = await openStage();
@@ -80,7 +80,7 @@ export function describeLifeCycle({ openStage, unless }: Suite): void {
 
   describe("a signal ends what waits with `CancelledError`:", () => {
     for (const { what, is, wait } of waits) {
-      unless("ignores-signals", `${what}, which does nothing when it has aborted before`, async () => {
+      test(`${what}, which does nothing when it has aborted before`, async () => {
         await using stage = await openStage();
         const probes = await stage.host("echo");
         if (is === "stopped") await stage.callee.stop();
@@ -94,7 +94,7 @@ export function describeLifeCycle({ openStage, unless }: Suite): void {
       });
     }
 
-    unless("ignores-signals", "a wait for an agent that is being made, which goes on for others", async () => {
+    test("a wait for an agent that is being made, which goes on for others", async () => {
       await using stage = await openStage();
       const gate = new Gate();
       const begun = new Gate();
@@ -118,7 +118,7 @@ export function describeLifeCycle({ openStage, unless }: Suite): void {
       expect((await stage.caller.sendMessage(Ask({ text: "made" }), echoId)).text).toBe("made");
     });
 
-    unless("ignores-signals", "a controller in place of a signal is refused", async () => {
+    test("a controller in place of a signal is refused", async () => {
       await using stage = await openStage();
       const signal = new AbortController() as never;
       await expect(stage.callee.registerFactory("late", () => new Probe(), { signal })).rejects.toMatchObject({

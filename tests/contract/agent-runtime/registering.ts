@@ -10,7 +10,7 @@ import {
   TypeSubscription,
 } from "../../../src/core/index.ts";
 import type { Inbox } from "../../support/inbox.ts";
-import { Answer, Ask, Note, type Suite } from "./world.ts";
+import { Answer, Ask, Note, type Stage, type Suite } from "./world.ts";
 
 /** A routed agent as users write them: one call, one event, one subscription of its class. */
 class Reader extends RoutedAgent {
@@ -37,6 +37,12 @@ class Reader extends RoutedAgent {
 
 async function tell(runtime: AgentRuntime, topics: readonly string[]): Promise<void> {
   for (const topic of topics) await runtime.publishMessage(Note({ text: topic }), TopicId.parse(topic));
+}
+
+/** Resolves when all that the caller has published has passed the host: a call takes the same way, behind it. */
+async function fence(stage: Stage): Promise<void> {
+  await stage.host("fence");
+  await stage.caller.sendMessage(Ask({ text: "passed?" }), new AgentId("fence", "k"));
 }
 
 export function describeRegistering({ openStage }: Suite): void {
@@ -91,6 +97,7 @@ export function describeRegistering({ openStage }: Suite): void {
       const call = stage.caller.sendMessage(Ask({ text: "hi" }), new AgentId("reader", "k"));
       await expect(call).rejects.toMatchObject({ code: "undeliverable" });
       await tell(stage.caller, ["news/a"]);
+      await fence(stage);
       await Reader.register(stage.callee, "reader", () => new Reader(seen));
       await tell(stage.caller, ["news/b"]);
       expect(await seen.take()).toBe("reader/b news/b");
@@ -107,6 +114,7 @@ export function describeRegistering({ openStage }: Suite): void {
       const refused = new Broken(seen).registerInstance(stage.callee, id, { skipClassSubscriptions: false });
       await expect(refused).rejects.toMatchObject({ code: "invalid-argument" });
       await tell(stage.caller, ["k1/k1"]);
+      await fence(stage);
       await new Reader(seen).registerInstance(stage.callee, id);
       await tell(stage.caller, ["k1/k1", "inst:/k1"]);
       expect(await seen.takeMany(2)).toEqual(["inst/k1 k1/k1", "inst/k1 inst:/k1"]);

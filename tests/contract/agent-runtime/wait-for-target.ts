@@ -1,11 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
-import { Answer, Ask, Probe, type Suite } from "./world.ts";
+import { Answer, Ask, Probe, type Stage, type Suite } from "./world.ts";
 
 const lateId = new AgentId("late", "k");
 const long = 60_000;
 
-export function describeWaitForTarget({ openStage }: Suite): void {
+export function describeWaitForTarget({ openStage: open }: Suite): void {
+  /** A stage on which a call was made: where the first call brings a disturbance along, it is over. */
+  async function openStage(): Promise<Stage> {
+    const stage = await open();
+    const call = stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("nobody", "k"));
+    await expect(call).rejects.toMatchObject({ code: "undeliverable" });
+    return stage;
+  }
+
   describe("a call that waits for its target", () => {
     test("is answered by the agent whose type is registered meanwhile, exactly once", async () => {
       await using stage = await openStage();
@@ -84,6 +92,18 @@ export function describeWaitForTarget({ openStage }: Suite): void {
       });
       const call = stage.caller.sendMessage(Ask({ text: "x" }), lateId, { waitForTarget: long });
       await expect(call).rejects.toThrow("no milk");
+      expect(handled).toBe(1);
+    });
+
+    test("passes on that a third agent is missing: the call was handled, and is not handled again", async () => {
+      await using stage = await openStage();
+      let handled = 0;
+      await stage.host("late", (_message, _context, probe) => {
+        handled += 1;
+        return probe.sendMessage(Ask({ text: "y" }), new AgentId("third", "k"));
+      });
+      const call = stage.caller.sendMessage(Ask({ text: "x" }), lateId, { waitForTarget: long });
+      await expect(call).rejects.toMatchObject({ code: "undeliverable", message: expect.stringContaining("third") });
       expect(handled).toBe(1);
     });
 

@@ -33,10 +33,6 @@ export type MakeWorld = (options: WorldOptions) => Promise<World>;
 export type Deviation =
   /** Caller and callee are one runtime: nothing is remote. */
   | "one-runtime"
-  /** Waits take no signal yet. */
-  | "ignores-signals"
-  /** Calls do not wait for a type that nobody serves yet. */
-  | "no-wait-for-target"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
   | "calls-have-wire-ids";
 

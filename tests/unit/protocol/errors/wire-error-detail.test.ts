@@ -56,6 +56,11 @@ describe("what a handler threw, on the wire", () => {
     expect(error.remote).toMatchObject(remote);
   });
 
+  test("a thrown object keeps the text that stock callers always got", () => {
+    expect(toWireError({ status: 429 }, { withDetail: true }).error).toBe("[object Object]");
+    expect(toWireError({ message: "no" }).error).toBe("[object Object]");
+  });
+
   test("the cause of an error about a message's content stays at home", () => {
     const quoting = new TroupeError("invalid-message", "no JSON", { cause: new SyntaxError("hunter2") });
     expect(through(new Error("outer", { cause: quoting })).remote?.causes).toHaveLength(1);

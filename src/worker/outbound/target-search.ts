@@ -1,0 +1,81 @@
+import { abortError, type CallBounds, type Clock, noTimeLeftError, notServedError } from "../../core/internal.ts";
+import type { ResponseFrame } from "../../protocol/internal.ts";
+import { backOffMs } from "../connection/connect-with-retry.ts";
+
+export interface TargetSearchOptions {
+  readonly agentType: string;
+  /** Milliseconds that the call waits for its agent type. */
+  readonly waitForTarget: number;
+  /** Bounds of the whole call, the wait included. */
+  readonly bounds: CallBounds;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** Delays between two attempts, in milliseconds. */
+const searchBackOff = { initialDelayMs: 25, maxDelayMs: 1_000, factor: 2, jitter: 0.5 };
+
+/** The wait of one call until a worker serves its agent type: the call is sent again until then (option `waitForTarget`). */
+export class TargetSearch {
+  readonly #options: TargetSearchOptions;
+  readonly #startMs: number;
+  #attempts = 0;
+  #end: ((error: Error) => void) | undefined;
+
+  constructor(options: TargetSearchOptions) {
+    this.#options = options;
+    this.#startMs = options.clock.now();
+  }
+
+  /**
+   * Resolves when it is time for another attempt, to what is left of the call's bounds. Rejects with the outcome of the call: its
+   * signal aborted, its time or the time of the wait is over, or `end` was called.
+   */
+  async next(): Promise<CallBounds> {
+    const { agentType, waitForTarget, bounds, clock, random } = this.#options;
+    const { timeoutMs, signal } = bounds;
+    const passedMs = clock.now() - this.#startMs;
+    if (passedMs >= waitForTarget) throw notServedError(agentType, waitForTarget);
+    const delayMs = backOffMs(this.#attempts, searchBackOff, random);
+    this.#attempts += 1;
+    const leftMs = Math.min(waitForTarget, timeoutMs ?? Number.POSITIVE_INFINITY) - passedMs;
+    await this.#sleep(Math.min(delayMs, leftMs), signal);
+    if (timeoutMs === undefined) return bounds;
+    const left = timeoutMs - (clock.now() - this.#startMs);
+    if (left <= 0) throw noTimeLeftError(agentType, timeoutMs);
+    return { signal, timeoutMs: left };
+  }
+
+  /** Rejects the wait that is under way. */
+  end(error: Error): void {
+    this.#end?.(error);
+  }
+
+  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    let stop = () => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const onAbort = () => signal !== undefined && reject(abortError(signal));
+        const timer = this.#options.clock.setTimer(ms, resolve, { keepAlive: true });
+        signal?.addEventListener("abort", onAbort);
+        this.#end = reject;
+        stop = () => {
+          timer.cancel();
+          signal?.removeEventListener("abort", onAbort);
+        };
+        if (signal?.aborted === true) onAbort();
+      });
+    } finally {
+      stop();
+      this.#end = undefined;
+    }
+  }
+}
+
+/**
+ * Whether an answer says that no worker serves the agent type. It is the text of the host, or of a worker that has just given the
+ * type up. It names this very type, so it is not the failure of a handler's own call, and the call may be sent again.
+ */
+export function saysNotServed({ error }: ResponseFrame, agentType: string): boolean {
+  return error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;
+}
