@@ -60,9 +60,8 @@ export interface Background {
  *              |            |               |                   | refused is queued     | connection leaves | connection, then that ³| the connection    |
  * draining     | error      | draining ⁴    | draining          | draining ⁴            | –                 | –                      | the same stop     | closed
  * closed       | connecting | –             | –                 | –                     | –                 | –                      | lost: draining    | –
- *
  * ```
- * ¹ The link is open and the data channel, too. Nothing shows yet that a host is at the other end.
+ * ¹ The link and the data channel are open. Nothing shows yet that a host is at the other end.
  * ² With `reconnect: false`, or after `maxAttempts` refusals in a row: closed.
  * ³ The old connection lives beside the state until nothing runs on it. It carries the answers of its calls. The host still
  *   reaches the agents there, because it knows them by the old client id. Then the worker leaves it and registers anew.
