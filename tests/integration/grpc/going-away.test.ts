@@ -58,6 +58,25 @@ test("after a GOAWAY a worker registers and subscribes over a new connection", a
   await pending;
 });
 
+test("after a second GOAWAY, while the first connection still runs, registrations go over the newest one", async () => {
+  await using host = await new RawGrpcHost().listen();
+  await using worker = await openWorker(host.address);
+  await worker.start();
+  const first = await host.channels.take();
+  const pending = worker.sendMessage(message, target);
+  const { requestId } = await nextRequest(first);
+  for (const place of [0, 1]) {
+    host.sessions[place]?.goaway(0);
+    const { clientId } = await host.channels.take();
+    await connectedAs(worker, clientId);
+  }
+  await worker.registerFactory("late", () => new FunctionAgent());
+  expect(registrations(host, "RegisterAgent")).toEqual([2]);
+  expect(host.calls.find(({ method }) => method === "RegisterAgent")?.clientId).toBe(first.clientId);
+  answer(first, requestId);
+  await pending;
+});
+
 test("calls under way at a GOAWAY get their answers on the old connection; new calls and events go over the new one", async () => {
   await using host = await new RawGrpcHost().listen();
   await using worker = await openWorker(host.address);
