@@ -17,7 +17,7 @@ export interface HostServicesOptions {
   readonly nextRequestNumber: () => number;
 }
 
-/** Registrations and the control channel of one connection. */
+/** The registry and the control channel of one connection. */
 export class HostServices implements ConnectionServices {
   readonly registry: HostRegistry;
   readonly control: ControlChannel;

@@ -1,4 +1,4 @@
-// What other rooms and tests use of this room. index.ts holds what users use.
+// Names that other rooms and tests use. index.ts has the names for users.
 export type { StopWhenSignalOptions } from "./process-signals.ts";
 export { stopWhenSignal } from "./process-signals.ts";
 export type { WorkerOptions } from "./worker-options.ts";

@@ -3,26 +3,26 @@ import process from "node:process";
 
 const defaultStopSignals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
-/** How a worker or a host stops at a process signal. All optional. */
+/** Options for stopping a worker or a host at a process signal. All optional. */
 export interface StopWhenSignalOptions {
-  /** Process signals that stop it. Default SIGTERM, SIGINT and SIGHUP. */
+  /** Process signals that stop the worker or the host. Default SIGTERM, SIGINT and SIGHUP. */
   readonly signals?: readonly NodeJS.Signals[] | undefined;
   /** Ends the process after a second process signal; `code` is 128 plus the signal's number. Default `process.exit`. */
   readonly exit?: ((code: number) => void) | undefined;
 }
 
-/** What stops at a process signal. */
+/** A worker or a host that stops at a process signal. */
 export interface Stoppable {
   /** Resolves when it ends by itself. Never rejects. */
   readonly ended: Promise<unknown>;
   readonly stop: () => Promise<void>;
-  /** Ends the waiting of a stop that is under way. */
+  /** Makes a stop that runs end without waiting. */
   readonly hurry: () => void;
 }
 
 /**
- * Stops at the first process signal, or when `ended` resolves. A second process signal ends the stop's waiting and then the
- * process, because a timer of the program may keep it alive. No listener is left behind.
+ * Stops at the first process signal, or when `ended` resolves. A second process signal makes the stop end without waiting.
+ * Then it ends the process, which a timer of the program may keep alive. Removes its listeners at the end.
  */
 export async function stopWhenSignal(
   { signals = defaultStopSignals, exit = process.exit }: StopWhenSignalOptions,

@@ -1,32 +1,41 @@
 import { anyRoom, anyTime, assertNumbers, assertWord, type NumberRanges, TroupeError } from "../core/internal.ts";
 
-/** How a worker comes back after it has lost its host. All optional. */
+/** Reconnect policy of a worker that has lost its host. All optional. */
 export interface ReconnectOptions {
   /** Milliseconds before the first attempt. Default 100. */
   readonly initialDelayMs?: number | undefined;
-  /** The longest delay, in milliseconds. Default 5 000. A connection that stood longer makes the next loss begin anew. */
+  /**
+   * The longest delay, in milliseconds. Default 5 000. After a connection that lasted longer, delays begin again with
+   * `initialDelayMs`.
+   */
   readonly maxDelayMs?: number | undefined;
-  /** Each delay is so many times the one before. Default 2. */
+  /** Factor by which each delay exceeds the one before. Default 2. */
   readonly factor?: number | undefined;
-  /** The part of each delay that chance may take away, from 0 to 1, so that many workers don't come at once. Default 0.5. */
+  /** Largest part of each delay that chance takes away, from 0 to 1. It spreads the attempts of many workers. Default 0.5. */
   readonly jitter?: number | undefined;
-  /** After so many failed attempts in a row the worker gives up: `closed` resolves. Default: never. */
+  /** Failed attempts in a row after which the worker gives up: `closed` resolves. Default: no limit. */
   readonly maxAttempts?: number | undefined;
-  /** Whether `start` waits for a host that is not there yet, as a lost one is waited for; else it rejects. Default false. */
+  /** Whether `start` retries until a host is there, as after a loss. Default false: `start` rejects. */
   readonly startWaits?: boolean | undefined;
 }
 
-/** What becomes of what is sent while there is no host. All optional. */
+/** Policy for messages that are sent while there is no host. All optional. */
 export interface WhileDisconnectedOptions {
-  /** `queue` (default): events wait and are sent in order when the worker is back. `reject`: publishing fails (`disconnected`). */
+  /**
+   * `queue` (default): events wait, and the worker sends them in order when it has reconnected. `reject`: publishing fails
+   * (`disconnected`).
+   */
   readonly events?: "queue" | "reject" | undefined;
-  /** `reject` (default): a call fails (`disconnected`) unless the worker is back within `callWaitMs`. `queue`: it waits within its own bounds. */
+  /**
+   * `reject` (default): a call fails (`disconnected`) unless the worker reconnects within `callWaitMs`. `queue`: a call waits
+   * within its own timeout and signal.
+   */
   readonly calls?: "queue" | "reject" | undefined;
-  /** Milliseconds. Default 1 000. */
+  /** Milliseconds that a call waits for a connection with `calls: "reject"`. Default 1 000. */
   readonly callWaitMs?: number | undefined;
-  /** Events and calls that wait; beyond that, and beyond `maxQueuedBytes`, sending fails (`overloaded`). Default 1 000. */
+  /** Largest number of events and calls that wait. Beyond it, sending fails (`overloaded`). Default 1 000. */
   readonly maxQueuedMessages?: number | undefined;
-  /** Default 8 MiB. */
+  /** The same bound in bytes. Default 8 MiB. */
   readonly maxQueuedBytes?: number | undefined;
 }
 
@@ -36,7 +45,10 @@ export type WhileDisconnectedSettings = {
   readonly [Name in keyof WhileDisconnectedOptions]-?: NonNullable<WhileDisconnectedOptions[Name]>;
 };
 
-/** With `false` one attempt is made, and a lost host is the end. Throws `invalid-argument` for numbers that can't be meant. */
+/**
+ * Applies the defaults. With `false` the worker makes one attempt, and the loss of the host ends the run. Throws
+ * `invalid-argument` for numbers outside their range.
+ */
 export function reconnectSettings(options: ReconnectOptions | false = {}): ReconnectSettings {
   const given = options === false ? { maxAttempts: 0 } : options;
   const settings = {
@@ -63,7 +75,7 @@ const waitingRanges: NumberRanges<WhileDisconnectedOptions> = {
   maxQueuedBytes: anyRoom,
 };
 
-/** Throws `invalid-argument` for numbers and words that can't be meant. */
+/** Applies the defaults. Throws `invalid-argument` for numbers outside their range and for unknown words. */
 export function whileDisconnectedSettings(options: WhileDisconnectedOptions = {}): WhileDisconnectedSettings {
   assertNumbers(options, waitingRanges);
   assertWord("whileDisconnected.events", options.events, ["queue", "reject"]);

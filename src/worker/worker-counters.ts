@@ -1,33 +1,40 @@
-/** What a worker passed over or lost, since it was made; each is logged as well. */
+/** Counts of what a worker dropped, lost or refused since its creation. The worker logs each as well. */
 export interface WorkerCounters {
-  /** Messages from the host that could not be read. */
+  /** Messages from the host that the worker could not read. */
   unreadableFrames: number;
-  /** Events whose payload, topic or sender could not be read. */
+  /** Events whose payload, topic or sender the worker could not read. */
   unreadableEvents: number;
   /** Events that came while the worker was stopping. */
   eventsAfterStop: number;
-  /** Events that were dropped because one of the same id had come before (`rememberedEvents`). */
+  /** Events that the worker dropped because it remembered their id (`rememberedEvents`). */
   duplicateEvents: number;
-  /** Event handlers, or the making of their agents, that failed. */
+  /** Failures of event handlers, and of factories that make agents for events. */
   failedEventHandlers: number;
-  /** Answers nobody waits for: late, second or unknown. */
+  /** Answers for which no call waits: late, second or unknown. */
   unexpectedAnswers: number;
-  /** Answers that could not be sent or written, though their connection was not known to be gone. */
+  /** Answers that the worker could not encode or send, although it did not know that their connection had ended. */
   unsentAnswers: number;
-  /** Times the worker has come to a host again. */
+  /** Number of times that the worker has reconnected. */
   reconnections: number;
-  /** Events that were taken and never left: the connection was lost, the worker stopped, or gave its host up. Not those lost on their way. */
+  /**
+   * Events that the worker accepted and never sent, because it lost the connection, stopped or gave up its host. Events that
+   * were lost on their way do not count.
+   */
   lostEvents: number;
-  /** Events that had left, and of which nothing showed that they had arrived when the connection was lost. Never too few. */
+  /**
+   * Events that the worker had sent, without a sign of their arrival, when it lost the connection. The number may be too high,
+   * never too low.
+   */
   unconfirmedEvents: number;
-  /** Messages that had come and were not read when the connection ended: the worker had enough to do. */
+  /** Messages that had arrived, and that a busy worker had not read when the connection ended. */
   unreadFrames: number;
-  /** Calls and events refused because too much waited to be sent. */
+  /** Calls and events that the worker refused to send because its send queue was full. */
   overloadedSends: number;
-  /** Events dropped, and calls answered `overloaded`, because too much was parked (`maxConcurrentHandlers`). */
+  /** Events that the worker dropped because too many messages were parked (`maxConcurrentHandlers`). */
   droppedEvents: number;
+  /** Calls that the worker answered with `overloaded` because too many messages were parked. */
   refusedCalls: number;
-  /** Calls to agents here that their callers gave up before the answer; their handlers were told. */
+  /** Calls to this worker's agents that their callers gave up before the answer; the worker told their handlers. */
   abandonedCalls: number;
 }
 

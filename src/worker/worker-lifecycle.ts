@@ -26,7 +26,7 @@ import { Registration } from "./registry/registration.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
-/** Why a worker's run ended: `stop` was called, or the host was lost and the worker does not reconnect any more. */
+/** The reason for the end of a worker's run: you stopped the worker, or it lost its host and does not reconnect any more. */
 export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
 
 export interface WorkerLifecycleOptions {
@@ -40,26 +40,26 @@ export interface WorkerLifecycleOptions {
   readonly inbox: Inbox;
   readonly inFlight: InFlight;
   readonly limiter: ConcurrencyLimiter;
-  /** Agent types registered here that another worker serves by now. */
+  /** Agent types that are registered here and that another worker serves by now. */
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
 }
 
-/** What waits while the network takes nothing gets at least so many milliseconds when the worker stops. */
+/** Least milliseconds that a stop gives queued messages to leave. */
 const flushTimeoutMs = 5_000;
-/** Agents get at least so many milliseconds to be closed. */
+/** Least milliseconds that a stop gives agents to close. */
 const closeTimeoutMs = 5_000;
-/** A connection that is to be left is looked at this often, in milliseconds, until nothing runs on it. */
+/** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
 const idleCheckMs = 100;
-/** Client ids that are remembered: a host may still know the worker by each of the connections that it lost last. */
+/** Number of client ids that the worker remembers. A host may still know the worker by the id of a lost connection. */
 const clientIdsKept = 16;
 
-/** Starts and stops a worker. Its state is the connection supervisor's. */
+/** Starts and stops a worker. The connection supervisor holds the state. */
 export class WorkerLifecycle {
   readonly registration: Registration;
   readonly #options: WorkerLifecycleOptions;
   readonly #supervisor: ConnectionSupervisor<HostServices>;
-  /** The last few client ids of this worker, by which a host may still know it. */
+  /** The last client ids of this worker; a host may still know it by them. */
   readonly #clientIds: string[] = [];
   #closed = openClosed();
   #hurry = new AbortController();
@@ -79,7 +79,10 @@ export class WorkerLifecycle {
     this.registration = new Registration({ catalog, subscriptions, settings, host: () => this.#hostRegistry() });
   }
 
-  /** Whether the worker is between its start and its stop, and has not given up its host. `status` tells whether there is a host now. */
+  /**
+   * Whether the worker is between its start and its stop, and has not given up its host. `status` tells whether it has a host
+   * now.
+   */
   get isRunning(): boolean {
     const { state } = this.#supervisor;
     switch (state.at) {
@@ -101,19 +104,19 @@ export class WorkerLifecycle {
     return state.at === "idle" || (state.at === "closed" && state.by !== "lost");
   }
 
-  /** Resolves when the present run ends, or the next one if there is none; never rejects. */
+  /** Resolves when the current run ends, or the next one if the worker does not run; never rejects. */
   get closed(): Promise<WorkerClosed> {
     return this.#closed.promise;
   }
 
-  /** What there is beside calls and events on the present connection, if there is one. */
+  /** Registry and control channel of the current connection; undefined without a connection. */
   get currentServices(): HostServices | undefined {
     return this.#supervisor.current?.services;
   }
 
   /**
-   * Rejects when the host can't be reached or refuses what was registered before, and with `CancelledError` when the signal
-   * aborts; the worker can be started again then.
+   * Connects and registers. Rejects when the worker can't reach the host, or the host refuses a registration. Rejects with
+   * `CancelledError` when the signal aborts. The worker can be started again then.
    */
   async start(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "The start of the worker");
@@ -127,7 +130,10 @@ export class WorkerLifecycle {
     await this.#supervisor.start(signal);
   }
 
-  /** Throws `wrong-state` when the worker was never started; stopping twice is fine. An aborted signal does as `hurry`. Never throws for a dead peer. */
+  /**
+   * Drains and leaves the host; stopping twice is fine. An aborted signal acts as `hurry`. Throws `wrong-state` when the worker
+   * was never started. Never throws for a dead peer.
+   */
   async stop(options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
     const onAbort = () => this.hurry();
@@ -166,12 +172,15 @@ export class WorkerLifecycle {
     return done;
   }
 
-  /** A stop that is under way waits for nothing any more: it gives up handlers, and drops and counts what is queued. */
+  /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */
   hurry(): void {
     this.#hurry.abort();
   }
 
-  /** Throws unless something may be sent, now or later: `wrong-state` or `UndeliverableException`. `doing` is for the text. */
+  /**
+   * Throws unless the worker can send a message now or later: `wrong-state` or `UndeliverableException`. `doing` is for the
+   * text.
+   */
   assertSending(doing: string): void {
     const { state } = this.#supervisor;
     switch (state.at) {
@@ -196,12 +205,12 @@ export class WorkerLifecycle {
     }
   }
 
-  /** More or less work is waiting. */
+  /** Handles a change in the amount of parked work. */
   reviewReading(): void {
     this.#supervisor.review();
   }
 
-  /** The host of a connection says that it ends within the grace. */
+  /** Handles the notice that the host of a connection ends within the grace. */
   onHostLeaving(connection: HostConnection, graceMs: number): void {
     this.#supervisor.onHostLeaving(connection, graceMs);
   }
@@ -220,7 +229,7 @@ export class WorkerLifecycle {
     });
   }
 
-  /** Registers everything on a connection. Where there is nothing to register, asks the host for a sign of life. */
+  /** Registers everything on a connection. Asks the host for a sign of life if there is nothing to register. */
   async #register(connection: WorkerConnection, how: RegisterOptions): Promise<void> {
     if (this.#options.settings.opensControlAtStart) connection.services.control.open();
     const registry = this.#registryOf(connection, how);
@@ -229,8 +238,8 @@ export class WorkerLifecycle {
   }
 
   /**
-   * Returns the registry for a new connection. After a reconnect the host may still hold our old client id, or may have given
-   * our types to another worker.
+   * Returns the registry for a new connection. After a reconnect the host may still know the old client id, or may have given
+   * types of this worker to another.
    */
   #registryOf(connection: WorkerConnection, { kind, signal, onWaiting }: RegisterOptions): HostRegistry {
     const { settings, elsewhere } = this.#options;
@@ -249,7 +258,10 @@ export class WorkerLifecycle {
     });
   }
 
-  /** Undefined before the start. A registration during the start waits for its end, so that the host is told once. */
+  /**
+   * Returns the registry of the host; undefined before the start. A registration during the start waits for its end, so that
+   * the host gets it once.
+   */
   async #hostRegistry(): Promise<HostRegistry | undefined> {
     const { state } = this.#supervisor;
     if ((state.at === "connecting" || state.at === "registering") && state.search.kind === "start")
@@ -260,7 +272,7 @@ export class WorkerLifecycle {
     return (await this.#supervisor.registrar(registrationTimeoutMs)).services.registry;
   }
 
-  /** No handler runs and no call waits: then nothing is lost with an old connection. */
+  /** Resolves when no handler runs and no call waits, so that nothing is lost with an old connection. */
   async #whenIdle({ outbox, signal }: WorkerConnection): Promise<void> {
     const { inFlight, settings } = this.#options;
     while (!signal.aborted) {
@@ -298,7 +310,9 @@ export class WorkerLifecycle {
     }
   }
 
-  /** Lets handlers finish while answers still come in, and answers for the rest; then leaves the host and closes the agents. */
+  /**
+   * Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents.
+   */
   // protocol.md W14
   async #drain(): Promise<void> {
     const { settings, inFlight, catalog, sendQueue, calls } = this.#options;
@@ -323,7 +337,7 @@ export class WorkerLifecycle {
         return true;
       },
     );
-    // Nobody can end a factory or a `close` that hangs; the stop does not wait for it.
+    // The worker cannot end a factory or a `close` that hangs, so the stop does not wait for it.
     const areClosed = await atMost(closing, Math.max(endMs - clock.now(), closeTimeoutMs), clock, signal);
     if (areClosed !== true)
       logger.error("Agents that were being made or closed had not ended when the worker stopped.");

@@ -30,82 +30,98 @@ import {
   whileDisconnectedSettings,
 } from "./reconnect-options.ts";
 
-/** How a worker behaves, whatever carries its frames. All optional. Interventions see what is sent and published before it is encoded, and answers. */
+/**
+ * Options of a worker on any transport; all are optional. Interventions see each message before the worker encodes it, and
+ * each answer.
+ */
 export interface WorkerOptions extends RuntimeOptions {
-  /** The content type of messages that can be written in several: `application/json` (default) or `application/x-protobuf`. */
+  /** Content type of messages that have several encodings: `application/json` (default) or `application/x-protobuf`. */
   readonly payloadSerializationFormat?: string | undefined;
-  /** How a lost host is come back to; `false`: not at all, then its loss is the end of the run (`closed`). Default: see `ReconnectOptions`. */
+  /**
+   * Reconnect policy after the worker has lost its host. `false` disables reconnecting: the loss ends the run (`closed`).
+   * Default: see `ReconnectOptions`.
+   */
   readonly reconnect?: ReconnectOptions | false | undefined;
-  /** What becomes of events and calls while there is no host. Default: events wait, calls are rejected after 1 s. */
+  /** Policy for events and calls while there is no host. Default: events wait; the worker rejects calls after 1 s. */
   readonly whileDisconnected?: WhileDisconnectedOptions | undefined;
   /**
-   * After so many milliseconds without a message from the host it is asked for a sign of life. 0: never. Default 10 000. It is asked
-   * by a unary call, since gRPC servers as Python's hang up on HTTP/2 pings that often.
+   * Milliseconds without a message from the host after which the worker asks it for a sign of life; 0 disables this. Default
+   * 10 000. The worker asks by a unary call, because gRPC servers like Python's end connections with frequent HTTP/2 pings.
    */
   readonly keepAliveMs?: number | undefined;
-  /** How long a host may take for the sign of life before it counts as lost, in milliseconds. Default 5 000. */
+  /** Milliseconds that the host has for its sign of life before it counts as lost. Default 5 000. */
   readonly keepAliveTimeoutMs?: number | undefined;
-  /** Handlers that run at the same time; further messages are parked. A call from an agent of this worker always runs. Default: any number. */
+  /**
+   * Largest number of handlers that run at the same time; the worker parks further messages. A call from an agent of this
+   * worker always runs. Default: no limit.
+   */
   readonly maxConcurrentHandlers?: number | undefined;
   /**
-   * Messages parked; with half of them the host's are not read on (flow control), unless a call from here awaits its answer.
-   * What the last read had brought along is parked beyond that, rather than lost. Default 1 000.
+   * Largest number of parked messages. At half of it the worker stops reading from the host (flow control), unless a call of
+   * this worker waits for its answer. The worker parks the messages of the last read beyond the bound, so that none is lost.
+   * Default 1 000.
    */
   readonly maxParkedMessages?: number | undefined;
-  /** Default 8 MiB. */
+  /** The same bound in bytes. Default 8 MiB. */
   readonly maxParkedBytes?: number | undefined;
   /**
-   * Bytes of calls and events that wait for a host that takes them slowly. Then `publishMessage` and `sendMessage` wait for room;
-   * what would need more than twice as much is refused (`overloaded`). Default 16 MiB.
+   * Bytes of calls and events that may wait for a slow host. Beyond them `publishMessage` and `sendMessage` wait. Beyond twice
+   * as many, the worker refuses the message (`overloaded`). Default 16 MiB.
    */
   readonly maxOutboxBytes?: number | undefined;
-  /** The same bound in messages: small ones cost more than their bytes. Default 10 000. */
+  /** The same bound in messages, because small messages cost more than their bytes. Default 10 000. */
   readonly maxOutboxMessages?: number | undefined;
-  /** Milliseconds to reach the host. Default 20 000. */
+  /** Milliseconds that the worker has to reach a host. Default 20 000. */
   readonly startTimeoutMs?: number | undefined;
-  /** Milliseconds for one registration or subscription call. Default 20 000. */
+  /** Timeout of one registration or subscription call, in milliseconds. Default 20 000. */
   readonly registrationTimeoutMs?: number | undefined;
-  /** Milliseconds `stop` lets running handlers finish. Default 10 000. */
+  /** Milliseconds that `stop` gives running handlers to finish. Default 10 000. */
   readonly drainTimeoutMs?: number | undefined;
-  /** Milliseconds `stop` waits, after the half-close, for the host to end the channel before it is cancelled. Default 500. */
+  /** Milliseconds that `stop` waits for the host to end the channel after the half-close; then it cancels the channel. Default 500. */
   readonly halfCloseWaitMs?: number | undefined;
-  /** When the control channel opens. Default `at-start`: other workers can then save and load the agents here. */
+  /** When the worker opens the control channel. Default `at-start`: other workers can then save and load its agents. */
   readonly controlChannel?: "at-start" | "when-needed" | undefined;
-  /** Milliseconds for saving, loading or describing an agent on another worker. Default 20 000. */
+  /** Timeout for saving, loading or describing an agent on another worker, in milliseconds. Default 20 000. */
   readonly controlTimeoutMs?: number | undefined;
-  /** Largest message sent, in bytes; a larger one fails alone (`message-too-large`). Default 64 MiB. */
+  /** Largest message that the worker sends, in bytes. A larger one fails with `message-too-large`. Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /**
-   * The same towards hosts that are not Troupe's: a longer one than they take ends the whole channel there. 0: any length. Default
-   * 4 MiB, as gRPC's.
+   * The same bound towards stock hosts, where a longer message ends the whole channel. 0: any length. Default 4 MiB, which is
+   * gRPC's default.
    */
   readonly stockHostMaxBytes?: number | undefined;
-  /** A number from 0 up to 1, for the jitter of delays. Default `Math.random`. */
+  /** Returns a number from 0 up to 1, for the jitter of delays. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
   /**
-   * Put before the counted ids of calls. Default: the last 8 characters of a new id and a dash, so that AutoGen's own host, which
-   * confuses the callers of calls with equal ids (protocol.md H1), never confuses ours.
+   * Prefix of call ids; a counter follows. Default: the last 8 characters of a new id and a dash. AutoGen's own host confuses
+   * the callers of calls with equal ids; the prefix keeps ids of different workers apart.
    */
+  // protocol.md H1
   readonly requestIdPrefix?: string | undefined;
-  /** Whether the failures of handlers here tell Troupe's callers their stack (`remoteStack`). Default false: stacks name files. */
+  /**
+   * Whether the worker sends the stacks of failed handlers to Troupe's callers (`remoteStack`). Default false, because stacks
+   * name files.
+   */
   readonly sendsStacks?: boolean | undefined;
-  /** Hand `unknown/unknown` to handlers as an id, as Python does. Default false: the sender is undefined. */
+  /** Whether handlers get the sender `unknown/unknown` as an id, as in Python. Default false: the sender is undefined. */
   readonly exposeUnknownSender?: boolean | undefined;
   /**
-   * So many ids of events are remembered, and an event with one of them is dropped (`duplicateEvents`). For .NET's gateway, which may
-   * deliver an event twice (protocol.md §7); Python's hosts and ours don't. Default 0: none.
+   * Number of event ids that the worker remembers. It drops an event whose id it remembers (`duplicateEvents`). .NET's gateway
+   * may deliver an event twice; Python's hosts and Troupe's do not. Default 0.
    */
+  // protocol.md §7
   readonly rememberedEvents?: number | undefined;
 }
 
+/** Options of a `WorkerRuntime`: those of every worker, the transport and the hosts. */
 export interface WorkerRuntimeOptions extends WorkerOptions {
-  /** Makes the connection to the host. */
+  /** Opens links to hosts. */
   readonly dialer: Dialer;
-  /** `host:port` of the host, or of several that are tried in turn. */
+  /** Address of the host as `host:port`, or of several hosts that the worker tries in turn. */
   readonly address: string | readonly string[];
 }
 
-/** The options with their defaults. */
+/** The options with their defaults applied. */
 export interface WorkerSettings {
   readonly dialer: Dialer;
   /** At least one. */
@@ -159,13 +175,13 @@ const numberRanges: NumberRanges<WorkerOptions> = {
   maxMessageBytes: someRoom,
   stockHostMaxBytes: anyRoom,
   rememberedEvents: anyRoom,
-  // A call waits for ever with Infinity; with 0 none would ever be sent.
+  // With Infinity a call waits without a limit; with 0 the worker would send no call.
   defaultTimeoutMs: { from: 1 },
 };
 
 const formats: readonly string[] = [jsonContentType, protobufContentType];
 
-/** Throws `invalid-argument` for a serialization format that is not of the two, and for numbers that can't be meant. */
+/** Applies the defaults. Throws `invalid-argument` for an unknown serialization format and for numbers outside their range. */
 export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
   const format = options.payloadSerializationFormat ?? jsonContentType;
   if (!formats.includes(format)) {

@@ -51,8 +51,8 @@ import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 
 /**
- * The runtime of a worker process: others reach its agents through a host, and its agents reach others through the host. What you
- * register before `start` is registered at the host then, types before subscriptions.
+ * The runtime of a worker process. Its agents and those of other workers reach one another through a host. `start` registers at
+ * the host what you registered before it, types before subscriptions.
  */
 // protocol.md §5.9
 export class WorkerRuntime implements AgentRuntime {
@@ -69,7 +69,7 @@ export class WorkerRuntime implements AgentRuntime {
   readonly #events: OutgoingEvents;
   readonly #agents: AgentAccess;
 
-  /** Throws `invalid-argument` for invalid options. Connects to nothing yet. */
+  /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
     const settings = workerSettings(options);
     const { ambient, messageLog, logger, tracing } = settings;
@@ -110,67 +110,70 @@ export class WorkerRuntime implements AgentRuntime {
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
 
-  /** Resolves with the reason when the run ends: the worker was stopped, or gave up its host. Never rejects. */
+  /** Resolves with the reason when the run ends: you stopped the worker, or it gave up its host. Never rejects. */
   get closed(): Promise<WorkerClosed> {
     return this.#lifecycle.closed;
   }
 
-  /** True from the start to the end of the run. `status` tells whether there is a host at the moment. */
+  /** Whether the worker is between the start and the end of its run. `status` tells whether it has a host now. */
   get isRunning(): boolean {
     return this.#lifecycle.isRunning;
   }
 
   /**
-   * Yields where the worker stands with its host: the latest state at once, then each change up to `closed`. A slow reader gets
+   * Yields the status of the worker towards its host: the latest at once, then each change up to `closed`. A slow reader gets
    * the latest only.
    */
   status(): AsyncIterable<WorkerStatus> {
     return this.#status.read();
   }
 
-  /** Handlers that run, and messages that wait for one to end (`maxConcurrentHandlers`). */
+  /** The numbers of handlers that run and of parked messages (`maxConcurrentHandlers`). */
   get handlers(): { readonly running: number; readonly parked: number } {
     const { runningCount, parkedCount } = this.#limiter;
     return { running: runningCount, parked: parkedCount };
   }
 
-  /** Calls and events that wait for a host, or for room. */
+  /** The number of calls and events that wait for a host, or for a slow host to take them. */
   get queuedCount(): number {
     return this.#sendQueue.waitingCount;
   }
 
-  /** Calls of this worker that wait for their answer. */
+  /** The number of calls of this worker that wait for their answer. */
   get pendingCallsCount(): number {
     return this.#calls.pendingCount;
   }
 
-  /** Returns what this worker has passed over or lost since it was made; a copy. */
+  /** Returns a copy of the counters: what this worker dropped, lost or refused since its creation. */
   counters(): Readonly<WorkerCounters> {
     return { ...this.#counters };
   }
 
   /**
-   * Connects to the host and registers there. Resolves when the host itself has answered. Throws `wrong-state` when the worker
-   * runs, `UndeliverableException` when the host can't be reached, `not-authorized` when the host refuses the worker, and
-   * `CancelledError` when `signal` aborts: then the worker has left the host again. It can be started again after each of them.
+   * Connects to the host and registers there. Resolves when the host itself has answered. After a failed start you can start
+   * the worker again. Throws `wrong-state` when the worker runs already, `UndeliverableException` when it can't reach the host,
+   * and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
+   * again then.
    */
   start(options?: WaitOptions): Promise<void> {
     return this.#lifecycle.start(options);
   }
 
   /**
-   * Takes nothing new, lets handlers finish for `drainTimeoutMs`, answers for the rest, sends what is queued, leaves the host and
-   * closes the agents. When `signal` aborts, the stop waits for nothing any more: it gives up handlers, and drops and counts what
-   * is queued. Throws `wrong-state` when the worker was never started; calling it twice is fine. The worker can be started again;
-   * agents that were registered as instances are gone then, with their subscriptions.
+   * Stops the worker. It takes no new messages and gives running handlers `drainTimeoutMs` to finish; after that it answers
+   * their calls with an error. Then it sends queued messages, leaves the host and closes the agents. When `signal` aborts, the
+   * stop waits no longer: it gives up handlers, and drops and counts queued messages. Throws `wrong-state` when the worker was
+   * never started; calling it twice is fine. You can start the worker again. Agents that you registered as instances are
+   * gone then, with their subscriptions.
    */
   stop(options?: WaitOptions): Promise<void> {
     return this.#lifecycle.stop(options);
   }
 
   /**
-   * Stops at the first process signal, or when the worker gives up its host; resolves when it has stopped. A second process signal
-   * ends the stop's waiting, and then the process, with exit code 128 plus the signal's number: no timer of a handler keeps it.
+   * Stops the worker at the first process signal, or when the worker gives up its host. Resolves when the worker has stopped. A
+   * second process signal makes the stop end without waiting. It then ends the process, even if timers still run; the exit code
+   * is 128 plus the signal's number.
    * @example
    * await worker.start();
    * await worker.stopWhenSignal(); // SIGTERM, SIGINT or SIGHUP
@@ -183,7 +186,7 @@ export class WorkerRuntime implements AgentRuntime {
     });
   }
 
-  /** As `stop`, and nothing when it is not running. */
+  /** Stops the worker as `stop` does; does nothing when the worker does not run. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#lifecycle.isIdle) await this.stop();
   }

@@ -1,12 +1,5 @@
 // What the package's comments must hold to: users read them in their editors, without the project's documents.
 
-/**
- * Rooms whose comments do not hold to the rules yet; their findings are not reported. When a room is clean, take it off
- * (`npm run api-report` says so). When both lists are empty, remove them.
- */
-const roomsThatCite = ["worker"];
-const roomsWithoutComments = ["worker"];
-
 /** Names that a public declaration mentions and no user needs to name, with the reason. */
 const unnamedOnPurpose = new Map([
   ["src/core/agents/handler.ts Handler", "what a handler table holds; users hand the table on"],
@@ -22,7 +15,7 @@ export function findCitations({ declarations }) {
   const found = [...declarations].flatMap(([source, text]) =>
     (text.match(doc) ?? []).filter((comment) => citation.test(comment)).map((comment) => ({ source, comment })),
   );
-  return except(roomsThatCite, found, ({ source, comment }) => `${source}: ${oneLine(comment)}`);
+  return found.map(({ source, comment }) => `${source}: ${oneLine(comment)}`);
 }
 
 /** Exported names without a comment. */
@@ -30,7 +23,7 @@ export function findUndocumented({ entryPoints }) {
   const found = entryPoints.flatMap(({ name, exports }) =>
     exports.filter(({ isDocumented }) => !isDocumented).map((one) => ({ ...one, entryPoint: name })),
   );
-  return except(roomsWithoutComments, found, ({ source, name, entryPoint }) => `${source}: ${name} of ${entryPoint}`);
+  return found.map(({ source, name, entryPoint }) => `${source}: ${name} of ${entryPoint}`);
 }
 
 /** Names that public declarations mention and no entry point exports, so that users cannot write them. */
@@ -45,24 +38,11 @@ export function findUnnamed({ entryPoints }) {
         .map((mention) => `${name}: ${one.name} mentions ${keyOf(mention)}`),
     ),
   );
-  return { problems: [...new Set(found)], notes: [] };
+  return [...new Set(found)];
 }
 
 function keyOf({ source, name }) {
   return `${source} ${name}`;
-}
-
-function except(rooms, found, describe) {
-  const isExcepted = ({ source }) => rooms.includes(roomOf(source));
-  const dirty = new Set(found.map(({ source }) => roomOf(source)));
-  const notes = rooms
-    .filter((room) => !dirty.has(room))
-    .map((room) => `src/${room} is clean now: take it off the list`);
-  return { problems: found.filter((one) => !isExcepted(one)).map(describe), notes };
-}
-
-function roomOf(source) {
-  return source.split("/")[1];
 }
 
 function oneLine(comment) {

@@ -14,18 +14,18 @@ import type { ControlChannel } from "../control/control-channel.ts";
 import type { HostRegistry } from "../registry/host-registry.ts";
 import { RemoteAgents } from "./remote-agents.ts";
 
-/** What a connection offers for reaching agents on other workers. */
+/** The parts of a connection that reach agents on other workers. */
 export interface HostAccess {
   readonly registry: HostRegistry;
   readonly control: ControlChannel;
   readonly isHostAnnounced: boolean;
 }
 
-/** Finds agents by their id: here in the catalog, on other workers over the control channel. */
+/** Finds agents by their id: own agents in the catalog, agents on other workers over the control channel. */
 // protocol.md W19
 export class AgentAccess {
   readonly #catalog: AgentCatalog;
-  /** Returns undefined when there is no connection at the moment. */
+  /** Returns undefined when there is no connection now. */
   readonly #services: () => HostAccess | undefined;
 
   constructor(catalog: AgentCatalog, services: () => HostAccess | undefined) {
@@ -73,7 +73,7 @@ export class AgentAccess {
     throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
   }
 
-  /** Returns the error for an agent that lives elsewhere, or nowhere. */
+  /** Returns the error for an agent that lives on another worker or does not exist. */
   async #notHere(id: AgentId, options: WaitOptions): Promise<Error> {
     return (await this.#isElsewhere(id, options))
       ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
@@ -81,8 +81,9 @@ export class AgentAccess {
   }
 
   /**
-   * A stock host is asked for its subscriptions first, which name nearly every type; then the agent's worker is asked. A Troupe
-   * host may hold very many subscriptions, and answers for workers that can't be asked: there the worker is asked first.
+   * Returns whether another worker serves the type. At a stock host it first reads the subscriptions, which name nearly every
+   * type, and then asks the agent's worker. A Troupe host may hold very many subscriptions, and answers for workers without a
+   * control channel; there it asks the worker first.
    */
   async #isElsewhere(id: AgentId, { signal }: WaitOptions): Promise<boolean> {
     const services = this.#services();

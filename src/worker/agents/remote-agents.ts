@@ -3,7 +3,7 @@ import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentI
 import type { ControlChannel } from "../control/control-channel.ts";
 import { formatState, parseState } from "../control/state-text.ts";
 
-/** Agents on other workers, reached over the control channel. Python's workers never open one, so they don't answer. */
+/** Reaches agents on other workers over the control channel. Python's workers never open one, so they do not answer. */
 export class RemoteAgents {
   readonly #control: ControlChannel;
   /** Ends the wait for an answer. */
@@ -46,7 +46,7 @@ export class RemoteAgents {
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
     const answer = await this.#control.request(agentDestination(id), request, this.#signal);
     const error = answer.error ?? "";
-    // The host's own texts name the agent already.
+    // Texts of the host itself name the agent already.
     if (error !== "")
       throw new NotAccessibleError(error.includes(`${id}`) ? error : `${id} on another worker: ${error}`);
     return answer;

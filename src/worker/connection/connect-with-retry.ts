@@ -7,7 +7,7 @@ export interface ConnectWithRetryOptions<Found> {
   readonly addresses: readonly string[];
   /** Index of the address that is tried first. */
   readonly firstIndex: number;
-  /** Rounds that failed before, for the length of the first delay. Undefined: the first round begins at once. */
+  /** Rounds that failed before; they set the length of the first delay. Undefined: the first round begins at once. */
   readonly failedRounds: number | undefined;
   /** Attempts that failed before in a row. They count for `maxAttempts`. */
   readonly failedAttempts: number;
@@ -15,11 +15,11 @@ export interface ConnectWithRetryOptions<Found> {
   readonly reconnect: ReconnectSettings;
   readonly random: () => number;
   readonly clock: Clock;
-  /** Ends the search: it rejects with the signal's reason. */
+  /** Ends the search, which rejects with the signal's reason. */
   readonly signal: AbortSignal;
   /** Takes each step. */
   readonly onStep: (step: ConnectingStep) => void;
-  /** Why there is a search, for the status before the first attempt. */
+  /** Reason of the search, for the status before the first attempt. */
   readonly reason: string;
   /** Opens a connection to one address, or rejects. */
   readonly open: (address: string) => Promise<Found>;
@@ -30,7 +30,10 @@ export interface ConnectWithRetryOptions<Found> {
 /** A step of a search, as `status()` shows it. */
 export type ConnectingStep = Extract<WorkerStatus, { readonly at: "connecting" | "waiting" }>;
 
-/** Tries the addresses in turn, with a delay before each round, until one opens. Rejects with the last failure after `maxAttempts`. */
+/**
+ * Tries the addresses in turn, with a delay before each round, until one opens. Rejects with the last failure after
+ * `maxAttempts`.
+ */
 export async function connectWithRetry<Found>(
   options: ConnectWithRetryOptions<Found>,
 ): Promise<{ readonly found: Found; readonly index: number }> {
@@ -74,17 +77,17 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof TroupeError && (error.code === "disconnected" || error.code === "timed-out");
 }
 
-/** Creates the reason with which a stop calls off a search. */
+/** Creates the reason with which a stop cancels a search. */
 export function stopped(): Error {
   return new UndeliverableException("The worker was stopped.", { code: "shutting-down" });
 }
 
-/** A stop ends a search without a word; whoever starts the worker may call it off, too, and that is a failed start. */
+/** Whether a stop ended the search. The caller of `start` may cancel it, too; that start has failed. */
 export function isStop({ aborted, reason }: AbortSignal): boolean {
   return aborted && !(reason instanceof CancelledError);
 }
 
-/** Creates the error of a start that its signal called off. */
+/** Creates the error of a start that its signal cancelled. */
 export function startCancelled(signal: AbortSignal | undefined): Error {
   return new CancelledError("The start of the worker was cancelled.", { cause: signal?.reason });
 }

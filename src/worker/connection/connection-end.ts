@@ -4,16 +4,16 @@ import { StatusCode, type StreamEnd } from "../../transport/internal.ts";
 /** The error codes of a refusal. */
 export type RefusalCode = "not-authorized" | "overloaded" | "disconnected";
 
-/** How a connection ended. */
+/** The end of a connection and its reason. */
 export type ConnectionEnd =
-  /** This side left. */
+  /** The worker left. */
   | { readonly by: "left" }
-  /** The host had taken the data channel, and then it or the network ended it. `isSilent`: the host gave no sign of life. */
+  /** The host had accepted the data channel; then the host or the network ended it. `isSilent`: the host gave no sign of life. */
   | { readonly by: "lost"; readonly reason: string; readonly isSilent: boolean }
-  /** The host, or a proxy before it, answered the data channel with a status and never took it. */
+  /** The host, or a proxy before it, answered the data channel with a status and never accepted it. */
   | { readonly by: "refused"; readonly reason: string; readonly code: RefusalCode };
 
-/** Describes for people why a stream ended. */
+/** Describes the reason for the end of a stream, for people. */
 export function describeEnd(end: StreamEnd): string {
   switch (end.by) {
     case "status":
@@ -30,8 +30,8 @@ export function describeEnd(end: StreamEnd): string {
 }
 
 /**
- * Returns the error code of a refusal: the status with which a host, or a proxy before it, answers a channel that it does not
- * take. Undefined for other ends: then the host may have handled what was sent.
+ * Returns the error code of a refusal. A host, or a proxy before it, refuses a channel with a status. Undefined for other ends,
+ * after which the host may have handled messages.
  */
 export function refusalCode(end: StreamEnd): RefusalCode | undefined {
   if (end.by !== "status") return undefined;
@@ -52,7 +52,7 @@ export function refusalCode(end: StreamEnd): RefusalCode | undefined {
   }
 }
 
-/** Turns the end of a connection into the error of whoever waited for the connection. */
+/** Returns the error for callers that waited for a connection. */
 export function endError(end: ConnectionEnd): Error {
   switch (end.by) {
     case "left":
@@ -66,7 +66,7 @@ export function endError(end: ConnectionEnd): Error {
   }
 }
 
-/** Describes for people why a connection ended. */
+/** Describes the reason for the end of a connection, for people. */
 export function reasonOf(end: ConnectionEnd): string {
   return end.by === "left" ? "The worker left the host." : end.reason;
 }

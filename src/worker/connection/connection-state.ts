@@ -4,28 +4,31 @@ import type { ConnectionServices, HostConnection } from "./host-connection.ts";
 import type { Outbox } from "./outbox.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
-/** Why a worker looks for a host: its start, a lost host, a host that said it leaves, or the last messages of a worker that stops. */
+/**
+ * The cause of a search. `start`: the worker starts. `return`: it lost its host. `move`: its host is leaving. `farewell`: a worker
+ * that stops has messages to send.
+ */
 export type SearchKind = "start" | "return" | "move" | "farewell";
 
-/** The attempts to connect, one after the other. */
+/** A series of attempts to connect. */
 export interface Search<Services extends ConnectionServices> {
   readonly kind: SearchKind;
-  /** Why there is a search, for people. */
+  /** Reason of the search, for people. */
   readonly reason: string;
-  /** Calls the search off. */
+  /** Cancels the search. */
   readonly abort: AbortController;
   /** An older connection under whose client id the host still knows the registrations. */
   readonly registrar: HostConnection<Services> | undefined;
-  /** Resolves when a connection is found; rejects when the search has failed or was called off. Undefined until it has begun. */
+  /** Resolves when a connection is found; rejects when the search fails or is cancelled. Undefined until the search begins. */
   found: Promise<void> | undefined;
 }
 
-/** Why a search begins. */
+/** The cause of a new search. */
 export interface Cause<Services extends ConnectionServices> {
   readonly kind: SearchKind;
   readonly reason: string;
   readonly registrar?: HostConnection<Services> | undefined;
-  /** The host that is leaving, and how long it stays: where there is no other host, the worker waits for it. */
+  /** The host that is leaving, and the time for which it stays. Without another host the worker waits for its end. */
   readonly leaving?: { readonly connection: HostConnection<Services>; readonly graceMs: number };
 }
 
@@ -35,17 +38,18 @@ export interface Found<Services extends ConnectionServices> {
   readonly registrar: HostConnection<Services>;
 }
 
-/** Work in the background of a standing connection. */
+/** Background work of an open connection. */
 export interface Background {
   readonly abort: AbortController;
-  /** Resolves when the work is done, or has failed; never rejects. */
+  /** Resolves when the work is done or has failed; never rejects. */
   done: Promise<void>;
 }
 
 /*
- * The one machine of a worker and its host. Rows: states. Columns: what happens. Cells: the next state and what is done.
- * "–" means that it can't happen or changes nothing.
+ * The state machine of a worker and its host. Rows are states and columns are occurrences. A cell has the next state and the
+ * action; "–" means that the occurrence can't happen or changes nothing.
  *
+ * ```text
  *              | start      | host answers  | attempt fails     | host refuses, is lost | host says leaving | link leaves (GOAWAY)   | stop              | stopped
  * idle         | connecting | –             | –                 | –                     | –                 | –                      | error             | –
  * connecting   | error      | registering ¹ | connecting, wait; | –                     | –                 | –                      | draining: ends    | –
@@ -56,19 +60,19 @@ export interface Background {
  *              |            |               |                   | refused is queued     | connection leaves | connection, then that ³| the connection    |
  * draining     | error      | draining ⁴    | draining          | draining ⁴            | –                 | –                      | the same stop     | closed
  * closed       | connecting | –             | –                 | –                     | –                 | –                      | lost: draining    | –
- *
- * ¹ The link stands and the data channel is open. Nothing shows yet that a host is at the other end.
+ * ```
+ * ¹ The link and the data channel are open. Nothing shows yet that a host is at the other end.
  * ² With `reconnect: false`, or after `maxAttempts` refusals in a row: closed.
- * ³ The old connection goes on beside the state until nothing runs on it: it gets the answers of its calls, and the host goes
- *   on to reach the agents there, because the host knows them by its client id. Then the worker leaves it and registers anew.
- * ⁴ While messages wait to be sent: one more search, for a connection on which nothing is registered.
+ * ³ The old connection lives beside the state until nothing runs on it. It carries the answers of its calls. The host still
+ *   reaches the agents there, because it knows them by the old client id. Then the worker leaves it and registers anew.
+ * ⁴ While messages wait to be sent, the worker searches once more, for a connection on which it registers nothing.
  *
- * Two things follow the state and nothing else: `status()` (`statusOf`) and the send queue (`outboxOf`).
+ * `status()` (`statusOf`) and the send queue (`outboxOf`) follow the state.
  */
 export type ConnectionState<Services extends ConnectionServices> =
   /** Never started. */
   | { readonly at: "idle" }
-  /** The worker has no connection and looks for one. `step` is the last one: an attempt, or the wait before it. */
+  /** The worker has no connection and searches for one. `step` is the last step: an attempt, or the wait before it. */
   | { readonly at: "connecting"; readonly search: Search<Services>; readonly step: ConnectingStep }
   /** A data channel is open. The worker registers, or asks the host for a sign of life; no answer has come yet. */
   | {
@@ -81,27 +85,27 @@ export type ConnectionState<Services extends ConnectionServices> =
   | {
       readonly at: "connected";
       readonly connection: HostConnection<Services>;
-      /** The connection under whose client id the host knows the registrations: an older one, while that still runs. */
+      /** The connection under whose client id the host knows the registrations. An older one, as long as it runs. */
       readonly registrar: HostConnection<Services>;
       readonly sinceMs: number;
-      /** Opens a new connection, since the link of this one takes no new calls. */
+      /** Opens a new connection, because the link of this one takes no new calls. */
       readonly renewal: Background | undefined;
-      /** Registers anew on `connection`, since the registrar has ended. */
+      /** Registers anew on `connection`, because the registrar has ended. */
       readonly handover: Background | undefined;
     }
-  /** The worker stops: handlers may finish, and what is queued is sent. */
+  /** The worker stops: it lets handlers finish and sends queued messages. */
   | {
       readonly at: "draining";
-      /** Undefined when there is none. */
+      /** Undefined without a connection. */
       readonly connection: HostConnection<Services> | undefined;
-      /** Looks for a host that takes the last messages. */
+      /** Searches for a host that takes the last messages. */
       readonly search: Search<Services> | undefined;
       readonly done: Promise<void>;
     }
   /** The end of a run, or of a start that failed. */
   | { readonly at: "closed"; readonly by: "stopped" | "lost" | "start-failed"; readonly reason: string };
 
-/** Returns what `status()` shows of a state. */
+/** Returns the status that `status()` shows for a state. */
 export function statusOf<Services extends ConnectionServices>(state: ConnectionState<Services>): WorkerStatus {
   switch (state.at) {
     case "idle":
@@ -118,7 +122,7 @@ export function statusOf<Services extends ConnectionServices>(state: ConnectionS
   }
 }
 
-/** Returns where the send queue sends in a state. Undefined: messages wait. */
+/** Returns the outbox to which the send queue sends in a state. Undefined: messages wait. */
 export function outboxOf<Services extends ConnectionServices>(state: ConnectionState<Services>): Outbox | undefined {
   switch (state.at) {
     case "idle":
@@ -126,7 +130,7 @@ export function outboxOf<Services extends ConnectionServices>(state: ConnectionS
     case "closed":
       return undefined;
     case "registering":
-      // Handlers of the first messages may send already. After a loss, what waits must not overtake the registrations.
+      // Handlers of the first messages may send already. After a loss, queued messages must not overtake the registrations.
       return state.search.kind === "start" && state.connection.isAccepted ? state.connection.outbox : undefined;
     case "connected":
       return state.connection.outbox;
@@ -140,7 +144,7 @@ export function isSameStatus(one: WorkerStatus, other: WorkerStatus): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Returns what a registration waits for in a state. */
+/** Returns the promise that a registration waits for in a state. */
 export function pendingOf<Services extends ConnectionServices>(
   state: ConnectionState<Services>,
 ): Promise<unknown> | undefined {
@@ -157,7 +161,7 @@ export function pendingOf<Services extends ConnectionServices>(
   }
 }
 
-/** Whether the host of a new connection knows the registrations of an older one that still stands. */
+/** Whether the host of a new connection knows the registrations of an older, open one. */
 export function isRegistrarOf<Services extends ConnectionServices>(
   older: HostConnection<Services> | undefined,
   connection: HostConnection<Services>,
@@ -165,7 +169,7 @@ export function isRegistrarOf<Services extends ConnectionServices>(
   return older?.isOpen === true && older.address === connection.address;
 }
 
-/** Calls off what goes on in the background of a connection. */
+/** Cancels the background work of a connection. */
 export function endBackground<Services extends ConnectionServices>(
   { renewal, handover }: Extract<ConnectionState<Services>, { readonly at: "connected" }>,
   reason: string,

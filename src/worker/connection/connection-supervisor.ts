@@ -26,21 +26,21 @@ import { renewConnection } from "./link-renewal.ts";
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
-/** A host that said it leaves and has not ended its channel this long after its grace is left, in milliseconds. */
+/** Milliseconds after the grace of a leaving host; then the worker leaves a host that has not ended its channel. */
 const overdueMs = 1_000;
 
-/** Owns the state of a worker towards its host, all its connections, and the search for the next one. */
+/** Owns the state of a worker towards its host, all its connections, and the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
   readonly #options: ConnectionSupervisorOptions<Services>;
-  /** All that are open: the present one, and those that are leaving. */
+  /** All open connections: the current one, and those that the worker leaves. */
   readonly #connections = new Set<HostConnection<Services>>();
-  /** Those whose hosts have said that they leave. */
+  /** Connections whose hosts have announced that they leave. */
   readonly #leavingHosts = new WeakSet<HostConnection<Services>>();
   #state: ConnectionState<Services> = { at: "idle" };
   #addressIndex = 0;
-  /** Connections that were lost soon after they were made: the worker waits longer for the next. */
+  /** Number of connections that the worker lost soon after it opened them. It makes the next delay longer. */
   #failedRounds = 0;
-  /** Connections in a row that the host refused after they seemed to stand. */
+  /** Number of connections in a row that the host refused after they were open. */
   #refusals = 0;
 
   constructor(options: ConnectionSupervisorOptions<Services>) {
@@ -51,12 +51,15 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     return this.#state;
   }
 
-  /** The connection that there is at the moment, registered or not. */
+  /** The current connection, registered or not. */
   get current(): HostConnection<Services> | undefined {
     return "connection" in this.#state ? this.#state.connection : undefined;
   }
 
-  /** Resolves when a host has taken the worker; rejects with the last failure, or with `CancelledError` when the signal aborts. */
+  /**
+   * Resolves when a host has accepted the worker. Rejects with the last failure, or with `CancelledError` when the signal
+   * aborts.
+   */
   async start(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) throw startCancelled(signal);
     this.#failedRounds = 0;
@@ -71,7 +74,10 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     }
   }
 
-  /** Resolves to the connection that registers, now or when there is one within the time. Rejects with `UndeliverableException`. */
+  /**
+   * Resolves to the connection that registers, as soon as there is one. Rejects with `UndeliverableException` when none comes
+   * within the time.
+   */
   async registrar(timeoutMs: number): Promise<HostConnection<Services>> {
     const { clock } = this.#options.settings;
     const state = this.#state;
@@ -84,7 +90,9 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     throw new UndeliverableException(text, { code: "disconnected" });
   }
 
-  /** The host says that it ends soon: what is sent from now on waits for the next one; answers still pass here. */
+  /**
+   * Handles the notice that the host ends soon. New messages wait for the next connection; answers still pass on this one.
+   */
   onHostLeaving(leaving: HostConnection, graceMs: number): void {
     const state = this.#state;
     const connection = this.current;
@@ -100,21 +108,21 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#seek({ kind: "move", reason, leaving: { connection, graceMs } });
   }
 
-  /** The host has taken the data channel of a connection. */
+  /** Handles that the host has accepted the data channel of a connection. */
   onAccepted(connection: HostConnection): void {
     if (this.current !== connection) return;
     this.#refusals = 0;
     this.#follow();
   }
 
-  /** More or less work is waiting: each connection reads on, or does not. */
+  /** Makes each connection decide again whether it reads, after a change in the amount of parked work. */
   review(): void {
     for (const connection of this.#connections) connection.review();
   }
 
   /**
-   * The worker stops: the search ends, unless messages wait to be sent. Calls `finish`, which leaves the hosts at last and
-   * whose end is the end of the run.
+   * Begins the stop of the worker. Ends the search, unless messages wait to be sent. Calls `finish`, which leaves the hosts at
+   * its end. The run ends with `finish`.
    */
   drain(finish: () => Promise<void>): Promise<void> {
     const state = this.#state;
@@ -143,7 +151,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     await Promise.all([...this.#connections].map((connection) => connection.leave(signal)));
   }
 
-  /** The only place where the state changes: the status and the send queue follow. */
+  /** Changes the state, the status and the connection of the send queue. No other code changes the state. */
   #become(state: ConnectionState<Services>): void {
     const { status } = this.#options;
     this.#state = state;
@@ -161,7 +169,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     const { kind, reason, registrar } = cause;
     const search: Search<Services> = { kind, reason, abort, registrar, found: undefined };
     search.found = this.#search(search, cause.leaving);
-    // Only a start has somebody who waits for the outcome; the state tells all others.
+    // Only the caller of `start` waits for the outcome; all others read the state.
     search.found.catch((error) => this.#options.settings.logger.debug(errorText(error)));
     return search;
   }
@@ -171,7 +179,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     const { kind, reason, abort } = search;
     const { signal } = abort;
     const isPatient = kind !== "start" || reconnect.startWaits;
-    // A worker tries the other hosts before it comes back to one that leaves.
+    // A worker tries the other hosts before it returns to one that leaves.
     const isMoving = kind === "move" && addresses.length > 1;
     const maxAttempts = isPatient && reconnect.maxAttempts > 0 ? reconnect.maxAttempts : addresses.length;
     try {
@@ -216,7 +224,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     const before = this.#state;
     if (before.at === "connecting" && before.search === search)
       this.#become({ at: "registering", search, step: before.step, connection });
-    // Whoever calls the search off does not wait for the host's answers.
+    // A caller that cancels the search does not wait for the host's answers.
     const onAbort = () => void connection.leave(this.#options.hurry());
     signal.addEventListener("abort", onAbort);
     try {
@@ -254,7 +262,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       counts.reconnections += 1;
       settings.logger.info(`Connected to the host at ${connection.address} again, as client ${connection.clientId}.`);
     }
-    // It may have ended a moment ago.
+    // The connection may have ended before this point.
     if (!connection.isOpen) void connection.closed.then((end) => this.#onCurrentEnd(connection, end));
     else if (connection.isLinkLeaving) this.#renew(connection);
   }
@@ -265,7 +273,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "draining") return this.#become({ ...state, search: undefined });
     const by = kind === "start" ? "start-failed" : "lost";
     this.#become({ at: "closed", by, reason });
-    // Nothing runs on any more where the host is lost for good.
+    // The host is lost, so that nothing on older connections can finish.
     for (const connection of this.#connections) connection.cut(reason);
     this.#options.onGivenUp(by, reason);
   }
@@ -305,7 +313,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     endBackground(state, reason);
     logger.error(reason);
     if (end.by === "refused") this.#refusals += 1;
-    // What still runs on older connections runs at the same host.
+    // Older connections to the same host are lost, too.
     if (end.by === "lost" && end.isSilent)
       for (const older of this.#connections) if (older.address === connection.address) older.cut(reason);
     if (clock.now() - state.sinceMs > reconnect.maxDelayMs) this.#failedRounds = 0;
@@ -313,13 +321,13 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#seek({ kind: "return", reason, registrar });
   }
 
-  /** Connects once more if that can save what waits to be sent. */
+  /** Connects once more if messages wait to be sent. */
   #sayFarewell(): void {
     if (this.#options.queue.waitingCount === 0) return;
     this.#seek({ kind: "farewell", reason: "Messages wait to be sent." });
   }
 
-  /** The link takes no new calls: opens a new connection while this one goes on. */
+  /** Opens a new connection beside one whose link takes no new calls. */
   #renew(connection: HostConnection<Services>): void {
     if (!connection.isLinkLeaving) return;
     const state = this.#state;
@@ -356,13 +364,13 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (connection.isLinkLeaving) this.#renew(connection);
   }
 
-  /** Leaves an old connection when nothing runs on it any more. */
+  /** Leaves an old connection when it is idle. */
   async #retire(connection: HostConnection<Services>): Promise<void> {
     await this.#options.whenIdle(connection);
     if (this.#state.at !== "draining") await connection.leave();
   }
 
-  /** The host has forgotten the registrations with the connection that made them: registers anew. */
+  /** Registers on the current connection. The host has forgotten the registrations together with the connection that made them. */
   #takeOver(): void {
     const state = this.#state;
     if (state.at !== "connected") return;

@@ -9,57 +9,57 @@ import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
 import { atMost, withinMs } from "./time-limits.ts";
 
-/** Answers of generation 1 to registrations; they come on the data channel. */
+/** Answer of a generation 1 host to a registration; it comes on the data channel. */
 export type AckFrame = Extract<Frame, { readonly kind: "ack" }>;
 
-/** What a connection carries beside calls and events: registrations, the control channel. */
+/** Registrations and the control channel of a connection, which it carries beside calls and events. */
 export interface ConnectionServices {
-  /** Whether the host owes an `ack`: then the data channel is read on. */
+  /** Whether the host owes an `ack`. The connection reads the data channel until it comes. */
   readonly awaitsAck: boolean;
-  /** Takes an `ack`; false: nobody waits for it. */
+  /** Takes an `ack`; returns false when no registration waits for it. */
   onAck(ack: AckFrame): boolean;
-  /** The connection has ended. */
+  /** Handles the end of the connection. */
   close(reason: UndeliverableReason): void;
 }
 
 export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly settings: WorkerSettings;
   readonly address: string;
-  /** Calls off the opening. */
+  /** Cancels the opening. */
   readonly signal: AbortSignal;
   readonly createServices: (connection: HostConnection) => Services;
   /** Takes the frames that are not about registration. Must not throw. */
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
-  /** Takes the failure of a message that can't be read; `head` is as much of it as there is. Must not throw. */
+  /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
-  /** The host has taken the data channel. */
+  /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
-  /** The outbox has room again. */
+  /** Called when the outbox takes messages again. */
   readonly onDrain: (connection: HostConnection) => void;
-  /** Whether the worker has as much work as it wants. */
+  /** Whether the worker wants no more work now. */
   readonly isCrowded: () => boolean;
 }
 
-/** Milliseconds that the last messages have to leave before the channel is ended. */
+/** Milliseconds that the last messages have to leave before the worker ends the channel. */
 const flushTimeoutMs = 5_000;
 
-/** One link to a host with the data channel on it, under a client id of its own. */
+/** A link to a host and the data channel on it. Each connection has its own client id. */
 // protocol.md §2.1
 export class HostConnection<Services extends ConnectionServices = ConnectionServices> {
   readonly clientId: string;
   readonly address: string;
   readonly outbox: Outbox;
   readonly services: Services;
-  /** Goes with every call and stream of the connection. */
+  /** Metadata of every call and stream of the connection. */
   readonly metadata: Metadata;
   /** Makes unary calls under the client id of this connection. */
   readonly calls: Pick<Link, "unary">;
-  /** Resolves, with the reason, when the host takes no new calls on this link any more, or the link is gone. Never rejects. */
+  /** Resolves with the reason when the link takes no new calls any more or has ended. Never rejects. */
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
   readonly #link: Link;
-  /** Carries unary calls: the link, until it leaves; then the link of a newer connection. */
+  /** The link that carries unary calls: the own link until it leaves, then the link of a newer connection. */
   #callLink: Pick<Link, "unary">;
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
@@ -73,10 +73,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #isLinkGone = false;
   #isLinkLeaving = false;
   #isSilent = false;
-  /** Why this side gave up on the host. */
+  /** The reason for which the worker gave up the host. */
   #deadBecause: string | undefined;
 
-  /** Reaches the host and opens the data channel. Does not wait for the host's answer: stock hosts send none (protocol.md §1.5). */
+  /** Reaches the host and opens the data channel. Does not wait for the host's answer, because stock hosts send none. */
+  // protocol.md §1.5
   static async open<Services extends ConnectionServices>(
     options: HostConnectionOptions<Services>,
   ): Promise<HostConnection<Services>> {
@@ -129,7 +130,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       isInDoubt: () => this.#stream.unconfirmedFrames > 0,
-      // By now the host would have refused the channel.
+      // The host has not refused the channel, so it has accepted it.
       onAnswer: () => this.#accept(),
       onDead: (reason) => {
         this.#isSilent = true;
@@ -143,12 +144,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return !this.#ended.signal.aborted;
   }
 
-  /** Whether the host takes no new calls on this link, while what runs goes on. */
+  /** Whether the link takes no new calls, while its calls and streams continue. */
   get isLinkLeaving(): boolean {
     return this.#isLinkLeaving && !this.#isLinkGone;
   }
 
-  /** Whether the host has taken the data channel: it has answered with headers or a message, and has not refused it. */
+  /** Whether the host has accepted the data channel: it has answered with headers or a message, and has not refused it. */
   get isAccepted(): boolean {
     return this.#isAccepted;
   }
@@ -158,22 +159,22 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return this.#ended.signal;
   }
 
-  /** Whether this worker does not read from the host at the moment. */
+  /** Whether the worker has paused reading from the host. */
   get isPaused(): boolean {
     return this.#isPaused;
   }
 
-  /** Whether the host does not take the answers that it gets. Then it should not ask for more. */
+  /** Whether the host does not take the answers that the worker sends. The worker then takes no further calls. */
   get isFull(): boolean {
     return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
   }
 
-  /** Opens a further stream on the link, with the client id. */
+  /** Opens another stream on the link, with the client id. */
   openStream(name: string, receiver: StreamReceiver): FrameStream {
     return this.#link.openStream(name, receiver, { metadata: this.metadata });
   }
 
-  /** Resolves when the host itself has answered on this link. Rejects when it does not in time, or a proxy answers for it. */
+  /** Resolves when the host itself has answered on this link. Rejects when the time is up, or when only a proxy answers. */
   async confirm(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs, clock } = this.#options.settings;
     const either = AbortSignal.any([signal, this.signal]);
@@ -188,12 +189,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     }
   }
 
-  /** Rejects with the reason of the end when the connection has ended. */
+  /** Rejects with the reason when the connection has ended. */
   async assertOpen(): Promise<void> {
     if (!this.isOpen) throw endError(await this.closed);
   }
 
-  /** The link takes no new calls any more: makes unary calls over a newer connection. The newer one's keep-alive serves both. */
+  /** Makes unary calls over a newer connection, because this link takes none. The newer connection's keep-alive serves both. */
   callOver(newer: HostConnection): void {
     if (newer === this) return;
     this.#callLink = newer.#link;
@@ -201,8 +202,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   }
 
   /**
-   * Reads on, or lets flow control hold the host. It holds the host while the worker has enough to do, if notices still reach the
-   * worker; and while the host does not take its answers. It reads on while the worker waits for an answer on this channel.
+   * Decides whether the connection reads or lets flow control hold the host. It always reads while the worker waits for an
+   * answer on this channel. Otherwise it holds a host that does not take its answers. It also holds the host while the worker
+   * is busy, if notices still reach the worker.
    */
   review(): void {
     const isWaitedFor = this.outbox.outgoingCallsCount > 0 || this.services.awaitsAck;
@@ -213,13 +215,16 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     else this.#stream.resume();
   }
 
-  /** Sends what is queued, half-closes, gives the host a moment to end the channel, then cancels it. `signal` cuts the waits short. Never rejects. */
+  /**
+   * Sends queued frames, half-closes, waits `halfCloseWaitMs` for the host to end the channel, then cancels it. `signal` ends
+   * the waits. Never rejects.
+   */
   async leave(signal?: AbortSignal): Promise<void> {
     const { clock, halfCloseWaitMs } = this.#options.settings;
     this.#isLeaving = true;
     this.#keepAlive.stop();
     if (this.isOpen) {
-      // A host that takes nothing any more must not hold us for ever.
+      // A host that takes nothing any more must not hold up the worker.
       await atMost(this.outbox.flushed(), flushTimeoutMs, clock, signal);
       this.outbox.close({ code: "shutting-down", text: "The worker has stopped." });
       this.#stream.end();
@@ -232,7 +237,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     await this.#link.close();
   }
 
-  /** Ends the connection at once: the host counts as lost. */
+  /** Ends the connection at once. The host counts as lost. */
   cut(reason: string): void {
     this.#deadBecause ??= reason;
     this.#stream.cancel();
@@ -257,7 +262,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
-    // Only a worker with bounds on its handlers ever holds the data channel back for long.
+    // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
 
@@ -268,7 +273,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#options.onAccepted(this);
   }
 
-  /** Notices arrive also while nothing is read from the data channel. A stock host sends none. */
+  /** Whether the worker misses no notice while it does not read the data channel. A stock host sends none. */
   get #hearsNotices(): boolean {
     return this.#sideStream.isOpen || !this.outbox.isHostAnnounced;
   }
@@ -287,7 +292,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       return;
     }
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
-    else if (!this.services.onAck(frame)) this.#logger.debug("The host acknowledged a registration nobody waits for.");
+    else if (!this.services.onAck(frame))
+      this.#logger.debug("The host acknowledged a registration for which no caller waits.");
     this.review();
   }
 
@@ -322,7 +328,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   }
 }
 
-/** Throws `invalid-argument` for an address that can't be read. */
+/** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
 function dialTo(dialer: Dialer, address: string): Link {
   try {
     return dialer.dial(address);
@@ -331,7 +337,7 @@ function dialTo(dialer: Dialer, address: string): Link {
   }
 }
 
-/** Turns what the transport says of a message that it threw away into an error. */
+/** Returns the error for a message that the transport has dropped. */
 function toError({ code, details }: RpcStatus): TroupeError {
   return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
 }

@@ -5,22 +5,22 @@ export interface KeepAliveOptions {
   readonly link: Pick<Link, "unary">;
   readonly metadata: Metadata;
   readonly clock: Clock;
-  /** Milliseconds of silence after which the host is asked. 0: never. */
+  /** Milliseconds of silence after which the worker asks the host. 0: never. */
   readonly afterMs: number;
   /** Milliseconds that the host has for its answer. */
   readonly timeoutMs: number;
-  /** Whether something was sent of which nothing shows yet that it has arrived (`FrameStream.unconfirmedFrames`): the answer shows it. */
+  /** Whether the worker has sent frames without a sign of their arrival (`FrameStream.unconfirmedFrames`). An answer is that sign. */
   readonly isInDoubt: () => boolean;
-  /** The host has answered a question. */
+  /** Called when the host has answered. */
   readonly onAnswer: () => void;
-  /** No sign of life came in time. */
+  /** Called when no sign of life came in time. */
   readonly onDead: (reason: string) => void;
 }
 
-/** Nobody serves this method: the host's UNIMPLEMENTED shows that it lives, and stock hosts neither log nor mind it. */
+/** A method that no host serves. The host's UNIMPLEMENTED shows that it lives; stock hosts do not log the call. */
 const method = "/troupe.v1.KeepAlive/AreYouThere";
 
-/** A question that something other than the host answered is asked again after this part of the time. */
+/** Part of the timeout after which the worker asks again, if something other than the host answered. */
 const askAgainPart = 0.2;
 
 /**
@@ -39,16 +39,16 @@ export async function askForSignOfLife(
 }
 
 /**
- * Returns whether a failed call shows that the host lives. An error that this side made does not, nor an HTTP status or a reset,
- * which a proxy may have sent; nor UNAVAILABLE, with which proxies that speak gRPC stand in for a host that they can't reach.
+ * Returns whether a failed call shows that the host lives. An error of this side does not. An HTTP status or a reset does not
+ * either, because a proxy may have sent it. Proxies that speak gRPC send UNAVAILABLE when they can't reach the host.
  */
 export function isHostsOwnAnswer(error: unknown): boolean {
   return error instanceof RpcError && error.origin === "peer" && error.code !== StatusCode.unavailable;
 }
 
 /**
- * Asks a host that has been silent for a while for a sign of life. It also asks a host that talks, if it is in doubt whether the
- * host has what it was sent. It asks by a unary call, because gRPC's own servers hang up on a quiet connection with HTTP/2 pings
+ * Asks a silent host for a sign of life. It also asks a host that sends messages, if nothing shows that the host has received
+ * the worker's frames. It asks by a unary call, because gRPC's own servers end a quiet connection with HTTP/2 pings
  * (`too_many_pings`).
  */
 export class KeepAlive {
@@ -62,7 +62,7 @@ export class KeepAlive {
     if (options.afterMs > 0) this.#wait(options.afterMs);
   }
 
-  /** The host has sent something. */
+  /** Notes that the host has sent something. */
   heard(): void {
     this.#heardMs = this.#options.clock.now();
   }
@@ -90,7 +90,7 @@ export class KeepAlive {
     const askedMs = clock.now();
     const timeUp = clock.setTimer(timeoutMs, () => {
       this.#stop();
-      // What the host has said elsewhere meanwhile is a sign of life, too.
+      // A message that the host has sent meanwhile is a sign of life, too.
       if (this.#heardMs >= askedMs) this.#look();
       else onDead(`it gave no sign of life within ${timeoutMs} ms.`);
     });

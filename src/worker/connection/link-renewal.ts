@@ -9,16 +9,16 @@ export interface RenewalOptions<Services extends ConnectionServices> {
   /** Ends the attempts, when the old connection has ended or the worker stops. */
   readonly signal: AbortSignal;
   readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
-  /** Lets messages wait, so that none overtakes those that were sent on the old connection. */
+  /** Lets messages wait, so that none overtakes messages on the old connection. */
   readonly hold: () => void;
   readonly onRenewed: (connection: HostConnection<Services>) => void;
-  /** The last attempt was called off: messages need not wait any more. */
+  /** Called when an attempt has failed: messages need not wait any more. */
   readonly onFailed: () => void;
 }
 
 /**
- * Opens a new connection to the host of one whose link takes no new calls (GOAWAY): the data channel on the old link lives, but
- * nothing can be registered there, nor the host be asked whether it lives. Tries until it succeeds or is called off; never
+ * Opens a new connection to the same host when a link takes no new calls (GOAWAY). The data channel on the old link lives, but
+ * the worker can't register there, nor ask the host for a sign of life. Tries until it succeeds or the signal aborts. Never
  * rejects.
  */
 export async function renewConnection<Services extends ConnectionServices>(
@@ -33,8 +33,8 @@ export async function renewConnection<Services extends ConnectionServices>(
     const connection = await open(address, signal);
     try {
       await connection.confirm(signal);
-      // What was sent on the old connection is to arrive before what is sent on the new one: it leaves, and the host answers
-      // on the new connection after that. A host that takes nothing on the old one must not hold up calls for long.
+      // Messages on the old connection must arrive before messages on the new one. So the old ones leave first; then the host
+      // answers on the new connection. A host that takes nothing on the old one must not hold up calls for long.
       hold();
       await atMost(old.outbox.flushed(), whileDisconnected.callWaitMs / 2, clock, signal);
       await connection.confirm(signal);

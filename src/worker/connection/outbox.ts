@@ -6,52 +6,52 @@ import { atMost } from "./time-limits.ts";
 export interface OutboxOptions {
   readonly stream: FrameStream;
   readonly maxMessageBytes: number;
-  /** The limit towards a host that has not announced itself as Troupe's. */
+  /** The limit towards a stock host. */
   readonly stockHostMaxBytes: number;
-  /** `outgoingCallsCount` has grown. */
+  /** Called when `outgoingCallsCount` has grown. */
   readonly onCall: () => void;
-  /** Bounds what is kept until the host takes the channel. */
+  /** Bound of the messages that the outbox keeps until the host accepts the channel. */
   readonly maxKeptMessages: number;
   readonly maxKeptBytes: number;
 }
 
-/** A call or an event that is to leave. */
+/** A call or an event that leaves this worker. */
 export interface QueuedMessage {
   readonly kind: "call" | "event";
   readonly bytes: Uint8Array;
-  /** The message has been handed to this connection. Not called after `onFailed`. */
+  /** Called when the message has gone to this connection. Not called after `onFailed`. */
   onSent?(outbox: Outbox): void;
-  /** The host refused the connection to which the message was handed: it waits again, as `waiting`. False: nobody wants it any more. */
+  /** Called when the host refused the connection. The message waits again, as `waiting`. False: no caller needs it any more. */
   onReturned?(waiting: WaitingMessage): boolean;
-  /** The message will never be sent: too long for this host, no host in time, the worker stops. */
+  /** Called when the message will not be sent: it is too long, no host came in time, or the worker stops. */
   onFailed(error: Error): void;
 }
 
-/** Milliseconds that a host has to announce itself. After them the limit of stock hosts holds for long messages. */
+/** Milliseconds that a host has to announce itself. After them the limit of stock hosts applies. */
 const headersWaitMs = 1_000;
 
-/** Cancellations that wait until the host has said who it is; a stock host says nothing for long. */
+/** Largest number of cancel notices that wait for the host to announce itself. */
 const mostWaitingNotices = 1_000;
 
-/** Whether the host is Troupe's: only a host that announced itself gets notices (cancel). */
+/** Knowledge about the host. Only a host that announced itself gets notices (cancel). */
 // protocol.md §11.1
 type HostKind =
-  /** Its response headers are not here yet; notices wait. */
+  /** The response headers have not come yet; notices wait. */
   { readonly at: "unknown"; readonly waiting: Frame[] } | { readonly at: "announced" } | { readonly at: "stock" };
 
-/** Sends the frames of one connection. It queues nothing: the stream queues and batches. */
+/** Sends the frames of one connection. The stream queues and batches them, not the outbox. */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #sent = new SentFrames();
   #host: HostKind = { at: "unknown", waiting: [] };
   #outgoingCallsCount = 0;
   #isWritable = true;
-  /** What was sent before the host took the channel; undefined once it has, or when it is too much. */
+  /** Messages sent before the host accepts the channel. Undefined after that, or beyond the bound. */
   #kept: QueuedMessage[] | undefined = [];
   #keptBytes = 0;
   #areKeptTaken = false;
   #closedBecause: UndeliverableReason | undefined;
-  /** Called once the host's headers have come, or are not expected any more. */
+  /** Called when the host's headers have come, or are not expected any more. */
   #onHeaders: () => void = () => {};
   #headersCame: Promise<unknown> | undefined;
 
@@ -59,27 +59,27 @@ export class Outbox {
     this.#options = options;
   }
 
-  /** How many calls of this worker left here and have no outcome yet. */
+  /** Number of calls that left here and have no outcome yet. */
   get outgoingCallsCount(): number {
     return this.#outgoingCallsCount;
   }
 
-  /** Whether the host has announced itself: then it takes long messages and Troupe's notices. */
+  /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
   get isHostAnnounced(): boolean {
     return this.#host.at === "announced";
   }
 
-  /** Whether messages are kept, because the host may still refuse the channel. */
+  /** Whether the outbox keeps messages, because the host may still refuse the channel. */
   get isKeeping(): boolean {
     return this.#kept !== undefined;
   }
 
-  /** The host may still announce itself. */
+  /** Whether the host may still announce itself. */
   get awaitsHeaders(): boolean {
     return this.#host.at === "unknown";
   }
 
-  /** False while the stream has more queued than it wants; `drained` ends that. Frames are taken all the same. */
+  /** False while the stream has more queued than it wants, until `drained`. The stream still takes frames. */
   get isWritable(): boolean {
     return this.#isWritable;
   }
@@ -89,35 +89,35 @@ export class Outbox {
     return this.#options.stream.queuedBytes;
   }
 
-  /** The longest frame taken, in bytes. */
+  /** Length of the longest frame that the outbox takes, in bytes. */
   get maxBytes(): number {
     const { stream, maxMessageBytes, stockHostMaxBytes } = this.#options;
     const forHost = this.isHostAnnounced ? Number.POSITIVE_INFINITY : stockHostMaxBytes;
     return Math.min(maxMessageBytes, stream.maxSendBytes, forHost);
   }
 
-  /** Throws `invalid-message`, `message-too-large` or `UndeliverableException`; then nothing was sent and the stream lives. */
+  /** Sends a frame. Throws `invalid-message`, `message-too-large` or `UndeliverableException` without sending; the stream lives. */
   send(frame: Frame): void {
     const reason = this.#closedBecause ?? { code: "disconnected", text: "The connection to the host has ended." };
     if (this.#closedBecause === undefined && this.write(encodeFrame(frame))) return;
     throw new UndeliverableException(reason.text, { code: reason.code });
   }
 
-  /** Sends the bytes of a frame; false: the connection has ended. Throws `message-too-large`. */
+  /** Sends the bytes of a frame. Returns false when the connection has ended. Throws `message-too-large`. */
   write(bytes: Uint8Array, kind: "event" | "other" = "other"): boolean {
     if (this.#closedBecause !== undefined) return false;
     assertLength(bytes, this.maxBytes);
     const { stream } = this.#options;
     if (!stream.send(bytes)) {
       this.#isWritable = false;
-      // A stream that has ended says false as one that is full does, but nothing waits in it.
+      // An ended stream returns false as a full one does, but nothing waits in it.
       if (stream.queuedBytes === 0) return false;
     }
     this.#sent.note(kind === "event", stream);
     return true;
   }
 
-  /** Keeps a message that was just written, in case the host refuses the channel. Beyond the bound nothing is kept any more. */
+  /** Keeps a message after `write`, in case the host refuses the channel. Beyond the bound the outbox drops all kept messages. */
   keep(message: QueuedMessage): void {
     if (this.#kept === undefined) return;
     this.#kept.push(message);
@@ -126,12 +126,12 @@ export class Outbox {
     if (this.#kept.length > maxKeptMessages || this.#keptBytes > maxKeptBytes) this.#kept = undefined;
   }
 
-  /** The host has taken the channel: what was sent counts as sent. */
+  /** Drops kept messages, because the host has accepted the channel. */
   forgetKept(): void {
     this.#kept = undefined;
   }
 
-  /** After a refusal: returns what was sent here and was not taken, in order. It no longer counts as lost. */
+  /** Returns the messages that a host did not take before its refusal, in order. They no longer count as lost. */
   takeKept(): readonly QueuedMessage[] {
     const kept = this.#kept ?? [];
     this.#areKeptTaken = this.#kept !== undefined;
@@ -139,35 +139,35 @@ export class Outbox {
     return kept;
   }
 
-  /** After the end of the connection: events that were taken here and never left. */
+  /** After the end of the connection: number of events that the outbox took and that never left. */
   get unsentEvents(): number {
     return this.#areKeptTaken ? 0 : this.#sent.eventsAmongLast(this.#options.stream.unsentFrames);
   }
 
-  /** After the end of the connection: events that left, and of which nothing shows that the host has them. */
+  /** After the end of the connection: number of events that left without a sign of their arrival. */
   get unconfirmedEvents(): number {
     if (this.#areKeptTaken) return 0;
     const { unsentFrames, unconfirmedFrames } = this.#options.stream;
     return this.#sent.eventsAmongLast(unsentFrames + unconfirmedFrames) - this.unsentEvents;
   }
 
-  /** After the end of the connection: messages that had come from the host and were not read. */
+  /** After the end of the connection: number of messages from the host that the worker did not read. */
   get unreadFrames(): number {
     return this.#options.stream.unreadFrames;
   }
 
-  /** A call of this worker has left here, and its answer will come here. */
+  /** Counts a call that has left here; its answer will come here. */
   ask(): void {
     this.#outgoingCallsCount += 1;
     this.#options.onCall();
   }
 
-  /** The call has its outcome. */
+  /** Ends the count of a call that has its outcome. */
   forget(): void {
     this.#outgoingCallsCount -= 1;
   }
 
-  /** Tells a host that understands it, now or once it has announced itself, that nobody waits for this call's answer. Never throws. */
+  /** Tells an announced host that no caller waits for this answer. The notice may wait for the host's headers. Never throws. */
   cancelCall(requestId: string, reason: CancelReason): void {
     const frame = { kind: "cancel", requestId, reason } as const;
     if (this.#host.at === "announced") this.#notify(frame);
@@ -175,12 +175,12 @@ export class Outbox {
       this.#host.waiting.push(frame);
   }
 
-  /** The stream has room again. */
+  /** Notes that the stream wants messages again. */
   drained(): void {
     this.#isWritable = true;
   }
 
-  /** The host's headers are here, or the host seems to send none. */
+  /** Notes the host's headers, or that the host seems to send none. */
   takeHeaders(isHostAnnounced: boolean): void {
     const host = this.#host;
     if (host.at === "announced" || (host.at === "stock" && !isHostAnnounced)) return;
@@ -190,7 +190,7 @@ export class Outbox {
     this.#onHeaders = () => {};
   }
 
-  /** Resolves when it is known whether the host announces itself; stock hosts send nothing, so the wait is short. */
+  /** Resolves when it is known whether the host announces itself. The wait is short, because stock hosts send nothing. */
   headersCame(clock: Clock): Promise<unknown> {
     this.#headersCame ??= new Promise<void>((resolve) => {
       const came = new Promise<void>((settle) => {
@@ -205,13 +205,13 @@ export class Outbox {
     return this.#headersCame;
   }
 
-  /** From now on `send` throws; the first reason stands. */
+  /** Makes `send` throw from now on. The first reason stays. */
   close(reason: UndeliverableReason): void {
     this.#closedBecause ??= reason;
     this.takeHeaders(false);
   }
 
-  /** Resolves when all that was sent has been handed to the network, or can't be any more. */
+  /** Resolves when the network has taken all frames, or can't take them any more. */
   flushed(): Promise<void> {
     return this.#options.stream.flushed();
   }
@@ -221,22 +221,22 @@ export class Outbox {
   }
 }
 
-/** A message that waits to leave. */
+/** A message that waits in the send queue. */
 export interface WaitingMessage {
   readonly departure: QueuedMessage;
-  /** Returns the bytes as they are to be when the message leaves, where waiting has changed them. Never longer. */
+  /** Returns the bytes for the moment when the message leaves, if the wait changes them. They are never longer. */
   renew: (() => Uint8Array) | undefined;
-  /** Runs while there is no connection. */
+  /** Limits the wait of a call; runs while there is no connection. */
   timer: Timer | undefined;
 }
 
-/** Why nothing can be sent any more. */
+/** The reason for which the worker can send nothing any more. */
 export interface UndeliverableReason {
   readonly code: "disconnected" | "shutting-down";
   readonly text: string;
 }
 
-/** Throws `message-too-large`. */
+/** Throws `message-too-large` for more than `maxBytes`. */
 export function assertLength(bytes: Uint8Array, maxBytes: number): void {
   if (bytes.length <= maxBytes) return;
   throw new TroupeError(

@@ -7,13 +7,14 @@ export interface SideStreamOptions {
   readonly metadata: Metadata;
   readonly logger: Logger;
   readonly onNotice: (frame: CancelFrame | LeavingFrame) => void;
-  /** It is open, or has ended. */
+  /** Called when the stream is open or has ended. */
   readonly onChange: () => void;
 }
 
 type State = "unopened" | "opening" | "open" | "ended";
 
-/** Brings a Troupe host's signals past the data channel, which may be held back (protocol.md §11.7). Always read; once ended it stays so. */
+/** Carries a Troupe host's notices beside the data channel, which the worker may have paused. Never opens again after its end. */
+// protocol.md §11.7
 export class SideStream {
   readonly #options: SideStreamOptions;
   #state: State = "unopened";
@@ -23,12 +24,12 @@ export class SideStream {
     this.#options = options;
   }
 
-  /** From now on the host says its signals here too. */
+  /** Whether the host sends its notices here too. */
   get isOpen(): boolean {
     return this.#state === "open";
   }
 
-  /** Once the host has announced itself. */
+  /** Opens the stream. Call it when the host has announced itself. */
   open(): void {
     if (this.#state !== "unopened") return;
     this.#state = "opening";

@@ -9,17 +9,17 @@ import type { StatusBoard } from "./worker-status.ts";
 /** Messages that wait for a connection. */
 export interface OutboundQueue {
   readonly waitingCount: number;
-  /** Sends to this connection from now on; undefined: messages wait. */
+  /** Sends to this connection from now on. Undefined: messages wait. */
   follow(outbox: Outbox | undefined): void;
-  /** Takes back what a host refused: it is sent before all else, in its order. */
+  /** Takes back messages after a refusal. They leave before all others, in their order. */
   putBack(messages: readonly QueuedMessage[]): void;
 }
 
-/** Registers everything on a connection. */
+/** Options of a registration of everything on a connection. */
 export interface RegisterOptions {
   readonly kind: SearchKind;
   readonly signal: AbortSignal;
-  /** The host refuses for the moment, and is asked again later. */
+  /** Called when the host refuses for now and the worker asks again later. */
   readonly onWaiting: (step: ConnectingStep) => void;
 }
 
@@ -30,14 +30,14 @@ export interface ConnectionSupervisorOptions<Services extends ConnectionServices
   readonly queue: OutboundQueue;
   /** Opens a link and the data channel on it. */
   readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
-  /** Registers everything; where there is nothing, asks the host for a sign of life. Resolves when the host itself has answered. */
+  /** Registers everything, or asks the host for a sign of life. Resolves when the host itself has answered. */
   readonly register: (connection: HostConnection<Services>, options: RegisterOptions) => Promise<void>;
-  /** Resolves when nothing runs any more that came by this connection or waits for it, or when the connection has ended. */
+  /** Resolves when no handler and no call uses this connection, or when the connection has ended. */
   readonly whenIdle: (connection: HostConnection<Services>) => Promise<void>;
-  /** A connection has ended: calls that wait on it get no answer any more, and its callers none. */
+  /** Called when a connection has ended: no answer arrives or leaves on it any more. */
   readonly onEnded: (connection: HostConnection<Services>, reason: string) => void;
-  /** Aborts when a stop waits for nothing any more. */
+  /** Returns a signal that aborts when the stop must end without waiting. */
   readonly hurry: () => AbortSignal;
-  /** The start has failed, or the host was lost for good. */
+  /** Called when the start has failed, or the worker gives up its host. */
   readonly onGivenUp: (by: "lost" | "start-failed", reason: string) => void;
 }

@@ -41,7 +41,7 @@ export async function sleepMs(ms: number, clock: Clock, signal: AbortSignal): Pr
   }
 }
 
-/** Settles as `promise` does, or resolves to undefined when the time is up or the signal aborts first; nothing is left behind. */
+/** Settles as `promise` does. Resolves to undefined when the time is up or the signal aborts first. */
 export async function atMost<T>(
   promise: Promise<T>,
   ms: number,

@@ -1,25 +1,25 @@
-/** Where a worker stands with its host. */
+/** Status of a worker towards its host. */
 export type WorkerStatus =
-  /** Not started yet. */
+  /** The worker has not started yet. */
   | { readonly at: "idle" }
   /**
-   * The worker dials a host, or registers there; no answer of the host has shown yet that it takes the worker. `attempt` counts
-   * from 1 since the start or the loss.
+   * The worker dials a host or registers there. The host has not accepted the worker yet. `attempt` counts from 1 since the
+   * start or the loss.
    */
   | { readonly at: "connecting"; readonly address: string; readonly attempt: number }
   /** The host has answered on this connection and has every registration. `clientId` names the connection. */
   | { readonly at: "connected"; readonly address: string; readonly clientId: string }
-  /** The last attempt failed; the next one follows after `delayMs`. */
+  /** The last attempt failed; the worker makes the next one after `delayMs` milliseconds. */
   | { readonly at: "waiting"; readonly delayMs: number; readonly reason: string }
-  /** `stop` lets handlers finish and sends what is queued. */
+  /** `stop` lets handlers finish and sends queued messages. */
   | { readonly at: "draining" }
-  /** The end of this run. */
+  /** The run has ended. */
   | { readonly at: "closed"; readonly reason: string };
 
-/** Holds the latest status and tells readers each new one. A slow reader gets the latest only: nothing piles up. */
+/** Holds the latest status and tells readers each change. A slow reader gets only the latest, so that nothing piles up. */
 export class StatusBoard {
   #latest: WorkerStatus = { at: "idle" };
-  /** Above what a new reader has seen. */
+  /** Begins above the version that a new reader has seen. */
   #version = 1;
   readonly #waiting = new Set<StatusReader>();
 
@@ -45,7 +45,7 @@ export class StatusBoard {
     return new StatusReader(this);
   }
 
-  /** The reader wants to be woken by the next change. */
+  /** Wakes the reader at the next change. */
   wait(reader: StatusReader): void {
     this.#waiting.add(reader);
   }
@@ -59,7 +59,7 @@ type Result = IteratorResult<WorkerStatus, undefined>;
 
 const done: Result = { done: true, value: undefined };
 
-/** Reads one board. It is no generator, because a generator's `return` would wait for the change that its `next` waits for. */
+/** Reads one board. A generator does not do: its `return` would wait for the change that its `next` waits for. */
 class StatusReader implements AsyncIterableIterator<WorkerStatus, undefined> {
   readonly #board: StatusBoard;
   readonly #waiting: ((result: Result) => void)[] = [];
@@ -88,7 +88,7 @@ class StatusReader implements AsyncIterableIterator<WorkerStatus, undefined> {
     return this;
   }
 
-  /** The status has changed. */
+  /** Handles a change of the status. */
   wake(): void {
     this.#waiting.shift()?.(this.#take());
     if (this.#isDone) this.#end();

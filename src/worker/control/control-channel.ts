@@ -27,16 +27,17 @@ export interface ControlChannelOptions {
 }
 
 type ControlState =
-  /** Never opened, or the stream ended while the connection lives: opened when it is needed. */
+  /** Not open yet, or the stream has ended while the connection lives. The worker opens it when it needs it. */
   | { readonly at: "closed" }
   | { readonly at: "open"; readonly stream: FrameStream }
-  /** This host has no control channel, or the connection is gone. */
+  /** The host has no control channel, or the connection has ended. */
   | { readonly at: "unusable"; readonly error: () => Error };
 
-/** Requests that are answered at the same time; one more is refused. */
+/** Largest number of requests that the worker handles at the same time; it refuses further ones. */
 const mostServed = 100;
 
-/** The control channel of one connection: asks about agents on other workers, answers for those here (protocol.md §1.8). */
+/** The control channel of one connection. It asks about agents on other workers, and answers requests about agents of this worker. */
+// protocol.md §1.8
 export class ControlChannel {
   readonly #options: ControlChannelOptions;
   readonly #pending: PendingCalls<ControlAnswer>;
@@ -50,7 +51,7 @@ export class ControlChannel {
     this.#pending = new PendingCalls({ clock: options.settings.clock });
   }
 
-  /** Opens the stream if it is not; a host without it makes later requests fail, nothing else. */
+  /** Opens the stream unless it is open. With a host that has no control channel, only later requests fail. */
   open(): void {
     if (this.#state.at !== "closed") return;
     const stream = this.#options.connection.openStream(method.openControlChannel, this.#receiver());
@@ -60,7 +61,10 @@ export class ControlChannel {
     this.#isWritable = true;
   }
 
-  /** Resolves to the answer, whatever it says. Rejects when the host can't carry it or takes it too slowly, or the time is up. */
+  /**
+   * Sends a request and resolves to its answer, even if the answer is a failure. Rejects without a control channel, with a host
+   * that is too slow, and when the time is up.
+   */
   async request(destination: string, body: ControlRequest, signal?: AbortSignal): Promise<ControlAnswer> {
     const stream = this.#openStream();
     if (this.#isFull(stream)) throw tooSlow(stream);
@@ -113,7 +117,9 @@ export class ControlChannel {
     } else if (body === undefined || body.kind === "unknown") {
       this.#passOver(`it holds ${body === undefined ? "nothing" : body.typeUrl || "an unnamed message"}.`);
     } else if (!this.#pending.resolve(rpcId, body)) {
-      this.#options.settings.logger.debug("An answer on the control channel came for a request nobody waits for.");
+      this.#options.settings.logger.debug(
+        "An answer on the control channel came for a request that does not wait any more.",
+      );
     }
   }
 
@@ -134,14 +140,14 @@ export class ControlChannel {
     try {
       this.#isWritable = stream.send(encodeControl(controlReply(envelope, answer)));
     } catch (error) {
-      // Longer than may be sent. The failure that is told instead never is.
+      // The answer is too long to be sent. Its failure is never too long.
       const failure = controlFailure(request, errorText(error));
       this.#isWritable = stream.send(encodeControl(controlReply(envelope, failure)));
     }
     this.#review();
   }
 
-  /** A host that does not take its answers is not read on, so that it can't ask for more. */
+  /** Stops reading from a host that does not take its answers, so that it can send no more requests. */
   #review(): void {
     if (this.#state.at !== "open") return;
     const { stream } = this.#state;

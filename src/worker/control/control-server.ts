@@ -10,7 +10,8 @@ import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentI
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
 
-/** Saves, loads and describes the agents on a catalog for other workers; makes them if they don't live yet (protocol.md §1.8). */
+/** Creates a server that saves, loads and describes agents of a catalog for other workers. It makes agents that do not live yet. */
+// protocol.md §1.8
 export function createControlServer(catalog: AgentCatalog, logger: Logger): ControlServer {
   return async (request) => {
     try {

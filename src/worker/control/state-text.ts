@@ -1,6 +1,6 @@
 import { type AgentId, type AgentState, errorText, TroupeError } from "../../core/internal.ts";
 
-/** Writes an agent's state as it travels. Throws `invalid-message` when it is not a JSON object. */
+/** Encodes an agent's state as JSON text. Throws `invalid-message` when the state is not a JSON object. */
 export function formatState(state: AgentState, id: AgentId): string {
   if (!isState(state)) throw new TroupeError("invalid-message", `The state of ${id} is not a JSON object.`);
   try {
@@ -11,7 +11,7 @@ export function formatState(state: AgentState, id: AgentId): string {
   }
 }
 
-/** Reads an agent's state as it travels: the JSON text of an object. Throws `invalid-message` otherwise. */
+/** Parses an agent's state. Throws `invalid-message` when the text is not a JSON object. */
 export function parseState(text: string, id: AgentId): AgentState {
   let state: unknown;
   try {

@@ -35,16 +35,16 @@ export interface CallAnsweringOptions extends PendingResponseOptions {
 
 /** A call whose handler runs. */
 interface IncomingCall extends Delivery {
-  /** The message's type as the wire names it. */
+  /** The type name of the message on the wire. */
   readonly typeName: string;
   readonly owed: PendingResponse;
 }
 
-/** Answers the calls that reach this worker. Whatever happens to a call, exactly one answer leaves for it. */
+/** Answers the calls that reach this worker. It sends exactly one answer for each call, except for a call that its caller gave up. */
 // protocol.md §6, W5–W9
 export class CallAnswering {
   readonly #options: CallAnsweringOptions;
-  /** Calls that wait or run, by request id. A Troupe host gives no two of them the same. */
+  /** Calls that are parked or run, by request id. A Troupe host gives each its own id. */
   readonly #owed = new NamedIndexedSet<"owedSlot", PendingResponse>("owedSlot", ({ requestId }) => requestId);
   readonly #owner: DeliveryOwner<IncomingCall>;
 
@@ -68,21 +68,21 @@ export class CallAnswering {
     };
   }
 
-  /** The host says that nobody waits for a call's answer any more. A call that has its answer already is passed by. */
+  /** Handles the notice that no caller waits for a call's answer any more. Ignores a call that has its answer already. */
   cancel({ requestId, reason }: CancelFrame): void {
     const owed = this.#owed.named(requestId);
-    // The host may say so twice (protocol.md §11.7).
+    // The host may send the notice twice (protocol.md §11.7).
     if (owed === undefined || owed.isCancelled) return;
     this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
   }
 
-  /** This connection has ended: no answer leaves by it any more. */
+  /** Cancels the calls of a connection that has ended; no answer can leave by it. */
   connectionEnded(outbox: Outbox): void {
     for (const owed of this.#owed.all()) if (owed.leavesBy(outbox)) owed.cancel(fromCancelReason("caller-gone"));
   }
 
-  /** Answers at once that the worker takes nothing any more. */
+  /** Answers at once that the worker is shutting down. */
   refuse(frame: RequestFrame, outbox: Outbox): void {
     const error = new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error);
@@ -96,14 +96,14 @@ export class CallAnswering {
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error);
   }
 
-  /** Answers at once with an error. `requestId` is all that could be read of the call. */
+  /** Answers at once with an error. The worker could read only the `requestId` of the call. */
   refuseUnreadable(requestId: string, error: Error, outbox: Outbox): void {
     new PendingResponse(requestId, outbox, this.#options).fail(error);
   }
 
   /**
-   * Runs the agent's handler, once there is a slot for it, and sends what it returns or throws. An urgent call needs no slot:
-   * a handler that holds one may be waiting for it. Never throws.
+   * Runs the agent's handler when a slot is free, and sends its result or its error. An urgent call needs no slot, because a
+   * handler that holds a slot may wait for it. Never throws.
    */
   answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean): void {
     const { slots, work, settings } = this.#options;
@@ -115,7 +115,7 @@ export class CallAnswering {
     this.#park(frame, owed, deadline);
   }
 
-  /** A parked call whose time is up is not started: nobody waits for its handler any more. */
+  /** Parks a call. Its handler does not start after the deadline, because no caller waits any more. */
   #park(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
     const { slots, settings } = this.#options;
     const parked = {
@@ -134,7 +134,7 @@ export class CallAnswering {
     slots.park(parked);
   }
 
-  /** A handler that answers at once has ended when this returns. The request id of any other is remembered until it ends. */
+  /** Runs the handler. Remembers the request id until the handler ends, unless the handler answers at once. */
   #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
     this.#options.slots.begin();
     try {
@@ -157,7 +157,7 @@ export class CallAnswering {
     this.#owed.delete(owed);
   }
 
-  /** Reads the frame. Throws what its caller is told if it cannot be delivered. */
+  /** Reads the frame. Throws the error for the caller if the worker cannot deliver the call. */
   #open(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): IncomingCall {
     const { registry, catalog } = this.#options;
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");

@@ -1,7 +1,7 @@
-/** A message whose handler has to wait for a slot. */
+/** A message whose handler waits for a slot. */
 export interface Parked {
   readonly bytes: number;
-  /** A slot is free: begins the handler. */
+  /** Begins the handler; called when a slot is free. */
   readonly run: () => void;
 }
 
@@ -9,11 +9,12 @@ export interface ConcurrencyLimiterOptions {
   readonly maxConcurrentHandlers: number;
   readonly maxParkedMessages: number;
   readonly maxParkedBytes: number;
-  /** More or less is parked. */
+  /** Called when the amount of parked messages has changed. */
   readonly onChange: () => void;
 }
 
-/** Bounds how many handlers run at the same time: further messages are parked, in order, up to a bound (W23). */
+/** Limits the number of handlers that run at the same time. It parks further messages in order, up to a bound. */
+// protocol.md W23
 export class ConcurrencyLimiter {
   readonly #options: ConcurrencyLimiterOptions;
   readonly #parked = new Set<Parked>();
@@ -37,27 +38,27 @@ export class ConcurrencyLimiter {
     return this.#running < this.#options.maxConcurrentHandlers;
   }
 
-  /** Half of what may be parked is: better not to read on. */
+  /** Whether half of the bound is parked; the worker should stop reading then. */
   get isCrowded(): boolean {
     const { maxParkedMessages, maxParkedBytes } = this.#options;
     return !this.hasFree && (2 * this.#parked.size >= maxParkedMessages || 2 * this.#parkedBytes >= maxParkedBytes);
   }
 
-  /** Nothing more can be parked. */
+  /** Whether the limiter can park nothing more. */
   get isFull(): boolean {
     const { maxParkedMessages, maxParkedBytes } = this.#options;
     return !this.hasFree && (this.#parked.size >= maxParkedMessages || this.#parkedBytes >= maxParkedBytes);
   }
 
-  /** A handler begins, with a free slot or, if it must not wait, without. */
+  /** Counts a handler that begins. It has a free slot, or none if it must not wait. */
   begin(): void {
     this.#running += 1;
   }
 
-  /** A handler that began has ended; the next begins. */
+  /** Ends the count of a handler and begins the next ones. */
   end(): void {
     this.#running -= 1;
-    // One that answers at once ends within `run`: the loop that started it goes on, however many are parked.
+    // A handler that answers at once ends within `run`. The loop that started it begins the next one, without recursion.
     if (this.#isReleasing) return;
     this.#isReleasing = true;
     try {
@@ -77,7 +78,7 @@ export class ConcurrencyLimiter {
     this.#options.onChange();
   }
 
-  /** Takes one back that is still parked; false: it runs, or has run. */
+  /** Removes a parked message. Returns false when its handler runs or has run. */
   withdraw(parked: Parked): boolean {
     if (!this.#parked.delete(parked)) return false;
     this.#parkedBytes -= parked.bytes;

@@ -29,7 +29,7 @@ export interface EventDeliveryOptions {
   readonly work: InFlight;
   readonly slots: ConcurrencyLimiter;
   readonly counts: WorkerCounters;
-  /** Agent types registered here that another worker serves by now; the events for them go there. */
+  /** Agent types that are registered here and that another worker serves by now; it gets their events. */
   readonly elsewhere: ReadonlySet<string>;
 }
 
@@ -40,7 +40,7 @@ interface OpenedEvent {
   readonly wire: WireEvent;
 }
 
-/** Hands events to the agents that this worker's own subscriptions name: each agent once, never the sender, each on its own. */
+/** Delivers events to the agents of this worker's own subscriptions. Each agent gets an event once; the sender does not get it. */
 // protocol.md §3.3, W11, W12
 export class EventDelivery {
   readonly #options: EventDeliveryOptions;
@@ -63,7 +63,7 @@ export class EventDelivery {
     };
   }
 
-  /** Never throws: an event that cannot be read is counted, logged and dropped. */
+  /** Delivers an event to its agents. Counts, logs and drops an event that it cannot read. Never throws. */
   deliver(wire: WireEvent): void {
     const { subscriptions, elsewhere, registry, counts, settings } = this.#options;
     let recipients: readonly AgentId[];
@@ -74,7 +74,7 @@ export class EventDelivery {
       recipients = subscriptions.recipients(topicId).filter((id) => !id.equals(sender));
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
       if (recipients.length === 0) return;
-      // An event without an id is like no other.
+      // An event without an id never counts as a duplicate.
       if (this.#recent !== undefined && wire.id !== "" && this.#recent.see(wire.id)) {
         counts.duplicateEvents += 1;
         return;
@@ -96,7 +96,7 @@ export class EventDelivery {
     return wire.sender === undefined ? undefined : fromWireAgentId(wire.sender);
   }
 
-  /** Delivers to one agent, once there is a slot for its handler. */
+  /** Delivers to one agent when a slot is free for its handler. */
   #take(recipient: AgentId, opened: OpenedEvent): void {
     const { slots, work, catalog } = this.#options;
     const event = new IncomingEvent(recipient, opened, catalog.runtime);
@@ -141,7 +141,7 @@ class IncomingEvent implements Delivery, Work {
   readonly context: HandlerContext;
   readonly wire: WireEvent;
   workSlot = 0;
-  /** Set while it is parked. */
+  /** Removes the event from the parked ones; set while it is parked. */
   onGivenUp: (() => void) | undefined;
 
   constructor(agentId: AgentId, { message, topicId, sender, wire }: OpenedEvent, runtime: AgentRuntime) {
@@ -169,7 +169,7 @@ class IncomingEvent implements Delivery, Work {
   }
 }
 
-/** The ids that were seen last, up to a number of them. It forgets the id first that was not seen for longest. */
+/** Remembers the last ids, up to a number. Beyond it, it forgets the id that did not come for the longest time. */
 export class RecentIds {
   readonly #ids = new Set<string>();
   readonly #capacity: number;
@@ -178,7 +178,7 @@ export class RecentIds {
     this.#capacity = capacity;
   }
 
-  /** Whether it is among them; from now on it is the last. */
+  /** Returns whether the id is known, and makes it the latest. */
   see(id: string): boolean {
     const isKnown = this.#ids.delete(id);
     this.#ids.add(id);
@@ -190,7 +190,7 @@ export class RecentIds {
   }
 }
 
-/** Topic types whose part after the first `:` asks for an answer: `rpc` handlers take their events, and nobody answers them. */
+/** Whether the part after the first `:` of a topic type asks for an answer. `rpc` handlers take such events; the worker sends no answer. */
 // protocol.md §3.4
 function isRpcTopic(topicType: string): boolean {
   const colon = topicType.indexOf(":");

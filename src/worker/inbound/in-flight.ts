@@ -2,15 +2,15 @@ import type { Clock } from "../../core/internal.ts";
 import { IndexedSet } from "../../core/internal.ts";
 import { atMost } from "../connection/time-limits.ts";
 
-/** One handler that runs, or is parked. */
+/** A handler that runs, or a parked message. */
 export interface Work {
-  /** Its place among those that run. */
+  /** Index in the set of running handlers. */
   workSlot: number;
-  /** Its time is up: tell the handler, and answer for it where an answer is owed. */
+  /** Gives the work up: aborts the signal of the handler, and sends an error if an answer is owed. */
   abandon(reason: Error): void;
 }
 
-/** The handlers that run at this moment, for `stop` to wait for. */
+/** The handlers that run and the parked messages; `stop` waits for them. */
 export class InFlight {
   readonly #works = new IndexedSet<"workSlot", Work>("workSlot");
   readonly #onIdle = new Set<() => void>();
@@ -30,7 +30,7 @@ export class InFlight {
     this.#onIdle.clear();
   }
 
-  /** Resolves when nothing runs any more, when the time is up, or when the signal aborts, whichever is first. */
+  /** Resolves when nothing runs any more, when the time is up, or when the signal aborts. */
   async idle(timeoutMs: number, clock: Clock, signal?: AbortSignal): Promise<void> {
     if (this.#works.size === 0) return;
     let isIdle = () => {};
@@ -42,7 +42,7 @@ export class InFlight {
     this.#onIdle.delete(isIdle);
   }
 
-  /** Gives up what still runs. */
+  /** Gives up all work that still runs. */
   abandon(reason: Error): void {
     for (const work of this.#works.all()) work.abandon(reason);
   }

@@ -9,14 +9,14 @@ type OnHostLeaving = (connection: HostConnection, graceMs: number) => void;
 
 export interface InboxOptions extends CallAnsweringOptions, EventDeliveryOptions {
   readonly settings: CallAnsweringOptions["settings"] & EventDeliveryOptions["settings"];
-  /** Takes the answers to this worker's own calls. */
+  /** Takes the answers to this worker's calls. */
   readonly calls: OutgoingCalls;
   readonly onHostLeaving: OnHostLeaving;
 }
 
-/** Takes each frame from the host to its place. Answers pass even while the worker stops; new work does not. */
+/** Hands each frame of the host to the part that handles it. A worker that stops still takes answers, but no new work. */
 export class Inbox {
-  /** True from the moment the worker stops. */
+  /** True while the worker stops and after that. */
   isRefusing = false;
   readonly #options: InboxOptions;
   readonly #answering: CallAnswering;
@@ -60,12 +60,12 @@ export class Inbox {
     }
   }
 
-  /** The worker can answer nothing more that came by this connection. */
+  /** Handles the end of a connection. No answer can leave by it. */
   connectionEnded(connection: HostConnection): void {
     this.#answering.connectionEnded(connection.outbox);
   }
 
-  /** Passes over a message that cannot be read. If its beginning names a call, the call's caller is told. */
+  /** Drops a message that the worker cannot read. If its beginning names a call, the caller gets an error. */
   passOver(error: TroupeError, head: Uint8Array | undefined, { outbox }: HostConnection): void {
     this.#options.counts.unreadableFrames += 1;
     this.#options.settings.logger.warn(loggableText(`A message from the host was passed over: ${error.message}`));
@@ -85,12 +85,15 @@ export class Inbox {
     else this.#answering.answer(frame, outbox, isOwn);
   }
 
-  /** Nothing more can be parked, and the worker reads on for the sake of answers. What comes in spite of a pause was under way. */
+  /**
+   * Whether the worker can park nothing more, but still reads because it waits for answers. Messages that come during a pause
+   * were on their way; the worker parks them.
+   */
   #isOverloaded(connection: HostConnection): boolean {
     return this.#options.slots.isFull && !connection.isPaused;
   }
 
-  /** A call from an agent of this worker: a handler that the stop waits for may need its answer. */
+  /** Whether an agent of this worker makes the call. A handler that the stop waits for may need its answer. */
   #isOwn({ source }: RequestFrame): boolean {
     return source !== undefined && this.#options.catalog.hasType(source.type);
   }

@@ -28,14 +28,14 @@ export interface PendingResponseOptions {
 
 const noMetadata: WireMetadata = Object.freeze({});
 
-/** The answer owed for one call: the first outcome is sent, later ones are not. */
+/** The answer owed for one call. It sends the first outcome and ignores later ones. */
 export class PendingResponse implements Work {
   readonly requestId: string;
   workSlot = 0;
   owedSlot = 0;
-  /** Trace context of the span that handles the call. */
+  /** Trace context of the span of the handler. */
   carrier: TraceCarrier | undefined;
-  /** Set while it is parked: called when its handler need not run any more. */
+  /** Called when the handler need not run any more. Set while the call is parked. */
   onGivenUp: (() => void) | undefined;
   readonly #outbox: Outbox;
   readonly #options: PendingResponseOptions;
@@ -50,7 +50,7 @@ export class PendingResponse implements Work {
     this.#options = options;
   }
 
-  /** Sends the answer. One that cannot be written, or is too large, becomes a failure. Never throws. */
+  /** Sends the answer, or a failure when the answer cannot be encoded or is too large. Never throws. */
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isPaid) return;
     try {
@@ -78,7 +78,7 @@ export class PendingResponse implements Work {
     }
   }
 
-  /** A failure too long to be sent is replaced by one that says so. */
+  /** Sends a failure that says that the first one could not be sent. */
   #explain(cause: unknown): void {
     try {
       this.#sendFailure(cause, false);
@@ -87,7 +87,7 @@ export class PendingResponse implements Work {
     }
   }
 
-  /** Throws what the outbox throws. What the handler threw is told only if there is room for it. */
+  /** Sends a failure, with the detail of the error if the frame is not too long. Throws as the outbox throws. */
   #sendFailure(thrown: unknown, withDetail: boolean): void {
     const { error, metadata } = toWireError(thrown, { withStack: this.#options.settings.sendsStacks, withDetail });
     const frame: ResponseFrame = {
@@ -102,13 +102,13 @@ export class PendingResponse implements Work {
     this.#outbox.send(isTooLong ? { ...frame, metadata: rest } : frame);
   }
 
-  /** The handler is about to run: tells it if its call was given up meanwhile. */
+  /** Takes the context of the handler before it runs. Aborts it if the caller has given the call up. */
   begin(context: HandlerContext): void {
     this.#context = context;
     if (this.#abortReason !== undefined) context.abort(this.#abortReason);
   }
 
-  /** The caller has given the call up, and the handler was told. */
+  /** Whether the caller has given the call up, and the handler knows. */
   get isCancelled(): boolean {
     return this.#isCancelled;
   }
@@ -122,7 +122,7 @@ export class PendingResponse implements Work {
     this.#abort(reason);
   }
 
-  /** Nobody wants the answer any more: none is sent. */
+  /** Gives the call up: sends no answer, because no caller waits for one, and aborts the handler. */
   cancel(reason: Error): void {
     this.#isCancelled = true;
     this.#isPaid = true;

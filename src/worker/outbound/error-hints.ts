@@ -1,4 +1,4 @@
-/** Texts of hosts, ours and .NET's, that say what happened and not what to do; peers match on them, so they stay as they are on the wire. */
+/** Texts of Troupe's and .NET's hosts, and the advice for each. Peers match on the texts, so that they stay unchanged on the wire. */
 const hints: readonly (readonly [RegExp, string])[] = [
   [
     /^(Agent type \S+ not found\.|Agent not found\.|Agent not found and no compatible gateways were found\.)$/,
@@ -10,7 +10,7 @@ const hints: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The text of a failed call, with what its caller can do next where the host's text does not say it. */
+/** Returns the text of a failed call, with advice for the caller if the host gave none. */
 export function withHint(text: string): string {
   const advice = hints.find(([pattern]) => pattern.test(text))?.[1];
   return advice === undefined ? text : `${text} ${advice}`;

@@ -22,12 +22,12 @@ export interface OutgoingEventsOptions {
   readonly settings: WorkerSettings;
   readonly registry: CodecRegistry;
   readonly interventions: InterventionChain;
-  /** Undefined when nobody takes message-log records. */
+  /** Undefined when no sink takes message-log records. */
   readonly log: MessageLog | undefined;
   readonly sendQueue: SendQueue;
 }
 
-/** The events this worker publishes. They go to the host, also those for its own agents. */
+/** Publishes the events of this worker. They go to the host, also events for its own agents. */
 export class OutgoingEvents {
   readonly #parts: OutgoingEventsOptions;
 
@@ -35,7 +35,10 @@ export class OutgoingEvents {
     this.#parts = parts;
   }
 
-  /** Resolves when the event is sent or queued. Rejects when it can't be encoded or queued; one that an intervention drops is just dropped. */
+  /**
+   * Publishes an event. Resolves when it is sent or queued, and also when an intervention drops it. Rejects when the worker can't
+   * encode or queue it.
+   */
   publish(message: unknown, topic: TopicId, given: PublishOptions): Promise<void> {
     const options = withCheckedMetadata(given);
     const { tracing, ambient } = this.#parts.settings;

@@ -13,9 +13,8 @@ import type { WorkerSettings } from "../worker-options.ts";
 export type { QueuedMessage, WaitingMessage as Waiting } from "../connection/outbox.ts";
 
 /**
- * Calls and events of this worker, in the order in which they were given. A message leaves at once if the host takes it;
- * otherwise it waits, within bounds, for room or for a connection. Outlives connections: the connection supervisor says which
- * one it sends to.
+ * Queue of outgoing calls and events, in the order of sending; survives reconnects. A message leaves at once if the host takes
+ * it. Otherwise it waits, within bounds, for the host or for a connection. The connection supervisor sets the connection.
  */
 // protocol.md W1, W23
 export class SendQueue implements OutboundQueue {
@@ -32,14 +31,14 @@ export class SendQueue implements OutboundQueue {
     this.#counts = counts;
   }
 
-  /** Calls and events that wait here. */
+  /** Number of calls and events that wait here. */
   get waitingCount(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Sends a message, or lets it wait; one that waits can be taken back. Returns undefined when it has left. Throws
-   * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no connection and it may not wait for one.
+   * Sends a message or queues it. Returns undefined when it has left, else an entry that `takeBack` removes. Throws
+   * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no connection and it may not wait.
    */
   post(departure: QueuedMessage): Waiting | undefined {
     if (this.#closedBecause !== undefined) throw unreachable(this.#closedBecause);
@@ -59,12 +58,15 @@ export class SendQueue implements OutboundQueue {
     return waiting;
   }
 
-  /** Takes a message back; nothing happens if it has left. */
+  /** Removes a message from the queue; does nothing if it has left. */
   takeBack(waiting: Waiting): void {
     this.#remove(waiting);
   }
 
-  /** Posts an event. Resolves when the event is sent or queued within the bounds. Rejects as `post` throws, and with `CancelledError` when the signal aborts first. */
+  /**
+   * Posts an event. Resolves when the event is sent or queued within the bounds. Rejects as `post` throws, and with
+   * `CancelledError` when the signal aborts first.
+   */
   publish(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> | undefined {
     if (signal?.aborted === true) throw new CancelledError("Publishing was cancelled.", { cause: signal.reason });
     if (this.#hasRoom(bytes.length)) {
@@ -93,7 +95,7 @@ export class SendQueue implements OutboundQueue {
     });
   }
 
-  /** Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls only as long as they may. */
+  /** Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls wait within their limit. */
   follow(outbox: Outbox | undefined): void {
     if (outbox === this.#outbox) return;
     this.#outbox = outbox;
@@ -104,12 +106,12 @@ export class SendQueue implements OutboundQueue {
     this.#flush();
   }
 
-  /** Takes back what a host refused: it leaves before all else, in its order. */
+  /** Takes back messages after a refusal. They leave before all others, in their order. */
   putBack(messages: readonly QueuedMessage[]): void {
     const later = [...this.#waiting];
     this.#waiting.clear();
     for (const message of messages) {
-      // Its publisher has been told that the event was taken, so that nobody but the counter learns of its loss.
+      // `publish` has resolved for the event, so that only the counter shows its loss.
       const departure = message.kind === "call" ? message : { ...eventOf(message), onFailed: () => this.#countLost() };
       if (this.#closedBecause !== undefined) {
         departure.onFailed(unreachable(this.#closedBecause));
@@ -125,7 +127,7 @@ export class SendQueue implements OutboundQueue {
     this.#flush();
   }
 
-  /** A connection takes more again. */
+  /** Sends on when a connection takes messages again. */
   drained(outbox: Outbox): void {
     if (outbox === this.#outbox) this.#flush();
   }
@@ -135,7 +137,7 @@ export class SendQueue implements OutboundQueue {
     if (this.#waiting.size > 0) await new Promise<void>((resolve) => this.#onEmpty.add(resolve));
   }
 
-  /** Nothing leaves any more: what waits fails, and accepted events are counted as lost. Returns how many those were. */
+  /** Closes the queue: queued messages fail, and accepted events count as lost. Returns the number of lost events. */
   close(reason: UndeliverableReason): number {
     this.#closedBecause = reason;
     this.#outbox = undefined;
@@ -144,19 +146,19 @@ export class SendQueue implements OutboundQueue {
     return this.#counts.lostEvents - before;
   }
 
-  /** Takes messages again, after a `close`, for the next run. */
+  /** Opens the queue again after `close`, for the next run. */
   reopen(): void {
     this.#closedBecause = undefined;
   }
 
-  /** Whether an event of this length need not wait for room. */
+  /** Whether an event of this length fits into the bounds, so that its publisher need not wait. */
   #hasRoom(length: number): boolean {
     if (this.#outbox === undefined || this.#waiting.size === 0) return true;
     const { maxOutboxBytes, maxOutboxMessages } = this.#settings;
     return this.#waiting.size < maxOutboxMessages && this.#waitingBytes + length <= maxOutboxBytes;
   }
 
-  /** Throws when a message may not even wait. */
+  /** Throws when the message may not wait in the queue. */
   #assertPlace({ kind, bytes }: QueuedMessage): void {
     const { maxOutboxBytes, maxOutboxMessages, whileDisconnected } = this.#settings;
     const total = this.#waitingBytes + bytes.length;
@@ -179,7 +181,7 @@ export class SendQueue implements OutboundQueue {
     return new UndeliverableException(text, { code: "overloaded" });
   }
 
-  /** Without a connection a call waits only so long. */
+  /** Limits the wait of a call for a connection. */
   #limitWait(waiting: Waiting): void {
     const { calls, callWaitMs } = this.#settings.whileDisconnected;
     if (waiting.departure.kind !== "call" || calls === "queue") return;
@@ -212,7 +214,10 @@ export class SendQueue implements OutboundQueue {
     }
   }
 
-  /** False: the message has to wait, for the host's headers or, since the connection has just ended, for the next one. Throws `message-too-large`. */
+  /**
+   * Hands a message to the connection. Returns false when the message must wait: for the host's headers, or for the next
+   * connection, because this one has just ended. Throws `message-too-large`.
+   */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
     if (bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
     if (!outbox.write(bytes, departure.kind === "event" ? "event" : "other")) return false;

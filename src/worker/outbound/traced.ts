@@ -1,6 +1,6 @@
 import type { SpanDetails, SpanOperation, Tracing } from "../../core/internal.ts";
 
-/** Runs `body` inside a span, or just runs it where nobody records any. */
+/** Runs `body` inside a span, or without one if tracing is off. */
 export function traced<T>(
   tracing: Tracing | undefined,
   operation: SpanOperation,

@@ -13,8 +13,8 @@ export interface ChannelRegistryOptions {
   readonly clock: Clock;
 }
 
+/** Registers in the data channel of a generation 1 host. Such a host makes its own ids, and can't remove or list subscriptions. */
 // protocol.md §1.6
-/** Registration inside the data channel (generation 1): ids are the host's own, and nothing can be removed or listed. */
 export class ChannelRegistry implements HostRegistry {
   readonly #options: ChannelRegistryOptions;
   readonly #pending: PendingCalls<Ack>;
@@ -24,7 +24,7 @@ export class ChannelRegistry implements HostRegistry {
     this.#pending = new PendingCalls({ clock: options.clock });
   }
 
-  /** Acknowledgements that have not come. */
+  /** Number of registrations that wait for their acknowledgement. */
   get pendingCount(): number {
     return this.#pending.size;
   }
@@ -45,7 +45,7 @@ export class ChannelRegistry implements HostRegistry {
 
   async subscriptions(): Promise<undefined> {}
 
-  /** Returns false when no registration waits for it. */
+  /** Takes an acknowledgement. Returns false when no registration waits for it. */
   onAck(ack: Ack): boolean {
     return this.#pending.resolve(ack.requestId, ack);
   }
@@ -64,7 +64,7 @@ export class ChannelRegistry implements HostRegistry {
   }
 }
 
-/** The text of a refusal. As for Python's worker, an error that is not empty is one; this worker reads `success` too. */
+/** Returns the text of a refusal. Like Python's worker it reads a non-empty error as a refusal; it also reads `success`. */
 function refusalIn({ error = "", success }: Ack): string | undefined {
   if (error !== "") return error;
   return success ? undefined : "no reason was given.";

@@ -3,7 +3,7 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { isNotImplemented } from "./refusal.ts";
 
-/** The registry of one connection: unary calls, until the host answers that it has none; then the data channel. */
+/** The registry of one connection. It uses unary calls until the host answers that it has none, and then the data channel. */
 export class ConnectionRegistry implements HostRegistry {
   readonly #legacy: HostRegistry;
   readonly #logger: Logger;

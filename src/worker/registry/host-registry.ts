@@ -1,17 +1,17 @@
 import type { WireSubscription } from "../../protocol/internal.ts";
 
 /**
- * The registrations of this worker at a host. Two adapters: unary calls (generations 2, 3) and the data channel (1). A signal
- * ends the wait for the host's answer; the host may have done what it was asked.
+ * Port for registering at a host. Its adapters use unary calls (generations 2 and 3) or the data channel (generation 1). A
+ * signal ends the wait for the host's answer; the host may still carry out the request.
  */
 export interface HostRegistry {
-  /** Throws `TypeTakenError` when another worker serves the type. */
+  /** Registers an agent type. Throws `TypeTakenError` when another worker serves the type. */
   registerType(agentType: string, signal?: AbortSignal): Promise<void>;
-  /** Throws `already-exists` when an equal one is there. */
+  /** Adds a subscription. Throws `already-exists` when the host has an equal one. */
   addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void>;
+  /** Removes a subscription. Resolves, too, when the host does not know it or can't remove subscriptions. */
   // protocol.md §1.1
-  /** Resolves as well when the host does not know it, or can't remove any. */
   removeSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void>;
-  /** All subscriptions at the host; undefined when it can't tell. */
+  /** Resolves to all subscriptions at the host, or to undefined when the host can't list them. */
   subscriptions(signal?: AbortSignal): Promise<readonly WireSubscription[] | undefined>;
 }

@@ -11,21 +11,21 @@ export interface ReRegistrationOptions {
   readonly settings: Pick<WorkerSettings, "reconnect" | "random" | "clock" | "logger">;
   /** Whether this worker had the client id on an earlier connection. */
   readonly isOldClientId: (clientId: string) => boolean;
-  /** Agent types that another worker serves by now; kept up to date here, over all connections of the worker. */
+  /** Agent types that another worker serves by now. `ReRegistration` updates the set, which all connections share. */
   readonly elsewhere: Set<string>;
   readonly onWaiting: (step: ConnectingStep) => void;
   readonly signal: AbortSignal;
 }
 
-/** How long the host is asked for a type that another worker serves, in milliseconds. Other registrations wait meanwhile. */
+/** Milliseconds for which the worker retries a type that another worker serves. Its other registrations wait meanwhile. */
 const foreignPatienceMs = 2_000;
-/** The same where the refusal names no worker: the holder may be this worker under its old id. */
+/** The same when the refusal names no owner, who may be this worker under its old client id. */
 const unnamedPatienceMs = 30_000;
 const refusalsBeforeWarning = 5;
 
 /**
- * The registry of a host after a reconnect. While the host still knows the worker under its old client id, the registration is
- * repeated until the host takes it. A type that another worker serves by now is left to that worker.
+ * Registers at a host after a reconnect. The host may still know the worker under its old client id; the registry then retries
+ * until the host accepts. It leaves a type that another worker serves by now to that worker, and registers the rest.
  */
 // protocol.md W1, §2.2
 export class ReRegistration implements HostRegistry {
@@ -50,8 +50,8 @@ export class ReRegistration implements HostRegistry {
     );
   }
 
+  /** Adds a subscription, unless another worker serves its type: the subscription would have no effect then. */
   // protocol.md H17
-  /** A subscription for a type that another worker serves has no effect, and is left out. */
   async addSubscription(subscription: WireSubscription): Promise<void> {
     const { registry, elsewhere, settings } = this.#options;
     const agentType = subscription.pattern?.agentType ?? "";
@@ -70,8 +70,8 @@ export class ReRegistration implements HostRegistry {
   }
 
   /**
-   * Repeats a registration. Resolves to the refusal when another worker keeps what is asked for. Rejects when the host holds on
-   * to the old client id for too long, or fails otherwise.
+   * Retries a registration until the host accepts it. Resolves to the refusal when another worker keeps the type. Rejects when
+   * the host knows the old client id for too long, or fails otherwise.
    */
   async #insist(call: () => Promise<void>, isAskedOnce: boolean): Promise<string | undefined> {
     const { settings, isOldClientId, onWaiting, signal } = this.#options;

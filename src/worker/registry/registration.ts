@@ -241,7 +241,7 @@ async function all(calls: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
 }
 
-/** Throws `invalid-argument` for a kind of subscription that can't travel. */
+/** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
 function toWireSubscription(subscription: Subscription): WireSubscription {
   return { id: subscription.id, pattern: toPattern(subscription) };
 }

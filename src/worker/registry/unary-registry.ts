@@ -17,20 +17,20 @@ export interface UnaryRegistryOptions {
   readonly link: Pick<Link, "unary">;
   readonly metadata: Metadata;
   readonly timeoutMs: number;
-  /** Ends all calls that run when the connection ends. */
+  /** Aborts when the connection ends; ends all calls that run. */
   readonly signal: AbortSignal;
-  /** The host is Troupe's: it keeps the ids of subscriptions, and may hold very many. */
+  /** Whether the host is Troupe's. It keeps the ids of subscriptions, and may hold very many. */
   readonly isHostAnnounced: () => boolean;
 }
 
 /**
- * Registration by unary calls (generations 2 and 3). Errors that say that the host lacks the method pass through, so that the
- * caller can fall back.
+ * Registers at hosts of generations 2 and 3 by unary calls. When the host lacks the method, the registry passes the error on, so
+ * that the caller can fall back.
  */
 export class UnaryRegistry implements HostRegistry {
   readonly #options: UnaryRegistryOptions;
+  /** Whether the host keeps the subscription ids of this worker. .NET's gateway replaces them with its own. */
   // protocol.md §7
-  /** Whether this host keeps our subscription ids; .NET's gateway puts its own in their place. */
   #keepsIds: boolean | undefined;
 
   constructor(options: UnaryRegistryOptions) {
@@ -77,7 +77,7 @@ export class UnaryRegistry implements HostRegistry {
     }
   }
 
-  /** Our id, unless this host gave the subscription another; then that of the one that says the same. */
+  /** Returns the id of the subscription at the host. A host that replaces ids has an equal pattern under another id. */
   async #idAtHost(subscription: WireSubscription, signal: AbortSignal | undefined): Promise<string> {
     if (this.#keepsIds === true || this.#options.isHostAnnounced()) return subscription.id;
     const listed = await this.subscriptions(signal);

@@ -76,17 +76,17 @@ const apiOf = (exports: readonly ExportedName[], text = ""): PublicApi => ({
 
 describe("the rules for public declarations", () => {
   test.each(["as protocol.md says", "as §5.10 says", "(W21)", "(H6, H7)"])("find the citation in: %s", (text) => {
-    const { problems } = findCitations(apiOf([], `/** A clock ${text}. */\nexport declare const clock: Clock;`));
+    const problems = findCitations(apiOf([], `/** A clock ${text}. */\nexport declare const clock: Clock;`));
     expect(problems).toEqual([`${source}: /** A clock ${text}. */`]);
   });
 
   test("find none in // comments, in the code, nor in W3C, HTTP/2 or the section of an RFC", () => {
     const text = "// protocol.md §5\n/** W3C over HTTP/2 (RFC 9113 §6.5.2). */\nexport declare const W21: string;";
-    expect(findCitations(apiOf([], text)).problems).toEqual([]);
+    expect(findCitations(apiOf([], text))).toEqual([]);
   });
 
   test("find the name without a comment", () => {
-    const { problems } = findUndocumented(apiOf([named("a"), named("b", { isDocumented: false })]));
+    const problems = findUndocumented(apiOf([named("a"), named("b", { isDocumented: false })]));
     expect(problems).toEqual([`${source}: b of troupe/cli`]);
   });
 
@@ -96,7 +96,7 @@ describe("the rules for public declarations", () => {
       { name: "Hidden", source, isInlined: false },
       { name: "Alias", source, isInlined: true },
     ];
-    const { problems } = findUnnamed(apiOf([named("a"), named("b", { mentions })]));
+    const problems = findUnnamed(apiOf([named("a"), named("b", { mentions })]));
     expect(problems).toEqual([`troupe/cli: b mentions ${source} Hidden`]);
   });
 });
