@@ -11,12 +11,6 @@ export interface PublicApi {
   readonly declarations: ReadonlyMap<string, string>;
 }
 
-export interface Findings {
-  readonly problems: string[];
-  /** What is no problem any more, though a list still says so. */
-  readonly notes: string[];
-}
-
-export function findCitations(api: PublicApi): Findings;
-export function findUndocumented(api: PublicApi): Findings;
-export function findUnnamed(api: PublicApi): Findings;
+export function findCitations(api: PublicApi): string[];
+export function findUndocumented(api: PublicApi): string[];
+export function findUnnamed(api: PublicApi): string[];
