@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { errorText } from "../core/internal.ts";
 import { hostCommand } from "./commands/host.ts";
-import { oneLine } from "./one-line.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   readonly version: string;
@@ -29,4 +29,9 @@ try {
     process.stderr.write(`error: ${oneLine(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+/** The text of an error on one line, for a terminal. */
+function oneLine(error: unknown): string {
+  return errorText(error).replace(/\s*\n\s*/g, " ");
 }

@@ -6,8 +6,8 @@ import {
   type HostStopOptions,
   type InspectOptions,
 } from "../host/internal.ts";
+import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
-import { type StopWhenSignalOptions, stopWhenSignal } from "../worker/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 

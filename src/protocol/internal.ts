@@ -1,5 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { fromWireError, toWireError } from "./errors/wire-error.ts";
+export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   CancelFrame,
   CancelReason,
@@ -14,7 +15,6 @@ export type {
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { isVoidPayload } from "./frames/payload.ts";
-export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./metadata.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,

@@ -13,8 +13,8 @@
  * @packageDocumentation
  */
 
+export type { StopWhenSignalOptions } from "../process/internal.ts";
 export type { WorkerStatus } from "./connection/worker-status.ts";
-export type { StopWhenSignalOptions } from "./process-signals.ts";
 export type { ReconnectOptions, WhileDisconnectedOptions } from "./reconnect-options.ts";
 export type { WorkerCounters } from "./worker-counters.ts";
 export type { WorkerClosed } from "./worker-lifecycle.ts";

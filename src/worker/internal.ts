@@ -1,5 +1,3 @@
 // Names that other rooms and tests use. index.ts has the names for users.
-export type { StopWhenSignalOptions } from "./process-signals.ts";
-export { stopWhenSignal } from "./process-signals.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 export { WorkerRuntime } from "./worker-runtime.ts";

@@ -37,6 +37,7 @@ import {
   type WaitOptions,
   waitFor,
 } from "../core/internal.ts";
+import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
@@ -45,7 +46,6 @@ import { Inbox } from "./inbound/inbox.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
-import { type StopWhenSignalOptions, stopWhenSignal } from "./process-signals.ts";
 import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { ByteBudget } from "../../src/transport/grpc/framing/byte-budget.ts";
+import { ByteBudget } from "../../src/transport/grpc/connection/byte-budget.ts";
 import { inflaterFor } from "../../src/transport/grpc/framing/compression.ts";
 import { MessageReader } from "../../src/transport/grpc/framing/message-reader.ts";
 import { join } from "./mutate-bytes.ts";

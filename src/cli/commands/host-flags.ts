@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/index.ts";
+import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 

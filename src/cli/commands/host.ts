@@ -1,6 +1,6 @@
 import process from "node:process";
 import { Command } from "commander";
-import { GrpcWorkerAgentRuntimeHost } from "../../grpc/index.ts";
+import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
 import { keepHeapRoom } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { exposureWarning } from "./exposure.ts";

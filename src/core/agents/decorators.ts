@@ -1,4 +1,3 @@
-import { compareByCodePoints } from "../collections/code-point-order.ts";
 import { TroupeError } from "../errors.ts";
 import type { BaseAgent } from "./base-agent.ts";
 import {
@@ -94,4 +93,15 @@ export function decoratedHandlers(agentClass: { readonly prototype: object }): r
 function handlerOf(method: object): Handler | [] {
   const handler: unknown = Object.hasOwn(method, handlerKey) ? Reflect.get(method, handlerKey) : undefined;
   return handler instanceof Handler ? handler : [];
+}
+
+/** Compares texts by code points, as Python sorts them. JavaScript compares UTF-16 units. */
+function compareByCodePoints(left: string, right: string): number {
+  const rights = right[Symbol.iterator]();
+  for (const character of left) {
+    const other = rights.next();
+    if (other.done === true) return 1;
+    if (character !== other.value) return (character.codePointAt(0) ?? 0) - (other.value.codePointAt(0) ?? 0);
+  }
+  return rights.next().done === true ? 0 : -1;
 }

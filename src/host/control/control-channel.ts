@@ -8,7 +8,7 @@ import {
 } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { closingOf, type StreamClosing } from "../sessions/data-channel.ts";
-import type { QueueBounds } from "../sessions/outbound-bound.ts";
+import type { QueueBounds } from "../sessions/queue-bound.ts";
 import type { StreamOwner } from "../sessions/session.ts";
 import { ControlSession } from "./control-session.ts";
 

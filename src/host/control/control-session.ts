@@ -2,7 +2,7 @@ import type { Clock } from "../../core/internal.ts";
 import type { RpcStatus, ServerStream } from "../../transport/internal.ts";
 import type { CloseReason } from "../observer.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
-import { OutboundBound, type QueueBounds } from "../sessions/outbound-bound.ts";
+import { OutboundBound, type QueueBounds } from "../sessions/queue-bound.ts";
 import type { StreamOwner } from "../sessions/session.ts";
 
 export interface ControlSessionParts {

@@ -4,9 +4,9 @@ import { type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../..
 import type { CloseReason } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import { GracefulClose } from "./graceful-close.ts";
-import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "./peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "./pending-call.ts";
+import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
 
 /** A way for notices past all that waits on the worker's data channel: its side stream. */
 export interface NoticePath {

@@ -8,7 +8,7 @@ import {
 } from "../../transport/internal.ts";
 import { closingOf, type StreamClosing } from "./data-channel.ts";
 import { GracefulClose } from "./graceful-close.ts";
-import { OutboundBound, type QueueBounds } from "./outbound-bound.ts";
+import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
 import type { NoticePath, Session } from "./session.ts";
 
 export interface SideStreamParts {

@@ -1,3 +1,4 @@
+import { parseTimeout } from "../extension-metadata.ts";
 import {
   agentIdShape,
   anyShape,
@@ -10,7 +11,6 @@ import {
   stepOver,
   textAt,
 } from "../frames/raw-reader.ts";
-import { parseTimeout } from "../metadata.ts";
 import { metadataKey } from "../wire-names.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { errorFromEnd } from "./call-errors.ts";
-import { startDeadline } from "./deadline.ts";
+import { startDeadline } from "./long-timer.ts";
 
 /** Service of methods that are called by their bare name. */
 const DEFAULT_SERVICE = "agents.AgentRpc";

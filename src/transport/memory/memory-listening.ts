@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
-import { startDeadline } from "../calls/deadline.ts";
+import { startDeadline } from "../calls/long-timer.ts";
 import type { LinkService, Listening } from "../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../listener-counters.ts";
 import type { MemoryConnection } from "./memory-connection.ts";

@@ -10,8 +10,8 @@ import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
-import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
-import { startKeepAlive } from "../framing/keep-alive.ts";
+import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
+import { startKeepAlive } from "../connection/keep-alive.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { authorityUrl, openClientSocket } from "./client-socket.ts";
 

@@ -5,7 +5,7 @@ import type { FrameStream, StreamEnd, StreamReceiver } from "../../link.ts";
 import { fromRawHeaders } from "../../metadata.ts";
 import { type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
-import { afterRead } from "../framing/after-read.ts";
+import { afterRead } from "../connection/after-read.ts";
 import { endFromReset, fromTrailers, statusFromHttp } from "../framing/call-status.ts";
 import { inflaterFor } from "../framing/compression.ts";
 import { isGrpcContentType } from "../framing/headers.ts";

@@ -1,4 +1,4 @@
-import type { ByteBudget } from "./byte-budget.ts";
+import type { ByteBudget } from "../connection/byte-budget.ts";
 import { PREFIX_BYTES } from "./message-packing.ts";
 
 /** Receives the results of the parser, in the order of arrival. */

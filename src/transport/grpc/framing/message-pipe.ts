@@ -1,8 +1,8 @@
 import { constants, type Http2Stream } from "node:http2";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
+import type { FairShare } from "../connection/fair-share.ts";
 import type { Inflate } from "./compression.ts";
-import type { FairShare } from "./fair-share.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
 

@@ -1,6 +1,6 @@
 import { oversizeStatus } from "../../calls/call-errors.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { ByteBudget } from "./byte-budget.ts";
+import type { ByteBudget } from "../connection/byte-budget.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
 

@@ -9,16 +9,16 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
-import { startDeadline } from "../../calls/deadline.ts";
+import { startDeadline } from "../../calls/long-timer.ts";
 import type { LinkService, Listener, Listening } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
 import { listenError } from "../../system-error.ts";
-import { afterRead } from "../framing/after-read.ts";
-import { ByteBudget } from "../framing/byte-budget.ts";
+import { afterRead } from "../connection/after-read.ts";
+import { ByteBudget } from "../connection/byte-budget.ts";
 import { HEADER_COST_BYTES } from "../framing/headers.ts";
+import { ServerConnection } from "./server-connection.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
-import { ServerSession } from "./server-session.ts";
 
 /** All connections together may hold as much as this number of full ones. */
 const CONNECTIONS_FULL = 8;
@@ -57,7 +57,7 @@ type AnyServer = Http2Server | Http2SecureServer;
 class GrpcListening implements Listening {
   readonly closed: Promise<void>;
   readonly #server: AnyServer;
-  readonly #sessions = new Map<ServerHttp2Stream["session"], ServerSession>();
+  readonly #connections = new Map<ServerHttp2Stream["session"], ServerConnection>();
   readonly #sockets = new Set<Socket>();
   readonly #counters = createListenerCounters();
   readonly #sharedBudget: ByteBudget;
@@ -81,7 +81,7 @@ class GrpcListening implements Listening {
     const dispatch = new ServerDispatch({ services, counters: this.#counters, ...settings });
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
-      const session = this.#sessions.get(stream.session);
+      const session = this.#connections.get(stream.session);
       if (session === undefined) return afterRead(() => stream.destroy());
       session.onStream(stream);
       dispatch.accept(stream, { headers, rawHeaders: raw }, session);
@@ -120,7 +120,7 @@ class GrpcListening implements Listening {
     if (!this.#isClosing) {
       this.#isClosing = true;
       this.#server.close(() => this.#resolveClosed());
-      for (const session of this.#sessions.values()) session.goAway();
+      for (const session of this.#connections.values()) session.goAway();
     }
     const stop = startDeadline(graceMs, () => this.#cut());
     await this.closed;
@@ -128,7 +128,7 @@ class GrpcListening implements Listening {
   }
 
   #cut(): void {
-    for (const session of this.#sessions.values()) session.cut("This host was stopped.");
+    for (const session of this.#connections.values()) session.cut("This host was stopped.");
     // Pending bytes are still sent, but a client that does not close its side is not waited for.
     for (const socket of this.#sockets) socket.destroySoon();
     const timer = setTimeout(() => {
@@ -145,10 +145,14 @@ class GrpcListening implements Listening {
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
-    const session = new ServerSession(http2, { settings, counters: this.#counters, sharedBudget: this.#sharedBudget });
-    this.#sessions.set(http2, session);
+    const session = new ServerConnection(http2, {
+      settings,
+      counters: this.#counters,
+      sharedBudget: this.#sharedBudget,
+    });
+    this.#connections.set(http2, session);
     if (settings.pingIntervalMs > 0) session.watch(settings.pingIntervalMs, settings.pingTimeoutMs);
-    http2.once("close", () => this.#sessions.delete(http2));
+    http2.once("close", () => this.#connections.delete(http2));
     if (this.#isClosing) http2.close();
   }
 }

@@ -1,6 +1,6 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { RpcStatus } from "../../rpc-status.ts";
-import { afterRead } from "../framing/after-read.ts";
+import { afterRead } from "../connection/after-read.ts";
 import { toTrailers } from "../framing/call-status.ts";
 import { ACCEPTED_ENCODINGS } from "../framing/compression.ts";
 import { GRPC_CONTENT_TYPE } from "../framing/headers.ts";

@@ -6,12 +6,12 @@ import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../../link.t
 import { toMetadataHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
-import { afterRead } from "../framing/after-read.ts";
-import type { ByteBudget } from "../framing/byte-budget.ts";
+import { afterRead } from "../connection/after-read.ts";
+import type { ByteBudget } from "../connection/byte-budget.ts";
+import type { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
+import type { FairShare } from "../connection/fair-share.ts";
 import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
-import type { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
-import type { FairShare } from "../framing/fair-share.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
 import type { MessageCounters } from "../framing/message-reader.ts";
 import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";

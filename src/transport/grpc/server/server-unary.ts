@@ -1,12 +1,12 @@
 import type { ServerHttp2Stream } from "node:http2";
 import { toRpcStatus } from "../../calls/call-errors.ts";
-import { startDeadline } from "../../calls/deadline.ts";
+import { startDeadline } from "../../calls/long-timer.ts";
 import type { ServerCall } from "../../calls/server-call.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { LinkService } from "../../link.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { ByteBudget } from "../framing/byte-budget.ts";
+import type { ByteBudget } from "../connection/byte-budget.ts";
 import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { packMessages } from "../framing/message-packing.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ByteBudget } from "../../../../src/transport/grpc/framing/byte-budget.ts";
+import { ByteBudget } from "../../../../src/transport/grpc/connection/byte-budget.ts";
 import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/framing/frame-parser.ts";
 
 function parserOn(held: ByteBudget) {

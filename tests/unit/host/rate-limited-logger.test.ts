@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { limits } from "../../../src/host/limits.ts";
-import { RateLimitedLogger } from "../../../src/host/logging.ts";
+import { RateLimitedLogger } from "../../../src/host/rate-limited-logger.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 

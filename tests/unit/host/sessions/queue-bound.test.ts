@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { OutboundBound } from "../../../../src/host/sessions/outbound-bound.ts";
+import { OutboundBound } from "../../../../src/host/sessions/queue-bound.ts";
 
 const bounds = { maxQueuedFrames: 10, maxQueuedBytes: 1_000, whenFull: "drop" } as const;
 

@@ -2,15 +2,15 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node
 import { formatHost } from "../../address.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { describeLoss, errorCode } from "../../system-error.ts";
-import { afterRead } from "../framing/after-read.ts";
-import { ByteBudget } from "../framing/byte-budget.ts";
-import { DeliveryAcknowledgements } from "../framing/delivery-acknowledgements.ts";
-import { FairShare } from "../framing/fair-share.ts";
-import { startKeepAlive } from "../framing/keep-alive.ts";
+import { afterRead } from "../connection/after-read.ts";
+import { ByteBudget } from "../connection/byte-budget.ts";
+import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
+import { FairShare } from "../connection/fair-share.ts";
+import { startKeepAlive } from "../connection/keep-alive.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
-export interface ServerSessionParts {
+export interface ServerConnectionParts {
   readonly settings: GrpcListenerSettings;
   readonly counters: MutableListenerCounters;
   /** Budget of all connections of the listener. */
@@ -18,7 +18,7 @@ export interface ServerSessionParts {
 }
 
 /** The server's side of one client's connection. */
-export class ServerSession {
+export class ServerConnection {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
   readonly budget: ByteBudget;
@@ -28,7 +28,7 @@ export class ServerSession {
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session, { settings, counters, sharedBudget }: ServerSessionParts) {
+  constructor(http2: ServerHttp2Session, { settings, counters, sharedBudget }: ServerConnectionParts) {
     this.#http2 = http2;
     this.budget = new ByteBudget(settings.maxHeldBytes, sharedBudget);
     const { remoteAddress, remotePort } = http2.socket;

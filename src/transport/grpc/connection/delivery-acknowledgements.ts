@@ -1,4 +1,4 @@
-import type { FrameWriter } from "./frame-writer.ts";
+import type { FrameWriter } from "../framing/frame-writer.ts";
 
 /**
  * Tracks which messages have arrived over one connection. HTTP/2 keeps its order, so the answer to a PING or a call

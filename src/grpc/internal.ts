@@ -1,0 +1,3 @@
+// What the command line uses of this room: the host alone, so that `troupe host` loads no worker.
+export type { GrpcWorkerAgentRuntimeHostOptions } from "./grpc-worker-agent-runtime-host.ts";
+export { GrpcWorkerAgentRuntimeHost } from "./grpc-worker-agent-runtime-host.ts";

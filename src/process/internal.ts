@@ -1,0 +1,3 @@
+// What other rooms and tests use of this room.
+export type { StopWhenSignalOptions } from "./process-signals.ts";
+export { stopWhenSignal } from "./process-signals.ts";
