@@ -50,7 +50,7 @@ export function assertPromisedClass(
   if (fits) return;
   throw new TroupeError(
     "wrong-class",
-    `Factory registered using the wrong type: ${id.type} was promised as ${expected.name} and made ${classNameOf(agent)}.`,
+    `Factory registered using the wrong type: ${id.type} was promised as ${expected.name || "an unnamed class"} and made ${classNameOf(agent)}.`,
   );
 }
 

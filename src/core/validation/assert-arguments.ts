@@ -3,6 +3,7 @@ import { CancellationToken } from "../cancellation-token.ts";
 import { TroupeError } from "../errors.ts";
 import { assertMessageType } from "../serialization/message-type.ts";
 import { TopicId } from "../topics/topic-id.ts";
+import { describe } from "./option-values.ts";
 
 /** Options of a call or an event as untyped JavaScript may give them. */
 interface MessageOptions {
@@ -81,10 +82,4 @@ function hasTexts(value: unknown, ...names: readonly string[]): boolean {
 
 function wrong(expected: string, value: unknown): TroupeError {
   return new TroupeError("invalid-argument", `${expected}, not ${describe(value)}.`);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
-  if (typeof value !== "object" || value === null) return String(value);
-  return Array.isArray(value) ? "a list" : `a value of ${value.constructor?.name || "no class"}`;
 }

@@ -24,7 +24,7 @@ export const anyRoom: NumberRange = { from: 0 };
 export function assertWord(name: string, value: unknown, words: readonly string[]): void {
   if (value === undefined || words.some((word) => word === value)) return;
   const known = words.map((word) => `"${word}"`).join(" or ");
-  throw new TroupeError("invalid-argument", `The option ${name} must be ${known}, not ${String(value)}.`);
+  throw new TroupeError("invalid-argument", `The option ${name} must be ${known}, not ${describe(value)}.`);
 }
 
 /**
@@ -38,6 +38,13 @@ export function assertNumbers<Options extends object>(options: Options, ranges: 
     const { from, to = Number.POSITIVE_INFINITY } = range;
     if (typeof value === "number" && value >= from && value <= to) continue;
     const limits = to === Number.POSITIVE_INFINITY ? `of at least ${from}` : `from ${from} to ${to}`;
-    throw new TroupeError("invalid-argument", `The option ${name} must be a number ${limits}, not ${String(value)}.`);
+    throw new TroupeError("invalid-argument", `The option ${name} must be a number ${limits}, not ${describe(value)}.`);
   }
+}
+
+/** What a wrong value is, for an error: a text is quoted, so that "3" does not read as 3. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? "a list" : `a value of ${value.constructor?.name || "no class"}`;
 }
