@@ -102,7 +102,8 @@ export class ClientConnection {
   /** Opens an HTTP/2 stream that `signal` cancels. Throws `RpcError` (unavailable) when the connection has ended or is ending. */
   request(headers: OutgoingHttpHeaders, signal: AbortSignal): ClientHttp2Stream {
     this.#open();
-    if (this.#state.at !== "open") throw new RpcError(StatusCode.unavailable, this.lossReason);
+    // After a GOAWAY Node 24 makes a stream and resets it, which would read as the server's own reset. Node 20 throws.
+    if (this.#state.at !== "open" || this.#isLeaving) throw new RpcError(StatusCode.unavailable, this.lossReason);
     try {
       return this.#state.session.request(headers, { endStream: false, signal });
     } catch (error) {
