@@ -68,10 +68,17 @@ export class Admission {
   }
 
   #judge(call: CallContext, answer: unknown): Admitted {
-    const admittance = readAdmittance(answer);
-    if (admittance === "invalid") throw this.#failed(call, "It returned neither a status nor a principal.");
-    if (admittance === undefined || "name" in admittance) return admittance;
-    throw this.#denied(call, new RpcError(admittance.code, admittance.details));
+    let admittance: ReturnType<typeof readAdmittance>;
+    try {
+      admittance = readAdmittance(answer);
+    } catch (error) {
+      throw this.#failed(call, error);
+    }
+    if (admittance === "invalid") {
+      throw this.#failed(call, answer instanceof Error ? answer : "It returned neither a status nor a principal.");
+    }
+    if (admittance instanceof RpcError) throw this.#denied(call, admittance);
+    return admittance;
   }
 
   /** Waits for the answer; the end of the call, of the host or of 30 s ends the wait, and a later answer changes nothing. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { HostOccurrence } from "../../../src/host/index.ts";
 import { emptyMessage, method, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { type Link, StatusCode } from "../../../src/transport/index.ts";
+import { type Link, RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
@@ -104,6 +104,9 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     ["rejects", () => Promise.reject(new Error("no database"))],
     ["answers with something else", () => true],
     ["answers with a status without a text", () => ({ code: 16 })],
+    ["answers with a status that has a name but no text", () => ({ code: 16, name: "alice" })],
+    ["answers with an Error instead of throwing it", () => new Error("no database")],
+    ["answers with an empty name", () => ({ name: "" })],
   ])("refuses when it %s, and says so in the log", async (_what, makeValue) => {
     const logger = new RecordingLogger();
     const { authorize, asked, answer } = asking();
@@ -113,6 +116,21 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     answer(method.openChannel, makeValue());
     expect(await worker.ended).toMatchObject({ status: { code: StatusCode.permissionDenied } });
     expect(logger.texts("error")).toEqual(["the authorize option failed; the call is refused"]);
+  });
+
+  it.each([
+    ["an RpcError that it returns", () => new RpcError(StatusCode.unauthenticated, "no"), StatusCode.unauthenticated],
+    ["a status that has a name", () => ({ code: 16, details: "no", name: "alice" }), StatusCode.unauthenticated],
+    ["status OK", () => ({ code: 0, details: "no" }), StatusCode.permissionDenied],
+    ["a status that gRPC does not know", () => ({ code: 99, details: "no" }), StatusCode.permissionDenied],
+  ])("refuses a worker with %s, at once or later", async (_what, makeValue, code) => {
+    for (const isLate of [false, true]) {
+      // JavaScript's users can return anything.
+      const authorize = () => (isLate ? Promise.resolve(makeValue()) : makeValue()) as never;
+      await using rig = await start({ authorize });
+      await expect(new RawWorker(rig.dial(), "W").register("a")).rejects.toMatchObject({ code, message: "no" });
+      expect(rig.host.counters()).toMatchObject({ agentTypes: 0, deniedCalls: 1 });
+    }
   });
 
   it("makes a side stream wait for the data channel that it belongs to", async () => {
