@@ -17,7 +17,14 @@ import type { ChannelKind, HostObserver } from "./observer.ts";
 import type { ResolvedHostOptions } from "./options.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
-import { type Admission, type Admitted, clientIdOf, requireClientId, shuttingDownText } from "./sessions/admission.ts";
+import {
+  type Admission,
+  type Admitted,
+  clientIdOf,
+  PendingAdmission,
+  requireClientId,
+  shuttingDownText,
+} from "./sessions/admission.ts";
 import { AwaitedStream } from "./sessions/awaited-stream.ts";
 import type { ChannelTable } from "./sessions/channel-table.ts";
 import { answerMetadata, DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
@@ -73,13 +80,15 @@ export class ChannelLifecycle {
       });
     };
     const admitted = this.#parts.admission.admit(call);
-    if (!(admitted instanceof Promise)) return createReceiver(admitted);
-    this.#admissions.set(clientId, admitted);
+    if (!(admitted instanceof PendingAdmission)) return createReceiver(admitted);
+    const { outcome } = admitted;
+    this.#admissions.set(clientId, outcome);
     const forget = (): void => {
-      if (this.#admissions.get(clientId) === admitted) this.#admissions.delete(clientId);
+      if (this.#admissions.get(clientId) === outcome) this.#admissions.delete(clientId);
     };
-    admitted.then(forget, forget);
-    return new AwaitedStream({ admitted, responseMetadata: answerMetadata(traits), createReceiver });
+    outcome.then(forget, forget);
+    const onGone = (): void => admitted.cancel();
+    return new AwaitedStream({ admitted: outcome, responseMetadata: answerMetadata(traits), createReceiver, onGone });
   }
 
   openControl(call: CallContext): ServerStreamReceiver {
@@ -142,9 +151,15 @@ export class ChannelLifecycle {
   /** Opens a stream once it is admitted and `after` has settled. */
   #open(call: CallContext, createReceiver: CreateReceiver, after?: Promise<unknown>): ServerStreamReceiver {
     const admitted = this.#parts.admission.admit(call);
-    if (!(admitted instanceof Promise) && after === undefined) return createReceiver(admitted);
-    const both = after === undefined ? admitted : waitForBoth(admitted, after);
-    return new AwaitedStream({ admitted: Promise.resolve(both), responseMetadata: noMetadata, createReceiver });
+    const pending = admitted instanceof PendingAdmission ? admitted : undefined;
+    const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
+    if (!(own instanceof Promise) && after === undefined) return createReceiver(own);
+    return new AwaitedStream({
+      admitted: waitForBoth(own, after),
+      responseMetadata: noMetadata,
+      createReceiver,
+      onGone: () => pending?.cancel(),
+    });
   }
 
   #createSession(parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "traits" | "stream">): Session {
@@ -267,9 +282,9 @@ function ownerOf(call: CallContext, clientId: string, principal: Admitted): Stre
 }
 
 /** Whatever becomes of the other admission, this stream's own decides; without it the data channel is not there. */
-async function waitForBoth(admitted: Admitted | Promise<Admitted>, after: Promise<unknown>): Promise<Admitted> {
+async function waitForBoth(admitted: Admitted | Promise<Admitted>, after?: Promise<unknown>): Promise<Admitted> {
   const principal = await admitted;
-  await after.catch(() => undefined);
+  await after?.catch(() => undefined);
   return principal;
 }
 

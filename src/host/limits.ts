@@ -19,6 +19,8 @@ export const limits = {
   requestIdBytes: 1_024,
   /** Streams and calls that wait for `authorize` at once, and milliseconds that each waits. */
   pendingAdmissions: 10_000,
+  /** Those of one connection. */
+  pendingAdmissionsPerPeer: 1_000,
   admissionMs: 30_000,
   /** Bytes of frames that the host holds for a stream that waits for `authorize`; the first frame may be longer. */
   admissionBytes: 1024 * 1024,

@@ -16,6 +16,8 @@ export interface AwaitedStreamParts {
   readonly responseMetadata: Metadata;
   /** Makes the receiver of an admitted stream. Throws `RpcError` to refuse the stream after all. */
   readonly createReceiver: (principal: Admitted) => ServerStreamReceiver;
+  /** The stream has ended before it was admitted. */
+  readonly onGone: () => void;
 }
 
 /** About what a held frame occupies beside its own bytes, so that empty ones are bounded too. */
@@ -77,6 +79,7 @@ export class AwaitedStream implements ServerStreamReceiver {
     const state = this.#state;
     this.#state = { at: "over" };
     if (state.at === "admitted") state.receiver.onEnd(end);
+    else if (state.at === "waiting") this.#parts.onGone();
   }
 
   #tell(told: Told): void {
@@ -103,6 +106,7 @@ export class AwaitedStream implements ServerStreamReceiver {
   #cutOff(): void {
     this.#state = { at: "over" };
     const details = "The stream sent too much before the host could authorize it.";
+    this.#parts.onGone();
     this.#stream?.abort({ code: StatusCode.resourceExhausted, details });
   }
 

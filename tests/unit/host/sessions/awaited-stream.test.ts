@@ -34,6 +34,7 @@ function setUp(options: { readonly refusal?: RpcError } = {}) {
       if (options.refusal !== undefined) throw options.refusal;
       return receiver;
     },
+    onGone: () => told.push("gone"),
   });
   awaited.onOpen(stream);
   const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -62,7 +63,7 @@ it.each([
 ])("cuts off a stream that sends more %s frames than its bound, and admits it no more", async (_what, bytes) => {
   const { awaited, told, settled, admit } = setUp();
   for (let count = 0; count < limits.admissionBytes / 50; count += 1) awaited.onFrame(new Uint8Array(bytes));
-  expect(told.filter((what) => what !== "pause")).toEqual([`abort ${StatusCode.resourceExhausted}`]);
+  expect(told.filter((what) => what !== "pause")).toEqual(["gone", `abort ${StatusCode.resourceExhausted}`]);
   admit(undefined);
   await settled();
   expect(told.at(-1)).toBe(`abort ${StatusCode.resourceExhausted}`);
@@ -74,13 +75,13 @@ it("takes one frame of any length", () => {
   expect(told).toEqual(["pause"]);
 });
 
-it("opens nothing after a hang-up", async () => {
+it("opens nothing after a hang-up, and gives its admission back at once", async () => {
   const { awaited, told, settled, admit } = setUp();
   awaited.onFrame(Uint8Array.of(1));
   awaited.onEnd({ by: "peer" });
   admit(undefined);
   await settled();
-  expect(told).toEqual(["pause"]);
+  expect(told).toEqual(["pause", "gone"]);
 });
 
 it("answers the refusal of the admission, and that of the receiver, with their status", async () => {
