@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HostOccurrence } from "../../../src/host/index.ts";
+import { limits } from "../../../src/host/limits.ts";
 import { emptyMessage, method, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { type Link, RpcError, StatusCode } from "../../../src/transport/index.ts";
@@ -54,6 +55,36 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     answer(method.openChannel, status);
     expect(await worker.ended).toEqual({ by: "status", origin: "peer", status });
     expect(rig.host.counters()).toMatchObject({ channels: 0, calls: 0, deniedCalls: 1 });
+  });
+
+  it("leaves what a channel sends with its worker until the worker is admitted, the first frame too", async () => {
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    // More than the host would hold for a stream, in one frame.
+    const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array(2 * limits.admissionBytes) };
+    worker.send({
+      kind: "event",
+      event: { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} },
+    });
+    worker.request("1", "nobody/k");
+    await asked(method.openChannel);
+    answer(method.openChannel, alice);
+    expect((await worker.nextResponse()).requestId).toBe("1");
+    expect(rig.host.counters()).toMatchObject({ channels: 1, events: 1 });
+  });
+
+  it("gives its place back when a channel with frames on their way hangs up", async () => {
+    const clock = new ManualClock();
+    const { authorize, asked } = asking();
+    await using rig = await start({ authorize, clock });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    worker.request("1", "nobody/k");
+    worker.request("2", "nobody/k");
+    await asked(method.openChannel);
+    worker.stream.cancel();
+    await worker.ended;
+    while (clock.pendingTimers > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it("forgets a channel that hangs up first; its late answer opens nothing", async () => {
