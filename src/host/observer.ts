@@ -1,6 +1,7 @@
 import type { Clock, Logger } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 import type { Principal } from "./principal.ts";
+import { onRejection } from "./rate-limited-logger.ts";
 
 /** The reason for which a stream of a worker ended. */
 export type CloseReason =
@@ -149,7 +150,7 @@ export function guardedObserver(observer: HostObserver, logger: Logger | undefin
     try {
       // An async function is assignable to an observer; its rejection must not end the process.
       const returned: unknown = observer(what);
-      if (returned instanceof Promise) returned.catch(onFailure);
+      onRejection(returned, onFailure);
     } catch (error) {
       onFailure(error);
     }

@@ -173,6 +173,14 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
         throw new Error("no disk");
       },
     ],
+    [
+      "returns an object like a promise that rejects",
+      () => () => ({
+        // biome-ignore lint/suspicious/noThenProperty: it is what the test is about.
+        then: (onValue: undefined, onError: (error: Error) => void) =>
+          Promise.reject(new Error("no disk")).then(onValue, onError),
+      }),
+    ],
   ] satisfies readonly (readonly [string, () => HostObserver])[])(
     "that %s disturbs nothing, and is logged once in a while",
     async (_what, makeObserver) => {
