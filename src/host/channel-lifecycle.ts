@@ -52,6 +52,8 @@ export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
   /** Admissions of data channels that are not decided, by client id; the side streams of these clients wait for them. */
   readonly #admissions = new Map<string, Promise<Admitted>>();
+  /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
+  #openings = 0;
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
@@ -63,12 +65,13 @@ export class ChannelLifecycle {
     const { acceptLegacyWorkers, makeId } = options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     const traits = peerTraits(call.metadata, options);
+    const openedAs = this.#openings++;
     const createReceiver: CreateReceiver = (principal) => {
-      this.#checkRoom(sessions, clientId);
+      this.#checkEntry(sessions, { clientId, openedAs });
       const owner = ownerOf(call, clientId, principal);
       return new DataChannel({
         traits,
-        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, traits, stream })),
+        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream })),
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, reason, head) => router.receiveBad(session, reason, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
@@ -94,10 +97,12 @@ export class ChannelLifecycle {
   openControl(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
     const { options, controlSessions, counters, control } = this.#parts;
+    const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
-      this.#checkRoom(controlSessions, clientId);
+      this.#checkEntry(controlSessions, { clientId, openedAs });
       return new ControlChannel({
         owner: ownerOf(call, clientId, principal),
+        openedAs,
         bounds: options,
         clock: options.clock,
         counters,
@@ -115,6 +120,7 @@ export class ChannelLifecycle {
     const clientId = requireClientId(call);
     const { options, sessions } = this.#parts;
     const createReceiver: CreateReceiver = (principal) => {
+      this.#parts.admission.assertOpen();
       const session = sessions.of(clientId);
       if (!session?.traits.isAnnounced) throw noDataChannel();
       if (session.owner.principal?.name !== principal?.name) throw foreignDataChannel();
@@ -162,7 +168,9 @@ export class ChannelLifecycle {
     });
   }
 
-  #createSession(parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "traits" | "stream">): Session {
+  #createSession(
+    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream">,
+  ): Session {
     const { options, counters, observer } = this.#parts;
     const { clock, logger } = options;
     return new Session({
@@ -186,11 +194,23 @@ export class ChannelLifecycle {
     });
   }
 
-  /** Throws `RpcError` when there are as many channels as the host takes. A client may always replace its own. */
-  #checkRoom(channels: ChannelTable<Session> | ChannelTable<ControlSession>, clientId: string): void {
-    const { options, counters, observer } = this.#parts;
+  /**
+   * Throws `RpcError` when the host stops, when a newer stream of the client has been admitted first, and when there are as many
+   * channels as the host takes. A client may always replace its own older one.
+   */
+  #checkEntry(
+    channels: ChannelTable<Session> | ChannelTable<ControlSession>,
+    { clientId, openedAs }: { readonly clientId: string; readonly openedAs: number },
+  ): void {
+    const { options, counters, observer, admission } = this.#parts;
+    // It may have begun to stop while the stream waited for `authorize`.
+    admission.assertOpen();
+    const current = channels.of(clientId);
+    if (current !== undefined && current.openedAs > openedAs) {
+      throw new RpcError(replacedStatus.code, replacedStatus.details);
+    }
     const { maxSessions } = options;
-    if (channels.size < maxSessions || channels.of(clientId) !== undefined) return;
+    if (channels.size < maxSessions || current !== undefined) return;
     counters.refusedByLimit += 1;
     const detail = `This host takes ${maxSessions} channels at once.`;
     observer?.({ at: "limited", what: "sessions", clientId, detail });
@@ -199,8 +219,9 @@ export class ChannelLifecycle {
 
   #dataOpened(session: Session): Session {
     const { sessions, counters, calls, registry } = this.#parts;
-    this.#opened("data", session.owner, session.traits.isAnnounced);
     const replaced = sessions.enter(session);
+    // After the entry, so that an observer that looks at the host finds the session.
+    this.#opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
@@ -225,8 +246,8 @@ export class ChannelLifecycle {
 
   #controlOpened(session: ControlSession): void {
     const { controlSessions, control } = this.#parts;
-    this.#opened("control", session.owner, false);
     const replaced = controlSessions.enter(session);
+    this.#opened("control", session.owner, false);
     if (replaced === undefined) return;
     replaced.finish(replacedStatus, "replaced");
     control.sessionEnded(replaced);

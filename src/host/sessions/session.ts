@@ -28,6 +28,8 @@ export interface StreamOwner {
 
 export interface SessionParts {
   readonly owner: StreamOwner;
+  /** The number of the stream among all that were opened; a newer one has a higher number. */
+  readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly stream: ServerStream;
   readonly bounds: QueueBounds;
@@ -44,6 +46,7 @@ export interface SessionParts {
 export class Session implements Peer {
   readonly id: string;
   readonly owner: StreamOwner;
+  readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
@@ -63,6 +66,7 @@ export class Session implements Peer {
   constructor(parts: SessionParts) {
     this.id = parts.owner.clientId;
     this.owner = parts.owner;
+    this.openedAs = parts.openedAs;
     this.traits = parts.traits;
     this.#stream = parts.stream;
     this.#bound = new OutboundBound(parts.stream, parts.bounds);

@@ -191,6 +191,39 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
   });
 });
 
+describe.each(hostTransports)("a worker that comes again while authorize thinks, over $name", ({ start }) => {
+  it("keeps its newer channel, whichever is admitted first; the older one is refused", async () => {
+    const answers: ((answer: { readonly name: string }) => void)[] = [];
+    let onAsked: () => void = () => {};
+    const authorize = () =>
+      new Promise<{ readonly name: string }>((resolve) => {
+        answers.push(resolve);
+        onAsked();
+      });
+    const asked = () =>
+      new Promise<void>((resolve) => {
+        onAsked = resolve;
+      });
+    let onOpened: () => void = () => {};
+    const opened = new Promise<void>((resolve) => {
+      onOpened = resolve;
+    });
+    await using rig = await start({ authorize, observer: () => onOpened() });
+    const firstAsked = asked();
+    const older = new RawWorker(rig.dial(), "W").open();
+    await firstAsked;
+    const secondAsked = asked();
+    new RawWorker(rig.dial(), "W").open();
+    await secondAsked;
+    answers[1]?.({ name: "newer" });
+    await opened;
+    answers[0]?.({ name: "older" });
+    expect(await older.ended).toMatchObject({ status: { code: StatusCode.aborted } });
+    expect((await rig.host.inspect()).sessions).toMatchObject([{ clientId: "W", principal: { name: "newer" } }]);
+    expect(rig.host.counters()).toMatchObject({ replacedChannels: 0 });
+  });
+});
+
 describe.each(hostTransports)("a principal, over $name", ({ start }) => {
   it("belongs to a stream as long as it lives, whatever authorize says later", async () => {
     let name = "alice";

@@ -59,6 +59,17 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     ]);
   });
 
+  it("finds a worker that has just joined in sessions()", async () => {
+    const found: string[][] = [];
+    await using rig = await start({
+      observer: (what) => {
+        if (what.at === "session") found.push(rig.host.sessions().map(({ clientId }) => clientId));
+      },
+    });
+    await new RawWorker(rig.dial(), "W").join();
+    expect(found).toEqual([["W"]]);
+  });
+
   it("sees why a worker's channel ended", async () => {
     const record = new Record();
     await using rig = await start({ observer: record.observe });
