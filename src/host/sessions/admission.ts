@@ -90,7 +90,12 @@ export class Admission {
     const { counters, observer } = this.#parts;
     counters.refusedByLimit += 1;
     const detail = `${calls} wait for the host's authorize option already. Try again later.`;
-    observer?.({ at: "limited", what: "admissions", clientId: call.metadata[clientIdKey], detail });
+    observer?.({
+      at: "limited",
+      what: "admissions",
+      clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
+      detail,
+    });
     throw new RpcError(StatusCode.resourceExhausted, detail);
   }
 
@@ -158,7 +163,7 @@ export class Admission {
     this.#parts.observer?.({
       at: "denied",
       method: call.method,
-      clientId: call.metadata[clientIdKey],
+      clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
       address: call.peer,
       code: refusal.code,
       reason: refusal.message,

@@ -12,7 +12,8 @@ import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
 export interface NoticePath {
   /** False: the path did not take the notice. */
   send(notice: Uint8Array): boolean;
-  finish(status: RpcStatus): void;
+  /** `reason` is undefined when the worker has ended its data channel itself. */
+  finish(status: RpcStatus, reason: CloseReason | undefined): void;
 }
 
 /** The worker that opened a stream. */
@@ -137,9 +138,9 @@ export class Session implements Peer {
 
   /** Notices take this path from now on; the newest path counts. */
   openNoticePath(path: NoticePath): void {
-    this.#noticePath?.finish(replacedPath);
+    this.#noticePath?.finish(replacedPath, "replaced");
     if (this.#isOpen) this.#noticePath = path;
-    else path.finish(endedPath);
+    else path.finish(endedPath, this.#endedFor);
   }
 
   closeNoticePath(path: NoticePath): void {
@@ -154,7 +155,7 @@ export class Session implements Peer {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#endedFor = reason;
-    this.#noticePath?.finish(endedPath);
+    this.#noticePath?.finish(endedPath, reason);
     this.#close.finish(status);
   }
 
@@ -168,7 +169,7 @@ export class Session implements Peer {
   /** The stream has ended. */
   markClosed(): void {
     this.#isOpen = false;
-    this.#noticePath?.finish(endedPath);
+    this.#noticePath?.finish(endedPath, this.#endedFor);
     this.#close.done();
   }
 
