@@ -195,8 +195,8 @@ export class ChannelLifecycle {
   }
 
   /**
-   * Throws `RpcError` when the host stops, when a newer stream of the client has been admitted first, and when there are as many
-   * channels as the host takes. A client may always replace its own older one.
+   * Throws `RpcError` when the host stops, or when a newer stream of the client was admitted first. It also throws when there are
+   * `maxSessions` channels, but a client may always replace its own older one.
    */
   #checkEntry(
     channels: ChannelTable<Session> | ChannelTable<ControlSession>,

@@ -78,7 +78,7 @@ export class Admission {
     for (const pending of [...this.#pending]) pending.refuse(shuttingDown());
   }
 
-  /** Throws `RpcError` when so many admissions wait that this one could not. */
+  /** Throws `RpcError` when the limit of waiting admissions is reached, for the host or for the connection. */
   #checkRoom(call: CallContext): void {
     const { pendingAdmissions, pendingAdmissionsPerPeer } = limits;
     if (this.#pending.size >= pendingAdmissions) this.#limited(call, `${pendingAdmissions} calls`);
@@ -183,7 +183,7 @@ function thenOf(value: unknown): unknown {
 
 /** The admission of a call that waits for the answer of `authorize`. */
 export class PendingAdmission {
-  /** Rejects with the `RpcError` that refuses the call. Nobody has to read it. */
+  /** Rejects with the `RpcError` that refuses the call. A rejection that has no reader is harmless. */
   readonly outcome: Promise<Admitted>;
   readonly #onEnd: () => void;
   #resolve: (principal: Admitted) => void = () => undefined;

@@ -32,7 +32,7 @@ it("asks authorize no more once its bound of waiting calls is reached, though al
   expect(() => admission.admit(callOf("new"))).toThrow(`${limits.pendingAdmissions} calls wait`);
   expect(answers).toHaveLength(limits.pendingAdmissions);
   expect(counters.refusedByLimit).toBe(1);
-  // An outcome that nobody reads must not become an unhandled rejection: vitest fails the run for one.
+  // An outcome that has no reader must not become an unhandled rejection: vitest fails the run for one.
   for (const reject of answers) reject(new Error("no database"));
   await new Promise((resolve) => setImmediate(resolve));
   await expect(all[0]?.outcome).rejects.toMatchObject({ code: StatusCode.permissionDenied });
@@ -78,7 +78,7 @@ it.each([
       },
     }),
   ],
-])("refuses, counts as denied and tells nobody the text of an answer that %s", async (_what, makeValue) => {
+])("refuses, counts as denied and keeps to itself the text of an answer that %s", async (_what, makeValue) => {
   // JavaScript's users can return anything.
   const { admission, clock, counters, occurrences } = setUp(() => makeValue() as never);
   const refused = (async () => {
