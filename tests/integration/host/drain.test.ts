@@ -135,4 +135,28 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
     expect(clock.pendingTimers).toBe(0);
     expect(rig.host.counters().reservedClients).toBe(0);
   });
+
+  it("refuses a registration that authorize has admitted in the same turn", async () => {
+    let admit: (principal: undefined) => void = () => {};
+    let onAsked: () => void = () => {};
+    const asked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    const authorize = () =>
+      new Promise<undefined>((resolve) => {
+        admit = resolve;
+        onAsked();
+      });
+    await using rig = await start({ authorize });
+    const refused = expect(new RawWorker(rig.dial(), "W").register("a")).rejects.toMatchObject({
+      code: StatusCode.unavailable,
+    });
+    await asked;
+    admit(undefined);
+    // The answer is in, and its call has not been told.
+    await Promise.resolve();
+    await rig.host.servicer.drain(1_000, Promise.resolve());
+    await refused;
+    expect(rig.host.counters().agentTypes).toBe(0);
+  });
 });
