@@ -1,7 +1,6 @@
 import type { Clock, Logger } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 import type { Principal } from "./principal.ts";
-import { onRejection } from "./rate-limited-logger.ts";
 
 /** The reason for which a stream of a worker ended. */
 export type CloseReason =
@@ -150,7 +149,7 @@ export function guardedObserver(observer: HostObserver, logger: Logger | undefin
     try {
       // An async function is assignable to an observer; its rejection must not end the process.
       const returned: unknown = observer(what);
-      onRejection(returned, onFailure);
+      if (typeof returned === "object" && returned !== null) Promise.resolve(returned).catch(onFailure);
     } catch (error) {
       onFailure(error);
     }

@@ -43,13 +43,6 @@ function logValue(value: unknown): unknown {
   return value.length > maxListed ? [...shown, `… ${value.length - maxListed} more`] : shown;
 }
 
-/** Calls `onFailure` if `returned` is a promise, or an object like one, that rejects. Throws what its `then` throws. */
-export function onRejection(returned: unknown, onFailure: (error: unknown) => void): void {
-  if (typeof returned !== "object" || returned === null || !("then" in returned)) return;
-  const { then } = returned;
-  if (typeof then === "function") Reflect.apply(then, returned, [undefined, onFailure]);
-}
-
 /**
  * Passes on the first 50 lines of one text and level in each window of 10 s, and at its end how many it withheld. So one worker
  * that misbehaves does not fill the log. The host's own texts are few. Every field that it passes on is safe to print.
@@ -118,7 +111,7 @@ export class RateLimitedLogger implements Logger {
       const returned: unknown =
         fields === undefined ? this.#logger[level](text) : this.#logger[level](text, logFields(fields));
       // An async function is assignable to a logger's method; its rejection must not end the process.
-      onRejection(returned, () => undefined);
+      if (typeof returned === "object" && returned !== null) Promise.resolve(returned).catch(() => undefined);
     } catch {
       // A logger that throws must not stop the host, and there is no other place to say so.
     }
