@@ -17,7 +17,14 @@ import type { ChannelKind, HostObserver } from "./observer.ts";
 import type { ResolvedHostOptions } from "./options.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
-import { type Admission, type Admitted, clientIdOf, requireClientId, shuttingDownText } from "./sessions/admission.ts";
+import {
+  type Admission,
+  type Admitted,
+  clientIdOf,
+  PendingAdmission,
+  requireClientId,
+  shuttingDownText,
+} from "./sessions/admission.ts";
 import { AwaitedStream } from "./sessions/awaited-stream.ts";
 import type { ChannelTable } from "./sessions/channel-table.ts";
 import { answerMetadata, DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
@@ -45,6 +52,8 @@ export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
   /** Admissions of data channels that are not decided, by client id; the side streams of these clients wait for them. */
   readonly #admissions = new Map<string, Promise<Admitted>>();
+  /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
+  #openings = 0;
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
@@ -56,12 +65,13 @@ export class ChannelLifecycle {
     const { acceptLegacyWorkers, makeId } = options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     const traits = peerTraits(call.metadata, options);
+    const openedAs = this.#openings++;
     const createReceiver: CreateReceiver = (principal) => {
-      this.#checkRoom(sessions, clientId);
+      this.#checkEntry(sessions, { clientId, openedAs });
       const owner = ownerOf(call, clientId, principal);
       return new DataChannel({
         traits,
-        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, traits, stream })),
+        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream })),
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, reason, head) => router.receiveBad(session, reason, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
@@ -73,22 +83,26 @@ export class ChannelLifecycle {
       });
     };
     const admitted = this.#parts.admission.admit(call);
-    if (!(admitted instanceof Promise)) return createReceiver(admitted);
-    this.#admissions.set(clientId, admitted);
+    if (!(admitted instanceof PendingAdmission)) return createReceiver(admitted);
+    const { outcome } = admitted;
+    this.#admissions.set(clientId, outcome);
     const forget = (): void => {
-      if (this.#admissions.get(clientId) === admitted) this.#admissions.delete(clientId);
+      if (this.#admissions.get(clientId) === outcome) this.#admissions.delete(clientId);
     };
-    admitted.then(forget, forget);
-    return new AwaitedStream({ admitted, responseMetadata: answerMetadata(traits), createReceiver });
+    outcome.then(forget, forget);
+    const onGone = (): void => admitted.cancel();
+    return new AwaitedStream({ admitted: outcome, responseMetadata: answerMetadata(traits), createReceiver, onGone });
   }
 
   openControl(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
     const { options, controlSessions, counters, control } = this.#parts;
+    const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
-      this.#checkRoom(controlSessions, clientId);
+      this.#checkEntry(controlSessions, { clientId, openedAs });
       return new ControlChannel({
         owner: ownerOf(call, clientId, principal),
+        openedAs,
         bounds: options,
         clock: options.clock,
         counters,
@@ -106,6 +120,7 @@ export class ChannelLifecycle {
     const clientId = requireClientId(call);
     const { options, sessions } = this.#parts;
     const createReceiver: CreateReceiver = (principal) => {
+      this.#parts.admission.assertOpen();
       const session = sessions.of(clientId);
       if (!session?.traits.isAnnounced) throw noDataChannel();
       if (session.owner.principal?.name !== principal?.name) throw foreignDataChannel();
@@ -142,12 +157,20 @@ export class ChannelLifecycle {
   /** Opens a stream once it is admitted and `after` has settled. */
   #open(call: CallContext, createReceiver: CreateReceiver, after?: Promise<unknown>): ServerStreamReceiver {
     const admitted = this.#parts.admission.admit(call);
-    if (!(admitted instanceof Promise) && after === undefined) return createReceiver(admitted);
-    const both = after === undefined ? admitted : waitForBoth(admitted, after);
-    return new AwaitedStream({ admitted: Promise.resolve(both), responseMetadata: noMetadata, createReceiver });
+    const pending = admitted instanceof PendingAdmission ? admitted : undefined;
+    const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
+    if (!(own instanceof Promise) && after === undefined) return createReceiver(own);
+    return new AwaitedStream({
+      admitted: waitForBoth(own, after),
+      responseMetadata: noMetadata,
+      createReceiver,
+      onGone: () => pending?.cancel(),
+    });
   }
 
-  #createSession(parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "traits" | "stream">): Session {
+  #createSession(
+    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream">,
+  ): Session {
     const { options, counters, observer } = this.#parts;
     const { clock, logger } = options;
     return new Session({
@@ -171,11 +194,23 @@ export class ChannelLifecycle {
     });
   }
 
-  /** Throws `RpcError` when there are as many channels as the host takes. A client may always replace its own. */
-  #checkRoom(channels: ChannelTable<Session> | ChannelTable<ControlSession>, clientId: string): void {
-    const { options, counters, observer } = this.#parts;
+  /**
+   * Throws `RpcError` when the host stops, or when a newer stream of the client was admitted first. It also throws when there are
+   * `maxSessions` channels, but a client may always replace its own older one.
+   */
+  #checkEntry(
+    channels: ChannelTable<Session> | ChannelTable<ControlSession>,
+    { clientId, openedAs }: { readonly clientId: string; readonly openedAs: number },
+  ): void {
+    const { options, counters, observer, admission } = this.#parts;
+    // It may have begun to stop while the stream waited for `authorize`.
+    admission.assertOpen();
+    const current = channels.of(clientId);
+    if (current !== undefined && current.openedAs > openedAs) {
+      throw new RpcError(replacedStatus.code, replacedStatus.details);
+    }
     const { maxSessions } = options;
-    if (channels.size < maxSessions || channels.of(clientId) !== undefined) return;
+    if (channels.size < maxSessions || current !== undefined) return;
     counters.refusedByLimit += 1;
     const detail = `This host takes ${maxSessions} channels at once.`;
     observer?.({ at: "limited", what: "sessions", clientId, detail });
@@ -184,8 +219,9 @@ export class ChannelLifecycle {
 
   #dataOpened(session: Session): Session {
     const { sessions, counters, calls, registry } = this.#parts;
-    this.#opened("data", session.owner, session.traits.isAnnounced);
     const replaced = sessions.enter(session);
+    // After the entry, so that an observer that looks at the host finds the session.
+    this.#opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
@@ -210,8 +246,8 @@ export class ChannelLifecycle {
 
   #controlOpened(session: ControlSession): void {
     const { controlSessions, control } = this.#parts;
-    this.#opened("control", session.owner, false);
     const replaced = controlSessions.enter(session);
+    this.#opened("control", session.owner, false);
     if (replaced === undefined) return;
     replaced.finish(replacedStatus, "replaced");
     control.sessionEnded(replaced);
@@ -267,9 +303,9 @@ function ownerOf(call: CallContext, clientId: string, principal: Admitted): Stre
 }
 
 /** Whatever becomes of the other admission, this stream's own decides; without it the data channel is not there. */
-async function waitForBoth(admitted: Admitted | Promise<Admitted>, after: Promise<unknown>): Promise<Admitted> {
+async function waitForBoth(admitted: Admitted | Promise<Admitted>, after?: Promise<unknown>): Promise<Admitted> {
   const principal = await admitted;
-  await after.catch(() => undefined);
+  await after?.catch(() => undefined);
   return principal;
 }
 

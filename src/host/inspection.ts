@@ -114,16 +114,23 @@ export class Inspection {
     const sessions: InspectedSession[] = [];
     const types: InspectedType[] = [];
     let isCut = false;
+    // Between two batches a worker may leave and come back; the table then holds it a second time, further on.
+    const seen = new Set<string>();
     for (const session of table.values()) {
       if (signal?.aborted) return reject(signal.reason);
+      if (seen.has(session.id)) continue;
+      seen.add(session.id);
       if (sessions.length >= maxSessions) {
         isCut = true;
         break;
       }
       yield () => sessions.push(this.#inspected(session));
     }
+    seen.clear();
     for (const agentType of owners.types()) {
       if (signal?.aborted) return reject(signal.reason);
+      if (seen.has(agentType)) continue;
+      seen.add(agentType);
       if (types.length >= maxTypes) {
         isCut = true;
         break;

@@ -19,8 +19,10 @@ export const limits = {
   requestIdBytes: 1_024,
   /** Streams and calls that wait for `authorize` at once, and milliseconds that each waits. */
   pendingAdmissions: 10_000,
+  /** Those of one connection. */
+  pendingAdmissionsPerPeer: 1_000,
   admissionMs: 30_000,
-  /** Bytes of frames that the host holds for a stream that waits for `authorize`; the first frame may be longer. */
+  /** Bytes of frames that the host holds for a stream that waits for `authorize` and that sends though it is paused. */
   admissionBytes: 1024 * 1024,
   /** Agent types of one worker that `inspect()` and an occurrence list. */
   listedTypes: 100,

@@ -149,7 +149,7 @@ export function guardedObserver(observer: HostObserver, logger: Logger | undefin
     try {
       // An async function is assignable to an observer; its rejection must not end the process.
       const returned: unknown = observer(what);
-      if (returned instanceof Promise) returned.catch(onFailure);
+      if (typeof returned === "object" && returned !== null) Promise.resolve(returned).catch(onFailure);
     } catch (error) {
       onFailure(error);
     }

@@ -1,15 +1,15 @@
-import type { CallContext, RpcStatus } from "../transport/internal.ts";
+import { type CallContext, RpcError, type RpcStatus, StatusCode } from "../transport/internal.ts";
 
 /** The owner of a stream or a call, as the `authorize` option found out. A stream keeps its principal for life. */
 export interface Principal {
-  /** Names the principal in logs, in `inspect()` and to observers. */
+  /** Names the principal in logs, in `inspect()` and to observers. Not empty. */
   readonly name: string;
   readonly roles?: readonly string[];
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** The decision of `authorize`: undefined admits an anonymous caller, a principal admits it under that name, a status refuses it. */
-export type Admittance = Principal | RpcStatus | undefined;
+/** The decision of `authorize`: undefined admits an anonymous caller, a principal admits it under that name, a status (also an `RpcError`) refuses it. */
+export type Admittance = Principal | RpcStatus | RpcError | undefined;
 
 /**
  * Decides whether the host serves a stream or a unary call. It sees the method, the metadata (`authorization` and the like) and
@@ -24,14 +24,27 @@ export type Admittance = Principal | RpcStatus | undefined;
  */
 export type Authorize = (call: CallContext) => Admittance | PromiseLike<Admittance>;
 
-/** Reads what `authorize` has returned; `"invalid"` for any other value: users of JavaScript may return anything. */
-export function readAdmittance(value: unknown): Admittance | "invalid" {
+/**
+ * Reads what `authorize` has returned: a principal, undefined for an anonymous caller, or the refusal. `"invalid"` stands for any
+ * other value, since users of JavaScript may return anything. It recognises a status first: an `RpcError` has a name too.
+ */
+export function readAdmittance(value: unknown): Principal | RpcError | undefined | "invalid" {
   if (value === undefined) return undefined;
   if (typeof value !== "object" || value === null) return "invalid";
-  // `in` and `typeof` have checked what the host reads of either; roles and attributes are the user's own.
-  if ("name" in value && typeof value.name === "string") return value as Principal;
-  const isStatus =
-    "code" in value && typeof value.code === "number" && "details" in value && typeof value.details === "string";
-  if (isStatus) return value as RpcStatus;
+  if (value instanceof RpcError) return refusalOf(value.code, value.message);
+  if (value instanceof Error) return "invalid";
+  if ("code" in value || "details" in value) {
+    const { code, details } = { code: undefined, details: undefined, ...value };
+    return typeof code === "number" && typeof details === "string" ? refusalOf(code, details) : "invalid";
+  }
+  // `in` and `typeof` have checked what the host reads; roles and attributes are the user's own.
+  if ("name" in value && typeof value.name === "string" && value.name !== "") return value as Principal;
   return "invalid";
+}
+
+/** A refusal with a status that refuses: OK and numbers that gRPC does not know become PERMISSION_DENIED. */
+function refusalOf(code: number, details: string): RpcError {
+  const refuses = Number.isInteger(code) && code > StatusCode.ok && code <= StatusCode.unauthenticated;
+  // The range has been checked.
+  return new RpcError(refuses ? (code as StatusCode) : StatusCode.permissionDenied, details);
 }

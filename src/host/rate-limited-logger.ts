@@ -108,8 +108,10 @@ export class RateLimitedLogger implements Logger {
 
   #write(level: Level, text: string, fields: LogFields | undefined): void {
     try {
-      if (fields === undefined) this.#logger[level](text);
-      else this.#logger[level](text, logFields(fields));
+      const returned: unknown =
+        fields === undefined ? this.#logger[level](text) : this.#logger[level](text, logFields(fields));
+      // An async function is assignable to a logger's method; its rejection must not end the process.
+      if (typeof returned === "object" && returned !== null) Promise.resolve(returned).catch(() => undefined);
     } catch {
       // A logger that throws must not stop the host, and there is no other place to say so.
     }

@@ -20,7 +20,7 @@ import type { HostCounters } from "./counters.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { createLinkService, createSideStreamService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
-import { type Admitted, clientIdOf, requireClientId } from "./sessions/admission.ts";
+import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 // protocol.md §1
 /**
@@ -53,7 +53,7 @@ export class HostServicer {
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
     const admission = this.#admit(call);
-    if (admission !== undefined) await admission;
+    if (admission !== undefined) this.#assertOpen(await admission.outcome);
     const outcome = this.#parts.registry.registerType(clientId, agentType);
     switch (outcome.at) {
       case "registered":
@@ -72,7 +72,7 @@ export class HostServicer {
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
     const admission = this.#admit(call);
-    if (admission !== undefined) await admission;
+    if (admission !== undefined) this.#assertOpen(await admission.outcome);
     const outcome = this.#parts.registry.addSubscription(clientId, subscription);
     switch (outcome.at) {
       case "added":
@@ -89,7 +89,7 @@ export class HostServicer {
   async removeSubscription({ id }: { readonly id: string }, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
     const admission = this.#admit(call);
-    if (admission !== undefined) await admission;
+    if (admission !== undefined) this.#assertOpen(await admission.outcome);
     switch (this.#parts.registry.removeSubscription(clientId, id)) {
       case "removed":
         return;
@@ -104,19 +104,19 @@ export class HostServicer {
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
     requireClientId(call);
     const admission = this.#admit(call);
-    if (admission !== undefined) await admission;
+    if (admission !== undefined) this.#assertOpen(await admission.outcome);
     return this.#parts.registry.subscriptions();
   }
 
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
     const admission = this.#admit(call);
-    if (admission !== undefined) await admission;
+    if (admission !== undefined) this.#assertOpen(await admission.outcome);
     return this.#parts.states.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
     const admission = this.#admit(call);
-    if (admission !== undefined) await admission;
+    if (admission !== undefined) this.#assertOpen(await admission.outcome);
     return this.#parts.states.save(state, clientIdOf(call));
   }
 
@@ -163,10 +163,15 @@ export class HostServicer {
     rateLimited?.flush();
   }
 
-  /** Admits a call; the promise is undefined where there is nothing to wait for, so that such a call waits for no turn. */
-  #admit(call: CallContext): Promise<Admitted> | undefined {
+  /** Admits a call; undefined where there is nothing to wait for, so that such a call waits for no turn. */
+  #admit(call: CallContext): PendingAdmission | undefined {
     const admitted = this.#parts.admission.admit(call);
-    return admitted instanceof Promise ? admitted : undefined;
+    return admitted instanceof PendingAdmission ? admitted : undefined;
+  }
+
+  /** Throws `RpcError` when the host has begun to stop while an admitted call waited. */
+  #assertOpen(_principal: Admitted): void {
+    this.#parts.admission.assertOpen();
   }
 
   /** Says who holds an agent type, to an announced worker only. */

@@ -14,6 +14,7 @@ import { ControlSession } from "./control-session.ts";
 
 export interface ControlChannelParts {
   readonly owner: StreamOwner;
+  readonly openedAs: number;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;

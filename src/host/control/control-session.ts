@@ -7,6 +7,8 @@ import type { StreamOwner } from "../sessions/session.ts";
 
 export interface ControlSessionParts {
   readonly owner: StreamOwner;
+  /** The number of the stream among all that were opened; a newer one has a higher number. */
+  readonly openedAs: number;
   readonly stream: ServerStream;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
@@ -17,15 +19,17 @@ export interface ControlSessionParts {
 export class ControlSession {
   readonly id: string;
   readonly owner: StreamOwner;
+  readonly openedAs: number;
   readonly #stream: ServerStream;
   readonly #bound: OutboundBound;
   readonly #close: GracefulClose;
   #isOpen = true;
   #endedFor: CloseReason | undefined;
 
-  constructor({ owner, stream, bounds, clock }: ControlSessionParts) {
+  constructor({ owner, openedAs, stream, bounds, clock }: ControlSessionParts) {
     this.id = owner.clientId;
     this.owner = owner;
+    this.openedAs = openedAs;
     this.#stream = stream;
     this.#bound = new OutboundBound(stream, bounds);
     this.#close = new GracefulClose(stream, clock);

@@ -64,6 +64,7 @@ export class Clients {
   readonly #reserved = new Set<Client>();
   #reservedEntries = 0;
   #liveCount = 0;
+  #isClosed = false;
 
   constructor(parts: ClientsParts) {
     this.#parts = parts;
@@ -112,14 +113,16 @@ export class Clients {
     this.#clients.delete(clientId);
     const before = this.#dropReservation(client, false);
     if (before !== undefined) return this.#reserve(clientId, before);
-    if (graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0)) return;
+    if (this.#isClosed || graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0))
+      return;
     const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
     const timer = this.#parts.clock.setTimer(graceMs, () => this.#expireReservation(clientId));
     this.#reserve(clientId, { types: [...types], subscriptions: [...entered, ...restoring], timer });
   }
 
-  /** Stops all timers and forgets every reservation. */
+  /** Stops all timers, forgets every reservation and makes no more. */
   close(): void {
+    this.#isClosed = true;
     for (const client of this.#clients.values()) if (client.state.at === "expected") client.state.timer.cancel();
     for (const { clientId } of [...this.#reserved]) this.#expireReservation(clientId);
   }

@@ -87,9 +87,9 @@ export class Registry {
         at: "registration",
         what: "refused",
         clientId,
-        agentType,
+        agentType: keptText(agentType),
         subscriptionId: undefined,
-        reason: outcome.at === "taken" ? "Another client holds the agent type." : outcome.reason,
+        reason: outcome.at === "taken" ? "Another client holds the agent type." : keptText(outcome.reason),
         holder: outcome.at === "taken" ? outcome.by : undefined,
       });
     }
@@ -105,7 +105,11 @@ export class Registry {
     if (outcome.at === "added") observer({ ...about, what: "subscribed" });
     else {
       const reason = outcome.at === "exists" ? "An equal subscription exists." : outcome.reason;
-      observer({ ...about, what: "refused", reason, holder: undefined });
+      const refused = {
+        agentType: about.agentType && keptText(about.agentType),
+        subscriptionId: keptText(subscriptionId),
+      };
+      observer({ ...about, ...refused, what: "refused", reason: keptText(reason), holder: undefined });
     }
     return outcome;
   }
@@ -288,6 +292,11 @@ const noTypes: ReadonlySet<string> = new Set();
 
 function topicOf(pattern: WirePattern): string {
   return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
+}
+
+/** A text of a refused registration as observers get it: cut to the length of the names that the host keeps. */
+function keptText(text: string): string {
+  return text.slice(0, limits.nameChars);
 }
 
 function whyTooLong(...names: readonly string[]): string | undefined {

@@ -33,88 +33,120 @@ export interface AdmissionParts {
 /** The result of an admission: the principal, or undefined for an anonymous caller. */
 export type Admitted = Principal | undefined;
 
-/** Refuses a call that waits for `authorize`. */
-type Refuse = (reason: RpcError) => void;
-
 // protocol.md H21, H23
 /** Admits calls one by one: none while the host stops, and only those that the `authorize` option admits. */
 export class Admission {
   readonly #parts: AdmissionParts;
-  readonly #pending = new Set<Refuse>();
+  readonly #pending = new Set<PendingAdmission>();
+  /** How many admissions of each peer wait. */
+  readonly #byPeer = new Map<string, number>();
   #isDraining = false;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
   }
 
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Admits a call, at once if `authorize` answers at once. Throws, or rejects with, the `RpcError` that refuses the call. */
-  admit(call: CallContext): Admitted | Promise<Admitted> {
-    if (this.#isDraining) throw shuttingDown();
+  admit(call: CallContext): Admitted | PendingAdmission {
+    this.assertOpen();
     const { authorize } = this.#parts;
     if (authorize === undefined) return undefined;
+    this.#checkRoom(call);
     let answer: unknown;
+    let then: unknown;
     try {
       answer = authorize(call);
+      then = thenOf(answer);
     } catch (error) {
       throw this.#failed(call, error);
     }
-    return isPromiseLike(answer) ? this.#await(call, answer) : this.#judge(call, answer);
+    return typeof then === "function" ? this.#await(call, answer, then) : this.#judge(call, answer);
+  }
+
+  /** Throws `RpcError` while the host stops. */
+  assertOpen(): void {
+    if (this.#isDraining) throw shuttingDown();
   }
 
   /** Refuses what waits for `authorize`, and every later call. */
   drain(): void {
     this.#isDraining = true;
-    for (const refuse of [...this.#pending]) refuse(shuttingDown());
+    for (const pending of [...this.#pending]) pending.refuse(shuttingDown());
+  }
+
+  /** Throws `RpcError` when the limit of waiting admissions is reached, for the host or for the connection. */
+  #checkRoom(call: CallContext): void {
+    const { pendingAdmissions, pendingAdmissionsPerPeer } = limits;
+    if (this.#pending.size >= pendingAdmissions) this.#limited(call, `${pendingAdmissions} calls`);
+    if ((this.#byPeer.get(call.peer) ?? 0) < pendingAdmissionsPerPeer) return;
+    this.#limited(call, `${pendingAdmissionsPerPeer} calls of this connection`);
+  }
+
+  #limited(call: CallContext, calls: string): never {
+    const { counters, observer } = this.#parts;
+    counters.refusedByLimit += 1;
+    const detail = `${calls} wait for the host's authorize option already. Try again later.`;
+    observer?.({
+      at: "limited",
+      what: "admissions",
+      clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
+      detail,
+    });
+    throw new RpcError(StatusCode.resourceExhausted, detail);
   }
 
   #judge(call: CallContext, answer: unknown): Admitted {
-    const admittance = readAdmittance(answer);
-    if (admittance === "invalid") throw this.#failed(call, "It returned neither a status nor a principal.");
-    if (admittance === undefined || "name" in admittance) return admittance;
-    throw this.#denied(call, new RpcError(admittance.code, admittance.details));
+    let admittance: ReturnType<typeof readAdmittance>;
+    try {
+      admittance = readAdmittance(answer);
+    } catch (error) {
+      throw this.#failed(call, error);
+    }
+    if (admittance === "invalid") {
+      throw this.#failed(call, answer instanceof Error ? answer : "It returned neither a status nor a principal.");
+    }
+    if (admittance instanceof RpcError) throw this.#denied(call, admittance);
+    return admittance;
   }
 
   /** Waits for the answer; the end of the call, of the host or of 30 s ends the wait, and a later answer changes nothing. */
-  #await(call: CallContext, answer: PromiseLike<unknown>): Promise<Admitted> {
-    const { clock, counters, observer } = this.#parts;
-    if (this.#pending.size >= limits.pendingAdmissions) {
-      counters.refusedByLimit += 1;
-      const detail = `${limits.pendingAdmissions} calls wait for the host's authorize option already. Try again later.`;
-      observer?.({ at: "limited", what: "admissions", clientId: call.metadata[clientIdKey], detail });
-      throw new RpcError(StatusCode.resourceExhausted, detail);
-    }
-    return new Promise((resolve, reject) => {
-      const isFirst = (): boolean => {
-        if (!this.#pending.delete(refuse)) return false;
-        timer.cancel();
-        call.signal.removeEventListener("abort", hangUp);
-        return true;
-      };
-      const refuse: Refuse = (reason) => {
-        if (isFirst()) reject(reason);
-      };
-      const hangUp = (): void => refuse(new RpcError(StatusCode.cancelled, "The caller has left."));
-      const timer = clock.setTimer(limits.admissionMs, () => {
-        const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
-        refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text)));
-      });
-      this.#pending.add(refuse);
-      call.signal.addEventListener("abort", hangUp);
-      if (call.signal.aborted) hangUp();
-      answer.then(
-        (value) => {
-          if (!isFirst()) return;
-          try {
-            resolve(this.#judge(call, value));
-          } catch (refusal) {
-            reject(refusal);
-          }
-        },
-        (error: unknown) => {
-          if (isFirst()) reject(this.#failed(call, error));
-        },
-      );
+  #await(call: CallContext, answer: unknown, then: CallableFunction): PendingAdmission {
+    const hangUp = (): void => pending.cancel();
+    const pending = new PendingAdmission(() => {
+      this.#pending.delete(pending);
+      this.#countPeer(call.peer, -1);
+      timer.cancel();
+      call.signal.removeEventListener("abort", hangUp);
     });
+    const timer = this.#parts.clock.setTimer(limits.admissionMs, () => {
+      const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
+      pending.refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text)));
+    });
+    this.#pending.add(pending);
+    this.#countPeer(call.peer, 1);
+    call.signal.addEventListener("abort", hangUp);
+    if (call.signal.aborted) hangUp();
+    const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, value));
+    const onFailure = (error: unknown): void =>
+      pending.settle(() => {
+        throw this.#failed(call, error);
+      });
+    try {
+      Reflect.apply(then, answer, [onAnswer, onFailure]);
+    } catch (error) {
+      onFailure(error);
+    }
+    return pending;
+  }
+
+  #countPeer(peer: string, change: 1 | -1): void {
+    const count = (this.#byPeer.get(peer) ?? 0) + change;
+    if (count > 0) this.#byPeer.set(peer, count);
+    else this.#byPeer.delete(peer);
   }
 
   #failed(call: CallContext, error: unknown): RpcError {
@@ -131,7 +163,7 @@ export class Admission {
     this.#parts.observer?.({
       at: "denied",
       method: call.method,
-      clientId: call.metadata[clientIdKey],
+      clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
       address: call.peer,
       code: refusal.code,
       reason: refusal.message,
@@ -144,6 +176,53 @@ function shuttingDown(): RpcError {
   return new RpcError(StatusCode.unavailable, shuttingDownText);
 }
 
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+/** The method `then` of a promise or of an object like one; read once, since reading may run code of the user. */
+function thenOf(value: unknown): unknown {
+  return typeof value === "object" && value !== null && "then" in value ? value.then : undefined;
+}
+
+/** The admission of a call that waits for the answer of `authorize`. */
+export class PendingAdmission {
+  /** Rejects with the `RpcError` that refuses the call. A rejection that has no reader is harmless. */
+  readonly outcome: Promise<Admitted>;
+  readonly #onEnd: () => void;
+  #resolve: (principal: Admitted) => void = () => undefined;
+  #reject: (refusal: unknown) => void = () => undefined;
+  #isOver = false;
+
+  /** `onEnd` is called once, when the wait is over. */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.outcome.catch(() => undefined);
+  }
+
+  /** Ends the wait with a decision: what `judge` returns, or the refusal that it throws. It does not run after the wait. */
+  settle(judge: () => Admitted): void {
+    if (!this.#end()) return;
+    try {
+      this.#resolve(judge());
+    } catch (refusal) {
+      this.#reject(refusal);
+    }
+  }
+
+  refuse(refusal: RpcError): void {
+    if (this.#end()) this.#reject(refusal);
+  }
+
+  /** The caller no longer waits. */
+  cancel(): void {
+    this.refuse(new RpcError(StatusCode.cancelled, "The caller has left."));
+  }
+
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#onEnd();
+    return true;
+  }
 }

@@ -1,3 +1,4 @@
+import { errorText } from "../../core/internal.ts";
 import {
   type Metadata,
   RpcError,
@@ -16,6 +17,8 @@ export interface AwaitedStreamParts {
   readonly responseMetadata: Metadata;
   /** Makes the receiver of an admitted stream. Throws `RpcError` to refuse the stream after all. */
   readonly createReceiver: (principal: Admitted) => ServerStreamReceiver;
+  /** The stream has ended before it was admitted. */
+  readonly onGone: () => void;
 }
 
 /** About what a held frame occupies beside its own bytes, so that empty ones are bounded too. */
@@ -31,13 +34,14 @@ type State =
   | { readonly at: "over" };
 
 /**
- * A stream whose admission is not decided yet. The first frame pauses the stream, so that flow control holds the rest. Frames
- * that still come wait here within a bound and reach the receiver in order.
+ * A stream whose admission is not decided yet. It is paused from its opening, so that flow control leaves the frames with the
+ * sender. Frames that still come wait here within a bound and reach the receiver in order.
  */
 export class AwaitedStream implements ServerStreamReceiver {
   readonly responseMetadata: Metadata;
   readonly #parts: AwaitedStreamParts;
   #stream: ServerStream | undefined;
+  #hasEnded = false;
   #state: State = { at: "waiting", told: [], bytes: 0 };
 
   constructor(parts: AwaitedStreamParts) {
@@ -49,6 +53,7 @@ export class AwaitedStream implements ServerStreamReceiver {
 
   onOpen(stream: ServerStream): void {
     this.#stream = stream;
+    stream.pause();
     this.#parts.admitted.then(
       (principal) => this.#admit(stream, principal),
       (refusal: unknown) => this.#refuse(stream, statusOf(refusal)),
@@ -75,8 +80,10 @@ export class AwaitedStream implements ServerStreamReceiver {
 
   onEnd(end: StreamEnd): void {
     const state = this.#state;
+    this.#hasEnded = true;
     this.#state = { at: "over" };
     if (state.at === "admitted") state.receiver.onEnd(end);
+    else if (state.at === "waiting") this.#parts.onGone();
   }
 
   #tell(told: Told): void {
@@ -94,15 +101,15 @@ export class AwaitedStream implements ServerStreamReceiver {
   #hold(bytes: number, told: Told): void {
     const state = this.#state;
     if (state.at !== "waiting") return;
-    if (state.told.length > 0 && state.bytes + bytes > limits.admissionBytes) return this.#cutOff();
     state.bytes += bytes + heldFrameBytes;
+    if (state.bytes > limits.admissionBytes) return this.#cutOff();
     state.told.push(told);
-    this.#stream?.pause();
   }
 
   #cutOff(): void {
     this.#state = { at: "over" };
     const details = "The stream sent too much before the host could authorize it.";
+    this.#parts.onGone();
     this.#stream?.abort({ code: StatusCode.resourceExhausted, details });
   }
 
@@ -116,8 +123,16 @@ export class AwaitedStream implements ServerStreamReceiver {
       return this.#refuse(stream, statusOf(refusal));
     }
     this.#state = { at: "admitted", receiver };
-    receiver.onOpen(stream);
-    for (const told of state.told) told(receiver);
+    // The transport does not stand below this call: what the receiver throws would end the process.
+    try {
+      receiver.onOpen(stream);
+      for (const told of state.told) {
+        if (this.#hasEnded) break;
+        told(receiver);
+      }
+    } catch (error) {
+      stream.abort({ code: StatusCode.internal, details: `The receiver of this stream threw: ${errorText(error)}` });
+    }
     stream.resume();
   }
 

@@ -12,7 +12,8 @@ import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
 export interface NoticePath {
   /** False: the path did not take the notice. */
   send(notice: Uint8Array): boolean;
-  finish(status: RpcStatus): void;
+  /** `reason` is undefined when the worker has ended its data channel itself. */
+  finish(status: RpcStatus, reason: CloseReason | undefined): void;
 }
 
 /** The worker that opened a stream. */
@@ -28,6 +29,8 @@ export interface StreamOwner {
 
 export interface SessionParts {
   readonly owner: StreamOwner;
+  /** The number of the stream among all that were opened; a newer one has a higher number. */
+  readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly stream: ServerStream;
   readonly bounds: QueueBounds;
@@ -44,6 +47,7 @@ export interface SessionParts {
 export class Session implements Peer {
   readonly id: string;
   readonly owner: StreamOwner;
+  readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
@@ -63,6 +67,7 @@ export class Session implements Peer {
   constructor(parts: SessionParts) {
     this.id = parts.owner.clientId;
     this.owner = parts.owner;
+    this.openedAs = parts.openedAs;
     this.traits = parts.traits;
     this.#stream = parts.stream;
     this.#bound = new OutboundBound(parts.stream, parts.bounds);
@@ -133,9 +138,9 @@ export class Session implements Peer {
 
   /** Notices take this path from now on; the newest path counts. */
   openNoticePath(path: NoticePath): void {
-    this.#noticePath?.finish(replacedPath);
+    this.#noticePath?.finish(replacedPath, "replaced");
     if (this.#isOpen) this.#noticePath = path;
-    else path.finish(endedPath);
+    else path.finish(endedPath, this.#endedFor);
   }
 
   closeNoticePath(path: NoticePath): void {
@@ -150,7 +155,7 @@ export class Session implements Peer {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#endedFor = reason;
-    this.#noticePath?.finish(endedPath);
+    this.#noticePath?.finish(endedPath, reason);
     this.#close.finish(status);
   }
 
@@ -164,7 +169,7 @@ export class Session implements Peer {
   /** The stream has ended. */
   markClosed(): void {
     this.#isOpen = false;
-    this.#noticePath?.finish(endedPath);
+    this.#noticePath?.finish(endedPath, this.#endedFor);
     this.#close.done();
   }
 

@@ -6,6 +6,7 @@ import {
   StatusCode,
   type StreamEnd,
 } from "../../transport/internal.ts";
+import type { CloseReason } from "../observer.ts";
 import { closingOf, type StreamClosing } from "./data-channel.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
@@ -30,6 +31,7 @@ interface OpenStream {
 export class SideStream implements ServerStreamReceiver, NoticePath {
   readonly #parts: SideStreamParts;
   #open: OpenStream | undefined;
+  #endedFor: CloseReason | undefined;
 
   constructor(parts: SideStreamParts) {
     this.#parts = parts;
@@ -47,7 +49,7 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
   }
 
   onHalfClose(): void {
-    this.finish({ code: StatusCode.ok, details: "" });
+    this.finish({ code: StatusCode.ok, details: "" }, undefined);
   }
 
   onBadFrame(): void {
@@ -61,7 +63,7 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
   onEnd(end: StreamEnd): void {
     this.#open?.close.done();
     this.#leave();
-    this.#parts.onEnded(closingOf(end, undefined));
+    this.#parts.onEnded(closingOf(end, this.#endedFor));
   }
 
   /** False: the stream has ended, or its worker does not read it either. */
@@ -71,7 +73,8 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
     return true;
   }
 
-  finish(status: RpcStatus): void {
+  finish(status: RpcStatus, reason: CloseReason | undefined): void {
+    this.#endedFor ??= reason;
     this.#open?.close.finish(status);
     this.#leave();
   }

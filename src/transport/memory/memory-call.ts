@@ -69,8 +69,9 @@ export class MemoryCall {
     this.#serverCall = serverCall;
     this.#serverParty.receiver = receiver;
     this.#clientParty.tell((to) => to.onMetadata?.(metadata));
+    // Frames follow in a later turn, so the receiver may still pause the stream.
+    this.#up.resume();
     this.#serverParty.tell(() => receiver.onOpen(this.#server));
-    if (!this.#serverParty.hasEnded) this.#up.resume();
   }
 
   /** Ends the call with a status and discards queued frames. With the origin `local` no server has answered. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { HostOccurrence } from "../../../src/host/index.ts";
+import { limits } from "../../../src/host/limits.ts";
 import { emptyMessage, method, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { type Link, StatusCode } from "../../../src/transport/index.ts";
+import { type Link, RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
@@ -56,6 +57,36 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     expect(rig.host.counters()).toMatchObject({ channels: 0, calls: 0, deniedCalls: 1 });
   });
 
+  it("leaves what a channel sends with its worker until the worker is admitted, the first frame too", async () => {
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({ authorize });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    // More than the host would hold for a stream, in one frame.
+    const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array(2 * limits.admissionBytes) };
+    worker.send({
+      kind: "event",
+      event: { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} },
+    });
+    worker.request("1", "nobody/k");
+    await asked(method.openChannel);
+    answer(method.openChannel, alice);
+    expect((await worker.nextResponse()).requestId).toBe("1");
+    expect(rig.host.counters()).toMatchObject({ channels: 1, events: 1 });
+  });
+
+  it("gives its place back when a channel with frames on their way hangs up", async () => {
+    const clock = new ManualClock();
+    const { authorize, asked } = asking();
+    await using rig = await start({ authorize, clock });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    worker.request("1", "nobody/k");
+    worker.request("2", "nobody/k");
+    await asked(method.openChannel);
+    worker.stream.cancel();
+    await worker.ended;
+    while (clock.pendingTimers > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it("forgets a channel that hangs up first; its late answer opens nothing", async () => {
     const occurrences: HostOccurrence[] = [];
     const clock = new ManualClock();
@@ -104,6 +135,9 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     ["rejects", () => Promise.reject(new Error("no database"))],
     ["answers with something else", () => true],
     ["answers with a status without a text", () => ({ code: 16 })],
+    ["answers with a status that has a name but no text", () => ({ code: 16, name: "alice" })],
+    ["answers with an Error instead of throwing it", () => new Error("no database")],
+    ["answers with an empty name", () => ({ name: "" })],
   ])("refuses when it %s, and says so in the log", async (_what, makeValue) => {
     const logger = new RecordingLogger();
     const { authorize, asked, answer } = asking();
@@ -113,6 +147,21 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     answer(method.openChannel, makeValue());
     expect(await worker.ended).toMatchObject({ status: { code: StatusCode.permissionDenied } });
     expect(logger.texts("error")).toEqual(["the authorize option failed; the call is refused"]);
+  });
+
+  it.each([
+    ["an RpcError that it returns", () => new RpcError(StatusCode.unauthenticated, "no"), StatusCode.unauthenticated],
+    ["a status that has a name", () => ({ code: 16, details: "no", name: "alice" }), StatusCode.unauthenticated],
+    ["status OK", () => ({ code: 0, details: "no" }), StatusCode.permissionDenied],
+    ["a status that gRPC does not know", () => ({ code: 99, details: "no" }), StatusCode.permissionDenied],
+  ])("refuses a worker with %s, at once or later", async (_what, makeValue, code) => {
+    for (const isLate of [false, true]) {
+      // JavaScript's users can return anything.
+      const authorize = () => (isLate ? Promise.resolve(makeValue()) : makeValue()) as never;
+      await using rig = await start({ authorize });
+      await expect(new RawWorker(rig.dial(), "W").register("a")).rejects.toMatchObject({ code, message: "no" });
+      expect(rig.host.counters()).toMatchObject({ agentTypes: 0, deniedCalls: 1 });
+    }
   });
 
   it("makes a side stream wait for the data channel that it belongs to", async () => {
@@ -139,6 +188,39 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
     await bothOpened;
     expect(opened).toEqual(["data", "side"]);
     side.stream.cancel();
+  });
+});
+
+describe.each(hostTransports)("a worker that comes again while authorize thinks, over $name", ({ start }) => {
+  it("keeps its newer channel, whichever is admitted first; the older one is refused", async () => {
+    const answers: ((answer: { readonly name: string }) => void)[] = [];
+    let onAsked: () => void = () => {};
+    const authorize = () =>
+      new Promise<{ readonly name: string }>((resolve) => {
+        answers.push(resolve);
+        onAsked();
+      });
+    const asked = () =>
+      new Promise<void>((resolve) => {
+        onAsked = resolve;
+      });
+    let onOpened: () => void = () => {};
+    const opened = new Promise<void>((resolve) => {
+      onOpened = resolve;
+    });
+    await using rig = await start({ authorize, observer: () => onOpened() });
+    const firstAsked = asked();
+    const older = new RawWorker(rig.dial(), "W").open();
+    await firstAsked;
+    const secondAsked = asked();
+    new RawWorker(rig.dial(), "W").open();
+    await secondAsked;
+    answers[1]?.({ name: "newer" });
+    await opened;
+    answers[0]?.({ name: "older" });
+    expect(await older.ended).toMatchObject({ status: { code: StatusCode.aborted } });
+    expect((await rig.host.inspect()).sessions).toMatchObject([{ clientId: "W", principal: { name: "newer" } }]);
+    expect(rig.host.counters()).toMatchObject({ replacedChannels: 0 });
   });
 });
 

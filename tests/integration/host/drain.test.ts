@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { HostOccurrence } from "../../../src/host/index.ts";
 import { metadataKey } from "../../../src/protocol/index.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { type HostRig, hostTransports } from "../../support/host-transports.ts";
 import { exact, RawWorker } from "../../support/raw-worker.ts";
@@ -97,5 +99,64 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
     hurry.abort();
     await stopped;
     await rig.host.closed;
+  });
+
+  it("refuses a worker that authorize has admitted in the same turn, and opens nothing", async () => {
+    let admit: (principal: undefined) => void = () => {};
+    let onAsked: () => void = () => {};
+    const asked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    const authorize = () =>
+      new Promise<undefined>((resolve) => {
+        admit = resolve;
+        onAsked();
+      });
+    const occurrences: HostOccurrence[] = [];
+    await using rig = await start({ authorize, observer: (what) => occurrences.push(what) });
+    const worker = new RawWorker(rig.dial(), "W").open();
+    await asked;
+    admit(undefined);
+    // The answer is in, and its stream has not been told.
+    await Promise.resolve();
+    const drained = rig.host.servicer.drain(1_000, Promise.resolve());
+    expect(await worker.ended).toMatchObject(goodbye);
+    await drained;
+    expect(occurrences).toEqual([]);
+  });
+
+  it("keeps no reservation, and no timer, for workers that it ends", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock, reconnectGraceMs: 60_000 });
+    const worker = await new RawWorker(rig.dial(), "W").join();
+    await worker.register("a");
+    await rig.host.stop({ graceMs: 1_000 });
+    await worker.ended;
+    expect(clock.pendingTimers).toBe(0);
+    expect(rig.host.counters().reservedClients).toBe(0);
+  });
+
+  it("refuses a registration that authorize has admitted in the same turn", async () => {
+    let admit: (principal: undefined) => void = () => {};
+    let onAsked: () => void = () => {};
+    const asked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    const authorize = () =>
+      new Promise<undefined>((resolve) => {
+        admit = resolve;
+        onAsked();
+      });
+    await using rig = await start({ authorize });
+    const refused = expect(new RawWorker(rig.dial(), "W").register("a")).rejects.toMatchObject({
+      code: StatusCode.unavailable,
+    });
+    await asked;
+    admit(undefined);
+    // The answer is in, and its call has not been told.
+    await Promise.resolve();
+    await rig.host.servicer.drain(1_000, Promise.resolve());
+    await refused;
+    expect(rig.host.counters().agentTypes).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { HostObserver, HostOccurrence } from "../../../src/host/index.ts";
 import { limits } from "../../../src/host/limits.ts";
-import { refusalKey } from "../../../src/protocol/internal.ts";
+import { refusalKey, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
@@ -59,6 +59,17 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     ]);
   });
 
+  it("finds a worker that has just joined in sessions()", async () => {
+    const found: string[][] = [];
+    await using rig = await start({
+      observer: (what) => {
+        if (what.at === "session") found.push(rig.host.sessions().map(({ clientId }) => clientId));
+      },
+    });
+    await new RawWorker(rig.dial(), "W").join();
+    expect(found).toEqual([["W"]]);
+  });
+
   it("sees why a worker's channel ended", async () => {
     const record = new Record();
     await using rig = await start({ observer: record.observe });
@@ -75,6 +86,47 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     await rig.host.stop({ graceMs: 1_000 });
     await record.until({ what: "closed", reason: "stopping" });
     await first.ended;
+  });
+
+  it("sees why the host ended a side stream", async () => {
+    const record = new Record();
+    await using rig = await start({ observer: record.observe });
+    const link = rig.dial();
+    await new RawWorker(link, "W", { isAnnounced: true }).join();
+    const receiver = {
+      onFrame: () => {},
+      onHalfClose: () => {},
+      onBadFrame: () => {},
+      onDrain: () => {},
+      onEnd: () => {},
+    };
+    const openSide = () => link.openStream(signals.path, receiver, { metadata: { "client-id": "W" } });
+    openSide();
+    await record.until({ what: "opened", channel: "side" });
+    openSide();
+    await record.until({ what: "closed", channel: "side", reason: "replaced" });
+    await rig.host.stop({ graceMs: 1_000 });
+    await record.until({ what: "closed", channel: "side", reason: "stopping" });
+  });
+
+  it("gets values of a refused registration cut to the length that the host keeps", async () => {
+    const record = new Record();
+    await using rig = await start({ observer: record.observe });
+    const worker = await new RawWorker(rig.dial(), "W").join();
+    await expect(worker.register("é".repeat(100_000))).rejects.toThrow();
+    await expect(worker.subscribe("S".repeat(100_000), exact("t", "a".repeat(100_000)))).rejects.toThrow();
+    const [type, subscription] = record.of("registration");
+    expect(type).toMatchObject({ what: "refused", agentType: "é".repeat(limits.nameChars) });
+    expect(subscription).toMatchObject({
+      what: "refused",
+      agentType: "a".repeat(limits.nameChars),
+      subscriptionId: "S".repeat(limits.nameChars),
+    });
+    for (const what of [type, subscription]) {
+      const reason = what?.at === "registration" && what.what === "refused" ? what.reason : "";
+      expect(reason.length).toBeGreaterThan(0);
+      expect(reason.length).toBeLessThanOrEqual(limits.nameChars);
+    }
   });
 
   it("sees the outcome of each call, and how long it took", async () => {
@@ -172,6 +224,14 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
       () => async () => {
         throw new Error("no disk");
       },
+    ],
+    [
+      "returns an object like a promise that rejects",
+      () => () => ({
+        // biome-ignore lint/suspicious/noThenProperty: it is what the test is about.
+        then: (onValue: undefined, onError: (error: Error) => void) =>
+          Promise.reject(new Error("no disk")).then(onValue, onError),
+      }),
     ],
   ] satisfies readonly (readonly [string, () => HostObserver])[])(
     "that %s disturbs nothing, and is logged once in a while",

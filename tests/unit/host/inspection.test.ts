@@ -54,3 +54,39 @@ it("stops gathering when its signal aborts", async () => {
   await gathered;
   expect(clock.pendingTimers).toBe(0);
 });
+
+it("lists a worker once that leaves and comes back meanwhile, and its types too", async () => {
+  const due: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    setTimer: (delayMs, task) => {
+      if (delayMs === 0) due.push(task);
+      return { cancel: () => undefined };
+    },
+  };
+  const servicer = new HostServicer({ clock });
+  // Only what a session uses of a stream that has no user.
+  const stream = { queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0 } as ServerStream;
+  const join = async (number: number) => {
+    const call: CallContext = {
+      ...{ method: "OpenChannel", metadata: { "client-id": `W${number}` }, peer: "nowhere" },
+      signal: new AbortController().signal,
+    };
+    const receiver = servicer.openChannel(call);
+    receiver.onOpen(stream);
+    await servicer.registerAgent({ agentType: `t${number}` }, call);
+    return receiver;
+  };
+  const all = await Promise.all(Array.from({ length: 2 * limits.batchSize + 200 }, (_, number) => join(number)));
+  const gathered = servicer.inspect();
+  due.shift()?.();
+  for (const [number, receiver] of all.slice(0, 300).entries()) {
+    receiver.onEnd({ by: "peer" });
+    await join(number);
+  }
+  for (let task = due.shift(); task !== undefined; task = due.shift()) task();
+  const { sessions, types } = await gathered;
+  expect(sessions).toHaveLength(all.length);
+  expect(new Set(sessions.map(({ clientId }) => clientId)).size).toBe(all.length);
+  expect(new Set(types.map(({ agentType }) => agentType)).size).toBe(types.length);
+});

@@ -55,3 +55,22 @@ it("goes on where the logger that it passes lines to throws", () => {
   clock.advance(limits.logWindowMs);
   expect(clock.pendingTimers).toBe(0);
 });
+
+it.each([
+  ["a promise", () => Promise.reject(new Error("the disk is full"))],
+  [
+    "an object like a promise",
+    () => ({
+      // biome-ignore lint/suspicious/noThenProperty: it is what the test is about.
+      then: (onValue: unknown, onError: (error: Error) => void) =>
+        Promise.reject(new Error("the disk is full")).then(onValue as undefined, onError),
+    }),
+  ],
+])("goes on where the logger returns %s that rejects", async (_what, fail) => {
+  const clock = new ManualClock();
+  const logger = new RateLimitedLogger({ debug: fail, info: fail, warn: fail, error: fail }, clock);
+  // An unhandled rejection fails the run.
+  logger.warn("a frame could not be read");
+  logger.warn("a frame could not be read", { count: 1 });
+  await new Promise((resolve) => setImmediate(resolve));
+});

@@ -6,6 +6,8 @@ import { RpcError, type ServerStream, type ServerStreamReceiver, StatusCode } fr
 
 function setUp(options: { readonly refusal?: RpcError } = {}) {
   const told: string[] = [];
+  /** What else the receiver does. */
+  const hooks = { open: () => {}, frame: () => {} };
   let admit: (principal: Admitted) => void = () => {};
   let refuse: (reason: unknown) => void = () => {};
   const admitted = new Promise<Admitted>((resolve, reject) => {
@@ -13,8 +15,14 @@ function setUp(options: { readonly refusal?: RpcError } = {}) {
     refuse = reject;
   });
   const receiver: ServerStreamReceiver = {
-    onOpen: () => told.push("open"),
-    onFrame: ([first]) => told.push(`frame ${first}`),
+    onOpen: () => {
+      told.push("open");
+      hooks.open();
+    },
+    onFrame: ([first]) => {
+      told.push(`frame ${first}`);
+      hooks.frame();
+    },
     onHalfClose: () => told.push("half-close"),
     onBadFrame: () => told.push("bad frame"),
     onDrain: () => told.push("drain"),
@@ -34,19 +42,20 @@ function setUp(options: { readonly refusal?: RpcError } = {}) {
       if (options.refusal !== undefined) throw options.refusal;
       return receiver;
     },
+    onGone: () => told.push("gone"),
   });
   awaited.onOpen(stream);
   const settled = () => new Promise((resolve) => setImmediate(resolve));
-  return { awaited, told, settled, admit, refuse };
+  return { awaited, told, settled, admit, refuse, hooks };
 }
 
-it("pauses the stream at its first frame and passes all on in order, the half-close last", async () => {
+it("pauses the stream before its first frame and passes on what still comes in order, the half-close last", async () => {
   const { awaited, told, settled, admit } = setUp();
   awaited.onFrame(Uint8Array.of(1));
   awaited.onBadFrame({ code: StatusCode.resourceExhausted, details: "" });
   awaited.onFrame(Uint8Array.of(2));
   awaited.onHalfClose();
-  expect(told).toEqual(["pause", "pause", "pause"]);
+  expect(told).toEqual(["pause"]);
   told.length = 0;
   admit(undefined);
   await settled();
@@ -62,34 +71,57 @@ it.each([
 ])("cuts off a stream that sends more %s frames than its bound, and admits it no more", async (_what, bytes) => {
   const { awaited, told, settled, admit } = setUp();
   for (let count = 0; count < limits.admissionBytes / 50; count += 1) awaited.onFrame(new Uint8Array(bytes));
-  expect(told.filter((what) => what !== "pause")).toEqual([`abort ${StatusCode.resourceExhausted}`]);
+  expect(told.filter((what) => what !== "pause")).toEqual(["gone", `abort ${StatusCode.resourceExhausted}`]);
   admit(undefined);
   await settled();
   expect(told.at(-1)).toBe(`abort ${StatusCode.resourceExhausted}`);
 });
 
-it("takes one frame of any length", () => {
+it("cuts off a stream whose first frame is longer than its bound already", () => {
   const { awaited, told } = setUp();
   awaited.onFrame(new Uint8Array(2 * limits.admissionBytes));
-  expect(told).toEqual(["pause"]);
+  expect(told).toEqual(["pause", "gone", `abort ${StatusCode.resourceExhausted}`]);
 });
 
-it("opens nothing after a hang-up", async () => {
+it.each(["open", "frame"] as const)("ends the stream with INTERNAL when its receiver throws at %s", async (at) => {
+  const { awaited, told, settled, admit, hooks } = setUp();
+  awaited.onFrame(Uint8Array.of(1));
+  awaited.onFrame(Uint8Array.of(2));
+  hooks[at] = () => {
+    throw new Error("no id");
+  };
+  admit(undefined);
+  await settled();
+  expect(told.slice(-2)).toEqual([`abort ${StatusCode.internal}`, "resume"]);
+  expect(told).not.toContain("frame 2");
+});
+
+it("tells the receiver nothing more once the stream has ended amid what waited", async () => {
+  const { awaited, told, settled, admit, hooks } = setUp();
+  awaited.onFrame(Uint8Array.of(1));
+  awaited.onFrame(Uint8Array.of(2));
+  hooks.frame = () => awaited.onEnd({ by: "peer" });
+  admit(undefined);
+  await settled();
+  expect(told).toEqual(["pause", "open", "frame 1", "end by peer", "resume"]);
+});
+
+it("opens nothing after a hang-up, and gives its admission back at once", async () => {
   const { awaited, told, settled, admit } = setUp();
   awaited.onFrame(Uint8Array.of(1));
   awaited.onEnd({ by: "peer" });
   admit(undefined);
   await settled();
-  expect(told).toEqual(["pause"]);
+  expect(told).toEqual(["pause", "gone"]);
 });
 
 it("answers the refusal of the admission, and that of the receiver, with their status", async () => {
   const denied = setUp();
   denied.refuse(new RpcError(StatusCode.permissionDenied, "no"));
   await denied.settled();
-  expect(denied.told).toEqual([`finish ${StatusCode.permissionDenied}`, "resume"]);
+  expect(denied.told).toEqual(["pause", `finish ${StatusCode.permissionDenied}`, "resume"]);
   const full = setUp({ refusal: new RpcError(StatusCode.resourceExhausted, "full") });
   full.admit(undefined);
   await full.settled();
-  expect(full.told).toEqual([`finish ${StatusCode.resourceExhausted}`, "resume"]);
+  expect(full.told).toEqual(["pause", `finish ${StatusCode.resourceExhausted}`, "resume"]);
 });

@@ -1,0 +1,93 @@
+import { expect, it } from "vitest";
+import { createHostCounters } from "../../../../src/host/counters.ts";
+import type { Authorize, HostOccurrence } from "../../../../src/host/index.ts";
+import { limits } from "../../../../src/host/limits.ts";
+import { Admission, PendingAdmission } from "../../../../src/host/sessions/admission.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import { type CallContext, StatusCode } from "../../../../src/transport/index.ts";
+
+function setUp(authorize: Authorize) {
+  const clock = new ManualClock();
+  const counters = createHostCounters();
+  const occurrences: HostOccurrence[] = [];
+  const observer = (what: HostOccurrence) => occurrences.push(what);
+  const admission = new Admission({ authorize, clock, counters, logger: undefined, observer });
+  return { admission, clock, counters, occurrences };
+}
+
+function callOf(peer: string): CallContext {
+  return { method: "RegisterAgent", metadata: {}, peer, signal: new AbortController().signal };
+}
+
+function waiting(admission: Admission, peer: string): PendingAdmission {
+  const admitted = admission.admit(callOf(peer));
+  if (!(admitted instanceof PendingAdmission)) throw new Error("It does not wait.");
+  return admitted;
+}
+
+it("asks authorize no more once its bound of waiting calls is reached, though all answers fail later", async () => {
+  const answers: ((error: Error) => void)[] = [];
+  const { admission, counters } = setUp(() => new Promise<never>((_resolve, reject) => answers.push(reject)));
+  const all = Array.from({ length: limits.pendingAdmissions }, (_, index) => waiting(admission, `${index % 100}`));
+  expect(() => admission.admit(callOf("new"))).toThrow(`${limits.pendingAdmissions} calls wait`);
+  expect(answers).toHaveLength(limits.pendingAdmissions);
+  expect(counters.refusedByLimit).toBe(1);
+  // An outcome that has no reader must not become an unhandled rejection: vitest fails the run for one.
+  for (const reject of answers) reject(new Error("no database"));
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(all[0]?.outcome).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+  expect(waiting(admission, "new")).toBeDefined();
+});
+
+it("lets one connection take only its share of the waiting calls, and gives a place back when its call ends", () => {
+  const { admission, clock } = setUp(() => new Promise<never>(() => {}));
+  const all = Array.from({ length: limits.pendingAdmissionsPerPeer }, () => waiting(admission, "greedy"));
+  const place = expect.objectContaining({ code: StatusCode.resourceExhausted });
+  expect(() => admission.admit(callOf("greedy"))).toThrow(place);
+  waiting(admission, "modest");
+  all[0]?.cancel();
+  expect(clock.pendingTimers).toBe(all.length);
+  waiting(admission, "greedy");
+  expect(() => admission.admit(callOf("greedy"))).toThrow(place);
+});
+
+it.each([
+  [
+    "throws in its then",
+    () => ({
+      // biome-ignore lint/suspicious/noThenProperty: it is what the test is about.
+      then: () => {
+        throw new Error("a secret");
+      },
+    }),
+  ],
+  [
+    "throws when its then is read",
+    () => ({
+      // biome-ignore lint/suspicious/noThenProperty: it is what the test is about.
+      get then(): unknown {
+        throw new Error("a secret");
+      },
+    }),
+  ],
+  [
+    "throws when its name is read",
+    () => ({
+      get name(): string {
+        throw new Error("a secret");
+      },
+    }),
+  ],
+])("refuses, counts as denied and keeps to itself the text of an answer that %s", async (_what, makeValue) => {
+  // JavaScript's users can return anything.
+  const { admission, clock, counters, occurrences } = setUp(() => makeValue() as never);
+  const refused = (async () => {
+    const admitted = admission.admit(callOf("a"));
+    return admitted instanceof PendingAdmission ? admitted.outcome : admitted;
+  })();
+  const status = { code: StatusCode.permissionDenied, message: "The call could not be authorized." };
+  await expect(refused).rejects.toMatchObject(status);
+  expect(counters.deniedCalls).toBe(1);
+  expect(occurrences).toMatchObject([{ at: "denied", reason: status.message }]);
+  expect(clock.pendingTimers).toBe(0);
+});
