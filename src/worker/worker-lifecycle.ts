@@ -168,7 +168,8 @@ export class WorkerLifecycle {
     const closed = this.#closed;
     this.#options.inbox.isRefusing = true;
     const done = this.#supervisor.drain(() => this.#drain());
-    void done.then(() => closed.resolve({ by: "stopped" }));
+    const ended = () => closed.resolve({ by: "stopped" });
+    done.then(ended, ended);
     return done;
   }
 

@@ -122,7 +122,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
 
   /**
    * Begins the stop of the worker. Ends the search, unless messages wait to be sent. Calls `finish`, which leaves the hosts at
-   * its end. The run ends with `finish`.
+   * its end. The run ends with `finish`, also when `finish` fails; the promise then rejects.
    */
   drain(finish: () => Promise<void>): Promise<void> {
     const state = this.#state;
@@ -137,7 +137,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       this.#sayFarewell();
     }
     if (state.at === "connected") endBackground(state, "The worker stops.");
-    end(finish().then(() => this.#become({ at: "closed", by: "stopped", reason: "The worker was stopped." })));
+    const finished = finish().catch(async (error) => {
+      await this.leave(AbortSignal.abort());
+      throw error;
+    });
+    end(finished.finally(() => this.#become({ at: "closed", by: "stopped", reason: "The worker was stopped." })));
     return done;
   }
 
