@@ -49,7 +49,7 @@ export class Registration {
   /** Registrations at the host for types of instances: all instances of a type share the outcome. */
   readonly #told = new Map<string, Promise<void>>();
   /** Types that were registered before the start, and that wait there until another worker leaves them. */
-  readonly #patient = new Map<string, WaitOptions>();
+  readonly #patient = new Map<string, Patient>();
 
   constructor({ catalog, subscriptions, settings, host }: RegistrationOptions) {
     this.#catalog = catalog;
@@ -101,8 +101,22 @@ export class Registration {
       assertNotAborted(options, what);
       throw error;
     }
-    if (host === undefined && options.whenTaken === "wait") this.#patient.set(type, options);
+    if (host === undefined && options.whenTaken === "wait") this.#becomePatient(type, options);
     return undefined;
+  }
+
+  /** Notes that the start waits for the type. An abort before the host has the type takes the registration back. */
+  #becomePatient(type: string, { signal, subscriptions = [] }: RegisterFactoryOptions<Agent>): void {
+    const onAbort = () => {
+      this.#patient.delete(type);
+      this.#catalog.removeFactory(type);
+      for (const { id } of subscriptions) if (this.#subscriptions.has(id)) this.#subscriptions.remove(id);
+      this.#settings.logger.warn(
+        `The signal of the registration of agent type ${type} has aborted. The type is removed.`,
+      );
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#patient.set(type, { signal, settle: () => signal?.removeEventListener("abort", onAbort) });
   }
 
   /** Says once what it waits for. Rejects when the signal aborts. */
@@ -216,6 +230,8 @@ export class Registration {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await host.registerType(type);
+        assertNotAborted({ signal: own?.signal }, `The registration of agent type ${type}`);
+        own?.settle();
         this.#patient.delete(type);
         return;
       } catch (error) {
@@ -225,6 +241,11 @@ export class Registration {
       }
     }
   }
+}
+
+interface Patient extends WaitOptions {
+  /** Ends the wait for the signal. */
+  readonly settle: () => void;
 }
 
 interface TakenWait extends WaitOptions {
