@@ -63,6 +63,8 @@ export class WorkerLifecycle {
   readonly #clientIds: string[] = [];
   #closed = openClosed();
   #hurry = new AbortController();
+  /** Aborts when the stop of the present run begins. */
+  #run = new AbortController();
 
   constructor(options: WorkerLifecycleOptions) {
     this.#options = options;
@@ -76,7 +78,11 @@ export class WorkerLifecycle {
       hurry: () => this.#hurry.signal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
-    this.registration = new Registration({ catalog, subscriptions, settings, host: () => this.#hostRegistry() });
+    this.registration = new Registration({
+      ...{ catalog, subscriptions, settings },
+      host: () => this.#hostRegistry(),
+      run: () => this.#run.signal,
+    });
   }
 
   /**
@@ -125,6 +131,7 @@ export class WorkerLifecycle {
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
+    this.#run = new AbortController();
     this.#options.inbox.isRefusing = false;
     this.#options.sendQueue.reopen();
     await this.#supervisor.start(signal);
@@ -167,6 +174,7 @@ export class WorkerLifecycle {
   #beginStop(): Promise<void> {
     const closed = this.#closed;
     this.#options.inbox.isRefusing = true;
+    this.#run.abort();
     const done = this.#supervisor.drain(() => this.#drain());
     const ended = () => closed.resolve({ by: "stopped" });
     done.then(ended, ended);

@@ -50,3 +50,20 @@ test("a registration that is called off while the start waits for its type fails
   await worker.registerFactory("writer", () => new FunctionAgent(), { subscriptions });
   expect(await worker.tryGetUnderlyingAgentInstance(new AgentId("writer", "k"))).toBeInstanceOf(FunctionAgent);
 });
+
+test("a registration that waits for a type ends with the stop, and does not reach into the next run", async () => {
+  await using stage = await openStage();
+  const { host, worker, clock } = stage;
+  const free = takeTypes(host);
+  await worker.start();
+  const registered = worker.registerFactory("writer", () => new FunctionAgent(), { whenTaken: "wait" });
+  const ended = expect(registered).rejects.toMatchObject({ code: "shutting-down" });
+  while (!host.logger.texts("info").some((text) => text.includes("waits until agent type writer is free")))
+    await settled();
+  await worker.stop();
+  free();
+  await worker.start();
+  clock.advance(1_000);
+  await ended;
+  expect(host.methods.filter((name) => name === method.registerAgent)).toHaveLength(1);
+});
