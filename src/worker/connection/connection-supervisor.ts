@@ -28,6 +28,8 @@ import { atMost } from "./time-limits.ts";
 
 /** Milliseconds after the grace of a leaving host; then the worker leaves a host that has not ended its channel. */
 const overdueMs = 1_000;
+/** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
+const longestGraceMs = 60_000;
 
 /** Owns the state of a worker towards its host, all its connections, and the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
@@ -93,7 +95,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /**
    * Handles the notice that the host ends soon. New messages wait for the next connection; answers still pass on this one.
    */
-  onHostLeaving(leaving: HostConnection, graceMs: number): void {
+  onHostLeaving(leaving: HostConnection, givenMs: number): void {
+    const graceMs = Math.min(givenMs, longestGraceMs);
     const state = this.#state;
     const connection = this.current;
     if (connection === undefined || connection !== leaving || this.#leavingHosts.has(connection)) return;
