@@ -185,6 +185,7 @@ export class OutgoingCalls {
     const { signal, timeoutMs } = bounds;
     if (signal === undefined && timeoutMs === undefined) return;
     const deadline = deadlineAfter(timeoutMs, settings.clock);
+    call.deadline = deadline;
     if (waiting !== undefined) waiting.renew = renewing(call.request, deadline);
     call.within(bounds, deadline, recipient);
   }
@@ -275,6 +276,8 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
   readonly bytes: Uint8Array;
   /** Set while it waits to leave, if it had to. */
   waiting: Waiting | undefined;
+  /** The moment at which its timeout is over; undefined without one. */
+  deadline: Deadline | undefined;
   readonly #sendQueue: SendQueue;
   #sentBy: Outbox | undefined;
 
@@ -299,6 +302,7 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.#sentBy?.forget();
     this.#sentBy = undefined;
     this.waiting = waiting;
+    waiting.renew = renewing(this.request, this.deadline);
     return !this.isSettled;
   }
 
