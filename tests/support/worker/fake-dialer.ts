@@ -1,4 +1,5 @@
 import { announcement, decodeFrame, emptyMessage, encodeFrame, type Frame } from "../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import {
   type Dialer,
   type Link,
@@ -9,6 +10,8 @@ import {
   type StreamReceiver,
   type UnaryOptions,
 } from "../../../src/transport/internal.ts";
+import { WorkerRuntime, type WorkerRuntimeOptions } from "../../../src/worker/index.ts";
+import { RecordingLogger } from "../recording-logger.ts";
 
 export interface FakeScript {
   /** Rejects when the host can't be reached. */
@@ -137,4 +140,29 @@ export class FakeLink implements Link {
     this.#isChannelOpen = false;
     this.#channel?.onEnd(how);
   }
+}
+
+export interface FakeStage extends AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly logger: RecordingLogger;
+  readonly worker: WorkerRuntime;
+}
+
+/** A started worker whose hosts are fake, and whose time the test makes pass. */
+export async function openFakeStage(
+  dialer: FakeDialer,
+  options: Partial<WorkerRuntimeOptions> = {},
+  prepare: (worker: WorkerRuntime) => Promise<void> = async () => {},
+): Promise<FakeStage> {
+  const [clock, logger] = [new ManualClock(), new RecordingLogger()];
+  const ends = { address: "h:1", dialer, clock, logger, requestIdPrefix: "", controlChannel: "when-needed" } as const;
+  const worker = new WorkerRuntime({ ...ends, random: () => 0, keepAliveMs: 0, ...options });
+  await prepare(worker);
+  await worker.start();
+  return {
+    ...{ clock, logger, worker },
+    [Symbol.asyncDispose]: async () => {
+      await worker.stop({ signal: AbortSignal.abort() });
+    },
+  };
 }
