@@ -25,6 +25,7 @@ import {
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
+  type CancelReason,
   encodeFrame,
   fromWireError,
   isVoidPayload,
@@ -138,8 +139,13 @@ export class OutgoingCalls {
       const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
       this.#calls.add(number, call);
       try {
-        if (tracing === undefined) this.#post(call, limits, recipient);
-        else this.#postTraced(call, limits, recipient);
+        try {
+          if (tracing === undefined) this.#post(call, limits, recipient);
+          else this.#postTraced(call, limits, recipient);
+        } catch (error) {
+          call.takeBack(error);
+          throw error;
+        }
         frame = await call.promise;
       } finally {
         this.#calls.delete(number);
@@ -310,9 +316,20 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.reject(error);
   }
 
+  /** Ends the call after a failure of its sending. The caller gets the failure itself, so that nobody reads the promise. */
+  takeBack(error: unknown): void {
+    this.promise.catch(() => undefined);
+    if (!this.reject(error)) return;
+    this.#giveUpFrame("cancelled");
+  }
+
   protected override onGivenUp(error: TimedOutError | CancelledError): void {
+    this.#giveUpFrame(toCancelReason(error));
+  }
+
+  #giveUpFrame(reason: CancelReason): void {
     if (this.waiting !== undefined) this.#sendQueue.takeBack(this.waiting);
-    this.#sentBy?.cancelCall(this.request.requestId, toCancelReason(error));
+    this.#sentBy?.cancelCall(this.request.requestId, reason);
   }
 }
 
