@@ -73,7 +73,7 @@ export class WorkerLifecycle {
       ...{ settings, counts: counters, status, queue: sendQueue },
       open: (address, signal) => this.#open(address, signal),
       register: (connection, how) => this.#register(connection, how),
-      whenIdle: (connection) => this.#whenIdle(connection),
+      whenIdle: (connection, isRegistrar) => this.#whenIdle(connection, isRegistrar),
       onEnded: (connection, reason) => this.#onEnded(connection, reason),
       hurry: () => this.#hurry.signal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
@@ -282,10 +282,10 @@ export class WorkerLifecycle {
   }
 
   /** Resolves when no handler runs and no call waits, so that nothing is lost with an old connection. */
-  async #whenIdle({ outbox, signal }: WorkerConnection): Promise<void> {
+  async #whenIdle({ outbox, signal }: WorkerConnection, isRegistrar: boolean): Promise<void> {
     const { inFlight, settings } = this.#options;
     while (!signal.aborted) {
-      if (inFlight.size === 0 && outbox.outgoingCallsCount === 0) return;
+      if ((!isRegistrar || inFlight.size === 0) && outbox.outgoingCallsCount === 0) return;
       await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
     }
   }

@@ -22,7 +22,7 @@ import {
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
-import { renewConnection } from "./link-renewal.ts";
+import { RenewalPace, RetiringConnections, renewConnection } from "./link-renewal.ts";
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -44,9 +44,12 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #failedRounds = 0;
   /** Number of connections in a row that the host refused after they were open. */
   #refusals = 0;
+  readonly #pace = new RenewalPace();
+  readonly #retiring: RetiringConnections<Services>;
 
   constructor(options: ConnectionSupervisorOptions<Services>) {
     this.#options = options;
+    this.#retiring = new RetiringConnections(options.whenIdle, () => this.#state.at !== "draining");
   }
 
   get state(): ConnectionState<Services> {
@@ -341,10 +344,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at !== "connected" || state.connection !== connection || state.renewal !== undefined) return;
     if (!connection.isOpen) return;
     const { settings, open, queue } = this.#options;
+    const failedRounds = this.#pace.next(settings.clock.now() - state.sinceMs, settings.reconnect.maxDelayMs);
     const renewal: Background = { abort: new AbortController(), done: Promise.resolve() };
     this.#become({ ...state, renewal });
     renewal.done = renewConnection(connection, {
-      ...{ settings, signal: renewal.abort.signal },
+      ...{ settings, signal: renewal.abort.signal, failedRounds },
       open: async (address, signal) => {
         const renewed = await open(address, signal);
         this.#watch(renewed);
@@ -366,15 +370,9 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#become({ ...state, connection, registrar, sinceMs: clock.now(), renewal: undefined });
     if (connection.isAccepted) this.#refusals = 0;
     logger.info(`New calls to the host at ${connection.address} go over a new connection.`);
-    void this.#retire(old);
+    void this.#retiring.retire(old, registrar === old);
     if (registrar === connection) this.#takeOver();
     if (connection.isLinkLeaving) this.#renew(connection);
-  }
-
-  /** Leaves an old connection when it is idle. */
-  async #retire(connection: HostConnection<Services>): Promise<void> {
-    await this.#options.whenIdle(connection);
-    if (this.#state.at !== "draining") await connection.leave();
   }
 
   /** Registers on the current connection. The host has forgotten the registrations together with the connection that made them. */
