@@ -58,7 +58,7 @@ export function guardedLogger(logger: Logger): Logger {
   return wrapper;
 }
 
-/** Nobody can be told that the log fails, because the log is the only way. */
+/** Drops a failure, because the runtime has no other way than the log to report one. */
 function attempt(write: () => unknown): void {
   try {
     const written = write();

@@ -11,7 +11,7 @@ export interface KeepAliveOptions {
   readonly timeoutMs: number;
   /** Whether the worker has sent frames without a sign of their arrival (`FrameStream.unconfirmedFrames`). An answer is that sign. */
   readonly isInDoubt: () => boolean;
-  /** Whether the link takes no new calls, so that a question can't leave. That is no silence of the host. */
+  /** Whether the link takes no new calls, so that a question can't leave. The host is not silent then. */
   readonly isLinkLeaving: () => boolean;
   /** Called when the host has answered. */
   readonly onAnswer: () => void;

@@ -316,7 +316,7 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.reject(error);
   }
 
-  /** Ends the call after a failure of its sending. The caller gets the failure itself, so that nobody reads the promise. */
+  /** Ends the call after a failure of its sending. The caller gets the failure itself and does not read the promise. */
   takeBack(error: unknown): void {
     this.promise.catch(() => undefined);
     if (!this.reject(error)) return;

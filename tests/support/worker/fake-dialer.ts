@@ -8,10 +8,11 @@ import {
   StatusCode,
   type StreamEnd,
   type StreamReceiver,
-  type UnaryOptions,
 } from "../../../src/transport/internal.ts";
 import { WorkerRuntime, type WorkerRuntimeOptions } from "../../../src/worker/index.ts";
 import { RecordingLogger } from "../recording-logger.ts";
+
+type UnaryOptions = NonNullable<Parameters<Link["unary"]>[2]>;
 
 export interface FakeScript {
   /** Rejects when the host can't be reached. */
