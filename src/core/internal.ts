@@ -47,7 +47,7 @@ export {
   UndeliverableException,
 } from "./errors.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
-export { defaultLogger, type LogFields, type Logger } from "./logger.ts";
+export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export { scopeOf } from "./scope/call-scope.ts";

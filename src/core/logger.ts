@@ -40,3 +40,28 @@ export function warnOnce(logger: Logger, text: string): void {
   told.set(logger, texts.add(text));
   logger.warn(text);
 }
+
+/** Wrappers already made, so that `warnOnce` sees one logger for all runtimes that share it. */
+const guarded = new WeakMap<Logger, Logger>();
+
+/** Wraps a logger whose failures must not break the code that logs. Errors and rejected promises of the logger are dropped. */
+export function guardedLogger(logger: Logger): Logger {
+  const known = guarded.get(logger);
+  if (known !== undefined) return known;
+  const wrapper: Logger = {
+    debug: (text, fields) => attempt(() => logger.debug(text, fields)),
+    info: (text, fields) => attempt(() => logger.info(text, fields)),
+    warn: (text, fields) => attempt(() => logger.warn(text, fields)),
+    error: (text, fields) => attempt(() => logger.error(text, fields)),
+  };
+  guarded.set(logger, wrapper).set(wrapper, wrapper);
+  return wrapper;
+}
+
+/** Drops a failure, because the runtime has no other way than the log to report one. */
+function attempt(write: () => unknown): void {
+  try {
+    const written = write();
+    if (written instanceof Promise) written.catch(() => undefined);
+  } catch {}
+}

@@ -63,6 +63,8 @@ export class WorkerLifecycle {
   readonly #clientIds: string[] = [];
   #closed = openClosed();
   #hurry = new AbortController();
+  /** Aborts when the stop of the present run begins. */
+  #run = new AbortController();
 
   constructor(options: WorkerLifecycleOptions) {
     this.#options = options;
@@ -71,12 +73,16 @@ export class WorkerLifecycle {
       ...{ settings, counts: counters, status, queue: sendQueue },
       open: (address, signal) => this.#open(address, signal),
       register: (connection, how) => this.#register(connection, how),
-      whenIdle: (connection) => this.#whenIdle(connection),
+      whenIdle: (connection, isRegistrar) => this.#whenIdle(connection, isRegistrar),
       onEnded: (connection, reason) => this.#onEnded(connection, reason),
       hurry: () => this.#hurry.signal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
-    this.registration = new Registration({ catalog, subscriptions, settings, host: () => this.#hostRegistry() });
+    this.registration = new Registration({
+      ...{ catalog, subscriptions, settings },
+      host: () => this.#hostRegistry(),
+      run: () => this.#run.signal,
+    });
   }
 
   /**
@@ -125,6 +131,7 @@ export class WorkerLifecycle {
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
+    this.#run = new AbortController();
     this.#options.inbox.isRefusing = false;
     this.#options.sendQueue.reopen();
     await this.#supervisor.start(signal);
@@ -167,8 +174,10 @@ export class WorkerLifecycle {
   #beginStop(): Promise<void> {
     const closed = this.#closed;
     this.#options.inbox.isRefusing = true;
+    this.#run.abort();
     const done = this.#supervisor.drain(() => this.#drain());
-    void done.then(() => closed.resolve({ by: "stopped" }));
+    const ended = () => closed.resolve({ by: "stopped" });
+    done.then(ended, ended);
     return done;
   }
 
@@ -273,10 +282,10 @@ export class WorkerLifecycle {
   }
 
   /** Resolves when no handler runs and no call waits, so that nothing is lost with an old connection. */
-  async #whenIdle({ outbox, signal }: WorkerConnection): Promise<void> {
+  async #whenIdle({ outbox, signal }: WorkerConnection, isRegistrar: boolean): Promise<void> {
     const { inFlight, settings } = this.#options;
     while (!signal.aborted) {
-      if (inFlight.size === 0 && outbox.outgoingCallsCount === 0) return;
+      if ((!isRegistrar || inFlight.size === 0) && outbox.outgoingCallsCount === 0) return;
       await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
     }
   }

@@ -22,12 +22,14 @@ import {
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
-import { renewConnection } from "./link-renewal.ts";
+import { RenewalPace, RetiringConnections, renewConnection } from "./link-renewal.ts";
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
 /** Milliseconds after the grace of a leaving host; then the worker leaves a host that has not ended its channel. */
 const overdueMs = 1_000;
+/** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
+const longestGraceMs = 60_000;
 
 /** Owns the state of a worker towards its host, all its connections, and the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
@@ -42,9 +44,12 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #failedRounds = 0;
   /** Number of connections in a row that the host refused after they were open. */
   #refusals = 0;
+  readonly #pace = new RenewalPace();
+  readonly #retiring: RetiringConnections<Services>;
 
   constructor(options: ConnectionSupervisorOptions<Services>) {
     this.#options = options;
+    this.#retiring = new RetiringConnections(options.whenIdle, () => this.#state.at !== "draining");
   }
 
   get state(): ConnectionState<Services> {
@@ -93,7 +98,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /**
    * Handles the notice that the host ends soon. New messages wait for the next connection; answers still pass on this one.
    */
-  onHostLeaving(leaving: HostConnection, graceMs: number): void {
+  onHostLeaving(leaving: HostConnection, givenMs: number): void {
+    const graceMs = Math.min(givenMs, longestGraceMs);
     const state = this.#state;
     const connection = this.current;
     if (connection === undefined || connection !== leaving || this.#leavingHosts.has(connection)) return;
@@ -122,7 +128,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
 
   /**
    * Begins the stop of the worker. Ends the search, unless messages wait to be sent. Calls `finish`, which leaves the hosts at
-   * its end. The run ends with `finish`.
+   * its end. The run ends with `finish`, also when `finish` fails; the promise then rejects.
    */
   drain(finish: () => Promise<void>): Promise<void> {
     const state = this.#state;
@@ -137,7 +143,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       this.#sayFarewell();
     }
     if (state.at === "connected") endBackground(state, "The worker stops.");
-    end(finish().then(() => this.#become({ at: "closed", by: "stopped", reason: "The worker was stopped." })));
+    const finished = finish().catch(async (error) => {
+      await this.leave(AbortSignal.abort());
+      throw error;
+    });
+    end(finished.finally(() => this.#become({ at: "closed", by: "stopped", reason: "The worker was stopped." })));
     return done;
   }
 
@@ -334,10 +344,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at !== "connected" || state.connection !== connection || state.renewal !== undefined) return;
     if (!connection.isOpen) return;
     const { settings, open, queue } = this.#options;
+    const failedRounds = this.#pace.next(settings.clock.now() - state.sinceMs, settings.reconnect.maxDelayMs);
     const renewal: Background = { abort: new AbortController(), done: Promise.resolve() };
     this.#become({ ...state, renewal });
     renewal.done = renewConnection(connection, {
-      ...{ settings, signal: renewal.abort.signal },
+      ...{ settings, signal: renewal.abort.signal, failedRounds },
       open: async (address, signal) => {
         const renewed = await open(address, signal);
         this.#watch(renewed);
@@ -359,15 +370,9 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#become({ ...state, connection, registrar, sinceMs: clock.now(), renewal: undefined });
     if (connection.isAccepted) this.#refusals = 0;
     logger.info(`New calls to the host at ${connection.address} go over a new connection.`);
-    void this.#retire(old);
+    void this.#retiring.retire(old, registrar === old);
     if (registrar === connection) this.#takeOver();
     if (connection.isLinkLeaving) this.#renew(connection);
-  }
-
-  /** Leaves an old connection when it is idle. */
-  async #retire(connection: HostConnection<Services>): Promise<void> {
-    await this.#options.whenIdle(connection);
-    if (this.#state.at !== "draining") await connection.leave();
   }
 
   /** Registers on the current connection. The host has forgotten the registrations together with the connection that made them. */

@@ -130,6 +130,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      isLinkLeaving: () => this.isLinkLeaving,
       // The host has not refused the channel, so it has accepted it.
       onAnswer: () => this.#accept(),
       onDead: (reason) => {

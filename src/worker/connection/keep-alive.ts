@@ -11,6 +11,8 @@ export interface KeepAliveOptions {
   readonly timeoutMs: number;
   /** Whether the worker has sent frames without a sign of their arrival (`FrameStream.unconfirmedFrames`). An answer is that sign. */
   readonly isInDoubt: () => boolean;
+  /** Whether the link takes no new calls, so that a question can't leave. The host is not silent then. */
+  readonly isLinkLeaving: () => boolean;
   /** Called when the host has answered. */
   readonly onAnswer: () => void;
   /** Called when no sign of life came in time. */
@@ -44,6 +46,11 @@ export async function askForSignOfLife(
  */
 export function isHostsOwnAnswer(error: unknown): boolean {
   return error instanceof RpcError && error.origin === "peer" && error.code !== StatusCode.unavailable;
+}
+
+/** Whether this side made the error, because the question could not leave. */
+function isLocal(error: unknown): boolean {
+  return error instanceof RpcError && error.origin === "local";
 }
 
 /**
@@ -84,7 +91,7 @@ export class KeepAlive {
   }
 
   #ask(): void {
-    const { link, metadata, clock, timeoutMs, afterMs, onAnswer, onDead } = this.#options;
+    const { link, metadata, clock, timeoutMs, afterMs, isLinkLeaving, onAnswer, onDead } = this.#options;
     const controller = new AbortController();
     const { signal } = controller;
     const askedMs = clock.now();
@@ -107,9 +114,16 @@ export class KeepAlive {
       onAnswer();
       this.#wait(afterMs);
     };
+    // The data channel lives on a link that leaves. Only the loss of the link ends it.
+    const unaskable = () => {
+      timeUp.cancel();
+      this.#wait(afterMs);
+    };
     const ask = () => {
-      void askForSignOfLife(link, { metadata, signal }).then(answered, () => {
-        if (!signal.aborted) again = clock.setTimer(timeoutMs * askAgainPart, ask);
+      void askForSignOfLife(link, { metadata, signal }).then(answered, (error) => {
+        if (signal.aborted) return;
+        if (isLinkLeaving() && isLocal(error)) unaskable();
+        else again = clock.setTimer(timeoutMs * askAgainPart, ask);
       });
     };
     ask();

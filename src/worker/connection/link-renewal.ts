@@ -8,6 +8,8 @@ export interface RenewalOptions<Services extends ConnectionServices> {
   readonly settings: WorkerSettings;
   /** Ends the attempts, when the old connection has ended or the worker stops. */
   readonly signal: AbortSignal;
+  /** Renewals in a row whose connection lived shortly; they set the first delay. Undefined: the first attempt begins at once. */
+  readonly failedRounds: number | undefined;
   readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
   /** Lets messages wait, so that none overtakes messages on the old connection. */
   readonly hold: () => void;
@@ -23,7 +25,7 @@ export interface RenewalOptions<Services extends ConnectionServices> {
  */
 export async function renewConnection<Services extends ConnectionServices>(
   old: HostConnection<Services>,
-  { settings, signal, open, hold, onRenewed, onFailed }: RenewalOptions<Services>,
+  { settings, signal, failedRounds, open, hold, onRenewed, onFailed }: RenewalOptions<Services>,
 ): Promise<void> {
   const { reconnect, random, clock, logger, whileDisconnected } = settings;
   const reason = await old.linkLeaving;
@@ -49,7 +51,7 @@ export async function renewConnection<Services extends ConnectionServices>(
   };
   try {
     const { found } = await connectWithRetry({
-      ...{ addresses: [old.address], firstIndex: 0, failedRounds: undefined, failedAttempts: 0 },
+      ...{ addresses: [old.address], firstIndex: 0, failedRounds, failedAttempts: 0 },
       ...{ maxAttempts: Number.POSITIVE_INFINITY, reconnect, random, clock, signal, reason },
       onStep: () => {},
       open: openAndConfirm,
@@ -61,4 +63,54 @@ export async function renewConnection<Services extends ConnectionServices>(
     return;
   }
   onRenewed(renewed);
+}
+
+/** Counts the renewals of connections that lived shortly, so that the next one waits longer. */
+export class RenewalPace {
+  #renewals = 0;
+
+  /** Returns the `failedRounds` of the next renewal. A connection that lived longer than `maxDelayMs` begins the count anew. */
+  next(livedMs: number, maxDelayMs: number): number | undefined {
+    if (livedMs > maxDelayMs) this.#renewals = 0;
+    this.#renewals += 1;
+    return this.#renewals === 1 ? undefined : this.#renewals - 2;
+  }
+}
+
+/** Most old connections that stay open at a time. A proxy that sends GOAWAY often would make them pile up. */
+const mostRetiring = 8;
+
+/** Old connections. The worker leaves each when it is idle. Beyond the bound it cuts the oldest, whose calls fail. */
+export class RetiringConnections<Services extends ConnectionServices> {
+  readonly #whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>;
+  /** In the order of their retirement. True: the host knows the registrations by this connection. */
+  readonly #connections = new Map<HostConnection<Services>, boolean>();
+
+  readonly #mayLeave: () => boolean;
+
+  constructor(
+    whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>,
+    mayLeave: () => boolean,
+  ) {
+    this.#whenIdle = whenIdle;
+    this.#mayLeave = mayLeave;
+  }
+
+  /** Leaves the connection when it is idle, unless the worker stops: the stop leaves all connections. */
+  async retire(connection: HostConnection<Services>, isRegistrar: boolean): Promise<void> {
+    this.#connections.set(connection, isRegistrar);
+    if (this.#connections.size > mostRetiring) this.#cutOldest();
+    await this.#whenIdle(connection, isRegistrar);
+    this.#connections.delete(connection);
+    if (this.#mayLeave()) await connection.leave();
+  }
+
+  /** Prefers one by which the host does not reach the agents. */
+  #cutOldest(): void {
+    const all = [...this.#connections.keys()];
+    const oldest = all.find((connection) => this.#connections.get(connection) === false) ?? all[0];
+    if (oldest === undefined) return;
+    this.#connections.delete(oldest);
+    oldest.cut(`its link takes no new calls, and the worker keeps ${mostRetiring} such connections at most.`);
+  }
 }

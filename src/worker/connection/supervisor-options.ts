@@ -32,8 +32,11 @@ export interface ConnectionSupervisorOptions<Services extends ConnectionServices
   readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
   /** Registers everything, or asks the host for a sign of life. Resolves when the host itself has answered. */
   readonly register: (connection: HostConnection<Services>, options: RegisterOptions) => Promise<void>;
-  /** Resolves when no handler and no call uses this connection, or when the connection has ended. */
-  readonly whenIdle: (connection: HostConnection<Services>) => Promise<void>;
+  /**
+   * Resolves when no handler and no call uses this connection, or when the connection has ended. The host sends calls and
+   * events for agents to the registrar only, so that no handler uses another connection.
+   */
+  readonly whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>;
   /** Called when a connection has ended: no answer arrives or leaves on it any more. */
   readonly onEnded: (connection: HostConnection<Services>, reason: string) => void;
   /** Returns a signal that aborts when the stop must end without waiting. */

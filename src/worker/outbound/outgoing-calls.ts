@@ -25,6 +25,7 @@ import {
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
+  type CancelReason,
   encodeFrame,
   fromWireError,
   isVoidPayload,
@@ -138,8 +139,13 @@ export class OutgoingCalls {
       const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
       this.#calls.add(number, call);
       try {
-        if (tracing === undefined) this.#post(call, limits, recipient);
-        else this.#postTraced(call, limits, recipient);
+        try {
+          if (tracing === undefined) this.#post(call, limits, recipient);
+          else this.#postTraced(call, limits, recipient);
+        } catch (error) {
+          call.takeBack(error);
+          throw error;
+        }
         frame = await call.promise;
       } finally {
         this.#calls.delete(number);
@@ -185,6 +191,7 @@ export class OutgoingCalls {
     const { signal, timeoutMs } = bounds;
     if (signal === undefined && timeoutMs === undefined) return;
     const deadline = deadlineAfter(timeoutMs, settings.clock);
+    call.deadline = deadline;
     if (waiting !== undefined) waiting.renew = renewing(call.request, deadline);
     call.within(bounds, deadline, recipient);
   }
@@ -275,6 +282,8 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
   readonly bytes: Uint8Array;
   /** Set while it waits to leave, if it had to. */
   waiting: Waiting | undefined;
+  /** The moment at which its timeout is over; undefined without one. */
+  deadline: Deadline | undefined;
   readonly #sendQueue: SendQueue;
   #sentBy: Outbox | undefined;
 
@@ -299,6 +308,7 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.#sentBy?.forget();
     this.#sentBy = undefined;
     this.waiting = waiting;
+    waiting.renew = renewing(this.request, this.deadline);
     return !this.isSettled;
   }
 
@@ -306,9 +316,20 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.reject(error);
   }
 
+  /** Ends the call after a failure of its sending. The caller gets the failure itself and does not read the promise. */
+  takeBack(error: unknown): void {
+    this.promise.catch(() => undefined);
+    if (!this.reject(error)) return;
+    this.#giveUpFrame("cancelled");
+  }
+
   protected override onGivenUp(error: TimedOutError | CancelledError): void {
+    this.#giveUpFrame(toCancelReason(error));
+  }
+
+  #giveUpFrame(reason: CancelReason): void {
     if (this.waiting !== undefined) this.#sendQueue.takeBack(this.waiting);
-    this.#sentBy?.cancelCall(this.request.requestId, toCancelReason(error));
+    this.#sentBy?.cancelCall(this.request.requestId, reason);
   }
 }
 

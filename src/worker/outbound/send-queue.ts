@@ -74,11 +74,15 @@ export class SendQueue implements OutboundQueue {
       return;
     }
     return new Promise<void>((resolve, reject) => {
+      let isSettled = false;
       const onAbort = () => {
         if (waiting !== undefined) this.takeBack(waiting);
         reject(new CancelledError("Publishing was cancelled.", { cause: signal?.reason }));
       };
-      const settled = () => signal?.removeEventListener("abort", onAbort);
+      const settled = () => {
+        isSettled = true;
+        signal?.removeEventListener("abort", onAbort);
+      };
       const waiting = this.post({
         kind: "event",
         bytes,
@@ -91,7 +95,8 @@ export class SendQueue implements OutboundQueue {
           reject(error);
         },
       });
-      signal?.addEventListener("abort", onAbort);
+      // The host may take the event within `post`.
+      if (!isSettled) signal?.addEventListener("abort", onAbort);
     });
   }
 

@@ -31,6 +31,8 @@ export interface RegistrationOptions {
   readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;
   /** Resolves to the host's registry; to undefined before the start, when things are only recorded. Rejects when there is none. */
   readonly host: () => Promise<HostRegistry | undefined>;
+  /** Returns a signal that aborts when the present run of the worker stops. */
+  readonly run: () => AbortSignal;
 }
 
 /** Delays between two attempts to register a type that another worker serves, in milliseconds. */
@@ -46,16 +48,18 @@ export class Registration {
   readonly #subscriptions: SubscriptionTable;
   readonly #settings: RegistrationOptions["settings"];
   readonly #host: () => Promise<HostRegistry | undefined>;
+  readonly #run: () => AbortSignal;
   /** Registrations at the host for types of instances: all instances of a type share the outcome. */
   readonly #told = new Map<string, Promise<void>>();
   /** Types that were registered before the start, and that wait there until another worker leaves them. */
-  readonly #patient = new Map<string, WaitOptions>();
+  readonly #patient = new Map<string, Patient>();
 
-  constructor({ catalog, subscriptions, settings, host }: RegistrationOptions) {
+  constructor({ catalog, subscriptions, settings, host, run }: RegistrationOptions) {
     this.#catalog = catalog;
     this.#subscriptions = subscriptions;
     this.#settings = settings;
     this.#host = host;
+    this.#run = run;
   }
 
   /** Whether there is nothing to tell a host. */
@@ -74,7 +78,7 @@ export class Registration {
       if (taken === undefined) return;
       assertNotAborted(options, what);
       if (options.whenTaken !== "wait") throw taken;
-      await this.#waitWhileTaken(type, taken, { attempt, signal: options.signal });
+      await this.#waitWhileTaken(type, taken, { attempt, signal: options.signal, run: this.#run() });
     }
   }
 
@@ -87,10 +91,7 @@ export class Registration {
     const what = `The registration of agent type ${type}`;
     const { signal, subscriptions } = options;
     const host = await untilAborted(this.#host(), options, what);
-    if (host === undefined && options.isWaiting) {
-      const text = `The worker has stopped while it waited for agent type ${type}.`;
-      throw new UndeliverableException(text, { code: "shutting-down" });
-    }
+    if (host === undefined && options.isWaiting) throw stoppedWaiting(type);
     this.#catalog.addFactory(type, factory, options);
     try {
       await host?.registerType(type, signal);
@@ -101,22 +102,40 @@ export class Registration {
       assertNotAborted(options, what);
       throw error;
     }
-    if (host === undefined && options.whenTaken === "wait") this.#patient.set(type, options);
+    if (host === undefined && options.whenTaken === "wait") this.#becomePatient(type, options);
     return undefined;
   }
 
-  /** Says once what it waits for. Rejects when the signal aborts. */
-  async #waitWhileTaken(type: string, { refusal }: TypeTakenError, { attempt, signal }: TakenWait): Promise<void> {
+  /** Notes that the start waits for the type. An abort before the host has the type takes the registration back. */
+  #becomePatient(type: string, { signal, subscriptions = [] }: RegisterFactoryOptions<Agent>): void {
+    const onAbort = () => {
+      this.#patient.delete(type);
+      this.#catalog.removeFactory(type);
+      for (const { id } of subscriptions) if (this.#subscriptions.has(id)) this.#subscriptions.remove(id);
+      this.#settings.logger.warn(
+        `The signal of the registration of agent type ${type} has aborted. The type is removed.`,
+      );
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#patient.set(type, { signal, settle: () => signal?.removeEventListener("abort", onAbort) });
+  }
+
+  /** Says once what it waits for. Rejects when the signal aborts, and when the run ends: the wait does not reach into the next. */
+  async #waitWhileTaken(type: string, { refusal }: TypeTakenError, { attempt, signal, run }: TakenWait): Promise<void> {
     const { clock, random, logger } = this.#settings;
     if (attempt === 1) {
       logger.info(`${loggableText(refusal)} This worker waits until agent type ${type} is free (whenTaken).`);
     }
     const sleep = new AbortController();
+    const onStop = () => sleep.abort(stoppedWaiting(type));
+    run?.addEventListener("abort", onStop);
+    if (run?.aborted === true) onStop();
     const slept = sleepMs(backOffMs(attempt - 1, takenBackOff, random), clock, sleep.signal);
     try {
       await untilAborted(slept, { signal }, `Waiting for agent type ${type}`);
     } finally {
       slept.catch(() => undefined);
+      run?.removeEventListener("abort", onStop);
       sleep.abort();
     }
   }
@@ -216,6 +235,8 @@ export class Registration {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await host.registerType(type);
+        assertNotAborted({ signal: own?.signal }, `The registration of agent type ${type}`);
+        own?.settle();
         this.#patient.delete(type);
         return;
       } catch (error) {
@@ -227,13 +248,25 @@ export class Registration {
   }
 }
 
+interface Patient extends WaitOptions {
+  /** Ends the wait for the signal. */
+  readonly settle: () => void;
+}
+
 interface TakenWait extends WaitOptions {
   /** From 1. */
   readonly attempt: number;
+  /** Aborts when the run stops. Undefined: `signal` does that too. */
+  readonly run?: AbortSignal;
 }
 
 interface AddAllOptions extends WaitOptions {
   readonly existing: "refuse" | "keep";
+}
+
+function stoppedWaiting(type: string): Error {
+  const text = `The worker has stopped while it waited for agent type ${type}.`;
+  return new UndeliverableException(text, { code: "shutting-down" });
 }
 
 /** Waits for all of them, so that none is under way after a failed start. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import type { Link } from "../../../../src/transport/index.ts";
+import { type Link, RpcError, StatusCode } from "../../../../src/transport/index.ts";
 import { KeepAlive } from "../../../../src/worker/connection/keep-alive.ts";
 
 /** A keep-alive that asks after 1 s of silence and waits 500 ms for an answer, on a link that never answers. */
@@ -19,7 +19,7 @@ function askInVain(isInDoubt = () => false) {
   const onDead = (reason: string) => deaths.push(reason);
   const keepAlive = new KeepAlive({
     ...{ link: link as Link, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt, onAnswer: () => {}, onDead },
+    ...{ isInDoubt, isLinkLeaving: () => false, onAnswer: () => {}, onDead },
   });
   return { clock, deaths, keepAlive, asked: () => asked };
 }
@@ -56,4 +56,27 @@ test("a host that talks is asked all the same while it is in doubt whether it ha
   isInDoubt = true;
   clock.advance(900);
   expect(asked()).toBe(1);
+});
+
+test("a host is not lost when its link takes no new calls, since the question can't leave", async () => {
+  const clock = new ManualClock();
+  const deaths: string[] = [];
+  let asked = 0;
+  const unary = async () => {
+    asked += 1;
+    throw new RpcError(StatusCode.unavailable, "The link takes no calls.", { origin: "local" });
+  };
+  const keepAlive = new KeepAlive({
+    ...{ link: { unary }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => true, onAnswer: () => {} },
+    onDead: (reason) => deaths.push(reason),
+  });
+  for (let second = 0; second < 5; second += 1) {
+    clock.advance(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(asked).toBe(5);
+  expect(deaths).toEqual([]);
+  keepAlive.stop();
+  expect(clock.pendingTimers).toBe(0);
 });
