@@ -42,7 +42,7 @@ export function assertNumbers<Options extends object>(options: Options, ranges: 
   }
 }
 
-/** What a wrong value is, for an error: a text is quoted, so that "3" does not read as 3. */
+/** Describes a wrong value in an error. A text is quoted, so that "3" does not read as 3. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
   if (typeof value !== "object" || value === null) return String(value);
