@@ -158,6 +158,6 @@ export default {
     exclude: { path: "^(dist|build|coverage|examples/projects)/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["source", "import", "node", "default"] },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["troupe-source", "import", "node", "default"] },
   },
 };
