@@ -12,7 +12,16 @@ export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentStat
 export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
-export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
+export {
+  type Clock,
+  longestTimerMs,
+  type MakeId,
+  nextTurn,
+  randomId,
+  realClock,
+  systemClock,
+  type Timer,
+} from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";

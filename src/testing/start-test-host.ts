@@ -1,3 +1,4 @@
+import { realClock } from "../core/internal.ts";
 import { Host, type HostOptions } from "../host/internal.ts";
 import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/internal.ts";
 
@@ -9,7 +10,10 @@ export interface TestHost extends AsyncDisposable {
   readonly dialer: Dialer;
 }
 
-/** Options of `startTestHost`: the host's own, and the link that it uses. */
+/**
+ * Options of `startTestHost`: the host's own, and the link that it uses. The default of `clock` is a clock of the system that fake
+ * timers do not move, so that the host works beside them.
+ */
 export interface TestHostOptions extends HostOptions {
   /** `memory`: frames stay inside this process. `grpc`: a real port of 127.0.0.1. Default: `memory`. */
   readonly link?: "memory" | "grpc";
@@ -25,9 +29,13 @@ export interface TestHostOptions extends HostOptions {
  * await worker.start();
  * ```
  */
-export async function startTestHost({ link = "memory", ...options }: TestHostOptions = {}): Promise<TestHost> {
+export async function startTestHost({
+  link = "memory",
+  clock = realClock,
+  ...options
+}: TestHostOptions = {}): Promise<TestHost> {
   const network = link === "memory" ? createMemoryNetwork() : undefined;
-  const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, options);
+  const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, { ...options, clock });
   await host.start();
   return {
     host,

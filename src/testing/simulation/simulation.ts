@@ -1,4 +1,4 @@
-import type { MakeId } from "../../core/internal.ts";
+import { type MakeId, nextTurn } from "../../core/internal.ts";
 import {
   createListenerCounters,
   type Dialer,
@@ -141,5 +141,5 @@ export class Simulation {
 
 /** Promises settle in microtasks, which all run before the next turn of the event loop. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return nextTurn();
 }

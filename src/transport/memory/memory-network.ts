@@ -3,6 +3,7 @@ import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
 import { USER_AGENT } from "../metadata.ts";
+import { queueMicrotask } from "../real-time.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
 import { MemoryConnection } from "./memory-connection.ts";
 import { MemoryLink } from "./memory-link.ts";

@@ -8,6 +8,7 @@ import {
 import type { Socket } from "node:net";
 import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
 import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";

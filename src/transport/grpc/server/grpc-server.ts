@@ -12,6 +12,7 @@ import { formatAddress, formatHost, parseAddress, type TransportAddress } from "
 import { startDeadline } from "../../calls/long-timer.ts";
 import type { LinkService, Listener, Listening } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import { ByteBudget } from "../connection/byte-budget.ts";
