@@ -40,7 +40,7 @@ const real: TimerFunctions = { setTimeout: globalThis.setTimeout, clearTimeout: 
 const realPerformance = globalThis.performance;
 
 /**
- * Clock of the system. Fake timers of a test move its time limits. A delay of 0 is not a time limit: the caller waits for the next
+ * Clock of the system. Fake timers of a test move its time limits. A delay of 0 is not a time limit. The caller waits for the next
  * turn of the event loop, which comes under fake timers too.
  */
 export const systemClock: Clock = {
