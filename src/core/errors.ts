@@ -92,7 +92,7 @@ export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-dow
  */
 export class UndeliverableException extends TroupeError {
   override readonly name = "UndeliverableException";
-  constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
+  constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode | undefined }) {
     super(options?.code ?? "undeliverable", message, options);
   }
 }

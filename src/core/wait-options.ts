@@ -1,6 +1,17 @@
 import { CancelledError } from "./errors.ts";
 import { assertSignal } from "./validation/assert-arguments.ts";
 
+declare global {
+  // The members that this package's declarations rely on. They merge with those of Node and of browsers, and are all that a program
+  // sees which has the types of neither.
+  interface AbortSignal {
+    readonly aborted: boolean;
+    // biome-ignore lint/suspicious/noExplicitAny: the type that Node and browsers give it
+    readonly reason: any;
+    throwIfAborted(): void;
+  }
+}
+
 /** The options of every method that may wait for an agent, a handler or a host. */
 export interface WaitOptions {
   /**

@@ -17,7 +17,7 @@ export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
    * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a ping
    * every 10 s to each client. A client from which nothing comes for 20 s after a ping counts as gone.
    */
-  readonly channelOptions?: GrpcListenerOptions;
+  readonly channelOptions?: GrpcListenerOptions | undefined;
 }
 
 /** Options of a host's stop at a process signal. All are optional. */

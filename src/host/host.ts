@@ -11,7 +11,7 @@ export interface HostParts {
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
   /** The servicer that the listener serves. Default: a new `HostServicer` with the given options. */
-  readonly servicer?: HostServicer;
+  readonly servicer?: HostServicer | undefined;
 }
 
 /** The counters of a host, and those of its listener beneath the calls; the latter are all 0 before the start. */

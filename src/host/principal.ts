@@ -4,8 +4,8 @@ import { type CallContext, RpcError, type RpcStatus, StatusCode } from "../trans
 export interface Principal {
   /** Names the principal in logs, in `inspect()` and to observers. Not empty. */
   readonly name: string;
-  readonly roles?: readonly string[];
-  readonly attributes?: Readonly<Record<string, string>>;
+  readonly roles?: readonly string[] | undefined;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The decision of `authorize`: undefined admits an anonymous caller, a principal admits it under that name, a status (also an `RpcError`) refuses it. */

@@ -16,7 +16,7 @@ export interface TestHost extends AsyncDisposable {
  */
 export interface TestHostOptions extends HostOptions {
   /** `memory`: frames stay inside this process. `grpc`: a real port of 127.0.0.1. Default: `memory`. */
-  readonly link?: "memory" | "grpc";
+  readonly link?: "memory" | "grpc" | undefined;
 }
 
 /**

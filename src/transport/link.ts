@@ -15,7 +15,7 @@ export type StreamEnd =
    * The server ended the stream with a status, or the client could not open it (`unavailable`, …). `origin` says, on the
    * client's side, who made the status.
    */
-  | { readonly by: "status"; readonly status: RpcStatus; readonly origin?: StatusOrigin }
+  | { readonly by: "status"; readonly status: RpcStatus; readonly origin?: StatusOrigin | undefined }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
   /** The peer reset the stream (as Python's `stop()` does), or half-closed it and went away. */
@@ -101,15 +101,15 @@ export interface ServerStream extends FrameStream {
 
 /** Options of one unary call. */
 export interface UnaryOptions {
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
   /** Milliseconds until the call fails with `deadline-exceeded`. Also sent as `grpc-timeout`. Default: no limit. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of one stream. */
 export interface StreamOptions {
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
 }
 
 /**
@@ -122,7 +122,7 @@ export interface Link {
    * Resolves when the connection is established. Rejects with `RpcError`: unavailable if it fails, cancelled if
    * `signal` aborts.
    */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  ready(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Sends one request and resolves to its answer. Rejects with an `RpcError` that holds the status. */
   unary(method: string, request: Uint8Array, options?: UnaryOptions): Promise<Uint8Array>;
   /**
@@ -180,7 +180,7 @@ export interface ServerStreamReceiver extends StreamReceiver {
    * Metadata sent with the response headers. Metadata that HTTP/2 cannot carry refuses the call (invalid-argument).
    * Default: none.
    */
-  readonly responseMetadata?: Metadata;
+  readonly responseMetadata?: Metadata | undefined;
   /** Receives the stream, once, before any other method, when the response headers were sent. */
   onOpen(stream: ServerStream): void;
 }

@@ -15,9 +15,9 @@ import { SimulatedProcess } from "./simulated-process.ts";
 export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly seed: number;
   /** Returns the milliseconds that the next task on a line takes. Default: mostly 0 to 3, rarely up to 2 000. */
-  readonly latencyMs?: (dice: Dice) => number;
+  readonly latencyMs?: ((dice: Dice) => number) | undefined;
   /** Called before each task on a line, with the name of the line. */
-  readonly onTask?: (line: string) => void;
+  readonly onTask?: ((line: string) => void) | undefined;
 }
 
 /**

@@ -16,11 +16,11 @@ const FIRST_FREE_PORT = 50_000;
 /** Options of `createMemoryNetwork`. */
 export interface MemoryNetworkOptions extends MessageLimitOptions {
   /** Runs deliveries later, in the order given. Default: `queueMicrotask`. */
-  readonly schedule?: Schedule;
+  readonly schedule?: Schedule | undefined;
   /** Clock for deadlines of unary calls and the grace of `close`. Default: Node's timers. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Bytes in transit to a paused receiver before the sender's queue grows. Default: 4 MiB. */
-  readonly windowBytes?: number;
+  readonly windowBytes?: number | undefined;
 }
 
 /** Dialers and listeners that reach each other inside this process only. */

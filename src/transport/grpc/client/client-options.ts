@@ -6,22 +6,22 @@ import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 /** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
   /** Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. */
-  readonly tls?: TlsConnectionOptions;
+  readonly tls?: TlsConnectionOptions | undefined;
   /** Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. Default: none. */
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
   /** First part of the `user-agent` header, before Troupe's own name. Default: none. */
-  readonly userAgent?: string;
+  readonly userAgent?: string | undefined;
   /** Time to make a connection, in milliseconds. Default: 20 000. */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /**
    * Sends an HTTP/2 PING when this many milliseconds have passed since the last one. Default: 0, never. grpc-python's
    * servers close a connection without traffic when pings come more often than every 5 minutes.
    */
-  readonly pingIntervalMs?: number;
+  readonly pingIntervalMs?: number | undefined;
   /** How long to wait for a PING's answer before the connection counts as lost, in milliseconds. Default: 20 000. */
-  readonly pingTimeoutMs?: number;
+  readonly pingTimeoutMs?: number | undefined;
   /** Concurrent streams that the client opens at most until the server has announced its limit. Default: 100, as HTTP/2 suggests. */
-  readonly peerMaxConcurrentStreams?: number;
+  readonly peerMaxConcurrentStreams?: number | undefined;
 }
 
 export interface GrpcDialerSettings {

@@ -33,7 +33,7 @@ class GrpcLink implements Link {
     this.closed = connection.closed;
   }
 
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     return this.#connection.ready(options.signal);
   }
 
