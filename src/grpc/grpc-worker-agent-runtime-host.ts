@@ -1,4 +1,5 @@
-import { TroupeError } from "../core/internal.ts";
+import type { SecureContextOptions } from "node:tls";
+import { errorText, TroupeError } from "../core/internal.ts";
 import {
   Host,
   type HostOptions,
@@ -7,7 +8,13 @@ import {
   type InspectOptions,
 } from "../host/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
-import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
+import {
+  type GrpcListener,
+  type GrpcListenerOptions,
+  grpcListener,
+  RpcError,
+  StatusCode,
+} from "../transport/internal.ts";
 import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
@@ -41,6 +48,7 @@ export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
 export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   readonly servicer: GrpcWorkerAgentRuntimeHostServicer;
   readonly #host: Host;
+  readonly #listener: GrpcListener;
 
   /** Throws `invalid-argument` for invalid options. The host listens from `start` on. */
   constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
@@ -49,7 +57,8 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     }
     assertListenerNumbers(channelOptions);
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
-    this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);
+    this.#listener = grpcListener(channelOptions);
+    this.#host = new Host({ listener: this.#listener, address, servicer: this.servicer }, options);
   }
 
   get address(): string {
@@ -90,6 +99,22 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
       stop: () => this.#host.stop({ graceMs }),
       hurry: () => void this.#host.stop({ graceMs: 0 }),
     });
+  }
+
+  /**
+   * Serves new connections with another certificate, key or authority of clients; what is not given stays. Open connections keep
+   * theirs. Throws `invalid-argument` for a certificate that does not fit, which changes nothing, and `wrong-state` for a host
+   * without TLS.
+   * @example
+   * host.reloadTls({ key: await readFile("host.key"), cert: await readFile("host.crt") });
+   */
+  reloadTls(tls: SecureContextOptions): void {
+    try {
+      this.#listener.reloadTls(tls);
+    } catch (cause) {
+      const isPlain = cause instanceof RpcError && cause.code === StatusCode.failedPrecondition;
+      throw new TroupeError(isPlain ? "wrong-state" : "invalid-argument", errorText(cause), { cause });
+    }
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

@@ -2,13 +2,30 @@ import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
 import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
+import type { DialedConnection, PerConnection } from "./connection-setup.ts";
+import { parseProxy } from "./proxy-tunnel.ts";
+
+type MetadataSource = (connection: DialedConnection) => Metadata | PromiseLike<Metadata>;
 
 /** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
-  /** Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. */
-  readonly tls?: TlsConnectionOptions | undefined;
-  /** Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. Default: none. */
-  readonly metadata?: Metadata | undefined;
+  /**
+   * Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. A function is called
+   * for each connection, so that a renewed client certificate is used from the next one on.
+   */
+  readonly tls?: PerConnection<TlsConnectionOptions> | undefined;
+  /**
+   * Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. A function is called for
+   * each connection, so that a worker that reconnects sends a new token. It may return a promise. A function that fails, or that
+   * takes longer than `connectTimeoutMs`, fails the attempt to connect, and a worker tries again. Default: none.
+   */
+  readonly metadata?: PerConnection<Metadata> | undefined;
+  /**
+   * HTTP proxy that opens a tunnel to the host (`CONNECT`): `http://host:port` or `http://user:password@host:port`. A function is
+   * called for each connection; undefined connects directly. `environmentProxy(process.env)` chooses as gRPC's own libraries do.
+   * Unix sockets use no proxy. Default: none.
+   */
+  readonly proxy?: PerConnection<string | undefined>;
   /** First part of the `user-agent` header, before Troupe's own name. Default: none. */
   readonly userAgent?: string | undefined;
   /** Time to make a connection, in milliseconds. Default: 20 000. */
@@ -26,8 +43,9 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
 
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
-  readonly tls: TlsConnectionOptions | undefined;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly tls: PerConnection<TlsConnectionOptions> | undefined;
+  readonly metadata: MetadataSource | Readonly<Record<string, string>>;
+  readonly proxy: PerConnection<string | undefined>;
   readonly userAgent: string;
   readonly connectTimeoutMs: number;
   readonly pingIntervalMs: number;
@@ -35,12 +53,16 @@ export interface GrpcDialerSettings {
   readonly peerMaxConcurrentStreams: number;
 }
 
-/** Throws `RpcError` (invalid-argument) for metadata that headers can't carry. */
+/** Throws `RpcError` (invalid-argument) for metadata that headers can't carry, and for an invalid proxy. */
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
+  const { metadata = {}, proxy } = options;
+  if (typeof proxy === "string") parseProxy(proxy);
   return {
     limits: toConnectionLimits(options),
     tls: options.tls,
-    metadata: toMetadataHeaders(options.metadata ?? {}),
+    // TypeScript can't see that metadata, an interface of texts, is never a function.
+    metadata: typeof metadata === "function" ? (metadata as MetadataSource) : toMetadataHeaders(metadata),
+    proxy,
     userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
     connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
     pingIntervalMs: options.pingIntervalMs ?? 0,
