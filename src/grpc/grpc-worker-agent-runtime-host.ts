@@ -106,7 +106,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
    * theirs. Throws `invalid-argument` for a certificate that does not fit, which changes nothing, and `wrong-state` for a host
    * without TLS.
    * @example
-   * host.reloadTls({ key: await readFile("host.key"), cert: await readFile("host.crt") });
+   * host.reloadTls({ key: await readFile("host.key"), cert: await readFile("host.cert") });
    */
   reloadTls(tls: SecureContextOptions): void {
     try {

@@ -85,7 +85,9 @@ export class Host implements AsyncDisposable {
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
-    const services = [this.servicer.asLinkService(), this.servicer.asSideStreamService()];
+    const { servicer } = this;
+    const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asHealthService()];
+    services.push(...servicer.asReflectionServices());
     const done = this.#listener.listen(this.#address, services);
     this.#state = { at: "starting", done };
     try {

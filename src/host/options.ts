@@ -78,6 +78,8 @@ export interface HostOptions {
   readonly observer?: HostObserver | undefined;
   /** Keeps the states of GetState and SaveState. Default: in memory, bounded. */
   readonly stateStore?: StateStore | undefined;
+  /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
+  readonly reflection?: boolean | undefined;
   /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
   readonly logger?: Logger | undefined;
   readonly clock?: Clock | undefined;
@@ -143,6 +145,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
     authorize: options.authorize,
     observer: options.observer,
+    reflection: options.reflection ?? false,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId }),
     logger: options.logger,
     clock: options.clock ?? systemClock,
