@@ -25,7 +25,7 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
    * called for each connection; undefined connects directly. `environmentProxy(process.env)` chooses as gRPC's own libraries do.
    * Unix sockets use no proxy. Default: none.
    */
-  readonly proxy?: PerConnection<string | undefined>;
+  readonly proxy?: PerConnection<string | undefined> | undefined;
   /** First part of the `user-agent` header, before Troupe's own name. Default: none. */
   readonly userAgent?: string | undefined;
   /** Time to make a connection, in milliseconds. Default: 20 000. */
