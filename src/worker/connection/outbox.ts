@@ -131,12 +131,15 @@ export class Outbox {
     this.#kept = undefined;
   }
 
-  /** Returns the messages that a host did not take before its refusal, in order. They no longer count as lost. */
-  takeKept(): readonly QueuedMessage[] {
+  /**
+   * Returns the messages that a host did not take before its refusal, in order. They no longer count as lost. A call reaches its
+   * target at most once. So the calls stay behind unless it is certain that the host has read none (`isUnread`).
+   */
+  takeKept(isUnread: boolean): readonly QueuedMessage[] {
     const kept = this.#kept ?? [];
     this.#areKeptTaken = this.#kept !== undefined;
     this.#kept = undefined;
-    return kept;
+    return isUnread ? kept : kept.filter(({ kind }) => kind === "event");
   }
 
   /** After the end of the connection: number of events that the outbox took and that never left. */
