@@ -19,6 +19,7 @@ import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
 import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
+import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
 import type { HostRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
@@ -37,6 +38,7 @@ export interface WorkerLifecycleOptions {
   readonly subscriptions: SubscriptionTable;
   readonly sendQueue: SendQueue;
   readonly calls: OutgoingCalls;
+  readonly events: OutgoingEvents;
   readonly inbox: Inbox;
   readonly inFlight: InFlight;
   readonly limiter: ConcurrencyLimiter;
@@ -302,7 +304,7 @@ export class WorkerLifecycle {
   }
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {
-    const { sendQueue, settings, calls } = this.#options;
+    const { sendQueue, settings, calls, events } = this.#options;
     switch (by) {
       case "lost": {
         const lost = sendQueue.close({ code: "disconnected", text: because });
@@ -315,6 +317,7 @@ export class WorkerLifecycle {
         const lost = sendQueue.close(reason);
         if (lost > 0) settings.logger.error(`The worker could not start${lostText(lost)}.`);
         calls.rejectAll(reason);
+        events.rejectAll(reason);
       }
     }
   }
@@ -324,11 +327,12 @@ export class WorkerLifecycle {
    */
   // protocol.md W14
   async #drain(): Promise<void> {
-    const { settings, inFlight, catalog, sendQueue, calls } = this.#options;
+    const { settings, inFlight, catalog, sendQueue, calls, events } = this.#options;
     const { clock, drainTimeoutMs, logger } = settings;
     const { signal } = this.#hurry;
     const endMs = clock.now() + drainTimeoutMs;
     await inFlight.idle(drainTimeoutMs, clock, signal);
+    await atMost(events.decided(), Math.max(0, endMs - clock.now()), clock, signal);
     const { state } = this.#supervisor;
     const isSeeking = state.at === "draining" && state.search !== undefined;
     const leftMs = Math.max(endMs - clock.now(), isSeeking ? 0 : flushTimeoutMs);
@@ -338,6 +342,7 @@ export class WorkerLifecycle {
     const lost = sendQueue.close(reason);
     if (lost > 0) logger.error(`The worker stops${lostText(lost)}.`);
     calls.rejectAll(reason);
+    events.rejectAll(reason);
     await this.#supervisor.leave(signal);
     const closing = catalog.close().then(
       () => true,

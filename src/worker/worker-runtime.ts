@@ -102,10 +102,11 @@ export class WorkerRuntime implements AgentRuntime {
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
     this.#calls = calls;
-    this.#events = new OutgoingEvents(outgoing);
+    const events = new OutgoingEvents(outgoing);
+    this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ inFlight, limiter, elsewhere, nextRequestNumber },
+      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber },
     });
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
