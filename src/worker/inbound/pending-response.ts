@@ -50,6 +50,10 @@ export class PendingResponse implements Work {
     this.#options = options;
   }
 
+  get agentId(): AgentId | undefined {
+    return this.#context?.scope.agentId;
+  }
+
   /** Sends the answer, or a failure when the answer cannot be encoded or is too large. Never throws. */
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isPaid) return;
