@@ -173,10 +173,22 @@ export class WorkerLifecycle {
     const closed = this.#closed;
     this.#options.inbox.isRefusing = true;
     this.#run.abort();
+    this.#sayLeaving();
     const done = this.#supervisor.drain(() => this.#drain());
     const ended = () => closed.resolve({ by: "stopped" });
     done.then(ended, ended);
     return done;
+  }
+
+  /**
+   * Gives up the agent types at the host, so that another worker may register them while this one drains. Not while an older
+   * connection lives: the host knows the types by that one, and calls of handlers to agents of this worker come by the other.
+   */
+  // protocol.md §11.2
+  #sayLeaving(): void {
+    const { state } = this.#supervisor;
+    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isEmpty) return;
+    state.connection.outbox.sayLeaving(this.#options.settings.drainTimeoutMs);
   }
 
   /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */

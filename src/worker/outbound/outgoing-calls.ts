@@ -41,7 +41,7 @@ import { toCancelReason } from "./cancel-reason.ts";
 import { withHint } from "./error-hints.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
-import { saysNotServed, TargetSearch } from "./target-search.ts";
+import { saysNotTaken, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
@@ -106,15 +106,18 @@ export class OutgoingCalls {
 
   /** Calls that left by this connection have no answer any more. */
   connectionEnded(outbox: Outbox, reason: string): void {
-    const text = `${reason} The call may have been handled.`;
+    const text = `${reason} The call may have been handled: send it again only if that does no harm.`;
     for (const call of this.#calls.values()) {
       if (call.sentBy === outbox) call.reject(new UndeliverableException(text, { code: "disconnected" }));
     }
   }
 
   rejectAll({ code, text }: UndeliverableReason): void {
-    for (const call of this.#calls.values()) call.reject(new UndeliverableException(text, { code }));
-    for (const search of [...this.#searches]) search.end(new UndeliverableException(text, { code }));
+    const sent = `${text} The call may have been handled: send it again only if that does no harm.`;
+    for (const call of this.#calls.values()) call.reject(new UndeliverableException(sent, { code }));
+    const notSent = `${text} The call was waiting for a worker that serves its agent type, and was not handled.`;
+    for (const search of [...this.#searches])
+      search.end(new UndeliverableException(notSent, { code, notHandled: true }));
     this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
   }
 
@@ -163,7 +166,7 @@ export class OutgoingCalls {
         this.#calls.delete(number);
         call.sentBy?.forget();
       }
-      if (search === undefined || !saysNotServed(frame, recipient.type)) break;
+      if (search === undefined || !saysNotTaken(frame, recipient.type)) break;
       limits = await this.#nextAttempt(search);
     }
     if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
@@ -262,9 +265,10 @@ export class OutgoingCalls {
   }
 
   /** Throws what the answer says has gone wrong. */
-  #read({ error, metadata, payload }: ResponseFrame, recipient: AgentId): unknown {
+  #read(frame: ResponseFrame, recipient: AgentId): unknown {
+    const { error, metadata, payload } = frame;
     if (error !== "") {
-      const text = withHint(error);
+      const text = withHint(frame, recipient);
       // A text with a hint is a host's: no handler failed.
       throw fromWireError(text, metadata, text === error ? recipient : undefined);
     }

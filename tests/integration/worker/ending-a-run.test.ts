@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AgentId } from "../../../src/core/index.ts";
+import { AgentId, TopicId } from "../../../src/core/index.ts";
 import type { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { next, requestFrame } from "../../support/worker/frames.ts";
@@ -151,6 +151,7 @@ describe("a handler's `finally` block in a drain", () => {
         await release.opened;
         return Reply({ content: "done" });
       } finally {
+        await runtime.publishMessage(message, new TopicId("t", "s"), { sender: id });
         await runtime.sendMessage(message, new AgentId("b", "k"), { sender: id });
         close.open();
       }
@@ -160,6 +161,7 @@ describe("a handler's `finally` block in a drain", () => {
     await running.opened;
     const stopped = worker.stop();
     release.open();
+    await next(channel, "event");
     const nested = await next(channel, "request");
     expect(agent.closedTimes).toBe(0);
     channel.send({ kind: "response", requestId: nested.requestId, payload: undefined, error: "", metadata: {} });
@@ -174,10 +176,10 @@ describe("a handler's `finally` block in a drain", () => {
     const [worker, channel] = await host.worker({ drainTimeoutMs: 20 });
     const running = new Gate();
     const refused = new Gate<unknown>();
-    const agent = new FunctionAgent(async (_message, { signal }, { id, runtime }) => {
+    const agent = new FunctionAgent(async (_message, { signal }, { id, runtime }): Promise<unknown> => {
       try {
         running.open();
-        await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        return await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       } finally {
         await runtime.sendMessage(message, new AgentId("b", "k"), { sender: id }).catch(refused.open);
       }
@@ -204,12 +206,14 @@ describe("a handler's `finally` block in a drain", () => {
     await knows(worker).registerFactory(
       "a",
       () =>
-        new FunctionAgent(async (_message, { signal }) => {
+        new FunctionAgent(async (_message, { signal }): Promise<unknown> => {
           runs += 1;
           if (runs > 1) return Reply({ content: "next" });
           try {
             running.open();
-            await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+            return await new Promise((_resolve, reject) =>
+              signal.addEventListener("abort", () => reject(signal.reason)),
+            );
           } finally {
             await new Promise(() => {});
           }
