@@ -102,8 +102,7 @@ export class UndeliverableException extends TroupeError {
   override readonly name = "UndeliverableException";
   /**
    * True: it is certain that no handler has seen the call, so that sending it again does nothing twice. Not set: the call may have
-   * been handled. It speaks of the call that this error is the outcome of; an error that a handler passes on loses it on its way to
-   * another worker.
+   * been handled. An error that a handler passes on loses it on its way to another worker.
    */
   declare readonly notHandled?: true;
 

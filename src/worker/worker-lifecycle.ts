@@ -181,8 +181,8 @@ export class WorkerLifecycle {
   }
 
   /**
-   * Gives up the agent types at the host, so that another worker may register them while this one drains. Not while an older
-   * connection lives: the host knows the types by that one, and calls of handlers to agents of this worker come by the other.
+   * Gives up the agent types at the host, so that another worker may register them while this one drains. Does nothing while an
+   * older connection lives. The host knows the types by that one, and the calls of this worker's handlers leave by the other.
    */
   // protocol.md §11.2
   #sayLeaving(): void {

@@ -3,7 +3,7 @@ import { metadataKey, type ResponseFrame, saysNotHandled } from "../../protocol/
 
 const mayHaveRun = "The call may have been handled: send it again only if that does no harm.";
 
-/** What a hint may depend on, beside the text. */
+/** The facts that a hint may depend on, beside the text. */
 interface Outcome {
   readonly recipient: AgentId;
   /** Whether it is certain that no handler has seen the call. */
