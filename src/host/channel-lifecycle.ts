@@ -225,7 +225,7 @@ export class ChannelLifecycle {
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
-      calls.peerEnded(replaced);
+      calls.peerEnded(replaced, { inOrder: false });
     }
     registry.clientArrived(session.id);
     calls.peerOpened(session);
@@ -241,7 +241,7 @@ export class ChannelLifecycle {
       this.#closed("data", session.owner, closing, { session, types });
     }
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
-    calls.peerEnded(session);
+    calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
 
   #controlOpened(session: ControlSession): void {

@@ -40,6 +40,7 @@ export function composeHost(hostOptions: HostOptions) {
     calls,
     events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
     registration: new LegacyRegistration(registry, makeId),
+    registry,
     counters,
     logger,
   });

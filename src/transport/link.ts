@@ -13,9 +13,14 @@ export type Metadata = Readonly<Record<string, string>>;
 export type StreamEnd =
   /**
    * The server ended the stream with a status, or the client could not open it (`unavailable`, …). `origin` says, on the
-   * client's side, who made the status.
+   * client's side, who made the status. `isUnread` is true when it is certain that the server read nothing of the stream.
    */
-  | { readonly by: "status"; readonly status: RpcStatus; readonly origin?: StatusOrigin }
+  | {
+      readonly by: "status";
+      readonly status: RpcStatus;
+      readonly origin?: StatusOrigin;
+      readonly isUnread?: boolean;
+    }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
   /** The peer reset the stream (as Python's `stop()` does), or half-closed it and went away. */

@@ -8,8 +8,16 @@ import {
 import { decodeFrame, encodeFrame, type Frame } from "../../src/protocol/index.ts";
 import { Inbox } from "./inbox.ts";
 
-/** How a call is answered: with a gRPC status alone, with an HTTP status as proxies do, or not at all yet. */
-export type RawAnswer = { readonly grpc: number; readonly text?: string } | { readonly http: number } | "take" | "wait";
+/**
+ * How a call is answered: with a gRPC status alone, with an HTTP status as proxies do, with a reset of the stream, or not at all
+ * yet.
+ */
+export type RawAnswer =
+  | { readonly grpc: number; readonly text?: string }
+  | { readonly http: number }
+  | { readonly reset: number }
+  | "take"
+  | "wait";
 
 /** One data channel at a raw host. */
 export class RawChannel {
@@ -123,6 +131,7 @@ export class RawGrpcHost implements AsyncDisposable {
 function answerWith(stream: ServerHttp2Stream, answer: RawAnswer): void {
   if (answer === "wait" || stream.destroyed) return;
   if (answer === "take") stream.respond({ ":status": 200, "content-type": "application/grpc", agtroupe: "1" });
+  else if ("reset" in answer) stream.close(answer.reset);
   else if ("http" in answer)
     stream.respond({ ":status": answer.http, "content-type": "text/html" }, { endStream: true });
   else {

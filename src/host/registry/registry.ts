@@ -145,6 +145,22 @@ export class Registry {
     if (client !== undefined) this.#remove(client, graceMs);
   }
 
+  // protocol.md §11.2
+  /** The client stops: others may register its types. It has no subscriptions any more. Returns the types that it gave up. */
+  clientLeaving(clientId: string): ReadonlySet<string> {
+    const client = this.#clients.find(clientId);
+    if (client === undefined) return noTypes;
+    const types = new Set(client.types);
+    const subscriptions = [...client.subscriptions];
+    client.types.clear();
+    client.subscriptions.clear();
+    client.restoring.clear();
+    for (const agentType of types) this.#parts.owners.release(agentType, clientId);
+    this.#subscriptionCount -= subscriptions.length;
+    this.#sweeps.add(this.#removalsOf(subscriptions));
+    return types;
+  }
+
   /** Stops all timers. */
   close(): void {
     this.#clients.close();

@@ -77,7 +77,7 @@ export class MemoryCall {
   /** Ends the call with a status and discards queued frames. With the origin `local` no server has answered. */
   finishNow(status: RpcStatus, origin: StatusOrigin = "peer"): void {
     this.#endServer({ by: "status", status });
-    this.#endClient({ by: "status", status, origin });
+    this.#endClient({ by: "status", status, origin, ...(origin === "local" && { isUnread: true }) });
   }
 
   /** Ends the call because the connection was lost; each side gets its own reason. */

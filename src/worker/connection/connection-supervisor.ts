@@ -302,7 +302,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #onEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
     const { queue, onEnded } = this.#options;
     this.#connections.delete(connection);
-    if (end.by === "refused") queue.putBack(connection.outbox.takeKept());
+    if (end.by === "refused") queue.putBack(connection.outbox.takeKept(end.isUnread));
     onEnded(connection, reasonOf(end));
     this.#onCurrentEnd(connection, end);
     const state = this.#state;

@@ -3,7 +3,7 @@ import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { type ConnectionEnd, describeEnd, endError, refusalCode } from "./connection-end.ts";
+import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
@@ -311,7 +311,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#resolveClosed(
         refusal === undefined
           ? { by: "lost", reason, isSilent: this.#isSilent }
-          : { by: "refused", reason, code: refusal },
+          : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
       );
     if (!this.#isLeaving) void this.#link.close();
   }

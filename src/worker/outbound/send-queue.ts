@@ -1,4 +1,4 @@
-import { CancelledError, UndeliverableException } from "../../core/internal.ts";
+import { CancelledError, type UndeliverableCode, UndeliverableException } from "../../core/internal.ts";
 import {
   assertLength,
   type Outbox,
@@ -174,7 +174,7 @@ export class SendQueue implements OutboundQueue {
     }
     const { events, maxQueuedMessages, maxQueuedBytes } = whileDisconnected;
     if (kind === "event" && events === "reject") {
-      throw new UndeliverableException("There is no connection to a host at the moment.", { code: "disconnected" });
+      throw unreachable({ code: "disconnected", text: "There is no connection to a host at the moment." });
     }
     if (this.#waiting.size < maxQueuedMessages && total <= maxQueuedBytes) return;
     throw this.#overloaded("there is no connection to a host");
@@ -183,7 +183,7 @@ export class SendQueue implements OutboundQueue {
   #overloaded(why: string): Error {
     this.#counts.overloadedSends += 1;
     const text = `${this.#waiting.size} messages (${this.#waitingBytes} bytes) wait to be sent: ${why}. Send more slowly, or later.`;
-    return new UndeliverableException(text, { code: "overloaded" });
+    return unreachable({ code: "overloaded", text });
   }
 
   /** Limits the wait of a call for a connection. */
@@ -193,10 +193,10 @@ export class SendQueue implements OutboundQueue {
     const giveUp = () =>
       this.#fail(
         waiting,
-        new UndeliverableException(
-          `There is no connection to a host, and none came within ${callWaitMs} ms. The call was not sent.`,
-          { code: "disconnected" },
-        ),
+        unreachable({
+          code: "disconnected",
+          text: `There is no connection to a host, and none came within ${callWaitMs} ms. The call was not sent.`,
+        }),
       );
     waiting.timer = this.#settings.clock.setTimer(callWaitMs, giveUp, { keepAlive: true });
   }
@@ -256,6 +256,12 @@ function eventOf({ bytes }: QueuedMessage) {
   return { kind: "event", bytes } as const;
 }
 
-function unreachable({ code, text }: UndeliverableReason): Error {
-  return new UndeliverableException(text, { code });
+interface Unsent {
+  readonly code: UndeliverableCode;
+  readonly text: string;
+}
+
+/** The error of a message that has not left. */
+function unreachable({ code, text }: Unsent): Error {
+  return new UndeliverableException(text, { code, notHandled: true });
 }

@@ -55,7 +55,7 @@ test("a call that a host refused carries the time that is left when it leaves ag
   });
   await settled();
   clock.advance(3_000);
-  const status = { code: StatusCode.unavailable, details: "There is no healthy upstream." };
+  const status = { code: StatusCode.unauthenticated, details: "Who are you?" };
   dialer.link(1).end({ by: "status", status, origin: "peer" });
   await until(worker, "waiting");
   clock.advance(100);
