@@ -8,8 +8,8 @@ import {
   stopped,
 } from "./connect-with-retry.ts";
 import { type ConnectionEnd, reasonOf } from "./connection-end.ts";
+import { ConnectionHandover } from "./connection-handover.ts";
 import {
-  type Background,
   type Cause,
   type ConnectionState,
   endBackground,
@@ -22,7 +22,6 @@ import {
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
-import { RenewalPace, RetiringConnections, renewConnection } from "./link-renewal.ts";
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -44,12 +43,18 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #failedRounds = 0;
   /** Number of connections in a row that the host refused after they were open. */
   #refusals = 0;
-  readonly #pace = new RenewalPace();
-  readonly #retiring: RetiringConnections<Services>;
+  readonly #handover: ConnectionHandover<Services>;
 
   constructor(options: ConnectionSupervisorOptions<Services>) {
     this.#options = options;
-    this.#retiring = new RetiringConnections(options.whenIdle, () => this.#state.at !== "draining");
+    this.#handover = new ConnectionHandover({
+      ...options,
+      state: () => this.#state,
+      become: (state) => this.#become(state),
+      follow: () => this.#follow(),
+      watch: (connection) => this.#watch(connection),
+      onAccepted: (connection) => this.onAccepted(connection),
+    });
   }
 
   get state(): ConnectionState<Services> {
@@ -266,7 +271,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       registrar.callOver(connection);
       this.#become({ at: "connected", connection, registrar, sinceMs, renewal: undefined, handover: undefined });
       // The older connection may have ended after this one was opened.
-      if (!registrar.isOpen && registrar !== connection) this.#takeOver();
+      if (!registrar.isOpen && registrar !== connection) this.#handover.takeOver();
     }
     if (kind !== "start") {
       counts.reconnections += 1;
@@ -274,7 +279,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     }
     // The connection may have ended before this point.
     if (!connection.isOpen) void connection.closed.then((end) => this.#onCurrentEnd(connection, end));
-    else if (connection.isLinkLeaving) this.#renew(connection);
+    else if (connection.isLinkLeaving) this.#handover.renew(connection);
   }
 
   #giveUp({ kind }: Search<Services>, error: unknown): void {
@@ -291,7 +296,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #watch(connection: HostConnection<Services>): void {
     this.#connections.add(connection);
     void connection.closed.then((end) => this.#onEnd(connection, end));
-    void connection.linkLeaving.then(() => this.#renew(connection));
+    void connection.linkLeaving.then(() => this.#handover.renew(connection));
   }
 
   async #leaveAfter(connection: HostConnection<Services>, ms: number): Promise<void> {
@@ -306,7 +311,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     onEnded(connection, reasonOf(end));
     this.#onCurrentEnd(connection, end);
     const state = this.#state;
-    if (state.at === "connected" && state.registrar === connection) this.#takeOver();
+    if (state.at === "connected" && state.registrar === connection) this.#handover.takeOver();
   }
 
   #onCurrentEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
@@ -335,66 +340,5 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #sayFarewell(): void {
     if (this.#options.queue.waitingCount === 0) return;
     this.#seek({ kind: "farewell", reason: "Messages wait to be sent." });
-  }
-
-  /** Opens a new connection beside one whose link takes no new calls. */
-  #renew(connection: HostConnection<Services>): void {
-    if (!connection.isLinkLeaving) return;
-    const state = this.#state;
-    if (state.at !== "connected" || state.connection !== connection || state.renewal !== undefined) return;
-    if (!connection.isOpen) return;
-    const { settings, open, queue } = this.#options;
-    const failedRounds = this.#pace.next(settings.clock.now() - state.sinceMs, settings.reconnect.maxDelayMs);
-    const renewal: Background = { abort: new AbortController(), done: Promise.resolve() };
-    this.#become({ ...state, renewal });
-    renewal.done = renewConnection(connection, {
-      ...{ settings, signal: renewal.abort.signal, failedRounds },
-      open: async (address, signal) => {
-        const renewed = await open(address, signal);
-        this.#watch(renewed);
-        return renewed;
-      },
-      hold: () => queue.follow(undefined),
-      onRenewed: (renewed) => this.#onRenewed(connection, renewed),
-      onFailed: () => this.#follow(),
-    });
-  }
-
-  #onRenewed(old: HostConnection<Services>, connection: HostConnection<Services>): void {
-    const state = this.#state;
-    if (state.at !== "connected" || state.connection !== old) return void connection.leave();
-    const { clock, logger } = this.#options.settings;
-    const registrar = state.registrar.isOpen ? state.registrar : connection;
-    old.callOver(connection);
-    registrar.callOver(connection);
-    this.#become({ ...state, connection, registrar, sinceMs: clock.now(), renewal: undefined });
-    if (connection.isAccepted) this.#refusals = 0;
-    logger.info(`New calls to the host at ${connection.address} go over a new connection.`);
-    void this.#retiring.retire(old, registrar === old);
-    if (registrar === connection) this.#takeOver();
-    if (connection.isLinkLeaving) this.#renew(connection);
-  }
-
-  /** Registers on the current connection. The host has forgotten the registrations together with the connection that made them. */
-  #takeOver(): void {
-    const state = this.#state;
-    if (state.at !== "connected") return;
-    const { register, settings } = this.#options;
-    const { connection } = state;
-    const abort = new AbortController();
-    const handover: Background = { abort, done: Promise.resolve() };
-    this.#become({ ...state, registrar: connection, handover });
-    const { signal } = abort;
-    handover.done = register(connection, { kind: "return", signal, onWaiting: () => {} }).then(
-      () => {
-        const now = this.#state;
-        if (now.at === "connected" && now.handover === handover) this.#become({ ...now, handover: undefined });
-      },
-      (error) => {
-        if (signal.aborted) return;
-        settings.logger.error(`The worker could not register on its new connection: ${errorText(error)}`);
-        connection.cut(errorText(error));
-      },
-    );
   }
 }
