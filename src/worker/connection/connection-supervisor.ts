@@ -14,6 +14,7 @@ import {
   type ConnectionState,
   endBackground,
   type Found,
+  isHeldIn,
   isRegistrarOf,
   isSameStatus,
   outboxOf,
@@ -22,13 +23,16 @@ import {
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
-import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
+import type { ConnectionSupervisorOptions, UsedConnection } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
 /** Milliseconds after the grace of a leaving host; then the worker leaves a host that has not ended its channel. */
 const overdueMs = 1_000;
 /** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
 const longestGraceMs = 60_000;
+
+/** Links in a row, in one attempt, that may take no more calls (GOAWAY) before the worker has registered. */
+const mostLeavingLinks = 3;
 
 /** Owns the state of a worker towards its host, all its connections, and the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
@@ -51,7 +55,6 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       ...options,
       state: () => this.#state,
       become: (state) => this.#become(state),
-      follow: () => this.#follow(),
       watch: (connection) => this.#watch(connection),
       onAccepted: (connection) => this.onAccepted(connection),
     });
@@ -85,16 +88,21 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   /**
-   * Resolves to the connection that registers, as soon as there is one. Rejects with `UndeliverableException` when none comes
-   * within the time.
+   * Resolves to the connection that registers, as soon as there is one. The worker does not leave it before `release` is called.
+   * Rejects with `UndeliverableException` when none comes within the time.
    */
-  async registrar(timeoutMs: number): Promise<HostConnection<Services>> {
+  async registrar(timeoutMs: number): Promise<UsedConnection<Services>> {
     const { clock } = this.#options.settings;
-    const state = this.#state;
-    const pending = pendingOf(state);
-    if (pending !== undefined) await atMost(pending, timeoutMs, clock);
+    const endMs = clock.now() + timeoutMs;
+    // One renewal or handover may follow another.
+    for (let last: unknown, pending = pendingOf(this.#state); pending !== undefined && pending !== last; ) {
+      await atMost(pending, endMs - clock.now(), clock);
+      if (clock.now() >= endMs) break;
+      last = pending;
+      pending = pendingOf(this.#state);
+    }
     const now = this.#state;
-    if (now.at === "connected") return now.registrar;
+    if (now.at === "connected") return { connection: now.registrar, release: now.registrar.use() };
     const isLate = now.at === "connecting" || now.at === "registering";
     const text = `There is no connection to a host${isLate ? `, and none came within ${timeoutMs} ms` : ""}.`;
     throw new UndeliverableException(text, { code: "disconnected" });
@@ -117,6 +125,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at !== "connected") return;
     endBackground(state, reason);
     this.#seek({ kind: "move", reason, leaving: { connection, graceMs } });
+  }
+
+  /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
+  async linkRenewed(connection: HostConnection): Promise<void> {
+    await this.#handover.renewed(connection);
   }
 
   /** Handles that the host has accepted the data channel of a connection. */
@@ -176,7 +189,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   #follow(): void {
-    this.#options.queue.follow(outboxOf(this.#state));
+    this.#options.queue.follow(outboxOf(this.#state), isHeldIn(this.#state));
   }
 
   #seek(cause: Cause<Services>): Search<Services> {
@@ -230,7 +243,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   /** Opens a connection and registers there. Rejects after it has closed what it opened. */
-  async #open(address: string, search: Search<Services>): Promise<Found<Services>> {
+  async #open(address: string, search: Search<Services>, tries = 1): Promise<Found<Services>> {
     const { open, register } = this.#options;
     const { kind } = search;
     const { signal } = search.abort;
@@ -253,7 +266,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     } catch (error) {
       const now = this.#state;
       if (now.at === "registering" && now.search === search) this.#become({ at: "connecting", search, step: now.step });
+      const isLinkLeaving = connection.isOpen && connection.isLinkLeaving;
       await connection.leave(this.#options.hurry());
+      // The host is there: only this link takes no calls (GOAWAY).
+      if (isLinkLeaving && tries < mostLeavingLinks && isUnreachable(error) && !signal.aborted)
+        return await this.#open(address, search, tries + 1);
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -269,7 +286,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     else {
       const sinceMs = settings.clock.now();
       registrar.callOver(connection);
-      this.#become({ at: "connected", connection, registrar, sinceMs, renewal: undefined, handover: undefined });
+      const background = { renewal: undefined, isHeld: false, handover: undefined };
+      this.#become({ at: "connected", connection, registrar, sinceMs, ...background });
       // The older connection may have ended after this one was opened.
       if (!registrar.isOpen && registrar !== connection) this.#handover.takeOver();
     }
