@@ -20,7 +20,7 @@ import type { Inbox } from "./inbound/inbox.ts";
 import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
-import type { HostRegistry } from "./registry/host-registry.ts";
+import type { HostRegistry, UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
@@ -245,6 +245,7 @@ export class WorkerLifecycle {
       onAccepted: (connection) => this.#supervisor.onAccepted(connection),
       onDrain: ({ outbox }) => sendQueue.drained(outbox),
       isCrowded: () => limiter.isCrowded,
+      linkRenewed: (connection) => this.#supervisor.linkRenewed(connection),
     });
   }
 
@@ -264,7 +265,8 @@ export class WorkerLifecycle {
     const { settings, elsewhere } = this.#options;
     const { registry } = connection.services;
     const oldIds = new Set(this.#clientIds);
-    this.#clientIds.push(connection.clientId);
+    // A registration that a GOAWAY interrupted begins again on the same connection.
+    if (!oldIds.has(connection.clientId)) this.#clientIds.push(connection.clientId);
     if (this.#clientIds.length > clientIdsKept) this.#clientIds.shift();
     if (kind === "start") {
       elsewhere.clear();
@@ -278,24 +280,27 @@ export class WorkerLifecycle {
   }
 
   /**
-   * Returns the registry of the host; undefined before the start. A registration during the start waits for its end, so that
-   * the host gets it once.
+   * Returns the registry of the host, in use until its release; undefined before the start. A registration during the start waits
+   * for its end, so that the host gets it once.
    */
-  async #hostRegistry(): Promise<HostRegistry | undefined> {
+  async #hostRegistry(): Promise<UsedRegistry | undefined> {
     const { state } = this.#supervisor;
     if ((state.at === "connecting" || state.at === "registering") && state.search.kind === "start")
       await state.search.found?.catch(() => undefined);
     if (this.isIdle) return undefined;
     this.assertSending("registering");
     const { registrationTimeoutMs } = this.#options.settings;
-    return (await this.#supervisor.registrar(registrationTimeoutMs)).services.registry;
+    const { connection, release } = await this.#supervisor.registrar(registrationTimeoutMs);
+    return { registry: connection.services.registry, assertOpen: () => assertOpen(connection), release };
   }
 
-  /** Resolves when no handler runs and no call waits, so that nothing is lost with an old connection. */
-  async #whenIdle({ outbox, signal }: WorkerConnection, isRegistrar: boolean): Promise<void> {
+  /** Resolves when no handler, call, registration or state request is under way there: nothing is lost with an old connection. */
+  async #whenIdle(connection: WorkerConnection, isRegistrar: boolean): Promise<void> {
     const { inFlight, settings } = this.#options;
+    const { outbox, signal, services } = connection;
     while (!signal.aborted) {
-      if ((!isRegistrar || inFlight.size === 0) && outbox.outgoingCallsCount === 0) return;
+      const isUsed = outbox.outgoingCallsCount > 0 || connection.usersCount > 0 || !services.control.isIdle;
+      if (!isUsed && (!isRegistrar || inFlight.size === 0)) return;
       await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
     }
   }
@@ -341,6 +346,13 @@ export class WorkerLifecycle {
       leave: (signal) => this.#supervisor.leave(signal),
     });
   }
+}
+
+/** Throws when the connection has ended: the next host may not know what this one has accepted. */
+function assertOpen({ isOpen, address }: WorkerConnection): void {
+  if (isOpen) return;
+  const text = `The connection to the host at ${address} ended during the registration. Register again.`;
+  throw new UndeliverableException(text, { code: "disconnected" });
 }
 
 function lostText(events: number): string {

@@ -48,6 +48,7 @@ export class Outbox {
   readonly #sent = new SentFrames();
   #host: HostKind = { at: "unknown", waiting: [] };
   #outgoingCallsCount = 0;
+  #sentMessages = 0;
   #isWritable = true;
   /** Messages sent before the host accepts the channel. Undefined after that, or beyond the bound. */
   #kept: QueuedMessage[] | undefined = [];
@@ -65,6 +66,11 @@ export class Outbox {
   /** Number of calls that left here and have no outcome yet. */
   get outgoingCallsCount(): number {
     return this.#outgoingCallsCount;
+  }
+
+  /** Number of calls and events that left here. */
+  get sentMessages(): number {
+    return this.#sentMessages;
   }
 
   /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
@@ -117,6 +123,7 @@ export class Outbox {
       if (stream.queuedBytes === 0) return false;
     }
     this.#sent.note(kind === "event", stream);
+    if (kind === "event") this.#sentMessages += 1;
     return true;
   }
 
@@ -165,6 +172,7 @@ export class Outbox {
   /** Counts a call that has left here; its answer will come here. */
   ask(): void {
     this.#outgoingCallsCount += 1;
+    this.#sentMessages += 1;
     this.#options.onCall();
   }
 

@@ -23,6 +23,8 @@ export class SendQueue implements OutboundQueue {
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #outbox: Outbox | undefined;
+  /** Messages wait for a short time, although there is a connection. */
+  #isHeld = false;
   #closedBecause: UndeliverableReason | undefined;
   readonly #onEmpty = new Set<() => void>();
 
@@ -45,6 +47,7 @@ export class SendQueue implements OutboundQueue {
     assertLength(departure.bytes, this.#settings.maxMessageBytes);
     if (
       this.#waiting.size === 0 &&
+      !this.#isHeld &&
       this.#outbox?.isWritable === true &&
       this.#leave(departure, departure.bytes, this.#outbox)
     )
@@ -100,13 +103,20 @@ export class SendQueue implements OutboundQueue {
     });
   }
 
-  /** Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls wait within their limit. */
-  follow(outbox: Outbox | undefined): void {
-    if (outbox === this.#outbox) return;
+  /**
+   * Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls wait within their limit.
+   * While it is held, messages wait as for a slow host.
+   */
+  follow(outbox: Outbox | undefined, isHeld = false): void {
+    if (outbox === this.#outbox && isHeld === this.#isHeld) return;
+    const isOther = outbox !== this.#outbox;
     this.#outbox = outbox;
-    for (const waiting of this.#waiting) {
-      waiting.timer?.cancel();
-      if (outbox === undefined) this.#limitWait(waiting);
+    this.#isHeld = isHeld;
+    if (isOther) {
+      for (const waiting of this.#waiting) {
+        waiting.timer?.cancel();
+        if (outbox === undefined) this.#limitWait(waiting);
+      }
     }
     this.#flush();
   }
@@ -204,7 +214,7 @@ export class SendQueue implements OutboundQueue {
   #flush(): void {
     for (const waiting of this.#waiting) {
       const outbox = this.#outbox;
-      if (outbox?.isWritable !== true) return;
+      if (this.#isHeld || outbox?.isWritable !== true) return;
       const { departure } = waiting;
       if (departure.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) {
         void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
