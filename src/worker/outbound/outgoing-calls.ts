@@ -251,7 +251,7 @@ export class OutgoingCalls {
   /** Throws what the answer says has gone wrong. */
   #read({ error, metadata, payload }: ResponseFrame, recipient: AgentId): unknown {
     if (error !== "") {
-      const text = withHint(error);
+      const text = withHint({ error, metadata }, recipient);
       // A text with a hint is a host's: no handler failed.
       throw fromWireError(text, metadata, text === error ? recipient : undefined);
     }
