@@ -8,6 +8,8 @@ interface Outcome {
   readonly recipient: AgentId;
   /** Whether it is certain that no handler has seen the call. */
   readonly notHandled: boolean;
+  /** The code that the answer carries; stock hosts send none. */
+  readonly code: string | undefined;
 }
 
 /**
@@ -19,21 +21,19 @@ const hints: readonly (readonly [RegExp, (text: string, outcome: Outcome) => str
     /^(Agent type \S+ not found\.|Agent not found\.|Agent not found and no compatible gateways were found\.)$/,
     (text) => `${text} Start a worker that registers the type, or correct it in the call.`,
   ],
-  [
-    /^Client for agent type \S+ disconnected\.$/,
-    (text, { notHandled }) => `${text} ${notHandled ? notTaken("That worker") : mayHaveRun}`,
-  ],
+  [/^Client for agent type \S+ disconnected\.$/, workerGone],
   [/^Host is shutting down\.$/, (text, { notHandled }) => `${text} ${notHandled ? notTaken("It") : mayHaveRun}`],
 ];
 
 /** Returns the text of a failed call, with advice for the caller if the peer gave none. */
-export function withHint({ error, metadata }: ResponseFrame, recipient: AgentId): string {
+export function withHint({ error, metadata }: Pick<ResponseFrame, "error" | "metadata">, recipient: AgentId): string {
   const code = metadata[metadataKey.errorCode];
   // Before it could tell so, a Troupe host said `undeliverable` only of what it had not sent.
   const notHandled = saysNotHandled(metadata) || code === "undeliverable";
-  if (error === workerStopsText && code === "shutting-down") return workerStops({ recipient, notHandled });
+  const outcome: Outcome = { recipient, notHandled, code };
+  if (error === workerStopsText && code === "shutting-down") return workerStops(outcome);
   const hint = hints.find(([pattern]) => pattern.test(error))?.[1];
-  return hint === undefined ? error : hint(error, { recipient, notHandled });
+  return hint === undefined ? error : hint(error, outcome);
 }
 
 /** The text of a worker that stops, for what it did not take and for what it did not finish. */
@@ -45,6 +45,15 @@ function workerStops({ recipient, notHandled }: Outcome): string {
     : `The worker of ${recipient} is shutting down and waits no longer for the handler. ${mayHaveRun}`;
 }
 
+function workerGone(text: string, { recipient, notHandled, code }: Outcome): string {
+  if (code === undefined) return `${text} ${mayHaveRun}`;
+  return notHandled
+    ? `The worker that serves ${recipient} disconnected before it got the call. ${sendAgain}`
+    : `The worker that serves ${recipient} disconnected before it answered. ${mayHaveRun}`;
+}
+
+const sendAgain = "Send it again; with waitForTarget the runtime does so until a worker serves the type.";
+
 function notTaken(who: string): string {
-  return `${who} did not take the call. Send it again; with waitForTarget the runtime does so until a worker serves the type.`;
+  return `${who} did not take the call. ${sendAgain}`;
 }
