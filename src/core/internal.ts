@@ -49,7 +49,7 @@ export {
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
-export type { RuntimeOptions } from "./runtime-options.ts";
+export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
@@ -74,14 +74,56 @@ export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.
 export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
-export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./validation/assert-arguments.ts";
 export {
-  anyRoom,
-  anyTime,
-  assertNumbers,
-  assertWord,
-  type NumberRanges,
-  someRoom,
-  someTime,
-} from "./validation/option-values.ts";
-export { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "./wait-options.ts";
+  assertAgentId,
+  assertAgentState,
+  assertArgument,
+  assertFunction,
+  assertObject,
+  assertSubscription,
+  assertText,
+  isAgentId,
+} from "./validation/assert-arguments.ts";
+export {
+  assertKind,
+  assertOptions,
+  type OptionKinds,
+  type OptionShape,
+  optionShape,
+  options,
+} from "./validation/assert-options.ts";
+export {
+  assertAgentRequest,
+  assertCall,
+  assertEvent,
+  assertFactoryRegistration,
+  assertGetOptions,
+  assertInstanceRegistration,
+} from "./validation/call-options.ts";
+export {
+  agentId,
+  anything,
+  callable,
+  clock,
+  fields,
+  flag,
+  listOf,
+  logger,
+  messageType,
+  number,
+  type OptionKind,
+  oneOrMany,
+  signal,
+  text,
+  withMethods,
+  word,
+} from "./validation/option-kinds.ts";
+export { anyRoom, anyTime, describe, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
+export {
+  assertNotAborted,
+  assertWaitOptions,
+  untilAborted,
+  type WaitOptions,
+  waitFor,
+  waitKinds,
+} from "./wait-options.ts";

@@ -1,4 +1,19 @@
-import { anyTime, assertNumbers, type Clock, systemClock, type Timer, TroupeError } from "../core/internal.ts";
+import {
+  anyTime,
+  assertArgument,
+  assertObject,
+  assertOptions,
+  assertText,
+  type Clock,
+  number,
+  optionShape,
+  signal as signalKind,
+  systemClock,
+  type Timer,
+  TroupeError,
+  text,
+  withMethods,
+} from "../core/internal.ts";
 import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
@@ -39,6 +54,15 @@ type HostState =
   | { readonly at: "serving"; readonly listening: Listening }
   | { readonly at: "ending"; readonly grace: ShutdownDeadline; readonly done: Promise<void> };
 
+const startShape = optionShape<HostStartOptions>({ signal: signalKind });
+const stopShape = optionShape<HostStopOptions>({ graceMs: number(anyTime), signal: signalKind });
+const listenerKind = withMethods("a listener, such as grpcListener(),", "listen");
+const partsShape = optionShape<HostParts>({
+  listener: listenerKind,
+  address: text,
+  servicer: withMethods("a HostServicer", "asLinkService", "drain"),
+});
+
 const defaultGraceMs = 5_000;
 /** Milliseconds of the grace, but no more than a quarter of it, in which connections close after the channels have ended. */
 const goodbyeMs = 1_000;
@@ -65,14 +89,21 @@ export class Host implements AsyncDisposable {
   /** Kept after the end, for what it has counted. */
   #listening: Listening | undefined;
 
-  constructor({ listener, address, servicer }: HostParts, options: HostOptions = {}) {
+  /** Throws `invalid-argument` for missing parts, for unknown options and for values of a wrong kind. */
+  constructor(parts: HostParts, options: HostOptions = {}) {
+    assertObject(parts, "The parts of a host, { listener, address },");
+    assertOptions(parts, partsShape, "Host");
+    const { listener, address, servicer } = parts;
+    assertArgument(listener, "The listener of a host", listenerKind);
+    assertText(address, "The address of a host, such as 127.0.0.1:50051,");
+    const ownServicer = servicer ?? new HostServicer(options);
     this.#listener = listener;
     this.#address = address;
     this.#clock = options.clock ?? systemClock;
     this.closed = new Promise((resolve) => {
       this.#markClosed = resolve;
     });
-    this.servicer = servicer ?? new HostServicer(options);
+    this.servicer = ownServicer;
   }
 
   /** The address that workers dial, with the real port once the host has started. */
@@ -81,7 +112,9 @@ export class Host implements AsyncDisposable {
   }
 
   /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when it can't listen on the address. */
-  async start({ signal }: HostStartOptions = {}): Promise<void> {
+  async start(options: HostStartOptions = {}): Promise<void> {
+    assertOptions(options, startShape, "start");
+    const { signal } = options;
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
@@ -107,8 +140,9 @@ export class Host implements AsyncDisposable {
    * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. Rejects only with
    * `invalid-argument`, for an invalid grace.
    */
-  async stop({ graceMs = defaultGraceMs, signal }: HostStopOptions = {}): Promise<void> {
-    assertNumbers({ graceMs }, { graceMs: anyTime });
+  async stop(options: HostStopOptions = {}): Promise<void> {
+    assertOptions(options, stopShape, "stop");
+    const { graceMs = defaultGraceMs, signal } = options;
     const hurry = (): void => this.#shorten(0);
     signal?.addEventListener("abort", hurry);
     try {

@@ -3,6 +3,9 @@ import type { Logger } from "../logger.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
 import { isThenable } from "../thenable.ts";
+import { assertFunction } from "../validation/assert-arguments.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { callable, flag } from "../validation/option-kinds.ts";
 import type { MessageContext } from "./message-context.ts";
 
 /** One message type or several; a handler of several gets the union of their values. */
@@ -26,6 +29,14 @@ export interface HandlerOptions<Message> {
   readonly match?: ((message: Message, context: MessageContext) => boolean) | undefined;
   /** Whether an answer of an undeclared type is an error (true) or a warning (false). Default: true. */
   readonly strict?: boolean | undefined;
+}
+
+const handlerShape = optionShape<HandlerOptions<unknown>>({ match: callable, strict: flag });
+
+/** Checks the message types and the options of a handler; `taker` names what it was declared with. */
+export function assertDeclared(types: MessageTypes, options: unknown, taker: string): void {
+  assertHandledTypes(isList(types) ? types : [types]);
+  if (options !== undefined) assertOptions(options, handlerShape, taker);
 }
 
 /** The messages that a handler takes: `message` takes calls and events, `event` events only, `rpc` calls only. */
@@ -67,11 +78,8 @@ export class Handler {
 
   constructor(declared: DeclaredHandler) {
     this.types = isList(declared.types) ? declared.types : [declared.types];
-    if (this.types.length === 0) {
-      throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
-    }
-    assertDefined(this.types);
-    for (const type of this.types) assertMessageType(type, "What a handler is declared for");
+    assertHandledTypes(this.types);
+    assertFunction(declared.handle, "The function of a handler");
     this.#kind = declared.kind;
     this.#handle = declared.handle;
     this.#match = declared.match;
@@ -124,12 +132,15 @@ export class Handler {
 }
 
 /** Throws for an undefined type: modules that import each other can see constants before they are set. */
-function assertDefined(types: readonly (MessageType | undefined)[]): void {
-  if (!types.includes(undefined)) return;
-  throw new TroupeError(
-    "invalid-argument",
-    "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
-  );
+function assertHandledTypes(types: readonly (MessageType | undefined)[]): void {
+  if (types.length === 0) throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
+  if (types.includes(undefined)) {
+    throw new TroupeError(
+      "invalid-argument",
+      "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
+    );
+  }
+  for (const type of types) assertMessageType(type, "What a handler is declared for");
 }
 
 function isList(types: MessageTypes): types is readonly MessageType[] {

@@ -1,10 +1,24 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Clock, systemClock, type Timer } from "../../core/internal.ts";
+import {
+  assertObject,
+  assertOptions,
+  assertText,
+  type Clock,
+  clock,
+  fields,
+  listOf,
+  number,
+  optionShape,
+  options as optionsOf,
+  systemClock,
+  type Timer,
+  text,
+} from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
 import { ProxiedConnection } from "./proxied-connection.ts";
 import { type FaultProxyCounters, ProxyCounters } from "./proxy-counters.ts";
-import { type RandomFaultsOptions, randomFaults } from "./random-faults.ts";
+import { type RandomFaultsOptions, randomFaults, randomFaultsKinds } from "./random-faults.ts";
 
 /** Options of `startFaultProxy`. */
 export interface FaultProxyOptions {
@@ -21,6 +35,15 @@ export interface FaultProxyOptions {
   readonly clock?: Clock | undefined;
 }
 
+const shape = optionShape<FaultProxyOptions>({
+  target: text,
+  address: text,
+  script: listOf(fields),
+  seed: number({ from: Number.NEGATIVE_INFINITY }),
+  randomFaults: optionsOf<RandomFaultsOptions>(randomFaultsKinds),
+  clock,
+});
+
 type Refusal = Extract<Fault, { kind: "refuse" }>;
 
 /**
@@ -35,6 +58,9 @@ type Refusal = Extract<Fault, { kind: "refuse" }>;
  * ```
  */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  assertObject(options, "The options of startFaultProxy, { target },");
+  assertOptions(options, shape, "startFaultProxy");
+  assertText(options.target, "The target of a proxy, such as 127.0.0.1:50051,");
   const server = createServer({ allowHalfOpen: true });
   const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
   await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,13 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
+import { assertOptions, fields, number, optionShape, text } from "../../../core/internal.ts";
+import {
+  anyDelay,
+  type ConnectionLimitOptions,
+  type ConnectionLimits,
+  connectionLimitKinds,
+  someDelay,
+  toConnectionLimits,
+} from "../../limits.ts";
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 
@@ -24,6 +32,17 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
   readonly peerMaxConcurrentStreams?: number;
 }
 
+const dialerShape = optionShape<GrpcDialerOptions>({
+  ...connectionLimitKinds,
+  tls: fields,
+  metadata: fields,
+  userAgent: text,
+  connectTimeoutMs: someDelay,
+  pingIntervalMs: anyDelay,
+  pingTimeoutMs: someDelay,
+  peerMaxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
+});
+
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
   readonly tls: TlsConnectionOptions | undefined;
@@ -37,6 +56,7 @@ export interface GrpcDialerSettings {
 
 /** Throws `RpcError` (invalid-argument) for metadata that headers can't carry. */
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
+  assertOptions(options, dialerShape, "grpcDialer");
   return {
     limits: toConnectionLimits(options),
     tls: options.tls,

@@ -1,5 +1,13 @@
 import type { TlsOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
+import { assertOptions, fields, number, optionShape, someRoom } from "../../../core/internal.ts";
+import {
+  anyDelay,
+  type ConnectionLimitOptions,
+  type ConnectionLimits,
+  connectionLimitKinds,
+  someDelay,
+  toConnectionLimits,
+} from "../../limits.ts";
 
 /** Options of `grpcListener`. */
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
@@ -42,6 +50,21 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   readonly pingTimeoutMs?: number;
 }
 
+const listenerShape = optionShape<GrpcListenerOptions>({
+  ...connectionLimitKinds,
+  tls: fields,
+  maxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
+  maxConnections: number(someRoom),
+  maxHeaderBytes: number({ from: 1, to: 2 ** 31 - 1 }),
+  handshakeTimeoutMs: someDelay,
+  idleTimeoutMs: someDelay,
+  requestTimeoutMs: someDelay,
+  maxResetsPerMinute: number(someRoom),
+  maxHeldBytes: number(someRoom),
+  pingIntervalMs: anyDelay,
+  pingTimeoutMs: someDelay,
+});
+
 export interface GrpcListenerSettings {
   readonly limits: ConnectionLimits;
   readonly tls: TlsOptions | undefined;
@@ -58,6 +81,7 @@ export interface GrpcListenerSettings {
 }
 
 export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSettings {
+  assertOptions(options, listenerShape, "grpcListener");
   return {
     limits: toConnectionLimits(options),
     tls: options.tls,
