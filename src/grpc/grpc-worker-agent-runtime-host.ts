@@ -65,8 +65,8 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   }
 
   /**
-   * Resolves when workers can connect. Rejects with `Host runtime is already started.`, with the reason why the host can't listen
-   * on the address, or with the reason of `signal`.
+   * Resolves when workers can connect. Rejects with `wrong-state` the second time, with `already-exists` when the address is in use,
+   * with `invalid-argument` when it is no address of this machine, or with the reason of `signal`.
    */
   start(options?: HostStartOptions): Promise<void> {
     return this.#host.start(options);

@@ -19,6 +19,7 @@ import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
+import { startError } from "./start-error.ts";
 
 /** The listener that a host runs on, its address, and the servicer that it runs. */
 export interface HostParts {
@@ -111,7 +112,10 @@ export class Host implements AsyncDisposable {
     return this.#address;
   }
 
-  /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when it can't listen on the address. */
+  /**
+   * Resolves when workers can connect. Rejects with `wrong-state` the second time, with `already-exists` when the address is in use,
+   * with `invalid-argument` when it is no address of this machine, or with the reason of `signal`.
+   */
   async start(options: HostStartOptions = {}): Promise<void> {
     assertOptions(options, startShape, "start");
     const { signal } = options;
@@ -128,7 +132,7 @@ export class Host implements AsyncDisposable {
       if (this.#isStarting()) this.#state = { at: "serving", listening };
     } catch (error) {
       if (this.#isStarting()) this.#state = { at: "new" };
-      throw error;
+      throw startError(this.#address, error);
     }
     if (!signal?.aborted) return;
     await this.stop({ graceMs: 0 });

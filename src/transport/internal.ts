@@ -25,3 +25,4 @@ export { createMemoryNetwork, memoryNetworkKinds } from "./memory/memory-network
 export { USER_AGENT } from "./metadata.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
+export { errorCode } from "./system-error.ts";

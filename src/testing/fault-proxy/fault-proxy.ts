@@ -5,6 +5,7 @@ import {
   assertText,
   type Clock,
   clock,
+  errorText,
   fields,
   listOf,
   number,
@@ -12,6 +13,7 @@ import {
   options as optionsOf,
   systemClock,
   type Timer,
+  TroupeError,
   text,
 } from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
@@ -64,7 +66,10 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   const server = createServer({ allowHalfOpen: true });
   const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) => {
+      const text = `The proxy can't listen on ${options.address}: ${errorText(cause)}`;
+      reject(new TroupeError("invalid-argument", text, { cause }));
+    });
     server.listen(port, host, resolve);
   });
   return new FaultProxy(server, options);
@@ -226,6 +231,8 @@ function hits(step: FaultStep, connection: number): boolean {
 function hostAndPort(address: string): { readonly host: string; readonly port: number } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address) ?? [];
   const host = bracketed ?? plain;
-  if (host === undefined) throw new Error(`"${address}" is not an address: write host:port.`);
+  if (host === undefined || Number(port) > 65_535) {
+    throw new TroupeError("invalid-argument", `"${address}" is not an address: write host:port.`);
+  }
   return { host, port: Number(port) };
 }

@@ -1,5 +1,5 @@
 import type { TlsOptions } from "node:tls";
-import { assertOptions, fields, number, optionShape, someRoom } from "../../../core/internal.ts";
+import { assertOptions, fields, number, optionShape, someRoom, TroupeError } from "../../../core/internal.ts";
 import {
   anyDelay,
   type ConnectionLimitOptions,
@@ -8,6 +8,7 @@ import {
   someDelay,
   toConnectionLimits,
 } from "../../limits.ts";
+import { assertTls } from "../tls-check.ts";
 
 /** Options of `grpcListener`. */
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
@@ -82,6 +83,7 @@ export interface GrpcListenerSettings {
 
 export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSettings {
   assertOptions(options, listenerShape, "grpcListener");
+  assertServerTls(options.tls);
   return {
     limits: toConnectionLimits(options),
     tls: options.tls,
@@ -96,4 +98,14 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
     pingIntervalMs: options.pingIntervalMs ?? 10_000,
     pingTimeoutMs: options.pingTimeoutMs ?? 20_000,
   };
+}
+
+/** Without a certificate every handshake would fail, and only the clients would learn it. */
+function assertServerTls(tls: TlsOptions | undefined): void {
+  assertTls(tls);
+  if (tls === undefined || [tls.cert, tls.pfx, tls.SNICallback].some((given) => given !== undefined)) return;
+  throw new TroupeError(
+    "invalid-argument",
+    "The option tls of a host needs a certificate: { cert, key }, { pfx } or SNICallback.",
+  );
 }
