@@ -11,6 +11,7 @@ export type {
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
@@ -29,6 +30,7 @@ export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/me
 export { payloadText } from "./delivery/payload-text.ts";
 export { PendingCall } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { timedOutText } from "./delivery/timed-out-text.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,

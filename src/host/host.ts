@@ -113,8 +113,8 @@ export class Host implements AsyncDisposable {
   }
 
   /**
-   * Resolves when workers can connect. Rejects with `wrong-state` the second time, with `already-exists` when the address is in use,
-   * with `invalid-argument` when it is no address of this machine, or with the reason of `signal`.
+   * Resolves when workers can connect. Rejects with the reason of `signal`, or with `wrong-state` the second time. An address in use
+   * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`.
    */
   async start(options: HostStartOptions = {}): Promise<void> {
     assertOptions(options, startShape, "start");

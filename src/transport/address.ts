@@ -7,7 +7,7 @@ export type TransportAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly secure: boolean }
   | { readonly kind: "unix"; readonly path: string; readonly secure: boolean };
 
-/** Bytes of a socket's path that the system takes. Node cuts a longer path without a word, and listens elsewhere. */
+/** Bytes of a socket's path that the system takes. Node cuts a longer path without notice, and listens elsewhere. */
 const longestSocketPath = process.platform === "darwin" ? 103 : 107;
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;

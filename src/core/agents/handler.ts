@@ -1,12 +1,12 @@
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { messageTypeText } from "../serialization/message-index.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
 import { isThenable } from "../thenable.ts";
 import { assertFunction } from "../validation/assert-arguments.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, flag } from "../validation/option-kinds.ts";
 import type { MessageContext } from "./message-context.ts";
+import { wrongResultError } from "./wrong-result.ts";
 
 /** One message type or several; a handler of several gets the union of their values. */
 export type MessageTypes = MessageType | readonly MessageType[];
@@ -59,6 +59,7 @@ export interface DeclaredHandler {
 
 /** The part of an agent that its handlers need. */
 interface WithLogger {
+  readonly id: { toString(): string };
   readonly runtime: { readonly logger: Logger };
 }
 
@@ -117,17 +118,18 @@ export class Handler {
   #checkSettled(agent: WithLogger | undefined, answer: MessageType | undefined, result: unknown): unknown {
     if (this.#kind === "event") {
       if (result === undefined || result === null) return undefined;
-      this.#complain(agent, `Return type ${messageTypeText(result)} is not None.`, " It will be ignored.");
+      this.#complain(agent, wrongResultError(result, undefined), " The runtime ignores it.");
       return undefined;
     }
     if (answer === undefined || answer.is(result)) return result;
-    this.#complain(agent, `Return type ${messageTypeText(result)} not in return types [${answer.typeName}]`, "");
+    this.#complain(agent, wrongResultError(result, answer.typeName), "");
     return result;
   }
 
-  #complain(agent: WithLogger | undefined, text: string, consequence: string): void {
-    if (this.#strict || agent === undefined) throw new TroupeError("unexpected-answer", text);
-    agent.runtime.logger.warn(text + consequence);
+  #complain(agent: WithLogger | undefined, error: TroupeError, consequence: string): void {
+    if (this.#strict || agent === undefined) throw error;
+    const types = this.types.map(({ typeName }) => typeName).join(", ");
+    agent.runtime.logger.warn(error.message + consequence, { agent: String(agent.id), handlerOf: types });
   }
 }
 

@@ -23,7 +23,7 @@ import { payloadText } from "../delivery/payload-text.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
-import { defaultLogger, type Logger } from "../logger.ts";
+import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
@@ -145,7 +145,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(router, clock);
+    this.#pump = new MessagePump(router, clock, guardedLogger(logger));
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -413,7 +413,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       isDeadlineWatched: true,
       metadata,
     });
-    const call = new LocalCall(context);
+    const call = new LocalCall(context, message, this.#pump);
     if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();

@@ -1,17 +1,50 @@
-/** Texts of Troupe's and .NET's hosts, and the advice for each. Peers match on the texts, so that they stay unchanged on the wire. */
-const hints: readonly (readonly [RegExp, string])[] = [
+import { timedOutText, wrongResultText } from "../../core/internal.ts";
+
+/** A call that failed, for the text of its error. */
+export interface FailedCall {
+  readonly recipient: { toString(): string };
+  readonly messageType: string;
+}
+
+type Explain = (match: readonly string[], call: FailedCall) => string;
+
+const advised =
+  (advice: string): Explain =>
+  ([text]) =>
+    `${text} ${advice}`;
+
+/**
+ * Texts of hosts and of handlers on other workers, and what a caller reads in their place. Peers match on the texts, so that they stay
+ * unchanged on the wire.
+ */
+const explanations: readonly (readonly [RegExp, Explain])[] = [
   [
     /^(Agent type \S+ not found\.|Agent not found\.|Agent not found and no compatible gateways were found\.)$/,
-    "Start a worker that registers the type, or correct it in the call.",
+    advised("Start a worker that registers the type, or correct it in the call."),
   ],
   [
     /^Client for agent type \S+ disconnected\.$/,
-    "The call may have been handled: send it again only if that does no harm.",
+    advised("The call may have been handled: send it again only if that does no harm."),
+  ],
+  [
+    /^Request to .* timed out after (\d+) ms\.$/s,
+    ([, ms = ""], { recipient, messageType }) => timedOutText(ms, recipient, messageType),
+  ],
+  [
+    /^Return type (\S+) not in return types \[(.*)\]$/,
+    ([, came = "", allowed = ""], call) => wrongResultText({ came, allowed }, handlerOf(call)),
   ],
 ];
 
-/** Returns the text of a failed call, with advice for the caller if the host gave none. */
-export function withHint(text: string): string {
-  const advice = hints.find(([pattern]) => pattern.test(text))?.[1];
-  return advice === undefined ? text : `${text} ${advice}`;
+/** Returns the text of a failed call for its caller: what a host or a handler says, with the names and the advice that it lacks. */
+export function explained(text: string, call: FailedCall): string {
+  for (const [pattern, explain] of explanations) {
+    const match = pattern.exec(text);
+    if (match !== null) return explain(match, call);
+  }
+  return text;
+}
+
+function handlerOf({ recipient, messageType }: FailedCall): string {
+  return `The handler of ${recipient.toString()} for ${messageType}`;
 }

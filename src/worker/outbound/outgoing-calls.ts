@@ -38,7 +38,7 @@ import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
-import { withHint } from "./error-hints.ts";
+import { explained } from "./error-hints.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
 import { saysNotServed, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
@@ -154,8 +154,9 @@ export class OutgoingCalls {
       if (search === undefined || !saysNotServed(frame, recipient.type)) break;
       limits = await this.#nextAttempt(search);
     }
-    if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
-    return this.#ack(frame, recipient, sender, promised);
+    const called = { recipient, messageType: payload.typeName };
+    if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, called, sender, promised);
+    return this.#ack(frame, called, sender, promised);
   }
 
   #searchFor(
@@ -219,10 +220,11 @@ export class OutgoingCalls {
   /** The same as `#open`, with the span and the interventions that see the answer. */
   #ack(
     frame: ResponseFrame,
-    recipient: AgentId,
+    called: Called,
     sender: AgentId | undefined,
     promised: MessageType | undefined,
   ): Promise<unknown> {
+    const { recipient } = called;
     const link: TraceCarrier = frame.metadata;
     const details = {
       link,
@@ -230,7 +232,7 @@ export class OutgoingCalls {
       attributes: () => ({ request_id: frame.requestId }),
     };
     return traced(this.#parts.settings.tracing, "ack", details, async () => {
-      const answer = this.#read(frame, recipient);
+      const answer = this.#read(frame, called);
       const { interventions, log } = this.#parts;
       const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
       if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
@@ -239,21 +241,16 @@ export class OutgoingCalls {
     });
   }
 
-  #open(
-    frame: ResponseFrame,
-    recipient: AgentId,
-    sender: AgentId | undefined,
-    promised: MessageType | undefined,
-  ): unknown {
-    return this.#checked(this.#read(frame, recipient), recipient, sender, promised);
+  #open(frame: ResponseFrame, called: Called, sender: AgentId | undefined, promised: MessageType | undefined): unknown {
+    return this.#checked(this.#read(frame, called), called.recipient, sender, promised);
   }
 
   /** Throws what the answer says has gone wrong. */
-  #read({ error, metadata, payload }: ResponseFrame, recipient: AgentId): unknown {
+  #read({ error, metadata, payload }: ResponseFrame, called: Called): unknown {
     if (error !== "") {
-      const text = withHint(error);
-      // A text with a hint is a host's: no handler failed.
-      throw fromWireError(text, metadata, text === error ? recipient : undefined);
+      const text = explained(error, called);
+      // A text that was explained is a host's, or it names the agent.
+      throw fromWireError(text, metadata, text === error ? called.recipient : undefined);
     }
     if (isVoidPayload(payload)) return undefined;
     return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
@@ -273,6 +270,12 @@ export class OutgoingCalls {
     });
     return answer;
   }
+}
+
+/** The agent that was called, and the type of the message. */
+interface Called {
+  readonly recipient: AgentId;
+  readonly messageType: string;
 }
 
 /** One call that this worker makes: first it leaves, then it waits for its answer. */
@@ -321,6 +324,10 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.promise.catch(() => undefined);
     if (!this.reject(error)) return;
     this.#giveUpFrame("cancelled");
+  }
+
+  protected override get messageType(): string | undefined {
+    return this.request.payload?.typeName;
   }
 
   protected override onGivenUp(error: TimedOutError | CancelledError): void {

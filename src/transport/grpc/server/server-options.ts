@@ -104,8 +104,5 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
 function assertServerTls(tls: TlsOptions | undefined): void {
   assertTls(tls);
   if (tls === undefined || [tls.cert, tls.pfx, tls.SNICallback].some((given) => given !== undefined)) return;
-  throw new TroupeError(
-    "invalid-argument",
-    "The option tls of a host needs a certificate: { cert, key }, { pfx } or SNICallback.",
-  );
+  throw new TroupeError("invalid-argument", "The option tls of a host needs a certificate: { cert, key }.");
 }
