@@ -77,7 +77,6 @@ export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export {
-  assertAgentId,
   assertAgentState,
   assertArgument,
   assertFunction,
@@ -90,7 +89,6 @@ export {
   assertKind,
   assertOptions,
   type OptionKinds,
-  type OptionShape,
   optionShape,
   options,
 } from "./validation/assert-options.ts";
@@ -114,18 +112,16 @@ export {
   messageType,
   number,
   type OptionKind,
-  oneOrMany,
   signal,
   text,
   withMethods,
   word,
 } from "./validation/option-kinds.ts";
-export { anyRoom, anyTime, describe, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
+export { anyRoom, anyTime, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
 export {
   assertNotAborted,
   assertWaitOptions,
   untilAborted,
   type WaitOptions,
   waitFor,
-  waitKinds,
 } from "./wait-options.ts";

@@ -199,11 +199,17 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   rememberedEvents: number(anyRoom),
 };
 
-const workerShape = optionShape<WorkerRuntimeOptions>({
+/** A test host is the options of its workers: `new WorkerRuntime(testHost)`. */
+interface OfTestHost {
+  readonly host?: unknown;
+}
+
+const workerShape = optionShape<WorkerRuntimeOptions & OfTestHost>({
   ...workerKinds,
   dialer: withMethods("a dialer, such as grpcDialer(),", "dial"),
   // `someAddress` checks it.
   address: anything,
+  host: anything,
 });
 
 /** Applies the defaults. Throws `invalid-argument` for unknown options and for values of a wrong kind. */

@@ -212,6 +212,11 @@ describe("every public options object", () => {
   });
 });
 
+test("a test host is taken as the options of a worker", async () => {
+  await using test = await testing.startTestHost();
+  expect(new worker.WorkerRuntime(test).isRunning).toBe(false);
+});
+
 const modules: Record<string, object> = {
   ...{ troupe, "troupe/grpc": grpc, "troupe/host": host, "troupe/protobuf": protobuf, "troupe/storage": storage },
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },

@@ -36,7 +36,7 @@ const explanations: readonly (readonly [RegExp, Explain])[] = [
   ],
 ];
 
-/** Returns the text of a failed call for its caller: what a host or a handler says, with the names and the advice that it lacks. */
+/** Returns the text of a failed call for its caller. It adds names and advice to what a host or a handler says. */
 export function explained(text: string, call: FailedCall): string {
   for (const [pattern, explain] of explanations) {
     const match = pattern.exec(text);
