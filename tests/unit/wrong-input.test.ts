@@ -151,6 +151,7 @@ const takenByNothing: Record<string, string> = {
   UnaryOptions: "a worker gives them to a user's link",
   SimulatedProcessParts: "`Simulation.process` gives them",
   TroupeErrorOptions: "an error must not fail while it is made",
+  UndeliverableOptions: "an error must not fail while it is made",
   HandlerErrorOptions: "an error must not fail while it is made",
   RpcErrorOptions: "an error must not fail while it is made",
 };
