@@ -1,5 +1,6 @@
 import { CallRouter } from "./calls/call-router.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
+import { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
@@ -27,24 +28,36 @@ export function composeHost(hostOptions: HostOptions) {
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
   // What happens with each message goes to the option alone; the log wants the rest too.
   const observer = options.observer && guardedObserver(options.observer, logger, clock);
-  const seldom = bothObservers(observer, logger && hostLog(logger));
+  const seldom = bothObservers(observer, logger && hostLog(logger, clock));
   const counters = createHostCounters();
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
   const owners = allowMultipleOwners ? new SharedOwners(options.random) : new SoleOwner();
   const admission = new Admission({ ...options, counters, observer: seldom });
-  const registry = new Registry({ ...options, owners, counters, observer: seldom, orphanMs, bounds: options });
+  const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
+  const registry = new Registry({
+    ...options,
+    owners,
+    counters,
+    observer: seldom,
+    orphanMs,
+    bounds: options,
+    pendingOf,
+  });
+  const isEnforced = options.authorize !== undefined;
+  const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const calls = new CallRouter({ ...options, bounds: options, counters, owners, peers: sessions, observer });
-  const control = new ControlRouter({ counters, owners, sessions: controlSessions, logger });
+  const control = new ControlRouter({ counters, owners, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
     events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
     registration: new LegacyRegistration(registry, makeId),
+    registry,
     counters,
     logger,
   });
   const lifecycle = new ChannelLifecycle({
-    ...{ options, counters, admission, sessions, controlSessions, registry, calls, control, router },
+    ...{ options, counters, admission, clientIds, sessions, controlSessions, registry, calls, control, router },
     observer: seldom,
   });
   const readCounters = (): HostCounters => {
@@ -66,7 +79,7 @@ export function composeHost(hostOptions: HostOptions) {
     };
   };
   return {
-    ...{ clock, rateLimited, admission, registry, sessions, lifecycle, readCounters },
+    ...{ clock, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     states: new LegacyState(options.stateStore),
     inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
   };

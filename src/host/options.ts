@@ -1,16 +1,23 @@
 import {
   anyRoom,
   anyTime,
-  assertNumbers,
-  assertWord,
+  assertOptions,
   type Clock,
+  callable,
+  clock,
+  flag,
   type Logger,
+  logger,
   type MakeId,
-  type NumberRanges,
+  number,
+  type OptionKinds,
+  optionShape,
   randomId,
   someRoom,
   someTime,
   systemClock,
+  withMethods,
+  word,
 } from "../core/internal.ts";
 import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
 import type { HostObserver } from "./observer.ts";
@@ -44,7 +51,10 @@ export interface HostOptions {
    */
   readonly stockPeerMaxBytes?: number | undefined;
   // protocol.md H16
-  /** Whether a client may remove only its own subscriptions. Default false, as at Python's host. */
+  /**
+   * Whether a client may remove only its own subscriptions. Default false, as at Python's host: then it may also remove those of
+   * its principal's other clients, or all if callers have no principals.
+   */
   readonly ownOnly?: boolean | undefined;
   // protocol.md H25
   /**
@@ -72,7 +82,10 @@ export interface HostOptions {
   readonly maxSubscriptionsPerClient?: number | undefined;
   readonly maxSubscriptions?: number | undefined;
   // protocol.md H23
-  /** Decides whether the host serves a stream or a unary call, at once or with a promise. Default: everybody may do everything. */
+  /**
+   * Decides whether the host serves a stream or a unary call, at once or with a promise. A client id belongs to the principal that
+   * used it first. Default: everybody may do everything.
+   */
   readonly authorize?: Authorize | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
@@ -103,26 +116,39 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
 /** No frame fits into less. */
 const frameRoom = { from: 100 };
 
-const numberRanges: NumberRanges<HostOptions> = {
-  callTimeoutMs: anyRoom,
-  registrationOrphanMs: someTime,
-  reconnectGraceMs: anyTime,
-  channelWaitMs: anyTime,
-  stockPeerMaxBytes: anyRoom,
-  maxQueuedFrames: someRoom,
-  maxQueuedBytes: frameRoom,
-  maxPendingCallsPerSession: someRoom,
-  maxPendingCalls: someRoom,
-  maxSessions: someRoom,
-  maxTypesPerClient: someRoom,
-  maxSubscriptionsPerClient: someRoom,
-  maxSubscriptions: someRoom,
+export const hostKinds: OptionKinds<HostOptions> = {
+  callTimeoutMs: number(anyRoom),
+  registrationOrphanMs: number(someTime),
+  reconnectGraceMs: number(anyTime),
+  channelWaitMs: number(anyTime),
+  acceptLegacyWorkers: flag,
+  filterByPeer: flag,
+  stockPeerMaxBytes: number(anyRoom),
+  ownOnly: flag,
+  allowMultipleOwners: flag,
+  maxQueuedFrames: number(someRoom),
+  maxQueuedBytes: number(frameRoom),
+  whenFull: word("drop", "disconnect"),
+  maxPendingCallsPerSession: number(someRoom),
+  maxPendingCalls: number(someRoom),
+  maxSessions: number(someRoom),
+  maxTypesPerClient: number(someRoom),
+  maxSubscriptionsPerClient: number(someRoom),
+  maxSubscriptions: number(someRoom),
+  authorize: callable,
+  observer: callable,
+  reflection: flag,
+  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "load", "save"),
+  logger,
+  clock,
+  makeId: callable,
+  random: callable,
 };
+const hostShape = optionShape<HostOptions>(hostKinds);
 
-/** Fills in the defaults. Throws `invalid-argument` for invalid numbers. */
+/** Fills in the defaults. Throws `invalid-argument` for unknown options and for values of a wrong kind. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
-  assertNumbers(options, numberRanges);
-  assertWord("whenFull", options.whenFull, ["drop", "disconnect"]);
+  assertOptions(options, hostShape, "A host");
   const makeId = options.makeId ?? randomId;
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,

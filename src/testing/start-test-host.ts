@@ -1,5 +1,5 @@
-import { realClock } from "../core/internal.ts";
-import { Host, type HostOptions } from "../host/internal.ts";
+import { assertOptions, optionShape, realClock, word } from "../core/internal.ts";
+import { Host, type HostOptions, hostKinds } from "../host/internal.ts";
 import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/internal.ts";
 
 /** A running host and the dialer that reaches it. Disposing it stops the host immediately. */
@@ -19,6 +19,8 @@ export interface TestHostOptions extends HostOptions {
   readonly link?: "memory" | "grpc" | undefined;
 }
 
+const shape = optionShape<TestHostOptions>({ ...hostKinds, link: word("memory", "grpc") });
+
 /**
  * Starts a host for a test, on a free address.
  *
@@ -29,11 +31,9 @@ export interface TestHostOptions extends HostOptions {
  * await worker.start();
  * ```
  */
-export async function startTestHost({
-  link = "memory",
-  clock = realClock,
-  ...options
-}: TestHostOptions = {}): Promise<TestHost> {
+export async function startTestHost(given: TestHostOptions = {}): Promise<TestHost> {
+  assertOptions(given, shape, "startTestHost");
+  const { link = "memory", clock = realClock, ...options } = given;
   const network = link === "memory" ? createMemoryNetwork() : undefined;
   const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, { ...options, clock });
   await host.start();

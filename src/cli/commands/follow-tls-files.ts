@@ -1,4 +1,5 @@
-import { unwatchFile, watchFile } from "node:fs";
+import { readFileSync } from "node:fs";
+import { errorText } from "../../core/internal.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
 /** Milliseconds between two looks at the files. A look works on every file system, also where links are replaced. */
@@ -19,7 +20,11 @@ export function followTlsFiles(
   { onChanged, onBad, everyMs = lookEveryMs }: TlsFilesOptions,
 ): () => void {
   const files = [flags.tlsCert, flags.tlsKey, flags.tlsClientCa].filter((file) => file !== undefined);
-  const read = (): void => {
+  let known = contentsOf(files);
+  const look = (): void => {
+    const now = contentsOf(files);
+    if (now === known) return;
+    known = now;
     try {
       const { tls } = tlsOf(flags);
       if (tls !== undefined) onChanged(tls);
@@ -27,8 +32,18 @@ export function followTlsFiles(
       onBad(error);
     }
   };
-  for (const file of files) watchFile(file, { interval: everyMs, persistent: false }, read);
-  return () => {
-    for (const file of files) unwatchFile(file, read);
+  const timer = setInterval(look, everyMs).unref();
+  return () => clearInterval(timer);
+}
+
+/** The texts of the files; the error of one that can't be read stands for its text. */
+function contentsOf(files: readonly string[]): string {
+  const read = (file: string): string => {
+    try {
+      return readFileSync(file, "utf8");
+    } catch (error) {
+      return errorText(error);
+    }
   };
+  return files.map(read).join("\0");
 }

@@ -1,4 +1,5 @@
 import type { Agent } from "../agents/agent.ts";
+import { namingHandler } from "../agents/wrong-result.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
@@ -72,7 +73,12 @@ export class Dispatcher {
       this.#failWithoutAgent(delivery, owner, error);
       return;
     }
-    await this.#give(agent, delivery, owner);
+    const { context } = delivery;
+    if (context.runEnded === undefined) return this.#give(agent, delivery, owner);
+    // The run has ended while the agent was being made: the handler would reach into the next one.
+    const error = context.runEnded;
+    context.release();
+    owner.failed(delivery, error);
   }
 
   /** Runs the handler. It makes no closure and no promise for a handler that answers at once. */
@@ -114,7 +120,8 @@ export class Dispatcher {
     });
   }
 
-  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): undefined {
+    const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);
     this.#tell(delivery, error);
     delivery.context.release();

@@ -9,6 +9,7 @@ import {
   MessageDroppedException,
   NotAccessibleError,
   type RemoteFailure,
+  stockTextOf,
   TimedOutError,
   ToolException,
   ToolExecutionException,
@@ -45,7 +46,8 @@ interface WireErrorKind {
 
 const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
   type: "UndeliverableException",
-  make: (text, options) => new UndeliverableException(text, { ...options, code }),
+  make: (text, options, metadata) =>
+    new UndeliverableException(text, { ...options, code, notHandled: saysNotHandled(metadata) }),
 });
 /** Creates the kind of a code without a class of its own. Peers that do not know codes read it as a failed handler. */
 const plain = (code: ErrorCode): WireErrorKind => ({
@@ -110,6 +112,8 @@ export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): 
 
 /** Stock peers go on to get what `String` makes of a thrown object; Troupe's peers read its fields in the detail. */
 function textOnWire(thrown: unknown): string {
+  const stockText = stockTextOf(thrown);
+  if (stockText !== undefined) return stockText;
   if (thrown instanceof Error || typeof thrown !== "object" || thrown === null) return errorText(thrown);
   try {
     return String(thrown) || "Error";
@@ -131,6 +135,12 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
   const shown = remote !== undefined && error.startsWith("[object ") ? textOfObject(remote) : error;
   const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${shown}` : shown;
   return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
+}
+
+// protocol.md §11.3
+/** Whether an answer says that no handler has seen the call. */
+export function saysNotHandled(metadata: WireMetadata): boolean {
+  return metadata[metadataKey.notHandled] === "1";
 }
 
 /** The text of a thrown object that has none of its own: its fields, or the name of its class. */

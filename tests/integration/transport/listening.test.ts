@@ -7,7 +7,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { Host } from "../../../src/host/index.ts";
-import { grpcDialer, grpcListener, StatusCode } from "../../../src/transport/index.ts";
+import { grpcDialer, grpcListener } from "../../../src/transport/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -60,7 +60,7 @@ describe("localhost", () => {
     await once(other, "listening");
     const bound = other.address();
     if (bound === null || typeof bound === "string") throw new Error("no port");
-    await expect(hostAt(`localhost:${bound.port}`).start()).rejects.toMatchObject({ code: StatusCode.unavailable });
+    await expect(hostAt(`localhost:${bound.port}`).start()).rejects.toThrow("already in use");
     for (const address of found.slice(0, -1)) {
       const socket = connect({ host: address, port: bound.port });
       expect(await once(socket, "error")).toMatchObject([{ code: "ECONNREFUSED" }]);
@@ -85,7 +85,6 @@ describe("a Unix socket", () => {
     await using first = hostAt(`unix:${path}`);
     await first.start();
     await expect(hostAt(`unix:${path}`).start()).rejects.toMatchObject({
-      code: StatusCode.unavailable,
       message: expect.stringContaining("already in use"),
     });
     expect(await answers(first.address)).toBe(true);
@@ -108,7 +107,6 @@ describe("a Unix socket", () => {
     const path = freshPath();
     writeFileSync(path, "precious");
     await expect(hostAt(`unix:${path}`).start()).rejects.toMatchObject({
-      code: StatusCode.invalidArgument,
       message: expect.stringContaining("not a socket"),
     });
     expect(readFileSync(path, "utf8")).toBe("precious");

@@ -1,7 +1,25 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
+import {
+  assertOptions,
+  errorText,
+  fields,
+  number,
+  type OptionKind,
+  optionShape,
+  TroupeError,
+  text,
+} from "../../../core/internal.ts";
+import {
+  anyDelay,
+  type ConnectionLimitOptions,
+  type ConnectionLimits,
+  connectionLimitKinds,
+  someDelay,
+  toConnectionLimits,
+} from "../../limits.ts";
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
+import { assertTls } from "../tls-check.ts";
 import type { DialedConnection, PerConnection } from "./connection-setup.ts";
 import { parseProxy } from "./proxy-tunnel.ts";
 
@@ -41,6 +59,27 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
   readonly peerMaxConcurrentStreams?: number | undefined;
 }
 
+/** A value of the kind, or a function that makes it for each connection. */
+function orFunction(kind: OptionKind): OptionKind {
+  return {
+    ...kind,
+    expected: `${kind.expected}, or a function`,
+    accepts: (value) => typeof value === "function" || kind.accepts(value),
+  };
+}
+
+const dialerShape = optionShape<GrpcDialerOptions>({
+  ...connectionLimitKinds,
+  tls: orFunction(fields),
+  metadata: orFunction(fields),
+  proxy: orFunction(text),
+  userAgent: text,
+  connectTimeoutMs: someDelay,
+  pingIntervalMs: anyDelay,
+  pingTimeoutMs: someDelay,
+  peerMaxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
+});
+
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
   readonly tls: PerConnection<TlsConnectionOptions> | undefined;
@@ -53,15 +92,17 @@ export interface GrpcDialerSettings {
   readonly peerMaxConcurrentStreams: number;
 }
 
-/** Throws `RpcError` (invalid-argument) for metadata that headers can't carry, and for an invalid proxy. */
+/** Throws `invalid-argument` for invalid options, such as metadata that headers can't carry. */
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
-  const { metadata = {}, proxy } = options;
+  assertOptions(options, dialerShape, "grpcDialer");
+  const { metadata = {}, proxy, tls } = options;
+  if (typeof tls !== "function") assertTls(tls);
   if (typeof proxy === "string") parseProxy(proxy);
   return {
     limits: toConnectionLimits(options),
-    tls: options.tls,
+    tls,
     // TypeScript can't see that metadata, an interface of texts, is never a function.
-    metadata: typeof metadata === "function" ? (metadata as MetadataSource) : toMetadataHeaders(metadata),
+    metadata: typeof metadata === "function" ? (metadata as MetadataSource) : checkedHeaders(metadata),
     proxy,
     userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
     connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
@@ -69,4 +110,13 @@ export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings
     pingTimeoutMs: options.pingTimeoutMs ?? 20_000,
     peerMaxConcurrentStreams: options.peerMaxConcurrentStreams ?? 100,
   };
+}
+
+/** Throws `invalid-argument` for metadata that headers can't carry. */
+function checkedHeaders(metadata: Metadata): Readonly<Record<string, string>> {
+  try {
+    return toMetadataHeaders(metadata);
+  } catch (cause) {
+    throw new TroupeError("invalid-argument", `The option metadata can't be used: ${errorText(cause)}`, { cause });
+  }
 }

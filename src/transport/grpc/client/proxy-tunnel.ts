@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import type { Socket } from "node:net";
+import { TroupeError } from "../../../core/internal.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import type { DialedConnection } from "./connection-setup.ts";
@@ -14,13 +15,13 @@ export interface Proxy {
   readonly credentials: string | undefined;
 }
 
-/** Reads `http://user:password@host:port`. The port is 80 by default. Throws `RpcError` (invalid-argument). */
+/** Reads `http://user:password@host:port`. The port is 80 by default. Throws `invalid-argument`. */
 export function parseProxy(text: string): Proxy {
   // The text may hold a password, so the error does not show it.
   const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.protocol !== "http:" || url.hostname === "") {
-    throw new RpcError(
-      StatusCode.invalidArgument,
+    throw new TroupeError(
+      "invalid-argument",
       "The option proxy must be the address of an HTTP proxy: http://host:port or http://user:password@host:port.",
     );
   }

@@ -13,8 +13,7 @@ import { formatAddress, formatHost, parseAddress, type TransportAddress } from "
 import { startDeadline } from "../../calls/long-timer.ts";
 import type { LinkService, Listener, Listening } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
-import { clearTimeout, setTimeout } from "../../real-time.ts";
-import { RpcError } from "../../rpc-status.ts";
+import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import { ByteBudget } from "../connection/byte-budget.ts";
@@ -28,7 +27,7 @@ import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings
 /** All connections together may hold as much as this number of full ones. */
 const CONNECTIONS_FULL = 8;
 
-/** Time in which a closed connection may send its last bytes, in milliseconds. */
+/** Time in which a closed connection may send its last bytes, in milliseconds, but no more than a quarter of the grace. */
 const GOODBYE_MS = 1_000;
 
 /**
@@ -48,8 +47,12 @@ export function grpcListener(options: GrpcListenerOptions = {}): GrpcListener {
   const certificates = new Certificates(settings.tls);
   return {
     async listen(text, services) {
+      const address = parseAddress(text);
+      if (address.secure && settings.tls === undefined) {
+        throw new RpcError(StatusCode.invalidArgument, `${text} asks for TLS: pass the option tls, { cert, key }.`);
+      }
       const listening = new GrpcListening(services, settings, certificates);
-      await listening.bind(parseAddress(text));
+      await listening.bind(address);
       return listening;
     },
     reloadTls: (tls) => certificates.reload(tls),
@@ -143,19 +146,25 @@ class GrpcListening implements Listening {
       void Promise.all(closing).then(() => this.#resolveClosed());
       for (const session of this.#connections.values()) session.goAway();
     }
-    const stop = startDeadline(graceMs, () => this.#cut());
+    const goodbyeMs = Math.min(GOODBYE_MS, graceMs / 4);
+    const stopCut = startDeadline(graceMs - goodbyeMs, () => this.#cut());
+    const stopDrop = startDeadline(graceMs, () => this.#drop());
     await this.closed;
-    stop();
+    stopCut();
+    stopDrop();
   }
 
   #cut(): void {
     for (const session of this.#connections.values()) session.cut("This host was stopped.");
     // Pending bytes are still sent, but a client that does not close its side is not waited for.
     for (const socket of this.#sockets) socket.destroySoon();
-    const timer = setTimeout(() => {
+  }
+
+  /** Ends connections whose clients do not read what is pending. */
+  #drop(): void {
+    afterRead(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, GOODBYE_MS);
-    void this.closed.then(() => clearTimeout(timer));
+    });
   }
 
   #onConnection(socket: Socket): void {
