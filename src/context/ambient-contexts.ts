@@ -36,7 +36,8 @@ export const AgentInstantiationContext = {
 };
 
 function inFactory<T>(context: AgentFactoryContext, body: () => T): T {
-  return factories.run(context, body);
+  // It may run for the message of a handler, in that handler's async context. A factory is no handler.
+  return factories.run(context, () => without(handlers, body));
 }
 
 function currentFactory(name: string): AgentFactoryContext {
@@ -70,7 +71,13 @@ export const MessageHandlerContext = {
 };
 
 function inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T {
-  return handlers.run({ agentId, context }, body);
+  // The message may come from a factory, and the handler then has its async context.
+  return handlers.run({ agentId, context }, () => without(factories, body));
+}
+
+/** Runs `body` outside a context. */
+function without<T>(storage: AsyncLocalStorage<unknown>, body: () => T): T {
+  return storage.getStore() === undefined ? body() : storage.run(undefined, body);
 }
 
 function handlerAgentId(): AgentId | undefined {

@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
+import { describeContexts } from "./agent-runtime/contexts.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeFailing } from "./agent-runtime/failing.ts";
@@ -38,6 +39,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeInterceptors(suite);
     describeFailing(suite);
     describeObserving(suite);
+    describeContexts(suite);
     describeEndings(suite);
     describeWaitForTarget(suite);
     describeWhatIsRefused(suite);

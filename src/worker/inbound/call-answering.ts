@@ -17,6 +17,7 @@ import {
 import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
+import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
@@ -139,7 +140,7 @@ export class CallAnswering {
     this.#options.slots.begin();
     try {
       const call = this.#open(frame, owed, deadline);
-      const handled = this.#options.dispatcher.deliver(call, this.#owner);
+      const handled = deliverInLoadContext(this.#options.dispatcher, call, this.#owner);
       if (handled !== undefined && !this.#owed.has(owed)) this.#owed.add(owed);
     } catch (error) {
       owed.fail(error);
