@@ -6,13 +6,14 @@ import {
   AgentType,
   type AmbientContexts,
   type MessageContext,
+  sharedByCopies,
   TroupeError,
 } from "../core/internal.ts";
 
 /** Added to Python's own text when an ambient context is missing. */
 const ambientHint = "(The runtime must have been made with `ambient: ambientContexts` of troupe/context.)";
 
-const factories = new AsyncLocalStorage<AgentFactoryContext>();
+const factories = sharedByCopies("factories", () => new AsyncLocalStorage<AgentFactoryContext>());
 
 // protocol.md §5.4
 /**
@@ -51,7 +52,12 @@ function currentFactory(name: string): AgentFactoryContext {
   );
 }
 
-const handlers = new AsyncLocalStorage<{ readonly agentId: AgentId; readonly context: MessageContext }>();
+interface RunningHandler {
+  readonly agentId: AgentId;
+  readonly context: MessageContext;
+}
+
+const handlers = sharedByCopies("handlers", () => new AsyncLocalStorage<RunningHandler>());
 
 // protocol.md §5.4
 /**
@@ -88,7 +94,7 @@ function handlerSignal(): AbortSignal | undefined {
   return handlers.getStore()?.context.signal;
 }
 
-const subscriptions = new AsyncLocalStorage<AgentType>();
+const subscriptions = sharedByCopies("subscribing", () => new AsyncLocalStorage<AgentType>());
 
 // protocol.md §5.4
 /**

@@ -1,3 +1,4 @@
+import { brandClass } from "./copies.ts";
 import { CancelledError } from "./errors.ts";
 
 // protocol.md §5.6
@@ -5,6 +6,10 @@ import { CancelledError } from "./errors.ts";
  * AutoGen's cancellation token, over an `AbortController`. Pass `token.signal` wherever an `AbortSignal` is expected.
  */
 export class CancellationToken {
+  static {
+    brandClass(CancellationToken, "CancellationToken");
+  }
+
   readonly #controller = new AbortController();
   readonly #callbacks: (() => void)[] = [];
 

@@ -1,3 +1,5 @@
+import { brandClass } from "./copies.ts";
+
 /**
  * The kinds of errors: a closed list. A code never changes its meaning; the text is for people.
  * - `undeliverable`: no agent can take the message (unknown type). `disconnected`: this worker or the target's worker lost its
@@ -45,6 +47,10 @@ export interface TroupeErrorOptions extends ErrorOptions {
 
 /** The base class of every error that Troupe raises on purpose. It has a stable `code`; its text says what to do next. */
 export class TroupeError extends Error {
+  static {
+    brandClass(TroupeError, "TroupeError");
+  }
+
   override readonly name: string = "TroupeError";
   readonly code: ErrorCode;
   /** The stack on the worker where it was thrown. Set only if it came from another worker that sends stacks. */
@@ -77,6 +83,10 @@ export class TroupeError extends Error {
 
 /** The agent cannot handle this message (AutoGen's name; code `cant-handle`). */
 export class CantHandleException extends TroupeError {
+  static {
+    brandClass(CantHandleException, "CantHandleException");
+  }
+
   override readonly name = "CantHandleException";
   constructor(message: string, options?: TroupeErrorOptions) {
     super("cant-handle", message, options);
@@ -91,6 +101,10 @@ export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-dow
  * name).
  */
 export class UndeliverableException extends TroupeError {
+  static {
+    brandClass(UndeliverableException, "UndeliverableException");
+  }
+
   override readonly name = "UndeliverableException";
   constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
     super(options?.code ?? "undeliverable", message, options);
@@ -99,6 +113,10 @@ export class UndeliverableException extends TroupeError {
 
 /** An intervention dropped the message or its answer (AutoGen's name; code `dropped`). */
 export class MessageDroppedException extends TroupeError {
+  static {
+    brandClass(MessageDroppedException, "MessageDroppedException");
+  }
+
   override readonly name = "MessageDroppedException";
   constructor(message = "The message was dropped by an intervention handler.", options?: TroupeErrorOptions) {
     super("dropped", message, options);
@@ -107,6 +125,10 @@ export class MessageDroppedException extends TroupeError {
 
 /** The agent is not in this process and the request cannot reach it (AutoGen's name; code `not-accessible`). */
 export class NotAccessibleError extends TroupeError {
+  static {
+    brandClass(NotAccessibleError, "NotAccessibleError");
+  }
+
   override readonly name = "NotAccessibleError";
   constructor(message: string, options?: TroupeErrorOptions) {
     super("not-accessible", message, options);
@@ -115,6 +137,10 @@ export class NotAccessibleError extends TroupeError {
 
 /** The time of the call was over before its answer came (code `timed-out`). */
 export class TimedOutError extends TroupeError {
+  static {
+    brandClass(TimedOutError, "TimedOutError");
+  }
+
   override readonly name = "TimedOutError";
   constructor(message: string, options?: TroupeErrorOptions) {
     super("timed-out", message, options);
@@ -123,6 +149,10 @@ export class TimedOutError extends TroupeError {
 
 /** The caller's signal aborted before the answer came (code `cancelled`); `cause` is the signal's reason. */
 export class CancelledError extends TroupeError {
+  static {
+    brandClass(CancelledError, "CancelledError");
+  }
+
   override readonly name = "CancelledError";
   constructor(message = "The call was cancelled.", options?: TroupeErrorOptions) {
     super("cancelled", message, options);
@@ -159,6 +189,10 @@ export interface HandlerErrorOptions extends TroupeErrorOptions {
 
 /** The handler of an agent failed (code `handler-failed`). The text names the agent if it lives on another worker. */
 export class HandlerError extends TroupeError {
+  static {
+    brandClass(HandlerError, "HandlerError");
+  }
+
   override readonly name = "HandlerError";
   /** Describes the value that was thrown on the other worker. Undefined if that worker, or a host on the way, is not Troupe's. */
   declare readonly remote?: RemoteFailure;

@@ -9,12 +9,13 @@ export type {
   SendOptionsWithAnswer,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
-export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
+export { AgentId, AgentType, agentIdOf, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
+export { brandClass, sharedByCopies } from "./copies.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";

@@ -1,3 +1,5 @@
+import { brandClass } from "../core/internal.ts";
+
 // grpc.github.io, "Status codes and their use".
 /** gRPC status codes with their numbers on the wire. */
 export const StatusCode = {
@@ -46,6 +48,10 @@ export type StatusOrigin = "peer" | "proxy" | "local";
 
 /** Error of a call that ended with a status other than OK. */
 export class RpcError extends Error {
+  static {
+    brandClass(RpcError, "RpcError");
+  }
+
   override readonly name = "RpcError";
   readonly status: RpcStatus;
   /** Origin of the status. Only `peer` shows that the other side is alive. */

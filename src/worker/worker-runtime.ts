@@ -2,13 +2,14 @@ import {
   type Agent,
   AgentCatalog,
   type AgentFactory,
-  AgentId,
+  type AgentId,
   type AgentMetadata,
   type AgentRuntime,
   type AgentState,
   AgentType,
   type AmbientContexts,
   type AnswerOf,
+  agentIdOf,
   agentTypeText,
   assertAgentId,
   assertAgentState,
@@ -247,7 +248,7 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
-    const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
+    const id = agentIdOf(idOrType, key);
     assertNotAborted(options, `Getting ${id}`);
     if (options.lazy === false) await this.#agents.ensureMade(id, options);
     return id;

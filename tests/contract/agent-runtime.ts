@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeContexts } from "./agent-runtime/contexts.ts";
+import { describeCopies } from "./agent-runtime/copies.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeFailing } from "./agent-runtime/failing.ts";
@@ -40,6 +41,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeFailing(suite);
     describeObserving(suite);
     describeContexts(suite);
+    describeCopies(suite);
     describeEndings(suite);
     describeWaitForTarget(suite);
     describeWhatIsRefused(suite);

@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 
 const agentTypePattern = /^[\p{L}\p{N}_\-.]+$/u;
@@ -30,6 +31,10 @@ export function assertAgentType(type: string): void {
  * validate the text.
  */
 export class AgentType {
+  static {
+    brandClass(AgentType, "AgentType");
+  }
+
   readonly type: string;
 
   constructor(type: string) {
@@ -46,8 +51,20 @@ export function agentTypeText(type: string | AgentType): string {
   return typeof type === "string" ? type : type.type;
 }
 
+/** Returns the id that `AgentRuntime.get` is asked for: an id as it is, of whatever copy of this package, or a type and a key. */
+export function agentIdOf(idOrType: AgentId | AgentType | string, key: string): AgentId {
+  if (idOrType instanceof AgentId) return idOrType;
+  // An older copy has no brand.
+  const own: unknown = typeof idOrType === "string" ? undefined : Reflect.get(idOrType, "key");
+  return new AgentId(idOrType, typeof own === "string" ? own : key);
+}
+
 /** Names one agent: its type and a key, written `type/key`. Two ids are equal when both parts are equal (`equals`). */
 export class AgentId {
+  static {
+    brandClass(AgentId, "AgentId");
+  }
+
   readonly type: string;
   readonly key: string;
 

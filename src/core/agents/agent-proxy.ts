@@ -1,4 +1,5 @@
 import type { AgentRuntime, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import { brandClass } from "../copies.ts";
 import type { AnswerOf } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
 import type { WaitOptions } from "../wait-options.ts";
@@ -8,6 +9,10 @@ import type { AgentId } from "./agent-id.ts";
 /** Stands for an agent of any runtime or worker: its id, and the runtime that carries what you send to it. */
 // protocol.md §5.5
 export class AgentProxy {
+  static {
+    brandClass(AgentProxy, "AgentProxy");
+  }
+
   readonly id: AgentId;
   readonly #runtime: AgentRuntime;
 

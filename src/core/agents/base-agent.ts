@@ -1,4 +1,5 @@
 import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
@@ -25,6 +26,10 @@ export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): rea
  */
 // protocol.md §5.5
 export abstract class BaseAgent implements Agent {
+  static {
+    brandClass(BaseAgent, "BaseAgent");
+  }
+
   /** Factories of the subscriptions that registering the class adds. Not inherited; `@typeSubscription` adds to them. */
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
 

@@ -1,4 +1,5 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
+import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
@@ -54,6 +55,10 @@ interface Erased {
  */
 // protocol.md §5.5
 export class ClosureAgent extends BaseAgent implements ClosureContext {
+  static {
+    brandClass(ClosureAgent, "ClosureAgent");
+  }
+
   readonly #closure: Erased["closure"];
   readonly #types: readonly MessageType[] | undefined;
   readonly #expected = new MessageIndex<true>();

@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import {
   type HandledAnswer,
   type HandledMessage,
@@ -25,6 +26,10 @@ export interface HandlerSource {
  * `static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, function (ask) { … })`.
  */
 export class HandlerTable<Agent> implements HandlerSource {
+  static {
+    brandClass(HandlerTable, "HandlerTable");
+  }
+
   readonly handlers: readonly Handler[];
 
   constructor(handlers: readonly Handler[] = []) {

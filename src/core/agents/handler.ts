@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
@@ -54,6 +55,10 @@ interface WithLogger {
 /** One declared handler: the messages that it takes, and the answers that it may return. */
 // protocol.md §5.5
 export class Handler {
+  static {
+    brandClass(Handler, "Handler");
+  }
+
   readonly types: readonly MessageType[];
   readonly #kind: HandlerKind;
   readonly #handle: Erased["handle"];

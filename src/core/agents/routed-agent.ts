@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { BaseAgent } from "./base-agent.ts";
@@ -28,6 +29,10 @@ import type { MessageContext } from "./message-context.ts";
  */
 // protocol.md §5.5
 export abstract class RoutedAgent extends BaseAgent {
+  static {
+    brandClass(RoutedAgent, "RoutedAgent");
+  }
+
   /** The class's handler table. A subclass with a table of its own adds this one with `including`. */
   static readonly handlers: HandlerSource = handlerTable<RoutedAgent>();
 

@@ -9,7 +9,7 @@ import type {
   SendOptionsWithAnswer,
 } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
-import { AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
+import { type AgentId, AgentType, agentIdOf, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
@@ -292,7 +292,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
-    const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
+    const id = agentIdOf(idOrType, key);
     const what = `Getting ${id}`;
     assertNotAborted(options, what);
     if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);

@@ -1,7 +1,12 @@
 import type { Clock } from "../clock.ts";
+import { brandClass } from "../copies.ts";
 
 /** The moment at which the time of a call is up. It is a time of the runtime's own clock, not a date. */
 export class Deadline {
+  static {
+    brandClass(Deadline, "Deadline");
+  }
+
   /** Milliseconds, as `clock.now()` counts them. */
   readonly atMs: number;
   /** The clock of the runtime that the deadline comes from. */

@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { jsonContentType, type MessageType } from "./message-type.ts";
 
 const nullText = new TextEncoder().encode("null");
@@ -24,6 +25,10 @@ export const voidMessage: MessageType<void> = {
  * `unknownPayloadMessage`; otherwise it counts as unhandled. When it is sent on, it keeps its own type name.
  */
 export class UnknownPayload {
+  static {
+    brandClass(UnknownPayload, "UnknownPayload");
+  }
+
   readonly typeName: string;
   readonly dataContentType: string;
   readonly payload: Uint8Array;

@@ -1,5 +1,6 @@
 import { handlerTable } from "../agents/handler-table.ts";
 import { RoutedAgent } from "../agents/routed-agent.ts";
+import { brandClass } from "../copies.ts";
 import { errorText } from "../errors.ts";
 import { issuesText } from "../serialization/standard-schema.ts";
 import { FunctionCall, FunctionExecutionResult } from "./function-call.ts";
@@ -12,6 +13,10 @@ import { InvalidToolArgumentsException, ToolExecutionException, ToolNotFoundExce
  * `ToolNotFoundException`, `InvalidToolArgumentsException` or `ToolExecutionException`.
  */
 export class ToolAgent extends RoutedAgent {
+  static {
+    brandClass(ToolAgent, "ToolAgent");
+  }
+
   static override readonly handlers = handlerTable<ToolAgent>().message(FunctionCall, function (call, context) {
     return this.#execute(call, context.signal);
   });

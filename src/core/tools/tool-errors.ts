@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { type ErrorCode, TroupeError, type TroupeErrorOptions } from "../errors.ts";
 
 /** A failed function call. */
@@ -13,6 +14,10 @@ export interface ToolFailure {
 // protocol.md §5.5
 /** Error of a tool agent that could not serve a function call. Named as in AutoGen. */
 export abstract class ToolException extends TroupeError {
+  static {
+    brandClass(ToolException, "ToolException");
+  }
+
   override readonly name: string = "ToolException";
   readonly callId: string;
   readonly toolName: string;
@@ -31,6 +36,10 @@ export abstract class ToolException extends TroupeError {
 
 /** The tool agent has no tool of this name (code `tool-not-found`). */
 export class ToolNotFoundException extends ToolException {
+  static {
+    brandClass(ToolNotFoundException, "ToolNotFoundException");
+  }
+
   override readonly name = "ToolNotFoundException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("tool-not-found", failure, options);
@@ -39,6 +48,10 @@ export class ToolNotFoundException extends ToolException {
 
 /** The arguments of the call are not JSON (code `invalid-tool-arguments`). */
 export class InvalidToolArgumentsException extends ToolException {
+  static {
+    brandClass(InvalidToolArgumentsException, "InvalidToolArgumentsException");
+  }
+
   override readonly name = "InvalidToolArgumentsException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("invalid-tool-arguments", failure, options);
@@ -47,6 +60,10 @@ export class InvalidToolArgumentsException extends ToolException {
 
 /** The tool rejected its arguments or failed (code `tool-failed`). */
 export class ToolExecutionException extends ToolException {
+  static {
+    brandClass(ToolExecutionException, "ToolExecutionException");
+  }
+
   override readonly name = "ToolExecutionException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("tool-failed", failure, options);

@@ -1,5 +1,6 @@
 import { AgentId, type AgentType, agentTypeText } from "../agents/agent-id.ts";
 import { randomId } from "../clock.ts";
+import { brandClass } from "../copies.ts";
 import { CantHandleException } from "../errors.ts";
 import type { TopicId } from "./topic-id.ts";
 
@@ -29,6 +30,10 @@ export interface Subscription {
  * ```
  */
 export class TypeSubscription implements Subscription {
+  static {
+    brandClass(TypeSubscription, "TypeSubscription");
+  }
+
   readonly id: string;
   readonly topicType: string;
   readonly agentType: string;
@@ -60,6 +65,10 @@ export class TypeSubscription implements Subscription {
 // protocol.md §5.2
 /** Subscribes an agent type to all topic types with a prefix. Case-sensitive; an empty prefix matches all. */
 export class TypePrefixSubscription implements Subscription {
+  static {
+    brandClass(TypePrefixSubscription, "TypePrefixSubscription");
+  }
+
   readonly id: string;
   readonly topicTypePrefix: string;
   readonly agentType: string;

@@ -1,5 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 
 const topicTypePattern = /^[\p{L}\p{N}_\-.:=]+$/u;
@@ -19,6 +20,10 @@ export function isValidTopicType(type: string): boolean {
  * ```
  */
 export class TopicId {
+  static {
+    brandClass(TopicId, "TopicId");
+  }
+
   readonly type: string;
   readonly source: string;
 
@@ -56,6 +61,10 @@ export class TopicId {
  * publishing agent, or `default`. Until then `source` reads `default`.
  */
 export class DefaultTopicId extends TopicId {
+  static {
+    brandClass(DefaultTopicId, "DefaultTopicId");
+  }
+
   readonly #source: string | undefined;
 
   constructor(type = "default", source?: string) {
@@ -80,6 +89,8 @@ export function resolveTopic(
   sender: AgentId | undefined,
   ambient: AmbientContexts | undefined,
 ): TopicId {
+  // The usual kind, found without a look at its brand.
+  if (Object.getPrototypeOf(topic) === TopicId.prototype) return topic;
   if (!(topic instanceof DefaultTopicId)) return topic;
   return topic.resolve((sender ?? ambient?.handlerAgentId())?.key);
 }

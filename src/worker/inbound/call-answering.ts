@@ -16,8 +16,8 @@ import {
 } from "../../core/internal.ts";
 import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
-import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import { deliverInLoadContext } from "../load-context.ts";
+import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";

@@ -90,6 +90,7 @@ export class Registration {
   ): Promise<TypeTakenError | undefined> {
     const what = `The registration of agent type ${type}`;
     const { signal, subscriptions } = options;
+    this.#assertAddable(subscriptions);
     const host = await untilAborted(this.#host(), options, what);
     if (host === undefined && options.isWaiting) throw stoppedWaiting(type);
     this.#catalog.addFactory(type, factory, options);
@@ -145,6 +146,7 @@ export class Registration {
     const catalog = this.#catalog;
     const what = `The registration of ${id}`;
     assertNotAborted(options, what);
+    this.#assertAddable(options.subscriptions, "keep");
     const host = await untilAborted(this.#host(), options, what);
     // A stop has taken the type off the catalog: it is registered anew.
     if (!catalog.hasType(id.type)) this.#told.delete(id.type);
@@ -174,6 +176,15 @@ export class Registration {
       catalog.removeInstance(id);
       assertNotAborted(options, what);
       throw error;
+    }
+  }
+
+  /** Throws what this worker refuses by itself. A host can't forget a type, so the worker finds it before it tells the host. */
+  #assertAddable(subscriptions: readonly Subscription[] = [], existing: AddAllOptions["existing"] = "refuse"): void {
+    for (const subscription of subscriptions) {
+      const isKnown = this.#subscriptions.hasEqual(subscription);
+      if (isKnown && existing === "refuse") throw new TroupeError("already-exists", "Subscription already exists");
+      toWireSubscription(subscription);
     }
   }
 

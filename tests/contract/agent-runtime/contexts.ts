@@ -3,7 +3,7 @@ import { context as otelContext, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ambientContexts, AgentInstantiationContext } from "../../../src/context/index.ts";
+import { AgentInstantiationContext, ambientContexts } from "../../../src/context/index.ts";
 import { AgentId, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import { openTelemetryTracing } from "../../../src/telemetry/otel/index.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -26,11 +26,13 @@ export function describeContexts(suite: Suite): void {
   describe("a handler's async context", () => {
     test("is that of its call's sender or nobody's, never that of the request which started the runtime", async () => {
       await using stage = await openInRequest(suite);
-      await who.run("boot", () => stage.host("who", async () => {
-        const before = who.getStore();
-        await Promise.resolve();
-        return Answer({ text: `${before} ${who.getStore()}` });
-      }));
+      await who.run("boot", () =>
+        stage.host("who", async () => {
+          const before = who.getStore();
+          await Promise.resolve();
+          return Answer({ text: `${before} ${who.getStore()}` });
+        }),
+      );
       const ask = (user: string) => who.run(user, () => stage.caller.sendMessage(Ask({ text: user }), id));
       const users = ["alice", "bob", "carol"];
       const atOnce = await Promise.all(users.map(ask));
@@ -49,7 +51,9 @@ export function describeContexts(suite: Suite): void {
       await stage.callee.addSubscription(new TypeSubscription("t2", "who"));
       for (const user of ["alice", "bob"]) {
         await who.run(user, () => stage.caller.publishMessage(Note({ text: user }), new TopicId("t", "s")));
-        await who.run(`${user}2`, () => stage.caller.publishMessage(Note({ text: `${user}2` }), new TopicId("t2", user)));
+        await who.run(`${user}2`, () =>
+          stage.caller.publishMessage(Note({ text: `${user}2` }), new TopicId("t2", user)),
+        );
       }
       const all = await seen.takeMany(4);
       for (const [user, store] of all) expect(store).toBe(senderOrNone(stage, user));
@@ -132,7 +136,10 @@ export function describeContexts(suite: Suite): void {
       const seen = new Inbox<string>();
       const inFactory = (name: string) =>
         seen.put(`${name}: ${ambientContexts.handlerAgentId()} ${AgentInstantiationContext.isInFactoryCall()}`);
-      await using stage = await suite.openStage({ callee: { ambient: ambientContexts }, caller: { ambient: ambientContexts } });
+      await using stage = await suite.openStage({
+        callee: { ambient: ambientContexts },
+        caller: { ambient: ambientContexts },
+      });
       await stage.callee.registerFactory("inner", ({ runtime }) => {
         inFactory("inner is made");
         void runtime.sendMessage(Order({ text: "from a factory" }), new AgentId("last", "k"));
