@@ -10,7 +10,7 @@ import {
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
-  type SubscriptionTable,
+  SubscriptionTable,
   TroupeError,
   TypePrefixSubscription,
   TypeSubscription,
@@ -181,10 +181,12 @@ export class Registration {
 
   /** Throws what this worker refuses by itself. A host can't forget a type, so the worker finds it before it tells the host. */
   #assertAddable(subscriptions: readonly Subscription[] = [], existing: AddAllOptions["existing"] = "refuse"): void {
+    const added = new SubscriptionTable();
     for (const subscription of subscriptions) {
       const isKnown = this.#subscriptions.hasEqual(subscription);
       if (isKnown && existing === "refuse") throw new TroupeError("already-exists", "Subscription already exists");
       toWireSubscription(subscription);
+      if (!isKnown && (existing === "refuse" || !added.hasEqual(subscription))) added.add(subscription);
     }
   }
 
