@@ -1,5 +1,6 @@
 import { brandClass } from "./copies.ts";
 import { CancelledError } from "./errors.ts";
+import { followAbort, unfollowAbort } from "./follow-abort.ts";
 
 // protocol.md §5.6
 /**
@@ -51,9 +52,9 @@ export class CancellationToken {
     return new Promise<T>((resolve, reject) => {
       const { signal } = this;
       const onAbort = () => reject(new CancelledError(undefined, { cause: signal.reason }));
-      const forget = () => signal.removeEventListener("abort", onAbort);
+      const forget = () => unfollowAbort(signal, onAbort);
       if (signal.aborted) onAbort();
-      else signal.addEventListener("abort", onAbort, { once: true });
+      else followAbort(signal, onAbort);
       future.then(resolve, reject).finally(forget);
     });
   }

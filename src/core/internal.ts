@@ -47,6 +47,7 @@ export {
   type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
+export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";

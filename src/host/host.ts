@@ -1,4 +1,13 @@
-import { anyTime, assertNumbers, type Clock, systemClock, type Timer, TroupeError } from "../core/internal.ts";
+import {
+  anyTime,
+  assertNumbers,
+  type Clock,
+  followAbort,
+  systemClock,
+  type Timer,
+  TroupeError,
+  unfollowAbort,
+} from "../core/internal.ts";
 import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
@@ -110,11 +119,11 @@ export class Host implements AsyncDisposable {
   async stop({ graceMs = defaultGraceMs, signal }: HostStopOptions = {}): Promise<void> {
     assertNumbers({ graceMs }, { graceMs: anyTime });
     const hurry = (): void => this.#shorten(0);
-    signal?.addEventListener("abort", hurry);
+    followAbort(signal, hurry);
     try {
       await this.#stopWithin(signal?.aborted ? 0 : graceMs);
     } finally {
-      signal?.removeEventListener("abort", hurry);
+      unfollowAbort(signal, hurry);
     }
   }
 

@@ -13,6 +13,7 @@ import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
+import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
 import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
 import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
@@ -42,6 +43,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeObserving(suite);
     describeContexts(suite);
     describeCopies(suite);
+    describeSharedSignals(suite);
     describeEndings(suite);
     describeWaitForTarget(suite);
     describeWhatIsRefused(suite);

@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Logger } from "../../core/internal.ts";
+import { type Clock, errorText, followAbort, type Logger, unfollowAbort } from "../../core/internal.ts";
 import { clientIdKey } from "../../protocol/internal.ts";
 import { type CallContext, RpcError, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -120,7 +120,7 @@ export class Admission {
       this.#pending.delete(pending);
       this.#countPeer(call.peer, -1);
       timer.cancel();
-      call.signal.removeEventListener("abort", hangUp);
+      unfollowAbort(call.signal, hangUp);
     });
     const timer = this.#parts.clock.setTimer(limits.admissionMs, () => {
       const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
@@ -128,7 +128,7 @@ export class Admission {
     });
     this.#pending.add(pending);
     this.#countPeer(call.peer, 1);
-    call.signal.addEventListener("abort", hangUp);
+    followAbort(call.signal, hangUp);
     if (call.signal.aborted) hangUp();
     const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, value));
     const onFailure = (error: unknown): void =>

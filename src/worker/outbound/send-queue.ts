@@ -1,4 +1,4 @@
-import { CancelledError, UndeliverableException } from "../../core/internal.ts";
+import { CancelledError, followAbort, UndeliverableException, unfollowAbort } from "../../core/internal.ts";
 import {
   assertLength,
   type Outbox,
@@ -81,7 +81,7 @@ export class SendQueue implements OutboundQueue {
       };
       const settled = () => {
         isSettled = true;
-        signal?.removeEventListener("abort", onAbort);
+        unfollowAbort(signal, onAbort);
       };
       const waiting = this.post({
         kind: "event",
@@ -96,7 +96,7 @@ export class SendQueue implements OutboundQueue {
         },
       });
       // The host may take the event within `post`.
-      if (!isSettled) signal?.addEventListener("abort", onAbort);
+      if (!isSettled) followAbort(signal, onAbort);
     });
   }
 

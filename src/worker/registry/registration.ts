@@ -6,6 +6,7 @@ import {
   assertAgentType,
   assertNotAborted,
   assertWord,
+  followAbort,
   loggableText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
@@ -15,6 +16,7 @@ import {
   TypePrefixSubscription,
   TypeSubscription,
   UndeliverableException,
+  unfollowAbort,
   untilAborted,
   type WaitOptions,
 } from "../../core/internal.ts";
@@ -117,8 +119,8 @@ export class Registration {
         `The signal of the registration of agent type ${type} has aborted. The type is removed.`,
       );
     };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#patient.set(type, { signal, settle: () => signal?.removeEventListener("abort", onAbort) });
+    followAbort(signal, onAbort);
+    this.#patient.set(type, { signal, settle: () => unfollowAbort(signal, onAbort) });
   }
 
   /** Says once what it waits for. Rejects when the signal aborts, and when the run ends: the wait does not reach into the next. */
@@ -129,14 +131,14 @@ export class Registration {
     }
     const sleep = new AbortController();
     const onStop = () => sleep.abort(stoppedWaiting(type));
-    run?.addEventListener("abort", onStop);
+    followAbort(run, onStop);
     if (run?.aborted === true) onStop();
     const slept = sleepMs(backOffMs(attempt - 1, takenBackOff, random), clock, sleep.signal);
     try {
       await untilAborted(slept, { signal }, `Waiting for agent type ${type}`);
     } finally {
       slept.catch(() => undefined);
-      run?.removeEventListener("abort", onStop);
+      unfollowAbort(run, onStop);
       sleep.abort();
     }
   }
