@@ -7,10 +7,6 @@ import { followAbort, unfollowAbort } from "./follow-abort.ts";
  * AutoGen's cancellation token, over an `AbortController`. Pass `token.signal` wherever an `AbortSignal` is expected.
  */
 export class CancellationToken {
-  static {
-    brandClass(CancellationToken, "CancellationToken");
-  }
-
   readonly #controller = new AbortController();
   readonly #callbacks: (() => void)[] = [];
 
@@ -59,3 +55,4 @@ export class CancellationToken {
     });
   }
 }
+brandClass(CancellationToken, "CancellationToken");

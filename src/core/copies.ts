@@ -9,8 +9,8 @@ function classKey(name: string): symbol {
 type AnyClass = abstract new (...args: never[]) => object;
 
 /**
- * Makes `instanceof` recognize instances that another copy of this package has made. Call it in a static block of the class. A
- * subclass of a user is recognized by its prototype, as ever.
+ * Makes `instanceof` recognize instances that another copy of this package has made. Call it once, below the class. A subclass of
+ * a user is recognized by its prototype, as ever.
  */
 export function brandClass(theClass: AnyClass, name: string): void {
   const key = classKey(name);
@@ -22,7 +22,12 @@ export function brandClass(theClass: AnyClass, name: string): void {
     value(this: unknown, value: unknown): boolean {
       if (this !== theClass) return byPrototype.call(this, value);
       if (typeof value !== "object" || value === null) return false;
-      return Object.getPrototypeOf(value) === prototype || Reflect.get(value, key) === true;
+      try {
+        return Object.getPrototypeOf(value) === prototype || Reflect.get(value, key) === true;
+      } catch {
+        // A proxy whose traps throw, or that is revoked: what a handler throws may be anything.
+        return false;
+      }
     },
   });
 }

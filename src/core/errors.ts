@@ -47,10 +47,6 @@ export interface TroupeErrorOptions extends ErrorOptions {
 
 /** The base class of every error that Troupe raises on purpose. It has a stable `code`; its text says what to do next. */
 export class TroupeError extends Error {
-  static {
-    brandClass(TroupeError, "TroupeError");
-  }
-
   override readonly name: string = "TroupeError";
   readonly code: ErrorCode;
   /** The stack on the worker where it was thrown. Set only if it came from another worker that sends stacks. */
@@ -80,18 +76,16 @@ export class TroupeError extends Error {
     if (options?.remoteStack !== undefined) this.remoteStack = options.remoteStack;
   }
 }
+brandClass(TroupeError, "TroupeError");
 
 /** The agent cannot handle this message (AutoGen's name; code `cant-handle`). */
 export class CantHandleException extends TroupeError {
-  static {
-    brandClass(CantHandleException, "CantHandleException");
-  }
-
   override readonly name = "CantHandleException";
   constructor(message: string, options?: TroupeErrorOptions) {
     super("cant-handle", message, options);
   }
 }
+brandClass(CantHandleException, "CantHandleException");
 
 /** The codes of `UndeliverableException`. */
 export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-down" | "overloaded" | "caller-gone";
@@ -101,63 +95,48 @@ export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-dow
  * name).
  */
 export class UndeliverableException extends TroupeError {
-  static {
-    brandClass(UndeliverableException, "UndeliverableException");
-  }
-
   override readonly name = "UndeliverableException";
   constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
     super(options?.code ?? "undeliverable", message, options);
   }
 }
+brandClass(UndeliverableException, "UndeliverableException");
 
 /** An intervention dropped the message or its answer (AutoGen's name; code `dropped`). */
 export class MessageDroppedException extends TroupeError {
-  static {
-    brandClass(MessageDroppedException, "MessageDroppedException");
-  }
-
   override readonly name = "MessageDroppedException";
   constructor(message = "The message was dropped by an intervention handler.", options?: TroupeErrorOptions) {
     super("dropped", message, options);
   }
 }
+brandClass(MessageDroppedException, "MessageDroppedException");
 
 /** The agent is not in this process and the request cannot reach it (AutoGen's name; code `not-accessible`). */
 export class NotAccessibleError extends TroupeError {
-  static {
-    brandClass(NotAccessibleError, "NotAccessibleError");
-  }
-
   override readonly name = "NotAccessibleError";
   constructor(message: string, options?: TroupeErrorOptions) {
     super("not-accessible", message, options);
   }
 }
+brandClass(NotAccessibleError, "NotAccessibleError");
 
 /** The time of the call was over before its answer came (code `timed-out`). */
 export class TimedOutError extends TroupeError {
-  static {
-    brandClass(TimedOutError, "TimedOutError");
-  }
-
   override readonly name = "TimedOutError";
   constructor(message: string, options?: TroupeErrorOptions) {
     super("timed-out", message, options);
   }
 }
+brandClass(TimedOutError, "TimedOutError");
 
 /** The caller's signal aborted before the answer came (code `cancelled`); `cause` is the signal's reason. */
 export class CancelledError extends TroupeError {
-  static {
-    brandClass(CancelledError, "CancelledError");
-  }
-
   override readonly name = "CancelledError";
   constructor(message = "The call was cancelled.", options?: TroupeErrorOptions) {
     super("cancelled", message, options);
   }
 }
+brandClass(CancelledError, "CancelledError");
 
 /** One error in the chain of causes. */
 export interface RemoteCause {
@@ -189,10 +168,6 @@ export interface HandlerErrorOptions extends TroupeErrorOptions {
 
 /** The handler of an agent failed (code `handler-failed`). The text names the agent if it lives on another worker. */
 export class HandlerError extends TroupeError {
-  static {
-    brandClass(HandlerError, "HandlerError");
-  }
-
   override readonly name = "HandlerError";
   /** Describes the value that was thrown on the other worker. Undefined if that worker, or a host on the way, is not Troupe's. */
   declare readonly remote?: RemoteFailure;
@@ -202,13 +177,13 @@ export class HandlerError extends TroupeError {
     if (options?.remote !== undefined) this.remote = options.remote;
   }
 }
+brandClass(HandlerError, "HandlerError");
 
 /** Characters that `errorText` keeps of a thrown object's JSON. */
 const longestObjectText = 1_000;
 
-/** Returns the text of any thrown value. Never empty: the class's name replaces a missing text. */
+/** Returns the text of any thrown value. Never empty: the class's name replaces a missing text. Never throws. */
 export function errorText(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === "" ? thrown.name || thrown.constructor.name : thrown.message;
   const text = typeof thrown === "object" && thrown !== null ? objectText(thrown) : safeString(thrown);
   return text === "" ? "Error" : text;
 }
@@ -217,14 +192,23 @@ export function errorText(thrown: unknown): string {
 function objectText(thrown: object): string {
   try {
     if ("message" in thrown && typeof thrown.message === "string" && thrown.message !== "") return thrown.message;
+    if (thrown instanceof Error) return nameOf(thrown);
     const text = safeString(thrown);
     if (text !== "Error" && !text.startsWith("[object ")) return text;
     const fields = JSON.stringify(thrown) ?? text;
-    if (fields === "{}") return thrown.constructor?.name ?? "Error";
+    if (fields === "{}") return nameOf(thrown);
     return fields.length <= longestObjectText ? fields : `${fields.slice(0, longestObjectText)}…`;
   } catch {
     return "An object that can't be shown as text was thrown.";
   }
+}
+
+/** Returns the name of an error, else of the object's class. Both may be anything. */
+function nameOf(thrown: object): string {
+  const own = thrown instanceof Error ? thrown.name : undefined;
+  if (typeof own === "string" && own !== "") return own;
+  const maker: unknown = thrown.constructor;
+  return typeof maker === "function" && maker.name !== "" ? maker.name : "Error";
 }
 
 function safeString(value: unknown): string {

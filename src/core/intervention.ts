@@ -7,13 +7,10 @@ import type { TraceCarrier, Tracing } from "./tracing.ts";
 
 /** Drops a message: an intervention returns this class or an instance of it. */
 export class DropMessage {
-  static {
-    brandClass(DropMessage, "DropMessage");
-  }
-
   /** Tells the type checker that other objects are not a `DropMessage`. */
   readonly dropsMessage = true;
 }
+brandClass(DropMessage, "DropMessage");
 
 /** Tells an intervention about a call on its way out. */
 export interface SendIntervention {

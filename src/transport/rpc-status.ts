@@ -48,10 +48,6 @@ export type StatusOrigin = "peer" | "proxy" | "local";
 
 /** Error of a call that ended with a status other than OK. */
 export class RpcError extends Error {
-  static {
-    brandClass(RpcError, "RpcError");
-  }
-
   override readonly name = "RpcError";
   readonly status: RpcStatus;
   /** Origin of the status. Only `peer` shows that the other side is alive. */
@@ -68,3 +64,4 @@ export class RpcError extends Error {
     return this.status.code;
   }
 }
+brandClass(RpcError, "RpcError");

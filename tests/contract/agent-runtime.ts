@@ -12,6 +12,7 @@ import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
+import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
@@ -44,6 +45,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeContexts(suite);
     describeCopies(suite);
     describeSharedSignals(suite);
+    describeOddInputs(suite);
     describeEndings(suite);
     describeWaitForTarget(suite);
     describeWhatIsRefused(suite);

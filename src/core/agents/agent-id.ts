@@ -31,10 +31,6 @@ export function assertAgentType(type: string): void {
  * validate the text.
  */
 export class AgentType {
-  static {
-    brandClass(AgentType, "AgentType");
-  }
-
   readonly type: string;
 
   constructor(type: string) {
@@ -45,6 +41,7 @@ export class AgentType {
     return this.type;
   }
 }
+brandClass(AgentType, "AgentType");
 
 /** Returns the text of an agent type, given as a text or as an `AgentType`. */
 export function agentTypeText(type: string | AgentType): string {
@@ -61,10 +58,6 @@ export function agentIdOf(idOrType: AgentId | AgentType | string, key: string): 
 
 /** Names one agent: its type and a key, written `type/key`. Two ids are equal when both parts are equal (`equals`). */
 export class AgentId {
-  static {
-    brandClass(AgentId, "AgentId");
-  }
-
   readonly type: string;
   readonly key: string;
 
@@ -91,3 +84,4 @@ export class AgentId {
     return `${this.type}/${this.key}`;
   }
 }
+brandClass(AgentId, "AgentId");

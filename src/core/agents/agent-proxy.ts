@@ -9,10 +9,6 @@ import type { AgentId } from "./agent-id.ts";
 /** Stands for an agent of any runtime or worker: its id, and the runtime that carries what you send to it. */
 // protocol.md §5.5
 export class AgentProxy {
-  static {
-    brandClass(AgentProxy, "AgentProxy");
-  }
-
   readonly id: AgentId;
   readonly #runtime: AgentRuntime;
 
@@ -46,3 +42,4 @@ export class AgentProxy {
     return this.#runtime.agentLoadState(this.id, state, options);
   }
 }
+brandClass(AgentProxy, "AgentProxy");

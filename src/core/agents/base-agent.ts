@@ -26,10 +26,6 @@ export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): rea
  */
 // protocol.md §5.5
 export abstract class BaseAgent implements Agent {
-  static {
-    brandClass(BaseAgent, "BaseAgent");
-  }
-
   /** Factories of the subscriptions that registering the class adds. Not inherited; `@typeSubscription` adds to them. */
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
 
@@ -158,6 +154,7 @@ export abstract class BaseAgent implements Agent {
   /** Called once when the runtime closes. By default it does nothing. */
   close(): void | Promise<void> {}
 }
+brandClass(BaseAgent, "BaseAgent");
 
 function unbound(agent: BaseAgent): never {
   throw new TroupeError(

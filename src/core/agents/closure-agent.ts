@@ -55,10 +55,6 @@ interface Erased {
  */
 // protocol.md §5.5
 export class ClosureAgent extends BaseAgent implements ClosureContext {
-  static {
-    brandClass(ClosureAgent, "ClosureAgent");
-  }
-
   readonly #closure: Erased["closure"];
   readonly #types: readonly MessageType[] | undefined;
   readonly #expected = new MessageIndex<true>();
@@ -137,6 +133,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
 
   override loadState(): void {}
 }
+brandClass(ClosureAgent, "ClosureAgent");
 
 function listOf<T>(oneOrMany: T | readonly T[]): readonly T[] {
   return isList(oneOrMany) ? oneOrMany : [oneOrMany];

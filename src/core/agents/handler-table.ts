@@ -26,10 +26,6 @@ export interface HandlerSource {
  * `static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, function (ask) { … })`.
  */
 export class HandlerTable<Agent> implements HandlerSource {
-  static {
-    brandClass(HandlerTable, "HandlerTable");
-  }
-
   readonly handlers: readonly Handler[];
 
   constructor(handlers: readonly Handler[] = []) {
@@ -72,6 +68,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     return new HandlerTable([...this.handlers, handler]);
   }
 }
+brandClass(HandlerTable, "HandlerTable");
 
 /** Returns an empty table for agents of a class. */
 export function handlerTable<Agent>(): HandlerTable<Agent> {

@@ -55,10 +55,6 @@ interface WithLogger {
 /** One declared handler: the messages that it takes, and the answers that it may return. */
 // protocol.md §5.5
 export class Handler {
-  static {
-    brandClass(Handler, "Handler");
-  }
-
   readonly types: readonly MessageType[];
   readonly #kind: HandlerKind;
   readonly #handle: Erased["handle"];
@@ -127,6 +123,7 @@ export class Handler {
     agent.runtime.logger.warn(text + consequence);
   }
 }
+brandClass(Handler, "Handler");
 
 /** Throws for an undefined type: modules that import each other can see constants before they are set. */
 function assertDefined(types: readonly (MessageType | undefined)[]): void {

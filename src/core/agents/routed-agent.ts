@@ -29,10 +29,6 @@ import type { MessageContext } from "./message-context.ts";
  */
 // protocol.md §5.5
 export abstract class RoutedAgent extends BaseAgent {
-  static {
-    brandClass(RoutedAgent, "RoutedAgent");
-  }
-
   /** The class's handler table. A subclass with a table of its own adds this one with `including`. */
   static readonly handlers: HandlerSource = handlerTable<RoutedAgent>();
 
@@ -64,6 +60,7 @@ export abstract class RoutedAgent extends BaseAgent {
     return undefined;
   }
 }
+brandClass(RoutedAgent, "RoutedAgent");
 
 /** A class whose table and decorated methods declare its agents' handlers. */
 interface RoutedClass {

@@ -23,7 +23,7 @@ import { payloadText } from "../delivery/payload-text.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
-import { defaultLogger, type Logger } from "../logger.ts";
+import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import type { RuntimeOptions } from "../runtime-options.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
@@ -91,7 +91,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for numbers that are out of range. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertNumbers(options, numberRanges);
-    const { logger = defaultLogger, ambient, tracing, messageLog, clock = systemClock } = options;
+    const { ambient, tracing, messageLog, clock = systemClock } = options;
+    const logger = guardedLogger(options.logger ?? defaultLogger);
     this.logger = logger;
     this.ambient = ambient;
     this.#tracing = tracing;

@@ -3,10 +3,6 @@ import { brandClass } from "../copies.ts";
 
 /** The moment at which the time of a call is up. It is a time of the runtime's own clock, not a date. */
 export class Deadline {
-  static {
-    brandClass(Deadline, "Deadline");
-  }
-
   /** Milliseconds, as `clock.now()` counts them. */
   readonly atMs: number;
   /** The clock of the runtime that the deadline comes from. */
@@ -22,6 +18,7 @@ export class Deadline {
     return Math.max(0, Math.ceil(this.atMs - this.clock.now()));
   }
 }
+brandClass(Deadline, "Deadline");
 
 /** The deadline of something that may take `timeoutMs` from now on. Undefined when there is no bound. */
 export function deadlineAfter(timeoutMs: number | undefined, clock: Clock): Deadline | undefined {

@@ -25,10 +25,6 @@ export const voidMessage: MessageType<void> = {
  * `unknownPayloadMessage`; otherwise it counts as unhandled. When it is sent on, it keeps its own type name.
  */
 export class UnknownPayload {
-  static {
-    brandClass(UnknownPayload, "UnknownPayload");
-  }
-
   readonly typeName: string;
   readonly dataContentType: string;
   readonly payload: Uint8Array;
@@ -39,6 +35,7 @@ export class UnknownPayload {
     this.payload = payload;
   }
 }
+brandClass(UnknownPayload, "UnknownPayload");
 
 /** Message type for handlers of messages whose type this runtime does not know. */
 export const unknownPayloadMessage: MessageType<UnknownPayload> = {

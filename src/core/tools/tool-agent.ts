@@ -13,10 +13,6 @@ import { InvalidToolArgumentsException, ToolExecutionException, ToolNotFoundExce
  * `ToolNotFoundException`, `InvalidToolArgumentsException` or `ToolExecutionException`.
  */
 export class ToolAgent extends RoutedAgent {
-  static {
-    brandClass(ToolAgent, "ToolAgent");
-  }
-
   static override readonly handlers = handlerTable<ToolAgent>().message(FunctionCall, function (call, context) {
     return this.#execute(call, context.signal);
   });
@@ -35,7 +31,7 @@ export class ToolAgent extends RoutedAgent {
 
     let given: unknown;
     try {
-      given = JSON.parse(call.arguments);
+      given = parseArguments(call.arguments);
     } catch (cause) {
       throw new InvalidToolArgumentsException(failure(`Error: Invalid arguments: ${call.arguments}`), { cause });
     }
@@ -46,6 +42,12 @@ export class ToolAgent extends RoutedAgent {
       throw new ToolExecutionException(failure(`Error: ${errorText(cause)}`), { cause });
     }
   }
+}
+brandClass(ToolAgent, "ToolAgent");
+
+/** Models write no arguments as an empty text, as blanks or as null. Each means that there are none. */
+function parseArguments(text: string): unknown {
+  return text.trim() === "" ? {} : (JSON.parse(text) ?? {});
 }
 
 async function runTool(tool: Tool, given: unknown, options: ToolRunOptions): Promise<string> {

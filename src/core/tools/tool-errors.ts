@@ -14,10 +14,6 @@ export interface ToolFailure {
 // protocol.md §5.5
 /** Error of a tool agent that could not serve a function call. Named as in AutoGen. */
 export abstract class ToolException extends TroupeError {
-  static {
-    brandClass(ToolException, "ToolException");
-  }
-
   override readonly name: string = "ToolException";
   readonly callId: string;
   readonly toolName: string;
@@ -33,39 +29,31 @@ export abstract class ToolException extends TroupeError {
     return this.message;
   }
 }
+brandClass(ToolException, "ToolException");
 
 /** The tool agent has no tool of this name (code `tool-not-found`). */
 export class ToolNotFoundException extends ToolException {
-  static {
-    brandClass(ToolNotFoundException, "ToolNotFoundException");
-  }
-
   override readonly name = "ToolNotFoundException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("tool-not-found", failure, options);
   }
 }
+brandClass(ToolNotFoundException, "ToolNotFoundException");
 
 /** The arguments of the call are not JSON (code `invalid-tool-arguments`). */
 export class InvalidToolArgumentsException extends ToolException {
-  static {
-    brandClass(InvalidToolArgumentsException, "InvalidToolArgumentsException");
-  }
-
   override readonly name = "InvalidToolArgumentsException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("invalid-tool-arguments", failure, options);
   }
 }
+brandClass(InvalidToolArgumentsException, "InvalidToolArgumentsException");
 
 /** The tool rejected its arguments or failed (code `tool-failed`). */
 export class ToolExecutionException extends ToolException {
-  static {
-    brandClass(ToolExecutionException, "ToolExecutionException");
-  }
-
   override readonly name = "ToolExecutionException";
   constructor(failure: ToolFailure, options?: TroupeErrorOptions) {
     super("tool-failed", failure, options);
   }
 }
+brandClass(ToolExecutionException, "ToolExecutionException");

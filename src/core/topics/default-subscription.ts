@@ -6,15 +6,12 @@ import { TypeSubscription } from "./subscription.ts";
 
 /** A `TypeSubscription` on the topic type `default`, for the agent type whose subscriptions are being created. */
 export class DefaultSubscription extends TypeSubscription {
-  static {
-    brandClass(DefaultSubscription, "DefaultSubscription");
-  }
-
   /** Throws `CantHandleException` if no agent type is given and none is being registered. */
   constructor(topicType = "default", agentType?: string | AgentType) {
     super(topicType, agentType === undefined ? agentTypeBeingRegistered() : agentTypeText(agentType));
   }
 }
+brandClass(DefaultSubscription, "DefaultSubscription");
 
 function agentTypeBeingRegistered(): string {
   const agentType = agentTypeOfSubscriptionContext();

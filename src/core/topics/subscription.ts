@@ -30,10 +30,6 @@ export interface Subscription {
  * ```
  */
 export class TypeSubscription implements Subscription {
-  static {
-    brandClass(TypeSubscription, "TypeSubscription");
-  }
-
   readonly id: string;
   readonly topicType: string;
   readonly agentType: string;
@@ -61,14 +57,11 @@ export class TypeSubscription implements Subscription {
     );
   }
 }
+brandClass(TypeSubscription, "TypeSubscription");
 
 // protocol.md §5.2
 /** Subscribes an agent type to all topic types with a prefix. Case-sensitive; an empty prefix matches all. */
 export class TypePrefixSubscription implements Subscription {
-  static {
-    brandClass(TypePrefixSubscription, "TypePrefixSubscription");
-  }
-
   readonly id: string;
   readonly topicTypePrefix: string;
   readonly agentType: string;
@@ -96,6 +89,7 @@ export class TypePrefixSubscription implements Subscription {
     );
   }
 }
+brandClass(TypePrefixSubscription, "TypePrefixSubscription");
 
 /**
  * Creates the subscription that every agent type gets at registration by default: topic types with the prefix

@@ -20,10 +20,6 @@ export function isValidTopicType(type: string): boolean {
  * ```
  */
 export class TopicId {
-  static {
-    brandClass(TopicId, "TopicId");
-  }
-
   readonly type: string;
   readonly source: string;
 
@@ -55,16 +51,13 @@ export class TopicId {
     return `${this.type}/${this.source}`;
   }
 }
+brandClass(TopicId, "TopicId");
 
 /**
  * A topic, of type `default` unless given, whose source is set when an event is published. The source is the key of the
  * publishing agent, or `default`. Until then `source` reads `default`.
  */
 export class DefaultTopicId extends TopicId {
-  static {
-    brandClass(DefaultTopicId, "DefaultTopicId");
-  }
-
   readonly #source: string | undefined;
 
   constructor(type = "default", source?: string) {
@@ -79,6 +72,7 @@ export class DefaultTopicId extends TopicId {
       : new TopicId(this.type, senderKey);
   }
 }
+brandClass(DefaultTopicId, "DefaultTopicId");
 
 /**
  * Returns the topic that an event is published on. A `DefaultTopicId` without a source takes the key of the sender, or

@@ -42,7 +42,7 @@ export function runInSpan<T>(span: Span, body: () => T, onFailure?: (error: unkn
 }
 
 export function errorClass(error: unknown): string {
-  return error instanceof Error ? error.constructor.name || error.name : typeof error;
+  return error instanceof Error ? (error.constructor?.name ?? "") || error.name : typeof error;
 }
 
 function recordFailure(span: Span, error: unknown): void {
