@@ -21,12 +21,12 @@ export function describeSharedSignals(suite: Suite): void {
       await using stage = await suite.openStage();
       const gate = new Gate();
       await stage.host("never", () => gate.opened);
+      await stage.callee.registerFactory("slow", () => gate.opened.then(() => new Probe()));
       const { signal, ...controller } = ending();
       const calls = Array.from({ length: 12 }, (_, at) => {
         const recipient = new AgentId(at % 2 === 0 ? "never" : "not-there", String(at));
         return stage.caller.sendMessage(Ask({ text: "" }), recipient, { signal, waitForTarget: 60_000 });
       });
-      await stage.callee.registerFactory("slow", () => gate.opened.then(() => new Probe()));
       const waits = Array.from({ length: 12 }, (_, at) =>
         stage.callee.get(new AgentId("slow", String(at)), undefined, { lazy: false, signal }),
       );
