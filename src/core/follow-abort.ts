@@ -1,4 +1,4 @@
-/** What happens when a signal aborts: a function, or an object with the method. */
+/** Something to call when a signal aborts: a function, or an object with the method. */
 export type AbortFollower = (() => void) | { handleEvent(): void };
 
 const followers = new WeakMap<AbortSignal, Followers>();

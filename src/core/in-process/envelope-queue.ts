@@ -19,7 +19,7 @@ export class EnvelopeQueue {
 
   /**
    * `step` takes one envelope. It is called once for each envelope, in the async context of the code that pushed it, as soon as
-   * `allow` lets it. Without `step` the envelopes wait for whoever takes them.
+   * `allow` lets it. Without `step` the envelopes wait for `take`.
    */
   constructor(step?: (queue: EnvelopeQueue) => void | Promise<void>) {
     this.#turns = step === undefined ? undefined : new SenderTurns(() => step(this));

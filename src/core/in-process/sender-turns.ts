@@ -18,7 +18,7 @@ export class SenderTurns {
     this.#step = step;
   }
 
-  /** Whether a step runs or is about to run, so that the code after it in the queue need not wait for a turn of its own. */
+  /** Whether a step runs or is about to run. What comes behind it in the queue then needs no turn of its own. */
   get isUnderWay(): boolean {
     return this.#count > 0 && this.#allowed === Number.POSITIVE_INFINITY;
   }

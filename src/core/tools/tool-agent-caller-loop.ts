@@ -55,8 +55,8 @@ export interface ToolAgentCallerLoopOptions {
   /** Source of the model's messages. Default: `assistant`. */
   readonly callerSource?: string | undefined;
   /**
-   * How often the model may request tools before it must reply with text; at least 1. Beyond it the loop rejects with `overloaded`.
-   * Default: 32.
+   * Number of times that the model may request tools before it must reply with text; at least 1. Beyond it the loop rejects with
+   * `overloaded`. Default: 32.
    */
   readonly maxRounds?: number | undefined;
 }
