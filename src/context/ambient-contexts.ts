@@ -37,7 +37,7 @@ export const AgentInstantiationContext = {
 };
 
 function inFactory<T>(context: AgentFactoryContext, body: () => T): T {
-  // It may run for the message of a handler, in that handler's async context. A factory is no handler.
+  // It may run for the message of a handler, in that handler's async context. A factory is not a handler.
   return factories.run(context, () => without(handlers, body));
 }
 
