@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
+import { followAbort, unfollowAbort } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { errorFromEnd } from "./call-errors.ts";
@@ -29,7 +30,7 @@ export function callUnary(
     let stopDeadline: () => void = () => undefined;
     const settle = (error: RpcError | undefined): void => {
       stopDeadline();
-      signal?.removeEventListener("abort", onAbort);
+      unfollowAbort(signal, onAbort);
       if (error !== undefined) reject(error);
       else if (answer !== undefined) resolve(answer);
       else {
@@ -63,7 +64,7 @@ export function callUnary(
     if (timeoutMs !== undefined) {
       stopDeadline = startDeadline(timeoutMs, () => giveUp(deadlinePassed(timeoutMs)), clock);
     }
-    signal?.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
   });
 }
 

@@ -15,6 +15,7 @@ import {
   type TraceCarrier,
 } from "../../core/internal.ts";
 import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/internal.ts";
+import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
@@ -125,7 +126,7 @@ export class EventDelivery {
   #run(event: IncomingEvent): void {
     const { slots, dispatcher } = this.#options;
     slots.begin();
-    void dispatcher.deliver(event, this.#owner);
+    void deliverInLoadContext(dispatcher, event, this.#owner);
   }
 
   #end(event: IncomingEvent): void {
