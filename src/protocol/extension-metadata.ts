@@ -10,6 +10,12 @@ export function isAnnounced(metadata: { readonly [name: string]: string | undefi
   return /^[1-9]\d{0,8}$/.test(metadata[announcementKey] ?? "");
 }
 
+// protocol.md §7
+/** Whether a host with this metadata is .NET's gateway: it runs on Kestrel, which names itself in each response. */
+export function isDotnetGateway(metadata: { readonly [name: string]: string | undefined }): boolean {
+  return metadata.server === "Kestrel" && !isAnnounced(metadata);
+}
+
 // protocol.md H6, §11.4
 /** Returns the metadata for the time limit of a call. Hosts and Troupe's workers read it; stock peers ignore it. */
 export function timeoutMetadata(timeoutMs: number | undefined): WireMetadata | undefined {

@@ -1,5 +1,13 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../../protocol/internal.ts";
+import {
+  announcement,
+  clientIdKey,
+  decodeFrame,
+  type Frame,
+  isAnnounced,
+  isDotnetGateway,
+  method,
+} from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -65,6 +73,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
   readonly #options: HostConnectionOptions<Services>;
+  /** Whether the host has said in its headers that it is .NET's gateway. */
+  isDotnetGateway = false;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
@@ -246,7 +256,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => this.#takeHeaders(isAnnounced(metadata)),
+      onMetadata: (metadata) => {
+        this.isDotnetGateway = isDotnetGateway(metadata);
+        this.#takeHeaders(isAnnounced(metadata));
+      },
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),

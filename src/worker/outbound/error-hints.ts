@@ -1,3 +1,5 @@
+import { metadataKey, type WireMetadata } from "../../protocol/internal.ts";
+
 /** Texts of Troupe's and .NET's hosts, and the advice for each. Peers match on the texts, so that they stay unchanged on the wire. */
 const hints: readonly (readonly [RegExp, string])[] = [
   [
@@ -14,4 +16,14 @@ const hints: readonly (readonly [RegExp, string])[] = [
 export function withHint(text: string): string {
   const advice = hints.find(([pattern]) => pattern.test(text))?.[1];
   return advice === undefined ? text : `${text} ${advice}`;
+}
+
+const gatewayText = /^Agent not found(\.| and no compatible gateways were found\.)$/;
+
+// protocol.md §2.2
+/** Returns the metadata of a failed call, with code and class where .NET's gateway says by its text alone that nobody is there. */
+export function withGatewayCode(text: string, metadata: WireMetadata): WireMetadata {
+  const isCoded = metadata[metadataKey.errorCode] !== undefined || metadata[metadataKey.errorType] !== undefined;
+  if (isCoded || !gatewayText.test(text)) return metadata;
+  return { ...metadata, [metadataKey.errorCode]: "undeliverable" };
 }

@@ -38,7 +38,7 @@ import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
-import { withHint } from "./error-hints.ts";
+import { withGatewayCode, withHint } from "./error-hints.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
 import { saysNotServed, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
@@ -253,7 +253,7 @@ export class OutgoingCalls {
     if (error !== "") {
       const text = withHint(error);
       // A text with a hint is a host's: no handler failed.
-      throw fromWireError(text, metadata, text === error ? recipient : undefined);
+      throw fromWireError(text, withGatewayCode(error, metadata), text === error ? recipient : undefined);
     }
     if (isVoidPayload(payload)) return undefined;
     return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
