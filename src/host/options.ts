@@ -34,13 +34,13 @@ export interface HostOptions {
   /** Whether the host takes channels without `client-id` as those of generation 1. Default true. */
   readonly acceptLegacyWorkers?: boolean;
   /**
-   * Whether the host withholds what a peer's stock library can't take: from `grpc-dotnet/` what is not protobuf (events, calls, and
-   * answers by `dotnetErrors`), and frames over `stockPeerMaxBytes` from every `grpc-…` user agent. Default true.
+   * Whether the host withholds frames that a peer's stock library can't take. From `grpc-dotnet/` it withholds events and calls that
+   * are not protobuf, and answers by `dotnetErrors`; from every `grpc-…` user agent frames over `stockPeerMaxBytes`. Default true.
    */
   readonly filterByPeer?: boolean;
   // protocol.md §7
   /**
-   * What becomes of answers that .NET's workers can't read: errors, and answers that are not protobuf. One such answer would make a
+   * Policy for answers that .NET's workers can't read: errors, and answers that are not protobuf. One such answer would make a
    * worker deaf. `withhold`: the worker gets none, and its call waits until its own time limit. `status`: it gets a protobuf payload
    * of the type `google.rpc.Status`; use it only if each .NET program registers that type. Default `withhold`.
    */

@@ -62,7 +62,7 @@ export const callFailure = {
   notProtobuf: (agentType: string, what: string) =>
     undeliverable(
       `Agent type ${agentType} is served by a .NET worker, which reads protobuf alone; the request ${what}. ` +
-        "Define the message in a .proto file. Send it as a type of protobufMessage(Schema) from troupe/protobuf, in Python as the generated class.",
+        "Define the message in a .proto file, and send it as a type of protobufMessage(Schema) from troupe/protobuf. AutoGen's Python workers send calls as JSON alone; let them publish events.",
       "invalid-message",
     ),
   notPortable: (agentType: string, which: "target" | "source") =>
@@ -81,7 +81,7 @@ export const callFailure = {
     ),
   foreignAnswer: (agentType: string, what: string) =>
     undeliverable(
-      `Agent type ${agentType} has answered a ${what}; .NET's callers read protobuf alone. Let its handler answer a type of protobufMessage(Schema) from troupe/protobuf.`,
+      `Agent type ${agentType} has answered a ${what}; .NET's callers read protobuf alone. Let its handler answer a type of protobufMessage(Schema) from troupe/protobuf. AutoGen's Python agents answer JSON alone.`,
       "unexpected-answer",
     ),
 } as const;

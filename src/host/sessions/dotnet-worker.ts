@@ -2,8 +2,8 @@ import { limits } from "../limits.ts";
 
 // protocol.md §7
 /**
- * One of .NET's workers, over all the data channels that it opens under its client id. After an exception its reader opens the channel
- * again; from then on the worker loses the answers that it sends, and does not register its types again.
+ * A .NET worker, over all the data channels that it opens under its client id. After an exception its reader opens the
+ * channel again. From then on the worker loses the answers that it sends, and does not register its types again.
  */
 export class DotnetWorker {
   /** Data channels that it has opened. */

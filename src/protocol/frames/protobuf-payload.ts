@@ -3,7 +3,7 @@ import type { WirePayload } from "./frame.ts";
 import { bareContentType } from "./payload.ts";
 import { RawReader, textAt, WireType } from "./raw-reader.ts";
 
-/** What stops a reader of protobuf alone. `foreign`: another content type. `broken`: no `Any` of the type that the payload names. */
+/** Reason for which a reader of protobuf alone can't take a payload. `foreign`: another content type. `broken`: no `Any` of the type that the payload names. */
 export type ProtobufFlaw = "foreign" | "broken";
 
 const typeUrlField = 1;

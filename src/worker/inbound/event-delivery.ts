@@ -93,7 +93,7 @@ export class EventDelivery {
   }
 
   // protocol.md §7
-  /** .NET's gateway sends an event once for each agent type of the worker that matches, and once more when somebody subscribes. */
+  /** .NET's gateway sends an event once for each agent type of the worker that matches, and once more when a worker subscribes. */
   #isRepeated(id: string, isFromGateway: boolean): boolean {
     const remembered = this.#options.settings.rememberedEvents ?? (isFromGateway ? gatewayMemory : 0);
     if (remembered === 0) return false;

@@ -21,7 +21,7 @@ export function withHint(text: string): string {
 const gatewayText = /^Agent not found(\.| and no compatible gateways were found\.)$/;
 
 // protocol.md §2.2
-/** Returns the metadata of a failed call, with code and class where .NET's gateway says by its text alone that nobody is there. */
+/** Returns the metadata of a failed call, with the code where .NET's gateway says by its text alone that no agent is there. */
 export function withGatewayCode(text: string, metadata: WireMetadata): WireMetadata {
   const isCoded = metadata[metadataKey.errorCode] !== undefined || metadata[metadataKey.errorType] !== undefined;
   if (isCoded || !gatewayText.test(text)) return metadata;

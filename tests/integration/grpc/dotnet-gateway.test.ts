@@ -127,7 +127,7 @@ test("what .NET's gateway sends again without topic and content is counted, and 
   const { worker, seen, logger } = await openWorker(gateway.address, ["packer"]);
   await using _ = worker;
   await worker.start();
-  // The source is the name of a topic type that somebody subscribes to afterwards.
+  // The source is the name of a topic type to which the worker subscribes afterwards.
   await worker.publishMessage(note("n1"), new TopicId("orders", "returns"));
   await seen.take();
   await worker.addSubscription(new TypeSubscription("returns", "packer"));
@@ -152,4 +152,14 @@ test("an event without a topic from any other host is still a warning", async ()
   while (worker.counters().unreadableEvents === 0) await new Promise((resolve) => setImmediate(resolve));
   expect(worker.counters().emptyReplays).toBe(0);
   expect(logger.texts("warn")).toHaveLength(1);
+});
+
+test("a worker that has only a subscription to register waits for the round trip, too", async () => {
+  await using gateway = await new DotnetGateway().listen();
+  const { worker } = await openWorker(gateway.address, [], { controlChannel: "when-needed" });
+  await using _ = worker;
+  await worker.addSubscription(new TypeSubscription("orders", "elsewhere"));
+  await worker.start();
+  expect(gateway.calls.map(({ method }) => method).sort()).toEqual(["AddSubscription", "AreYouThere", "OpenChannel"]);
+  expect(gateway.calls.at(-1)?.method).toBe("AddSubscription");
 });

@@ -61,7 +61,7 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
 
   it("finds nothing when it comes back after the grace", async () => {
     const clock = new ManualClock();
-    // So that the raw worker, which asks the host for an error to know where it is, gets it.
+    // The raw worker asks the host for an error, to know that all before it is through.
     await using rig = await start({ clock, dotnetErrors: "status" });
     await gone(rig, dotnet);
     clock.advance(10_000);

@@ -33,9 +33,10 @@ interface Unary {
 
 const kestrel = { ":status": 200, "content-type": "application/grpc", server: "Kestrel" } as const;
 
+// protocol.md §7
 /**
- * .NET's gateway as its code says (docs/protocol.md §7): it forgets registrations that race the channel, sends an event once for each
- * agent type, gives subscriptions its own ids, empties what it sends again, and finds no agent for any call.
+ * .NET's gateway as its code says. It forgets registrations that race the channel. It sends an event once for each agent type, and what
+ * it sends again is empty. It gives subscriptions its own ids, and finds no agent for any call.
  */
 export class DotnetGateway implements AsyncDisposable {
   /** Unary calls in the order they came, with `OpenChannel` among them. */
@@ -46,7 +47,7 @@ export class DotnetGateway implements AsyncDisposable {
   readonly #workers = new Map<string, Connection>();
   readonly #dangling = new Map<string, (() => void)[]>();
   readonly #subscriptions: WireSubscription[] = [];
-  /** What was published, by its source: for those who subscribe to a topic of that name later. */
+  /** Published events by their source, for workers that subscribe to a topic of that name later. */
   readonly #kept = new Map<string, WireEvent[]>();
   readonly #server: Http2Server = createServer();
   readonly #sessions = new Set<Http2Session>();
@@ -122,7 +123,7 @@ export class DotnetGateway implements AsyncDisposable {
         };
         if (this.#workers.has(clientId)) register();
         else {
-          // Meanwhile the channel may be entered, which takes up what waits for it: this then waits for ever.
+          // The channel may be entered meanwhile, and take up what waits for it: this registration then waits in vain.
           await turn();
           await turn();
           this.#dangling.set(clientId, [...(this.#dangling.get(clientId) ?? []), register]);

@@ -33,15 +33,15 @@ export interface TakenAnswer {
 const demoTypes = ["demo.Ask", "demo.Answer", "demo.Note"];
 
 /**
- * AutoGen's .NET worker on bare `node:http2`. It sends what the recorded one sends, and reads as that reads: an exception in its reader
- * makes it open its channel again, its reader and its writer then dispose each other's channel, and it becomes deaf.
+ * AutoGen's .NET worker on bare `node:http2`. It sends and reads as the recorded one. After an exception its reader opens the channel
+ * again. Then its reader and its writer dispose each other's channel, and the worker becomes deaf.
  */
 export class DotnetWorker implements AsyncDisposable {
   readonly clientId: string;
-  /** What its agents got, in order. */
+  /** Messages that its agents got, in order. */
   readonly handled = new Inbox<Handled>();
   readonly answers = new Inbox<TakenAnswer>();
-  /** Why its reader failed, once for each time. */
+  /** Exceptions of its reader. */
   readonly failures = new Inbox<string>();
   /** Statuses with which the host ended a channel. */
   readonly statuses: string[] = [];
@@ -122,7 +122,7 @@ export class DotnetWorker implements AsyncDisposable {
     return openDemo((await this.answers.take()).payload.data, textField).text;
   }
 
-  /** What its write pump does with one message: on a disposed channel the message is lost, and the pump opens another channel. */
+  /** Sends a message as its write pump does. On a disposed channel the message is lost, and the pump opens another channel. */
   write(frame: Uint8Array): void {
     if (this.#writerChannel === undefined || this.#writerChannel.destroyed) {
       this.isDeaf = true;
@@ -165,7 +165,7 @@ export class DotnetWorker implements AsyncDisposable {
     if (!status.startsWith("0 ")) throw new Error(`RpcException: ${decodeURIComponent(status)}`);
   }
 
-  /** Disposes the shared channel, whoever reads from it or writes to it, and opens another one. */
+  /** Disposes the shared channel under both pumps, and opens another one. */
   #recreate(): ClientHttp2Stream {
     this.#channel?.close(constants.NGHTTP2_CANCEL);
     const stream = this.#request("OpenChannel");
