@@ -86,14 +86,29 @@ export class CantHandleException extends TroupeError {
 /** The codes of `UndeliverableException`. */
 export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-down" | "overloaded" | "caller-gone";
 
+/** Options of the constructor of `UndeliverableException`. */
+export interface UndeliverableOptions extends TroupeErrorOptions {
+  /** Default `undeliverable`. */
+  readonly code?: UndeliverableCode | undefined;
+  /** Whether it is certain that no handler has seen the call. Default: false. */
+  readonly notHandled?: boolean | undefined;
+}
+
 /**
  * The message cannot be delivered: unknown type, target gone, link lost, a bound reached, or a runtime or host that ends (AutoGen's
  * name).
  */
 export class UndeliverableException extends TroupeError {
   override readonly name = "UndeliverableException";
-  constructor(message: string, options?: TroupeErrorOptions & { readonly code?: UndeliverableCode }) {
+  /**
+   * True: it is certain that no handler has seen the call, so that sending it again does nothing twice. Not set: the call may have
+   * been handled. An error that a handler passes on loses it on its way to another worker.
+   */
+  declare readonly notHandled?: true;
+
+  constructor(message: string, options?: UndeliverableOptions) {
     super(options?.code ?? "undeliverable", message, options);
+    if (options?.notHandled === true) this.notHandled = true;
   }
 }
 

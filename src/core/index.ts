@@ -79,6 +79,7 @@ export {
   type TroupeErrorOptions,
   type UndeliverableCode,
   UndeliverableException,
+  type UndeliverableOptions,
 } from "./errors.ts";
 export {
   SingleThreadedAgentRuntime,

@@ -69,6 +69,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
+export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
   ToolException,

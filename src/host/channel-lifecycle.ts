@@ -1,13 +1,13 @@
-import { encodeFrame, readFrameHead } from "../protocol/internal.ts";
+import { encodeFrame, method, readFrameHead } from "../protocol/internal.ts";
 import {
   type CallContext,
-  type Metadata,
   RpcError,
   type RpcStatus,
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/internal.ts";
 import type { CallRouter } from "./calls/call-router.ts";
+import type { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlChannel } from "./control/control-channel.ts";
 import type { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
@@ -15,6 +15,7 @@ import type { MutableHostCounters } from "./counters.ts";
 import { limits } from "./limits.ts";
 import type { ChannelKind, HostObserver } from "./observer.ts";
 import type { ResolvedHostOptions } from "./options.ts";
+import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
 import {
@@ -27,7 +28,7 @@ import {
 } from "./sessions/admission.ts";
 import { AwaitedStream } from "./sessions/awaited-stream.ts";
 import type { ChannelTable } from "./sessions/channel-table.ts";
-import { answerMetadata, DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
+import { DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
 import type { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import { peerTraits } from "./sessions/peer.ts";
 import { Session, type StreamOwner } from "./sessions/session.ts";
@@ -37,6 +38,7 @@ export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
   readonly counters: MutableHostCounters;
   readonly admission: Admission;
+  readonly clientIds: ClientIdOwners;
   readonly sessions: ChannelTable<Session>;
   readonly dotnetWorkers: DotnetWorkers;
   readonly controlSessions: ChannelTable<ControlSession>;
@@ -47,13 +49,18 @@ export interface ChannelLifecycleParts {
   readonly observer: HostObserver | undefined;
 }
 
+interface Entry {
+  readonly call: CallContext;
+  readonly clientId: string;
+  readonly openedAs: number;
+  readonly principal: Admitted;
+}
+
 type CreateReceiver = (principal: Admitted) => ServerStreamReceiver;
 
 /** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
 export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
-  /** Admissions of data channels that are not decided, by client id; the side streams of these clients wait for them. */
-  readonly #admissions = new Map<string, Promise<Admitted>>();
   /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
   #openings = 0;
 
@@ -68,8 +75,8 @@ export class ChannelLifecycle {
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     const traits = peerTraits(call.metadata, options);
     const openedAs = this.#openings++;
-    const createReceiver: CreateReceiver = (principal) => {
-      this.#checkEntry(sessions, { clientId, openedAs });
+    return this.#open(call, (principal) => {
+      this.#checkEntry(sessions, { call, clientId, openedAs, principal });
       const owner = ownerOf(call, clientId, principal);
       return new DataChannel({
         traits,
@@ -83,17 +90,7 @@ export class ChannelLifecycle {
           counters.unreadFrames += unreadFrames;
         },
       });
-    };
-    const admitted = this.#parts.admission.admit(call);
-    if (!(admitted instanceof PendingAdmission)) return createReceiver(admitted);
-    const { outcome } = admitted;
-    this.#admissions.set(clientId, outcome);
-    const forget = (): void => {
-      if (this.#admissions.get(clientId) === outcome) this.#admissions.delete(clientId);
-    };
-    outcome.then(forget, forget);
-    const onGone = (): void => admitted.cancel();
-    return new AwaitedStream({ admitted: outcome, responseMetadata: answerMetadata(traits), createReceiver, onGone });
+    });
   }
 
   openControl(call: CallContext): ServerStreamReceiver {
@@ -101,7 +98,7 @@ export class ChannelLifecycle {
     const { options, controlSessions, counters, control } = this.#parts;
     const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
-      this.#checkEntry(controlSessions, { clientId, openedAs });
+      this.#checkEntry(controlSessions, { call, clientId, openedAs, principal });
       return new ControlChannel({
         owner: ownerOf(call, clientId, principal),
         openedAs,
@@ -120,12 +117,12 @@ export class ChannelLifecycle {
   /** Opens a side stream, for notices to a Troupe worker whose data channel is open. It belongs to that channel's principal. */
   openSide(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
-    const { options, sessions } = this.#parts;
+    const { options, sessions, admission, clientIds } = this.#parts;
     const createReceiver: CreateReceiver = (principal) => {
-      this.#parts.admission.assertOpen();
+      admission.assertOpen();
+      clientIds.check(call, principal);
       const session = sessions.of(clientId);
       if (!session?.traits.isAnnounced) throw noDataChannel();
-      if (session.owner.principal?.name !== principal?.name) throw foreignDataChannel();
       const owner = ownerOf(call, clientId, principal);
       return new SideStream({
         session,
@@ -135,7 +132,14 @@ export class ChannelLifecycle {
         onEnded: (closing) => this.#closed("side", owner, closing),
       });
     };
-    return this.#open(call, createReceiver, this.#admissions.get(clientId));
+    // The worker's own data channel may wait for `authorize` too, perhaps beside those of others under its id.
+    const channels = admission.pendingOf(clientId, method.openChannel);
+    if (channels.length === 0) return this.#open(call, createReceiver);
+    const isOpen = (principal: Admitted): boolean => {
+      const owner = sessions.of(clientId)?.owner;
+      return owner !== undefined && isSamePrincipal(owner.principal, principal);
+    };
+    return this.#open(call, createReceiver, (principal) => settledUntil(channels, () => isOpen(principal)));
   }
 
   // protocol.md H21
@@ -156,18 +160,18 @@ export class ChannelLifecycle {
     await endWhenFlushed([...open, ...controlSessions.all()], over);
   }
 
-  /** Opens a stream once it is admitted and `after` has settled. */
-  #open(call: CallContext, createReceiver: CreateReceiver, after?: Promise<unknown>): ServerStreamReceiver {
+  /** Opens a stream once it is admitted, and once what `after` waits for has happened. */
+  #open(
+    call: CallContext,
+    createReceiver: CreateReceiver,
+    after?: (principal: Admitted) => Promise<void>,
+  ): ServerStreamReceiver {
     const admitted = this.#parts.admission.admit(call);
     const pending = admitted instanceof PendingAdmission ? admitted : undefined;
     const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
     if (!(own instanceof Promise) && after === undefined) return createReceiver(own);
-    return new AwaitedStream({
-      admitted: waitForBoth(own, after),
-      responseMetadata: noMetadata,
-      createReceiver,
-      onGone: () => pending?.cancel(),
-    });
+    const both = after === undefined ? Promise.resolve(own) : afterBoth(own, after);
+    return new AwaitedStream({ admitted: both, createReceiver, onGone: () => pending?.cancel() });
   }
 
   #createSession(
@@ -198,16 +202,17 @@ export class ChannelLifecycle {
   }
 
   /**
-   * Throws `RpcError` when the host stops, or when a newer stream of the client was admitted first. It also throws when there are
-   * `maxSessions` channels, but a client may always replace its own older one.
+   * Throws `RpcError` when the host stops, when the client id is another principal's, or when a newer stream of the client was
+   * admitted first. It also throws when there are `maxSessions` channels, but a client may always replace its own older one.
    */
   #checkEntry(
     channels: ChannelTable<Session> | ChannelTable<ControlSession>,
-    { clientId, openedAs }: { readonly clientId: string; readonly openedAs: number },
+    { call, clientId, openedAs, principal }: Entry,
   ): void {
-    const { options, counters, observer, admission } = this.#parts;
+    const { options, counters, observer, admission, clientIds } = this.#parts;
     // It may have begun to stop while the stream waited for `authorize`.
     admission.assertOpen();
+    clientIds.check(call, principal);
     const current = channels.of(clientId);
     if (current !== undefined && current.openedAs > openedAs) {
       throw new RpcError(replacedStatus.code, replacedStatus.details);
@@ -228,9 +233,9 @@ export class ChannelLifecycle {
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
-      calls.peerEnded(replaced);
+      calls.peerEnded(replaced, { inOrder: false });
     }
-    registry.clientArrived(session.id);
+    registry.clientArrived(session.id, session.owner.principal);
     calls.peerOpened(session);
     if (session.dotnet?.channels === 2) this.#warnOfReopened(session);
     return session;
@@ -254,7 +259,7 @@ export class ChannelLifecycle {
       this.#closed("data", session.owner, closing, { session, types });
     }
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
-    calls.peerEnded(session);
+    calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
 
   #controlOpened(session: ControlSession): void {
@@ -307,7 +312,6 @@ export function firstOf(items: Iterable<string>, count: number): string[] {
 }
 
 const noTypes: ReadonlySet<string> = new Set();
-const noMetadata: Metadata = {};
 const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;
 const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDownText };
 
@@ -315,23 +319,29 @@ function ownerOf(call: CallContext, clientId: string, principal: Admitted): Stre
   return { clientId, address: call.peer, userAgent: call.metadata["user-agent"] ?? "", principal };
 }
 
-/** Whatever becomes of the other admission, this stream's own decides; without it the data channel is not there. */
-async function waitForBoth(admitted: Admitted | Promise<Admitted>, after?: Promise<unknown>): Promise<Admitted> {
+async function afterBoth(
+  admitted: Admitted | Promise<Admitted>,
+  after: (principal: Admitted) => Promise<void>,
+): Promise<Admitted> {
   const principal = await admitted;
-  await after?.catch(() => undefined);
+  await after(principal);
   return principal;
+}
+
+/** Waits until all have settled, whatever becomes of them, or until `isEnough` says so after one of them. */
+async function settledUntil(outcomes: readonly Promise<unknown>[], isEnough: () => boolean): Promise<void> {
+  const waiting = new Set<Promise<void>>();
+  for (const outcome of outcomes) {
+    const over = (): void => void waiting.delete(settled);
+    const settled: Promise<void> = outcome.then(over, over);
+    waiting.add(settled);
+  }
+  while (waiting.size > 0 && !isEnough()) await Promise.race(waiting);
 }
 
 function noDataChannel(): RpcError {
   const text = "No data channel of a Troupe worker is open under this client-id.";
   return new RpcError(StatusCode.failedPrecondition, text);
-}
-
-function foreignDataChannel(): RpcError {
-  return new RpcError(
-    StatusCode.permissionDenied,
-    "The data channel under this client-id belongs to another principal.",
-  );
 }
 
 interface Drainable {

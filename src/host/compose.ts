@@ -1,6 +1,7 @@
 import { CallRouter } from "./calls/call-router.ts";
 import { DotnetAnswers } from "./calls/dotnet-answers.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
+import { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
@@ -29,7 +30,7 @@ export function composeHost(hostOptions: HostOptions) {
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
   // What happens with each message goes to the option alone; the log wants the rest too.
   const observer = options.observer && guardedObserver(options.observer, logger, clock);
-  const seldom = bothObservers(observer, logger && hostLog(logger));
+  const seldom = bothObservers(observer, logger && hostLog(logger, clock));
   const counters = createHostCounters();
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
@@ -37,22 +38,46 @@ export function composeHost(hostOptions: HostOptions) {
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
   const owners = allowMultipleOwners ? new SharedOwners(options.random, isDeaf) : new SoleOwner(isDeaf);
   const admission = new Admission({ ...options, counters, observer: seldom });
-  const registry = new Registry({ ...options, owners, counters, observer: seldom, orphanMs, bounds: options });
+  const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
+  const registry = new Registry({
+    ...options,
+    owners,
+    counters,
+    observer: seldom,
+    orphanMs,
+    bounds: options,
+    pendingOf,
+  });
+  const isEnforced = options.authorize !== undefined;
+  const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls = new CallRouter({
     ...{ ...options, bounds: options, counters, owners, peers: sessions, dotnetAnswers },
     observer,
   });
-  const control = new ControlRouter({ counters, owners, sessions: controlSessions, logger });
+  const control = new ControlRouter({ counters, owners, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
     events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
     registration: new LegacyRegistration(registry, makeId),
+    registry,
     counters,
     logger,
   });
   const lifecycle = new ChannelLifecycle({
-    ...{ options, counters, admission, sessions, dotnetWorkers, controlSessions, registry, calls, control, router },
+    ...{
+      options,
+      counters,
+      admission,
+      clientIds,
+      sessions,
+      dotnetWorkers,
+      controlSessions,
+      registry,
+      calls,
+      control,
+      router,
+    },
     observer: seldom,
   });
   const readCounters = (): HostCounters => {
@@ -74,7 +99,7 @@ export function composeHost(hostOptions: HostOptions) {
     };
   };
   return {
-    ...{ clock, rateLimited, admission, registry, sessions, lifecycle, readCounters },
+    ...{ clock, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     states: new LegacyState(options.stateStore),
     inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
   };

@@ -1,8 +1,13 @@
-import type { Logger } from "../core/internal.ts";
+import type { Clock, Logger } from "../core/internal.ts";
 import type { HostObserver, SessionOccurrence } from "./observer.ts";
+import { RepeatedRefusals } from "./repeated-refusals.ts";
 
-/** The observer that writes the host's log: who joins and leaves, what they serve, and what the host refuses. */
-export function hostLog(logger: Logger): HostObserver {
+/**
+ * The observer that writes the host's log: who joins and leaves, what they serve, and what the host refuses. It says a refusal
+ * that repeats once a minute.
+ */
+export function hostLog(logger: Logger, clock: Clock): HostObserver {
+  const refusals = new RepeatedRefusals(clock);
   return (what) => {
     switch (what.at) {
       case "session":
@@ -10,6 +15,7 @@ export function hostLog(logger: Logger): HostObserver {
       case "registration":
         switch (what.what) {
           case "type":
+            refusals.forget(what.clientId, what.agentType);
             return logger.info("a worker serves an agent type", { agentType: what.agentType, clientId: what.clientId });
           case "subscribed":
           case "unsubscribed": {
@@ -19,7 +25,13 @@ export function hostLog(logger: Logger): HostObserver {
           }
           case "refused": {
             const { clientId, agentType, subscriptionId, reason, holder } = what;
-            return logger.info("a registration is refused", { clientId, agentType, subscriptionId, reason, holder });
+            // A subscription has an id, and no worker asks for one again and again.
+            const isOfType = subscriptionId === undefined && agentType !== undefined;
+            const kept = isOfType ? refusals.note(clientId, agentType, `${reason} ${holder}`) : 0;
+            if (kept === undefined) return;
+            const repeated = kept > 0 ? kept : undefined;
+            const fields = { clientId, agentType, subscriptionId, reason, holder, repeated };
+            return logger.info("a registration is refused", fields);
           }
           case "expired":
             // The registry warns of it.

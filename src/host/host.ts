@@ -177,7 +177,7 @@ export class Host implements AsyncDisposable {
     if (listening !== undefined) {
       await this.#drain(grace, reserveMs);
       void grace.over.then(() => listening.close(0));
-      await listening.close(Math.max(0, grace.leftMs - reserveMs));
+      await listening.close(grace.leftMs);
     }
     grace.done();
     this.#markClosed();

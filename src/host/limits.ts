@@ -22,6 +22,9 @@ export const limits = {
   /** Those of one connection. */
   pendingAdmissionsPerPeer: 1_000,
   admissionMs: 30_000,
+  /** Bytes of the requests of unary calls that wait for `authorize`, and those of one connection. One request may always wait alone. */
+  pendingRequestBytes: 256 * 1024 * 1024,
+  pendingRequestBytesPerPeer: 32 * 1024 * 1024,
   /** Bytes of frames that the host holds for a stream that waits for `authorize` and that sends though it is paused. */
   admissionBytes: 1024 * 1024,
   /** Agent types of one worker that `inspect()` and an occurrence list. */
@@ -39,6 +42,9 @@ export const limits = {
   /** Lines of one text that the host logs in a window of this many milliseconds; it counts the rest. */
   logLines: 50,
   logWindowMs: 10_000,
+  /** Refused agent types that the log remembers, and milliseconds in which it says the same refusal once. */
+  rememberedRefusals: 1_000,
+  repeatedRefusalMs: 60_000,
   // protocol.md §2.1
   /** `reconnectGraceMs` for .NET's workers, which reopen their channel without registering again. */
   dotnetGraceMs: 10_000,

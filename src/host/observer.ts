@@ -101,7 +101,7 @@ export interface EventOccurrence {
   readonly missed: number;
 }
 
-/** `authorize` refused a call or a stream, or failed. */
+/** `authorize` refused a call or a stream, or failed; or the client id that it names belongs to another principal. */
 export interface DeniedOccurrence {
   readonly at: "denied";
   readonly method: string;

@@ -51,7 +51,10 @@ export interface HostOptions {
    */
   readonly stockPeerMaxBytes?: number;
   // protocol.md H16
-  /** Whether a client may remove only its own subscriptions. Default false, as at Python's host. */
+  /**
+   * Whether a client may remove only its own subscriptions. Default false, as at Python's host: then it may also remove those of
+   * its principal's other clients, or all if callers have no principals.
+   */
   readonly ownOnly?: boolean;
   // protocol.md H25
   /**
@@ -79,7 +82,10 @@ export interface HostOptions {
   readonly maxSubscriptionsPerClient?: number;
   readonly maxSubscriptions?: number;
   // protocol.md H23
-  /** Decides whether the host serves a stream or a unary call, at once or with a promise. Default: everybody may do everything. */
+  /**
+   * Decides whether the host serves a stream or a unary call, at once or with a promise. A client id belongs to the principal that
+   * used it first. Default: everybody may do everything.
+   */
   readonly authorize?: Authorize;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver;

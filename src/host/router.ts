@@ -4,12 +4,14 @@ import type { CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
 import type { LegacyRegistration } from "./registry/legacy-registration.ts";
+import type { Registry } from "./registry/registry.ts";
 import type { Peer } from "./sessions/peer.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
   readonly events: EventRouter;
   readonly registration: LegacyRegistration;
+  readonly registry: Registry;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
@@ -23,7 +25,7 @@ export class Router {
   }
 
   receive(peer: Peer, bytes: Uint8Array): void {
-    const { calls, events, registration, counters, logger } = this.#parts;
+    const { calls, events, registration, registry, counters, logger } = this.#parts;
     const frame = peekFrame(bytes);
     switch (frame.kind) {
       case "request":
@@ -38,10 +40,14 @@ export class Router {
         return registration.registerType(peer, frame.requestId, frame.agentType);
       case "subscribe":
         return registration.subscribe(peer, frame.requestId, frame.pattern);
-      case "ack":
       case "leaving":
+        // A peer that did not announce itself can't mean this notice.
+        if (peer.traits.isAnnounced) calls.peerLeaving(peer, registry.clientLeaving(peer.id));
+        else counters.emptyFrames += 1;
+        return;
+      case "ack":
       case "empty":
-        // Only hosts send acks and notices of leaving.
+        // Only hosts send acks.
         counters.emptyFrames += 1;
         logger?.warn("a frame without a known content was ignored", { clientId: peer.id });
         return;

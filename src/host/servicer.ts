@@ -52,9 +52,9 @@ export class HostServicer {
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
-    const admission = this.#admit(call);
-    if (admission !== undefined) this.#assertOpen(await admission.outcome);
-    const outcome = this.#parts.registry.registerType(clientId, agentType);
+    const admitted = this.#parts.admission.admit(call);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const outcome = this.#parts.registry.registerType(clientId, agentType, principal);
     switch (outcome.at) {
       case "registered":
         return;
@@ -71,9 +71,9 @@ export class HostServicer {
 
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
-    const admission = this.#admit(call);
-    if (admission !== undefined) this.#assertOpen(await admission.outcome);
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription);
+    const admitted = this.#parts.admission.admit(call);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const outcome = this.#parts.registry.addSubscription(clientId, subscription, principal);
     switch (outcome.at) {
       case "added":
         return;
@@ -88,9 +88,9 @@ export class HostServicer {
 
   async removeSubscription({ id }: { readonly id: string }, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
-    const admission = this.#admit(call);
-    if (admission !== undefined) this.#assertOpen(await admission.outcome);
-    switch (this.#parts.registry.removeSubscription(clientId, id)) {
+    const admitted = this.#parts.admission.admit(call);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    switch (this.#parts.registry.removeSubscription(clientId, id, principal)) {
       case "removed":
         return;
       case "unknown":
@@ -103,20 +103,20 @@ export class HostServicer {
   /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
     requireClientId(call);
-    const admission = this.#admit(call);
-    if (admission !== undefined) this.#assertOpen(await admission.outcome);
+    const admitted = this.#parts.admission.admit(call);
+    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
     return this.#parts.registry.subscriptions();
   }
 
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
-    const admission = this.#admit(call);
-    if (admission !== undefined) this.#assertOpen(await admission.outcome);
+    const admitted = this.#parts.admission.admit(call);
+    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
     return this.#parts.states.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
-    const admission = this.#admit(call);
-    if (admission !== undefined) this.#assertOpen(await admission.outcome);
+    const admitted = this.#parts.admission.admit(call);
+    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
     return this.#parts.states.save(state, clientIdOf(call));
   }
 
@@ -163,15 +163,14 @@ export class HostServicer {
     rateLimited?.flush();
   }
 
-  /** Admits a call; undefined where there is nothing to wait for, so that such a call waits for no turn. */
-  #admit(call: CallContext): PendingAdmission | undefined {
-    const admitted = this.#parts.admission.admit(call);
-    return admitted instanceof PendingAdmission ? admitted : undefined;
-  }
-
-  /** Throws `RpcError` when the host has begun to stop while an admitted call waited. */
-  #assertOpen(_principal: Admitted): void {
+  /**
+   * Lets an admitted call in; returns its principal. Throws `RpcError` when the host has begun to stop while the call waited, or
+   * when the client id of the call is another principal's.
+   */
+  #enter(call: CallContext, principal: Admitted): Admitted {
     this.#parts.admission.assertOpen();
+    this.#parts.clientIds.check(call, principal);
+    return principal;
   }
 
   /** Says who holds an agent type, to an announced worker only. */

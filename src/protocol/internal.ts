@@ -1,6 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { rpcStatusPayload } from "./errors/rpc-status.ts";
-export { fromWireError, toWireError } from "./errors/wire-error.ts";
+export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, isAnnounced, isDotnetGateway, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   CancelFrame,
@@ -32,7 +32,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead, withoutErrorDetail } from "./routing/frame-peek.ts";
+export { peekFrame, readFrameHead, withoutTroupeKeys } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";

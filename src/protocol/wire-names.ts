@@ -37,6 +37,7 @@ export const metadataKey = {
   errorCode: "agerrorcode",
   errorStack: "agerrorstack",
   errorDetail: "agerrordetail",
+  notHandled: "agnothandled",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",

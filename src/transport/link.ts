@@ -13,9 +13,14 @@ export type Metadata = Readonly<Record<string, string>>;
 export type StreamEnd =
   /**
    * The server ended the stream with a status, or the client could not open it (`unavailable`, …). `origin` says, on the
-   * client's side, who made the status.
+   * client's side, who made the status. `isUnread` is true when it is certain that the server read nothing of the stream.
    */
-  | { readonly by: "status"; readonly status: RpcStatus; readonly origin?: StatusOrigin }
+  | {
+      readonly by: "status";
+      readonly status: RpcStatus;
+      readonly origin?: StatusOrigin;
+      readonly isUnread?: boolean;
+    }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
   /** The peer reset the stream (as Python's `stop()` does), or half-closed it and went away. */
@@ -88,8 +93,16 @@ export interface FrameStream {
 }
 
 // When the headers go out: protocol.md §1.5.
-/** The server's side of a stream. A service receives it after the response headers were sent. */
+/**
+ * The server's side of a stream. A service receives it after the response headers were sent, unless its receiver
+ * `answersLater`.
+ */
 export interface ServerStream extends FrameStream {
+  /**
+   * Sends the response headers for a receiver that `answersLater`. Nothing may be sent before. Does nothing the second
+   * time and after the end. Throws `RpcError` (invalid-argument) for metadata that HTTP/2 cannot carry.
+   */
+  respond(metadata?: Metadata): void;
   /** Ends the call with a status after all queued frames. */
   finish(status: RpcStatus): void;
   /**
@@ -154,6 +167,8 @@ export interface CallContext {
   readonly metadata: Metadata;
   /** Address of the peer, for logs. */
   readonly peer: string;
+  /** Length of a unary call's request, in bytes. Undefined for a stream. */
+  readonly requestBytes?: number | undefined;
   /** Aborts when the caller cancels, its deadline passes or its connection is lost. Created on first use. */
   readonly signal: AbortSignal;
 }
@@ -169,7 +184,8 @@ export interface LinkService {
   unary(request: Uint8Array, call: CallContext): Promise<Uint8Array>;
   /**
    * Accepts a stream and returns its receiver. The listener calls it before it writes headers, so a thrown `RpcError`
-   * refuses the call with that status. The receiver's `onOpen` gets the stream after the headers were sent.
+   * refuses the call with that status. The receiver's `onOpen` gets the stream after the headers were sent, or before
+   * if the receiver `answersLater`.
    */
   stream(call: CallContext): ServerStreamReceiver;
 }
@@ -181,7 +197,12 @@ export interface ServerStreamReceiver extends StreamReceiver {
    * Default: none.
    */
   readonly responseMetadata?: Metadata;
-  /** Receives the stream, once, before any other method, when the response headers were sent. */
+  /**
+   * True: the link sends no response headers until the receiver calls `ServerStream.respond`. A stream that ends before
+   * that is answered with its status alone. Default: false.
+   */
+  readonly answersLater?: boolean;
+  /** Receives the stream, once, before any other method, when the response headers were sent or the receiver `answersLater`. */
   onOpen(stream: ServerStream): void;
 }
 
@@ -191,8 +212,8 @@ export interface Listening {
   readonly address: string;
   counters(): ListenerCounters;
   /**
-   * Stops accepting, lets running calls finish for `graceMs` milliseconds (default 0), then ends them. May be called
-   * twice; never rejects.
+   * Stops accepting, lets running calls finish, then ends them and their connections: all within `graceMs` milliseconds
+   * (default 0). A second call may shorten that time. Never rejects.
    */
   close(graceMs?: number): Promise<void>;
   readonly closed: Promise<void>;

@@ -31,7 +31,10 @@ export interface WhileDisconnectedOptions {
    * within its own timeout and signal.
    */
   readonly calls?: "queue" | "reject" | undefined;
-  /** Milliseconds that a call waits for a connection with `calls: "reject"`. Default 1 000. */
+  /**
+   * Milliseconds that a call waits for a connection with `calls: "reject"`. Default: 1000. Messages wait for half of it at most
+   * when the worker changes to a new connection after a GOAWAY.
+   */
   readonly callWaitMs?: number | undefined;
   /** Largest number of events and calls that wait. Beyond it, sending fails (`overloaded`). Default 1 000. */
   readonly maxQueuedMessages?: number | undefined;

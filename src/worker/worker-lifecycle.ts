@@ -1,7 +1,6 @@
 import {
   type AgentCatalog,
   assertNotAborted,
-  errorText,
   type SubscriptionTable,
   TroupeError,
   UndeliverableException,
@@ -11,7 +10,7 @@ import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
-import { atMost, sleepMs } from "./connection/time-limits.ts";
+import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
 import { createControlServer } from "./control/control-server.ts";
 import { HostServices, type WorkerConnection } from "./host-services.ts";
@@ -19,11 +18,13 @@ import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
 import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
+import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
-import type { HostRegistry } from "./registry/host-registry.ts";
+import type { HostRegistry, UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
+import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
 /** The reason for the end of a worker's run: you stopped the worker, or it lost its host and does not reconnect any more. */
@@ -37,6 +38,7 @@ export interface WorkerLifecycleOptions {
   readonly subscriptions: SubscriptionTable;
   readonly sendQueue: SendQueue;
   readonly calls: OutgoingCalls;
+  readonly events: OutgoingEvents;
   readonly inbox: Inbox;
   readonly inFlight: InFlight;
   readonly limiter: ConcurrencyLimiter;
@@ -45,10 +47,6 @@ export interface WorkerLifecycleOptions {
   readonly nextRequestNumber: () => number;
 }
 
-/** Least milliseconds that a stop gives queued messages to leave. */
-const flushTimeoutMs = 5_000;
-/** Least milliseconds that a stop gives agents to close. */
-const closeTimeoutMs = 5_000;
 /** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
 const idleCheckMs = 100;
 /** Number of client ids that the worker remembers. A host may still know the worker by the id of a lost connection. */
@@ -175,10 +173,22 @@ export class WorkerLifecycle {
     const closed = this.#closed;
     this.#options.inbox.isRefusing = true;
     this.#run.abort();
+    this.#sayLeaving();
     const done = this.#supervisor.drain(() => this.#drain());
     const ended = () => closed.resolve({ by: "stopped" });
     done.then(ended, ended);
     return done;
+  }
+
+  /**
+   * Gives up the agent types at the host, so that another worker may register them while this one drains. Does nothing while an
+   * older connection lives. The host knows the types by that one, and the calls of this worker's handlers leave by the other.
+   */
+  // protocol.md §11.2
+  #sayLeaving(): void {
+    const { state } = this.#supervisor;
+    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isEmpty) return;
+    state.connection.outbox.sayLeaving(this.#options.settings.drainTimeoutMs);
   }
 
   /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */
@@ -235,6 +245,7 @@ export class WorkerLifecycle {
       onAccepted: (connection) => this.#supervisor.onAccepted(connection),
       onDrain: ({ outbox }) => sendQueue.drained(outbox),
       isCrowded: () => limiter.isCrowded,
+      linkRenewed: (connection) => this.#supervisor.linkRenewed(connection),
     });
   }
 
@@ -254,7 +265,8 @@ export class WorkerLifecycle {
     const { settings, elsewhere } = this.#options;
     const { registry } = connection.services;
     const oldIds = new Set(this.#clientIds);
-    this.#clientIds.push(connection.clientId);
+    // A registration that a GOAWAY interrupted begins again on the same connection.
+    if (!oldIds.has(connection.clientId)) this.#clientIds.push(connection.clientId);
     if (this.#clientIds.length > clientIdsKept) this.#clientIds.shift();
     if (kind === "start") {
       elsewhere.clear();
@@ -268,24 +280,27 @@ export class WorkerLifecycle {
   }
 
   /**
-   * Returns the registry of the host; undefined before the start. A registration during the start waits for its end, so that
-   * the host gets it once.
+   * Returns the registry of the host, in use until its release; undefined before the start. A registration during the start waits
+   * for its end, so that the host gets it once.
    */
-  async #hostRegistry(): Promise<HostRegistry | undefined> {
+  async #hostRegistry(): Promise<UsedRegistry | undefined> {
     const { state } = this.#supervisor;
     if ((state.at === "connecting" || state.at === "registering") && state.search.kind === "start")
       await state.search.found?.catch(() => undefined);
     if (this.isIdle) return undefined;
     this.assertSending("registering");
     const { registrationTimeoutMs } = this.#options.settings;
-    return (await this.#supervisor.registrar(registrationTimeoutMs)).services.registry;
+    const { connection, release } = await this.#supervisor.registrar(registrationTimeoutMs);
+    return { registry: connection.services.registry, assertOpen: () => assertOpen(connection), release };
   }
 
-  /** Resolves when no handler runs and no call waits, so that nothing is lost with an old connection. */
-  async #whenIdle({ outbox, signal }: WorkerConnection, isRegistrar: boolean): Promise<void> {
+  /** Resolves when no handler, call, registration or state request is under way there: nothing is lost with an old connection. */
+  async #whenIdle(connection: WorkerConnection, isRegistrar: boolean): Promise<void> {
     const { inFlight, settings } = this.#options;
+    const { outbox, signal, services } = connection;
     while (!signal.aborted) {
-      if ((!isRegistrar || inFlight.size === 0) && outbox.outgoingCallsCount === 0) return;
+      const isUsed = outbox.outgoingCallsCount > 0 || connection.usersCount > 0 || !services.control.isIdle;
+      if (!isUsed && (!isRegistrar || inFlight.size === 0)) return;
       await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
     }
   }
@@ -302,7 +317,7 @@ export class WorkerLifecycle {
   }
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {
-    const { sendQueue, settings, calls } = this.#options;
+    const { sendQueue, settings, calls, events } = this.#options;
     switch (by) {
       case "lost": {
         const lost = sendQueue.close({ code: "disconnected", text: because });
@@ -315,42 +330,29 @@ export class WorkerLifecycle {
         const lost = sendQueue.close(reason);
         if (lost > 0) settings.logger.error(`The worker could not start${lostText(lost)}.`);
         calls.rejectAll(reason);
+        events.rejectAll(reason);
       }
     }
   }
 
-  /**
-   * Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents.
-   */
-  // protocol.md W14
-  async #drain(): Promise<void> {
-    const { settings, inFlight, catalog, sendQueue, calls } = this.#options;
-    const { clock, drainTimeoutMs, logger } = settings;
-    const { signal } = this.#hurry;
-    const endMs = clock.now() + drainTimeoutMs;
-    await inFlight.idle(drainTimeoutMs, clock, signal);
-    const { state } = this.#supervisor;
-    const isSeeking = state.at === "draining" && state.search !== undefined;
-    const leftMs = Math.max(endMs - clock.now(), isSeeking ? 0 : flushTimeoutMs);
-    await atMost(sendQueue.emptied(), leftMs, clock, signal);
-    inFlight.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
-    const reason = { code: "shutting-down", text: "The worker has stopped." } as const;
-    const lost = sendQueue.close(reason);
-    if (lost > 0) logger.error(`The worker stops${lostText(lost)}.`);
-    calls.rejectAll(reason);
-    await this.#supervisor.leave(signal);
-    const closing = catalog.close().then(
-      () => true,
-      (error) => {
-        logger.error(`An agent failed to close: ${errorText(error)}`, { error });
-        return true;
+  #drain(): Promise<void> {
+    return drainWorker({
+      ...this.#options,
+      hurry: this.#hurry.signal,
+      isSeeking: () => {
+        const { state } = this.#supervisor;
+        return state.at === "draining" && state.search !== undefined;
       },
-    );
-    // The worker cannot end a factory or a `close` that hangs, so the stop does not wait for it.
-    const areClosed = await atMost(closing, Math.max(endMs - clock.now(), closeTimeoutMs), clock, signal);
-    if (areClosed !== true)
-      logger.error("Agents that were being made or closed had not ended when the worker stopped.");
+      leave: (signal) => this.#supervisor.leave(signal),
+    });
   }
+}
+
+/** Throws when the connection has ended: the next host may not know what this one has accepted. */
+function assertOpen({ isOpen, address }: WorkerConnection): void {
+  if (isOpen) return;
+  const text = `The connection to the host at ${address} ended during the registration. Register again.`;
+  throw new UndeliverableException(text, { code: "disconnected" });
 }
 
 function lostText(events: number): string {

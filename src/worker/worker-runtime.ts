@@ -102,10 +102,11 @@ export class WorkerRuntime implements AgentRuntime {
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
     this.#calls = calls;
-    this.#events = new OutgoingEvents(outgoing);
+    const events = new OutgoingEvents(outgoing);
+    this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ inFlight, limiter, elsewhere, nextRequestNumber },
+      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber },
     });
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
@@ -162,7 +163,7 @@ export class WorkerRuntime implements AgentRuntime {
   /**
    * Stops the worker. It takes no new messages and gives running handlers `drainTimeoutMs` to finish; after that it answers
    * their calls with an error. Then it sends queued messages, leaves the host and closes the agents. When `signal` aborts, the
-   * stop waits no longer: it gives up handlers, and drops and counts queued messages. Throws `wrong-state` when the worker was
+   * stop waits no longer: it gives up handlers, drops and counts queued messages, and gives the last answers half a second. Throws `wrong-state` when the worker was
    * never started; calling it twice is fine. You can start the worker again. Agents that you registered as instances are
    * gone then, with their subscriptions.
    */

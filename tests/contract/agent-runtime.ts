@@ -5,6 +5,7 @@ import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeFailing } from "./agent-runtime/failing.ts";
 import { describeGivingUp } from "./agent-runtime/giving-up.ts";
+import { describeHangingInterventions } from "./agent-runtime/hanging-interventions.ts";
 import { describeInterceptors } from "./agent-runtime/interceptors.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
@@ -35,6 +36,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeLifeCycle(suite);
     describeState(suite);
     describeInterventions(suite);
+    describeHangingInterventions(suite);
     describeInterceptors(suite);
     describeFailing(suite);
     describeObserving(suite);

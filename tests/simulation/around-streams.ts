@@ -80,6 +80,7 @@ export function aroundService(service: LinkService, makeGate: () => Gate): LinkS
       const gated: ServerStreamReceiver = {
         ...gatedReceiver(receiver, gate),
         ...(receiver.responseMetadata === undefined ? {} : { responseMetadata: receiver.responseMetadata }),
+        ...(receiver.answersLater === undefined ? {} : { answersLater: receiver.answersLater }),
         onOpen: (stream) => {
           receiver.onOpen(gatedStream(stream, gate));
         },

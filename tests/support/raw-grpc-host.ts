@@ -6,10 +6,23 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { decodeFrame, encodeFrame, type Frame } from "../../src/protocol/index.ts";
+import {
+  decodeAddSubscriptionRequest,
+  decodeRegisterAgentRequest,
+  decodeRemoveSubscriptionRequest,
+} from "../../src/protocol/internal.ts";
 import { Inbox } from "./inbox.ts";
 
-/** How a call is answered: with a gRPC status alone, with an HTTP status as proxies do, or not at all yet. */
-export type RawAnswer = { readonly grpc: number; readonly text?: string } | { readonly http: number } | "take" | "wait";
+/**
+ * How a call is answered: with a gRPC status alone, with an HTTP status as proxies do, with a reset of the stream, or not at all
+ * yet.
+ */
+export type RawAnswer =
+  | { readonly grpc: number; readonly text?: string }
+  | { readonly http: number }
+  | { readonly reset: number }
+  | "take"
+  | "wait";
 
 /** One data channel at a raw host. */
 export class RawChannel {
@@ -19,6 +32,8 @@ export class RawChannel {
   /** Every frame so far, in order. */
   readonly frames: Frame[] = [];
   readonly ended: Promise<void>;
+  /** The worker sends nothing more here. */
+  readonly halfClosed: Promise<void>;
   readonly #stream: ServerHttp2Stream;
   #rest = Buffer.alloc(0);
 
@@ -27,6 +42,7 @@ export class RawChannel {
     this.session = stream.session;
     this.clientId = String(headers["client-id"]);
     this.ended = new Promise((resolve) => stream.once("close", resolve));
+    this.halfClosed = new Promise((resolve) => stream.once("end", resolve));
     stream.on("data", (bytes: Buffer) => this.#read(bytes));
   }
 
@@ -58,6 +74,12 @@ export interface RawUnary {
   readonly method: string;
   readonly clientId: string;
   readonly session: Http2Session | undefined;
+  /** The number of its stream. */
+  readonly stream: number;
+  /** The agent type, or the id of the subscription. */
+  readonly subject: string;
+  /** Answers a call that waits. */
+  readonly answer: (answer: RawAnswer) => void;
 }
 
 /** A host on bare `node:http2`, which does what a test says: it can refuse channels, answer as a proxy does, and send GOAWAY. */
@@ -108,21 +130,41 @@ export class RawGrpcHost implements AsyncDisposable {
       this.channels.put(channel);
       return;
     }
-    stream.resume();
-    if (method === "OpenControlChannel") return answerWith(stream, { grpc: 12 });
-    const call = { method, clientId: String(headers["client-id"]), session };
-    this.calls.push(call);
-    const answer = this.onCall(call);
-    if (answer !== "take") return answerWith(stream, answer);
-    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
-    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-    stream.end(Buffer.alloc(5));
+    if (method === "OpenControlChannel") {
+      stream.resume();
+      return answerWith(stream, { grpc: 12 });
+    }
+    const parts: Buffer[] = [];
+    stream.on("data", (bytes: Buffer) => parts.push(bytes));
+    stream.once("end", () => {
+      const subject = subjectOf(method, Buffer.concat(parts).subarray(5));
+      const answer = (how: RawAnswer) => answerCall(stream, how);
+      const clientId = String(headers["client-id"]);
+      const call = { ...{ method, clientId, session, subject, answer }, stream: stream.id ?? 0 };
+      this.calls.push(call);
+      answer(this.onCall(call));
+    });
   }
+}
+
+function subjectOf(method: string, request: Buffer): string {
+  if (method === "RegisterAgent") return decodeRegisterAgentRequest(request);
+  if (method === "AddSubscription") return decodeAddSubscriptionRequest(request).id;
+  if (method === "RemoveSubscription") return decodeRemoveSubscriptionRequest(request);
+  return "";
+}
+
+function answerCall(stream: ServerHttp2Stream, answer: RawAnswer): void {
+  if (answer !== "take" || stream.destroyed) return answerWith(stream, answer);
+  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.end(Buffer.alloc(5));
 }
 
 function answerWith(stream: ServerHttp2Stream, answer: RawAnswer): void {
   if (answer === "wait" || stream.destroyed) return;
   if (answer === "take") stream.respond({ ":status": 200, "content-type": "application/grpc", agtroupe: "1" });
+  else if ("reset" in answer) stream.close(answer.reset);
   else if ("http" in answer)
     stream.respond({ ":status": answer.http, "content-type": "text/html" }, { endStream: true });
   else {

@@ -29,6 +29,12 @@ export interface AgentCatalogOptions {
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
 
+/** An agent whose end a close of the catalog waits for. */
+export interface UnendedAgent {
+  readonly id: AgentId;
+  readonly at: "being made" | "being closed";
+}
+
 const notRegisteredInstance =
   "Agent factory was invoked for an agent instance that was not registered. This is likely due to the agent type being " +
   "incorrectly subscribed to a topic. If it happens when publishing to the default topic, turn on " +
@@ -39,6 +45,7 @@ const notRegisteredInstance =
 export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();
+  readonly #unended = new Set<UnendedAgent>();
 
   constructor(options: AgentCatalogOptions) {
     this.#options = options;
@@ -167,25 +174,53 @@ export class AgentCatalog {
     }
   }
 
+  /** Agents that `close` has not ended yet: those that are still being made, and those whose own `close` runs. */
+  get unended(): readonly UnendedAgent[] {
+    return [...this.#unended];
+  }
+
   /**
-   * Closes every agent once, also those that are being made, and removes them. Factories stay; the types of instances end.
-   * When an agent's `close` throws, the catalog still closes the others. Then it rejects with that error, or with an
-   * `AggregateError` of several.
+   * Closes every agent once, also those that are being made, and removes them at once. So a factory that ends later puts nothing
+   * into the next run, and this close ends nothing of that run. Factories stay; the types of instances end. When an agent's
+   * `close` throws, the catalog still closes the others. Then it rejects with that error, or with an `AggregateError` of several.
    */
   async close(): Promise<void> {
-    const making = [...this.#kinds.values()].flatMap((kind) => [...kind.making.values()]);
-    await Promise.allSettled(making);
-    const agents = [...this.#kinds.values()].flatMap((kind) => [...kind.live.values()]);
+    const ending: Promise<void>[] = [];
     for (const [type, kind] of this.#kinds) {
+      for (const [key, agent] of kind.live) ending.push(this.#end(new AgentId(type, key), agent));
+      for (const [key, made] of kind.making) ending.push(this.#end(new AgentId(type, key), made));
       kind.live.clear();
+      kind.making.clear();
       if (kind.source.by !== "instances") continue;
       this.#kinds.delete(type);
       this.#options.onTypeGone?.(type);
     }
-    const ends = await Promise.allSettled(agents.map(async (agent) => agent.close()));
+    const ends = await Promise.allSettled(ending);
     const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
+  }
+
+  /** Closes an agent, once it is made. */
+  async #end(id: AgentId, made: Agent | Promise<Agent>): Promise<void> {
+    const unended: { id: AgentId; at: UnendedAgent["at"] } = { id, at: "being closed" };
+    this.#unended.add(unended);
+    try {
+      let agent: Agent;
+      if (made instanceof Promise) {
+        unended.at = "being made";
+        try {
+          agent = await made;
+        } catch {
+          // There is no agent. The callers that waited for it have the error.
+          return;
+        }
+        unended.at = "being closed";
+      } else agent = made;
+      await agent.close();
+    } finally {
+      this.#unended.delete(unended);
+    }
   }
 
   /**
@@ -196,10 +231,12 @@ export class AgentCatalog {
     kind.making.set(key, made);
     made.then(
       (agent) => {
+        // Not if the catalog was closed meanwhile: then the agent is closed, and another may be made under its key.
+        if (kind.making.get(key) !== made) return;
         kind.making.delete(key);
         kind.live.set(key, agent);
       },
-      () => kind.making.delete(key),
+      () => kind.making.get(key) === made && kind.making.delete(key),
     );
     return made;
   }

@@ -72,7 +72,12 @@ export class Dispatcher {
       this.#failWithoutAgent(delivery, owner, error);
       return;
     }
-    await this.#give(agent, delivery, owner);
+    const { context } = delivery;
+    if (context.runEnded === undefined) return this.#give(agent, delivery, owner);
+    // The run has ended while the agent was being made: the handler would reach into the next one.
+    const error = context.runEnded;
+    context.release();
+    owner.failed(delivery, error);
   }
 
   /** Runs the handler. It makes no closure and no promise for a handler that answers at once. */

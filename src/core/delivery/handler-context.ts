@@ -2,7 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
-import { TimedOutError, TroupeError } from "../errors.ts";
+import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -92,9 +92,18 @@ export class HandlerContext implements MessageContext {
     return this.#controller.signal;
   }
 
-  /** Tells the handler that its caller does not want its work any more. The first reason stands. */
+  /** The reason of `abort` when the run of the runtime has ended; else undefined. A handler must not begin after that. */
+  get runEnded(): UndeliverableException | undefined {
+    const reason = this.#aborted?.reason;
+    return reason instanceof UndeliverableException && reason.code === "shutting-down" ? reason : undefined;
+  }
+
+  /**
+   * Tells the handler that its caller does not want its work any more. The first reason stands. Does nothing after `release`: the
+   * handler has ended.
+   */
   abort(reason: unknown): void {
-    if (this.#aborted !== undefined) return;
+    if (this.#aborted !== undefined || this.#isReleased) return;
     this.#aborted = { reason };
     this.release();
     this.#controller?.abort(reason);

@@ -48,9 +48,18 @@ export function createLayers({ sequentialAgents, ambient, interceptors = [] }: L
 export function withLayers(layers: readonly Layer[]): Handle {
   return layers.reduceRight<Handle>(
     (inner, layer) => (agent, delivery) => layer(delivery, () => inner(agent, delivery), agent),
-    (agent, { message, context }) => agent.onMessage(message, context),
+    layers.length === 0 ? handle : handleInRun,
   );
 }
+
+const handle: Handle = (agent, { message, context }) => agent.onMessage(message, context);
+
+/** A layer may wait. The handler does not begin when the run has ended meanwhile. */
+const handleInRun: Handle = (agent, delivery) => {
+  const { runEnded } = delivery.context;
+  if (runEnded !== undefined) throw runEnded;
+  return handle(agent, delivery);
+};
 
 function layerOf(interceptor: HandlerInterceptor): Layer {
   return ({ agentId, message, context }, next) =>

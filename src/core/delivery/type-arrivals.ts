@@ -64,6 +64,7 @@ type Waiter = (error: Error | undefined) => void;
 export function notServedError(type: string, waitedMs: number): UndeliverableException {
   return new UndeliverableException(
     `Recipient not found: no worker registered agent type ${type} within ${waitedMs} ms (waitForTarget).`,
+    { notHandled: true },
   );
 }
 

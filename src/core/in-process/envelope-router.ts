@@ -90,6 +90,11 @@ export class EnvelopeRouter {
     }
   }
 
+  /** Ends the calls from this queue about which an intervention has not decided. Its later decision is ignored. */
+  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
+    this.#stage.refuseUndecided(queue, makeError);
+  }
+
   /**
    * Routes one envelope and marks it done in its queue when it has been handled. Returns a promise while an intervention awaits
    * something; other envelopes may overtake it then. Never rejects.

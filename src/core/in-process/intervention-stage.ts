@@ -41,19 +41,33 @@ export interface Onward {
 export class InterventionStage {
   readonly #options: InterventionStageOptions;
   readonly #onward: Onward;
+  /** Calls whose `onSend` has not decided yet, each with the queue that it was taken from. */
+  readonly #undecided = new Map<SendEnvelope, EnvelopeQueue>();
 
   constructor(options: InterventionStageOptions, onward: Onward) {
     this.#options = options;
     this.#onward = onward;
   }
 
+  /** Ends the calls from this queue whose `onSend` has not decided yet. Its later decision is ignored. */
+  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
+    for (const [{ call, context }, from] of this.#undecided) {
+      if (from !== queue) continue;
+      const error = makeError();
+      context.abort(error);
+      call.reject(error);
+    }
+  }
+
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void | Promise<void> {
     const { context: messageContext, agentId: recipient, link, call } = envelope;
     const { interventions, log, refusalOf } = this.#options;
-    return this.#pass({
+    const passed = this.#pass({
       thinking: envelope,
       decide: () => interventions.onSend(envelope.message, { messageContext, recipient }, link),
       goOn: (message) => {
+        // A bound has ended the call meanwhile: what the intervention has decided is ignored.
+        if (call.isSettled) return queue.done();
         if (queue.isClosed) call.reject(new UndeliverableException(stoppedText, { code: "shutting-down" }));
         else if (message !== DropMessage) {
           const refusal = refusalOf?.(message);
@@ -70,6 +84,11 @@ export class InterventionStage {
         call.reject(error);
         queue.done();
       },
+    });
+    if (passed === undefined) return;
+    this.#undecided.set(envelope, queue);
+    return passed.then(() => {
+      this.#undecided.delete(envelope);
     });
   }
 
@@ -88,7 +107,7 @@ export class InterventionStage {
         if (message === DropMessage) {
           const { sender, topicId: receiver } = envelope;
           log?.dropped("MessageKind.PUBLISH", { message: envelope.message, sender, receiver });
-        } else if (!queue.isClosed) {
+        } else if (!queue.isClosed && envelope.signal?.aborted !== true) {
           const refusal = message === envelope.message ? undefined : refusalOf?.(message);
           if (refusal !== undefined) return refuse(refusal);
           return this.#onward.publish({ ...envelope, message }, queue);

@@ -156,6 +156,7 @@ export class MessagePump {
   #discard(queue: EnvelopeQueue): void {
     if (queue.isClosed) return;
     const left = queue.close();
+    this.#router.refuseUndecided(queue, () => this.#refusal());
     for (const envelope of left) {
       if (envelope.kind === "send") envelope.call.reject(this.#refusal());
       // The handler has done its work, so the caller still gets its answer.

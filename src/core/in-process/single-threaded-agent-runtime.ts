@@ -362,7 +362,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
-      return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`));
+      return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`, { notHandled: true }));
     }
     const deadline = deadlineAfter(timeoutMs, this.#clock);
     const context = new HandlerContext({

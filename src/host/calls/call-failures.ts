@@ -11,23 +11,36 @@ export interface CallFailure {
   // protocol.md §11.3
   /** For Troupe's callers, beside the class. */
   readonly code: ErrorCode;
+  /** Whether it is certain that no handler has seen the call. Only announced callers are told. */
+  readonly notHandled: boolean;
 }
 
 function undeliverable(text: string, code: ErrorCode = "undeliverable"): CallFailure {
-  return { text, errorType: "UndeliverableException", code };
+  return { text, errorType: "UndeliverableException", code, notHandled: true };
+}
+
+/** A failure of a call that its target had. */
+function mayBeHandled(text: string, code: ErrorCode): CallFailure {
+  return { text, errorType: "UndeliverableException", code, notHandled: false };
 }
 
 export const callFailure = {
   unknownType: (agentType: string) => undeliverable(`Agent type ${agentType} not found.`),
   /** The target's worker left while it had the call: it may have handled it. */
-  disconnected: (agentType: string) => undeliverable(goneText(agentType), "disconnected"),
+  disconnected: (agentType: string) => mayBeHandled(goneText(agentType), "disconnected"),
+  /** The target's worker left in good order. It had answered all that it took, and this call was not among that. */
+  notTaken: (agentType: string) => undeliverable(goneText(agentType), "disconnected"),
   /** The target's worker was gone before the host could send it the call. */
   notReached: (agentType: string) => undeliverable(goneText(agentType)),
   timedOut: (type: string, key: string, timeoutMs: number): CallFailure => ({
     text: `Request to ${type}/${key} timed out after ${timeoutMs} ms.`,
     errorType: "Timeout",
     code: "timed-out",
+    notHandled: false,
   }),
+  /** The host ends, and its target has the call. */
+  cutShort: () => mayBeHandled(shuttingDownText, "shutting-down"),
+  /** The host ends, and did not take the call. */
   shuttingDown: () => undeliverable(shuttingDownText, "shutting-down"),
   noTarget: () => undeliverable("The request names no target agent."),
   invalid: (reason: string) => undeliverable(reason),
@@ -41,14 +54,14 @@ export const callFailure = {
     undeliverable(`The request id of ${bytes} bytes is longer than this host keeps.`, "invalid-message"),
   unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`, "invalid-message"),
   unreadableAnswer: (agentType: string, reason: string) =>
-    undeliverable(`The answer of agent type ${agentType} can't be read: ${reason}`, "invalid-message"),
+    mayBeHandled(`The answer of agent type ${agentType} can't be read: ${reason}`, "invalid-message"),
   requestTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
     undeliverable(
       `The request of ${bytes} bytes exceeds what the worker of agent type ${agentType} can receive${limitText(maxBytes)}.`,
       "message-too-large",
     ),
   answerTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
-    undeliverable(
+    mayBeHandled(
       `The answer of agent type ${agentType} has ${bytes} bytes and exceeds what the caller can receive${limitText(maxBytes)}.`,
       "message-too-large",
     ),
@@ -73,27 +86,31 @@ export const callFailure = {
     ),
   // protocol.md §7: what callers of .NET's get in place of an answer that they can't read.
   /** The target's own error. */
-  ofTarget: (text: string, code: ErrorCode) => undeliverable(text, code),
+  ofTarget: (text: string, code: ErrorCode) => mayBeHandled(text, code),
   voidAnswer: (agentType: string) =>
-    undeliverable(
+    mayBeHandled(
       `Agent type ${agentType} has handled the call and answered nothing; .NET's callers need a protobuf message. Let its handler answer one.`,
       "unexpected-answer",
     ),
   foreignAnswer: (agentType: string, what: string) =>
-    undeliverable(
+    mayBeHandled(
       `Agent type ${agentType} has answered a ${what}; .NET's callers read protobuf alone. Let its handler answer a type of protobufMessage(Schema) from troupe/protobuf. AutoGen's Python agents answer JSON alone.`,
       "unexpected-answer",
     ),
 } as const;
 
 /** Encodes the answer that carries a failure, under the caller's own request id. */
-export function failureAnswer(requestId: string, failure: CallFailure): Uint8Array {
+export function failureAnswer(requestId: string, failure: CallFailure, isForTroupe: boolean): Uint8Array {
   return encodeFrame({
     kind: "response",
     requestId,
     payload: undefined,
     error: shortened(failure.text),
-    metadata: { [metadataKey.errorType]: failure.errorType, [metadataKey.errorCode]: failure.code },
+    metadata: {
+      [metadataKey.errorType]: failure.errorType,
+      [metadataKey.errorCode]: failure.code,
+      ...(isForTroupe && failure.notHandled && { [metadataKey.notHandled]: "1" }),
+    },
   });
 }
 

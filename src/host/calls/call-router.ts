@@ -10,7 +10,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
-  withoutErrorDetail,
+  withoutTroupeKeys,
 } from "../../protocol/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -58,6 +58,8 @@ export class CallRouter {
   readonly #held: HeldCalls;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #endings: BatchRunner;
+  /** Workers that stop, and the types that they have given up. Their handlers that still run may call their own agents. */
+  readonly #leaving = new Map<Peer, ReadonlySet<string>>();
   #isDraining = false;
 
   constructor(parts: CallRouterParts) {
@@ -96,7 +98,7 @@ export class CallRouter {
     const { targetType, targetKey } = request;
     if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
-    const clientId = this.#owners.locate(targetType, targetKey);
+    const clientId = this.#ownTarget(caller, targetType) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
     const refusal = this.#whyNotTaken(caller, request);
@@ -124,7 +126,7 @@ export class CallRouter {
     this.#calls.take(call);
     const flaw = call.caller.dotnet && this.#dotnetAnswers.flawOf(response, call.targetType);
     if (flaw !== undefined) return this.#replaceAnswer(call, flaw);
-    const answer = call.caller.traits.isAnnounced ? response : withoutErrorDetail(response);
+    const answer = call.caller.traits.isAnnounced ? response : withoutTroupeKeys(response);
     const frame = spliceRequestId(answer, call.callerId);
     switch (call.caller.send(frame, "answer")) {
       case "queued":
@@ -186,9 +188,20 @@ export class CallRouter {
     const { dotnet } = caller;
     const bytes =
       dotnet === undefined
-        ? failureAnswer(requestId, failure)
+        ? failureAnswer(requestId, failure, caller.traits.isAnnounced)
         : this.#dotnetAnswers.write(caller, dotnet, requestId, failure);
     return bytes !== undefined && caller.send(bytes, "answer") === "queued";
+  }
+
+  #ownTarget(caller: Peer, targetType: string): string | undefined {
+    if (this.#leaving.size === 0) return undefined;
+    return this.#leaving.get(caller)?.has(targetType) === true ? caller.id : undefined;
+  }
+
+  // protocol.md §11.2
+  /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
+  peerLeaving(peer: Peer, types: ReadonlySet<string>): void {
+    if (peer.isOpen && !this.#leaving.has(peer)) this.#leaving.set(peer, types);
   }
 
   /** Sends the calls that waited for this client's channel. */
@@ -197,16 +210,23 @@ export class CallRouter {
   }
 
   // protocol.md H4, H5
-  /** Forgets the calls that this worker made, and fails those that it has not answered. */
-  peerEnded(peer: Peer): void {
-    this.#endings.add(this.#endingsOf(peer));
+  /**
+   * Forgets the calls that this worker made, and fails those that it has not answered. `inOrder`: the worker itself has ended its
+   * channel. If it had said before that it leaves, it had answered all that it took.
+   */
+  peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
+    const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
+    this.#endings.add(this.#endingsOf(peer, failure));
   }
 
-  *#endingsOf({ outgoingCalls, incomingCalls }: Peer): Iterable<() => void> {
+  *#endingsOf(
+    { outgoingCalls, incomingCalls }: Peer,
+    failure: (agentType: string) => CallFailure,
+  ): Iterable<() => void> {
     for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
     for (const call of incomingCalls.all()) {
       yield () => {
-        if (this.#calls.take(call)) this.#fail(call, callFailure.disconnected(call.targetType));
+        if (this.#calls.take(call)) this.#fail(call, failure(call.targetType));
       };
     }
   }
@@ -217,7 +237,8 @@ export class CallRouter {
     this.#isDraining = true;
     for (const call of this.#calls.all()) {
       this.#held.forget(call);
-      if (this.#calls.take(call)) this.#fail(call, callFailure.shuttingDown());
+      const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
+      if (this.#calls.take(call)) this.#fail(call, failure);
     }
     this.#calls.close();
     this.#endings.finish();

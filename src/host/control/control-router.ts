@@ -11,6 +11,7 @@ import {
   parseControlDestination,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { Principal } from "../principal.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
@@ -20,6 +21,8 @@ export interface ControlRouterParts {
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
   readonly sessions: ChannelTable<ControlSession>;
+  /** Tells whether a principal may use a client id. */
+  readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
   readonly logger: Logger | undefined;
 }
 
@@ -36,7 +39,8 @@ export class ControlRouter {
   route(from: ControlSession, bytes: Uint8Array): void {
     const envelope = this.#read(from, bytes);
     if (envelope === undefined) return;
-    this.#waits.answered(from, envelope);
+    const isAsked = this.#waits.answered(from, envelope);
+    if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     const target = this.#find(envelope.destination);
     if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
     this.#parts.counters.controlMessages += 1;
@@ -62,12 +66,34 @@ export class ControlRouter {
   }
 
   #find(text: string): ControlSession | undefined {
-    const { owners, sessions } = this.#parts;
+    const clientId = this.#clientAt(text);
+    return clientId === undefined ? undefined : this.#parts.sessions.of(clientId);
+  }
+
+  #clientAt(text: string): string | undefined {
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
-    const clientId =
-      destination.kind === "client" ? destination.clientId : owners.locate(destination.type, destination.key);
-    return clientId === undefined ? undefined : sessions.of(clientId);
+    return destination.kind === "client"
+      ? destination.clientId
+      : this.#parts.owners.locate(destination.type, destination.key);
+  }
+
+  // protocol.md §1.8
+  /** Whether a request asks in the name of another principal's client, or an answer goes to one that has not asked for it. */
+  #isForged(from: ControlSession, { destination, respondTo }: ControlEnvelope): boolean {
+    const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""));
+    return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
+  }
+
+  #refuseForged(from: ControlSession, envelope: ControlEnvelope): void {
+    const { counters, logger } = this.#parts;
+    const { body, respondTo } = envelope;
+    counters.unroutableControlMessages += 1;
+    logger?.warn("a control message in the name of another principal is refused", { clientId: from.id });
+    if (respondTo === "" || !isControlRequest(body)) return;
+    const own = { ...envelope, respondTo: clientDestination(from.id) };
+    const error = "The respond_to of this request is another principal's. Name your own client-id there.";
+    from.send(encodeControl(controlReply(own, controlFailure(body, error))));
   }
 
   #returnToSender(from: ControlSession, envelope: ControlEnvelope): void {

@@ -31,9 +31,9 @@ export class ControlWaits {
     if (!oldest.done) waits.delete(oldest.value);
   }
 
-  /** Removes the request that an answer from `target` belongs to. */
-  answered(target: ControlSession, { rpcId, destination, respondTo }: ControlEnvelope): void {
-    if (respondTo === "") this.#waits.get(target)?.delete(nameOf(rpcId, destination));
+  /** Removes the request that an answer from `target` belongs to. False: the host knows of no such request. */
+  answered(target: ControlSession, { rpcId, destination, respondTo }: ControlEnvelope): boolean {
+    return respondTo === "" && this.#waits.get(target)?.delete(nameOf(rpcId, destination)) === true;
   }
 
   /** The channel has ended: returns the requests that it will not answer any more. */

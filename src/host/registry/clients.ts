@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../core/internal.ts";
-import type { WireSubscription } from "../../protocol/internal.ts";
+import { method, type WireSubscription } from "../../protocol/internal.ts";
+import type { Principal } from "../principal.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
 
 /** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
@@ -22,6 +23,8 @@ type ClientState =
 /** One client that the host knows. */
 export class Client implements SubscriptionHolder {
   readonly clientId: string;
+  /** The principal that the client belongs to; undefined for an anonymous one. */
+  readonly principal: Principal | undefined;
   readonly types = new Set<string>();
   readonly subscriptions = new Set<HeldSubscription>();
   /** Subscriptions from before the reconnection that the registry has not entered again yet. */
@@ -29,8 +32,9 @@ export class Client implements SubscriptionHolder {
   state: ClientState;
   reservation: Reservation | undefined;
 
-  constructor(clientId: string, state: ClientState) {
+  constructor(clientId: string, principal: Principal | undefined, state: ClientState) {
     this.clientId = clientId;
+    this.principal = principal;
     this.state = state;
   }
 
@@ -51,6 +55,8 @@ export interface ClientsParts {
   /** Milliseconds in which the channel of an expected client must come. */
   readonly orphanMs: number;
   readonly bounds: ClientBounds;
+  /** The streams and calls of a client that wait for `authorize` now; all of them, or those of one method. */
+  readonly pendingOf: (clientId: string, method?: string) => readonly Promise<unknown>[];
   /** The channel of an expected client did not come in time; the registry removes what the client had registered. */
   readonly onExpired: (client: Client) => void;
 }
@@ -85,18 +91,31 @@ export class Clients {
     return client?.state.at === "reserved" ? undefined : client;
   }
 
+  /** The principal that a client id belongs to, also one that is only reserved. Undefined: the registry knows no such client. */
+  ownerOf(clientId: string): Pick<Client, "principal"> | undefined {
+    return this.#clients.get(clientId);
+  }
+
   /** A client registers ahead of its channel: it becomes expected. */
-  expect(clientId: string): Client {
+  expect(clientId: string, principal: Principal | undefined): Client {
     const { clock, orphanMs, onExpired } = this.#parts;
-    const client = this.#clients.get(clientId) ?? new Client(clientId, { at: "reserved" });
-    const timer = clock.setTimer(orphanMs, () => onExpired(client));
-    this.#enter(client, { at: "expected", timer });
+    const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
+    const timer = clock.setTimer(orphanMs, () =>
+      this.#afterAdmissions(this.#parts.pendingOf(clientId, method.openChannel), () => {
+        if (client.state === expected) onExpired(client);
+      }),
+    );
+    const expected: ClientState = { at: "expected", timer };
+    this.#enter(client, expected);
     return client;
   }
 
   /** The channel of a client is open. Returns the client, and what it had reserved. */
-  arrive(clientId: string): { readonly client: Client; readonly before: Reservation | undefined } {
-    const client = this.#clients.get(clientId) ?? new Client(clientId, { at: "reserved" });
+  arrive(
+    clientId: string,
+    principal: Principal | undefined,
+  ): { readonly client: Client; readonly before: Reservation | undefined } {
+    const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     if (client.state.at === "expected") client.state.timer.cancel();
     const before = this.#dropReservation(client);
     this.#enter(client, { at: "serving" });
@@ -112,12 +131,24 @@ export class Clients {
     client.state = { at: "gone" };
     this.#clients.delete(clientId);
     const before = this.#dropReservation(client, false);
-    if (before !== undefined) return this.#reserve(clientId, before);
+    if (before !== undefined) return this.#reserve(client, before);
     if (this.#isClosed || graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0))
       return;
     const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
-    const timer = this.#parts.clock.setTimer(graceMs, () => this.#expireReservation(clientId));
-    this.#reserve(clientId, { types: [...types], subscriptions: [...entered, ...restoring], timer });
+    const timer = this.#parts.clock.setTimer(graceMs, () =>
+      this.#afterAdmissions(this.#parts.pendingOf(clientId), () => {
+        // The client may have come back meanwhile, and left again.
+        if (this.#clients.get(clientId)?.reservation === reservation) this.#expireReservation(clientId);
+      }),
+    );
+    const reservation: Reservation = { types: [...types], subscriptions: [...entered, ...restoring], timer };
+    this.#reserve(client, reservation);
+  }
+
+  /** The client's time is up: acts at once, or when what waits for `authorize` is decided. The admission's own limit bounds that. */
+  #afterAdmissions(pending: readonly Promise<unknown>[], act: () => void): void {
+    if (pending.length === 0) act();
+    else void Promise.allSettled(pending).then(act);
   }
 
   /** Stops all timers, forgets every reservation and makes no more. */
@@ -133,8 +164,8 @@ export class Clients {
     this.#clients.set(client.clientId, client);
   }
 
-  #reserve(clientId: string, reservation: Reservation): void {
-    const client = new Client(clientId, { at: "reserved" });
+  #reserve({ clientId, principal }: Client, reservation: Reservation): void {
+    const client = new Client(clientId, principal, { at: "reserved" });
     client.reservation = reservation;
     this.#clients.set(clientId, client);
     this.#reserved.add(client);

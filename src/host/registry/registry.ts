@@ -4,8 +4,9 @@ import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import { isSamePrincipal, type Principal } from "../principal.ts";
 import { whyInvalidAgentType } from "./agent-type-check.ts";
-import { type Client, Clients } from "./clients.ts";
+import { type Client, Clients, type ClientsParts } from "./clients.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { TopicIndex } from "./topic-index.ts";
 import type { TypeOwners } from "./type-owners.ts";
@@ -25,7 +26,7 @@ export interface RegistryBounds {
   readonly maxSubscriptions: number;
 }
 
-export interface RegistryParts {
+export interface RegistryParts extends Pick<ClientsParts, "pendingOf"> {
   readonly owners: TypeOwners;
   readonly counters: MutableHostCounters;
   readonly clock: Clock;
@@ -57,6 +58,7 @@ export class Registry {
       clock: parts.clock,
       orphanMs: parts.orphanMs,
       bounds: { maxClients, maxReservedEntries },
+      pendingOf: parts.pendingOf,
       onExpired: (client) => this.#expire(client),
     });
     this.#sweeps = new BatchRunner(parts.clock);
@@ -78,8 +80,14 @@ export class Registry {
     return { types: client?.types ?? noTypes, subscriptionCount: client?.subscriptions.size ?? 0 };
   }
 
-  registerType(clientId: string, agentType: string): TypeOutcome {
-    const outcome = this.#registerType(clientId, agentType);
+  /** Returns the principal that a client belongs to which has registered, has a channel, or may come back; undefined: no such client. */
+  ownerOf(clientId: string): { readonly principal: Principal | undefined } | undefined {
+    return this.#clients.ownerOf(clientId);
+  }
+
+  /** A client that is new belongs to `principal` from now on. */
+  registerType(clientId: string, agentType: string, principal?: Principal): TypeOutcome {
+    const outcome = this.#registerType(clientId, agentType, principal);
     const { observer } = this.#parts;
     if (outcome.at === "registered") observer?.({ at: "registration", what: "type", clientId, agentType });
     else {
@@ -96,8 +104,9 @@ export class Registry {
     return outcome;
   }
 
-  addSubscription(clientId: string, subscription: WireSubscription): SubscriptionOutcome {
-    const outcome = this.#addSubscription(clientId, subscription);
+  /** As for `registerType`. */
+  addSubscription(clientId: string, subscription: WireSubscription, principal?: Principal): SubscriptionOutcome {
+    const outcome = this.#addSubscription(clientId, subscription, principal);
     const { observer } = this.#parts;
     if (observer === undefined) return outcome;
     const { id: subscriptionId, pattern } = subscription;
@@ -115,8 +124,8 @@ export class Registry {
   }
 
   /** Removes every subscription with this id. `foreign`: it belongs to another client, and only own ones may be removed. */
-  removeSubscription(clientId: string, id: string): "removed" | "unknown" | "foreign" {
-    const outcome = this.#removeSubscription(clientId, id);
+  removeSubscription(clientId: string, id: string, principal?: Principal): "removed" | "unknown" | "foreign" {
+    const outcome = this.#removeSubscription(clientId, id, principal);
     if (outcome === "removed") {
       const what = "unsubscribed";
       this.#parts.observer?.({ at: "registration", what, clientId, agentType: undefined, subscriptionId: id });
@@ -130,8 +139,8 @@ export class Registry {
   }
 
   /** The client's channel is open: what it registered ahead stays from now on, and what it had before is its own again. */
-  clientArrived(clientId: string): void {
-    const { client, before } = this.#clients.arrive(clientId);
+  clientArrived(clientId: string, principal: Principal | undefined): void {
+    const { client, before } = this.#clients.arrive(clientId, principal);
     if (before === undefined) return;
     // protocol.md §2.1: what others have claimed meanwhile stays theirs.
     for (const agentType of before.types) this.registerType(clientId, agentType);
@@ -145,6 +154,22 @@ export class Registry {
     if (client !== undefined) this.#remove(client, graceMs);
   }
 
+  // protocol.md §11.2
+  /** The client stops: others may register its types. It has no subscriptions any more. Returns the types that it gave up. */
+  clientLeaving(clientId: string): ReadonlySet<string> {
+    const client = this.#clients.find(clientId);
+    if (client === undefined) return noTypes;
+    const types = new Set(client.types);
+    const subscriptions = [...client.subscriptions];
+    client.types.clear();
+    client.subscriptions.clear();
+    client.restoring.clear();
+    for (const agentType of types) this.#parts.owners.release(agentType, clientId);
+    this.#subscriptionCount -= subscriptions.length;
+    this.#sweeps.add(this.#removalsOf(subscriptions));
+    return types;
+  }
+
   /** Stops all timers. */
   close(): void {
     this.#clients.close();
@@ -152,7 +177,7 @@ export class Registry {
     this.#sweeps.finish();
   }
 
-  #registerType(clientId: string, agentType: string): TypeOutcome {
+  #registerType(clientId: string, agentType: string, principal: Principal | undefined): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners, bounds } = this.#parts;
@@ -165,7 +190,7 @@ export class Registry {
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
-    (known ?? this.#clients.expect(clientId)).types.add(agentType);
+    (known ?? this.#clients.expect(clientId, principal)).types.add(agentType);
     for (const holder of this.#book.holdersOf(agentType)) this.#warnIfUseless(agentType, holder.clientId);
     return { at: "registered" };
   }
@@ -189,7 +214,11 @@ export class Registry {
       if (waiting.pattern?.agentType === agentType) client?.restoring.delete(waiting);
   }
 
-  #addSubscription(clientId: string, { id, pattern }: WireSubscription): SubscriptionOutcome {
+  #addSubscription(
+    clientId: string,
+    { id, pattern }: WireSubscription,
+    principal: Principal | undefined,
+  ): SubscriptionOutcome {
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
@@ -201,17 +230,27 @@ export class Registry {
       case undefined:
         return (
           this.#whyFull(clientId) ??
-          this.#enter({ id, pattern, holder: this.#clients.find(clientId) ?? this.#clients.expect(clientId) })
+          this.#enter({
+            id,
+            pattern,
+            holder: this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal),
+          })
         );
     }
   }
 
-  #removeSubscription(clientId: string, id: string): "removed" | "unknown" | "foreign" {
+  #removeSubscription(
+    clientId: string,
+    id: string,
+    principal: Principal | undefined,
+  ): "removed" | "unknown" | "foreign" {
     const held = this.#book.withId(id);
     if (held.length === 0) return this.#stopRestoring(clientId, id) ? "removed" : "unknown";
     const own = held.filter(({ holder }) => holder.clientId === clientId);
-    if (own.length === 0 && this.#parts.ownOnly) return "foreign";
-    for (const subscription of own.length > 0 ? own : held) {
+    const others = this.#parts.ownOnly ? [] : held.filter(({ holder }) => isSamePrincipal(holder.principal, principal));
+    const removable = own.length > 0 ? own : others;
+    if (removable.length === 0) return "foreign";
+    for (const subscription of removable) {
       this.#subscriptionCount -= 1;
       this.#leave(subscription);
       this.#clients.find(subscription.holder.clientId)?.subscriptions.delete(subscription);

@@ -1,9 +1,12 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
+import type { Principal } from "../principal.ts";
 import { Multiset } from "./multiset.ts";
 
 /** The client that a subscription belongs to. */
 export interface SubscriptionHolder {
   readonly clientId: string;
+  /** The principal that the client belongs to. */
+  readonly principal: Principal | undefined;
   /** The client has left: its subscriptions are still to be swept out, and count for nothing. */
   readonly isGone: boolean;
 }

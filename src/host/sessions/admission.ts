@@ -38,8 +38,12 @@ export type Admitted = Principal | undefined;
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #pending = new Set<PendingAdmission>();
-  /** How many admissions of each peer wait. */
-  readonly #byPeer = new Map<string, number>();
+  /** Number and request bytes of the calls of each connection that wait. */
+  readonly #byPeer = new Map<string, { calls: number; bytes: number }>();
+  /** The calls and streams of each client id that wait. */
+  readonly #byClient = new Map<string, Set<PendingAdmission>>();
+  /** Bytes of the requests of all unary calls that wait. */
+  #bytes = 0;
   #isDraining = false;
 
   constructor(parts: AdmissionParts) {
@@ -67,6 +71,17 @@ export class Admission {
     return typeof then === "function" ? this.#await(call, answer, then) : this.#judge(call, answer);
   }
 
+  /** The outcomes of what waits under a client id now: of all its streams and calls, or of those with this method. */
+  pendingOf(clientId: string, method?: string): readonly Promise<Admitted>[] {
+    const pending = [...(this.#byClient.get(clientId) ?? [])];
+    return pending.filter((one) => method === undefined || one.method === method).map(({ outcome }) => outcome);
+  }
+
+  /** Counts and reports a call that is refused for who made it; returns the refusal. */
+  deny(call: CallContext, refusal: RpcError): RpcError {
+    return this.#denied(call, refusal);
+  }
+
   /** Throws `RpcError` while the host stops. */
   assertOpen(): void {
     if (this.#isDraining) throw shuttingDown();
@@ -78,12 +93,18 @@ export class Admission {
     for (const pending of [...this.#pending]) pending.refuse(shuttingDown());
   }
 
-  /** Throws `RpcError` when the limit of waiting admissions is reached, for the host or for the connection. */
+  /** Throws `RpcError` when a limit of what waits is reached, for the host or for the connection. */
   #checkRoom(call: CallContext): void {
-    const { pendingAdmissions, pendingAdmissionsPerPeer } = limits;
+    const { pendingAdmissions, pendingAdmissionsPerPeer, pendingRequestBytes, pendingRequestBytesPerPeer } = limits;
     if (this.#pending.size >= pendingAdmissions) this.#limited(call, `${pendingAdmissions} calls`);
-    if ((this.#byPeer.get(call.peer) ?? 0) < pendingAdmissionsPerPeer) return;
-    this.#limited(call, `${pendingAdmissionsPerPeer} calls of this connection`);
+    const ofPeer = this.#byPeer.get(call.peer);
+    if ((ofPeer?.calls ?? 0) >= pendingAdmissionsPerPeer)
+      this.#limited(call, `${pendingAdmissionsPerPeer} calls of this connection`);
+    if (isOver(this.#bytes, call.requestBytes, pendingRequestBytes))
+      this.#limited(call, `Requests of ${this.#bytes} bytes`);
+    const bytes = ofPeer?.bytes ?? 0;
+    if (!isOver(bytes, call.requestBytes, pendingRequestBytesPerPeer)) return;
+    this.#limited(call, `Requests of ${bytes} bytes of this connection`);
   }
 
   #limited(call: CallContext, calls: string): never {
@@ -116,9 +137,8 @@ export class Admission {
   /** Waits for the answer; the end of the call, of the host or of 30 s ends the wait, and a later answer changes nothing. */
   #await(call: CallContext, answer: unknown, then: CallableFunction): PendingAdmission {
     const hangUp = (): void => pending.cancel();
-    const pending = new PendingAdmission(() => {
-      this.#pending.delete(pending);
-      this.#countPeer(call.peer, -1);
+    const pending = new PendingAdmission(call.method, () => {
+      this.#leave(call, pending);
       timer.cancel();
       call.signal.removeEventListener("abort", hangUp);
     });
@@ -126,8 +146,7 @@ export class Admission {
       const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
       pending.refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text)));
     });
-    this.#pending.add(pending);
-    this.#countPeer(call.peer, 1);
+    this.#enter(call, pending);
     call.signal.addEventListener("abort", hangUp);
     if (call.signal.aborted) hangUp();
     const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, value));
@@ -143,10 +162,29 @@ export class Admission {
     return pending;
   }
 
-  #countPeer(peer: string, change: 1 | -1): void {
-    const count = (this.#byPeer.get(peer) ?? 0) + change;
-    if (count > 0) this.#byPeer.set(peer, count);
+  #enter(call: CallContext, pending: PendingAdmission): void {
+    const { peer, requestBytes = 0 } = call;
+    this.#pending.add(pending);
+    this.#bytes += requestBytes;
+    const { calls, bytes } = this.#byPeer.get(peer) ?? { calls: 0, bytes: 0 };
+    this.#byPeer.set(peer, { calls: calls + 1, bytes: bytes + requestBytes });
+    const clientId = call.metadata[clientIdKey] || undefined;
+    if (clientId === undefined) return;
+    const ofClient = this.#byClient.get(clientId) ?? new Set();
+    this.#byClient.set(clientId, ofClient.add(pending));
+  }
+
+  #leave(call: CallContext, pending: PendingAdmission): void {
+    const { peer, requestBytes = 0 } = call;
+    this.#pending.delete(pending);
+    this.#bytes -= requestBytes;
+    const { calls, bytes } = this.#byPeer.get(peer) ?? { calls: 0, bytes: 0 };
+    if (calls > 1) this.#byPeer.set(peer, { calls: calls - 1, bytes: bytes - requestBytes });
     else this.#byPeer.delete(peer);
+    const clientId = call.metadata[clientIdKey] ?? "";
+    const ofClient = this.#byClient.get(clientId);
+    ofClient?.delete(pending);
+    if (ofClient?.size === 0) this.#byClient.delete(clientId);
   }
 
   #failed(call: CallContext, error: unknown): RpcError {
@@ -172,6 +210,11 @@ export class Admission {
   }
 }
 
+/** Whether a request finds no room beside what waits. A request that waits alone does: the transport bounds it. */
+function isOver(heldBytes: number, requestBytes: number | undefined, maxBytes: number): boolean {
+  return requestBytes !== undefined && heldBytes > 0 && heldBytes + requestBytes > maxBytes;
+}
+
 function shuttingDown(): RpcError {
   return new RpcError(StatusCode.unavailable, shuttingDownText);
 }
@@ -185,13 +228,15 @@ function thenOf(value: unknown): unknown {
 export class PendingAdmission {
   /** Rejects with the `RpcError` that refuses the call. A rejection that has no reader is harmless. */
   readonly outcome: Promise<Admitted>;
+  readonly method: string;
   readonly #onEnd: () => void;
   #resolve: (principal: Admitted) => void = () => undefined;
   #reject: (refusal: unknown) => void = () => undefined;
   #isOver = false;
 
   /** `onEnd` is called once, when the wait is over. */
-  constructor(onEnd: () => void) {
+  constructor(method: string, onEnd: () => void) {
+    this.method = method;
     this.#onEnd = onEnd;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;

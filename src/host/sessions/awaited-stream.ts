@@ -1,6 +1,5 @@
 import { errorText } from "../../core/internal.ts";
 import {
-  type Metadata,
   RpcError,
   type RpcStatus,
   type ServerStream,
@@ -13,8 +12,6 @@ import type { Admitted } from "./admission.ts";
 
 export interface AwaitedStreamParts {
   readonly admitted: Promise<Admitted>;
-  /** Goes out with the response headers, before the stream is admitted. */
-  readonly responseMetadata: Metadata;
   /** Makes the receiver of an admitted stream. Throws `RpcError` to refuse the stream after all. */
   readonly createReceiver: (principal: Admitted) => ServerStreamReceiver;
   /** The stream has ended before it was admitted. */
@@ -35,10 +32,11 @@ type State =
 
 /**
  * A stream whose admission is not decided yet. It is paused from its opening, so that flow control leaves the frames with the
- * sender. Frames that still come wait here within a bound and reach the receiver in order.
+ * sender. Frames that still come wait here within a bound and reach the receiver in order. The response headers wait too: a
+ * caller that is refused learns its status alone.
  */
 export class AwaitedStream implements ServerStreamReceiver {
-  readonly responseMetadata: Metadata;
+  readonly answersLater = true;
   readonly #parts: AwaitedStreamParts;
   #stream: ServerStream | undefined;
   #hasEnded = false;
@@ -46,7 +44,6 @@ export class AwaitedStream implements ServerStreamReceiver {
 
   constructor(parts: AwaitedStreamParts) {
     this.#parts = parts;
-    this.responseMetadata = parts.responseMetadata;
     // The stream may be gone before it opens; then nothing reads the outcome.
     parts.admitted.catch(() => undefined);
   }
@@ -119,6 +116,7 @@ export class AwaitedStream implements ServerStreamReceiver {
     let receiver: ServerStreamReceiver;
     try {
       receiver = this.#parts.createReceiver(principal);
+      stream.respond(receiver.responseMetadata);
     } catch (refusal) {
       return this.#refuse(stream, statusOf(refusal));
     }

@@ -45,7 +45,8 @@ interface WireErrorKind {
 
 const undeliverable = (code: UndeliverableCode): WireErrorKind => ({
   type: "UndeliverableException",
-  make: (text, options) => new UndeliverableException(text, { ...options, code }),
+  make: (text, options, metadata) =>
+    new UndeliverableException(text, { ...options, code, notHandled: saysNotHandled(metadata) }),
 });
 /** Creates the kind of a code without a class of its own. Peers that do not know codes read it as a failed handler. */
 const plain = (code: ErrorCode): WireErrorKind => ({
@@ -131,6 +132,12 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
   const shown = remote !== undefined && error.startsWith("[object ") ? textOfObject(remote) : error;
   const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${shown}` : shown;
   return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
+}
+
+// protocol.md §11.3
+/** Whether an answer says that no handler has seen the call. */
+export function saysNotHandled(metadata: WireMetadata): boolean {
+  return metadata[metadataKey.notHandled] === "1";
 }
 
 /** The text of a thrown object that has none of its own: its fields, or the name of its class. */

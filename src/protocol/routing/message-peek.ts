@@ -68,7 +68,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
 export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedResponse | undefined {
   const reader = new RawReader(bytes, bodyStart, bytes.length);
   let requestId = noRequestId;
-  let hasErrorDetail = false;
+  let hasTroupeKeys = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.number();
@@ -77,14 +77,14 @@ export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedRespon
     if (field === responseMetadata) {
       const entry = tag === 0x22 ? readEntry(reader) : undefined;
       if (entry === undefined) return undefined;
-      if (entry.isErrorDetail) hasErrorDetail = true;
+      if (entry.isTroupeKey) hasTroupeKeys = true;
       continue;
     }
     const valueStart = reader.position;
     if (!stepOver(responseShape[field], tag & 7, reader)) return undefined;
     if (field === 1) requestId = placeOf(requestId, reader, fieldStart, valueStart);
   }
-  return { kind: "response", bytes, bodyStart, requestId, hasErrorDetail };
+  return { kind: "response", bytes, bodyStart, requestId, hasTroupeKeys };
 }
 
 export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | undefined {
@@ -147,13 +147,14 @@ function readAgentId(
 
 interface Entry {
   readonly isTimeout: boolean;
-  readonly isErrorDetail: boolean;
+  /** Whether only announced peers get the entry of an answer. */
+  readonly isTroupeKey: boolean;
   readonly timeoutMs: number | undefined;
 }
 
-const otherEntry: Entry = { isTimeout: false, isErrorDetail: false, timeoutMs: undefined };
-const emptyTimeout: Entry = { isTimeout: true, isErrorDetail: false, timeoutMs: undefined };
-const errorDetail: Entry = { isTimeout: false, isErrorDetail: true, timeoutMs: undefined };
+const otherEntry: Entry = { isTimeout: false, isTroupeKey: false, timeoutMs: undefined };
+const emptyTimeout: Entry = { isTimeout: true, isTroupeKey: false, timeoutMs: undefined };
+const troupeEntry: Entry = { isTimeout: false, isTroupeKey: true, timeoutMs: undefined };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -165,16 +166,20 @@ function readEntry(reader: RawReader): Entry | undefined {
   const keyEnd = reader.length();
   if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
   const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
-  const isErrorDetail = !isTimeout && isKey(metadataKey.errorDetail, bytes, reader.position, keyEnd);
+  const isTroupeKey = !isTimeout && isTroupeKeyAt(bytes, reader.position, keyEnd);
   reader.position = keyEnd;
-  const untimed = isErrorDetail ? errorDetail : otherEntry;
+  const untimed = isTroupeKey ? troupeEntry : otherEntry;
   if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
   if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
   reader.position = end;
   if (!isTimeout) return untimed;
-  return { isTimeout, isErrorDetail, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
+  return { isTimeout, isTroupeKey, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
+}
+
+function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {
+  return isKey(metadataKey.errorDetail, bytes, start, end) || isKey(metadataKey.notHandled, bytes, start, end);
 }
 
 function isKey(key: string, bytes: Uint8Array, start: number, end: number): boolean {

@@ -39,8 +39,8 @@ export interface PeekedResponse {
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
   // protocol.md §11.3
-  /** Whether the metadata has the key `agerrordetail`, which only announced peers get. */
-  readonly hasErrorDetail: boolean;
+  /** Whether the metadata has the key `agerrordetail` or `agnothandled`, which only announced peers get. */
+  readonly hasTroupeKeys: boolean;
 }
 
 /** Topic type of an event, and the bytes of the event. */

@@ -77,7 +77,7 @@ function deadlinePassed(timeoutMs: number): RpcError {
 
 /** Creates a stream that could not be opened: it reports its end in the next tick and does nothing else. */
 export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
-  process.nextTick(() => receiver.onEnd({ by: "status", status, origin: "local" }));
+  process.nextTick(() => receiver.onEnd({ by: "status", status, origin: "local", isUnread: true }));
   return {
     queuedBytes: 0,
     queuedFrames: 0,

@@ -7,6 +7,8 @@ export class ServerCall implements CallContext {
   readonly method: string;
   readonly metadata: Metadata;
   readonly peer: string;
+  /** Set when the request of a unary call has arrived. */
+  requestBytes: number | undefined = undefined;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
 
@@ -73,6 +75,7 @@ export class UnaryReceiver implements ServerStreamReceiver {
   /** Answers the call; an error becomes the call's status. Never rejects. */
   async #answer(request: Uint8Array): Promise<void> {
     try {
+      this.#call.requestBytes = request.byteLength;
       const answer = await this.#service.unary(request, this.#call);
       this.#stream?.send(answer);
       this.#finish({ code: StatusCode.ok, details: "" });

@@ -1,6 +1,6 @@
 import type { ServerCall } from "../calls/server-call.ts";
 import type { MessageLimits } from "../limits.ts";
-import type { FrameStream, ServerStream, ServerStreamReceiver, StreamEnd, StreamReceiver } from "../link.ts";
+import type { FrameStream, Metadata, ServerStream, ServerStreamReceiver, StreamEnd, StreamReceiver } from "../link.ts";
 import { toMetadataHeaders } from "../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode, type StatusOrigin } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
@@ -26,6 +26,7 @@ export class MemoryCall {
   readonly #limits: MessageLimits;
   #serverCall: ServerCall | undefined;
   #status: RpcStatus | undefined;
+  #hasResponded = false;
 
   constructor(receiver: StreamReceiver, options: MemoryCallOptions) {
     const { schedule, limits, windowBytes } = options;
@@ -68,7 +69,7 @@ export class MemoryCall {
     const metadata = toMetadataHeaders(receiver.responseMetadata ?? {});
     this.#serverCall = serverCall;
     this.#serverParty.receiver = receiver;
-    this.#clientParty.tell((to) => to.onMetadata?.(metadata));
+    if (receiver.answersLater !== true) this.#respond(metadata);
     // Frames follow in a later turn, so the receiver may still pause the stream.
     this.#up.resume();
     this.#serverParty.tell(() => receiver.onOpen(this.#server));
@@ -77,7 +78,7 @@ export class MemoryCall {
   /** Ends the call with a status and discards queued frames. With the origin `local` no server has answered. */
   finishNow(status: RpcStatus, origin: StatusOrigin = "peer"): void {
     this.#endServer({ by: "status", status });
-    this.#endClient({ by: "status", status, origin });
+    this.#endClient({ by: "status", status, origin, ...(origin === "local" && { isUnread: true }) });
   }
 
   /** Ends the call because the connection was lost; each side gets its own reason. */
@@ -127,6 +128,7 @@ export class MemoryCall {
       get unconfirmedFrames() {
         return down.unconfirmedFrames;
       },
+      respond: (metadata = {}) => this.#respond(toMetadataHeaders(metadata)),
       finish,
       end: () => finish({ code: StatusCode.ok, details: "" }),
       abort: (status) => {
@@ -153,6 +155,12 @@ export class MemoryCall {
       resume: () => incoming.resume(),
       flushed: () => outgoing.flushed(),
     };
+  }
+
+  #respond(headers: Metadata): void {
+    if (this.#hasResponded || this.#status !== undefined || this.#serverParty.hasEnded) return;
+    this.#hasResponded = true;
+    this.#clientParty.tell((to) => to.onMetadata?.(headers));
   }
 
   #endClient(end: StreamEnd): void {

@@ -10,8 +10,11 @@ export type ConnectionEnd =
   | { readonly by: "left" }
   /** The host had accepted the data channel; then the host or the network ended it. `isSilent`: the host gave no sign of life. */
   | { readonly by: "lost"; readonly reason: string; readonly isSilent: boolean }
-  /** The host, or a proxy before it, answered the data channel with a status and never accepted it. */
-  | { readonly by: "refused"; readonly reason: string; readonly code: RefusalCode };
+  /**
+   * The host, or a proxy before it, answered the data channel with a status and never accepted it. `isUnread`: it is certain that
+   * the host read nothing there.
+   */
+  | { readonly by: "refused"; readonly reason: string; readonly code: RefusalCode; readonly isUnread: boolean };
 
 /** Describes the reason for the end of a stream, for people. */
 export function describeEnd(end: StreamEnd): string {
@@ -50,6 +53,18 @@ export function refusalCode(end: StreamEnd): RefusalCode | undefined {
     default:
       return undefined;
   }
+}
+
+/**
+ * Whether it is certain that the host read nothing of a channel that it refused. A stock host sends no headers. It may have handled
+ * what it got, and end the channel with UNAVAILABLE or RESOURCE_EXHAUSTED later.
+ */
+// protocol.md §11.6
+export function isUnreadRefusal(end: StreamEnd): boolean {
+  if (end.by !== "status") return false;
+  if (end.isUnread === true) return true;
+  const { code } = end.status;
+  return end.origin !== "local" && code !== StatusCode.unavailable && code !== StatusCode.resourceExhausted;
 }
 
 /** Returns the error for callers that waited for a connection. */

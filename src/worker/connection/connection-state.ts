@@ -54,8 +54,8 @@ export interface Background {
  * idle         | connecting | –             | –                 | –                     | –                 | –                      | error             | –
  * connecting   | error      | registering ¹ | connecting, wait; | –                     | –                 | –                      | draining: ends    | –
  *              |            |               | too many: closed  |                       |                   |                        | the search        |
- * registering  | error      | connected     | connecting, wait; | connecting, wait      | –                 | – (the attempt fails)  | draining: ends    | –
- *              |            |               | too many: closed  |                       |                   |                        | the search        |
+ * registering  | error      | connected     | connecting, wait; | connecting, wait      | –                 | connecting: tries again| draining: ends    | –
+ *              |            |               | too many: closed  |                       |                   | at once, twice at most | the search        |
  * connected    | error      | –             | –                 | connecting ²; what was| connecting: the   | connected: opens a new | draining: keeps   | –
  *              |            |               |                   | refused is queued     | connection leaves | connection, then that ³| the connection    |
  * draining     | error      | draining ⁴    | draining          | draining ⁴            | –                 | –                      | the same stop     | closed
@@ -64,7 +64,8 @@ export interface Background {
  * ¹ The link and the data channel are open. Nothing shows yet that a host is at the other end.
  * ² With `reconnect: false`, or after `maxAttempts` refusals in a row: closed.
  * ³ The old connection lives beside the state until nothing runs on it. It carries the answers of its calls. The host still
- *   reaches the agents there, because it knows them by the old client id. Then the worker leaves it and registers anew.
+ *   reaches the agents there, because it knows them by the old client id. Then the worker leaves it and registers anew. A GOAWAY
+ *   meanwhile begins a further renewal; the registration continues on its link.
  * ⁴ While messages wait to be sent, the worker searches once more, for a connection on which it registers nothing.
  *
  * `status()` (`statusOf`) and the send queue (`outboxOf`) follow the state.
@@ -90,7 +91,9 @@ export type ConnectionState<Services extends ConnectionServices> =
       readonly sinceMs: number;
       /** Opens a new connection, because the link of this one takes no new calls. */
       readonly renewal: Background | undefined;
-      /** Registers anew on `connection`, because the registrar has ended. */
+      /** Messages wait for the short end of a renewal, so that none on the new connection overtakes one on this. */
+      readonly isHeld: boolean;
+      /** Leaves the former registrar, if it has not ended, and registers everything on the present one. */
       readonly handover: Background | undefined;
     }
   /** The worker stops: it lets handlers finish and sends queued messages. */
@@ -137,6 +140,11 @@ export function outboxOf<Services extends ConnectionServices>(state: ConnectionS
     case "draining":
       return state.connection?.outbox;
   }
+}
+
+/** Whether messages wait although there is an outbox. */
+export function isHeldIn<Services extends ConnectionServices>(state: ConnectionState<Services>): boolean {
+  return state.at === "connected" && state.isHeld;
 }
 
 /** Whether two states show the same status. */

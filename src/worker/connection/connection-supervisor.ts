@@ -8,12 +8,13 @@ import {
   stopped,
 } from "./connect-with-retry.ts";
 import { type ConnectionEnd, reasonOf } from "./connection-end.ts";
+import { ConnectionHandover } from "./connection-handover.ts";
 import {
-  type Background,
   type Cause,
   type ConnectionState,
   endBackground,
   type Found,
+  isHeldIn,
   isRegistrarOf,
   isSameStatus,
   outboxOf,
@@ -22,14 +23,16 @@ import {
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
-import { RenewalPace, RetiringConnections, renewConnection } from "./link-renewal.ts";
-import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
+import type { ConnectionSupervisorOptions, UsedConnection } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
 /** Milliseconds after the grace of a leaving host; then the worker leaves a host that has not ended its channel. */
 const overdueMs = 1_000;
 /** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
 const longestGraceMs = 60_000;
+
+/** Links in a row, in one attempt, that may take no more calls (GOAWAY) before the worker has registered. */
+const mostLeavingLinks = 3;
 
 /** Owns the state of a worker towards its host, all its connections, and the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
@@ -44,12 +47,17 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #failedRounds = 0;
   /** Number of connections in a row that the host refused after they were open. */
   #refusals = 0;
-  readonly #pace = new RenewalPace();
-  readonly #retiring: RetiringConnections<Services>;
+  readonly #handover: ConnectionHandover<Services>;
 
   constructor(options: ConnectionSupervisorOptions<Services>) {
     this.#options = options;
-    this.#retiring = new RetiringConnections(options.whenIdle, () => this.#state.at !== "draining");
+    this.#handover = new ConnectionHandover({
+      ...options,
+      state: () => this.#state,
+      become: (state) => this.#become(state),
+      watch: (connection) => this.#watch(connection),
+      onAccepted: (connection) => this.onAccepted(connection),
+    });
   }
 
   get state(): ConnectionState<Services> {
@@ -80,16 +88,21 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   /**
-   * Resolves to the connection that registers, as soon as there is one. Rejects with `UndeliverableException` when none comes
-   * within the time.
+   * Resolves to the connection that registers, as soon as there is one. The worker does not leave it before `release` is called.
+   * Rejects with `UndeliverableException` when none comes within the time.
    */
-  async registrar(timeoutMs: number): Promise<HostConnection<Services>> {
+  async registrar(timeoutMs: number): Promise<UsedConnection<Services>> {
     const { clock } = this.#options.settings;
-    const state = this.#state;
-    const pending = pendingOf(state);
-    if (pending !== undefined) await atMost(pending, timeoutMs, clock);
+    const endMs = clock.now() + timeoutMs;
+    // One renewal or handover may follow another.
+    for (let last: unknown, pending = pendingOf(this.#state); pending !== undefined && pending !== last; ) {
+      await atMost(pending, endMs - clock.now(), clock);
+      if (clock.now() >= endMs) break;
+      last = pending;
+      pending = pendingOf(this.#state);
+    }
     const now = this.#state;
-    if (now.at === "connected") return now.registrar;
+    if (now.at === "connected") return { connection: now.registrar, release: now.registrar.use() };
     const isLate = now.at === "connecting" || now.at === "registering";
     const text = `There is no connection to a host${isLate ? `, and none came within ${timeoutMs} ms` : ""}.`;
     throw new UndeliverableException(text, { code: "disconnected" });
@@ -112,6 +125,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at !== "connected") return;
     endBackground(state, reason);
     this.#seek({ kind: "move", reason, leaving: { connection, graceMs } });
+  }
+
+  /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
+  async linkRenewed(connection: HostConnection): Promise<void> {
+    await this.#handover.renewed(connection);
   }
 
   /** Handles that the host has accepted the data channel of a connection. */
@@ -171,7 +189,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   #follow(): void {
-    this.#options.queue.follow(outboxOf(this.#state));
+    this.#options.queue.follow(outboxOf(this.#state), isHeldIn(this.#state));
   }
 
   #seek(cause: Cause<Services>): Search<Services> {
@@ -225,7 +243,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   /** Opens a connection and registers there. Rejects after it has closed what it opened. */
-  async #open(address: string, search: Search<Services>): Promise<Found<Services>> {
+  async #open(address: string, search: Search<Services>, tries = 1): Promise<Found<Services>> {
     const { open, register } = this.#options;
     const { kind } = search;
     const { signal } = search.abort;
@@ -248,7 +266,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     } catch (error) {
       const now = this.#state;
       if (now.at === "registering" && now.search === search) this.#become({ at: "connecting", search, step: now.step });
+      const isLinkLeaving = connection.isOpen && connection.isLinkLeaving;
       await connection.leave(this.#options.hurry());
+      // The host is there: only this link takes no calls (GOAWAY).
+      if (isLinkLeaving && tries < mostLeavingLinks && isUnreachable(error) && !signal.aborted)
+        return await this.#open(address, search, tries + 1);
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -264,9 +286,10 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     else {
       const sinceMs = settings.clock.now();
       registrar.callOver(connection);
-      this.#become({ at: "connected", connection, registrar, sinceMs, renewal: undefined, handover: undefined });
+      const background = { renewal: undefined, isHeld: false, handover: undefined };
+      this.#become({ at: "connected", connection, registrar, sinceMs, ...background });
       // The older connection may have ended after this one was opened.
-      if (!registrar.isOpen && registrar !== connection) this.#takeOver();
+      if (!registrar.isOpen && registrar !== connection) this.#handover.takeOver();
     }
     if (kind !== "start") {
       counts.reconnections += 1;
@@ -274,7 +297,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     }
     // The connection may have ended before this point.
     if (!connection.isOpen) void connection.closed.then((end) => this.#onCurrentEnd(connection, end));
-    else if (connection.isLinkLeaving) this.#renew(connection);
+    else if (connection.isLinkLeaving) this.#handover.renew(connection);
   }
 
   #giveUp({ kind }: Search<Services>, error: unknown): void {
@@ -291,7 +314,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #watch(connection: HostConnection<Services>): void {
     this.#connections.add(connection);
     void connection.closed.then((end) => this.#onEnd(connection, end));
-    void connection.linkLeaving.then(() => this.#renew(connection));
+    void connection.linkLeaving.then(() => this.#handover.renew(connection));
   }
 
   async #leaveAfter(connection: HostConnection<Services>, ms: number): Promise<void> {
@@ -302,11 +325,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #onEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
     const { queue, onEnded } = this.#options;
     this.#connections.delete(connection);
-    if (end.by === "refused") queue.putBack(connection.outbox.takeKept());
+    if (end.by === "refused") queue.putBack(connection.outbox.takeKept(end.isUnread));
     onEnded(connection, reasonOf(end));
     this.#onCurrentEnd(connection, end);
     const state = this.#state;
-    if (state.at === "connected" && state.registrar === connection) this.#takeOver();
+    if (state.at === "connected" && state.registrar === connection) this.#handover.takeOver();
   }
 
   #onCurrentEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
@@ -335,66 +358,5 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #sayFarewell(): void {
     if (this.#options.queue.waitingCount === 0) return;
     this.#seek({ kind: "farewell", reason: "Messages wait to be sent." });
-  }
-
-  /** Opens a new connection beside one whose link takes no new calls. */
-  #renew(connection: HostConnection<Services>): void {
-    if (!connection.isLinkLeaving) return;
-    const state = this.#state;
-    if (state.at !== "connected" || state.connection !== connection || state.renewal !== undefined) return;
-    if (!connection.isOpen) return;
-    const { settings, open, queue } = this.#options;
-    const failedRounds = this.#pace.next(settings.clock.now() - state.sinceMs, settings.reconnect.maxDelayMs);
-    const renewal: Background = { abort: new AbortController(), done: Promise.resolve() };
-    this.#become({ ...state, renewal });
-    renewal.done = renewConnection(connection, {
-      ...{ settings, signal: renewal.abort.signal, failedRounds },
-      open: async (address, signal) => {
-        const renewed = await open(address, signal);
-        this.#watch(renewed);
-        return renewed;
-      },
-      hold: () => queue.follow(undefined),
-      onRenewed: (renewed) => this.#onRenewed(connection, renewed),
-      onFailed: () => this.#follow(),
-    });
-  }
-
-  #onRenewed(old: HostConnection<Services>, connection: HostConnection<Services>): void {
-    const state = this.#state;
-    if (state.at !== "connected" || state.connection !== old) return void connection.leave();
-    const { clock, logger } = this.#options.settings;
-    const registrar = state.registrar.isOpen ? state.registrar : connection;
-    old.callOver(connection);
-    registrar.callOver(connection);
-    this.#become({ ...state, connection, registrar, sinceMs: clock.now(), renewal: undefined });
-    if (connection.isAccepted) this.#refusals = 0;
-    logger.info(`New calls to the host at ${connection.address} go over a new connection.`);
-    void this.#retiring.retire(old, registrar === old);
-    if (registrar === connection) this.#takeOver();
-    if (connection.isLinkLeaving) this.#renew(connection);
-  }
-
-  /** Registers on the current connection. The host has forgotten the registrations together with the connection that made them. */
-  #takeOver(): void {
-    const state = this.#state;
-    if (state.at !== "connected") return;
-    const { register, settings } = this.#options;
-    const { connection } = state;
-    const abort = new AbortController();
-    const handover: Background = { abort, done: Promise.resolve() };
-    this.#become({ ...state, registrar: connection, handover });
-    const { signal } = abort;
-    handover.done = register(connection, { kind: "return", signal, onWaiting: () => {} }).then(
-      () => {
-        const now = this.#state;
-        if (now.at === "connected" && now.handover === handover) this.#become({ ...now, handover: undefined });
-      },
-      (error) => {
-        if (signal.aborted) return;
-        settings.logger.error(`The worker could not register on its new connection: ${errorText(error)}`);
-        connection.cut(errorText(error));
-      },
-    );
   }
 }

@@ -9,9 +9,16 @@ import {
   method,
 } from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
+import {
+  type Dialer,
+  type FrameStream,
+  type Link,
+  RpcError,
+  type RpcStatus,
+  StatusCode,
+} from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { type ConnectionEnd, describeEnd, endError, refusalCode } from "./connection-end.ts";
+import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
@@ -46,7 +53,11 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onDrain: (connection: HostConnection) => void;
   /** Whether the worker wants no more work now. */
   readonly isCrowded: () => boolean;
+  /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
+  readonly linkRenewed: (connection: HostConnection) => Promise<void>;
 }
+
+type UnaryOptions = Parameters<Link["unary"]>[2];
 
 /** Milliseconds that the last messages have to leave before the worker ends the channel. */
 const flushTimeoutMs = 5_000;
@@ -60,15 +71,16 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly services: Services;
   /** Metadata of every call and stream of the connection. */
   readonly metadata: Metadata;
-  /** Makes unary calls under the client id of this connection. */
+  /** Makes unary calls under the client id of this connection. One that a leaving link does not take goes over the next link. */
   readonly calls: Pick<Link, "unary">;
   /** Resolves with the reason when the link takes no new calls any more or has ended. Never rejects. */
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
   readonly #link: Link;
-  /** The link that carries unary calls: the own link until it leaves, then the link of a newer connection. */
-  #callLink: Pick<Link, "unary">;
+  /** The connection whose link carries unary calls: this one until its link leaves, then a newer one. */
+  #carrier: HostConnection = this;
+  #usersCount = 0;
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
@@ -107,7 +119,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { settings } = options;
     const { maxMessageBytes, stockHostMaxBytes, clock, whileDisconnected } = settings;
     this.#link = link;
-    this.#callLink = link;
     this.#options = options;
     this.clientId = settings.makeId();
     this.address = options.address;
@@ -122,7 +133,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#resolveClosed = resolve;
     });
     this.metadata = { [clientIdKey]: this.clientId };
-    this.calls = { unary: (...call) => this.#callLink.unary(...call) };
+    this.calls = { unary: (name, request, how) => this.#unary(name, request, how) };
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
       metadata: { ...this.metadata, ...announcement },
     });
@@ -185,13 +196,26 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return this.#link.openStream(name, receiver, { metadata: this.metadata });
   }
 
-  /** Resolves when the host itself has answered on this link. Rejects when the time is up, or when only a proxy answers. */
+  /** Number of `use`s that are not released. The worker does not leave the connection before. */
+  get usersCount(): number {
+    return this.#usersCount;
+  }
+
+  /** Keeps the connection in use, so that the worker does not leave it for a newer one. Returns the function that ends the use. */
+  use(): () => void {
+    this.#usersCount += 1;
+    return () => {
+      this.#usersCount -= 1;
+    };
+  }
+
+  /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
   async confirm(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs, clock } = this.#options.settings;
     const either = AbortSignal.any([signal, this.signal]);
     try {
       await withinMs(startTimeoutMs, clock, either, (within) =>
-        askForSignOfLife(this.#link, { metadata: this.metadata, signal: within }),
+        askForSignOfLife(this.#carrier.#link, { metadata: this.metadata, signal: within }),
       );
     } catch (cause) {
       await this.assertOpen();
@@ -208,7 +232,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Makes unary calls over a newer connection, because this link takes none. The newer connection's keep-alive serves both. */
   callOver(newer: HostConnection): void {
     if (newer === this) return;
-    this.#callLink = newer.#link;
+    this.#carrier = newer;
     this.#keepAlive.stop();
   }
 
@@ -252,6 +276,26 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   cut(reason: string): void {
     this.#deadBecause ??= reason;
     this.#stream.cancel();
+  }
+
+  async #unary(name: string, request: Uint8Array, how: UnaryOptions = {}): Promise<Uint8Array> {
+    const { settings, linkRenewed } = this.#options;
+    const { clock } = settings;
+    const { timeoutMs = settings.registrationTimeoutMs, signal } = how;
+    const endMs = clock.now() + timeoutMs;
+    const isOver = () => signal?.aborted === true || clock.now() >= endMs;
+    for (let limits = how; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
+      const carrier = this.#carrier;
+      try {
+        return await carrier.#link.unary(name, request, limits);
+      } catch (error) {
+        if (!isUnavailable(error) || isOver()) throw error;
+        if (this.#carrier === carrier) await atMost(linkRenewed(this), endMs - clock.now(), clock, signal);
+        // A lost link may have taken the call.
+        const hasNext = this.#carrier !== carrier && !carrier.#isLinkGone;
+        if (!hasNext || !this.isOpen || isOver()) throw error;
+      }
+    }
   }
 
   #receiver(): StreamReceiver {
@@ -324,7 +368,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#resolveClosed(
         refusal === undefined
           ? { by: "lost", reason, isSilent: this.#isSilent }
-          : { by: "refused", reason, code: refusal },
+          : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
       );
     if (!this.#isLeaving) void this.#link.close();
   }
@@ -340,6 +384,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   get #logger(): Logger {
     return this.#options.settings.logger;
   }
+}
+
+/** Whether a call failed without an answer of the host, as on a link that takes no calls. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof RpcError && error.origin !== "peer" && error.code === StatusCode.unavailable;
 }
 
 /** Opens a link to an address. Throws `invalid-argument` for an invalid address. */

@@ -1,4 +1,4 @@
-import { errorText } from "../../core/internal.ts";
+import { errorText, UndeliverableException } from "../../core/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { connectWithRetry } from "./connect-with-retry.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
@@ -11,12 +11,14 @@ export interface RenewalOptions<Services extends ConnectionServices> {
   /** Renewals in a row whose connection lived shortly; they set the first delay. Undefined: the first attempt begins at once. */
   readonly failedRounds: number | undefined;
   readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
-  /** Lets messages wait, so that none overtakes messages on the old connection. */
-  readonly hold: () => void;
+  /** Lets messages wait (true), so that none overtakes messages on the old connection; ends that (false). */
+  readonly hold: (isHeld: boolean) => void;
+  /** Called with the new connection. Messages need not wait any more. */
   readonly onRenewed: (connection: HostConnection<Services>) => void;
-  /** Called when an attempt has failed: messages need not wait any more. */
-  readonly onFailed: () => void;
 }
+
+/** Least bound of the milliseconds for which messages wait. A worker whose calls never wait (`callWaitMs`) needs some, too. */
+const leastHoldMs = 100;
 
 /**
  * Opens a new connection to the same host when a link takes no new calls (GOAWAY). The data channel on the old link lives, but
@@ -25,9 +27,9 @@ export interface RenewalOptions<Services extends ConnectionServices> {
  */
 export async function renewConnection<Services extends ConnectionServices>(
   old: HostConnection<Services>,
-  { settings, signal, failedRounds, open, hold, onRenewed, onFailed }: RenewalOptions<Services>,
+  { settings, signal, failedRounds, open, hold, onRenewed }: RenewalOptions<Services>,
 ): Promise<void> {
-  const { reconnect, random, clock, logger, whileDisconnected } = settings;
+  const { reconnect, random, clock, logger } = settings;
   const reason = await old.linkLeaving;
   logger.info(`The connection to the host at ${old.address} is leaving: ${reason}`);
   let renewed: HostConnection<Services> | undefined;
@@ -35,16 +37,12 @@ export async function renewConnection<Services extends ConnectionServices>(
     const connection = await open(address, signal);
     try {
       await connection.confirm(signal);
-      // Messages on the old connection must arrive before messages on the new one. So the old ones leave first; then the host
-      // answers on the new connection. A host that takes nothing on the old one must not hold up calls for long.
-      hold();
-      await atMost(old.outbox.flushed(), whileDisconnected.callWaitMs / 2, clock, signal);
-      await connection.confirm(signal);
+      await confirmInOrder(old, connection, { settings, signal, hold });
       signal.throwIfAborted();
       await connection.assertOpen();
       return connection;
     } catch (error) {
-      onFailed();
+      hold(false);
       await connection.leave(signal);
       throw error;
     }
@@ -65,6 +63,32 @@ export async function renewConnection<Services extends ConnectionServices>(
   onRenewed(renewed);
 }
 
+/**
+ * Messages on the old connection must arrive before messages on the new one. So messages wait, the old ones leave, and then the
+ * host answers on the new connection. The wait is short, because the old connection still works: after it, messages leave there
+ * again. An answer that comes later is good if none has left meanwhile.
+ */
+async function confirmInOrder<Services extends ConnectionServices>(
+  old: HostConnection<Services>,
+  connection: HostConnection<Services>,
+  { settings, signal, hold }: Pick<RenewalOptions<Services>, "settings" | "signal" | "hold">,
+): Promise<void> {
+  const { clock, whileDisconnected, startTimeoutMs } = settings;
+  const longestHoldMs = Math.min(Math.max(whileDisconnected.callWaitMs / 2, leastHoldMs), startTimeoutMs);
+  const { sentMessages } = old.outbox;
+  hold(true);
+  const timer = clock.setTimer(longestHoldMs, () => hold(false), { keepAlive: true });
+  try {
+    await atMost(old.outbox.flushed(), longestHoldMs / 2, clock, signal);
+    await connection.confirm(signal);
+  } finally {
+    timer.cancel();
+  }
+  if (old.outbox.sentMessages === sentMessages) return;
+  const text = `The host at ${old.address} did not answer on the new connection within ${longestHoldMs} ms.`;
+  throw new UndeliverableException(text, { code: "disconnected" });
+}
+
 /** Counts the renewals of connections that lived shortly, so that the next one waits longer. */
 export class RenewalPace {
   #renewals = 0;
@@ -83,26 +107,26 @@ const mostRetiring = 8;
 /** Old connections. The worker leaves each when it is idle. Beyond the bound it cuts the oldest, whose calls fail. */
 export class RetiringConnections<Services extends ConnectionServices> {
   readonly #whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>;
+  readonly #leave: (connection: HostConnection<Services>) => boolean;
   /** In the order of their retirement. True: the host knows the registrations by this connection. */
   readonly #connections = new Map<HostConnection<Services>, boolean>();
 
-  readonly #mayLeave: () => boolean;
-
   constructor(
     whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>,
-    mayLeave: () => boolean,
+    leave: (connection: HostConnection<Services>) => boolean,
   ) {
     this.#whenIdle = whenIdle;
-    this.#mayLeave = mayLeave;
+    this.#leave = leave;
   }
 
-  /** Leaves the connection when it is idle, unless the worker stops: the stop leaves all connections. */
+  /** Leaves the connection when it is idle. */
   async retire(connection: HostConnection<Services>, isRegistrar: boolean): Promise<void> {
     this.#connections.set(connection, isRegistrar);
     if (this.#connections.size > mostRetiring) this.#cutOldest();
-    await this.#whenIdle(connection, isRegistrar);
+    // Something may begin to use it at the last moment.
+    do await this.#whenIdle(connection, isRegistrar);
+    while (!this.#leave(connection));
     this.#connections.delete(connection);
-    if (this.#mayLeave()) await connection.leave();
   }
 
   /** Prefers one by which the host does not reach the agents. */

@@ -30,6 +30,9 @@ export interface QueuedMessage {
 /** Milliseconds that a host has to announce itself. After them the limit of stock hosts applies. */
 const headersWaitMs = 1_000;
 
+/** The longest grace that a notice can carry. */
+const mostGraceMs = 4_294_967_295;
+
 /** Largest number of cancel notices that wait for the host to announce itself. */
 const mostWaitingNotices = 1_000;
 
@@ -45,6 +48,7 @@ export class Outbox {
   readonly #sent = new SentFrames();
   #host: HostKind = { at: "unknown", waiting: [] };
   #outgoingCallsCount = 0;
+  #sentMessages = 0;
   #isWritable = true;
   /** Messages sent before the host accepts the channel. Undefined after that, or beyond the bound. */
   #kept: QueuedMessage[] | undefined = [];
@@ -62,6 +66,11 @@ export class Outbox {
   /** Number of calls that left here and have no outcome yet. */
   get outgoingCallsCount(): number {
     return this.#outgoingCallsCount;
+  }
+
+  /** Number of calls and events that left here. */
+  get sentMessages(): number {
+    return this.#sentMessages;
   }
 
   /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
@@ -114,6 +123,7 @@ export class Outbox {
       if (stream.queuedBytes === 0) return false;
     }
     this.#sent.note(kind === "event", stream);
+    if (kind === "event") this.#sentMessages += 1;
     return true;
   }
 
@@ -131,12 +141,15 @@ export class Outbox {
     this.#kept = undefined;
   }
 
-  /** Returns the messages that a host did not take before its refusal, in order. They no longer count as lost. */
-  takeKept(): readonly QueuedMessage[] {
+  /**
+   * Returns the messages that a host did not take before its refusal, in order. They no longer count as lost. A call reaches its
+   * target at most once. So the calls stay behind unless it is certain that the host has read none (`isUnread`).
+   */
+  takeKept(isUnread: boolean): readonly QueuedMessage[] {
     const kept = this.#kept ?? [];
     this.#areKeptTaken = this.#kept !== undefined;
     this.#kept = undefined;
-    return kept;
+    return isUnread ? kept : kept.filter(({ kind }) => kind === "event");
   }
 
   /** After the end of the connection: number of events that the outbox took and that never left. */
@@ -159,6 +172,7 @@ export class Outbox {
   /** Counts a call that has left here; its answer will come here. */
   ask(): void {
     this.#outgoingCallsCount += 1;
+    this.#sentMessages += 1;
     this.#options.onCall();
   }
 
@@ -169,7 +183,15 @@ export class Outbox {
 
   /** Tells an announced host that no caller waits for this answer. The notice may wait for the host's headers. Never throws. */
   cancelCall(requestId: string, reason: CancelReason): void {
-    const frame = { kind: "cancel", requestId, reason } as const;
+    this.#notifyAnnounced({ kind: "cancel", requestId, reason });
+  }
+
+  /** Tells an announced host that the worker stops: it takes no more calls, and gives up its agent types. Never throws. */
+  sayLeaving(graceMs: number): void {
+    this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
+  }
+
+  #notifyAnnounced(frame: Frame): void {
     if (this.#host.at === "announced") this.#notify(frame);
     else if (this.#host.at === "unknown" && this.#host.waiting.length < mostWaitingNotices)
       this.#host.waiting.push(frame);

@@ -9,8 +9,8 @@ import type { StatusBoard } from "./worker-status.ts";
 /** Messages that wait for a connection. */
 export interface OutboundQueue {
   readonly waitingCount: number;
-  /** Sends to this connection from now on. Undefined: messages wait. */
-  follow(outbox: Outbox | undefined): void;
+  /** Sends to this connection from now on. Undefined, or held: messages wait. */
+  follow(outbox: Outbox | undefined, isHeld: boolean): void;
   /** Takes back messages after a refusal. They leave before all others, in their order. */
   putBack(messages: readonly QueuedMessage[]): void;
 }
@@ -21,6 +21,12 @@ export interface RegisterOptions {
   readonly signal: AbortSignal;
   /** Called when the host refuses for now and the worker asks again later. */
   readonly onWaiting: (step: ConnectingStep) => void;
+}
+
+/** A connection that the worker does not leave before `release` is called. */
+export interface UsedConnection<Services extends ConnectionServices> {
+  readonly connection: HostConnection<Services>;
+  readonly release: () => void;
 }
 
 export interface ConnectionSupervisorOptions<Services extends ConnectionServices> {

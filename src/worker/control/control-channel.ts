@@ -51,6 +51,11 @@ export class ControlChannel {
     this.#pending = new PendingCalls({ clock: options.settings.clock });
   }
 
+  /** Whether no request waits for an answer here or there. */
+  get isIdle(): boolean {
+    return this.#pending.size === 0 && this.#served === 0;
+  }
+
   /** Opens the stream unless it is open. With a host that has no control channel, only later requests fail. */
   open(): void {
     if (this.#state.at !== "closed") return;

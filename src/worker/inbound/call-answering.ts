@@ -85,7 +85,7 @@ export class CallAnswering {
   /** Answers at once that the worker is shutting down. */
   refuse(frame: RequestFrame, outbox: Outbox): void {
     const error = new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
-    new PendingResponse(frame.requestId, outbox, this.#options).fail(error);
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
   /** Answers at once that the worker has too much to do. */
@@ -93,7 +93,7 @@ export class CallAnswering {
     this.#options.counts.refusedCalls += 1;
     const text = "The worker has too much to do and did not take the call. Try again later.";
     const error = new UndeliverableException(text, { code: "overloaded" });
-    new PendingResponse(frame.requestId, outbox, this.#options).fail(error);
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
   /** Answers at once with an error. The worker could read only the `requestId` of the call. */
@@ -137,14 +137,16 @@ export class CallAnswering {
   /** Runs the handler. Remembers the request id until the handler ends, unless the handler answers at once. */
   #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
     this.#options.slots.begin();
+    let call: IncomingCall;
     try {
-      const call = this.#open(frame, owed, deadline);
-      const handled = this.#options.dispatcher.deliver(call, this.#owner);
-      if (handled !== undefined && !this.#owed.has(owed)) this.#owed.add(owed);
+      call = this.#open(frame, owed, deadline);
     } catch (error) {
-      owed.fail(error);
+      owed.fail(error, true);
       this.#end(owed);
+      return;
     }
+    const handled = this.#options.dispatcher.deliver(call, this.#owner);
+    if (handled !== undefined && !this.#owed.has(owed)) this.#owed.add(owed);
   }
 
   #end(owed: PendingResponse): void {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/internal.ts";
+import type { AgentId, Clock } from "../../core/internal.ts";
 import { IndexedSet } from "../../core/internal.ts";
 import { atMost } from "../connection/time-limits.ts";
 
@@ -6,6 +6,8 @@ import { atMost } from "../connection/time-limits.ts";
 export interface Work {
   /** Index in the set of running handlers. */
   workSlot: number;
+  /** The agent whose handler runs. Undefined while a call is parked. */
+  readonly agentId?: AgentId | undefined;
   /** Gives the work up: aborts the signal of the handler, and sends an error if an answer is owed. */
   abandon(reason: Error): void;
 }
@@ -17,6 +19,16 @@ export class InFlight {
 
   get size(): number {
     return this.#works.size;
+  }
+
+  /** Returns the agents of the first works, for people. */
+  names(count: number): string[] {
+    const names: string[] = [];
+    for (const { agentId } of this.#works.all()) {
+      if (names.length >= count) break;
+      names.push(agentId?.toString() ?? "a parked call");
+    }
+    return names;
   }
 
   add(work: Work): void {

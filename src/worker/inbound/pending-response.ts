@@ -50,6 +50,10 @@ export class PendingResponse implements Work {
     this.#options = options;
   }
 
+  get agentId(): AgentId | undefined {
+    return this.#context?.scope.agentId;
+  }
+
   /** Sends the answer, or a failure when the answer cannot be encoded or is too large. Never throws. */
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isPaid) return;
@@ -65,12 +69,12 @@ export class PendingResponse implements Work {
     }
   }
 
-  /** Sends the failure. Never throws. */
-  fail(thrown: unknown): void {
+  /** Sends the failure. `notHandled`: no handler has seen the call. Never throws. */
+  fail(thrown: unknown, notHandled = false): void {
     if (this.#isPaid) return;
     this.#isPaid = true;
     try {
-      this.#sendFailure(thrown, this.#outbox.isHostAnnounced);
+      this.#sendFailure(thrown, this.#outbox.isHostAnnounced, notHandled);
     } catch (cause) {
       const text = `The answer to a call could not be sent: ${errorText(cause)}`;
       this.#options.settings.logger.warn(loggableText(text));
@@ -81,21 +85,25 @@ export class PendingResponse implements Work {
   /** Sends a failure that says that the first one could not be sent. */
   #explain(cause: unknown): void {
     try {
-      this.#sendFailure(cause, false);
+      this.#sendFailure(cause, false, false);
     } catch {
       this.#options.counts.unsentAnswers += 1;
     }
   }
 
   /** Sends a failure, with the detail of the error if the frame is not too long. Throws as the outbox throws. */
-  #sendFailure(thrown: unknown, withDetail: boolean): void {
+  #sendFailure(thrown: unknown, withDetail: boolean, notHandled: boolean): void {
     const { error, metadata } = toWireError(thrown, { withStack: this.#options.settings.sendsStacks, withDetail });
     const frame: ResponseFrame = {
       kind: "response",
       requestId: this.requestId,
       payload: undefined,
       error,
-      metadata: { ...this.carrier, ...metadata },
+      metadata: {
+        ...this.carrier,
+        ...metadata,
+        ...(notHandled && this.#outbox.isHostAnnounced && { [metadataKey.notHandled]: "1" }),
+      },
     };
     const { [metadataKey.errorDetail]: detail, ...rest } = frame.metadata;
     const isTooLong = detail !== undefined && encodeFrame(frame).length > this.#outbox.maxBytes;
@@ -118,7 +126,8 @@ export class PendingResponse implements Work {
   }
 
   abandon(reason: Error): void {
-    this.fail(reason);
+    // A parked call has no context yet.
+    this.fail(reason, this.#context === undefined);
     this.#abort(reason);
   }
 

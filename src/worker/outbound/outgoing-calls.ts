@@ -39,8 +39,9 @@ import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import { withGatewayCode, withHint } from "./error-hints.ts";
+import { InterventionWaits } from "./intervention-waits.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
-import { saysNotServed, TargetSearch } from "./target-search.ts";
+import { saysNotTaken, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
@@ -64,13 +65,15 @@ export class OutgoingCalls {
   readonly #calls = new NumberMap<OutgoingCall>();
   /** Calls that wait to be sent again, since no worker serves their target yet. */
   readonly #searches = new Set<TargetSearch>();
+  /** Calls for which an intervention has not decided yet, on their way out or back. */
+  readonly #interventions = new InterventionWaits();
 
   constructor(parts: OutgoingCallsOptions) {
     this.#parts = parts;
   }
 
   get pendingCount(): number {
-    return this.#calls.size + this.#searches.size;
+    return this.#calls.size + this.#searches.size + this.#interventions.size;
   }
 
   // W3
@@ -103,33 +106,45 @@ export class OutgoingCalls {
 
   /** Calls that left by this connection have no answer any more. */
   connectionEnded(outbox: Outbox, reason: string): void {
-    const text = `${reason} The call may have been handled.`;
+    const text = `${reason} The call may have been handled: send it again only if that does no harm.`;
     for (const call of this.#calls.values()) {
       if (call.sentBy === outbox) call.reject(new UndeliverableException(text, { code: "disconnected" }));
     }
   }
 
   rejectAll({ code, text }: UndeliverableReason): void {
-    for (const call of this.#calls.values()) call.reject(new UndeliverableException(text, { code }));
-    for (const search of [...this.#searches]) search.end(new UndeliverableException(text, { code }));
+    const sent = `${text} The call may have been handled: send it again only if that does no harm.`;
+    for (const call of this.#calls.values()) call.reject(new UndeliverableException(sent, { code }));
+    const notSent = `${text} The call was waiting for a worker that serves its agent type, and was not handled.`;
+    for (const search of [...this.#searches])
+      search.end(new UndeliverableException(notSent, { code, notHandled: true }));
+    this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
   }
 
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
     const { registry, interventions, settings, log } = this.#parts;
     const { sender } = options;
-    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
-    const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
+    // The bounds begin here, so that an intervention can't take the call out of them.
+    const timed: TimedBounds = { bounds, deadline: deadlineAfter(bounds.timeoutMs, settings.clock), recipient };
+    const search = this.#searchFor(recipient, bounds, options.waitForTarget);
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
+    let message = original;
+    let limits = bounds;
+    if (interventions.seesSend) {
+      message = await this.#intervened(original, options, timed);
+      limits = boundsLeft(timed);
+      const isOver = errorBeforeSend(limits, recipient);
+      if (isOver !== undefined) throw isOver;
+    }
     const payload = registry.encode(message, settings.preferredContentType);
     const promised = options.answer ?? registry.typeOf(message, settings.preferredContentType)?.answer;
     if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
     const source = sender === undefined ? undefined : toWireAgentId(sender);
     const target = toWireAgentId(recipient);
     const { tracing } = settings;
-    const search = this.#searchFor(recipient, bounds, options.waitForTarget);
-    let limits = bounds;
     let frame: ResponseFrame;
     for (;;) {
       const number = this.#parts.nextRequestNumber();
@@ -140,8 +155,8 @@ export class OutgoingCalls {
       this.#calls.add(number, call);
       try {
         try {
-          if (tracing === undefined) this.#post(call, limits, recipient);
-          else this.#postTraced(call, limits, recipient);
+          if (tracing === undefined) this.#post(call, timed);
+          else this.#postTraced(call, timed);
         } catch (error) {
           call.takeBack(error);
           throw error;
@@ -151,11 +166,11 @@ export class OutgoingCalls {
         this.#calls.delete(number);
         call.sentBy?.forget();
       }
-      if (search === undefined || !saysNotServed(frame, recipient.type)) break;
+      if (search === undefined || !saysNotTaken(frame, recipient.type)) break;
       limits = await this.#nextAttempt(search);
     }
     if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
-    return this.#ack(frame, recipient, sender, promised);
+    return this.#ack(frame, sender, promised, timed);
   }
 
   #searchFor(
@@ -177,26 +192,24 @@ export class OutgoingCalls {
     }
   }
 
-  #postTraced(call: OutgoingCall, bounds: CallBounds, recipient: AgentId): void {
-    const details = { destination: recipient, link: call.request.metadata };
-    traced(this.#parts.settings.tracing, "send", details, () => this.#post(call, bounds, recipient));
+  #postTraced(call: OutgoingCall, timed: TimedBounds): void {
+    const details = { destination: timed.recipient, link: call.request.metadata };
+    traced(this.#parts.settings.tracing, "send", details, () => this.#post(call, timed));
   }
 
   // W3
   /** Sends, or queues the call within its own bounds. Throws what cannot be sent. */
-  #post(call: OutgoingCall, bounds: CallBounds, recipient: AgentId): void {
-    const { sendQueue, settings } = this.#parts;
-    const waiting = sendQueue.post(call);
+  #post(call: OutgoingCall, { bounds, deadline, recipient }: TimedBounds): void {
+    const waiting = this.#parts.sendQueue.post(call);
     call.waiting = waiting;
-    const { signal, timeoutMs } = bounds;
-    if (signal === undefined && timeoutMs === undefined) return;
-    const deadline = deadlineAfter(timeoutMs, settings.clock);
+    if (bounds.signal === undefined && bounds.timeoutMs === undefined) return;
     call.deadline = deadline;
     if (waiting !== undefined) waiting.renew = renewing(call.request, deadline);
     call.within(bounds, deadline, recipient);
   }
 
-  async #intervened(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+  async #intervened(message: unknown, options: CallOptions, timed: TimedBounds): Promise<unknown> {
+    const { recipient } = timed;
     const { sender, signal, metadata, messageId = this.#parts.settings.makeId() } = options;
     const messageContext = new HandlerContext({
       sender,
@@ -207,7 +220,8 @@ export class OutgoingCalls {
       metadata,
     });
     try {
-      const result = await this.#parts.interventions.onSend(message, { messageContext, recipient });
+      const decided = this.#parts.interventions.onSend(message, { messageContext, recipient });
+      const result = await this.#interventions.of(decided, { ...timed, context: messageContext });
       if (result !== DropMessage) return result;
       this.#parts.log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
       throw new MessageDroppedException();
@@ -219,10 +233,11 @@ export class OutgoingCalls {
   /** The same as `#open`, with the span and the interventions that see the answer. */
   #ack(
     frame: ResponseFrame,
-    recipient: AgentId,
     sender: AgentId | undefined,
     promised: MessageType | undefined,
+    timed: TimedBounds,
   ): Promise<unknown> {
+    const { recipient } = timed;
     const link: TraceCarrier = frame.metadata;
     const details = {
       link,
@@ -232,7 +247,8 @@ export class OutgoingCalls {
     return traced(this.#parts.settings.tracing, "ack", details, async () => {
       const answer = this.#read(frame, recipient);
       const { interventions, log } = this.#parts;
-      const result = await interventions.onResponse(answer, { sender: recipient, recipient: sender });
+      const decided = interventions.onResponse(answer, { sender: recipient, recipient: sender });
+      const result = await this.#interventions.of(decided, timed);
       if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
       log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
       throw new MessageDroppedException();
@@ -249,9 +265,10 @@ export class OutgoingCalls {
   }
 
   /** Throws what the answer says has gone wrong. */
-  #read({ error, metadata, payload }: ResponseFrame, recipient: AgentId): unknown {
+  #read(frame: ResponseFrame, recipient: AgentId): unknown {
+    const { error, metadata, payload } = frame;
     if (error !== "") {
-      const text = withHint(error);
+      const text = withHint(frame, recipient);
       // A text with a hint is a host's: no handler failed.
       throw fromWireError(text, withGatewayCode(error, metadata), text === error ? recipient : undefined);
     }
@@ -273,6 +290,17 @@ export class OutgoingCalls {
     });
     return answer;
   }
+}
+
+/** The bounds of one call, and the moment at which its timeout is over. Undefined: it has no timeout. */
+interface TimedBounds {
+  readonly bounds: CallBounds;
+  readonly deadline: Deadline | undefined;
+  readonly recipient: AgentId;
+}
+
+function boundsLeft({ bounds, deadline }: TimedBounds): CallBounds {
+  return deadline === undefined ? bounds : { ...bounds, timeoutMs: remainingMs(deadline) };
 }
 
 /** One call that this worker makes: first it leaves, then it waits for its answer. */

@@ -1,9 +1,11 @@
 import {
+  CancelledError,
   type CodecRegistry,
   DropMessage,
   errorText,
   HandlerContext,
   type InterventionChain,
+  isThenable,
   loggableError,
   loggableText,
   type MessageLog,
@@ -11,10 +13,13 @@ import {
   type PublishOptions,
   resolveTopic,
   type TopicId,
+  UndeliverableException,
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import { encodeFrame, toWireAgentId } from "../../protocol/internal.ts";
+import type { UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerSettings } from "../worker-options.ts";
+import { InterventionWaits } from "./intervention-waits.ts";
 import type { SendQueue } from "./send-queue.ts";
 import { traced } from "./traced.ts";
 
@@ -30,9 +35,26 @@ export interface OutgoingEventsOptions {
 /** Publishes the events of this worker. They go to the host, also events for its own agents. */
 export class OutgoingEvents {
   readonly #parts: OutgoingEventsOptions;
+  /** Events for which an intervention has not decided yet. */
+  readonly #interventions = new InterventionWaits();
 
   constructor(parts: OutgoingEventsOptions) {
     this.#parts = parts;
+  }
+
+  /** Number of events for which an intervention has not decided yet. */
+  get undecidedCount(): number {
+    return this.#interventions.size;
+  }
+
+  /** Resolves when interventions have decided about all events. */
+  decided(): Promise<void> {
+    return this.#interventions.settled();
+  }
+
+  /** Rejects the events for which an intervention has not decided. Its later decision is ignored. */
+  rejectAll({ code, text }: UndeliverableReason): void {
+    this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
   }
 
   /**
@@ -78,18 +100,39 @@ export class OutgoingEvents {
     { sender, signal, metadata }: PublishOptions,
     messageId: string,
   ): Promise<unknown> {
-    const { interventions, log, settings } = this.#parts;
     const messageContext = new HandlerContext({ sender, topicId, isRpc: false, messageId, signal, metadata });
     try {
-      const result = await interventions.onPublish(message, { messageContext });
-      if (result === DropMessage) log?.dropped("MessageKind.PUBLISH", { message, sender, receiver: topicId });
+      const decided = this.#decide(message, topicId, messageContext);
+      const wait = { bounds: { signal }, deadline: undefined, context: messageContext };
+      const result = await this.#interventions.of(decided, wait);
+      if (result === failed) return DropMessage;
+      if (result === DropMessage)
+        this.#parts.log?.dropped("MessageKind.PUBLISH", { message, sender, receiver: topicId });
       return result;
     } catch (error) {
-      const text = `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`;
-      settings.logger.error(loggableText(text), { error: loggableError(error) });
-      return DropMessage;
+      if (signal?.aborted !== true) throw error;
+      throw new CancelledError("Publishing was cancelled.", { cause: signal.reason });
     } finally {
       messageContext.release();
     }
   }
+
+  /** Returns the decision or a promise of it, which never rejects. Logs the failure of an intervention and returns `failed`. */
+  #decide(message: unknown, topicId: TopicId, messageContext: HandlerContext): unknown {
+    const { interventions, settings } = this.#parts;
+    const fail = (error: unknown) => {
+      const text = `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`;
+      settings.logger.error(loggableText(text), { error: loggableError(error) });
+      return failed;
+    };
+    try {
+      const decided = interventions.onPublish(message, { messageContext });
+      return isThenable(decided) ? decided.then(undefined, fail) : decided;
+    } catch (error) {
+      return fail(error);
+    }
+  }
 }
+
+/** The outcome of an intervention that threw. */
+const failed = Symbol("failed");

@@ -1,4 +1,4 @@
-import { CancelledError, UndeliverableException } from "../../core/internal.ts";
+import { CancelledError, type UndeliverableCode, UndeliverableException } from "../../core/internal.ts";
 import {
   assertLength,
   type Outbox,
@@ -23,6 +23,8 @@ export class SendQueue implements OutboundQueue {
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #outbox: Outbox | undefined;
+  /** Messages wait for a short time, although there is a connection. */
+  #isHeld = false;
   #closedBecause: UndeliverableReason | undefined;
   readonly #onEmpty = new Set<() => void>();
 
@@ -45,6 +47,7 @@ export class SendQueue implements OutboundQueue {
     assertLength(departure.bytes, this.#settings.maxMessageBytes);
     if (
       this.#waiting.size === 0 &&
+      !this.#isHeld &&
       this.#outbox?.isWritable === true &&
       this.#leave(departure, departure.bytes, this.#outbox)
     )
@@ -100,13 +103,20 @@ export class SendQueue implements OutboundQueue {
     });
   }
 
-  /** Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls wait within their limit. */
-  follow(outbox: Outbox | undefined): void {
-    if (outbox === this.#outbox) return;
+  /**
+   * Sends to this connection from now on, as fast as it takes messages. Undefined: events wait; calls wait within their limit.
+   * While it is held, messages wait as for a slow host.
+   */
+  follow(outbox: Outbox | undefined, isHeld = false): void {
+    if (outbox === this.#outbox && isHeld === this.#isHeld) return;
+    const isOther = outbox !== this.#outbox;
     this.#outbox = outbox;
-    for (const waiting of this.#waiting) {
-      waiting.timer?.cancel();
-      if (outbox === undefined) this.#limitWait(waiting);
+    this.#isHeld = isHeld;
+    if (isOther) {
+      for (const waiting of this.#waiting) {
+        waiting.timer?.cancel();
+        if (outbox === undefined) this.#limitWait(waiting);
+      }
     }
     this.#flush();
   }
@@ -174,7 +184,7 @@ export class SendQueue implements OutboundQueue {
     }
     const { events, maxQueuedMessages, maxQueuedBytes } = whileDisconnected;
     if (kind === "event" && events === "reject") {
-      throw new UndeliverableException("There is no connection to a host at the moment.", { code: "disconnected" });
+      throw unreachable({ code: "disconnected", text: "There is no connection to a host at the moment." });
     }
     if (this.#waiting.size < maxQueuedMessages && total <= maxQueuedBytes) return;
     throw this.#overloaded("there is no connection to a host");
@@ -183,7 +193,7 @@ export class SendQueue implements OutboundQueue {
   #overloaded(why: string): Error {
     this.#counts.overloadedSends += 1;
     const text = `${this.#waiting.size} messages (${this.#waitingBytes} bytes) wait to be sent: ${why}. Send more slowly, or later.`;
-    return new UndeliverableException(text, { code: "overloaded" });
+    return unreachable({ code: "overloaded", text });
   }
 
   /** Limits the wait of a call for a connection. */
@@ -193,10 +203,10 @@ export class SendQueue implements OutboundQueue {
     const giveUp = () =>
       this.#fail(
         waiting,
-        new UndeliverableException(
-          `There is no connection to a host, and none came within ${callWaitMs} ms. The call was not sent.`,
-          { code: "disconnected" },
-        ),
+        unreachable({
+          code: "disconnected",
+          text: `There is no connection to a host, and none came within ${callWaitMs} ms. The call was not sent.`,
+        }),
       );
     waiting.timer = this.#settings.clock.setTimer(callWaitMs, giveUp, { keepAlive: true });
   }
@@ -204,7 +214,7 @@ export class SendQueue implements OutboundQueue {
   #flush(): void {
     for (const waiting of this.#waiting) {
       const outbox = this.#outbox;
-      if (outbox?.isWritable !== true) return;
+      if (this.#isHeld || outbox?.isWritable !== true) return;
       const { departure } = waiting;
       if (departure.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) {
         void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
@@ -256,6 +266,12 @@ function eventOf({ bytes }: QueuedMessage) {
   return { kind: "event", bytes } as const;
 }
 
-function unreachable({ code, text }: UndeliverableReason): Error {
-  return new UndeliverableException(text, { code });
+interface Unsent {
+  readonly code: UndeliverableCode;
+  readonly text: string;
+}
+
+/** The error of a message that has not left. */
+function unreachable({ code, text }: Unsent): Error {
+  return new UndeliverableException(text, { code, notHandled: true });
 }

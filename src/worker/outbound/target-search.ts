@@ -1,5 +1,5 @@
 import { abortError, type CallBounds, type Clock, noTimeLeftError, notServedError } from "../../core/internal.ts";
-import type { ResponseFrame } from "../../protocol/internal.ts";
+import { metadataKey, type ResponseFrame, saysNotHandled } from "../../protocol/internal.ts";
 import { backOffMs } from "../connection/connect-with-retry.ts";
 
 export interface TargetSearchOptions {
@@ -73,9 +73,15 @@ export class TargetSearch {
 }
 
 /**
- * Whether an answer says that no worker serves the agent type. It is the text of the host, or of a worker that has just given the
- * type up. It names this very type, so it is not the failure of a handler's own call, and the call may be sent again.
+ * Whether an answer says that no worker has taken the call, because none serves its agent type now. It is the text of the host, or
+ * of a worker that has just given the type up. It names this very type, so it is not the failure of a handler's own call. A worker or
+ * a host that stops says of a call that it was not handled. In each case the call may be sent again.
  */
-export function saysNotServed({ error }: ResponseFrame, agentType: string): boolean {
-  return error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;
+// protocol.md §11.3
+export function saysNotTaken({ error, metadata }: ResponseFrame, agentType: string): boolean {
+  if (error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`)
+    return true;
+  if (!saysNotHandled(metadata)) return false;
+  const code = metadata[metadataKey.errorCode];
+  return code === "shutting-down" || error === `Client for agent type ${agentType} disconnected.`;
 }

@@ -15,3 +15,11 @@ export interface HostRegistry {
   /** Resolves to all subscriptions at the host, or to undefined when the host can't list them. */
   subscriptions(signal?: AbortSignal): Promise<readonly WireSubscription[] | undefined>;
 }
+
+/** The registry of a host. The worker does not leave the connection before `release` is called. */
+export interface UsedRegistry {
+  readonly registry: HostRegistry;
+  /** Throws `UndeliverableException` when the connection has ended. */
+  readonly assertOpen: () => void;
+  readonly release: () => void;
+}

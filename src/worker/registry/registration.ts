@@ -12,25 +12,23 @@ import {
   type Subscription,
   type SubscriptionTable,
   TroupeError,
-  TypePrefixSubscription,
-  TypeSubscription,
   UndeliverableException,
   untilAborted,
   type WaitOptions,
 } from "../../core/internal.ts";
-import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 import { backOffMs } from "../connection/connect-with-retry.ts";
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import type { HostRegistry } from "./host-registry.ts";
+import type { HostRegistry, UsedRegistry } from "./host-registry.ts";
 import { TypeTakenError } from "./refusal.ts";
+import { toWireSubscription } from "./wire-subscription.ts";
 
 export interface RegistrationOptions {
   readonly catalog: AgentCatalog;
   readonly subscriptions: SubscriptionTable;
   readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;
   /** Resolves to the host's registry; to undefined before the start, when things are only recorded. Rejects when there is none. */
-  readonly host: () => Promise<HostRegistry | undefined>;
+  readonly host: () => Promise<UsedRegistry | undefined>;
   /** Returns a signal that aborts when the present run of the worker stops. */
   readonly run: () => AbortSignal;
 }
@@ -41,16 +39,19 @@ const takenBackOff = { initialDelayMs: 100, maxDelayMs: 1_000, factor: 2, jitter
 /**
  * Registers agents and subscriptions here and at the host. The catalog's types and the table's subscriptions are the record,
  * which is replayed to each new host. A registration is made here first, then at the host; what the host refuses is undone here.
+ * A replay leaves out what the host of a registration under way has not confirmed: that registration fails with its host.
  */
 // protocol.md W16, W17
 export class Registration {
   readonly #catalog: AgentCatalog;
   readonly #subscriptions: SubscriptionTable;
   readonly #settings: RegistrationOptions["settings"];
-  readonly #host: () => Promise<HostRegistry | undefined>;
+  readonly #host: () => Promise<UsedRegistry | undefined>;
   readonly #run: () => AbortSignal;
   /** Registrations at the host for types of instances: all instances of a type share the outcome. */
-  readonly #told = new Map<string, Promise<void>>();
+  readonly #told = new Map<string, Told>();
+  /** Types, and ids of subscriptions, that a host has not confirmed yet. */
+  readonly #unconfirmed = { types: new Set<string>(), subscriptions: new Set<string>() };
   /** Types that were registered before the start, and that wait there until another worker leaves them. */
   readonly #patient = new Map<string, Patient>();
 
@@ -64,7 +65,7 @@ export class Registration {
 
   /** Whether there is nothing to tell a host. */
   get isEmpty(): boolean {
-    return this.#catalog.types().length === 0 && this.#subscriptions.subscriptions().length === 0;
+    return this.#confirmedTypes().length === 0 && this.#confirmedSubscriptions().length === 0;
   }
 
   /** When the host refuses the type or a subscription, or the signal aborts, all is taken back. */
@@ -90,20 +91,23 @@ export class Registration {
   ): Promise<TypeTakenError | undefined> {
     const what = `The registration of agent type ${type}`;
     const { signal, subscriptions } = options;
-    const host = await untilAborted(this.#host(), options, what);
-    if (host === undefined && options.isWaiting) throw stoppedWaiting(type);
-    this.#catalog.addFactory(type, factory, options);
-    try {
-      await host?.registerType(type, signal);
-      await this.#addAll(subscriptions, { existing: "refuse", signal });
-    } catch (error) {
-      this.#catalog.removeFactory(type);
-      if (error instanceof TypeTakenError) return error;
-      assertNotAborted(options, what);
-      throw error;
-    }
-    if (host === undefined && options.whenTaken === "wait") this.#becomePatient(type, options);
-    return undefined;
+    return this.#atHost(options, what, async (host) => {
+      if (host === undefined && options.isWaiting) throw stoppedWaiting(type);
+      this.#catalog.addFactory(type, factory, options);
+      if (host !== undefined) this.#unconfirmed.types.add(type);
+      try {
+        await host?.registry.registerType(type, signal);
+        await this.#addAll(subscriptions, { existing: "refuse", signal, host, type });
+      } catch (error) {
+        this.#catalog.removeFactory(type);
+        this.#unconfirmed.types.delete(type);
+        if (error instanceof TypeTakenError) return error;
+        assertNotAborted(options, what);
+        throw error;
+      }
+      if (host === undefined && options.whenTaken === "wait") this.#becomePatient(type, options);
+      return undefined;
+    });
   }
 
   /** Notes that the start waits for the type. An abort before the host has the type takes the registration back. */
@@ -145,67 +149,140 @@ export class Registration {
     const catalog = this.#catalog;
     const what = `The registration of ${id}`;
     assertNotAborted(options, what);
-    const host = await untilAborted(this.#host(), options, what);
-    // A stop has taken the type off the catalog: it is registered anew.
-    if (!catalog.hasType(id.type)) this.#told.delete(id.type);
-    const added = catalog.addInstance(agent, id);
+    await this.#atHost(options, what, async (host) => {
+      // A stop has taken the type off the catalog: it is registered anew.
+      if (!catalog.hasType(id.type)) {
+        this.#told.delete(id.type);
+        if (host !== undefined) this.#unconfirmed.types.add(id.type);
+      }
+      const added = catalog.addInstance(agent, id);
+      try {
+        await untilAborted(added, options, what);
+      } catch (error) {
+        // It may still be on its way to be bound.
+        void added.then(
+          () => this.#takeBack(id),
+          () => this.#forgetIfGone(id.type),
+        );
+        throw error;
+      }
+      try {
+        await untilAborted(this.#tell(id.type, host), options, what);
+        const { subscriptions, signal } = options;
+        await this.#addAll(subscriptions, { existing: "keep", signal, host, type: id.type });
+      } catch (error) {
+        this.#takeBack(id);
+        assertNotAborted(options, what);
+        throw error;
+      }
+    });
+  }
+
+  /** Registers a type of instances, unless the host knows it or is being told. */
+  #tell(type: string, host: UsedRegistry | undefined): Promise<void> {
+    const registry = host?.registry;
+    const told = this.#told.get(type);
+    if (told !== undefined && (told.registry === registry || !this.#unconfirmed.types.has(type))) return told.outcome;
+    const outcome = registry?.registerType(type) ?? Promise.resolve();
+    this.#told.set(type, { registry, outcome });
+    return outcome;
+  }
+
+  /** Removes an instance that could not be registered. */
+  #takeBack(id: AgentId): void {
+    this.#catalog.removeInstance(id);
+    this.#forgetIfGone(id.type);
+  }
+
+  #forgetIfGone(type: string): void {
+    if (this.#catalog.hasType(type)) return;
+    this.#told.delete(type);
+    this.#unconfirmed.types.delete(type);
+  }
+
+  /**
+   * Calls `body` with the registry of the host. The worker does not leave that connection meanwhile, so that an orderly end of a
+   * link (GOAWAY) does not end the registration.
+   */
+  async #atHost<T>(
+    options: WaitOptions,
+    what: string,
+    body: (host: UsedRegistry | undefined) => Promise<T>,
+  ): Promise<T> {
+    const used = this.#host();
+    let host: UsedRegistry | undefined;
     try {
-      await untilAborted(added, options, what);
+      host = await untilAborted(used, options, what);
     } catch (error) {
-      // It may still be on its way to be bound.
-      void added.then(
-        () => catalog.removeInstance(id),
-        () => undefined,
-      );
+      used.then((late) => late?.release()).catch(() => undefined);
       throw error;
     }
-    const told = this.#told.get(id.type) ?? host?.registerType(id.type) ?? Promise.resolve();
-    this.#told.set(id.type, told);
     try {
-      await untilAborted(told, options, what);
-    } catch (error) {
-      catalog.removeInstance(id);
-      if (this.#told.get(id.type) === told && !catalog.hasType(id.type)) this.#told.delete(id.type);
-      throw error;
+      return await body(host);
+    } finally {
+      host?.release();
     }
+  }
+
+  /** Adds all of them or none, and confirms them with their type. One that is there already is an error, or kept as it is. */
+  async #addAll(
+    subscriptions: readonly Subscription[] = [],
+    { existing, signal, host, type }: AddAllOptions,
+  ): Promise<void> {
+    const added: Subscription[] = [];
     try {
-      await this.#addAll(options.subscriptions, { existing: "keep", signal: options.signal });
+      for (const subscription of subscriptions) {
+        if (existing === "keep" && this.#subscriptions.hasEqual(subscription)) continue;
+        await this.#addAt(host, subscription, { signal });
+        added.push(subscription);
+      }
+      // Nothing may come between this check and the confirmation.
+      host?.assertOpen();
+      this.#unconfirmed.types.delete(type);
+      for (const { id } of added) this.#unconfirmed.subscriptions.delete(id);
     } catch (error) {
-      catalog.removeInstance(id);
-      assertNotAborted(options, what);
+      await Promise.allSettled(added.map((one) => host?.registry.removeSubscription(toWireSubscription(one))));
+      for (const { id } of added) this.#forget(id);
       throw error;
     }
   }
 
-  /** Adds all of them or none. One that is there already is an error, or kept as it is. */
-  async #addAll(subscriptions: readonly Subscription[] = [], { existing, signal }: AddAllOptions): Promise<void> {
-    const added: string[] = [];
+  /** Adds a subscription here and at the host. It stays unconfirmed. When this rejects, nothing is left behind here. */
+  async #addAt(host: UsedRegistry | undefined, subscription: Subscription, { signal }: WaitOptions): Promise<void> {
+    const what = "Adding the subscription";
+    const wire = toWireSubscription(subscription);
+    this.#subscriptions.add(subscription);
+    if (host === undefined) return;
+    this.#unconfirmed.subscriptions.add(subscription.id);
     try {
-      for (const subscription of subscriptions) {
-        if (existing === "keep" && this.#subscriptions.hasEqual(subscription)) continue;
-        await this.addSubscription(subscription, { signal });
-        added.push(subscription.id);
-      }
+      await host.registry.addSubscription(wire, signal);
     } catch (error) {
-      await Promise.allSettled(added.map((id) => this.removeSubscription(id)));
+      this.#forget(subscription.id);
+      assertNotAborted({ signal }, what);
       throw error;
     }
+  }
+
+  #forget(subscriptionId: string): void {
+    this.#unconfirmed.subscriptions.delete(subscriptionId);
+    if (this.#subscriptions.has(subscriptionId)) this.#subscriptions.remove(subscriptionId);
   }
 
   /** A subscription that the host has added although the signal aborted stays there until the connection ends. */
   async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
     const what = "Adding the subscription";
     assertNotAborted(options, what);
-    const wire = toWireSubscription(subscription);
-    const host = await untilAborted(this.#host(), options, what);
-    this.#subscriptions.add(subscription);
-    try {
-      await host?.addSubscription(wire, options.signal);
-    } catch (error) {
-      this.#subscriptions.remove(subscription.id);
-      assertNotAborted(options, what);
-      throw error;
-    }
+    toWireSubscription(subscription);
+    await this.#atHost(options, what, async (host) => {
+      await this.#addAt(host, subscription, options);
+      try {
+        host?.assertOpen();
+        this.#unconfirmed.subscriptions.delete(subscription.id);
+      } catch (error) {
+        this.#forget(subscription.id);
+        throw error;
+      }
+    });
   }
 
   async removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
@@ -214,20 +291,36 @@ export class Registration {
     const subscriptions = this.#subscriptions;
     const subscription = subscriptions.withId(id);
     if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
-    const host = await untilAborted(this.#host(), options, what);
-    try {
-      await host?.removeSubscription(toWireSubscription(subscription), options.signal);
-    } catch (error) {
-      assertNotAborted(options, what);
-      throw error;
-    }
-    if (subscriptions.has(id)) subscriptions.remove(id);
+    await this.#atHost(options, what, async (host) => {
+      try {
+        await host?.registry.removeSubscription(toWireSubscription(subscription), options.signal);
+        host?.assertOpen();
+      } catch (error) {
+        assertNotAborted(options, what);
+        throw error;
+      }
+      if (subscriptions.has(id)) subscriptions.remove(id);
+    });
   }
 
-  /** Announces everything to a host that knows nothing of it yet: types, then subscriptions. Rejects with the first refusal. */
+  /**
+   * Announces everything to a host that knows nothing of it yet: types, then subscriptions. Leaves out what no host has
+   * confirmed since the start. Rejects with the first refusal.
+   */
   async replay(host: HostRegistry, signal: AbortSignal): Promise<void> {
-    await all(this.#catalog.types().map((type) => this.#announce(type, host, signal)));
-    await all(this.#subscriptions.subscriptions().map((known) => host.addSubscription(toWireSubscription(known))));
+    const subscriptions = this.#confirmedSubscriptions();
+    await all(this.#confirmedTypes().map((type) => this.#announce(type, host, signal)));
+    await all(subscriptions.map((known) => host.addSubscription(toWireSubscription(known))));
+  }
+
+  #confirmedTypes(): string[] {
+    const { types } = this.#unconfirmed;
+    return this.#catalog.types().filter((type) => !types.has(type));
+  }
+
+  #confirmedSubscriptions(): Subscription[] {
+    const { subscriptions } = this.#unconfirmed;
+    return this.#subscriptions.subscriptions().filter(({ id }) => !subscriptions.has(id));
   }
 
   async #announce(type: string, host: HostRegistry, signal: AbortSignal): Promise<void> {
@@ -262,6 +355,16 @@ interface TakenWait extends WaitOptions {
 
 interface AddAllOptions extends WaitOptions {
   readonly existing: "refuse" | "keep";
+  readonly host: UsedRegistry | undefined;
+  /** The type that the subscriptions belong to. */
+  readonly type: string;
+}
+
+/** The registration of a type of instances. */
+interface Told {
+  /** The registry that was told; undefined before the start. */
+  readonly registry: HostRegistry | undefined;
+  readonly outcome: Promise<void>;
 }
 
 function stoppedWaiting(type: string): Error {
@@ -272,22 +375,4 @@ function stoppedWaiting(type: string): Error {
 /** Waits for all of them, so that none is under way after a failed start. */
 async function all(calls: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
-}
-
-/** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
-function toWireSubscription(subscription: Subscription): WireSubscription {
-  return { id: subscription.id, pattern: toPattern(subscription) };
-}
-
-function toPattern(subscription: Subscription): WirePattern {
-  if (subscription instanceof TypeSubscription) {
-    return { kind: "type", topicType: subscription.topicType, agentType: subscription.agentType };
-  }
-  if (subscription instanceof TypePrefixSubscription) {
-    return { kind: "prefix", topicTypePrefix: subscription.topicTypePrefix, agentType: subscription.agentType };
-  }
-  throw new TroupeError(
-    "invalid-argument",
-    "Only TypeSubscription and TypePrefixSubscription can be told to a host; this subscription is of another kind.",
-  );
 }

@@ -1,9 +1,10 @@
+import { constants } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { AgentId, TopicId } from "../../../src/core/index.ts";
 import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "../../../src/grpc/index.ts";
 import type { WorkerStatus } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
-import { type RawChannel, RawGrpcHost } from "../../support/raw-grpc-host.ts";
+import { type RawAnswer, type RawChannel, RawGrpcHost } from "../../support/raw-grpc-host.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
@@ -176,16 +177,24 @@ test.each([
   await worker.stop();
 });
 
-test("a call that a refused channel had taken is sent again, and answered", async () => {
-  await using host = await new RawGrpcHost().listen();
-  const worker = workerOf(host, { reconnect: quick });
+/** A host whose first channel takes a call and is then refused. Later channels are taken. */
+function refusingOnce(host: RawGrpcHost, refusal: RawAnswer): void {
   let opened = 0;
   host.onChannel = (channel) => {
     opened += 1;
     if (opened > 1) return "take";
-    void channel.received.take().then(() => channel.answer({ http: 503 }));
+    void channel.received.take().then(() => channel.answer(refusal));
     return "wait";
   };
+}
+
+test.each<[string, RawAnswer]>([
+  ["UNAUTHENTICATED", unauthenticated],
+  ["REFUSED_STREAM", { reset: constants.NGHTTP2_REFUSED_STREAM }],
+])("a call that a channel had taken that was refused with %s is sent again, and answered", async (_name, refusal) => {
+  await using host = await new RawGrpcHost().listen();
+  const worker = workerOf(host, { reconnect: quick });
+  refusingOnce(host, refusal);
   await worker.start();
   await host.channels.take();
   const answer = worker.sendMessage(MyMessage({ content: "q" }), new AgentId("b", "k"));
@@ -194,5 +203,28 @@ test("a call that a refused channel had taken is sent again, and answered", asyn
   if (request.kind !== "request") throw new Error(`a ${request.kind} came`);
   second.send({ kind: "response", requestId: request.requestId, payload: undefined, error: "", metadata: {} });
   expect(await answer).toBeUndefined();
+  await worker.stop();
+});
+
+// Such a host sends no headers. It may have given the call to its target, and end the channel with such a status later.
+test.each<[string, RawAnswer]>([
+  ["UNAVAILABLE", { grpc: 14 }],
+  ["RESOURCE_EXHAUSTED", { grpc: 8 }],
+  ["HTTP 503", { http: 503 }],
+])("a call that a host may have handled before it said %s fails, and no host gets it twice", async (_name, refusal) => {
+  await using host = await new RawGrpcHost().listen();
+  const worker = workerOf(host, { reconnect: quick });
+  refusingOnce(host, refusal);
+  await worker.start();
+  await host.channels.take();
+  const answer = worker.sendMessage(MyMessage({ content: "q" }), new AgentId("b", "k"));
+  await expect(answer).rejects.toMatchObject({
+    code: "disconnected",
+    message: expect.stringContaining("The call may have been handled"),
+  });
+  const second = await host.channels.take();
+  await worker.publishMessage(MyMessage({ content: "later" }), topic);
+  expect((await second.received.take()).kind).toBe("event");
+  expect(worker.pendingCallsCount).toBe(0);
   await worker.stop();
 });

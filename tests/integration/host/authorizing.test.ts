@@ -3,31 +3,13 @@ import type { HostOccurrence } from "../../../src/host/index.ts";
 import { limits } from "../../../src/host/limits.ts";
 import { emptyMessage, method, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { type Link, RpcError, StatusCode } from "../../../src/transport/index.ts";
+import { RpcError, StatusCode } from "../../../src/transport/index.ts";
+import { asking } from "../../support/asking.ts";
 import { hostTransports } from "../../support/host-transports.ts";
+import { openSide } from "../../support/open-side.ts";
+import { RawControl } from "../../support/raw-control.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
-
-/** An `authorize` whose answers the test gives, one for each call, by method. */
-function asking() {
-  const waiting = new Map<string, (answer: unknown) => void>();
-  const arrivals = new Map<string, () => void>();
-  const authorize = ({ method: name }: { readonly method: string }) =>
-    new Promise<never>((resolve) => {
-      // The tests hand in whatever they like, as JavaScript's users can.
-      waiting.set(name, resolve as (answer: unknown) => void);
-      arrivals.get(name)?.();
-    });
-  return {
-    authorize,
-    asked: (name: string) =>
-      new Promise<void>((resolve) => {
-        if (waiting.has(name)) resolve();
-        else arrivals.set(name, resolve);
-      }),
-    answer: (name: string, value: unknown) => waiting.get(name)?.(value),
-  };
-}
 
 const alice = { name: "alice", roles: ["worker"] };
 
@@ -192,11 +174,37 @@ describe.each(hostTransports)("an authorize that takes its time, over $name", ({
 });
 
 describe.each(hostTransports)("a worker that comes again while authorize thinks, over $name", ({ start }) => {
-  it("keeps its newer channel, whichever is admitted first; the older one is refused", async () => {
-    const answers: ((answer: { readonly name: string }) => void)[] = [];
+  it("keeps its newer control channel, whichever is admitted first; the older one is refused", async () => {
+    const answers: ((answer: typeof alice) => void)[] = [];
     let onAsked: () => void = () => {};
     const authorize = () =>
-      new Promise<{ readonly name: string }>((resolve) => {
+      new Promise<typeof alice>((resolve) => {
+        answers.push(resolve);
+        onAsked();
+      });
+    const asked = () =>
+      new Promise<void>((resolve) => {
+        onAsked = resolve;
+      });
+    await using rig = await start({ authorize });
+    const firstAsked = asked();
+    const older = new RawControl(rig.dial(), "W");
+    await firstAsked;
+    const secondAsked = asked();
+    const newer = new RawControl(rig.dial(), "W");
+    await secondAsked;
+    answers[1]?.(alice);
+    await newer.settled();
+    answers[0]?.(alice);
+    expect(await older.ended).toMatchObject({ status: { code: StatusCode.aborted } });
+    expect(await newer.settled()).toEqual([]);
+  });
+
+  it("keeps its newer channel, whichever is admitted first; the older one is refused", async () => {
+    const answers: ((answer: typeof alice) => void)[] = [];
+    let onAsked: () => void = () => {};
+    const authorize = () =>
+      new Promise<typeof alice>((resolve) => {
         answers.push(resolve);
         onAsked();
       });
@@ -215,24 +223,26 @@ describe.each(hostTransports)("a worker that comes again while authorize thinks,
     const secondAsked = asked();
     new RawWorker(rig.dial(), "W").open();
     await secondAsked;
-    answers[1]?.({ name: "newer" });
+    answers[1]?.({ ...alice, roles: ["newer"] });
     await opened;
-    answers[0]?.({ name: "older" });
+    answers[0]?.({ ...alice, roles: ["older"] });
     expect(await older.ended).toMatchObject({ status: { code: StatusCode.aborted } });
-    expect((await rig.host.inspect()).sessions).toMatchObject([{ clientId: "W", principal: { name: "newer" } }]);
+    expect((await rig.host.inspect()).sessions).toMatchObject([
+      { clientId: "W", principal: { name: "alice", roles: ["newer"] } },
+    ]);
     expect(rig.host.counters()).toMatchObject({ replacedChannels: 0 });
   });
 });
 
 describe.each(hostTransports)("a principal, over $name", ({ start }) => {
   it("belongs to a stream as long as it lives, whatever authorize says later", async () => {
-    let name = "alice";
-    await using rig = await start({ authorize: () => ({ name }) });
+    let roles = ["worker"];
+    await using rig = await start({ authorize: () => ({ name: "alice", roles }) });
     const worker = await new RawWorker(rig.dial(), "W").join();
-    name = "bob";
+    roles = [];
     await worker.register("a");
     await worker.settled();
-    expect((await rig.host.inspect()).sessions).toMatchObject([{ clientId: "W", principal: { name: "alice" } }]);
+    expect((await rig.host.inspect()).sessions).toMatchObject([{ clientId: "W", principal: alice }]);
   });
 
   it("keeps others off the side stream of its worker", async () => {
@@ -244,16 +254,3 @@ describe.each(hostTransports)("a principal, over $name", ({ start }) => {
     expect(await openSide(link, "W").ended).toMatchObject({ status: { code: StatusCode.permissionDenied } });
   });
 });
-
-function openSide(link: Link, clientId: string) {
-  let settle: (end: unknown) => void = () => {};
-  const ended = new Promise<unknown>((resolve) => {
-    settle = resolve;
-  });
-  const stream = link.openStream(
-    signals.path,
-    { onFrame: () => {}, onHalfClose: () => {}, onBadFrame: () => {}, onDrain: () => {}, onEnd: (end) => settle(end) },
-    { metadata: { "client-id": clientId } },
-  );
-  return { stream, ended };
-}

@@ -273,7 +273,12 @@ describe.each(hostTransports)("calls through the host over $name", ({ start }) =
     const { requestId } = await target.nextRequest();
     const stock = { agerrortype: "HandlerError", agerrorcode: "handler-failed" };
     const answer = { kind: "response", payload: undefined, error: "boom" } as const;
-    const metadata = { ...stock, agerrordetail: '{"name":"RangeError","detail":{},"causes":[]}', traceparent: "t" };
+    const metadata = {
+      ...stock,
+      agerrordetail: '{"name":"RangeError","detail":{},"causes":[]}',
+      agnothandled: "1",
+      traceparent: "t",
+    };
     target.send({ ...answer, requestId, metadata });
     const { bytes } = await caller.nextArrived();
     const seen = isAnnounced ? metadata : { ...stock, traceparent: "t" };

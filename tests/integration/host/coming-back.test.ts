@@ -94,6 +94,17 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it("finds what is reserved though it registered something else ahead, and its channel came too late for that", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock, reconnectGraceMs: 500, registrationOrphanMs: 100 });
+    await gone(rig, undefined);
+    await new RawWorker(rig.dial(), "D").register("x");
+    clock.advance(100);
+    expect(rig.host.counters()).toMatchObject({ expiredClients: 1, reservedClients: 1, agentTypes: 0 });
+    await new RawWorker(rig.dial(), "D").join();
+    expect(rig.host.counters()).toMatchObject({ reservedClients: 0, agentTypes: 1, subscriptions: 1 });
+  });
+
   it("has its thousands of subscriptions again in lots, and loses none if it leaves meanwhile", async () => {
     const clock = new ManualClock();
     await using rig = await start({ clock, reconnectGraceMs: 500 });
@@ -124,5 +135,83 @@ describe.each(hostTransports)("a client that comes back under its id over $name"
     expect(rig.host.counters().reservedClients).toBe(2);
     expect(await (await new RawWorker(rig.dial(), "A").join()).subscriptions()).toEqual([]);
     expect(await (await new RawWorker(rig.dial(), "C").join()).subscriptions()).toHaveLength(4);
+  });
+});
+
+describe.each(hostTransports)("a client that waits for authorize when its time is up, over $name", ({ start }) => {
+  /** An `authorize` that keeps its answers to calls of some methods back until the test lets them go. */
+  function holding(...held: readonly string[]) {
+    let onAsked: () => void = () => {};
+    const waiting: ((answer: { readonly name: string }) => void)[] = [];
+    const alice = { name: "alice" };
+    const gate = { isShut: false };
+    const authorize = ({ method }: { readonly method: string }) => {
+      if (!gate.isShut || !held.includes(method)) return alice;
+      return new Promise<{ readonly name: string }>((resolve) => {
+        waiting.push(resolve);
+        onAsked();
+      });
+    };
+    const asked = async (times = 1): Promise<void> => {
+      while (waiting.length < times) {
+        await new Promise<void>((resolve) => {
+          onAsked = resolve;
+        });
+      }
+    };
+    return { authorize, gate, asked, admit: () => waiting[0]?.(alice), refuse: () => waiting[0]?.({ name: "" }) };
+  }
+
+  it.each(["admit", "refuse"] as const)("keeps what is reserved until the host decides, here to %s it", async (how) => {
+    const clock = new ManualClock();
+    const { authorize, gate, asked, ...answer } = holding("OpenChannel");
+    await using rig = await start({ clock, reconnectGraceMs: 500, authorize });
+    await gone(rig, undefined);
+    gate.isShut = true;
+    const back = new RawWorker(rig.dial(), "D").open();
+    await asked();
+    clock.advance(500);
+    expect(rig.host.counters().reservedClients).toBe(1);
+    answer[how]();
+    if (how === "admit") {
+      await back.settled();
+      expect(rig.host.counters()).toMatchObject({ reservedClients: 0, agentTypes: 1, subscriptions: 1 });
+    } else {
+      await back.ended;
+      expect(rig.host.counters()).toMatchObject({ reservedClients: 0, agentTypes: 0 });
+    }
+  });
+
+  it("keeps what is reserved for 30 s at most, though somebody asks again and again under its id", async () => {
+    const clock = new ManualClock();
+    const { authorize, gate, asked } = holding("OpenChannel");
+    await using rig = await start({ clock, reconnectGraceMs: 500, authorize });
+    await gone(rig, undefined);
+    gate.isShut = true;
+    const first = new RawWorker(rig.dial(), "D").open();
+    await asked();
+    clock.advance(500);
+    new RawWorker(rig.dial(), "D").open();
+    await asked(2);
+    clock.advance(29_499);
+    expect(rig.host.counters().reservedClients).toBe(1);
+    clock.advance(1);
+    await first.ended;
+    expect(rig.host.counters().reservedClients).toBe(0);
+  });
+
+  it("keeps what it has registered ahead of its channel until the host decides on the channel", async () => {
+    const clock = new ManualClock();
+    const { authorize, gate, asked, admit } = holding("OpenChannel");
+    await using rig = await start({ clock, registrationOrphanMs: 100, authorize });
+    const worker = new RawWorker(rig.dial(), "D");
+    await worker.register("d");
+    gate.isShut = true;
+    worker.open();
+    await asked();
+    clock.advance(100);
+    admit();
+    await worker.settled();
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 1, expiredClients: 0 });
   });
 });

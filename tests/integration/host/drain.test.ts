@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { HostOccurrence } from "../../../src/host/index.ts";
 import { metadataKey } from "../../../src/protocol/index.ts";
+import { signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
+import { asking } from "../../support/asking.ts";
 import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { openSide } from "../../support/open-side.ts";
 import { exact, RawWorker } from "../../support/raw-worker.ts";
 
 const goodbye = { by: "status", status: { code: StatusCode.unavailable, details: "Host is shutting down." } };
@@ -25,6 +28,27 @@ async function stalledWorker(rig: HostRig): Promise<RawWorker> {
   }
   return slow;
 }
+
+describe.each(hostTransports)(
+  "a worker that reads nothing and that another channel replaces, over $name",
+  ({ start }) => {
+    it("leaves its callers their outcome at once, not when it is cut off", async () => {
+      const clock = new ManualClock();
+      await using rig = await start({ clock });
+      await stalledWorker(rig);
+      const caller = await new RawWorker(rig.dial(), "C").join();
+      caller.request("1", "slow/k");
+      await caller.settled();
+      const before = clock.now();
+      await new RawWorker(rig.dial(), "slow").join();
+      expect(await caller.nextResponse()).toMatchObject({
+        requestId: "1",
+        error: expect.stringContaining("disconnected"),
+      });
+      expect(clock.now()).toBe(before);
+    });
+  },
+);
 
 describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
   it("tells Troupe's workers that it goes, and for how long it is still there; stock workers are told nothing new", async () => {
@@ -125,11 +149,29 @@ describe.each(hostTransports)("a host that drains over $name", ({ start }) => {
     expect(occurrences).toEqual([]);
   });
 
+  it("refuses a side stream that authorize has admitted in the same turn", async () => {
+    const { authorize, asked, answer } = asking();
+    await using rig = await start({
+      authorize: (call) => (call.method === signals.method ? authorize(call) : undefined),
+    });
+    const link = rig.dial();
+    await new RawWorker(link, "W", { isAnnounced: true }).join();
+    const side = openSide(link, "W");
+    await asked(signals.method);
+    answer(signals.method, undefined);
+    // The answer is in, and its stream has not been told.
+    await Promise.resolve();
+    const drained = rig.host.servicer.drain(1_000, Promise.resolve());
+    expect(await side.ended).toMatchObject(goodbye);
+    await drained;
+  });
+
   it("keeps no reservation, and no timer, for workers that it ends", async () => {
     const clock = new ManualClock();
     await using rig = await start({ clock, reconnectGraceMs: 60_000 });
     const worker = await new RawWorker(rig.dial(), "W").join();
     await worker.register("a");
+    await new RawWorker(rig.dial(), "ahead of its channel").register("b");
     await rig.host.stop({ graceMs: 1_000 });
     await worker.ended;
     expect(clock.pendingTimers).toBe(0);

@@ -5,6 +5,7 @@ import { refusalKey, signals } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
+import { RawControl } from "../../support/raw-control.ts";
 import { exact, RawWorker } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -86,6 +87,23 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     await rig.host.stop({ graceMs: 1_000 });
     await record.until({ what: "closed", reason: "stopping" });
     await first.ended;
+  });
+
+  it("sees a control channel open and close, with its owner and the reason", async () => {
+    const record = new Record();
+    const principal = { name: "alice" };
+    await using rig = await start({ observer: record.observe, authorize: () => principal });
+    const control = await RawControl.open(rig.dial("tea/1"), "W");
+    control.stream.cancel();
+    await record.until({ what: "closed" });
+    const owner = { at: "session", channel: "control", clientId: "W", address: expect.any(String), principal };
+    expect(record.of("session")).toEqual([
+      { ...owner, what: "opened", isAnnounced: false, userAgent: expect.stringContaining("tea/1") },
+      {
+        ...{ ...owner, what: "closed", reason: "reset", detail: "" },
+        ...{ types: [], typeCount: 0, droppedEvents: 0, refusedCalls: 0 },
+      },
+    ]);
   });
 
   it("sees why the host ended a side stream", async () => {
@@ -302,6 +320,43 @@ describe.each(hostTransports)("the log of a host over $name", ({ start }) => {
       reason: "left",
       types: ["a"],
     });
+  });
+});
+
+describe.each(hostTransports)("the log of a host that refuses a type again and again, over $name", ({ start }) => {
+  it("says it once, then once a minute with how often, and at once for another client, type or reason", async () => {
+    const logger = new RecordingLogger();
+    const clock = new ManualClock();
+    const record = new Record();
+    await using rig = await start({ logger, clock, observer: record.observe });
+    const holder = await new RawWorker(rig.dial(), "H").join();
+    await holder.register("a");
+    await holder.register("b");
+    const waiting = await new RawWorker(rig.dial(), "W").join();
+    const refused = async (agentType: string, worker = waiting) => {
+      await expect(worker.register(agentType)).rejects.toThrow();
+    };
+    const lines = () => logger.lines.filter(({ text }) => text === "a registration is refused");
+    for (let count = 0; count < 8; count += 1) await refused("a");
+    expect(lines()).toHaveLength(1);
+    expect(lines()[0]?.fields).not.toHaveProperty("repeated");
+    await refused("b");
+    await refused("a", await new RawWorker(rig.dial(), "V").join());
+    expect(lines()).toHaveLength(3);
+    clock.advance(60_000);
+    await refused("a");
+    await refused("a");
+    expect(lines()).toHaveLength(4);
+    expect(lines()[3]?.fields).toMatchObject({ clientId: "W", agentType: "a", holder: "H", repeated: 7 });
+    // Observers get each of them.
+    expect(record.of("registration").filter((what) => Reflect.get(what, "what") === "refused")).toHaveLength(12);
+    holder.stream.end();
+    await waiting.takeOver("a");
+    await record.until({ what: "type", clientId: "W" });
+    const next = await new RawWorker(rig.dial(), "H2").join();
+    const before = lines().length;
+    await refused("a", next);
+    expect(lines()).toHaveLength(before + 1);
   });
 });
 

@@ -164,14 +164,16 @@ describe("a client that opens HTTP/2 and then", () => {
   });
 
   test.each([
-    ["channels", channel],
-    ["unary calls", unary],
-  ])("opens %s only to reset them is hung up on", async (_what, path) => {
+    ["channels", channel, 8],
+    ["unary calls", unary, 8],
+    ["channels", channel, 0],
+    ["unary calls", unary, 0],
+  ])("opens %s only to reset them is hung up on (%s, code %i)", async (_what, path, code) => {
     const host = await start({ maxResetsPerMinute: 200 });
     const offender = await host.open();
     const sent = await flood(offender, 5_000, (index) => {
       const stream = 2 * index + 1;
-      return Buffer.concat([headers(stream, path), frame(frameType.reset, 0, stream, number(8))]);
+      return Buffer.concat([headers(stream, path), frame(frameType.reset, 0, stream, number(code))]);
     });
     await offender.closed;
     const goAway = await offender.sees(({ type }) => type === frameType.goAway);

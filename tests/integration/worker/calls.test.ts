@@ -284,6 +284,20 @@ describe("a call that a worker makes", () => {
     }
   });
 
+  test.each([
+    ["disconnected", "The worker that serves b/k disconnected before it answered. The call may have been handled"],
+    ["undeliverable", "The worker that serves b/k disconnected before it got the call. Send it again"],
+  ])("names the agent whose worker has gone, and says whether it had the call (%s)", async (code, text) => {
+    await using host = await new ScriptedHost().listen();
+    const [worker, channel] = await host.worker();
+    const call = worker.sendMessage(Ask({ content: "q" }), new AgentId("b", "k"));
+    const failed = expect(call).rejects.toMatchObject({ code, message: expect.stringContaining(text) });
+    const { requestId } = await next(channel, "request");
+    const metadata = { agerrortype: "UndeliverableException", agerrorcode: code };
+    channel.send(responseFrame(requestId, { error: "Client for agent type b disconnected.", metadata }));
+    await failed;
+  });
+
   test("rejects at its timeout; the late answer is ignored and nothing stays [§8.90]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();

@@ -44,7 +44,7 @@ export class FunctionAgent implements Agent {
     return this.#onMessage(message, context, this);
   }
 
-  saveState(): AgentState {
+  saveState(): AgentState | Promise<AgentState> {
     return this.state;
   }
 

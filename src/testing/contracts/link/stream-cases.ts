@@ -71,6 +71,61 @@ export const streamCases: readonly LinkCase[] = [
     },
   },
   {
+    promise: "a receiver that answers later reads first, and its metadata reaches the client when it responds, once",
+    async tryIt(lab) {
+      const server = new StreamRecorder({}, { answersLater: true });
+      const client = new StreamRecorder();
+      const { link } = await lab.connect(serveStream(server));
+      link.openStream("OpenChannel", client).send(message(1));
+      await server.has("frame");
+      equal(client.count("metadata"), 0);
+      server.stream.respond({ agtroupe: "1" });
+      server.stream.respond({ agtroupe: "2" });
+      server.stream.send(message(2));
+      await client.has("frame");
+      deepEqual(
+        client.events.map((event) => event.on),
+        ["metadata", "frame"],
+      );
+      const [said] = client.events;
+      ok(said?.on === "metadata");
+      equal(said.metadata.agtroupe, "1");
+      server.stream.finish(OK);
+      deepEqual(await client.ended(), { by: "status", status: OK, origin: "peer" });
+    },
+  },
+  {
+    promise: "a receiver that refuses before it responds sends its status alone, however it ends the stream",
+    async tryIt(lab) {
+      for (const how of ["finish", "abort"] as const) {
+        const server = new StreamRecorder({ agtroupe: "1" }, { answersLater: true });
+        const client = new StreamRecorder();
+        const { link } = await lab.connect(serveStream(server));
+        link.openStream("OpenChannel", client).send(message(1));
+        const status = { code: StatusCode.permissionDenied, details: "no" };
+        await server.has("frame");
+        server.stream[how](status);
+        server.stream.respond();
+        deepEqual(await client.ended(), { by: "status", status, origin: "peer" });
+        deepEqual(await server.ended(), { by: "status", status });
+        equal(client.count("metadata"), 0);
+      }
+    },
+  },
+  {
+    promise: "a client that hangs up before the server responds ends the stream",
+    async tryIt(lab) {
+      const server = new StreamRecorder({}, { answersLater: true });
+      const { link } = await lab.connect(serveStream(server));
+      const stream = link.openStream("OpenChannel", new StreamRecorder());
+      stream.send(message(1));
+      await server.has("frame");
+      stream.cancel();
+      deepEqual(await server.ended(), { by: "peer" });
+      server.stream.respond();
+    },
+  },
+  {
     promise: "response metadata that headers cannot carry refuses the call as an invalid argument",
     async tryIt(lab) {
       const client = new StreamRecorder();

@@ -20,12 +20,15 @@ export type StreamEvent =
 export class StreamRecorder implements ServerStreamReceiver {
   /** Server only: metadata sent with the response headers. */
   readonly responseMetadata: Metadata;
+  /** Server only: the headers wait for `respond`. */
+  readonly answersLater: boolean;
   readonly events: StreamEvent[] = [];
   #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
   #stream: ServerStream | undefined;
 
-  constructor(responseMetadata: Metadata = {}) {
+  constructor(responseMetadata: Metadata = {}, options: { readonly answersLater?: boolean } = {}) {
     this.responseMetadata = responseMetadata;
+    this.answersLater = options.answersLater ?? false;
   }
 
   /** The server's stream; available after `opened`. */

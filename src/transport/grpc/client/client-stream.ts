@@ -151,7 +151,7 @@ export class GrpcClientStream implements FrameStream {
     if (!this.#connection.isGone && !isCutOff) return endFromReset(resetCode);
     const reason = this.#connection.lossReason;
     if (this.#connection.wasReady) return { by: "connection-lost", reason };
-    return { by: "status", status: { code: StatusCode.unavailable, details: reason }, origin: "local" };
+    return { by: "status", status: { code: StatusCode.unavailable, details: reason }, origin: "local", isUnread: true };
   }
 
   /** Returns the origin of a status. A gRPC status beside an HTTP error comes from a proxy. */

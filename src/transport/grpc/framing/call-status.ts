@@ -81,7 +81,8 @@ export function endFromReset(resetCode: number): StreamEnd {
     case constants.NGHTTP2_NO_ERROR:
       return endedWith(StatusCode.unknown, "The server ended the call without a status.");
     case constants.NGHTTP2_REFUSED_STREAM:
-      return endedWith(StatusCode.unavailable, "The server refused the call before looking at it; try again.");
+      // nghttp2 ends the streams beyond the last one of a GOAWAY with this code, too.
+      return unread(endedWith(StatusCode.unavailable, "The server refused the call before looking at it; try again."));
     case constants.NGHTTP2_ENHANCE_YOUR_CALM:
       return endedWith(StatusCode.resourceExhausted, "The server asked to slow down (ENHANCE_YOUR_CALM).");
     case constants.NGHTTP2_INADEQUATE_SECURITY:
@@ -102,7 +103,11 @@ export function statusFromHttp(httpStatus: number, contentType: string | undefin
   };
 }
 
-function endedWith(code: StatusCode, details: string): StreamEnd {
+function unread(end: Extract<StreamEnd, { readonly by: "status" }>): StreamEnd {
+  return { ...end, isUnread: true };
+}
+
+function endedWith(code: StatusCode, details: string): Extract<StreamEnd, { readonly by: "status" }> {
   return { by: "status", status: { code, details }, origin: "proxy" };
 }
 

@@ -45,6 +45,10 @@ export class MessagePipe {
     return this.#hasEnded;
   }
 
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   /** After the end: whole messages that had arrived and were not read. */
   get unreadFrames(): number {
     return this.#unreadFrames;

@@ -40,7 +40,9 @@ export class ConnectionGuard {
     stream.once("close", () => {
       this.#streams -= 1;
       counters.streams -= 1;
-      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#onReset();
+      // A client may also reset a call with NO_ERROR; the end of its connection aborts calls with any code.
+      const { http2 } = this.#parts;
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || (stream.aborted && !http2.destroyed)) this.#onReset();
       if (this.#streams === 0) this.#timer?.refresh();
     });
   }

@@ -23,7 +23,7 @@ import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings
 /** All connections together may hold as much as this number of full ones. */
 const CONNECTIONS_FULL = 8;
 
-/** Time in which a closed connection may send its last bytes, in milliseconds. */
+/** Time in which a closed connection may send its last bytes, in milliseconds, but no more than a quarter of the grace. */
 const GOODBYE_MS = 1_000;
 
 /**
@@ -122,19 +122,25 @@ class GrpcListening implements Listening {
       this.#server.close(() => this.#resolveClosed());
       for (const session of this.#connections.values()) session.goAway();
     }
-    const stop = startDeadline(graceMs, () => this.#cut());
+    const goodbyeMs = Math.min(GOODBYE_MS, graceMs / 4);
+    const stopCut = startDeadline(graceMs - goodbyeMs, () => this.#cut());
+    const stopDrop = startDeadline(graceMs, () => this.#drop());
     await this.closed;
-    stop();
+    stopCut();
+    stopDrop();
   }
 
   #cut(): void {
     for (const session of this.#connections.values()) session.cut("This host was stopped.");
     // Pending bytes are still sent, but a client that does not close its side is not waited for.
     for (const socket of this.#sockets) socket.destroySoon();
-    const timer = setTimeout(() => {
+  }
+
+  /** Ends connections whose clients do not read what is pending. */
+  #drop(): void {
+    afterRead(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, GOODBYE_MS);
-    void this.closed.then(() => clearTimeout(timer));
+    });
   }
 
   #onConnection(socket: Socket): void {

@@ -2,7 +2,7 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { FrameBytes } from "../../../protocol/internal.ts";
 import type { ServerCall } from "../../calls/server-call.ts";
 import type { MessageLimits } from "../../limits.ts";
-import type { ServerStream, ServerStreamReceiver, StreamEnd } from "../../link.ts";
+import type { Metadata, ServerStream, ServerStreamReceiver, StreamEnd } from "../../link.ts";
 import { toMetadataHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
@@ -14,7 +14,7 @@ import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
 import type { MessageCounters } from "../framing/message-reader.ts";
-import { GRPC_RESPONSE_HEADERS, release } from "./server-response.ts";
+import { GRPC_RESPONSE_HEADERS, refuse, release } from "./server-response.ts";
 
 export interface ServerStreamOptions {
   readonly call: ServerCall;
@@ -40,11 +40,7 @@ export class GrpcServerStream implements ServerStream {
 
   /** Throws `RpcError` for response metadata that HTTP/2 cannot carry. */
   constructor(http2: ServerHttp2Stream, receiver: ServerStreamReceiver, options: ServerStreamOptions) {
-    const { responseMetadata } = receiver;
-    this.#responseHeaders =
-      responseMetadata === undefined
-        ? GRPC_RESPONSE_HEADERS
-        : { ...GRPC_RESPONSE_HEADERS, ...toMetadataHeaders(responseMetadata) };
+    this.#responseHeaders = responseHeaders(receiver.responseMetadata);
     this.#http2 = http2;
     this.#call = options.call;
     this.#options = options;
@@ -61,12 +57,13 @@ export class GrpcServerStream implements ServerStream {
     });
     options.acknowledgements.follow(this.#pipe.writer);
     http2.once("wantTrailers", () => this.#sendTrailers());
+    http2.once("aborted", () => this.#onAborted());
     http2.once("close", () => this.#onClose());
   }
 
-  /** Sends the response headers, hands the stream to its receiver and starts reading. */
+  /** Sends the response headers unless the receiver answers later, hands it the stream and starts reading. */
   open(receiver: ServerStreamReceiver, inflate: Inflate): void {
-    this.#http2.respond(this.#responseHeaders, { waitForTrailers: true });
+    if (receiver.answersLater !== true) this.#http2.respond(this.#responseHeaders, { waitForTrailers: true });
     try {
       receiver.onOpen(this);
     } catch (error) {
@@ -99,6 +96,13 @@ export class GrpcServerStream implements ServerStream {
     return this.#pipe.writer.maxSendBytes;
   }
 
+  respond(metadata?: Metadata): void {
+    const http2 = this.#http2;
+    const headers = responseHeaders(metadata);
+    if (this.#pipe.hasEnded || http2.headersSent || http2.destroyed || http2.closed) return;
+    http2.respond(headers, { waitForTrailers: true });
+  }
+
   send(frame: FrameBytes): boolean {
     return this.#pipe.writer.send(frame);
   }
@@ -118,13 +122,15 @@ export class GrpcServerStream implements ServerStream {
   finish(status: RpcStatus): void {
     if (this.#pipe.hasEnded || this.#status !== undefined) return;
     this.#status = status;
-    this.#pipe.writer.end();
+    if (this.#http2.headersSent) this.#pipe.writer.end();
+    else this.#refuse(status);
   }
 
   /** Ends the call with a status and discards queued frames. */
   finishNow(status: RpcStatus): void {
     if (this.#pipe.hasEnded) return;
     this.#status = status;
+    if (!this.#http2.headersSent) return this.#refuse(status);
     this.#endInOrder(status);
     this.#http2.end();
     this.#http2.resume();
@@ -146,6 +152,13 @@ export class GrpcServerStream implements ServerStream {
 
   flushed(): Promise<void> {
     return this.#pipe.writer.flushed();
+  }
+
+  /** Answers a call that has no headers yet with its status alone. */
+  #refuse(status: RpcStatus): void {
+    this.#areTrailersSent = true;
+    this.#pipe.end({ by: "status", status });
+    refuse(this.#http2, status);
   }
 
   #reset(code: number): void {
@@ -172,6 +185,17 @@ export class GrpcServerStream implements ServerStream {
     this.#pipe.end({ by: "status", status });
   }
 
+  /**
+   * The client has reset the call. Of a reset with NO_ERROR Node reports the end behind the unread data, which a paused stream
+   * never reads.
+   */
+  #onAborted(): void {
+    if (!this.#pipe.isPaused || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
+    if (this.#options.lossReason() !== undefined) return;
+    this.#pipe.end({ by: "peer" });
+    this.#http2.resume();
+  }
+
   #onClose(): void {
     this.#options.acknowledgements.forget(this.#pipe.writer);
     const end = this.#endOf();
@@ -185,4 +209,10 @@ export class GrpcServerStream implements ServerStream {
     const reason = this.#options.lossReason();
     return reason === undefined ? { by: "peer" } : { by: "connection-lost", reason };
   }
+}
+
+/** Throws `RpcError` for metadata that HTTP/2 cannot carry. */
+function responseHeaders(metadata: Metadata | undefined): OutgoingHttpHeaders {
+  if (metadata === undefined) return GRPC_RESPONSE_HEADERS;
+  return { ...GRPC_RESPONSE_HEADERS, ...toMetadataHeaders(metadata) };
 }

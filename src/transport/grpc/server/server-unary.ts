@@ -81,6 +81,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
 /** Answers the call; an error becomes the call's status. Never rejects. */
 async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: UnaryServing): Promise<void> {
   try {
+    serving.call.requestBytes = request.byteLength;
     const response = await serving.service.unary(request, serving.call);
     respond(http2, response, serving);
   } catch (error) {

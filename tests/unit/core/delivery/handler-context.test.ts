@@ -61,6 +61,17 @@ test("a signal that is first read after the handler has ended aborts for nothing
   expect(context.signal.aborted).toBe(false);
 });
 
+test.each([true, false])(
+  "a caller that gives up after the handler has ended aborts nothing, signal read before: %s",
+  (isRead) => {
+    const context = contextOf();
+    if (isRead) expect(context.signal.aborted).toBe(false);
+    context.release();
+    context.abort("too late");
+    expect(context.signal.aborted).toBe(false);
+  },
+);
+
 test("a signal that is first read after the handler has ended tells that the caller had aborted before", () => {
   const caller = new AbortController();
   const context = contextOf(caller.signal);

@@ -92,7 +92,7 @@ it("carries a call, its answer and a cancel between peers that are no sessions",
 it("fails the calls of a peer that ends", () => {
   const { caller, target, calls } = setUp();
   calls.route(caller, request("1"));
-  calls.peerEnded(target);
+  calls.peerEnded(target, { inOrder: false });
   expect(caller.got).toMatchObject([["answer", { requestId: "1", metadata: { agerrorcode: "disconnected" } }]]);
 });
 

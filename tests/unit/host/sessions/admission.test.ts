@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import type { Authorize, HostOccurrence } from "../../../../src/host/index.ts";
@@ -15,12 +16,12 @@ function setUp(authorize: Authorize) {
   return { admission, clock, counters, occurrences };
 }
 
-function callOf(peer: string): CallContext {
-  return { method: "RegisterAgent", metadata: {}, peer, signal: new AbortController().signal };
+function callOf(peer: string, requestBytes?: number): CallContext {
+  return { method: "RegisterAgent", metadata: {}, peer, requestBytes, signal: new AbortController().signal };
 }
 
-function waiting(admission: Admission, peer: string): PendingAdmission {
-  const admitted = admission.admit(callOf(peer));
+function waiting(admission: Admission, peer: string, requestBytes?: number): PendingAdmission {
+  const admitted = admission.admit(callOf(peer, requestBytes));
   if (!(admitted instanceof PendingAdmission)) throw new Error("It does not wait.");
   return admitted;
 }
@@ -49,6 +50,75 @@ it("lets one connection take only its share of the waiting calls, and gives a pl
   expect(clock.pendingTimers).toBe(all.length);
   waiting(admission, "greedy");
   expect(() => admission.admit(callOf("greedy"))).toThrow(place);
+});
+
+it("ends the wait of a call whose caller leaves, also one that has left already, and listens to it no more", async () => {
+  const { admission, clock } = setUp(() => new Promise<never>(() => {}));
+  for (const isEarly of [false, true]) {
+    const caller = new AbortController();
+    if (isEarly) caller.abort();
+    const admitted = admission.admit({ ...callOf("a"), signal: caller.signal });
+    caller.abort();
+    await expect(admitted instanceof PendingAdmission && admitted.outcome).rejects.toMatchObject({
+      code: StatusCode.cancelled,
+    });
+    expect(clock.pendingTimers).toBe(0);
+    expect(getEventListeners(caller.signal, "abort")).toEqual([]);
+  }
+});
+
+it("asks no more once the wait is over: an answer, a refusal and a second answer that come later change nothing", async () => {
+  let answer: (principal: { readonly name: string }) => void = () => {};
+  const { admission, counters } = setUp(
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  );
+  const pending = waiting(admission, "a");
+  pending.cancel();
+  answer({ name: "" });
+  await expect(pending.outcome).rejects.toMatchObject({ code: StatusCode.cancelled });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(counters.deniedCalls).toBe(0);
+  expect(waiting(admission, "a")).toBeDefined();
+});
+
+it("lets the requests of one connection take only their share of bytes while they wait, and all together a total", () => {
+  const { admission, counters, occurrences } = setUp(() => new Promise<never>(() => {}));
+  const share = limits.pendingRequestBytesPerPeer;
+  const place = expect.objectContaining({ code: StatusCode.resourceExhausted });
+  const first = waiting(admission, "greedy", share - 1_000);
+  expect(() => admission.admit(callOf("greedy", 1_001))).toThrow(place);
+  expect(occurrences).toMatchObject([{ at: "limited", what: "admissions", detail: expect.stringContaining("bytes") }]);
+  // A stream has no request.
+  waiting(admission, "greedy");
+  waiting(admission, "greedy", 1_000);
+  first.cancel();
+  waiting(admission, "greedy", share - 1_000);
+  for (let held = 2 * share; held <= limits.pendingRequestBytes; held += share) {
+    waiting(admission, `modest ${held}`, share);
+  }
+  expect(() => admission.admit(callOf("late", 1))).toThrow(place);
+  expect(counters.refusedByLimit).toBe(2);
+});
+
+it("lets one request wait that is longer than the share of its connection, where no other waits there", () => {
+  const { admission } = setUp(() => new Promise<never>(() => {}));
+  const long = waiting(admission, "a", 2 * limits.pendingRequestBytes);
+  expect(() => admission.admit(callOf("b", 1))).toThrow("Try again later");
+  long.cancel();
+  waiting(admission, "b", 1);
+});
+
+it("finds what waits under a client id, of one method or of all, and nothing once it is over", () => {
+  const { admission } = setUp(() => new Promise<never>(() => {}));
+  const metadata = { "client-id": "W" };
+  const all = ["OpenChannel", "RegisterAgent"].map((method) => admission.admit({ ...callOf("a"), method, metadata }));
+  expect(admission.pendingOf("W")).toHaveLength(2);
+  expect(admission.pendingOf("W", "OpenChannel")).toHaveLength(1);
+  for (const one of all) if (one instanceof PendingAdmission) one.cancel();
+  expect(admission.pendingOf("W")).toEqual([]);
 });
 
 it.each([

@@ -31,13 +31,13 @@ function setUp(options: { readonly refusal?: RpcError } = {}) {
   // Only what an awaited stream uses of one.
   const stream = {
     pause: () => told.push("pause"),
+    respond: () => told.push("respond"),
     resume: () => told.push("resume"),
     finish: ({ code }: { readonly code: number }) => told.push(`finish ${code}`),
     abort: ({ code }: { readonly code: number }) => told.push(`abort ${code}`),
   } as unknown as ServerStream;
   const awaited = new AwaitedStream({
     admitted,
-    responseMetadata: {},
     createReceiver: () => {
       if (options.refusal !== undefined) throw options.refusal;
       return receiver;
@@ -59,7 +59,7 @@ it("pauses the stream before its first frame and passes on what still comes in o
   told.length = 0;
   admit(undefined);
   await settled();
-  expect(told).toEqual(["open", "frame 1", "bad frame", "frame 2", "half-close", "resume"]);
+  expect(told).toEqual(["respond", "open", "frame 1", "bad frame", "frame 2", "half-close", "resume"]);
   awaited.onFrame(Uint8Array.of(3));
   awaited.onEnd({ by: "peer" });
   expect(told.slice(-2)).toEqual(["frame 3", "end by peer"]);
@@ -70,7 +70,8 @@ it.each([
   ["empty", 0],
 ])("cuts off a stream that sends more %s frames than its bound, and admits it no more", async (_what, bytes) => {
   const { awaited, told, settled, admit } = setUp();
-  for (let count = 0; count < limits.admissionBytes / 50; count += 1) awaited.onFrame(new Uint8Array(bytes));
+  const frame = new Uint8Array(bytes);
+  for (let count = 0; count < limits.admissionBytes / 50; count += 1) awaited.onFrame(frame);
   expect(told.filter((what) => what !== "pause")).toEqual(["gone", `abort ${StatusCode.resourceExhausted}`]);
   admit(undefined);
   await settled();
@@ -103,7 +104,7 @@ it("tells the receiver nothing more once the stream has ended amid what waited",
   hooks.frame = () => awaited.onEnd({ by: "peer" });
   admit(undefined);
   await settled();
-  expect(told).toEqual(["pause", "open", "frame 1", "end by peer", "resume"]);
+  expect(told).toEqual(["pause", "respond", "open", "frame 1", "end by peer", "resume"]);
 });
 
 it("opens nothing after a hang-up, and gives its admission back at once", async () => {

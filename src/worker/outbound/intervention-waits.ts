@@ -1,0 +1,66 @@
+import { type CallBounds, type Deadline, type HandlerContext, isThenable, PendingCall } from "../../core/internal.ts";
+
+export interface InterventionWaitOptions {
+  /** Bounds of the call or event; they count from the moment at which the user made it. */
+  readonly bounds: CallBounds;
+  readonly deadline: Deadline | undefined;
+  readonly recipient?: { toString(): string } | undefined;
+  /** The context that the intervention sees. Its signal aborts when the wait is given up. */
+  readonly context?: HandlerContext;
+}
+
+/** Waits for asynchronous interventions, a human approval for instance. A bound, or the end of the runtime, ends each wait. */
+export class InterventionWaits {
+  readonly #waits = new Set<PendingCall<unknown>>();
+  readonly #onSettled = new Set<() => void>();
+
+  /** Number of messages for which an intervention has not decided yet. */
+  get size(): number {
+    return this.#waits.size;
+  }
+
+  /** Settles as `decided` does, or rejects first when a bound is reached. A later decision is ignored. */
+  of(decided: unknown, options: InterventionWaitOptions): unknown {
+    return isThenable(decided) ? this.#within(decided, options) : decided;
+  }
+
+  /** Gives up every wait. `makeError` is called for each, so that each has its own error object. */
+  rejectAll(makeError: () => Error): void {
+    for (const wait of this.#waits) wait.reject(makeError());
+  }
+
+  /** Resolves when no wait is left. */
+  async settled(): Promise<void> {
+    if (this.#waits.size > 0) await new Promise<void>((resolve) => this.#onSettled.add(resolve));
+  }
+
+  async #within(decided: PromiseLike<unknown>, options: InterventionWaitOptions): Promise<unknown> {
+    const { bounds, deadline, recipient, context } = options;
+    const wait = new PendingCall<unknown>();
+    let isDecided = false;
+    const settle = (pass: () => void) => {
+      isDecided ||= !wait.isSettled;
+      pass();
+    };
+    decided.then(
+      (result) => settle(() => wait.resolve(result)),
+      (error) => settle(() => wait.reject(error)),
+    );
+    this.#waits.add(wait);
+    wait.within(bounds, deadline, recipient);
+    try {
+      return await wait.promise;
+    } catch (error) {
+      if (!isDecided) context?.abort(error);
+      throw error;
+    } finally {
+      this.#waits.delete(wait);
+      if (this.#waits.size === 0) this.#tellSettled();
+    }
+  }
+
+  #tellSettled(): void {
+    for (const resolve of this.#onSettled) resolve();
+    this.#onSettled.clear();
+  }
+}

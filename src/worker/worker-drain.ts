@@ -1,0 +1,138 @@
+import {
+  type AgentCatalog,
+  type Clock,
+  errorText,
+  type Logger,
+  loggableText,
+  UndeliverableException,
+} from "../core/internal.ts";
+import { atMost } from "./connection/time-limits.ts";
+import type { InFlight } from "./inbound/in-flight.ts";
+import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
+import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
+import type { SendQueue } from "./outbound/send-queue.ts";
+
+export interface WorkerDrainOptions {
+  readonly settings: { readonly clock: Clock; readonly logger: Logger; readonly drainTimeoutMs: number };
+  readonly catalog: AgentCatalog;
+  readonly sendQueue: SendQueue;
+  readonly calls: OutgoingCalls;
+  readonly events: OutgoingEvents;
+  readonly inFlight: InFlight;
+  /** Aborts when the stop must not wait any longer. */
+  readonly hurry: AbortSignal;
+  /** Whether the worker searches for a host that takes its last messages. */
+  readonly isSeeking: () => boolean;
+  /** Leaves every host. Never rejects. */
+  readonly leave: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Least milliseconds that a stop gives queued messages to leave. */
+const flushTimeoutMs = 5_000;
+/** Least milliseconds that a stop gives agents to close. */
+const closeTimeoutMs = 5_000;
+/** Milliseconds that a hurried stop still gives: so the callers get their answers, and agents that close at once have closed. */
+const hurriedMs = 500;
+/** Milliseconds until the log says what a stop waits for, and between two such lines. */
+const firstReportMs = 1_000;
+const nextReportMs = 30_000;
+/** Agents that a line of the log names. */
+const mostNamed = 10;
+
+/** Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents. */
+// protocol.md W14
+export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
+  const { settings, inFlight, events, sendQueue, calls, hurry: signal } = options;
+  const { clock, drainTimeoutMs, logger } = settings;
+  const endMs = clock.now() + drainTimeoutMs;
+  const soon = soonAfter(signal, clock);
+  const stopReports = reportWaits(options);
+  try {
+    await inFlight.idle(drainTimeoutMs, clock, signal);
+    await atMost(events.decided(), Math.max(0, endMs - clock.now()), clock, signal);
+    const leftMs = Math.max(endMs - clock.now(), options.isSeeking() ? 0 : flushTimeoutMs);
+    await atMost(sendQueue.emptied(), leftMs, clock, signal);
+    inFlight.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
+    const reason = { code: "shutting-down", text: "The worker has stopped." } as const;
+    const lost = sendQueue.close(reason);
+    if (lost > 0) logger.error(`The worker stops and ${lost} queued events with it.`);
+    calls.rejectAll(reason);
+    events.rejectAll(reason);
+    await options.leave(soon.signal);
+    // The worker cannot end a factory or a `close` that hangs, so the stop does not wait for it.
+    await atMost(closeAgents(options), Math.max(endMs - clock.now(), closeTimeoutMs), clock, soon.signal);
+    reportUnended(options);
+  } finally {
+    soon.stop();
+    stopReports();
+  }
+}
+
+/** Never rejects. */
+async function closeAgents({ catalog, settings }: WorkerDrainOptions): Promise<void> {
+  try {
+    await catalog.close();
+  } catch (error) {
+    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error });
+  }
+}
+
+function reportUnended({ catalog, settings }: WorkerDrainOptions): void {
+  const { unended } = catalog;
+  if (unended.length === 0) return;
+  const named = listOf(unended.map(({ id, at }) => `${id} (${at})`));
+  settings.logger.error(
+    `Agents had not ended when the worker stopped: ${named}. An agent that is being made is closed when its factory ends.`,
+  );
+}
+
+/** Logs what the stop waits for: after a second, and rarely after that. Returns a function that ends it. */
+function reportWaits(options: WorkerDrainOptions): () => void {
+  const { clock, logger } = options.settings;
+  const report = () => {
+    const waits = waitsOf(options);
+    if (waits.length > 0) logger.info(`The worker stops. It waits for ${waits.join(", for ")}.`);
+    timer = clock.setTimer(nextReportMs, report);
+  };
+  let timer = clock.setTimer(firstReportMs, report);
+  return () => timer.cancel();
+}
+
+function waitsOf({ inFlight, events, sendQueue, catalog }: WorkerDrainOptions): string[] {
+  const waits: string[] = [];
+  if (inFlight.size > 0)
+    waits.push(`${counted(inFlight.size, "handler")}: ${listOf(inFlight.names(mostNamed), inFlight.size)}`);
+  if (events.undecidedCount > 0)
+    waits.push(`an intervention that decides about ${counted(events.undecidedCount, "event")}`);
+  if (sendQueue.waitingCount > 0) waits.push(`${counted(sendQueue.waitingCount, "message")} to be sent`);
+  const { unended } = catalog;
+  if (unended.length > 0)
+    waits.push(`${counted(unended.length, "agent")}: ${listOf(unended.map(({ id, at }) => `${id} (${at})`))}`);
+  return waits;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function listOf(names: readonly string[], count = names.length): string {
+  const shown = names.slice(0, mostNamed).map(loggableText);
+  return count > shown.length ? `${shown.join(", ")} and ${count - shown.length} more` : shown.join(", ");
+}
+
+/** A signal that aborts a little after the other. `stop` cancels its timer. */
+function soonAfter(hurry: AbortSignal, clock: Clock): { readonly signal: AbortSignal; readonly stop: () => void } {
+  const soon = new AbortController();
+  let cancel = () => {};
+  const onHurry = () => {
+    const timer = clock.setTimer(hurriedMs, () => soon.abort(), { keepAlive: true });
+    cancel = () => timer.cancel();
+  };
+  hurry.addEventListener("abort", onHurry, { once: true });
+  if (hurry.aborted) onHurry();
+  const stop = () => {
+    hurry.removeEventListener("abort", onHurry);
+    cancel();
+  };
+  return { signal: soon.signal, stop };
+}

@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import type { Authorize } from "../../../src/host/index.ts";
+import type { ControlBody } from "../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+import { StatusCode } from "../../../src/transport/index.ts";
+import { everyCall } from "../../support/every-call.ts";
+import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { RawControl } from "../../support/raw-control.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
+
+/** Callers are who their user agent says. */
+const authorize: Authorize = ({ metadata }) => {
+  const [name = "", role = ""] = (metadata["user-agent"] ?? "").split(" ")[0]?.split("/") ?? [];
+  return name === "nobody" ? undefined : { name, roles: [role] };
+};
+
+const refusal = {
+  code: StatusCode.permissionDenied,
+  details: "Another principal uses this client-id. Use a client-id of your own.",
+};
+
+/** Resolves when no channel and no control channel is open. */
+async function allGone(rig: HostRig): Promise<void> {
+  const watcher = new RawWorker(rig.dial("watcher"), "watcher");
+  for (let open = 1; open > 0; ) {
+    await watcher.subscriptions();
+    const { channels, controlChannels } = rig.host.counters();
+    open = channels + controlChannels;
+  }
+}
+
+async function isRefused(rig: HostRig, caller: string): Promise<void> {
+  const impostor = new RawWorker(rig.dial(caller), "W").open();
+  expect(await impostor.ended).toMatchObject({ by: "status", status: refusal });
+}
+
+describe.each(hostTransports)("a client id that a principal uses, over $name", ({ start }) => {
+  it.each(everyCall)("is refused to another principal's %s, with no word of its owner", async (_name, refusalOf) => {
+    await using rig = await start({ authorize });
+    const worker = await new RawWorker(rig.dial("alice"), "W", { isAnnounced: true }).join();
+    await worker.register("owned");
+    expect(await refusalOf(rig.dial("bob"))).toEqual(refusal);
+    expect(await worker.settled()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ deniedCalls: 1, replacedChannels: 0, controlChannels: 0 });
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 1, subscriptions: 0 });
+  });
+
+  it("is refused to others before its channel is open, from its first registration on until that expires", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ authorize, clock, registrationOrphanMs: 100 });
+    await new RawWorker(rig.dial("alice"), "W").register("a");
+    await isRefused(rig, "bob");
+    clock.advance(100);
+    await new RawWorker(rig.dial("bob"), "W").join();
+  });
+
+  it("is refused to others while its owner may come back, and free when the grace is over", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ authorize, clock, reconnectGraceMs: 500 });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.register("a");
+    worker.stream.end();
+    await allGone(rig);
+    expect(rig.host.counters().reservedClients).toBe(1);
+    await isRefused(rig, "bob");
+    await expect(new RawWorker(rig.dial("bob"), "W").register("b")).rejects.toMatchObject({ code: refusal.code });
+    expect(await new RawWorker(rig.dial("alice"), "W").subscriptions()).toEqual([]);
+    clock.advance(500);
+    await new RawWorker(rig.dial("bob"), "W").join();
+    expect(rig.host.counters().agentTypes).toBe(0);
+  });
+
+  it("is refused to others while only a control channel of it is open, and free when that has ended", async () => {
+    await using rig = await start({ authorize });
+    const control = await RawControl.open(rig.dial("alice"), "W");
+    await isRefused(rig, "bob");
+    control.stream.cancel();
+    await allGone(rig);
+    await new RawWorker(rig.dial("bob"), "W").join();
+  });
+
+  it("serves the same principal under other roles: its newer channel replaces the older one", async () => {
+    await using rig = await start({ authorize });
+    const older = await new RawWorker(rig.dial("alice/writer"), "W").join();
+    await new RawWorker(rig.dial("alice/reader"), "W").join();
+    expect(await older.ended).toMatchObject({ status: { code: StatusCode.aborted } });
+  });
+
+  it.each([
+    ["nobody", "alice"],
+    ["alice", "nobody"],
+  ])(
+    "is refused where it belongs to %s and the caller is %s; callers without a principal are one",
+    async (owner, other) => {
+      await using rig = await start({ authorize });
+      await new RawWorker(rig.dial(owner), "W").join();
+      await isRefused(rig, other);
+      await new RawWorker(rig.dial(owner), "W").join();
+      expect(rig.host.counters()).toMatchObject({ replacedChannels: 1, deniedCalls: 1 });
+    },
+  );
+
+  it("keeps its subscriptions from being removed by another principal's clients; its own principal's may", async () => {
+    await using rig = await start({ authorize });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.subscribe("S", exact("t", "a"));
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await expect(foreign.unsubscribe("S")).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+    expect(await foreign.subscriptions()).toHaveLength(1);
+    await (await new RawWorker(rig.dial("alice"), "A").join()).unsubscribe("S");
+    expect(await foreign.subscriptions()).toEqual([]);
+  });
+});
+
+describe.each(hostTransports)("the control channel of another principal, over $name", ({ start }) => {
+  const request: ControlBody = { kind: "save-request", agentId: { type: "a", key: "k" } };
+  const answer: ControlBody = { kind: "save-response", state: "forged", error: undefined };
+
+  it("can't ask in a worker's name: the request is refused to its sender and reaches nobody", async () => {
+    await using rig = await start({ authorize });
+    const worker = await RawControl.open(rig.dial("alice"), "W");
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    const foreign = await RawControl.open(rig.dial("bob"), "B");
+    foreign.send({ rpcId: "1", destination: "clientid=T", respondTo: "clientid=W", body: request });
+    expect(await foreign.next()).toMatchObject({
+      ...{ rpcId: "1", destination: "clientid=B", respondTo: "" },
+      body: { kind: "save-response", error: expect.stringContaining("another principal's") },
+    });
+    expect(await target.settled()).toEqual([]);
+    expect(await worker.settled()).toEqual([]);
+    expect(rig.host.counters().unroutableControlMessages).toBe(1);
+  });
+
+  it("can't answer what a worker has not asked it; what the worker has asked it can", async () => {
+    await using rig = await start({ authorize });
+    const worker = await RawControl.open(rig.dial("alice"), "W");
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    const foreign = await RawControl.open(rig.dial("bob"), "B");
+    worker.send({ rpcId: "1", destination: "clientid=T", respondTo: "clientid=W", body: request });
+    await target.next();
+    foreign.send({ rpcId: "1", destination: "clientid=W", respondTo: "", body: answer });
+    await foreign.settled();
+    target.send({ rpcId: "1", destination: "clientid=W", respondTo: "", body: { ...answer, state: "true" } });
+    expect(await worker.next()).toMatchObject({ rpcId: "1", body: { state: "true" } });
+    expect(await worker.settled()).toEqual([]);
+    expect(rig.host.counters().unroutableControlMessages).toBe(1);
+  });
+});
