@@ -11,9 +11,15 @@ export function isAnnounced(metadata: { readonly [name: string]: string | undefi
 }
 
 // protocol.md §7
-/** Whether a host with this metadata is .NET's gateway: it runs on Kestrel, which names itself in each response. */
-export function isDotnetGateway(metadata: { readonly [name: string]: string | undefined }): boolean {
-  return metadata.server === "Kestrel" && !isAnnounced(metadata);
+/** Who a host is, by the headers of its answer to the data channel. .NET's gateway runs on Kestrel, which names itself in each response. */
+export interface HostTraits {
+  readonly isAnnounced: boolean;
+  readonly isDotnetGateway: boolean;
+}
+
+export function hostTraits(metadata: { readonly [name: string]: string | undefined }): HostTraits {
+  const isTroupe = isAnnounced(metadata);
+  return { isAnnounced: isTroupe, isDotnetGateway: !isTroupe && metadata.server === "Kestrel" };
 }
 
 // protocol.md H6, §11.4

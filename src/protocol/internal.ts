@@ -1,7 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { rpcStatusPayload } from "./errors/rpc-status.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
-export { announcement, isAnnounced, isDotnetGateway, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
+export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   CancelFrame,
   CancelReason,

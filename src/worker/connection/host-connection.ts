@@ -1,13 +1,5 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import {
-  announcement,
-  clientIdKey,
-  decodeFrame,
-  type Frame,
-  isAnnounced,
-  isDotnetGateway,
-  method,
-} from "../../protocol/internal.ts";
+import { announcement, clientIdKey, decodeFrame, type Frame, hostTraits, method } from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import {
   type Dialer,
@@ -300,10 +292,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => {
-        this.isDotnetGateway = isDotnetGateway(metadata);
-        this.#takeHeaders(isAnnounced(metadata));
-      },
+      onMetadata: (metadata) => this.#takeHeaders(metadata),
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
@@ -316,7 +305,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     };
   }
 
-  #takeHeaders(isHostAnnounced: boolean): void {
+  #takeHeaders(metadata: Metadata): void {
+    const { isAnnounced: isHostAnnounced, isDotnetGateway } = hostTraits(metadata);
+    this.isDotnetGateway = isDotnetGateway;
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
