@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { GrpcWorkerAgentRuntimeHost, type GrpcWorkerAgentRuntimeHostOptions } from "../../../src/grpc/index.ts";
+import type { HostOccurrence } from "../../../src/host/index.ts";
 import type { Frame, WirePayload } from "../../../src/protocol/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { grpcDialer, type Link } from "../../../src/transport/index.ts";
@@ -167,6 +168,25 @@ describe("an answer that would end a .NET worker's reader", () => {
     expect(worker.frames.every((frame) => frame.kind !== "response" || frame.error === "")).toBe(true);
     expect(worker.failures.rest).toEqual([]);
     expect(fleet.host.counters().withheldAnswers).toBe(0);
+  });
+
+  test.each([
+    ["withhold", { outcome: "failed", code: "handler-failed" }, { answers: 1, withheldAnswers: 1 }],
+    ["status", { outcome: "answered", code: undefined }, { answers: 2, withheldAnswers: 0 }],
+  ] as const)("is an outcome that an observer sees, and is counted (%s)", async (dotnetErrors, outcome, counters) => {
+    const seen: HostOccurrence[] = [];
+    await using fleet = await Fleet.start({ dotnetErrors, observer: (what) => void seen.push(what) });
+    const worker = await fleet.neta({ alsoKnows: ["google.rpc.Status"] });
+    const tsa = await fleet.other("T", "tsa");
+    for (const error of ["disk is full", ""]) {
+      worker.call("tsa/k1", "x");
+      const { requestId } = await tsa.nextRequest();
+      tsa.send({ kind: "response", requestId, payload: demo("demo.Answer", "fine"), error, metadata: {} });
+    }
+    while ((await worker.answers.take()).payload.typeName !== "demo.Answer");
+    const calls = seen.filter((what) => what.at === "call" && what.targetType === "tsa");
+    expect(calls).toMatchObject([outcome, { outcome: "answered" }]);
+    expect(fleet.host.counters()).toMatchObject(counters);
   });
 
   test("is sent as it came when the filter is off", async () => {
