@@ -11,7 +11,7 @@ export function isAnnounced(metadata: { readonly [name: string]: string | undefi
 }
 
 // protocol.md §7
-/** Who a host is, by the headers of its answer to the data channel. .NET's gateway runs on Kestrel, which names itself in each response. */
+/** The kind of a host, by the headers of its answer to the data channel. .NET's gateway runs on Kestrel, which names itself in each response. */
 export interface HostTraits {
   readonly isAnnounced: boolean;
   readonly isDotnetGateway: boolean;
