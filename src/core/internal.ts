@@ -9,7 +9,14 @@ export type {
   SendOptionsWithAnswer,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
-export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
+export {
+  AgentId,
+  AgentType,
+  agentTypeText,
+  assertAgentType,
+  isPortableAgentType,
+  isValidAgentType,
+} from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
