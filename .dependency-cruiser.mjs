@@ -40,7 +40,7 @@ const innerRooms = {
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
   host: ["batch-runner", "counters", "limits", "logging", "observer", "principal"],
-  worker: ["reconnect-options", "worker-counters", "worker-options"],
+  worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 
 /** One rule a room: what is beside or above it, and the root but for its leaves, is out of reach. One rule for the leaves. */

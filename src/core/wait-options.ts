@@ -1,4 +1,5 @@
 import { CancelledError } from "./errors.ts";
+import { followAbort, unfollowAbort } from "./follow-abort.ts";
 import { assertOptions, type OptionKinds, optionShape } from "./validation/assert-options.ts";
 import { assertSignal } from "./validation/assert-signal.ts";
 import { signal } from "./validation/option-kinds.ts";
@@ -43,9 +44,9 @@ export function untilAborted<T>(work: T | Promise<T>, { signal }: WaitOptions, w
   if (signal === undefined || !(work instanceof Promise)) return work;
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(cancelled(signal, what));
-    signal.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
     if (signal.aborted) onAbort();
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    work.then(resolve, reject).finally(() => unfollowAbort(signal, onAbort));
   });
 }
 

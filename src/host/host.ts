@@ -5,6 +5,7 @@ import {
   assertOptions,
   assertText,
   type Clock,
+  followAbort,
   number,
   optionShape,
   signal as signalKind,
@@ -12,6 +13,7 @@ import {
   type Timer,
   TroupeError,
   text,
+  unfollowAbort,
   withMethods,
 } from "../core/internal.ts";
 import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
@@ -150,11 +152,11 @@ export class Host implements AsyncDisposable {
     assertOptions(options, stopShape, "stop");
     const { graceMs = defaultGraceMs, signal } = options;
     const hurry = (): void => this.#shorten(0);
-    signal?.addEventListener("abort", hurry);
+    followAbort(signal, hurry);
     try {
       await this.#stopWithin(signal?.aborted ? 0 : graceMs);
     } finally {
-      signal?.removeEventListener("abort", hurry);
+      unfollowAbort(signal, hurry);
     }
   }
 

@@ -54,6 +54,8 @@ export const limits = {
   // protocol.md §2.1
   /** `reconnectGraceMs` for .NET's workers, which reopen their channel without registering again. */
   dotnetGraceMs: 10_000,
+  /** Bytes of what the host remembers of .NET's workers by client id: some 4 000 of them. It forgets the oldest first. */
+  dotnetWorkerBytes: 1024 * 1024,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

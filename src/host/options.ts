@@ -41,10 +41,17 @@ export interface HostOptions {
   /** Whether the host takes channels without `client-id` as those of generation 1. Default true. */
   readonly acceptLegacyWorkers?: boolean | undefined;
   /**
-   * Whether the host withholds frames that a peer's stock library can't take: JSON events from `grpc-dotnet/`, and frames over
-   * `stockPeerMaxBytes` from every `grpc-…` user agent. Default true.
+   * Whether the host withholds frames that a peer's stock library can't take. From `grpc-dotnet/` it withholds events and calls that
+   * are not protobuf, and answers by `dotnetErrors`; from every `grpc-…` user agent frames over `stockPeerMaxBytes`. Default true.
    */
   readonly filterByPeer?: boolean | undefined;
+  // protocol.md §7
+  /**
+   * Policy for answers that .NET's workers can't read: errors, and answers that are not protobuf. One such answer would make a
+   * worker deaf. `withhold`: the worker gets none, and its call waits until its own time limit. `status`: it gets a protobuf payload
+   * of the type `google.rpc.Status`; use it only if each .NET program registers that type. Default `withhold`.
+   */
+  readonly dotnetErrors?: "withhold" | "status" | undefined;
   /**
    * The longest frame for stock gRPC libraries, in bytes. Raise it where the users of a library have raised its limit. 0: any
    * length. A longer call or answer becomes an error, and the host skips a longer event. Default 4 MiB.
@@ -123,6 +130,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   channelWaitMs: number(anyTime),
   acceptLegacyWorkers: flag,
   filterByPeer: flag,
+  dotnetErrors: word("withhold", "status"),
   stockPeerMaxBytes: number(anyRoom),
   ownOnly: flag,
   allowMultipleOwners: flag,
@@ -157,6 +165,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     channelWaitMs: options.channelWaitMs ?? 2_000,
     acceptLegacyWorkers: options.acceptLegacyWorkers ?? true,
     filterByPeer: options.filterByPeer ?? true,
+    dotnetErrors: options.dotnetErrors ?? "withhold",
     stockPeerMaxBytes: (options.stockPeerMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     ownOnly: options.ownOnly ?? false,
     allowMultipleOwners: options.allowMultipleOwners ?? false,

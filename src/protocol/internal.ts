@@ -1,6 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export { rpcStatusPayload } from "./errors/rpc-status.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
-export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
+export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   CancelFrame,
   CancelReason,
@@ -15,6 +16,7 @@ export type {
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { isVoidPayload } from "./frames/payload.ts";
+export { flawForProtobuf } from "./frames/protobuf-payload.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,

@@ -1,3 +1,5 @@
+import { brandClass } from "../core/internal.ts";
+
 // grpc.github.io, "Status codes and their use".
 /** gRPC status codes with their numbers on the wire. */
 export const StatusCode = {
@@ -62,3 +64,4 @@ export class RpcError extends Error {
     return this.status.code;
   }
 }
+brandClass(RpcError, "RpcError");

@@ -120,7 +120,7 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly exposeUnknownSender?: boolean | undefined;
   /**
    * Number of event ids that the worker remembers. It drops an event whose id it remembers (`duplicateEvents`). .NET's gateway
-   * may deliver an event twice; Python's hosts and Troupe's do not. Default 0.
+   * delivers an event several times; Python's hosts and Troupe's do not. Default: 1 000 at .NET's gateway, 0 at other hosts.
    */
   // protocol.md §7
   readonly rememberedEvents?: number | undefined;
@@ -169,7 +169,8 @@ export interface WorkerSettings {
   readonly requestIdPrefix: string;
   readonly sendsStacks: boolean;
   readonly exposeUnknownSender: boolean;
-  readonly rememberedEvents: number;
+  /** Undefined: the host decides. */
+  readonly rememberedEvents: number | undefined;
 }
 
 export const workerKinds: OptionKinds<WorkerOptions> = {
@@ -250,7 +251,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     requestIdPrefix: options.requestIdPrefix ?? `${(options.makeId ?? randomId)().slice(-8)}-`,
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
-    rememberedEvents: options.rememberedEvents ?? 0,
+    rememberedEvents: options.rememberedEvents,
   };
 }
 

@@ -13,6 +13,7 @@ export interface HostFlags extends TlsFlags {
   readonly maxSessions?: number;
   readonly stockPeerMaxBytes?: number;
   readonly reconnectGraceMs?: number;
+  readonly dotnetErrors: "withhold" | "status";
   readonly keepAliveSeconds: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
@@ -56,6 +57,14 @@ export function addHostFlags(command: Command): Command {
       "how long a worker may be gone and find its registrations again (default: 10000 for .NET's, else 0)",
       atLeast(0, longestMs),
     )
+    .addOption(
+      new Option(
+        "--dotnet-errors <what>",
+        "what .NET's workers get for an error, which they can't read: nothing, or a message google.rpc.Status that they must know",
+      )
+        .choices(["withhold", "status"])
+        .default("withhold"),
+    )
     .option(
       "--keep-alive-seconds <seconds>",
       "how often clients are pinged; 0: never",
@@ -81,6 +90,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     allowMultipleOwners: flags.allowMultipleOwners,
     reflection: flags.reflection,
     whenFull: flags.whenFull,
+    dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxSessions", flags.maxSessions),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),

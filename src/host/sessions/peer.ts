@@ -1,6 +1,7 @@
 import { type FrameBytes, isAnnounced } from "../../protocol/internal.ts";
 import type { Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
 /** The use of a frame: a call to the peer, an answer to one of its own calls, an event, or a notice. */
@@ -29,6 +30,8 @@ export interface Peer {
   /** The client id of the worker. */
   readonly id: string;
   readonly traits: PeerTraits;
+  /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
+  readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
   /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */
   readonly outgoingCalls: OutgoingCalls;

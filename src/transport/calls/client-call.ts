@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
+import { followAbort, unfollowAbort } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
 import { nextTick } from "../real-time.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
@@ -30,7 +31,7 @@ export function callUnary(
     let stopDeadline: () => void = () => undefined;
     const settle = (error: RpcError | undefined): void => {
       stopDeadline();
-      signal?.removeEventListener("abort", onAbort);
+      unfollowAbort(signal, onAbort);
       if (error !== undefined) reject(error);
       else if (answer !== undefined) resolve(answer);
       else {
@@ -64,7 +65,7 @@ export function callUnary(
     if (timeoutMs !== undefined) {
       stopDeadline = startDeadline(timeoutMs, () => giveUp(deadlinePassed(timeoutMs)), clock);
     }
-    signal?.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
   });
 }
 

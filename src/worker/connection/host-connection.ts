@@ -1,5 +1,5 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../../protocol/internal.ts";
+import { announcement, clientIdKey, decodeFrame, type Frame, hostTraits, method } from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import {
   type Dialer,
@@ -77,6 +77,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
   readonly #options: HostConnectionOptions<Services>;
+  /** Whether the host has said in its headers that it is .NET's gateway. */
+  isDotnetGateway = false;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
@@ -291,7 +293,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => this.#takeHeaders(isAnnounced(metadata)),
+      onMetadata: (metadata) => this.#takeHeaders(metadata),
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
@@ -304,7 +306,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     };
   }
 
-  #takeHeaders(isHostAnnounced: boolean): void {
+  #takeHeaders(metadata: Metadata): void {
+    const { isAnnounced: isHostAnnounced, isDotnetGateway } = hostTraits(metadata);
+    this.isDotnetGateway = isDotnetGateway;
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();

@@ -7,6 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { followAbort, unfollowAbort } from "../../../core/internal.ts";
 import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
 import { clearTimeout, setTimeout } from "../../real-time.ts";
@@ -114,14 +115,14 @@ export class ClientConnection {
     const aborted = new Promise<never>((_, reject) => {
       onAbort = () => reject(waitCancelled(this.#name, signal, `${this.#standstill}. ${adviceForSilence}`));
     });
-    signal?.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
     const lost = this.closed.then((reason) => {
       throw new RpcError(StatusCode.unavailable, reason);
     });
     try {
       await Promise.race(this.#state.at === "closed" ? [lost] : [this.#ready, lost, aborted]);
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unfollowAbort(signal, onAbort);
     }
   }
 
