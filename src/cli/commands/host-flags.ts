@@ -18,6 +18,7 @@ export interface HostFlags extends TlsFlags {
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
+  readonly reflection: boolean;
 }
 
 /** Adds the flags of `troupe host`. */
@@ -72,6 +73,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
         .choices(["debug", "info", "warn", "error"])
@@ -86,6 +88,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
+    reflection: flags.reflection,
     whenFull: flags.whenFull,
     dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
