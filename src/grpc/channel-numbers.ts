@@ -36,6 +36,7 @@ const listenerRanges: NumberRanges<GrpcListenerOptions> = {
   handshakeTimeoutMs: someTime,
   idleTimeoutMs: someTime,
   requestTimeoutMs: someTime,
+  messageTimeoutMs: someTime,
   maxResetsPerMinute: someRoom,
   maxHeldBytes: someRoom,
 };

@@ -1,6 +1,8 @@
 import { encodeFrame, readFrameHead } from "../protocol/internal.ts";
 import {
   type CallContext,
+  createUncountedAccount,
+  type MemoryAccount,
   type Metadata,
   RpcError,
   type RpcStatus,
@@ -52,6 +54,7 @@ export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
   /** Admissions of data channels that are not decided, by client id; the side streams of these clients wait for them. */
   readonly #admissions = new Map<string, Promise<Admitted>>();
+  readonly #uncounted = createUncountedAccount();
   /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
   #openings = 0;
 
@@ -69,11 +72,12 @@ export class ChannelLifecycle {
     const createReceiver: CreateReceiver = (principal) => {
       this.#checkEntry(sessions, { clientId, openedAs });
       const owner = ownerOf(call, clientId, principal);
+      const account = this.#accountOf(call);
       return new DataChannel({
         traits,
-        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream })),
+        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream, account })),
         onFrame: (session, frame) => router.receive(session, frame),
-        onBadFrame: (session, reason, head) => router.receiveBad(session, reason, head && readFrameHead(head)),
+        onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
         onEnded: ({ lostEvents, unconfirmedEvents, unreadFrames }) => {
           counters.lostEvents += lostEvents;
@@ -91,7 +95,9 @@ export class ChannelLifecycle {
     };
     outcome.then(forget, forget);
     const onGone = (): void => admitted.cancel();
-    return new AwaitedStream({ admitted: outcome, responseMetadata: answerMetadata(traits), createReceiver, onGone });
+    const account = this.#accountOf(call);
+    const responseMetadata = answerMetadata(traits);
+    return new AwaitedStream({ admitted: outcome, account, responseMetadata, createReceiver, onGone });
   }
 
   openControl(call: CallContext): ServerStreamReceiver {
@@ -103,6 +109,7 @@ export class ChannelLifecycle {
       return new ControlChannel({
         owner: ownerOf(call, clientId, principal),
         openedAs,
+        account: this.#accountOf(call),
         bounds: options,
         clock: options.clock,
         counters,
@@ -127,6 +134,7 @@ export class ChannelLifecycle {
       const owner = ownerOf(call, clientId, principal);
       return new SideStream({
         session,
+        account: this.#accountOf(call),
         bounds: options,
         clock: options.clock,
         onOpened: () => this.#opened("side", owner, true),
@@ -154,6 +162,19 @@ export class ChannelLifecycle {
     await endWhenFlushed([...open, ...controlSessions.all()], over);
   }
 
+  /** Others needed the room that a client's registrations took: ends its channels and forgets the client. */
+  giveWay(clientId: string, reason: string): void {
+    const { sessions, controlSessions, registry } = this.#parts;
+    const status = { code: StatusCode.resourceExhausted, details: reason };
+    registry.forget(clientId);
+    sessions.of(clientId)?.abort(status, "too-much");
+    controlSessions.of(clientId)?.abort(status, "too-much");
+  }
+
+  #accountOf(call: CallContext): MemoryAccount {
+    return call.account ?? this.#uncounted;
+  }
+
   /** Opens a stream once it is admitted and `after` has settled. */
   #open(call: CallContext, createReceiver: CreateReceiver, after?: Promise<unknown>): ServerStreamReceiver {
     const admitted = this.#parts.admission.admit(call);
@@ -162,6 +183,7 @@ export class ChannelLifecycle {
     if (!(own instanceof Promise) && after === undefined) return createReceiver(own);
     return new AwaitedStream({
       admitted: waitForBoth(own, after),
+      account: this.#accountOf(call),
       responseMetadata: noMetadata,
       createReceiver,
       onGone: () => pending?.cancel(),
@@ -169,7 +191,7 @@ export class ChannelLifecycle {
   }
 
   #createSession(
-    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream">,
+    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream" | "account">,
   ): Session {
     const { options, counters, observer } = this.#parts;
     const { clock, logger } = options;
@@ -227,7 +249,7 @@ export class ChannelLifecycle {
       replaced.finish(replacedStatus, "replaced");
       calls.peerEnded(replaced);
     }
-    registry.clientArrived(session.id);
+    registry.clientArrived(session.id, session.account);
     calls.peerOpened(session);
     return session;
   }

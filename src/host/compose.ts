@@ -1,3 +1,4 @@
+import { MemoryAccountant } from "../transport/internal.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
 import { ControlRouter } from "./control/control-router.ts";
@@ -31,9 +32,18 @@ export function composeHost(hostOptions: HostOptions) {
   const counters = createHostCounters();
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
-  const owners = allowMultipleOwners ? new SharedOwners(options.random) : new SoleOwner();
+  const { maxMemoryBytes } = options;
+  const accountant = new MemoryAccountant({
+    maxBytes: maxMemoryBytes,
+    onGaveWay: ({ name, heldBytes }) =>
+      logger?.warn("a client gave way: it held most, and others needed room", { name, heldBytes, maxMemoryBytes }),
+  });
+  const owners = allowMultipleOwners ? new SharedOwners(options.random, maxMemoryBytes / 8) : new SoleOwner();
   const admission = new Admission({ ...options, counters, observer: seldom });
-  const registry = new Registry({ ...options, owners, counters, observer: seldom, orphanMs, bounds: options });
+  const giveWay = (clientId: string, reason: string): void => {
+    clock.setTimer(0, () => lifecycle.giveWay(clientId, reason));
+  };
+  const registry = new Registry({ ...options, owners, counters, observer: seldom, orphanMs, bounds: options, giveWay });
   const calls = new CallRouter({ ...options, bounds: options, counters, owners, peers: sessions, observer });
   const control = new ControlRouter({ counters, owners, sessions: controlSessions, logger });
   const router = new Router({
@@ -56,6 +66,8 @@ export function composeHost(hostOptions: HostOptions) {
     return {
       ...counters,
       reservedClients: registry.reservedCount,
+      heldBytes: accountant.heldBytes,
+      gaveWay: accountant.gaveWay,
       queuedFrames,
       queuedBytes,
       channels: sessions.size,
@@ -66,7 +78,7 @@ export function composeHost(hostOptions: HostOptions) {
     };
   };
   return {
-    ...{ clock, rateLimited, admission, registry, sessions, lifecycle, readCounters },
+    ...{ accountant, clock, rateLimited, admission, registry, sessions, lifecycle, readCounters },
     states: new LegacyState(options.stateStore),
     inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
   };

@@ -86,7 +86,7 @@ export class Host implements AsyncDisposable {
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
     const services = [this.servicer.asLinkService(), this.servicer.asSideStreamService()];
-    const done = this.#listener.listen(this.#address, services);
+    const done = this.#listener.listen(this.#address, services, { accountant: this.servicer.accountant });
     this.#state = { at: "starting", done };
     try {
       const listening = await done;

@@ -71,6 +71,12 @@ export interface HostOptions {
   readonly maxTypesPerClient?: number;
   readonly maxSubscriptionsPerClient?: number;
   readonly maxSubscriptions?: number;
+  /**
+   * Bytes that the host keeps for all clients together: connections, calls, unfinished messages, registrations, and what waits to be
+   * sent. One connection gets at most half of it. Where it is used up, the client that holds most gives way. Not in it: the process
+   * itself, the state store, and what the collector has not freed yet. Default 512 MiB.
+   */
+  readonly maxMemoryBytes?: number;
   // protocol.md H23
   /** Decides whether the host serves a stream or a unary call, at once or with a promise. Default: everybody may do everything. */
   readonly authorize?: Authorize;
@@ -112,6 +118,7 @@ const numberRanges: NumberRanges<HostOptions> = {
   maxTypesPerClient: someRoom,
   maxSubscriptionsPerClient: someRoom,
   maxSubscriptions: someRoom,
+  maxMemoryBytes: { from: 1024 * 1024 },
 };
 
 /** Fills in the defaults. Throws `invalid-argument` for invalid numbers. */
@@ -138,6 +145,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxTypesPerClient: options.maxTypesPerClient ?? 10_000,
     maxSubscriptionsPerClient: options.maxSubscriptionsPerClient ?? 100_000,
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
+    maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
     authorize: options.authorize,
     observer: options.observer,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId }),

@@ -10,6 +10,7 @@ import {
 import {
   type CallContext,
   type LinkService,
+  type MemoryAccountant,
   type Metadata,
   RpcError,
   type ServerStreamReceiver,
@@ -54,7 +55,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admission = this.#admit(call);
     if (admission !== undefined) this.#assertOpen(await admission.outcome);
-    const outcome = this.#parts.registry.registerType(clientId, agentType);
+    const outcome = this.#parts.registry.registerType(clientId, agentType, call.account);
     switch (outcome.at) {
       case "registered":
         return;
@@ -73,7 +74,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admission = this.#admit(call);
     if (admission !== undefined) this.#assertOpen(await admission.outcome);
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription);
+    const outcome = this.#parts.registry.addSubscription(clientId, subscription, call.account);
     switch (outcome.at) {
       case "added":
         return;
@@ -128,6 +129,14 @@ export class HostServicer {
   /** The service that only Troupe's workers call, for the same listener. Without it a worker with too much to do loses notices. */
   asSideStreamService(): LinkService {
     return createSideStreamService(this);
+  }
+
+  /**
+   * Counts the bytes that clients make this host keep. Hand it to a listener of your own, `listen(address, services, { accountant })`,
+   * so that `maxMemoryBytes` bounds that listener too.
+   */
+  get accountant(): MemoryAccountant {
+    return this.#parts.accountant;
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

@@ -17,6 +17,9 @@
  * @packageDocumentation
  */
 
+export type { AccountOptions, MemoryAccount } from "./accounting/memory-account.ts";
+export type { GaveWay, MemoryAccountantOptions, MemoryParty } from "./accounting/memory-accountant.ts";
+export { MemoryAccountant } from "./accounting/memory-accountant.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
@@ -30,6 +33,7 @@ export type {
   LinkService,
   Listener,
   Listening,
+  ListenOptions,
   Metadata,
   ServerStream,
   ServerStreamReceiver,

@@ -37,6 +37,11 @@ export class ControlRouter {
     const envelope = this.#read(from, bytes);
     if (envelope === undefined) return;
     this.#waits.answered(from, envelope);
+    const full = this.#waits.whyFull(from, envelope);
+    if (full !== undefined && isControlRequest(envelope.body)) {
+      this.#parts.counters.unroutableControlMessages += 1;
+      return this.#refuse(from, envelope, envelope.body, full);
+    }
     const target = this.#find(envelope.destination);
     if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
     this.#parts.counters.controlMessages += 1;

@@ -11,9 +11,13 @@ export class SharedOwners implements TypeOwners {
   /** The owner of each placed agent, for all types together. It counts only while that owner has the type. */
   readonly #placements = new Map<string, string>();
   readonly #random: () => number;
+  readonly #maxPlacementBytes: number;
+  #placementBytes = 0;
 
-  constructor(random: () => number) {
+  /** `maxPlacementBytes`: memory of the remembered placements. */
+  constructor(random: () => number, maxPlacementBytes: number = defaultPlacementBytes) {
     this.#random = random;
+    this.#maxPlacementBytes = maxPlacementBytes;
   }
 
   get size(): number {
@@ -34,7 +38,9 @@ export class SharedOwners implements TypeOwners {
     const rest = this.owners(agentType).filter((owner) => owner !== clientId);
     if (rest.length > 0) this.#owners.set(agentType, rest);
     else this.#owners.delete(agentType);
-    if (this.#owners.size === 0) this.#placements.clear();
+    if (this.#owners.size > 0) return;
+    this.#placements.clear();
+    this.#placementBytes = 0;
   }
 
   locate(agentType: string, key: string): string | undefined {
@@ -54,12 +60,21 @@ export class SharedOwners implements TypeOwners {
   }
 
   #place(agent: string, owner: string): void {
-    if (this.#placements.size >= limits.placements && !this.#placements.has(agent)) {
-      const oldest = this.#placements.keys().next();
-      if (!oldest.done) this.#placements.delete(oldest.value);
-    }
+    if (!this.#placements.has(agent)) this.#placementBytes += costOf(agent);
     this.#placements.set(agent, owner);
+    for (const oldest of this.#placements.keys()) {
+      if (this.#placements.size <= limits.placements && this.#placementBytes <= this.#maxPlacementBytes) return;
+      this.#placements.delete(oldest);
+      this.#placementBytes -= costOf(oldest);
+    }
   }
+}
+
+const defaultPlacementBytes = 64 * 1024 * 1024;
+
+/** Memory of a placement: an entry of the map and the name. The owner's id is the client's. */
+function costOf(agent: string): number {
+  return 100 + 2 * agent.length;
 }
 
 /** FNV-1a over UTF-16 units. */

@@ -1,5 +1,7 @@
 import type { Clock, Timer } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
+import { type ClientAccounts, registrationCost } from "./client-accounts.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
 
 /** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
@@ -7,6 +9,7 @@ interface Reservation {
   readonly types: readonly string[];
   readonly subscriptions: readonly WireSubscription[];
   readonly timer: Timer;
+  readonly account: MemoryAccount;
 }
 
 type ClientState =
@@ -51,6 +54,8 @@ export interface ClientsParts {
   /** Milliseconds in which the channel of an expected client must come. */
   readonly orphanMs: number;
   readonly bounds: ClientBounds;
+  /** Takes the memory of reservations. */
+  readonly accounts: ClientAccounts;
   /** The channel of an expected client did not come in time; the registry removes what the client had registered. */
   readonly onExpired: (client: Client) => void;
 }
@@ -116,8 +121,11 @@ export class Clients {
     if (this.#isClosed || graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0))
       return;
     const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
+    const account = this.#parts.accounts.of(clientId, undefined);
+    const kept = { types: [...types], subscriptions: [...entered, ...restoring], account };
+    if (!account.take(costOf(kept))) return;
     const timer = this.#parts.clock.setTimer(graceMs, () => this.#expireReservation(clientId));
-    this.#reserve(clientId, { types: [...types], subscriptions: [...entered, ...restoring], timer });
+    this.#reserve(clientId, { ...kept, timer });
   }
 
   /** Stops all timers, forgets every reservation and makes no more. */
@@ -146,6 +154,11 @@ export class Clients {
     }
   }
 
+  /** Forgets a client that is only reserved. */
+  dropReserved(clientId: string): void {
+    this.#expireReservation(clientId);
+  }
+
   #expireReservation(clientId: string): void {
     const client = this.#clients.get(clientId);
     if (client === undefined) return;
@@ -160,11 +173,19 @@ export class Clients {
     const { reservation } = client;
     if (reservation === undefined) return undefined;
     client.reservation = undefined;
-    if (isOver) reservation.timer.cancel();
+    if (isOver) {
+      reservation.timer.cancel();
+      reservation.account.release(costOf(reservation));
+      this.#parts.accounts.settle(client.clientId);
+    }
     this.#reserved.delete(client);
     this.#reservedEntries -= entriesOf(reservation);
     return reservation;
   }
+}
+
+function costOf({ types, subscriptions }: Pick<Reservation, "types" | "subscriptions">): number {
+  return registrationCost.reservation(types, subscriptions);
 }
 
 function entriesOf({ types, subscriptions }: Reservation): number {

@@ -1,10 +1,12 @@
 import type { Clock, Logger } from "../../core/internal.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import { whyInvalidAgentType } from "./agent-type-check.ts";
+import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { type Client, Clients } from "./clients.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { TopicIndex } from "./topic-index.ts";
@@ -35,6 +37,8 @@ export interface RegistryParts {
   readonly ownOnly: boolean;
   readonly allowMultipleOwners: boolean;
   readonly bounds: RegistryBounds;
+  /** Others needed the room that a client's registrations take: the host forgets the client in a later turn. */
+  readonly giveWay: (clientId: string, reason: string) => void;
 }
 
 // protocol.md H13, H14
@@ -44,6 +48,7 @@ export class Registry {
   readonly topics = new TopicIndex();
   readonly #book: SubscriptionBook;
   readonly #clients: Clients;
+  readonly #accounts: ClientAccounts;
   readonly #sweeps: BatchRunner;
   readonly #restorations: BatchRunner;
   readonly #parts: RegistryParts;
@@ -52,11 +57,13 @@ export class Registry {
   constructor(parts: RegistryParts) {
     this.#parts = parts;
     this.#book = new SubscriptionBook({ comparesClients: !parts.allowMultipleOwners });
+    this.#accounts = new ClientAccounts(parts.giveWay);
     const { maxSessions: maxClients, maxSubscriptions: maxReservedEntries } = parts.bounds;
     this.#clients = new Clients({
       clock: parts.clock,
       orphanMs: parts.orphanMs,
       bounds: { maxClients, maxReservedEntries },
+      accounts: this.#accounts,
       onExpired: (client) => this.#expire(client),
     });
     this.#sweeps = new BatchRunner(parts.clock);
@@ -78,8 +85,10 @@ export class Registry {
     return { types: client?.types ?? noTypes, subscriptionCount: client?.subscriptions.size ?? 0 };
   }
 
-  registerType(clientId: string, agentType: string): TypeOutcome {
-    const outcome = this.#registerType(clientId, agentType);
+  /** `from`: the account of the connection that asks. */
+  registerType(clientId: string, agentType: string, from?: MemoryAccount): TypeOutcome {
+    const outcome = this.#registerType(clientId, agentType, from);
+    this.#accounts.settle(clientId);
     const { observer } = this.#parts;
     if (outcome.at === "registered") observer?.({ at: "registration", what: "type", clientId, agentType });
     else {
@@ -96,8 +105,9 @@ export class Registry {
     return outcome;
   }
 
-  addSubscription(clientId: string, subscription: WireSubscription): SubscriptionOutcome {
-    const outcome = this.#addSubscription(clientId, subscription);
+  addSubscription(clientId: string, subscription: WireSubscription, from?: MemoryAccount): SubscriptionOutcome {
+    const outcome = this.#addSubscription(clientId, subscription, from);
+    this.#accounts.settle(clientId);
     const { observer } = this.#parts;
     if (observer === undefined) return outcome;
     const { id: subscriptionId, pattern } = subscription;
@@ -130,19 +140,27 @@ export class Registry {
   }
 
   /** The client's channel is open: what it registered ahead stays from now on, and what it had before is its own again. */
-  clientArrived(clientId: string): void {
+  clientArrived(clientId: string, from: MemoryAccount): void {
     const { client, before } = this.#clients.arrive(clientId);
     if (before === undefined) return;
     // protocol.md §2.1: what others have claimed meanwhile stays theirs.
-    for (const agentType of before.types) this.registerType(clientId, agentType);
+    for (const agentType of before.types) this.registerType(clientId, agentType, from);
     client.restoring = new Set(before.subscriptions);
-    this.#restorations.add(this.#restorationsOf(client));
+    this.#restorations.add(this.#restorationsOf(client, from));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
   clientLeft(clientId: string, graceMs: number): void {
     const client = this.#clients.find(clientId);
     if (client !== undefined) this.#remove(client, graceMs);
+  }
+
+  /** Forgets a client with all that it registered or reserved, whatever state it is in. */
+  forget(clientId: string): void {
+    const client = this.#clients.find(clientId);
+    if (client !== undefined) this.#remove(client, 0);
+    this.#clients.dropReserved(clientId);
+    this.#accounts.forget(clientId);
   }
 
   /** Stops all timers. */
@@ -152,7 +170,7 @@ export class Registry {
     this.#sweeps.finish();
   }
 
-  #registerType(clientId: string, agentType: string): TypeOutcome {
+  #registerType(clientId: string, agentType: string, from: MemoryAccount | undefined): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners, bounds } = this.#parts;
@@ -162,14 +180,22 @@ export class Registry {
       return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
     }
     if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
+    const account = this.#accounts.of(clientId, from);
+    const bytes = registrationCost.type(agentType);
+    if (!account.mayTake(bytes)) return this.#full(clientId, account.whyNot(bytes));
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     (known ?? this.#clients.expect(clientId)).types.add(agentType);
+    account.add(bytes);
     for (const holder of this.#book.holdersOf(agentType)) this.#warnIfUseless(agentType, holder.clientId);
     return { at: "registered" };
   }
 
-  #addSubscription(clientId: string, { id, pattern }: WireSubscription): SubscriptionOutcome {
+  #addSubscription(
+    clientId: string,
+    { id, pattern }: WireSubscription,
+    from: MemoryAccount | undefined,
+  ): SubscriptionOutcome {
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
@@ -178,11 +204,13 @@ export class Registry {
         return { at: "exists" };
       case "known":
         return { at: "added" };
-      case undefined:
-        return (
-          this.#whyFull(clientId) ??
-          this.#enter({ id, pattern, holder: this.#clients.find(clientId) ?? this.#clients.expect(clientId) })
-        );
+      case undefined: {
+        const account = this.#accounts.of(clientId, from);
+        const refusal = this.#whyFull(clientId) ?? this.#whyNoRoom(clientId, { id, pattern }, account);
+        if (refusal !== undefined) return refusal;
+        const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId);
+        return this.#enter({ id, pattern, holder, account });
+      }
     }
   }
 
@@ -203,6 +231,7 @@ export class Registry {
     this.#book.add(held);
     this.topics.add(held.pattern);
     held.holder.subscriptions.add(held);
+    held.account.add(registrationCost.subscription(held));
     this.#subscriptionCount += 1;
     this.#warnIfUseless(held.pattern.agentType, held.holder.clientId);
     return { at: "added" };
@@ -211,6 +240,8 @@ export class Registry {
   #leave(held: HeldSubscription): void {
     this.#book.remove(held);
     this.topics.remove(held.pattern);
+    held.account.release(registrationCost.subscription(held));
+    this.#accounts.settle(held.holder.clientId);
   }
 
   #expire(client: Client): void {
@@ -225,7 +256,12 @@ export class Registry {
   #remove(client: Client, graceMs: number): void {
     const { clientId, types, subscriptions } = client;
     this.#clients.leave(client, graceMs);
-    for (const agentType of types) this.#parts.owners.release(agentType, clientId);
+    const account = this.#accounts.of(clientId, undefined);
+    for (const agentType of types) {
+      this.#parts.owners.release(agentType, clientId);
+      account.release(registrationCost.type(agentType));
+    }
+    this.#accounts.settle(clientId);
     this.#subscriptionCount -= subscriptions.size;
     this.#sweeps.add(this.#removalsOf(subscriptions));
   }
@@ -234,14 +270,14 @@ export class Registry {
     for (const subscription of subscriptions) yield () => this.#leave(subscription);
   }
 
-  *#restorationsOf(client: Client): Iterable<() => void> {
+  *#restorationsOf(client: Client, from: MemoryAccount): Iterable<() => void> {
     const { restoring } = client;
     for (const subscription of restoring) {
       // The client may have left again; then the rest is kept with what it had.
       if (client.isGone) return;
       yield () => {
         restoring.delete(subscription);
-        this.addSubscription(client.clientId, subscription);
+        this.addSubscription(client.clientId, subscription, from);
       };
     }
   }
@@ -263,6 +299,11 @@ export class Registry {
     }
     const isTooMany = this.#book.size >= maxSubscriptions;
     return isTooMany ? this.#full(clientId, `This host takes ${maxSubscriptions} subscriptions.`) : undefined;
+  }
+
+  #whyNoRoom(clientId: string, subscription: WireSubscription, account: MemoryAccount): Refusal | undefined {
+    const bytes = registrationCost.subscription(subscription);
+    return account.mayTake(bytes) ? undefined : this.#full(clientId, account.whyNot(bytes));
   }
 
   #tooManyClients(clientId: string): Refusal {

@@ -1,4 +1,5 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
 import { Multiset } from "./multiset.ts";
 
 /** The client that a subscription belongs to. */
@@ -13,6 +14,8 @@ export interface HeldSubscription {
   readonly id: string;
   readonly pattern: WirePattern;
   readonly holder: SubscriptionHolder;
+  /** Holds its memory until the host has swept it out. */
+  readonly account: MemoryAccount;
 }
 
 // protocol.md §5.2

@@ -1,6 +1,12 @@
 import type { Clock } from "../../core/internal.ts";
 import type { FrameBytes } from "../../protocol/internal.ts";
-import { type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../../transport/internal.ts";
+import {
+  type MemoryAccount,
+  type RpcStatus,
+  SentFrames,
+  type ServerStream,
+  StatusCode,
+} from "../../transport/internal.ts";
 import type { CloseReason } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import { GracefulClose } from "./graceful-close.ts";
@@ -33,6 +39,8 @@ export interface SessionParts {
   readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly stream: ServerStream;
+  /** The account of the worker's connection. */
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   /** The queue is full: the session begins to refuse frames. */
@@ -49,6 +57,7 @@ export class Session implements Peer {
   readonly owner: StreamOwner;
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;
@@ -69,8 +78,9 @@ export class Session implements Peer {
     this.owner = parts.owner;
     this.openedAs = parts.openedAs;
     this.traits = parts.traits;
+    this.account = parts.account;
     this.#stream = parts.stream;
-    this.#bound = new OutboundBound(parts.stream, parts.bounds);
+    this.#bound = new OutboundBound(parts.stream, parts.bounds, parts.account);
     this.#close = new GracefulClose(parts.stream, parts.clock);
     this.#parts = parts;
   }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
+import { MemoryAccountant } from "../accounting/memory-accountant.ts";
 import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
@@ -65,7 +66,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
         },
       });
     },
-    async listen(text, services) {
+    async listen(text, services, { accountant = new MemoryAccountant() } = {}) {
       const wanted = parseAddress(text);
       const isAnyPort = wanted.kind === "tcp" && wanted.port === 0;
       const address = isAnyPort ? `${formatHost(wanted.host)}:${nextPort++}` : formatAddress(wanted);
@@ -75,7 +76,10 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
           `${address} is already in use. Choose another port (port 0 picks one).`,
         );
       }
-      const server = new MemoryListening(address, services, () => servers.delete(address), options.clock);
+      const server = new MemoryListening({
+        ...{ address, services, accountant, clock: options.clock },
+        onStopped: () => servers.delete(address),
+      });
       servers.set(address, server);
       return server;
     },

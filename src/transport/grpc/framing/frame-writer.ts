@@ -1,7 +1,9 @@
 import type { Writable } from "node:stream";
 import type { FrameBytes } from "../../../protocol/internal.ts";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import { refuseOversize } from "../../calls/call-errors.ts";
-import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
+import { RpcError, StatusCode } from "../../rpc-status.ts";
+import { MessagePacking, type PackedMessages, PREFIX_BYTES, recycle } from "./message-packing.ts";
 
 /** Maximum bytes of one write. More stays in the queue, where it is counted. */
 const WRITE_BYTES = 1024 * 1024;
@@ -11,6 +13,8 @@ export interface FrameWriterOptions {
   readonly highWaterBytes: number;
   /** Limit of one message, in bytes. `send` refuses larger ones. */
   readonly maxMessageBytes: number;
+  /** Account for what is queued. `send` refuses what it has no room for. Default: none. */
+  readonly account?: MemoryAccount | undefined;
   /** Called after `send` returned false, when half of `highWaterBytes` is free again. */
   readonly onDrain: () => void;
 }
@@ -83,12 +87,17 @@ export class FrameWriter {
 
   /**
    * Queues a message. Returns false above the high-water mark and after the end. Throws `RpcError` (resource-exhausted)
-   * for a message above the limit.
+   * for a message above the limit, and for one that the account has no room for.
    */
   send(message: FrameBytes): boolean {
     if (this.#isClosed || this.#isEnding) return false;
-    refuseOversize(message, this.#options.maxMessageBytes);
+    const { account, maxMessageBytes } = this.#options;
+    refuseOversize(message, maxMessageBytes);
+    if (account?.mayTake(PREFIX_BYTES + message.byteLength) === false) {
+      throw new RpcError(StatusCode.resourceExhausted, account.whyNot(message.byteLength));
+    }
     this.#waiting.add(message, this.isWriting);
+    account?.add(PREFIX_BYTES + message.byteLength);
     this.#queuedCount += 1;
     this.#planFlush();
     if (this.queuedBytes <= this.#options.highWaterBytes) return true;
@@ -105,6 +114,7 @@ export class FrameWriter {
 
   /** Discards the queue and accepts nothing more. */
   close(): void {
+    if (!this.#isClosed) this.#options.account?.release(this.queuedBytes);
     this.#isClosed = true;
     this.#waiting = new MessagePacking();
     this.#writingBytes = 0;
@@ -149,6 +159,7 @@ export class FrameWriter {
     // After a stream broke, the connection may still hold its buffers: they must not be reused.
     if (this.#isClosed || error) return;
     recycle(batch);
+    this.#options.account?.release(this.#writingBytes);
     this.#writingBytes = 0;
     this.#writtenCount += batch.count;
     if (this.#waiting.bytes > 0 || this.#isEnding) this.#flush();

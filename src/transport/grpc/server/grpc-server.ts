@@ -8,20 +8,23 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
+import { MemoryAccountant } from "../../accounting/memory-accountant.ts";
+import { partyOf } from "../../accounting/party-of.ts";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
 import type { LinkService, Listener, Listening } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
-import { ByteBudget } from "../connection/byte-budget.ts";
 import { HEADER_COST_BYTES } from "../framing/headers.ts";
 import { ServerConnection } from "./server-connection.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 
-/** All connections together may hold as much as this number of full ones. */
-const CONNECTIONS_FULL = 8;
+/** Memory of a connection without calls: 26 KB of Node's and nghttp2's; TLS takes more, from its handshake on. */
+const CONNECTION_COST_BYTES = 26 * 1024;
+const TLS_COST_BYTES = 64 * 1024;
 
 /** Time in which a closed connection may send its last bytes, in milliseconds. */
 const GOODBYE_MS = 1_000;
@@ -41,15 +44,19 @@ const GOODBYE_MS = 1_000;
 export function grpcListener(options: GrpcListenerOptions = {}): Listener {
   const settings = toListenerSettings(options);
   return {
-    async listen(text, services) {
+    async listen(text, services, { accountant = new MemoryAccountant() } = {}) {
       const address = parseAddress(text);
       const server = createHttp2Server(settings);
       // The handlers are attached before binding, so that the first connection is not missed.
-      const listening = new GrpcListening(server, services, settings);
+      const listening = new GrpcListening(server, services, { ...settings, accountant });
       await listening.bind(address);
       return listening;
     },
   };
+}
+
+interface ListeningSettings extends GrpcListenerSettings {
+  readonly accountant: MemoryAccountant;
 }
 
 type AnyServer = Http2Server | Http2SecureServer;
@@ -60,14 +67,16 @@ class GrpcListening implements Listening {
   readonly #connections = new Map<ServerHttp2Stream["session"], ServerConnection>();
   readonly #sockets = new Set<Socket>();
   readonly #counters = createListenerCounters();
-  readonly #sharedBudget: ByteBudget;
+  readonly #accountant: MemoryAccountant;
+  readonly #connectionBytes: number;
   #address = "";
   #isClosing = false;
   #resolveClosed: () => void = () => undefined;
 
-  constructor(server: AnyServer, services: readonly LinkService[], settings: GrpcListenerSettings) {
+  constructor(server: AnyServer, services: readonly LinkService[], settings: ListeningSettings) {
     this.#server = server;
-    this.#sharedBudget = new ByteBudget(settings.maxHeldBytes * CONNECTIONS_FULL);
+    this.#accountant = settings.accountant;
+    this.#connectionBytes = CONNECTION_COST_BYTES + (settings.tls === undefined ? 0 : TLS_COST_BYTES);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -140,7 +149,24 @@ class GrpcListening implements Listening {
   #onConnection(socket: Socket): void {
     this.#counters.acceptedConnections += 1;
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    const account = this.#charge(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      account.close();
+    });
+  }
+
+  /** A connection costs memory before HTTP/2 and TLS have begun. It is hung up on if there is none. */
+  #charge(socket: Socket): MemoryAccount {
+    const account = this.#accountant.openAccount({
+      ...{ party: partyOf(socket.remoteAddress), name: `connection ${socket.remoteAddress ?? "local socket"}` },
+      // It holds too little to be asked.
+      giveWay: () => undefined,
+    });
+    if (account.take(this.#connectionBytes)) return account;
+    this.#counters.overloadedConnections += 1;
+    afterRead(() => socket.destroy());
+    return account;
   }
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
@@ -148,7 +174,7 @@ class GrpcListening implements Listening {
     const session = new ServerConnection(http2, {
       settings,
       counters: this.#counters,
-      sharedBudget: this.#sharedBudget,
+      accountant: this.#accountant,
     });
     this.#connections.set(http2, session);
     if (settings.pingIntervalMs > 0) session.watch(settings.pingIntervalMs, settings.pingTimeoutMs);

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import { toRpcStatus } from "../../calls/call-errors.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
 import { ServerCall } from "../../calls/server-call.ts";
@@ -7,9 +8,9 @@ import type { LinkService } from "../../link.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { fromRawHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { ByteBudget } from "../connection/byte-budget.ts";
 import type { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
 import type { FairShare } from "../connection/fair-share.ts";
+import type { UnfinishedMessages } from "../connection/unfinished-messages.ts";
 import { isGrpcContentType, refuseLongHeaders } from "../framing/headers.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
@@ -21,7 +22,8 @@ export interface CallOrigin {
   readonly peer: string;
   /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
-  readonly budget: ByteBudget;
+  readonly account: MemoryAccount;
+  readonly unfinished: UnfinishedMessages;
   readonly fairShare: FairShare;
   readonly acknowledgements: DeliveryAcknowledgements;
 }
@@ -39,6 +41,12 @@ export interface CallHeaders {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
 }
+
+/** Memory of a call beside its headers: 5.6 KB of Node's and nghttp2's, and that of the stream's receiver at a host. */
+const STREAM_COST_BYTES = 9 * 1024;
+
+/** A character of the headers costs 1.8 bytes: nghttp2 and the metadata each keep one. */
+const HEADER_COST = 2;
 
 /** Ends a call immediately with a status. */
 type FinishNow = (status: RpcStatus) => void;
@@ -63,9 +71,10 @@ export class ServerDispatch {
 
   #acceptCall(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
     try {
-      refuseLongHeaders(rawHeaders, this.#parts.maxHeaderBytes);
+      const headerBytes = refuseLongHeaders(rawHeaders, this.#parts.maxHeaderBytes);
+      this.#charge(http2, headerBytes, origin.account);
       const request = readCallRequest(headers, this.#services);
-      const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin.peer);
+      const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin);
       const finishNow = this.#serve(http2, { request, call, origin });
       if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
     } catch (error) {
@@ -73,6 +82,16 @@ export class ServerDispatch {
       this.#parts.counters[status.code === StatusCode.unimplemented ? "unknownMethods" : "refusedStreams"] += 1;
       refuse(http2, status);
     }
+  }
+
+  /** Takes the memory of a call from its connection's account. Throws `RpcError` if there is no room. */
+  #charge(http2: ServerHttp2Stream, headerBytes: number, account: MemoryAccount): void {
+    const bytes = STREAM_COST_BYTES + HEADER_COST * headerBytes;
+    if (!account.take(bytes)) {
+      this.#parts.counters.overloadedStreams += 1;
+      throw new RpcError(StatusCode.resourceExhausted, account.whyNot(bytes));
+    }
+    http2.once("close", () => account.release(bytes));
   }
 
   #refuseHttp(http2: ServerHttp2Stream, httpStatus: number, headers?: OutgoingHttpHeaders): void {
@@ -88,7 +107,7 @@ export class ServerDispatch {
     const { service, shape, inflate } = serving.request;
     const { limits, counters, requestTimeoutMs } = this.#parts;
     if (shape === "unary") {
-      serveUnary(http2, { service, call, limits, inflate, budget: origin.budget, counters, requestTimeoutMs });
+      serveUnary(http2, { service, call, limits, inflate, account: origin.account, counters, requestTimeoutMs });
       return (status) => refuse(http2, status);
     }
     const receiver = service.stream(call);

@@ -1,0 +1,89 @@
+import type { MemoryAccountant, MemoryParty } from "./memory-accountant.ts";
+
+/** What an account is for. */
+export interface AccountOptions {
+  /** The peer address without its port: see `partyOf`. */
+  readonly party: string;
+  /** For people, its kind first: `connection 10.0.0.7:52114`. */
+  readonly name: string;
+  /** Bytes that this account alone may hold. Default: no bound but the accountant's. */
+  readonly maxBytes?: number;
+  /** The name of the option that sets `maxBytes`, for texts. */
+  readonly maxBytesName?: string;
+  /**
+   * Others needed the room: the account is closed already. The owner must free what was held for it. It must not act at once,
+   * since the caller is in the middle of something: it plans that for the next turn of the event loop.
+   */
+  readonly giveWay: (reason: string) => void;
+}
+
+/**
+ * The bytes that one client makes a host keep. Whoever keeps something for the client takes its bytes here, and releases them.
+ * After its end an account counts nothing and refuses nothing.
+ */
+export class MemoryAccount {
+  readonly name: string;
+  readonly maxBytes: number;
+  readonly maxBytesName: string;
+  readonly party: MemoryParty;
+  readonly accountant: MemoryAccountant;
+  /** Its place among those that hold most; written by `Standings`. */
+  level = 0;
+  readonly giveWay: (reason: string) => void;
+  #held = 0;
+  #isClosed = false;
+
+  /** Use `MemoryAccountant.openAccount`. */
+  constructor(accountant: MemoryAccountant, party: MemoryParty, options: AccountOptions) {
+    this.accountant = accountant;
+    this.party = party;
+    this.name = options.name;
+    this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.maxBytesName = options.maxBytesName ?? accountant.optionName;
+    this.giveWay = options.giveWay;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Takes `bytes` for something that is kept for the client. False: it must not be kept; nothing was taken. */
+  take(bytes: number): boolean {
+    if (!this.mayTake(bytes)) return false;
+    if (!this.#isClosed) this.#change(bytes);
+    return true;
+  }
+
+  /** Whether `take` would succeed now. Others may have to give way for that. */
+  mayTake(bytes: number): boolean {
+    return this.#isClosed || this.accountant.fits(this, bytes) || this.accountant.makeRoom(this, bytes);
+  }
+
+  /** Takes bytes that `mayTake` has allowed in this turn of the event loop. */
+  add(bytes: number): void {
+    if (!this.#isClosed) this.#change(bytes);
+  }
+
+  /** Gives back bytes that were taken. */
+  release(bytes: number): void {
+    if (!this.#isClosed) this.#change(-bytes);
+  }
+
+  /** For a text: who holds too much. Call it when `take` has refused. */
+  whyNot(bytes: number): string {
+    return this.accountant.whyNot(this, bytes);
+  }
+
+  /** Ends the account: what it held is free. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#change(-this.#held);
+    this.#isClosed = true;
+    this.accountant.forget(this);
+  }
+
+  #change(bytes: number): void {
+    this.#held += bytes;
+    this.accountant.book(this, bytes);
+  }
+}

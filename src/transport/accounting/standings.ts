@@ -1,0 +1,61 @@
+/** Something that holds bytes, with its place in a `Standings`. */
+export interface Holder {
+  readonly held: number;
+  /** 0: it holds too little to be listed. Written by `Standings` alone. */
+  level: number;
+}
+
+/** How many of the highest level are compared. They differ by less than a factor of two. */
+const compared = 64;
+
+/**
+ * Finds who holds most, roughly. Holders stand in levels, each of twice the bytes of the one below, so that a change costs one
+ * comparison, and a search looks at few. Those below `leastBytes` are not listed.
+ */
+export class Standings<T extends Holder> {
+  readonly #levels: Set<T>[] = [];
+  readonly #leastBytes: number;
+  #size = 0;
+
+  constructor(leastBytes: number) {
+    this.#leastBytes = Math.max(1, leastBytes);
+  }
+
+  /** The number of holders of `leastBytes` and more. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes note of what a holder holds now. */
+  update(holder: T): void {
+    const level = 32 - Math.clz32(Math.floor(holder.held / this.#leastBytes));
+    if (level !== holder.level) this.#move(holder, level);
+  }
+
+  /** The one of those that hold most for which `weigh` returns the largest number; undefined: nobody is listed. */
+  top(weigh: (holder: T) => number): T | undefined {
+    for (let level = this.#levels.length - 1; level > 0; level -= 1) {
+      let best: T | undefined;
+      let count = 0;
+      for (const holder of this.#levels[level] ?? []) {
+        if (best === undefined || weigh(holder) > weigh(best)) best = holder;
+        count += 1;
+        if (count === compared) break;
+      }
+      if (best !== undefined) return best;
+    }
+    return undefined;
+  }
+
+  #move(holder: T, level: number): void {
+    if (holder.level > 0) this.#levels[holder.level]?.delete(holder);
+    else this.#size += 1;
+    holder.level = level;
+    if (level === 0) {
+      this.#size -= 1;
+      return;
+    }
+    for (let at = this.#levels.length; at <= level; at += 1) this.#levels[at] = new Set();
+    this.#levels[level]?.add(holder);
+  }
+}
