@@ -121,6 +121,11 @@ export class HostServicer {
     return this.#parts.states.save(state, clientIdOf(call));
   }
 
+  /** Forgets the state that a worker has saved for an agent. Resolves to false if there was none. Rejects as the state store does. */
+  deleteState(agentId: WireAgentId): Promise<boolean> {
+    return this.#parts.states.delete(agentId);
+  }
+
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
     return createLinkService(this, this.#parts.clock);

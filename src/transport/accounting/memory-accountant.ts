@@ -47,8 +47,8 @@ export class MemoryParty {
  * registered client. It decides who may take more.
  *
  * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, and an
- * address two thirds, and there is room for a newcomer. Who holds little and finds no room all the same is served: the account
- * that holds most gives way, and loses its connection.
+ * address two thirds, and there is room for a newcomer. Who holds less than half of a fair share and finds no room all the same is
+ * served: the account that holds most gives way, and loses its connection.
  */
 export class MemoryAccountant {
   readonly maxBytes: number;
@@ -118,7 +118,8 @@ export class MemoryAccountant {
   /** Lets others give way, if the account holds little. True: it may take the bytes now. For `MemoryAccount`. */
   makeRoom(account: MemoryAccount, bytes: number): boolean {
     const wanted = account.held + bytes;
-    if (wanted > account.maxBytes || wanted > this.maxBytes / (this.#busy + 1)) return false;
+    const fairShare = this.maxBytes / (this.#busy + 1);
+    if (wanted > account.maxBytes || wanted > fairShare / 2) return false;
     for (let count = 0; count < mostGivingWay; count += 1) {
       const hog = this.#hogFor(account, bytes);
       if (hog === undefined || hog === account || hog.held <= wanted) return false;
