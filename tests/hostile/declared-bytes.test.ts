@@ -1,8 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  encodeAddSubscriptionRequest,
-  encodeRegisterAgentRequest,
-} from "../../src/protocol/index.ts";
+import { encodeAddSubscriptionRequest, encodeRegisterAgentRequest } from "../../src/protocol/index.ts";
 import { encodeStoredState } from "../../src/protocol/internal.ts";
 import type { Offender } from "../integration/poison/offender.ts";
 import { message } from "../integration/poison/raw-http2.ts";
@@ -13,7 +10,12 @@ import { tellingFrames } from "./support/frames.ts";
 const atOnce = 500;
 
 /** Makes calls until one is refused or the connection is gone. Returns how many the host took. */
-async function pourCalls(offender: Offender, method: string, requests: Iterable<Uint8Array>, clientId = offender.clientId): Promise<number> {
+async function pourCalls(
+  offender: Offender,
+  method: string,
+  requests: Iterable<Uint8Array>,
+  clientId = offender.clientId,
+): Promise<number> {
   let taken = 0;
   let lot: Promise<{ readonly status: string }>[] = [];
   for (const request of requests) {
@@ -31,9 +33,10 @@ function* subscriptions(mark: string, count: number, nameChars: number): Iterabl
   const name = "n".repeat(nameChars - 20);
   for (let nr = 0; nr < count; nr += 1) {
     const topic = `${mark}${nr}${name}`;
-    const pattern = nr % 2 === 0
-      ? ({ kind: "type", topicType: topic, agentType: "a" } as const)
-      : ({ kind: "prefix", topicTypePrefix: topic, agentType: "a" } as const);
+    const pattern =
+      nr % 2 === 0
+        ? ({ kind: "type", topicType: topic, agentType: "a" } as const)
+        : ({ kind: "prefix", topicTypePrefix: topic, agentType: "a" } as const);
     yield encodeAddSubscriptionRequest({ id: `${mark}${nr}${name}`, pattern });
   }
 }
@@ -115,7 +118,10 @@ test("a state store counts the names of its agents", async () => {
   let refused = 0;
   for (let nr = 0; nr < 40; nr += 1) {
     const agentId = { type: "a", key: `${nr}${"k".repeat(2 * MiB)}` };
-    const { status } = await offender.unary("SaveState", message(encodeStoredState({ agentId, eTag: "", data: undefined })));
+    const { status } = await offender.unary(
+      "SaveState",
+      message(encodeStoredState({ agentId, eTag: "", data: undefined })),
+    );
     if (status !== "0") refused += 1;
   }
   expect(refused).toBeGreaterThan(30);

@@ -88,7 +88,8 @@ test("control channels that read nothing are bounded in all", async () => {
     for (let nr = 0; nr < 80; nr += 1) {
       const body = { kind: "load-request", agentId: { type: "a", key: "k" }, state } as const;
       const destination = `clientid=deaf-${pair}`;
-      if (!(await asker.pour(message(encodeControl({ rpcId: `${nr}`, destination, respondTo: undefined, body }))))) break;
+      if (!(await asker.pour(message(encodeControl({ rpcId: `${nr}`, destination, respondTo: undefined, body })))))
+        break;
     }
   }
   await host.until(({ unroutableControlMessages, gaveWay }) => unroutableControlMessages > 100 || gaveWay > 5);
@@ -105,10 +106,12 @@ test("pending calls with long ids are counted", async () => {
   const id = "i".repeat(1_000);
   for (let nr = 0; nr < 10; nr += 1) {
     const call = (await host.offender(`caller-${nr}`)).open("OpenChannel");
-    const lot = Array.from({ length: 3_000 }, (_, at) => message(callFrame(`${at}${id}`, { target: "silent", key: id })));
+    const lot = Array.from({ length: 3_000 }, (_, at) =>
+      message(callFrame(`${at}${id}`, { target: "silent", key: id })),
+    );
     call.stream.write(Buffer.concat(lot));
   }
-  await host.until(({ overloadedCalls, gaveWay }) => overloadedCalls > 5_000 || gaveWay > 2);
+  await host.until(({ overloadedCalls, gaveWay }) => overloadedCalls > 500 || gaveWay > 2);
   expect(await host.honestCall()).toBe("");
   const { grownBytes, mayGrowBytes } = await host.survey("30,000 pending calls with ids of 1,000 bytes");
   expect(grownBytes).toBeLessThan(mayGrowBytes);
@@ -154,9 +157,8 @@ test("a call whose request id stands behind 30 MiB reaches its worker, whose que
   await using host = await BesiegedHost.start({ maxMemoryBytes: 256 * MiB, maxQueuedBytes: 256 * MiB });
   const victim = await host.worker("victim");
   await victim.register("victim");
-  const caller = await host.offender("caller");
-  const call = caller.open("OpenChannel");
-  for (let nr = 0; nr < 3; nr += 1) await call.pour(message(lateIdCall("late", "victim", 30 * MiB)));
+  const caller = await host.worker("caller");
+  for (let nr = 0; nr < 3; nr += 1) caller.sendBytes(lateIdCall("late", "victim", 30 * MiB));
   for (let nr = 0; nr < 3; nr += 1) expect((await victim.nextRequest()).target?.type).toBe("victim");
   await host.until(({ queuedBytes, queuedFrames }) => queuedBytes === 0 && queuedFrames === 0);
 });

@@ -19,7 +19,9 @@ const indexedCost = 4;
 export const registrationCost = {
   type: (agentType: string) => typeBytes + nameCost * agentType.length,
   subscription: ({ id, pattern }: WireSubscription) =>
-    (pattern?.kind === "prefix" ? prefixBytes : exactBytes) + nameCost * id.length + indexedCost * patternChars(pattern),
+    (pattern?.kind === "prefix" ? prefixBytes : exactBytes) +
+    nameCost * id.length +
+    indexedCost * patternChars(pattern),
   reservation: (types: readonly string[], subscriptions: readonly WireSubscription[]) => {
     let bytes = reservedBytes * (1 + types.length + subscriptions.length);
     for (const type of types) bytes += nameCost * type.length;

@@ -19,6 +19,10 @@ const prefixBytes = 5;
 /** Answers and notices may take twice as much as calls and events: they end a caller's wait, or a handler's work. */
 const answerRooms = 2;
 
+function isUrgent(use: FrameUse): boolean {
+  return use === "answer" || use === "notice";
+}
+
 /** The bound on what waits for one worker, and its connection's account. It says when the bound is reached, and when there is space again. */
 export class OutboundBound {
   readonly #queue: Queue;
@@ -37,12 +41,12 @@ export class OutboundBound {
   }
 
   hasRoom(frameBytes: number, use: FrameUse): boolean {
-    return this.#isWithin(frameBytes, use) && this.#account.mayTake(frameBytes + prefixBytes);
+    return this.#isWithin(frameBytes, use) && this.#account.mayTake(frameBytes + prefixBytes, isUrgent(use));
   }
 
   /** A single frame longer than the whole bound may pass when nothing else waits. */
   #isWithin(frameBytes: number, use: FrameUse): boolean {
-    const rooms = use === "answer" || use === "notice" ? answerRooms : 1;
+    const rooms = isUrgent(use) ? answerRooms : 1;
     const { queuedFrames, queuedBytes } = this.#queue;
     if (queuedFrames === 0) return true;
     const { maxQueuedFrames, maxQueuedBytes } = this.#bounds;

@@ -54,9 +54,12 @@ export class MemoryAccount {
     return true;
   }
 
-  /** Whether `take` would succeed now. Others may have to give way for that. */
-  mayTake(bytes: number): boolean {
-    return this.#isClosed || this.accountant.fits(this, bytes) || this.accountant.makeRoom(this, bytes);
+  /**
+   * Whether `take` would succeed now. Others may have to give way for that. `isUrgent`: what ends a wait, an answer for example,
+   * may take twice as much of what is free. So it still finds room beside what the client made the host keep.
+   */
+  mayTake(bytes: number, isUrgent = false): boolean {
+    return this.#isClosed || this.accountant.fits(this, bytes, isUrgent) || this.accountant.makeRoom(this, bytes);
   }
 
   /** Takes bytes that `mayTake` has allowed in this turn of the event loop. */

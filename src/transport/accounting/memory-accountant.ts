@@ -91,9 +91,11 @@ export class MemoryAccountant {
   }
 
   /** Whether the account may hold `bytes` more without anybody giving way. For `MemoryAccount`. */
-  fits(account: MemoryAccount, bytes: number): boolean {
-    const free = this.maxBytes - this.#held;
+  fits(account: MemoryAccount, bytes: number, isUrgent = false): boolean {
+    const left = this.maxBytes - this.#held;
+    const free = isUrgent ? 2 * left : left;
     return (
+      bytes <= left &&
       account.held + bytes <= free && account.party.held + bytes <= 2 * free && account.held + bytes <= account.maxBytes
     );
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
-import { ManualClock } from "../../../src/testing/index.ts";
 import { describeStateStore } from "../../../src/testing/contracts/state-store.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 
 describeStateStore("memory", () => new MemoryStateStore(), { describe, it });
 

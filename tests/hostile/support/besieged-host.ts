@@ -65,7 +65,10 @@ export class BesiegedHost implements AsyncDisposable {
   }
 
   /** `windowBytes`: what each of its streams takes; 0 takes nothing. */
-  async offender(clientId = "offender", { windowBytes = MiB }: { readonly windowBytes?: number } = {}): Promise<Offender> {
+  async offender(
+    clientId = "offender",
+    { windowBytes = MiB }: { readonly windowBytes?: number } = {},
+  ): Promise<Offender> {
     const session = connect(`http://${this.address}`, { settings: { initialWindowSize: windowBytes } });
     const offender = new Offender(session, clientId);
     await once(session, "connect");

@@ -4,10 +4,21 @@ import type { Offender } from "../../integration/poison/offender.ts";
 /** A call of an agent that nobody serves, unless `target` says another. */
 export function callFrame(
   requestId: string,
-  { bytes = 0, target = "nobody", key = "k" }: { readonly bytes?: number; readonly target?: string; readonly key?: string } = {},
+  {
+    bytes = 0,
+    target = "nobody",
+    key = "k",
+  }: { readonly bytes?: number; readonly target?: string; readonly key?: string } = {},
 ): Uint8Array {
   const payload = { typeName: "T", contentType: "application/json", data: Buffer.alloc(bytes, 0x20) };
-  return encodeFrame({ kind: "request", requestId, source: undefined, target: { type: target, key }, payload, metadata: {} });
+  return encodeFrame({
+    kind: "request",
+    requestId,
+    source: undefined,
+    target: { type: target, key },
+    payload,
+    metadata: {},
+  });
 }
 
 export function eventFrame(topicType: string, bytes: number): Uint8Array {
@@ -19,7 +30,11 @@ export function eventFrame(topicType: string, bytes: number): Uint8Array {
 }
 
 /** What an answer with an error says. */
-export function errorOf(bytes: Uint8Array): { readonly requestId: string; readonly error: string; readonly code: string } {
+export function errorOf(bytes: Uint8Array): {
+  readonly requestId: string;
+  readonly error: string;
+  readonly code: string;
+} {
   const frame = decodeFrame(bytes);
   if (frame.kind !== "response") throw new Error(`expected an answer, got ${frame.kind}`);
   return { requestId: frame.requestId, error: frame.error, code: frame.metadata.agerrorcode ?? "" };

@@ -93,7 +93,7 @@ export class FrameWriter {
     if (this.#isClosed || this.#isEnding) return false;
     const { account, maxMessageBytes } = this.#options;
     refuseOversize(message, maxMessageBytes);
-    if (account?.mayTake(PREFIX_BYTES + message.byteLength) === false) {
+    if (account?.mayTake(PREFIX_BYTES + message.byteLength, true) === false) {
       throw new RpcError(StatusCode.resourceExhausted, account.whyNot(message.byteLength));
     }
     this.#waiting.add(message, this.isWriting);

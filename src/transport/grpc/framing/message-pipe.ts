@@ -15,7 +15,7 @@ export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account"
   readonly fairShare?: FairShare;
   /** Gives up messages that come too slowly. Default: none is given up. */
   readonly unfinished?: UnfinishedMessages;
-  /** Called when the stream is not read and Node buffers more of it than the account has room for. */
+  /** Called when the receiver has paused the stream and Node buffers more of it than the account has room for. */
   readonly onNoRoom?: (account: MemoryAccount) => void;
   /** Called when the receiver throws, which it must not. */
   readonly onReceiverFailure: (error: unknown) => void;
@@ -49,7 +49,9 @@ export class MessagePipe implements MessageSource {
       onDrain: () => this.tell(() => receiver.onDrain()),
     });
     const { account, onNoRoom } = options;
-    this.#unread = account && new UnreadBytes(http2, account, () => onNoRoom?.(account));
+    // What waits for its turn is read on, so that its messages are refused one by one. What the receiver does not want is not.
+    this.#unread =
+      account && new UnreadBytes(http2, account, () => (this.#isPaused ? onNoRoom?.(account) : this.#goOn()));
   }
 
   get hasEnded(): boolean {

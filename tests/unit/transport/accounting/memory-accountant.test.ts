@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../../../src/testing/index.ts";
 import type { MemoryAccount } from "../../../../src/transport/accounting/memory-account.ts";
 import { createUncountedAccount, MemoryAccountant } from "../../../../src/transport/accounting/memory-accountant.ts";
 import { partyOf } from "../../../../src/transport/accounting/party-of.ts";
-import { seededRandom } from "../../../../src/testing/index.ts";
 
 const total = 1_000_000;
 
@@ -84,7 +84,8 @@ describe("who holds most", () => {
     open("first", "10.0.0.1").take(300_000);
     open("most", "10.0.0.2").take(200_000);
     open("more", "10.0.0.2").take(150_000);
-    for (let nr = 0; nr < 6; nr += 1) open(`${nr}`, `10.0.1.${nr}`).take(Math.floor((total - accountant.heldBytes) / 2));
+    for (let nr = 0; nr < 6; nr += 1)
+      open(`${nr}`, `10.0.1.${nr}`).take(Math.floor((total - accountant.heldBytes) / 2));
     expect(open("late", "10.0.0.9").take(10_000)).toBe(true);
     expect(gone).toEqual(["connection most"]);
   });
