@@ -158,7 +158,7 @@ test("a call whose request id stands behind 30 MiB reaches its worker, whose que
   const victim = await host.worker("victim");
   await victim.register("victim");
   const caller = await host.worker("caller");
-  for (let nr = 0; nr < 3; nr += 1) caller.sendBytes(lateIdCall("late", "victim", 30 * MiB));
+  for (let nr = 0; nr < 3; nr += 1) caller.sendBytes(lateIdCall("late", "victim", 30_000_000));
   for (let nr = 0; nr < 3; nr += 1) expect((await victim.nextRequest()).target?.type).toBe("victim");
   await host.until(({ queuedBytes, queuedFrames }) => queuedBytes === 0 && queuedFrames === 0);
 });

@@ -73,7 +73,11 @@ export class MessagePacking {
       target.set(head, at);
       at += head.length;
     }
-    if (isLong) {
+    if (rest.length === 0) {
+      // An empty chunk would not be taken with its message.
+      this.#end = at;
+      this.#bufferedCount += 1;
+    } else if (isLong) {
       this.#end = at;
       this.#cut();
       this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1, buffer: undefined });

@@ -29,3 +29,10 @@ it("counts nothing of a frame that it could not take", () => {
   expect(() => packing.add(broken)).toThrow(RangeError);
   expect(packing.bytes).toBe(0);
 });
+
+it("takes a message as a whole whose last part is empty", () => {
+  const packing = new MessagePacking();
+  const head = Buffer.alloc(1_000_000);
+  packing.add({ head, rest: new Uint8Array(0), byteLength: head.length });
+  expect(packing.take(1_000).count).toBe(1);
+});
