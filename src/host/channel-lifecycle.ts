@@ -162,7 +162,7 @@ export class ChannelLifecycle {
     await endWhenFlushed([...open, ...controlSessions.all()], over);
   }
 
-  /** Others needed the room that a client's registrations took: ends its channels and forgets the client. */
+  /** Others needed the space that a client's registrations took: ends its channels and forgets the client. */
   giveWay(clientId: string, reason: string): void {
     const { sessions, controlSessions, registry } = this.#parts;
     const status = { code: StatusCode.resourceExhausted, details: reason };

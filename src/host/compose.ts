@@ -36,7 +36,7 @@ export function composeHost(hostOptions: HostOptions) {
   const accountant = new MemoryAccountant({
     maxBytes: maxMemoryBytes,
     onGaveWay: ({ name, heldBytes }) =>
-      logger?.warn("a client gave way: it held most, and others needed room", { name, heldBytes, maxMemoryBytes }),
+      logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),
   });
   const owners = allowMultipleOwners ? new SharedOwners(options.random, maxMemoryBytes / 8) : new SoleOwner();
   const admission = new Admission({ ...options, counters, observer: seldom });

@@ -42,7 +42,7 @@ export interface StreamReceiver {
   /**
    * Reports a message that the link discarded: too large, badly compressed, or badly framed. The stream stays open.
    * `head` holds the first bytes of the message if the link has them; they may name the call it belongs to. `isOverload`:
-   * the message itself is good, but this side had no room for it.
+   * the message itself is good, but this side had no space for it.
    */
   onBadFrame(status: RpcStatus, head?: Uint8Array, isOverload?: boolean): void;
   /** The queue has space again after `send` returned false. */

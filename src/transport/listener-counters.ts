@@ -27,13 +27,13 @@ export interface ListenerCounters {
   /** Messages discarded because they were too large; and messages with bad framing or compression. */
   readonly oversizeMessages: number;
   readonly badMessages: number;
-  /** Messages, calls and connections refused because they found no room: their client or the host held too much already. */
+  /** Messages, calls and connections refused because they found no space: their client or the host held too much already. */
   readonly refusedMessages: number;
   readonly overloadedStreams: number;
   readonly overloadedConnections: number;
   /** Messages discarded because their bytes came too slowly. */
   readonly unfinishedMessages: number;
-  /** Connections ended because they held most, and others needed room. */
+  /** Connections ended because they held most, and others needed space. */
   readonly gaveWay: number;
 }
 

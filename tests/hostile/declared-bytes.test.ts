@@ -6,7 +6,7 @@ import { message } from "../integration/poison/raw-http2.ts";
 import { BesiegedHost, MiB } from "./support/besieged-host.ts";
 import { tellingFrames } from "./support/frames.ts";
 
-/** So many calls at once. */
+/** Calls that are made at once. */
 const atOnce = 500;
 
 /** Makes calls until one is refused or the connection is gone. Returns how many the host took. */

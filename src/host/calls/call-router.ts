@@ -24,10 +24,10 @@ import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts
 import { CallTable, costOfCall } from "./call-table.ts";
 import { HeldCalls } from "./held-calls.ts";
 
-/** Why the host could not read a frame. */
+/** The reason for which the host could not read a frame. */
 export interface BadFrame {
   readonly reason: string;
-  /** True: the frame is good, but the host had no room for it. */
+  /** True: the frame is good, but the host had no space for it. */
   readonly isOverload: boolean;
 }
 

@@ -45,7 +45,7 @@ export class CallTable {
     return this.#calls.size;
   }
 
-  /** Enters a call before the host forwards it. The caller's account must have room for it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
+  /** Enters a call before the host forwards it. The caller's account must have space for it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
   open(
     call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
     ownTimeoutMs: number | undefined,

@@ -37,7 +37,7 @@ export interface RegistryParts {
   readonly ownOnly: boolean;
   readonly allowMultipleOwners: boolean;
   readonly bounds: RegistryBounds;
-  /** Others needed the room that a client's registrations take: the host forgets the client in a later turn. */
+  /** Others needed the space that a client's registrations take: the host forgets the client in a later turn. */
   readonly giveWay: (clientId: string, reason: string) => void;
 }
 

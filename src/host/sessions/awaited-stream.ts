@@ -110,7 +110,7 @@ export class AwaitedStream implements ServerStreamReceiver {
     state.told.push(told);
   }
 
-  /** What was held is free: it is passed on or dropped now. */
+  /** Ends the wait: the held frames are passed on or dropped now. */
   #leaveWaiting(state: State): void {
     if (this.#state.at === "waiting") this.#parts.account.release(this.#state.bytes);
     this.#state = state;

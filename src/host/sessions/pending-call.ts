@@ -11,7 +11,7 @@ export interface PendingCall {
   readonly callerId: Uint8Array;
   readonly targetType: string;
   readonly targetKey: string;
-  /** What the host keeps for the call, of the caller's account. */
+  /** Memory of the call, taken from the caller's account. */
   readonly heldBytes: number;
   /** 0: no bound. */
   readonly timeoutMs: number;

@@ -13,7 +13,7 @@ interface Queue {
   readonly queuedBytes: number;
 }
 
-/** What the transport adds to each frame. */
+/** Bytes that the transport adds to each frame. */
 const prefixBytes = 5;
 
 /** Answers and notices may take twice as much as calls and events: they end a caller's wait, or a handler's work. */

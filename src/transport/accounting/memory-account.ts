@@ -1,6 +1,6 @@
 import type { MemoryAccountant, MemoryParty } from "./memory-accountant.ts";
 
-/** What an account is for. */
+/** Options of an account. */
 export interface AccountOptions {
   /** The peer address without its port: see `partyOf`. */
   readonly party: string;
@@ -11,15 +11,15 @@ export interface AccountOptions {
   /** The name of the option that sets `maxBytes`, for texts. */
   readonly maxBytesName?: string;
   /**
-   * Others needed the room: the account is closed already. The owner must free what was held for it. It must not act at once,
-   * since the caller is in the middle of something: it plans that for the next turn of the event loop.
+   * Called when others needed the space; the account is closed already. The owner must free what was held for it. It must do so in
+   * a later turn of the event loop, because the code that needs the space is still running.
    */
   readonly giveWay: (reason: string) => void;
 }
 
 /**
- * The bytes that one client makes a host keep. Whoever keeps something for the client takes its bytes here, and releases them.
- * After its end an account counts nothing and refuses nothing.
+ * The bytes that one client makes a host keep. The code that keeps something for the client takes its bytes here, and
+ * releases them. After its end an account counts nothing and refuses nothing.
  */
 export class MemoryAccount {
   readonly name: string;
@@ -55,8 +55,8 @@ export class MemoryAccount {
   }
 
   /**
-   * Whether `take` would succeed now. Others may have to give way for that. `isUrgent`: what ends a wait, an answer for example,
-   * may take twice as much of what is free. So it still finds room beside what the client made the host keep.
+   * Whether `take` would succeed now. Others may have to give way for that. `isUrgent`: an answer or a notice may take twice as
+   * much of what is free. So it finds space beside what the client made the host keep.
    */
   mayTake(bytes: number, isUrgent = false): boolean {
     return this.#isClosed || this.accountant.fits(this, bytes, isUrgent) || this.accountant.makeRoom(this, bytes);

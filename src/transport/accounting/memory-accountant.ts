@@ -1,7 +1,7 @@
 import { type AccountOptions, MemoryAccount } from "./memory-account.ts";
 import { Standings } from "./standings.ts";
 
-/** An account that was ended, so that others found room. */
+/** An account that was ended, so that others found space. */
 export interface GaveWay {
   /** For people: `connection 10.0.0.7:52114`. */
   readonly name: string;
@@ -46,9 +46,9 @@ export class MemoryParty {
  * Counts the bytes that clients make a host keep, in all, for each peer address and for each account: a connection, or a
  * registered client. It decides who may take more.
  *
- * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, and an
- * address two thirds, and there is room for a newcomer. Who holds less than half of a fair share and finds no room all the same is
- * served: the account that holds most gives way, and loses its connection.
+ * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, an
+ * address gets two thirds, and there is space for a newcomer. An account that holds less than half of a fair share is served even if
+ * it finds no space. The account that holds most gives way then, and loses its connection.
  */
 export class MemoryAccountant {
   readonly maxBytes: number;
@@ -96,7 +96,9 @@ export class MemoryAccountant {
     const free = isUrgent ? 2 * left : left;
     return (
       bytes <= left &&
-      account.held + bytes <= free && account.party.held + bytes <= 2 * free && account.held + bytes <= account.maxBytes
+      account.held + bytes <= free &&
+      account.party.held + bytes <= 2 * free &&
+      account.held + bytes <= account.maxBytes
     );
   }
 
@@ -131,7 +133,7 @@ export class MemoryAccountant {
     return false;
   }
 
-  /** Why the account may not take the bytes: who holds too much, and which option bounds it. */
+  /** Returns the reason for which the account may not take the bytes: who holds too much, and which option bounds it. */
   whyNot(account: MemoryAccount, bytes: number): string {
     const { held, maxBytes, name, maxBytesName } = account;
     if (held + bytes > maxBytes) {
@@ -150,7 +152,7 @@ export class MemoryAccountant {
 
   #giveWay(hog: MemoryAccount): void {
     const { name, held: heldBytes } = hog;
-    const reason = `This ${kindOf(name)} made the host keep ${heldBytes} bytes, more than any other, and others needed room. The host keeps ${this.maxBytes} bytes in all (${this.optionName}).`;
+    const reason = `This ${kindOf(name)} made the host keep ${heldBytes} bytes, more than any other, and others needed space. The host keeps ${this.maxBytes} bytes in all (${this.optionName}).`;
     this.#gaveWay += 1;
     hog.close();
     this.#onGaveWay({ name, heldBytes, reason });

@@ -1,4 +1,4 @@
-/** Groups of an IPv6 address that name a network; whoever has one address of a network usually has all of them. */
+/** Groups of an IPv6 address that name a network: a client that has one of its addresses usually has all of them. */
 const networkGroups = 4;
 
 /**

@@ -5,12 +5,12 @@ export interface Holder {
   level: number;
 }
 
-/** How many of the highest level are compared. They differ by less than a factor of two. */
+/** Holders of the highest level that are compared. They differ by less than a factor of two. */
 const compared = 64;
 
 /**
- * Finds who holds most, roughly. Holders stand in levels, each of twice the bytes of the one below, so that a change costs one
- * comparison, and a search looks at few. Those below `leastBytes` are not listed.
+ * Finds a holder of the most bytes, to a factor of two. Each level has twice the bytes of the one below. So a change costs one
+ * comparison, and a search looks at few holders. Those below `leastBytes` are not listed.
  */
 export class Standings<T extends Holder> {
   readonly #levels: Set<T>[] = [];
@@ -32,7 +32,7 @@ export class Standings<T extends Holder> {
     if (level !== holder.level) this.#move(holder, level);
   }
 
-  /** The one of those that hold most for which `weigh` returns the largest number; undefined: nobody is listed. */
+  /** The one of those that hold most for which `weigh` returns the largest number; undefined: none is listed. */
   top(weigh: (holder: T) => number): T | undefined {
     for (let level = this.#levels.length - 1; level > 0; level -= 1) {
       let best: T | undefined;

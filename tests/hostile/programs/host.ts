@@ -4,10 +4,10 @@ import { GrpcWorkerAgentRuntimeHost, type GrpcWorkerAgentRuntimeHostOptions } fr
 import { MemoryStateStore } from "troupe/storage";
 import { memory, serveCommands } from "../../e2e/faults/programs/commands.ts";
 
-/** What a test asks of the host. */
+/** Options that a test gives the host. */
 export interface HostileHostConfig extends Omit<GrpcWorkerAgentRuntimeHostOptions, "authorize" | "stateStore"> {
   readonly maxStateBytes?: number;
-  /** Clients whose id begins so wait for `authorize` for ever. */
+  /** Clients whose id begins so wait for `authorize` without a limit. */
   readonly neverAdmitted?: string;
 }
 

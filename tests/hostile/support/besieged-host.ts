@@ -10,13 +10,10 @@ import type { HostileHostConfig } from "../programs/host.ts";
 
 export const MiB = 1024 * 1024;
 
-/** What the host may keep for all clients in these tests. */
+/** Bytes that the host may keep for all clients in these tests. */
 export const totalBytes = 24 * MiB;
 
-/**
- * What the process may grow by beside that: messages on their way through, buffers and objects that the collector has not freed,
- * and the code that an attack makes it load.
- */
+/** Bytes that the process may grow by beside that. They are messages on their way through, and what the collector has not freed. */
 const roomBytes = 100 * MiB;
 
 /** Its heap: an attack that is not counted ends it. */

@@ -1,7 +1,7 @@
 import { decodeFrame, encodeFrame } from "../../../src/protocol/index.ts";
 import type { Offender } from "../../integration/poison/offender.ts";
 
-/** A call of an agent that nobody serves, unless `target` says another. */
+/** A call of an agent that no worker serves, unless `target` says another. */
 export function callFrame(
   requestId: string,
   {
@@ -29,7 +29,7 @@ export function eventFrame(topicType: string, bytes: number): Uint8Array {
   });
 }
 
-/** What an answer with an error says. */
+/** Reads an answer with an error. */
 export function errorOf(bytes: Uint8Array): {
   readonly requestId: string;
   readonly error: string;
@@ -40,7 +40,7 @@ export function errorOf(bytes: Uint8Array): {
   return { requestId: frame.requestId, error: frame.error, code: frame.metadata.agerrorcode ?? "" };
 }
 
-/** What the client has written so far has arrived: the host has answered a PING behind it. */
+/** Resolves when all that the client has written has arrived: the host has answered a PING behind it. */
 export function tellingFrames({ session }: Offender): Promise<void> {
   return new Promise((resolve, reject) => {
     session.ping((error) => (error === null ? resolve() : reject(error)));

@@ -17,15 +17,15 @@ interface Progress {
   movedMs: number;
 }
 
-/** The slowest that a message may come on the whole, in bytes a second: 128 kbit/s. */
+/** The slowest that a message may come on the whole, in bytes a second. */
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024;
 
 /** Looks at all messages within one time limit. */
 const CHECKS = 4;
 
 /**
- * The unfinished messages of one connection. A message is given up when no byte of it comes for the time limit, or when it comes
- * more slowly than 16 KiB a second after that time.
+ * The unfinished messages of one connection. A message is given up when no byte of it comes for the time limit. After that time
+ * it must come at 16 KiB a second or more.
  */
 export class UnfinishedMessages {
   readonly #timeoutMs: number;

@@ -29,7 +29,7 @@ function refuseCompressed(): never {
 /** First bytes of a message, compressed, that are enough for its head. */
 const HEAD_BYTES = 512;
 
-/** Every gzip file begins so. */
+/** First byte of everything in the format `gzip`. */
 const GZIP_MARK = 0x1f;
 
 /** Decompresses the beginning of a message as far as it goes; empty if it does not. */

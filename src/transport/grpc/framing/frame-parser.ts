@@ -10,8 +10,8 @@ export interface FrameSink {
 }
 
 /**
- * A skipped message: larger than allowed, with an unknown flag byte, without space in its account (`no-room`), or given up
- * because its bytes came too slowly.
+ * A skipped message: larger than allowed, with an unknown flag byte, or without space in its account (`no-room`). `too-slow`: its
+ * bytes came too slowly.
  */
 export interface SkippedMessage {
   readonly why: "too-large" | "bad-flag" | "no-room" | "too-slow";
@@ -207,7 +207,7 @@ export class FrameParser {
     this.#heldBytes = 0;
   }
 
-  /** The account has no room: keeps only the head of the message. */
+  /** The account has no space: keeps only the head of the message. */
   #refuse(offset: number): number {
     const head = this.#buffer.slice(0, Math.min(this.arrivedBytes, this.#headBytes));
     this.#discard();

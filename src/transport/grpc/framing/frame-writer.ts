@@ -13,7 +13,7 @@ export interface FrameWriterOptions {
   readonly highWaterBytes: number;
   /** Limit of one message, in bytes. `send` refuses larger ones. */
   readonly maxMessageBytes: number;
-  /** Account for what is queued. `send` refuses what it has no room for. Default: none. */
+  /** Account for what is queued. `send` refuses a message that it has no space for. Default: none. */
   readonly account?: MemoryAccount | undefined;
   /** Called after `send` returned false, when half of `highWaterBytes` is free again. */
   readonly onDrain: () => void;
@@ -87,7 +87,7 @@ export class FrameWriter {
 
   /**
    * Queues a message. Returns false above the high-water mark and after the end. Throws `RpcError` (resource-exhausted)
-   * for a message above the limit, and for one that the account has no room for.
+   * for a message above the limit, and for one that the account has no space for.
    */
   send(message: FrameBytes): boolean {
     if (this.#isClosed || this.#isEnding) return false;

@@ -15,7 +15,7 @@ export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account"
   readonly fairShare?: FairShare;
   /** Gives up messages that come too slowly. Default: none is given up. */
   readonly unfinished?: UnfinishedMessages;
-  /** Called when the receiver has paused the stream and Node buffers more of it than the account has room for. */
+  /** Called when the receiver has paused the stream and Node buffers more of it than the account has space for. */
   readonly onNoRoom?: (account: MemoryAccount) => void;
   /** Called when the receiver throws, which it must not. */
   readonly onReceiverFailure: (error: unknown) => void;

@@ -19,7 +19,7 @@ export interface MessageReaderOptions {
   readonly onMessage: (message: Uint8Array) => void;
   /**
    * Called for a discarded message; later messages are not affected. `head` holds its first bytes if they are known.
-   * `isOverload`: there was no room for it; otherwise the message is at fault.
+   * `isOverload`: there was no space for it; otherwise the message is at fault.
    */
   readonly onBadMessage: (status: RpcStatus, head?: Uint8Array, isOverload?: boolean) => void;
   /** Account for the bytes of an unfinished message. Default: none. */
@@ -131,7 +131,7 @@ function badFlag({ flag }: SkippedMessage): RpcStatus {
 
 function noRoom({ announcedBytes }: SkippedMessage, account: MemoryAccount | undefined): RpcStatus {
   const why = account?.whyNot(announcedBytes) ?? "";
-  return { code: StatusCode.resourceExhausted, details: `A message of ${announcedBytes} bytes finds no room. ${why}` };
+  return { code: StatusCode.resourceExhausted, details: `A message of ${announcedBytes} bytes finds no space. ${why}` };
 }
 
 function tooSlow({ announcedBytes }: SkippedMessage): RpcStatus {

@@ -2,7 +2,7 @@ import type { Http2Stream } from "node:http2";
 import type { MemoryAccount } from "../../accounting/memory-account.ts";
 
 /**
- * Counts what Node buffers for a stream that this side does not read: up to a flow-control window. Node tells nobody, so `push`,
+ * Counts what Node buffers for a stream that this side does not read: up to a flow-control window. Node does not tell, so `push`,
  * by which it hands over each chunk, is wrapped from the first pause on.
  */
 export class UnreadBytes {

@@ -90,7 +90,7 @@ export class ServerDispatch {
     }
   }
 
-  /** Takes the memory of a call from its connection's account. Throws `RpcError` if there is no room. */
+  /** Takes the memory of a call from its connection's account. Throws `RpcError` if there is no space. */
   #charge(http2: ServerHttp2Stream, headerBytes: number, account: MemoryAccount): void {
     const bytes = STREAM_COST_BYTES + HEADER_COST * headerBytes;
     if (!account.take(bytes)) {
@@ -127,9 +127,9 @@ export class ServerDispatch {
 const SHORT_HEADER_BYTES = 2_048;
 
 /**
- * Makes V8 see the memory of long headers. Node keeps them as strings outside the heap, which V8 frees when it collects, but does
- * not count when it decides to collect: a client whose calls are all refused could fill the memory with their headers. V8
- * counts buffers. This one is never written to, so it takes no memory of its own.
+ * Makes V8 see the memory of long headers. Node keeps them as strings outside the heap. V8 does not count these when it decides to
+ * collect, so a client whose calls are all refused could fill the memory with them. V8 counts buffers. This one is never written
+ * to, so it takes no memory of its own.
  */
 function showToCollector(bytes: number): void {
   Buffer.allocUnsafeSlow(bytes);

@@ -91,7 +91,7 @@ async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: Un
 
 function noRoom(what: string, { byteLength }: Uint8Array, { account, counters }: UnaryServing): RpcStatus {
   counters.refusedMessages += 1;
-  const details = `The ${what} of ${byteLength} bytes finds no room. ${account.whyNot(byteLength)}`;
+  const details = `The ${what} of ${byteLength} bytes finds no space. ${account.whyNot(byteLength)}`;
   return { code: StatusCode.resourceExhausted, details };
 }
 
