@@ -66,7 +66,8 @@ export class BesiegedHost implements AsyncDisposable {
     clientId = "offender",
     { windowBytes = MiB }: { readonly windowBytes?: number } = {},
   ): Promise<Offender> {
-    const session = connect(`http://${this.address}`, { settings: { initialWindowSize: windowBytes } });
+    const settings = { initialWindowSize: windowBytes };
+    const session = connect(`http://${this.address}`, { settings, maxSessionMemory: 4_096 });
     const offender = new Offender(session, clientId);
     await once(session, "connect");
     this.#offenders.push(offender);
