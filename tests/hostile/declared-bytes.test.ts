@@ -56,8 +56,7 @@ test("subscriptions with names of 1,000 characters are counted, and others can s
   await worker.register("modest");
   await worker.subscribe("mine", { kind: "type", topicType: "news", agentType: "modest" });
   expect(await host.honestCall()).toBe("");
-  const { grownBytes, mayGrowBytes } = await host.survey("24,000 subscriptions with names of 1,000 characters");
-  expect(grownBytes).toBeLessThan(mayGrowBytes);
+  await host.expectBounded("24,000 subscriptions with names of 1,000 characters");
 });
 
 test("many small types and subscriptions of many clients are counted", async () => {
@@ -70,8 +69,7 @@ test("many small types and subscriptions of many clients are counted", async () 
   const worker = await host.worker("modest");
   await worker.register("modest");
   expect(await host.honestCall()).toBe("");
-  const { grownBytes, mayGrowBytes } = await host.survey("50,000 types and subscriptions");
-  expect(grownBytes).toBeLessThan(mayGrowBytes);
+  await host.expectBounded("50,000 types and subscriptions");
 });
 
 test("clients that register one type each and never open a channel are counted", async () => {
@@ -89,11 +87,11 @@ test("clients that register one type each and never open a channel are counted",
     );
     refused += ends.filter(({ status }) => status !== "0").length;
   }
+  expect(refused).toBeGreaterThan(0);
   const worker = await host.worker("modest");
   await worker.register("modest");
   expect(await host.honestCall()).toBe("");
-  const { grownBytes, mayGrowBytes } = await host.survey("9,000 clients that never come");
-  expect(grownBytes).toBeLessThan(mayGrowBytes);
+  await host.expectBounded("9,000 clients that never come");
 });
 
 test("what is reserved for clients that have left is counted, and freed when their time is up", async () => {
@@ -107,8 +105,7 @@ test("what is reserved for clients that have left is counted, and freed when the
     offender.destroy();
   }
   expect(await host.honestCall()).toBe("");
-  const { grownBytes, mayGrowBytes } = await host.survey("reservations of 30 clients");
-  expect(grownBytes).toBeLessThan(mayGrowBytes);
+  await host.expectBounded("reservations of 30 clients");
   await host.until(({ heldBytes, reservedClients }) => reservedClients === 0 && heldBytes <= before);
 });
 
@@ -126,6 +123,5 @@ test("a state store counts the names of its agents", async () => {
   }
   expect(refused).toBeGreaterThan(30);
   expect(await host.honestCall()).toBe("");
-  const { grownBytes, mayGrowBytes } = await host.survey("40 states with keys of 2 MiB");
-  expect(grownBytes).toBeLessThan(mayGrowBytes + 16 * MiB);
+  await host.expectBounded("40 states with keys of 2 MiB", 16 * MiB);
 });

@@ -30,6 +30,10 @@ export const registrationCost = {
   },
 } as const;
 
+function costOfClient(clientId: string): number {
+  return clientBytes + nameCost * clientId.length;
+}
+
 function patternChars(pattern: WireSubscription["pattern"]): number {
   if (pattern === undefined) return 0;
   const topic = pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
@@ -62,14 +66,14 @@ export class ClientAccounts {
       ...{ party: from.party.name, name: `client ${clientId}` },
       giveWay: (reason) => this.#giveWay(clientId, reason),
     });
-    account.add(clientBytes);
+    account.add(costOfClient(clientId));
     this.#accounts.set(clientId, account);
     return account;
   }
 
   /** Closes the account of a client that holds nothing any more. */
   settle(clientId: string): void {
-    if (this.#accounts.get(clientId)?.held === clientBytes) this.forget(clientId);
+    if (this.#accounts.get(clientId)?.held === costOfClient(clientId)) this.forget(clientId);
   }
 
   forget(clientId: string): void {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:http2";
 import type { RunningHostCounters } from "troupe/host";
+import { expect } from "vitest";
 import { grpcDialer } from "../../../src/transport/index.ts";
 import { type Memory, RemoteProgram } from "../../e2e/faults/support/remote-program.ts";
 import { Offender } from "../../integration/poison/offender.ts";
@@ -14,7 +15,7 @@ export const MiB = 1024 * 1024;
 export const totalBytes = 24 * MiB;
 
 /** Bytes that the process may grow by beside that. They are messages on their way through, and what the collector has not freed. */
-const roomBytes = 100 * MiB;
+const processBytes = 100 * MiB;
 
 /** Its heap: an attack that is not counted ends it. */
 const heapFlags = ["--expose-gc", "--max-old-space-size=160"];
@@ -94,15 +95,17 @@ export class BesiegedHost implements AsyncDisposable {
     }
   }
 
-  /** The process lives, has not grown beyond its bound, and says so. `name`: of the attack. */
-  async survey(name: string): Promise<{ readonly grownBytes: number; readonly mayGrowBytes: number }> {
+  /** The process lives, counts no more than its total, and has grown no more than that and `besideBytes` allow. `name`: of the attack. */
+  async expectBounded(name: string, besideBytes = 0): Promise<void> {
     const { peakRss, rss } = await this.#program.tell<Memory>("memory");
-    const counters = await this.counters();
+    const { heldBytes, gaveWay } = await this.counters();
+    const grownBytes = peakRss - this.#baseRss;
     fact(
       name,
-      `the host grew by ${mebibytes(peakRss - this.#baseRss)} at its peak, by ${mebibytes(rss - this.#baseRss)} now; it counts ${mebibytes(counters.heldBytes)} of ${mebibytes(totalBytes)}; ${counters.gaveWay} gave way`,
+      `the host grew by ${mebibytes(grownBytes)} at its peak, by ${mebibytes(rss - this.#baseRss)} now; it counts ${mebibytes(heldBytes)} of ${mebibytes(totalBytes)}; ${gaveWay} gave way`,
     );
-    return { grownBytes: peakRss - this.#baseRss, mayGrowBytes: totalBytes + roomBytes };
+    expect(heldBytes).toBeLessThanOrEqual(totalBytes);
+    expect(grownBytes).toBeLessThan(totalBytes + processBytes + besideBytes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
