@@ -1,4 +1,4 @@
-import { MemoryAccountant } from "../transport/internal.ts";
+import { createMemoryAccountant } from "../transport/internal.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
 import { ControlRouter } from "./control/control-router.ts";
@@ -33,7 +33,7 @@ export function composeHost(hostOptions: HostOptions) {
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
   const { maxMemoryBytes } = options;
-  const accountant = new MemoryAccountant({
+  const accountant = createMemoryAccountant({
     maxBytes: maxMemoryBytes,
     onGaveWay: ({ name, heldBytes }) =>
       logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),

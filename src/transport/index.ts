@@ -17,9 +17,15 @@
  * @packageDocumentation
  */
 
-export type { AccountOptions, MemoryAccount } from "./accounting/memory-account.ts";
-export type { GaveWay, MemoryAccountantOptions, MemoryParty } from "./accounting/memory-accountant.ts";
-export { MemoryAccountant } from "./accounting/memory-accountant.ts";
+export { createMemoryAccountant } from "./accounting/fair-accountant.ts";
+export type {
+  AccountOptions,
+  GaveWay,
+  MemoryAccount,
+  MemoryAccountant,
+  MemoryAccountantOptions,
+  SiblingOptions,
+} from "./accounting/memory-account.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";

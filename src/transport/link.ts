@@ -1,6 +1,5 @@
 import type { FrameBytes } from "../protocol/internal.ts";
-import type { MemoryAccount } from "./accounting/memory-account.ts";
-import type { MemoryAccountant } from "./accounting/memory-accountant.ts";
+import type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { MemoryAccountant } from "../../src/transport/accounting/memory-accountant.ts";
+import { createMemoryAccountant } from "../../src/transport/accounting/fair-accountant.ts";
 import { inflaterFor } from "../../src/transport/grpc/framing/compression.ts";
 import { MessageReader } from "../../src/transport/grpc/framing/message-reader.ts";
 import { join } from "./mutate-bytes.ts";
@@ -47,7 +47,7 @@ export function checkStream(random: SeededRandom, bytes: Uint8Array): void {
 
 function read(chunks: readonly Uint8Array[]): Found {
   const found: string[] = [];
-  const accountant = new MemoryAccountant({ maxBytes: Number.MAX_SAFE_INTEGER });
+  const accountant = createMemoryAccountant({ maxBytes: Number.MAX_SAFE_INTEGER });
   const account = accountant.openAccount({ party: "p", name: "connection p", giveWay: () => undefined });
   const reader = new MessageReader({
     maxMessageBytes,

@@ -62,8 +62,8 @@ export class ClientAccounts {
     const known = this.#accounts.get(clientId);
     if (known !== undefined) return known;
     if (from === undefined) return this.#uncounted;
-    const account = from.accountant.openAccount({
-      ...{ party: from.party.name, name: `client ${clientId}` },
+    const account = from.openSibling({
+      name: `client ${clientId}`,
       giveWay: (reason) => this.#giveWay(clientId, reason),
     });
     account.add(costOfClient(clientId));

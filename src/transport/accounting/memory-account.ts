@@ -1,9 +1,11 @@
-import type { MemoryAccountant, MemoryParty } from "./memory-accountant.ts";
-
 /** Options of an account. */
-export interface AccountOptions {
-  /** The peer address without its port: see `partyOf`. */
+export interface AccountOptions extends SiblingOptions {
+  /** The party that shares two thirds of the total: the peer address without its port. */
   readonly party: string;
+}
+
+/** Options of an account beside another one. */
+export interface SiblingOptions {
   /** For people, its kind first: `connection 10.0.0.7:52114`. */
   readonly name: string;
   /** Bytes that this account alone may hold. Default: no bound but the accountant's. */
@@ -21,72 +23,59 @@ export interface AccountOptions {
  * The bytes that one client makes a host keep. The code that keeps something for the client takes its bytes here, and
  * releases them. After its end an account counts nothing and refuses nothing.
  */
-export class MemoryAccount {
-  readonly name: string;
-  readonly maxBytes: number;
-  readonly maxBytesName: string;
-  readonly party: MemoryParty;
-  readonly accountant: MemoryAccountant;
-  /** Its place among those that hold most; written by `Standings`. */
-  level = 0;
-  readonly giveWay: (reason: string) => void;
-  #held = 0;
-  #isClosed = false;
-
-  /** Use `MemoryAccountant.openAccount`. */
-  constructor(accountant: MemoryAccountant, party: MemoryParty, options: AccountOptions) {
-    this.accountant = accountant;
-    this.party = party;
-    this.name = options.name;
-    this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
-    this.maxBytesName = options.maxBytesName ?? accountant.optionName;
-    this.giveWay = options.giveWay;
-  }
-
-  get held(): number {
-    return this.#held;
-  }
-
+export interface MemoryAccount {
+  readonly held: number;
   /** Takes `bytes` for something that is kept for the client. False: it must not be kept; nothing was taken. */
-  take(bytes: number): boolean {
-    if (!this.mayTake(bytes)) return false;
-    if (!this.#isClosed) this.#change(bytes);
-    return true;
-  }
-
+  take(bytes: number): boolean;
   /**
    * Whether `take` would succeed now. Others may have to give way for that. `isUrgent`: an answer or a notice may take twice as
    * much of what is free. So it finds space beside what the client made the host keep.
    */
-  mayTake(bytes: number, isUrgent = false): boolean {
-    return this.#isClosed || this.accountant.fits(this, bytes, isUrgent) || this.accountant.makeRoom(this, bytes);
-  }
-
+  mayTake(bytes: number, isUrgent?: boolean): boolean;
   /** Takes bytes that `mayTake` has allowed in this turn of the event loop. */
-  add(bytes: number): void {
-    if (!this.#isClosed) this.#change(bytes);
-  }
-
+  add(bytes: number): void;
   /** Gives back bytes that were taken. */
-  release(bytes: number): void {
-    if (!this.#isClosed) this.#change(-bytes);
-  }
-
-  /** For a text: who holds too much. Call it when `take` has refused. */
-  whyNot(bytes: number): string {
-    return this.accountant.whyNot(this, bytes);
-  }
-
+  release(bytes: number): void;
+  /** Returns who holds too much, for a text. Call it when `take` has refused. */
+  whyNot(bytes: number): string;
+  /** Opens an account for something else of the same party; the caller closes it. */
+  openSibling(options: SiblingOptions): MemoryAccount;
   /** Ends the account: what it held is free. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#change(-this.#held);
-    this.#isClosed = true;
-    this.accountant.forget(this);
-  }
+  close(): void;
+}
 
-  #change(bytes: number): void {
-    this.#held += bytes;
-    this.accountant.book(this, bytes);
-  }
+/** An account that was ended, so that others found space. */
+export interface GaveWay {
+  /** For people: `connection 10.0.0.7:52114`. */
+  readonly name: string;
+  readonly heldBytes: number;
+  readonly reason: string;
+}
+
+/** Options of `createMemoryAccountant`. */
+export interface MemoryAccountantOptions {
+  /** Bytes that all accounts together may hold. Default: 512 MiB. */
+  readonly maxBytes?: number;
+  /** The name of the option that sets `maxBytes`, for texts. Default: `maxMemoryBytes`. */
+  readonly optionName?: string;
+  /** Called when an account gives way. It must not throw. */
+  readonly onGaveWay?: (who: GaveWay) => void;
+}
+
+/**
+ * Counts the bytes that clients make a host keep, in all, for each peer address and for each account: a connection, or a
+ * registered client. It decides who may take more.
+ *
+ * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, an
+ * address gets two thirds, and there is space for a newcomer. An account that holds less than half of a fair share is served even if
+ * it finds no space. The account that holds most gives way then, and loses its connection.
+ */
+export interface MemoryAccountant {
+  readonly maxBytes: number;
+  /** Bytes that all accounts hold now. */
+  readonly heldBytes: number;
+  /** The number of accounts that have given way. */
+  readonly gaveWay: number;
+  /** Opens an account; the caller closes it. */
+  openAccount(options: AccountOptions): MemoryAccount;
 }

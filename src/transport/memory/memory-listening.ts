@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
-import type { MemoryAccountant } from "../accounting/memory-accountant.ts";
+import type { MemoryAccountant } from "../accounting/memory-account.ts";
 import { startDeadline } from "../calls/long-timer.ts";
 import type { LinkService, Listening } from "../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../listener-counters.ts";

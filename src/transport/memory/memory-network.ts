@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
-import { MemoryAccountant } from "../accounting/memory-accountant.ts";
+import { createMemoryAccountant } from "../accounting/fair-accountant.ts";
 import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
@@ -66,7 +66,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
         },
       });
     },
-    async listen(text, services, { accountant = new MemoryAccountant() } = {}) {
+    async listen(text, services, { accountant = createMemoryAccountant() } = {}) {
       const wanted = parseAddress(text);
       const isAnyPort = wanted.kind === "tcp" && wanted.port === 0;
       const address = isAnyPort ? `${formatHost(wanted.host)}:${nextPort++}` : formatAddress(wanted);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { grpcDialer, StatusCode } from "../../../src/transport/index.ts";
-import { RecordingLogger } from "../../support/recording-logger.ts";
 import { prefix, RawWorker } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const MiB = 1024 * 1024;
 const long = "n".repeat(1_000);
@@ -24,7 +24,9 @@ test("the client with the most registrations loses them and its channel when one
   await host.start();
   const join = (id: string) => new RawWorker(grpcDialer().dial(host.address), id).join();
   const most = await join("most");
-  expect(await subscribeAll(most)).toMatch(/^The host keeps \d+ bytes of 2097152 \(maxMemoryBytes\), \d+ of them for this client/);
+  expect(await subscribeAll(most)).toMatch(
+    /^The host keeps \d+ bytes of 2097152 \(maxMemoryBytes\), \d+ of them for this client/,
+  );
   const held = host.counters().subscriptions;
   expect(held).toBeGreaterThan(50);
   const more = await join("more");

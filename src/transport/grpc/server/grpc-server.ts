@@ -8,8 +8,8 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
-import type { MemoryAccount } from "../../accounting/memory-account.ts";
-import { MemoryAccountant } from "../../accounting/memory-accountant.ts";
+import { createMemoryAccountant } from "../../accounting/fair-accountant.ts";
+import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
@@ -22,9 +22,9 @@ import { ServerConnection } from "./server-connection.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 
-/** Memory of a connection without calls: 26 KB of Node's and nghttp2's; TLS takes more, from its handshake on. */
+/** Memory of a connection without calls: 26 KB, and 40 KB more with TLS, measured with 2 000 and 600 of them. */
 const CONNECTION_COST_BYTES = 26 * 1024;
-const TLS_COST_BYTES = 64 * 1024;
+const TLS_COST_BYTES = 40 * 1024;
 
 /** Time in which a closed connection may send its last bytes, in milliseconds. */
 const GOODBYE_MS = 1_000;
@@ -44,7 +44,7 @@ const GOODBYE_MS = 1_000;
 export function grpcListener(options: GrpcListenerOptions = {}): Listener {
   const settings = toListenerSettings(options);
   return {
-    async listen(text, services, { accountant = new MemoryAccountant() } = {}) {
+    async listen(text, services, { accountant = createMemoryAccountant() } = {}) {
       const address = parseAddress(text);
       const server = createHttp2Server(settings);
       // The handlers are attached before binding, so that the first connection is not missed.

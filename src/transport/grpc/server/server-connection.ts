@@ -1,6 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { MemoryAccount } from "../../accounting/memory-account.ts";
-import type { MemoryAccountant } from "../../accounting/memory-accountant.ts";
+import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatHost } from "../../address.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";

@@ -3,7 +3,7 @@ import { limits } from "../../../../src/host/limits.ts";
 import type { Admitted } from "../../../../src/host/sessions/admission.ts";
 import { AwaitedStream } from "../../../../src/host/sessions/awaited-stream.ts";
 import {
-  MemoryAccountant,
+  createMemoryAccountant,
   RpcError,
   type ServerStream,
   type ServerStreamReceiver,
@@ -41,7 +41,7 @@ function setUp(options: { readonly refusal?: RpcError } = {}) {
     finish: ({ code }: { readonly code: number }) => told.push(`finish ${code}`),
     abort: ({ code }: { readonly code: number }) => told.push(`abort ${code}`),
   } as unknown as ServerStream;
-  const account = new MemoryAccountant().openAccount({ party: "p", name: "connection p", giveWay: () => undefined });
+  const account = createMemoryAccountant().openAccount({ party: "p", name: "connection p", giveWay: () => undefined });
   const awaited = new AwaitedStream({
     admitted,
     account,

@@ -1,14 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../../src/testing/index.ts";
+import {
+  createMemoryAccountant,
+  createUncountedAccount,
+} from "../../../../src/transport/accounting/fair-accountant.ts";
 import type { MemoryAccount } from "../../../../src/transport/accounting/memory-account.ts";
-import { createUncountedAccount, MemoryAccountant } from "../../../../src/transport/accounting/memory-accountant.ts";
 import { partyOf } from "../../../../src/transport/accounting/party-of.ts";
 
 const total = 1_000_000;
 
 function setUp(maxBytes = total) {
   const gone: string[] = [];
-  const accountant = new MemoryAccountant({ maxBytes, onGaveWay: ({ name }) => gone.push(name) });
+  const accountant = createMemoryAccountant({ maxBytes, onGaveWay: ({ name }) => gone.push(name) });
   const open = (name: string, party = name, own?: number): MemoryAccount =>
     accountant.openAccount({
       ...{ party, name: `connection ${name}`, giveWay: () => undefined, maxBytesName: "maxHeldBytes" },

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { createMemoryAccountant } from "../../../../src/transport/accounting/fair-accountant.ts";
 import type { MemoryAccount } from "../../../../src/transport/accounting/memory-account.ts";
-import { MemoryAccountant } from "../../../../src/transport/accounting/memory-accountant.ts";
 import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/framing/frame-parser.ts";
 
 /** An account that may hold so much, and no more. */
-function accountOf(maxBytes: number, accountant = new MemoryAccountant()): MemoryAccount {
+function accountOf(maxBytes: number, accountant = createMemoryAccountant()): MemoryAccount {
   return accountant.openAccount({ party: "p", name: "connection p", maxBytes, giveWay: () => undefined });
 }
 
@@ -36,7 +36,7 @@ describe("a message that arrives in several chunks", () => {
   });
 
   test("is skipped when the budget has no space: its beginning is reported, and the next message is read", () => {
-    const all = new MemoryAccountant({ maxBytes: 5_000 });
+    const all = createMemoryAccountant({ maxBytes: 5_000 });
     const held = accountOf(10_000, all);
     const { parser: other } = parserOn(accountOf(10_000, all));
     other.push(Buffer.concat([announced(5_000), Buffer.alloc(1_500)]));

@@ -1,25 +1,14 @@
-import { type AccountOptions, MemoryAccount } from "./memory-account.ts";
+import { CountedAccount } from "./counted-account.ts";
+import type {
+  AccountOptions,
+  GaveWay,
+  MemoryAccount,
+  MemoryAccountant,
+  MemoryAccountantOptions,
+} from "./memory-account.ts";
 import { Standings } from "./standings.ts";
 
-/** An account that was ended, so that others found space. */
-export interface GaveWay {
-  /** For people: `connection 10.0.0.7:52114`. */
-  readonly name: string;
-  readonly heldBytes: number;
-  readonly reason: string;
-}
-
-/** Options of a `MemoryAccountant`. */
-export interface MemoryAccountantOptions {
-  /** Bytes that all accounts together may hold. Default: 512 MiB. */
-  readonly maxBytes?: number;
-  /** The name of the option that sets `maxBytes`, for texts. Default: `maxMemoryBytes`. */
-  readonly optionName?: string;
-  /** Called when an account gives way. It must not throw. */
-  readonly onGaveWay?: (who: GaveWay) => void;
-}
-
-export const defaultTotalBytes = 512 * 1024 * 1024;
+const defaultTotalBytes = 512 * 1024 * 1024;
 
 /** An account that holds less never has to give way. A smaller total lowers it. */
 const busyBytes = 64 * 1024;
@@ -29,9 +18,9 @@ const busyParts = 1_024;
 const mostGivingWay = 8;
 
 /** All accounts of one peer address. */
-export class MemoryParty {
+export class Party {
   readonly name: string;
-  readonly standings: Standings<MemoryAccount>;
+  readonly standings: Standings<CountedAccount>;
   held = 0;
   accounts = 0;
   level = 0;
@@ -42,20 +31,13 @@ export class MemoryParty {
   }
 }
 
-/**
- * Counts the bytes that clients make a host keep, in all, for each peer address and for each account: a connection, or a
- * registered client. It decides who may take more.
- *
- * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, an
- * address gets two thirds, and there is space for a newcomer. An account that holds less than half of a fair share is served even if
- * it finds no space. The account that holds most gives way then, and loses its connection.
- */
-export class MemoryAccountant {
+/** The accountant of hosts and listeners. */
+export class FairAccountant implements MemoryAccountant {
   readonly maxBytes: number;
   readonly optionName: string;
   readonly #onGaveWay: (who: GaveWay) => void;
-  readonly #parties = new Map<string, MemoryParty>();
-  readonly #standings: Standings<MemoryParty>;
+  readonly #parties = new Map<string, Party>();
+  readonly #standings: Standings<Party>;
   readonly #leastBytes: number;
   #held = 0;
   #busy = 0;
@@ -69,29 +51,26 @@ export class MemoryAccountant {
     this.#standings = new Standings(this.#leastBytes);
   }
 
-  /** Bytes that all accounts hold now. */
   get heldBytes(): number {
     return this.#held;
   }
 
-  /** The number of accounts that have given way. */
   get gaveWay(): number {
     return this.#gaveWay;
   }
 
-  /** Opens an account; the caller closes it. */
-  openAccount(options: AccountOptions): MemoryAccount {
+  openAccount(options: AccountOptions): CountedAccount {
     let party = this.#parties.get(options.party);
     if (party === undefined) {
-      party = new MemoryParty(options.party, this.#leastBytes);
+      party = new Party(options.party, this.#leastBytes);
       this.#parties.set(options.party, party);
     }
     party.accounts += 1;
-    return new MemoryAccount(this, party, options);
+    return new CountedAccount(this, party, options);
   }
 
-  /** Whether the account may hold `bytes` more without anybody giving way. For `MemoryAccount`. */
-  fits(account: MemoryAccount, bytes: number, isUrgent = false): boolean {
+  /** Whether the account may hold `bytes` more without anybody giving way. For its accounts. */
+  fits(account: CountedAccount, bytes: number, isUrgent = false): boolean {
     const left = this.maxBytes - this.#held;
     const free = isUrgent ? 2 * left : left;
     return (
@@ -102,8 +81,8 @@ export class MemoryAccountant {
     );
   }
 
-  /** Books a change that the account has made. For `MemoryAccount`. */
-  book(account: MemoryAccount, bytes: number): void {
+  /** Books a change that the account has made. For its accounts. */
+  book(account: CountedAccount, bytes: number): void {
     const { party } = account;
     this.#held += bytes;
     party.held += bytes;
@@ -113,14 +92,14 @@ export class MemoryAccountant {
     if (wasBusy !== account.level > 0) this.#busy += wasBusy ? -1 : 1;
   }
 
-  /** The account has ended. For `MemoryAccount`. */
-  forget({ party }: MemoryAccount): void {
+  /** The account has ended. For its accounts. */
+  forget({ party }: CountedAccount): void {
     party.accounts -= 1;
     if (party.accounts === 0) this.#parties.delete(party.name);
   }
 
-  /** Lets others give way, if the account holds little. True: it may take the bytes now. For `MemoryAccount`. */
-  makeRoom(account: MemoryAccount, bytes: number): boolean {
+  /** Lets others give way, if the account holds little. True: it may take the bytes now. For its accounts. */
+  makeRoom(account: CountedAccount, bytes: number): boolean {
     const wanted = account.held + bytes;
     const fairShare = this.maxBytes / (this.#busy + 1);
     if (wanted > account.maxBytes || wanted > fairShare / 2) return false;
@@ -134,7 +113,7 @@ export class MemoryAccountant {
   }
 
   /** Returns the reason for which the account may not take the bytes: who holds too much, and which option bounds it. */
-  whyNot(account: MemoryAccount, bytes: number): string {
+  whyNot(account: CountedAccount, bytes: number): string {
     const { held, maxBytes, name, maxBytesName } = account;
     if (held + bytes > maxBytes) {
       return `This ${kindOf(name)} makes the host keep ${held} bytes already, of ${maxBytes} (${maxBytesName}).`;
@@ -144,13 +123,13 @@ export class MemoryAccountant {
   }
 
   /** The account that holds most, of the address that holds most; of the taker's own address, if that has more than its share. */
-  #hogFor({ party }: MemoryAccount, bytes: number): MemoryAccount | undefined {
+  #hogFor({ party }: CountedAccount, bytes: number): CountedAccount | undefined {
     const isOwn = party.held + bytes > 2 * (this.maxBytes - this.#held);
     const crowd = isOwn ? party : this.#standings.top(({ held }) => held);
     return crowd?.standings.top(({ held }) => held);
   }
 
-  #giveWay(hog: MemoryAccount): void {
+  #giveWay(hog: CountedAccount): void {
     const { name, held: heldBytes } = hog;
     const reason = `This ${kindOf(name)} made the host keep ${heldBytes} bytes, more than any other, and others needed space. The host keeps ${this.maxBytes} bytes in all (${this.optionName}).`;
     this.#gaveWay += 1;
@@ -165,9 +144,14 @@ function kindOf(name: string): string {
   return name.slice(0, name.indexOf(" "));
 }
 
+/** Creates an accountant, for a listener of your own: `listen(address, services, { accountant })`. */
+export function createMemoryAccountant(options?: MemoryAccountantOptions): MemoryAccountant {
+  return new FairAccountant(options);
+}
+
 /** An account that counts nothing and refuses nothing, for calls of listeners that have no accountant. */
 export function createUncountedAccount(): MemoryAccount {
-  const account = new MemoryAccountant().openAccount({
+  const account = new FairAccountant().openAccount({
     party: "",
     name: "connection of an uncounted listener",
     giveWay: () => undefined,
