@@ -14,7 +14,6 @@ export type {
   LinkService,
   Listener,
   Listening,
-  ListenOptions,
   Metadata,
   ServerStream,
   ServerStreamReceiver,

@@ -14,6 +14,12 @@ const defaultTotalBytes = 512 * 1024 * 1024;
 const busyBytes = 64 * 1024;
 const busyParts = 1_024;
 
+/** An account that holds no more than this part of the total may use what greedy ones must leave, so that none has to give way. */
+const smallParts = 256;
+
+/** An account gives way only to one that then holds less than this part of it: of two that are alike, neither loses anything. */
+const farMore = 2;
+
 /** Accounts that may have to give way for one request. */
 const mostGivingWay = 8;
 
@@ -39,6 +45,7 @@ export class FairAccountant implements MemoryAccountant {
   readonly #parties = new Map<string, Party>();
   readonly #standings: Standings<Party>;
   readonly #leastBytes: number;
+  readonly #smallBytes: number;
   #held = 0;
   #busy = 0;
   #gaveWay = 0;
@@ -48,6 +55,7 @@ export class FairAccountant implements MemoryAccountant {
     this.optionName = options.optionName ?? "maxMemoryBytes";
     this.#onGaveWay = options.onGaveWay ?? (() => undefined);
     this.#leastBytes = Math.min(busyBytes, this.maxBytes / busyParts);
+    this.#smallBytes = this.maxBytes / smallParts;
     this.#standings = new Standings(this.#leastBytes);
   }
 
@@ -72,7 +80,7 @@ export class FairAccountant implements MemoryAccountant {
   /** Whether the account may hold `bytes` more without anybody giving way. For its accounts. */
   fits(account: CountedAccount, bytes: number, isUrgent = false): boolean {
     const left = this.maxBytes - this.#held;
-    const free = isUrgent ? 2 * left : left;
+    const free = isUrgent || account.held + bytes <= this.#smallBytes ? 2 * left : left;
     return (
       bytes <= left &&
       account.held + bytes <= free &&
@@ -105,7 +113,7 @@ export class FairAccountant implements MemoryAccountant {
     if (wanted > account.maxBytes || wanted > fairShare / 2) return false;
     for (let count = 0; count < mostGivingWay; count += 1) {
       const hog = this.#hogFor(account, bytes);
-      if (hog === undefined || hog === account || hog.held <= wanted) return false;
+      if (hog === undefined || hog === account || hog.held < farMore * wanted) return false;
       this.#giveWay(hog);
       if (this.fits(account, bytes)) return true;
     }

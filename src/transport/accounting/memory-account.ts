@@ -67,8 +67,8 @@ export interface MemoryAccountantOptions {
  * registered client. It decides who may take more.
  *
  * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, an
- * address gets two thirds, and there is space for a newcomer. An account that holds less than half of a fair share is served even if
- * it finds no space. The account that holds most gives way then, and loses its connection.
+ * address gets two thirds, and there is space for a newcomer. Small accounts may use twice as much of what is free. An account that holds less than half of a fair share is served even if
+ * it finds no space. The account that holds most gives way then, and loses its connection, if it holds twice as much.
  */
 export interface MemoryAccountant {
   readonly maxBytes: number;

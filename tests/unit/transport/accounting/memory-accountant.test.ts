@@ -56,6 +56,15 @@ describe("what one may hold", () => {
     expect(fill(account)).toBe(5_000);
     expect(account.whyNot(1)).toBe("This connection makes the host keep 5000 bytes already, of 5000 (maxHeldBytes).");
   });
+
+  it("is a little more for one who holds little, so that nobody has to give way for it", () => {
+    const { open, gone } = setUp();
+    const crowd = Array.from({ length: 20 }, (_, nr) => open(`${nr}`, "10.0.0.7"));
+    for (let round = 0; round < 100; round += 1) for (const account of crowd) account.take(1_000);
+    for (let nr = 0; nr < 30; nr += 1) expect(open(`small-${nr}`, "10.0.0.7").take(3_000)).toBe(true);
+    for (const account of crowd) expect(account.take(1_000)).toBe(false);
+    expect(gone).toEqual([]);
+  });
 });
 
 describe("who holds most", () => {
@@ -68,6 +77,16 @@ describe("who holds most", () => {
     expect(gone).toEqual(["connection hog"]);
     expect(hog.held).toBe(0);
     expect([accountant.gaveWay, accountant.heldBytes]).toEqual([1, 3 * 85_000 + 50_000]);
+  });
+
+  it("does not give way to one who then holds more than half as much", () => {
+    const { open, gone } = setUp();
+    for (const name of ["a", "b", "c", "d"]) open(name, "10.0.0.7").take(150_000);
+    const late = open("late", "10.0.0.7");
+    expect(late.take(80_000)).toBe(true);
+    for (let step = 0; step < 50; step += 1) late.take(1_000);
+    expect(late.held).toBeLessThan(100_000);
+    expect(gone).toEqual([]);
   });
 
   it("does not give way to one who holds about as much", () => {
