@@ -10,6 +10,8 @@ export class CountedAccount implements MemoryAccount {
   readonly #accountant: FairAccountant;
   /** Its place among those that hold most; written by `Standings`. */
   level = 0;
+  levelFrom = 0;
+  levelTo = 0;
   readonly giveWay: (reason: string) => void;
   #held = 0;
   #isClosed = false;

@@ -30,6 +30,8 @@ export class Party {
   held = 0;
   accounts = 0;
   level = 0;
+  levelFrom = 0;
+  levelTo = 0;
 
   constructor(name: string, leastBytes: number) {
     this.name = name;

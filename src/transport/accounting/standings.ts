@@ -1,8 +1,10 @@
 /** Something that holds bytes, with its place in a `Standings`. */
 export interface Holder {
   readonly held: number;
-  /** 0: it holds too little to be listed. Written by `Standings` alone. */
+  /** 0: it holds too little to be listed. This and the bounds of the level are written by `Standings` alone. */
   level: number;
+  levelFrom: number;
+  levelTo: number;
 }
 
 /** Holders of the highest level that are compared. They differ by less than a factor of two. */
@@ -28,7 +30,11 @@ export class Standings<T extends Holder> {
 
   /** Takes note of what a holder holds now. */
   update(holder: T): void {
-    const level = 32 - Math.clz32(Math.floor(holder.held / this.#leastBytes));
+    const { held } = holder;
+    if (held >= holder.levelFrom && held < holder.levelTo) return;
+    const level = 32 - Math.clz32(Math.floor(held / this.#leastBytes));
+    holder.levelFrom = level === 0 ? 0 : this.#leastBytes * 2 ** (level - 1);
+    holder.levelTo = this.#leastBytes * 2 ** level;
     if (level !== holder.level) this.#move(holder, level);
   }
 

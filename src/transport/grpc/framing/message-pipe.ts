@@ -111,17 +111,14 @@ export class MessagePipe implements MessageSource {
 
   pause(): void {
     this.#isPaused = true;
-    if (!this.#hasEnded) this.#halt();
+    if (this.#hasEnded) return;
+    this.#http2.pause();
+    this.#unread?.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
     if (!this.#hasEnded && !this.#isWaiting) this.#goOn();
-  }
-
-  #halt(): void {
-    this.#http2.pause();
-    this.#unread?.halt();
   }
 
   #goOn(): void {
@@ -159,7 +156,8 @@ export class MessagePipe implements MessageSource {
     if (reader.unfinished !== 0 && !this.#hasEnded) unfinished?.watch(this);
     if (!isUsedUp || this.#isWaiting || this.#hasEnded) return;
     this.#isWaiting = true;
-    this.#halt();
+    this.#http2.pause();
+    this.#unread?.halt();
     fairShare.wait(() => {
       this.#isWaiting = false;
       // An ended stream must be drained so that it can close.

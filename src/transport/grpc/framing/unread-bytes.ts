@@ -2,8 +2,8 @@ import type { Http2Stream } from "node:http2";
 import type { MemoryAccount } from "../../accounting/memory-account.ts";
 
 /**
- * Counts what Node buffers for a stream that this side does not read: up to a flow-control window. Node does not tell, so `push`,
- * by which it hands over each chunk, is wrapped from the first pause on.
+ * Counts what Node buffers for a stream that this side does not read: up to a flow-control window. Node does not tell. A wait of
+ * one turn is counted when it begins. For a longer one `push`, by which Node hands over each chunk, is wrapped from the first on.
  */
 export class UnreadBytes {
   readonly #http2: Http2Stream;
@@ -20,12 +20,16 @@ export class UnreadBytes {
     this.#onNoRoom = onNoRoom;
   }
 
-  /** The stream is read no longer. */
+  /** The stream is not read until a later turn. */
   halt(): void {
-    if (this.#isHalted) return;
-    this.#isHalted = true;
+    this.#take(this.#http2.readableLength - this.#held);
+  }
+
+  /** The stream is not read until the receiver wants it. */
+  pause(): void {
     if (!this.#isWrapped) this.#wrap();
-    this.#take(this.#http2.readableLength);
+    this.#isHalted = true;
+    this.halt();
   }
 
   /** The stream is read again, or has ended. */
