@@ -20,6 +20,7 @@
 export { createMemoryAccountant } from "./accounting/fair-accountant.ts";
 export type {
   AccountOptions,
+  AccountUse,
   GaveWay,
   MemoryAccount,
   MemoryAccountant,

@@ -41,7 +41,10 @@ export class OutboundBound {
   }
 
   hasRoom(frameBytes: number, use: FrameUse): boolean {
-    return this.#isWithin(frameBytes, use) && this.#account.mayTake(frameBytes + prefixBytes, isUrgent(use));
+    return (
+      this.#isWithin(frameBytes, use) &&
+      this.#account.mayTake(frameBytes + prefixBytes, isUrgent(use) ? "urgent" : "keeping")
+    );
   }
 
   /** A single frame longer than the whole bound may pass when nothing else waits. */

@@ -1,5 +1,5 @@
 import type { FairAccountant, Party } from "./fair-accountant.ts";
-import type { AccountOptions, MemoryAccount, SiblingOptions } from "./memory-account.ts";
+import type { AccountOptions, AccountUse, MemoryAccount, SiblingOptions } from "./memory-account.ts";
 
 /** The account that `FairAccountant` opens. */
 export class CountedAccount implements MemoryAccount {
@@ -29,14 +29,14 @@ export class CountedAccount implements MemoryAccount {
     return this.#held;
   }
 
-  take(bytes: number): boolean {
-    if (!this.mayTake(bytes)) return false;
+  take(bytes: number, use?: AccountUse): boolean {
+    if (!this.mayTake(bytes, use)) return false;
     if (!this.#isClosed) this.#change(bytes);
     return true;
   }
 
-  mayTake(bytes: number, isUrgent = false): boolean {
-    return this.#isClosed || this.#accountant.fits(this, bytes, isUrgent) || this.#accountant.makeRoom(this, bytes);
+  mayTake(bytes: number, use: AccountUse = "keeping"): boolean {
+    return this.#isClosed || this.#accountant.fits(this, bytes, use) || this.#accountant.makeRoom(this, bytes);
   }
 
   add(bytes: number): void {

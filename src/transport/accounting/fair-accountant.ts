@@ -1,6 +1,7 @@
 import { CountedAccount } from "./counted-account.ts";
 import type {
   AccountOptions,
+  AccountUse,
   GaveWay,
   MemoryAccount,
   MemoryAccountant,
@@ -14,7 +15,7 @@ const defaultTotalBytes = 512 * 1024 * 1024;
 const busyBytes = 64 * 1024;
 const busyParts = 1_024;
 
-/** An account that holds no more than this part of the total may use what greedy ones must leave, so that none has to give way. */
+/** An account that holds at most this part of the total may use what greedy ones must leave. So none has to give way for it. */
 const smallParts = 256;
 
 /** An account gives way only to one that then holds less than this part of it: of two that are alike, neither loses anything. */
@@ -80,9 +81,10 @@ export class FairAccountant implements MemoryAccountant {
   }
 
   /** Whether the account may hold `bytes` more without anybody giving way. For its accounts. */
-  fits(account: CountedAccount, bytes: number, isUrgent = false): boolean {
+  fits(account: CountedAccount, bytes: number, use: AccountUse = "keeping"): boolean {
     const left = this.maxBytes - this.#held;
-    const free = isUrgent || account.held + bytes <= this.#smallBytes ? 2 * left : left;
+    const isSmall = use === "keeping" && account.held + bytes <= this.#smallBytes;
+    const free = left * (use === "urgent" ? 4 : isSmall ? 2 : 1);
     return (
       bytes <= left &&
       account.held + bytes <= free &&

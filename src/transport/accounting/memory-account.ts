@@ -20,18 +20,21 @@ export interface SiblingOptions {
 }
 
 /**
+ * The use of bytes; it decides how much of what is free they may take. `opening`: a new connection or call. `urgent`: an answer or a
+ * notice, which must find space beside what the client made the host keep. Default: `keeping`.
+ */
+export type AccountUse = "opening" | "keeping" | "urgent";
+
+/**
  * The bytes that one client makes a host keep. The code that keeps something for the client takes its bytes here, and
  * releases them. After its end an account counts nothing and refuses nothing.
  */
 export interface MemoryAccount {
   readonly held: number;
   /** Takes `bytes` for something that is kept for the client. False: it must not be kept; nothing was taken. */
-  take(bytes: number): boolean;
-  /**
-   * Whether `take` would succeed now. Others may have to give way for that. `isUrgent`: an answer or a notice may take twice as
-   * much of what is free. So it finds space beside what the client made the host keep.
-   */
-  mayTake(bytes: number, isUrgent?: boolean): boolean;
+  take(bytes: number, use?: AccountUse): boolean;
+  /** Whether `take` would succeed now. Others may have to give way for that. */
+  mayTake(bytes: number, use?: AccountUse): boolean;
   /** Takes bytes that `mayTake` has allowed in this turn of the event loop. */
   add(bytes: number): void;
   /** Gives back bytes that were taken. */
@@ -67,7 +70,7 @@ export interface MemoryAccountantOptions {
  * registered client. It decides who may take more.
  *
  * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, an
- * address gets two thirds, and there is space for a newcomer. Small accounts may use twice as much of what is free. An account that holds less than half of a fair share is served even if
+ * address gets two thirds, and there is space for a newcomer. What small accounts keep may use twice as much of what is free, and what is urgent four times. An account that holds less than half of a fair share is served even if
  * it finds no space. The account that holds most gives way then, and loses its connection, if it holds twice as much.
  */
 export interface MemoryAccountant {

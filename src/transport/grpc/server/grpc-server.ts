@@ -163,7 +163,7 @@ class GrpcListening implements Listening {
       // It holds too little to be asked.
       giveWay: () => undefined,
     });
-    if (account.take(this.#connectionBytes)) return account;
+    if (account.take(this.#connectionBytes, "opening")) return account;
     this.#counters.overloadedConnections += 1;
     afterRead(() => socket.destroy());
     return account;

@@ -93,7 +93,7 @@ export class ServerDispatch {
   /** Takes the memory of a call from its connection's account. Throws `RpcError` if there is no space. */
   #charge(http2: ServerHttp2Stream, headerBytes: number, account: MemoryAccount): void {
     const bytes = STREAM_COST_BYTES + HEADER_COST * headerBytes;
-    if (!account.take(bytes)) {
+    if (!account.take(bytes, "opening")) {
       this.#parts.counters.overloadedStreams += 1;
       throw new RpcError(StatusCode.resourceExhausted, account.whyNot(bytes));
     }

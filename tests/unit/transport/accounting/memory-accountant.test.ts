@@ -65,6 +65,20 @@ describe("what one may hold", () => {
     for (const account of crowd) expect(account.take(1_000)).toBe(false);
     expect(gone).toEqual([]);
   });
+
+  it("is more for what is urgent, and less for what is new: a crowd of connections leaves space for an answer", () => {
+    const { open, gone } = setUp();
+    const [first] = Array.from({ length: 500 }, () => {
+      const account = open("one", "10.0.0.7");
+      account.take(2_500, "opening");
+      return account;
+    });
+    expect(open("new", "10.0.0.7").take(2_500, "opening")).toBe(false);
+    expect(first?.take(1_000)).toBe(true);
+    expect(first?.take(50_000)).toBe(false);
+    expect(first?.take(50_000, "urgent")).toBe(true);
+    expect(gone).toEqual([]);
+  });
 });
 
 describe("who holds most", () => {
