@@ -25,6 +25,11 @@ export default defineConfig({
       { extends: true, test: { name: "quick", include: [`${tests}.test.ts`], exclude: [long], isolate: false } },
       // `npm run test:long`
       { extends: true, test: { name: "long", include: [long] } },
+      // `npm run test:hostile`
+      {
+        extends: true,
+        test: { name: "hostile", include: ["tests/hostile/**/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
+      },
     ],
   },
 });

@@ -149,6 +149,14 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     return this.#host.inspect(options);
   }
 
+  /**
+   * Forgets the state that a worker of AutoGen 0.4.0 to 0.4.5 has saved for an agent. Resolves to false if there was none. Rejects
+   * as the state store does.
+   */
+  deleteState(agentId: { readonly type: string; readonly key: string }): Promise<boolean> {
+    return this.servicer.deleteState(agentId);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

@@ -127,7 +127,7 @@ export class Host implements AsyncDisposable {
     const { servicer } = this;
     const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asHealthService()];
     services.push(...servicer.asReflectionServices());
-    const done = this.#listener.listen(this.#address, services);
+    const done = this.#listener.listen(this.#address, services, { accountant: servicer.accountant });
     this.#state = { at: "starting", done };
     try {
       const listening = await done;

@@ -88,6 +88,12 @@ export interface HostOptions {
   readonly maxTypesPerClient?: number | undefined;
   readonly maxSubscriptionsPerClient?: number | undefined;
   readonly maxSubscriptions?: number | undefined;
+  /**
+   * Bytes that the host keeps for all clients together: connections, calls, unfinished messages, registrations, and what waits to be
+   * sent. One connection gets at most half of it. Where it is used up, the client that holds most gives way. Not in it: the process
+   * itself, the state store, and what the collector has not freed yet. Default 512 MiB.
+   */
+  readonly maxMemoryBytes?: number | undefined;
   // protocol.md H23
   /**
    * Decides whether the host serves a stream or a unary call, at once or with a promise. A client id belongs to the principal that
@@ -143,6 +149,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   maxTypesPerClient: number(someRoom),
   maxSubscriptionsPerClient: number(someRoom),
   maxSubscriptions: number(someRoom),
+  maxMemoryBytes: number({ from: 1024 * 1024 }),
   authorize: callable,
   observer: callable,
   reflection: flag,
@@ -178,6 +185,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxTypesPerClient: options.maxTypesPerClient ?? 10_000,
     maxSubscriptionsPerClient: options.maxSubscriptionsPerClient ?? 100_000,
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
+    maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
     authorize: options.authorize,
     observer: options.observer,
     reflection: options.reflection ?? false,

@@ -10,6 +10,7 @@ import {
 import {
   type CallContext,
   type LinkService,
+  type MemoryAccountant,
   type Metadata,
   RpcError,
   type ServerStreamReceiver,
@@ -59,7 +60,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, principal);
+    const outcome = this.#parts.registry.registerType(clientId, agentType, principal, call.account);
     switch (outcome.at) {
       case "registered":
         return;
@@ -78,7 +79,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription, principal);
+    const outcome = this.#parts.registry.addSubscription(clientId, subscription, principal, call.account);
     switch (outcome.at) {
       case "added":
         return;
@@ -125,6 +126,11 @@ export class HostServicer {
     return this.#parts.states.save(state, clientIdOf(call));
   }
 
+  /** Forgets the state that a worker has saved for an agent. Resolves to false if there was none. Rejects as the state store does. */
+  deleteState(agentId: WireAgentId): Promise<boolean> {
+    return this.#parts.states.delete(agentId);
+  }
+
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
     return createLinkService(this, this.#parts.clock);
@@ -146,6 +152,14 @@ export class HostServicer {
   /** gRPC's server reflection, for the same listener; empty without the option `reflection`. `authorize` is not asked. */
   asReflectionServices(): readonly LinkService[] {
     return this.#reflection?.services ?? [];
+  }
+
+  /**
+   * Counts the bytes that clients make this host keep. Hand it to a listener of your own, `listen(address, services, { accountant })`,
+   * so that `maxMemoryBytes` bounds that listener too.
+   */
+  get accountant(): MemoryAccountant {
+    return this.#parts.accountant;
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

@@ -17,6 +17,16 @@
  * @packageDocumentation
  */
 
+export { createMemoryAccountant } from "./accounting/fair-accountant.ts";
+export type {
+  AccountOptions,
+  AccountUse,
+  GaveWay,
+  MemoryAccount,
+  MemoryAccountant,
+  MemoryAccountantOptions,
+  SiblingOptions,
+} from "./accounting/memory-account.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export type { DialedConnection, PerConnection } from "./grpc/client/connection-setup.ts";
 export type { Environment } from "./grpc/client/environment-proxy.ts";
@@ -34,6 +44,7 @@ export type {
   LinkService,
   Listener,
   Listening,
+  ListenOptions,
   Metadata,
   ServerStream,
   ServerStreamReceiver,

@@ -1,4 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export { createMemoryAccountant, createUncountedAccount } from "./accounting/fair-accountant.ts";
+export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";

@@ -1,4 +1,5 @@
 import type { FrameBytes } from "../protocol/internal.ts";
+import type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 
@@ -44,9 +45,10 @@ export interface StreamReceiver {
   onHalfClose(): void;
   /**
    * Reports a message that the link discarded: too large, badly compressed, or badly framed. The stream stays open.
-   * `head` holds the first bytes of the message if the link has them; they may name the call it belongs to.
+   * `head` holds the first bytes of the message if the link has them; they may name the call it belongs to. `isOverload`:
+   * the message itself is good, but this side had no space for it.
    */
-  onBadFrame(status: RpcStatus, head?: Uint8Array): void;
+  onBadFrame(status: RpcStatus, head?: Uint8Array, isOverload?: boolean): void;
   /** The queue has space again after `send` returned false. */
   onDrain(): void;
   /** The stream has ended. No callback follows. */
@@ -169,6 +171,11 @@ export interface CallContext {
   readonly peer: string;
   /** Length of a unary call's request, in bytes. Undefined for a stream. */
   readonly requestBytes?: number | undefined;
+  /**
+   * The account of the caller's connection: a service takes from it what it keeps for the caller, and releases it. Undefined: the
+   * listener counts nothing.
+   */
+  readonly account?: MemoryAccount | undefined;
   /** Aborts when the caller cancels, its deadline passes or its connection is lost. Created on first use. */
   readonly signal: AbortSignal;
 }
@@ -219,7 +226,13 @@ export interface Listening {
   readonly closed: Promise<void>;
 }
 
+/** Options of `Listener.listen`. */
+export interface ListenOptions {
+  /** Counts the bytes that clients make this side keep. Default: a new one with its defaults. */
+  readonly accountant?: MemoryAccountant | undefined;
+}
+
 /** Opens servers. Rejects with an `RpcError` if it cannot listen on the address. */
 export interface Listener {
-  listen(address: string, services: readonly LinkService[]): Promise<Listening>;
+  listen(address: string, services: readonly LinkService[], options?: ListenOptions): Promise<Listening>;
 }

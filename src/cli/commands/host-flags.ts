@@ -10,6 +10,7 @@ export interface HostFlags extends TlsFlags {
   readonly maxMessageBytes?: number;
   readonly maxQueuedBytes?: number;
   readonly whenFull: "drop" | "disconnect";
+  readonly maxMemoryBytes?: number;
   readonly maxSessions?: number;
   readonly stockPeerMaxBytes?: number;
   readonly reconnectGraceMs?: number;
@@ -40,6 +41,11 @@ export function addHostFlags(command: Command): Command {
       "--max-queued-bytes <bytes>",
       "what may wait for one worker that reads too slowly (default: 32 MiB)",
       atLeast(1_024),
+    )
+    .option(
+      "--max-memory-bytes <bytes>",
+      "what is kept for all clients together; whoever holds most gives way (default: 512 MiB)",
+      atLeast(1024 * 1024),
     )
     .addOption(
       new Option("--when-full <what>", "what becomes of a worker whose queue is full: it misses events, or is cut off")
@@ -92,6 +98,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     whenFull: flags.whenFull,
     dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
+    ...given("maxMemoryBytes", flags.maxMemoryBytes),
     ...given("maxSessions", flags.maxSessions),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),

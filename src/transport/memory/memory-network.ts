@@ -8,6 +8,7 @@ import {
   optionShape,
   someRoom,
 } from "../../core/internal.ts";
+import { createMemoryAccountant } from "../accounting/fair-accountant.ts";
 import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, messageLimitKinds, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
@@ -84,7 +85,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
         },
       });
     },
-    async listen(text, services) {
+    async listen(text, services, { accountant = createMemoryAccountant() } = {}) {
       const wanted = parseAddress(text);
       const isAnyPort = wanted.kind === "tcp" && wanted.port === 0;
       const address = isAnyPort ? `${formatHost(wanted.host)}:${nextPort++}` : formatAddress(wanted);
@@ -94,7 +95,10 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
           `${address} is already in use. Choose another port (port 0 picks one).`,
         );
       }
-      const server = new MemoryListening(address, services, () => servers.delete(address), options.clock);
+      const server = new MemoryListening({
+        ...{ address, services, accountant, clock: options.clock },
+        onStopped: () => servers.delete(address),
+      });
       servers.set(address, server);
       return server;
     },

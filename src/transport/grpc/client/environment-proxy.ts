@@ -1,4 +1,5 @@
 import { BlockList, isIPv4 } from "node:net";
+import { assertObject } from "../../../core/internal.ts";
 import { parseAddress } from "../../address.ts";
 import type { DialedConnection } from "./connection-setup.ts";
 
@@ -18,6 +19,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * ```
  */
 export function environmentProxy(environment: Environment): (connection: DialedConnection) => string | undefined {
+  assertObject(environment, "The environment of environmentProxy");
   return ({ address }) => {
     const proxy = environment.grpc_proxy || environment.https_proxy || environment.http_proxy;
     if (proxy === undefined || proxy === "") return undefined;

@@ -36,10 +36,12 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Maximum resets of calls within a minute; the listener closes a connection with more. Default: 1 000. */
   readonly maxResetsPerMinute?: number | undefined;
+  /** Milliseconds without a byte of a message that has begun to arrive, until the rest of it is refused. Default: 30 000. */
+  readonly messageTimeoutMs?: number | undefined;
   /**
-   * Bytes that one connection may make the host keep: unfinished messages, and unary answers that the client does not
-   * read. The listener refuses what exceeds this. All connections together may hold eight times as much. Default: 128
-   * MiB.
+   * Bytes that one connection may make the host keep: calls with their headers, unfinished messages, requests and
+   * answers, and all that waits for the client. The listener refuses what exceeds this. The host bounds all connections
+   * together by its option `maxMemoryBytes`. Default: 128 MiB.
    */
   readonly maxHeldBytes?: number | undefined;
   /**
@@ -60,6 +62,7 @@ const listenerShape = optionShape<GrpcListenerOptions>({
   handshakeTimeoutMs: someDelay,
   idleTimeoutMs: someDelay,
   requestTimeoutMs: someDelay,
+  messageTimeoutMs: someDelay,
   maxResetsPerMinute: number(someRoom),
   maxHeldBytes: number(someRoom),
   pingIntervalMs: anyDelay,
@@ -75,6 +78,7 @@ export interface GrpcListenerSettings {
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly messageTimeoutMs: number;
   readonly maxResetsPerMinute: number;
   readonly maxHeldBytes: number;
   readonly pingIntervalMs: number;
@@ -93,6 +97,7 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
     idleTimeoutMs: options.idleTimeoutMs ?? 300_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    messageTimeoutMs: options.messageTimeoutMs ?? 30_000,
     maxResetsPerMinute: options.maxResetsPerMinute ?? 1_000,
     maxHeldBytes: options.maxHeldBytes ?? 128 * 1024 * 1024,
     pingIntervalMs: options.pingIntervalMs ?? 10_000,
