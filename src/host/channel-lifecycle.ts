@@ -14,7 +14,7 @@ import type { ControlSession } from "./control/control-session.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import { limits } from "./limits.ts";
 import type { ChannelKind, HostObserver } from "./observer.ts";
-import type { ResolvedHostOptions } from "./options.ts";
+import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
 import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
@@ -71,13 +71,15 @@ export class ChannelLifecycle {
     const { options, sessions, counters, router } = this.#parts;
     const { acceptLegacyWorkers, makeId } = options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
-    const traits = peerTraits(call.metadata, options);
+    const capabilities = capabilitiesOf(options);
+    const traits = peerTraits(call.metadata, { ...options, capabilities });
     const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
       this.#checkEntry(sessions, { call, clientId, openedAs, principal });
       const owner = ownerOf(call, clientId, principal);
       return new DataChannel({
         traits,
+        capabilities,
         createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream })),
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, reason, head) => router.receiveBad(session, reason, head && readFrameHead(head)),
@@ -93,7 +95,7 @@ export class ChannelLifecycle {
 
   openControl(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
-    const { options, controlSessions, counters, control } = this.#parts;
+    const { options, controlSessions, counters, control, sessions } = this.#parts;
     const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
       this.#checkEntry(controlSessions, { call, clientId, openedAs, principal });
@@ -104,6 +106,7 @@ export class ChannelLifecycle {
         clock: options.clock,
         counters,
         logger: options.logger,
+        hasHeartbeat: () => sessions.of(clientId)?.traits.capabilities.has("heartbeat") === true,
         onSession: (session) => this.#controlOpened(session),
         onEnvelope: (session, envelope) => control.route(session, envelope),
         onGone: (session, closing) => this.#controlGone(session, closing),

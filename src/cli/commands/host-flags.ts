@@ -14,6 +14,7 @@ export interface HostFlags extends TlsFlags {
   readonly stockPeerMaxBytes?: number;
   readonly reconnectGraceMs?: number;
   readonly keepAliveSeconds: number;
+  readonly heartbeatMs: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
@@ -61,6 +62,12 @@ export function addHostFlags(command: Command): Command {
       atLeast(0, longestMs / 1_000),
       10,
     )
+    .option(
+      "--heartbeat-ms <ms>",
+      "answer the heartbeats that keep proxies from ending workers' quiet streams; 0: no; the workers set their interval",
+      atLeast(0),
+      15_000,
+    )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
     .addOption(
@@ -78,6 +85,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
     whenFull: flags.whenFull,
+    heartbeatMs: flags.heartbeatMs,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxSessions", flags.maxSessions),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),

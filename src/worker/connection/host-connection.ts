@@ -1,5 +1,15 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { announcement, clientIdKey, decodeFrame, type Frame, isAnnounced, method } from "../../protocol/internal.ts";
+import {
+  announcementOf,
+  type Capability,
+  clientIdKey,
+  decodeFrame,
+  type Frame,
+  type HeartbeatFrame,
+  isAnnounced,
+  method,
+  readCapabilities,
+} from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import {
   type Dialer,
@@ -11,6 +21,7 @@ import {
 } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
@@ -25,6 +36,8 @@ export interface ConnectionServices {
   readonly awaitsAck: boolean;
   /** Takes an `ack`; returns false when no registration waits for it. */
   onAck(ack: AckFrame): boolean;
+  /** Sends a heartbeat on each stream that it has open. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): void;
   /** Handles the end of the connection. */
   close(reason: UndeliverableReason): void;
 }
@@ -51,6 +64,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
 
 type UnaryOptions = Parameters<Link["unary"]>[2];
 
+const ownCapabilities: readonly Capability[] = ["heartbeat"];
+
 /** Milliseconds that the last messages have to leave before the worker ends the channel. */
 const flushTimeoutMs = 5_000;
 
@@ -76,6 +91,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
+  readonly #heartbeat: Heartbeat;
   readonly #options: HostConnectionOptions<Services>;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
@@ -125,7 +141,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.metadata = { [clientIdKey]: this.clientId };
     this.calls = { unary: (name, request, how) => this.#unary(name, request, how) };
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcement },
+      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ownCapabilities : []) },
     });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
@@ -137,10 +153,19 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       onNotice: (frame) => options.onFrame(frame, this),
       onChange: () => this.review(),
     });
+    this.#heartbeat = new Heartbeat({
+      ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
+      askOthers: (heartbeat) => {
+        this.#sideStream.sayHeartbeat(heartbeat);
+        this.services.sayHeartbeat(heartbeat);
+      },
+    });
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
+      isChannelRead: () => !this.#isPaused,
       isLinkLeaving: () => this.isLinkLeaving,
       // The host has not refused the channel, so it has accepted it.
       onAnswer: () => this.#accept(),
@@ -223,7 +248,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   callOver(newer: HostConnection): void {
     if (newer === this) return;
     this.#carrier = newer;
-    this.#keepAlive.stop();
+    // Behind a load balancer the newer link may lead to another host. A heartbeat asks the host of this channel.
+    if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }
 
   /**
@@ -236,8 +262,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsNotices));
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
-    if (isPaused) this.#stream.pause();
-    else this.#stream.resume();
+    if (isPaused) return this.#stream.pause();
+    // What the host said during the pause is read only now.
+    this.#keepAlive.heard();
+    this.#stream.resume();
   }
 
   /**
@@ -248,6 +276,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { clock, halfCloseWaitMs } = this.#options.settings;
     this.#isLeaving = true;
     this.#keepAlive.stop();
+    this.#heartbeat.stop();
     if (this.isOpen) {
       // A host that takes nothing any more must not hold up the worker.
       await atMost(this.outbox.flushed(), flushTimeoutMs, clock, signal);
@@ -290,7 +319,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => this.#takeHeaders(isAnnounced(metadata)),
+      onMetadata: (metadata) => {
+        this.#takeHeaders(isAnnounced(metadata));
+        if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+      },
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
@@ -336,6 +368,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#options.onUnreadable(new TroupeError("invalid-message", errorText(cause), { cause }), bytes, this);
       return;
     }
+    if (frame.kind === "heartbeat") return this.#heartbeat.take(frame);
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
     else if (!this.services.onAck(frame))
       this.#logger.debug("The host acknowledged a registration for which no caller waits.");
@@ -362,6 +395,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #finish(reason: UndeliverableReason): void {
     this.#keepAlive.stop();
+    this.#heartbeat.stop();
     this.outbox.close(reason);
     this.services.close(reason);
     this.#sideStream.close();

@@ -1,5 +1,5 @@
 import { type Clock, type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { type CancelReason, encodeFrame, type Frame } from "../../protocol/internal.ts";
+import { type CancelReason, encodeFrame, type Frame, type HeartbeatFrame } from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -189,6 +189,16 @@ export class Outbox {
   /** Tells an announced host that the worker stops: it takes no more calls, and gives up its agent types. Never throws. */
   sayLeaving(graceMs: number): void {
     this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
+  }
+
+  /**
+   * Sends a heartbeat, unless frames wait to leave: those keep the stream busy. Returns the function to call when its answer
+   * comes, which shows that the host has read all frames before it. Undefined: it was not sent.
+   */
+  sayHeartbeat(heartbeat: HeartbeatFrame): (() => void) | undefined {
+    const { stream } = this.#options;
+    if (stream.queuedBytes > 0 || !this.write(encodeFrame(heartbeat))) return undefined;
+    return stream.beforeAsking();
   }
 
   #notifyAnnounced(frame: Frame): void {

@@ -1,6 +1,9 @@
-import { type Clock, TimedOutError } from "../../core/internal.ts";
+import { type Clock, setPatientTimer, TimedOutError } from "../../core/internal.ts";
 
-/** Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. */
+/**
+ * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. Time in which this process
+ * was busy counts only in part.
+ */
 export async function withinMs<T>(
   ms: number,
   clock: Clock,
@@ -11,9 +14,8 @@ export async function withinMs<T>(
   const follow = () => controller.abort(given.reason);
   given.addEventListener("abort", follow);
   if (given.aborted) follow();
-  const timer = clock.setTimer(ms, () => controller.abort(new TimedOutError(`No answer within ${ms} ms.`)), {
-    keepAlive: true,
-  });
+  const giveUp = () => controller.abort(new TimedOutError(`No answer within ${ms} ms.`));
+  const timer = setPatientTimer(clock, ms, giveUp, { keepAlive: true });
   try {
     return await body(controller.signal);
   } finally {

@@ -48,6 +48,9 @@ export class Inbox {
       case "leaving":
         this.#options.onHostLeaving(connection, frame.graceMs);
         return;
+      case "heartbeat":
+        // The connection takes those that it has asked for. This one means nothing.
+        return;
       case "empty":
         this.#options.settings.logger.warn("The host sent a message without content. It was passed over.");
         return;

@@ -111,6 +111,7 @@ export class FakeLink implements Link {
       },
       maxSendBytes: Number.POSITIVE_INFINITY,
       ...{ queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+      beforeAsking: () => () => {},
       pause: () => {},
       resume: () => {},
       end: () => end({ by: "status", status: { code: StatusCode.ok, details: "" } }),

@@ -6,6 +6,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import type { Socket } from "node:net";
+import { setPatientTimer, systemClock } from "../../../core/internal.ts";
 import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
@@ -133,8 +134,9 @@ export class ClientConnection {
       settings: { enablePush: false, initialWindowSize: limits.windowBytes },
     });
     this.#state = { at: "open", session, socket };
-    const timer = setTimeout(() => this.#giveUp(), this.#settings.connectTimeoutMs);
-    this.#stopTimers.push(() => clearTimeout(timer));
+    const { connectTimeoutMs } = this.#settings;
+    const timer = setPatientTimer(systemClock, connectTimeoutMs, () => this.#giveUp(), { keepAlive: true });
+    this.#stopTimers.push(() => timer.cancel());
     session.once("connect", () => session.setLocalWindowSize(limits.windowBytes));
     session.once("remoteSettings", () => this.#onReady(session));
     session.on("error", (error) => this.#onError(error));

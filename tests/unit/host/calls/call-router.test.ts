@@ -19,7 +19,13 @@ import { ManualClock } from "../../../../src/testing/index.ts";
 /** A peer without a session: as a worker at another host would be. */
 class FarPeer implements Peer {
   readonly id: string;
-  readonly traits = { takesJsonEvents: true, maxFrameBytes: 10_000, isAnnounced: true, reconnectGraceMs: 0 };
+  readonly traits = {
+    takesJsonEvents: true,
+    maxFrameBytes: 10_000,
+    isAnnounced: true,
+    capabilities: new Set<never>(),
+    reconnectGraceMs: 0,
+  };
   readonly isOpen = true;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();

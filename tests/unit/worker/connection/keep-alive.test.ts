@@ -3,6 +3,9 @@ import { ManualClock } from "../../../../src/testing/index.ts";
 import { type Link, RpcError, StatusCode } from "../../../../src/transport/index.ts";
 import { KeepAlive } from "../../../../src/worker/connection/keep-alive.ts";
 
+/** The host knows no heartbeats. */
+const byCall = { askInChannel: () => false, isChannelRead: () => true };
+
 /** A keep-alive that asks after 1 s of silence and waits 500 ms for an answer, on a link that never answers. */
 function askInVain(isInDoubt = () => false) {
   const clock = new ManualClock();
@@ -19,7 +22,7 @@ function askInVain(isInDoubt = () => false) {
   const onDead = (reason: string) => deaths.push(reason);
   const keepAlive = new KeepAlive({
     ...{ link: link as Link, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt, isLinkLeaving: () => false, onAnswer: () => {}, onDead },
+    ...{ isInDoubt, isLinkLeaving: () => false, ...byCall, onAnswer: () => {}, onDead },
   });
   return { clock, deaths, keepAlive, asked: () => asked };
 }
@@ -68,7 +71,7 @@ test("a host is not lost when its link takes no new calls, since the question ca
   };
   const keepAlive = new KeepAlive({
     ...{ link: { unary }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt: () => false, isLinkLeaving: () => true, onAnswer: () => {} },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => true, ...byCall, onAnswer: () => {} },
     onDead: (reason) => deaths.push(reason),
   });
   for (let second = 0; second < 5; second += 1) {
