@@ -1,4 +1,6 @@
 import { CancelledError } from "./errors.ts";
+import { isThenable } from "./thenable.ts";
+import { wrongValue } from "./validation/option-values.ts";
 
 // protocol.md §5.6
 /**
@@ -37,12 +39,14 @@ export class CancellationToken {
 
   /** Adds a callback for the cancellation. Runs it immediately if the token is already cancelled. */
   addCallback(callback: () => void): void {
+    if (typeof callback !== "function") throw wrongValue("The callback of a token must be a function", callback);
     if (this.isCancelled()) callback();
     else this.#callbacks.push(callback);
   }
 
   /** Settles as the promise does, or rejects with `CancelledError` as soon as the token is cancelled. */
   linkFuture<T>(future: Promise<T>): Promise<T> {
+    if (!isThenable(future)) throw wrongValue("What linkFuture links must be a promise", future);
     return new Promise<T>((resolve, reject) => {
       const { signal } = this;
       const onAbort = () => reject(new CancelledError(undefined, { cause: signal.reason }));

@@ -11,6 +11,7 @@ export type {
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
@@ -29,6 +30,7 @@ export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/me
 export { payloadText } from "./delivery/payload-text.ts";
 export { PendingCall } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { timedOutText } from "./delivery/timed-out-text.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
@@ -50,7 +52,7 @@ export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
-export type { RuntimeOptions } from "./runtime-options.ts";
+export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
@@ -76,14 +78,52 @@ export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.
 export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
-export { assertAgentId, assertAgentState, assertCall, assertEvent } from "./validation/assert-arguments.ts";
 export {
-  anyRoom,
-  anyTime,
-  assertNumbers,
-  assertWord,
-  type NumberRanges,
-  someRoom,
-  someTime,
-} from "./validation/option-values.ts";
-export { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "./wait-options.ts";
+  assertAgentState,
+  assertArgument,
+  assertFunction,
+  assertObject,
+  assertSubscription,
+  assertText,
+  isAgentId,
+} from "./validation/assert-arguments.ts";
+export {
+  assertKind,
+  assertOptions,
+  type OptionKinds,
+  optionShape,
+  options,
+} from "./validation/assert-options.ts";
+export {
+  assertAgentRequest,
+  assertCall,
+  assertEvent,
+  assertFactoryRegistration,
+  assertGetOptions,
+  assertInstanceRegistration,
+} from "./validation/call-options.ts";
+export {
+  agentId,
+  anything,
+  callable,
+  clock,
+  fields,
+  flag,
+  listOf,
+  logger,
+  messageType,
+  number,
+  type OptionKind,
+  signal,
+  text,
+  withMethods,
+  word,
+} from "./validation/option-kinds.ts";
+export { anyRoom, anyTime, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
+export {
+  assertNotAborted,
+  assertWaitOptions,
+  untilAborted,
+  type WaitOptions,
+  waitFor,
+} from "./wait-options.ts";

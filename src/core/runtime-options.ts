@@ -5,6 +5,18 @@ import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageLogSink } from "./message-log-records.ts";
 import type { Tracing } from "./tracing.ts";
+import type { OptionKinds } from "./validation/assert-options.ts";
+import {
+  callable,
+  clock,
+  fields,
+  flag,
+  listOf,
+  logger,
+  number,
+  type OptionKind,
+  withMethods,
+} from "./validation/option-kinds.ts";
 
 /** Options of every runtime. */
 export interface RuntimeOptions {
@@ -31,4 +43,38 @@ export interface RuntimeOptions {
   readonly sequentialAgents?: boolean | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
+}
+
+const ambientMethods = [
+  "inFactory",
+  "inHandler",
+  "handlerAgentId",
+  "handlerSignal",
+  "inSubscription",
+  "subscribingAgentType",
+];
+
+const interventionHandler: OptionKind = {
+  expected: "an intervention handler, an object with onSend, onPublish or onResponse",
+  accepts: (value) =>
+    fields.accepts(value) &&
+    ["onSend", "onPublish", "onResponse"].every((name) => isMissingOrFunction(Reflect.get(Object(value), name))),
+};
+
+export const runtimeKinds: OptionKinds<RuntimeOptions> = {
+  interventionHandlers: listOf(interventionHandler),
+  interceptors: listOf(callable),
+  tracing: withMethods("a Tracing, as openTelemetryTracing() returns it,", "span", "inject"),
+  messageLog: withMethods("a message log, as jsonMessageLog() returns it,", "emit"),
+  logger,
+  ambient: withMethods("the ambientContexts of troupe/context", ...ambientMethods),
+  clock,
+  makeId: callable,
+  sequentialAgents: flag,
+  // With Infinity a call waits without a limit. With 0 the runtime would send no call.
+  defaultTimeoutMs: number({ from: 1 }),
+};
+
+function isMissingOrFunction(value: unknown): boolean {
+  return value === undefined || typeof value === "function";
 }

@@ -1,5 +1,7 @@
 import { CancelledError } from "./errors.ts";
-import { assertSignal } from "./validation/assert-arguments.ts";
+import { assertOptions, type OptionKinds, optionShape } from "./validation/assert-options.ts";
+import { assertSignal } from "./validation/assert-signal.ts";
+import { signal } from "./validation/option-kinds.ts";
 
 /** The options of every method that may wait for an agent, a handler or a host. */
 export interface WaitOptions {
@@ -8,6 +10,14 @@ export interface WaitOptions {
    * aborted before, the method does nothing. Default: no signal ends the wait.
    */
   readonly signal?: AbortSignal | undefined;
+}
+
+export const waitKinds: OptionKinds<WaitOptions> = { signal };
+const waitShape = optionShape<WaitOptions>(waitKinds);
+
+/** Checks the options of a method that takes no others. Throws `invalid-argument`. `taker` names it in the error. */
+export function assertWaitOptions(options: unknown, taker: string): void {
+  if (options !== undefined) assertOptions(options, waitShape, taker);
 }
 
 /** Throws `CancelledError` when the signal has aborted, `invalid-argument` when it is not a signal. `what` begins the text. */

@@ -1,14 +1,14 @@
-import { TroupeError } from "../core/internal.ts";
+import { anyTime, assertOptions, assertText, fields, number, optionShape } from "../core/internal.ts";
 import {
   Host,
   type HostOptions,
   type HostStartOptions,
   type HostStopOptions,
+  hostKinds,
   type InspectOptions,
 } from "../host/internal.ts";
-import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
+import { type StopWhenSignalOptions, stopWhenSignal, stopWhenSignalKinds } from "../process/internal.ts";
 import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
-import { assertListenerNumbers } from "./channel-numbers.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
 /** Options of a `GrpcWorkerAgentRuntimeHost`: the host's own, and those of its gRPC listener. */
@@ -25,6 +25,9 @@ export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
   /** Milliseconds that the host has to end all streams. Default 5 000. */
   readonly graceMs?: number | undefined;
 }
+
+const shape = optionShape<GrpcWorkerAgentRuntimeHostOptions>({ ...hostKinds, channelOptions: fields });
+const signalShape = optionShape<HostStopWhenSignalOptions>({ ...stopWhenSignalKinds, graceMs: number(anyTime) });
 
 // protocol.md §5.9
 /**
@@ -43,13 +46,13 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   readonly #host: Host;
 
   /** Throws `invalid-argument` for invalid options. The host listens from `start` on. */
-  constructor(address: string, { channelOptions, ...options }: GrpcWorkerAgentRuntimeHostOptions = {}) {
-    if (typeof address !== "string") {
-      throw new TroupeError("invalid-argument", "A host needs the address to listen on, as text: 127.0.0.1:50051.");
-    }
-    assertListenerNumbers(channelOptions);
+  constructor(address: string, given: GrpcWorkerAgentRuntimeHostOptions = {}) {
+    assertText(address, "The address of a host, such as 127.0.0.1:50051,");
+    assertOptions(given, shape, "A host");
+    const { channelOptions, ...options } = given;
+    const listener = grpcListener(channelOptions);
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
-    this.#host = new Host({ listener: grpcListener(channelOptions), address, servicer: this.servicer }, options);
+    this.#host = new Host({ listener, address, servicer: this.servicer }, options);
   }
 
   get address(): string {
@@ -62,8 +65,8 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   }
 
   /**
-   * Resolves when workers can connect. Rejects with `Host runtime is already started.`, with the reason why the host can't listen
-   * on the address, or with the reason of `signal`.
+   * Resolves when workers can connect. Rejects with the reason of `signal`, or with `wrong-state` the second time. An address in use
+   * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`.
    */
   start(options?: HostStartOptions): Promise<void> {
     return this.#host.start(options);
@@ -84,7 +87,9 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
    * await host.start();
    * await host.stopWhenSignal({ graceMs: 10_000 }); // SIGTERM, SIGINT or SIGHUP
    */
-  stopWhenSignal({ graceMs = 5_000, ...options }: HostStopWhenSignalOptions = {}): Promise<void> {
+  async stopWhenSignal(given: HostStopWhenSignalOptions = {}): Promise<void> {
+    assertOptions(given, signalShape, "stopWhenSignal");
+    const { graceMs = 5_000, ...options } = given;
     return stopWhenSignal(options, {
       ended: this.#host.closed,
       stop: () => this.#host.stop({ graceMs }),

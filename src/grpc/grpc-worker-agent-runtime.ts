@@ -1,8 +1,8 @@
 import type { TracerProvider } from "@opentelemetry/api";
+import { assertOptions, fields, optionShape, withMethods } from "../core/internal.ts";
 import { openTelemetryTracing, workerRuntimeTracer } from "../telemetry/otel/index.ts";
 import { type GrpcDialerOptions, grpcDialer } from "../transport/internal.ts";
-import { type WorkerOptions, WorkerRuntime } from "../worker/internal.ts";
-import { assertDialerNumbers } from "./channel-numbers.ts";
+import { type WorkerOptions, WorkerRuntime, workerKinds } from "../worker/internal.ts";
 
 /** Options of a `GrpcWorkerAgentRuntime`: the worker's own, and those of its gRPC connection. */
 export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
@@ -13,6 +13,12 @@ export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
   readonly channelOptions?: GrpcDialerOptions | undefined;
 }
 
+const shape = optionShape<GrpcWorkerAgentRuntimeOptions>({
+  ...workerKinds,
+  tracerProvider: withMethods("a TracerProvider of OpenTelemetry", "getTracer"),
+  channelOptions: fields,
+});
+
 // protocol.md §5.9
 /**
  * A worker over gRPC, under AutoGen's name. It connects at `start` to the host at `hostAddress`: `host:port`, or several
@@ -20,11 +26,9 @@ export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
  * host. Throws `invalid-argument` for invalid options.
  */
 export class GrpcWorkerAgentRuntime extends WorkerRuntime {
-  constructor(
-    hostAddress: string | readonly string[],
-    { channelOptions, tracerProvider, ...options }: GrpcWorkerAgentRuntimeOptions = {},
-  ) {
-    assertDialerNumbers(channelOptions);
+  constructor(hostAddress: string | readonly string[], given: GrpcWorkerAgentRuntimeOptions = {}) {
+    assertOptions(given, shape, "A worker");
+    const { channelOptions, tracerProvider, ...options } = given;
     super({
       ...options,
       tracing: options.tracing ?? openTelemetryTracing({ tracerProvider, tracerName: workerRuntimeTracer }),

@@ -1,6 +1,6 @@
 import { constants, PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
-import { assertNumbers } from "../core/internal.ts";
+import { assertKind, number } from "../core/internal.ts";
 
 const defaultBytes = 64 * 1024 * 1024;
 
@@ -26,7 +26,7 @@ interface NodeGcEntry {
  * calls it by itself. Throws `invalid-argument` for an invalid size.
  */
 export function keepHeapRoom(bytes: number = defaultBytes): () => void {
-  assertNumbers({ bytes }, { bytes: { from: 1 } });
+  assertKind("bytes", bytes, number({ from: 1 }));
   const grow = (): void => {
     const percent = growthPercent(bytes, getHeapStatistics().used_heap_size);
     setFlagsFromString(`--heap-growing-percent=${percent}`);

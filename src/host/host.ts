@@ -1,9 +1,25 @@
-import { anyTime, assertNumbers, type Clock, systemClock, type Timer, TroupeError } from "../core/internal.ts";
+import {
+  anyTime,
+  assertArgument,
+  assertObject,
+  assertOptions,
+  assertText,
+  type Clock,
+  number,
+  optionShape,
+  signal as signalKind,
+  systemClock,
+  type Timer,
+  TroupeError,
+  text,
+  withMethods,
+} from "../core/internal.ts";
 import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
+import { startError } from "./start-error.ts";
 
 /** The listener that a host runs on, its address, and the servicer that it runs. */
 export interface HostParts {
@@ -39,6 +55,15 @@ type HostState =
   | { readonly at: "serving"; readonly listening: Listening }
   | { readonly at: "ending"; readonly grace: ShutdownDeadline; readonly done: Promise<void> };
 
+const startShape = optionShape<HostStartOptions>({ signal: signalKind });
+const stopShape = optionShape<HostStopOptions>({ graceMs: number(anyTime), signal: signalKind });
+const listenerKind = withMethods("a listener, such as grpcListener(),", "listen");
+const partsShape = optionShape<HostParts>({
+  listener: listenerKind,
+  address: text,
+  servicer: withMethods("a HostServicer", "asLinkService", "drain"),
+});
+
 const defaultGraceMs = 5_000;
 /** Milliseconds of the grace, but no more than a quarter of it, in which connections close after the channels have ended. */
 const goodbyeMs = 1_000;
@@ -65,14 +90,21 @@ export class Host implements AsyncDisposable {
   /** Kept after the end, for what it has counted. */
   #listening: Listening | undefined;
 
-  constructor({ listener, address, servicer }: HostParts, options: HostOptions = {}) {
+  /** Throws `invalid-argument` for missing parts, for unknown options and for values of a wrong kind. */
+  constructor(parts: HostParts, options: HostOptions = {}) {
+    assertObject(parts, "The parts of a host, { listener, address },");
+    assertOptions(parts, partsShape, "Host");
+    const { listener, address, servicer } = parts;
+    assertArgument(listener, "The listener of a host", listenerKind);
+    assertText(address, "The address of a host, such as 127.0.0.1:50051,");
+    const ownServicer = servicer ?? new HostServicer(options);
     this.#listener = listener;
     this.#address = address;
     this.#clock = options.clock ?? systemClock;
     this.closed = new Promise((resolve) => {
       this.#markClosed = resolve;
     });
-    this.servicer = servicer ?? new HostServicer(options);
+    this.servicer = ownServicer;
   }
 
   /** The address that workers dial, with the real port once the host has started. */
@@ -80,8 +112,13 @@ export class Host implements AsyncDisposable {
     return this.#address;
   }
 
-  /** Resolves when workers can connect. Throws `wrong-state` the second time; rejects when it can't listen on the address. */
-  async start({ signal }: HostStartOptions = {}): Promise<void> {
+  /**
+   * Resolves when workers can connect. Rejects with the reason of `signal`, or with `wrong-state` the second time. An address in use
+   * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`.
+   */
+  async start(options: HostStartOptions = {}): Promise<void> {
+    assertOptions(options, startShape, "start");
+    const { signal } = options;
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
@@ -95,7 +132,7 @@ export class Host implements AsyncDisposable {
       if (this.#isStarting()) this.#state = { at: "serving", listening };
     } catch (error) {
       if (this.#isStarting()) this.#state = { at: "new" };
-      throw error;
+      throw startError(this.#address, error);
     }
     if (!signal?.aborted) return;
     await this.stop({ graceMs: 0 });
@@ -107,8 +144,9 @@ export class Host implements AsyncDisposable {
    * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. Rejects only with
    * `invalid-argument`, for an invalid grace.
    */
-  async stop({ graceMs = defaultGraceMs, signal }: HostStopOptions = {}): Promise<void> {
-    assertNumbers({ graceMs }, { graceMs: anyTime });
+  async stop(options: HostStopOptions = {}): Promise<void> {
+    assertOptions(options, stopShape, "stop");
+    const { graceMs = defaultGraceMs, signal } = options;
     const hurry = (): void => this.#shorten(0);
     signal?.addEventListener("abort", hurry);
     try {

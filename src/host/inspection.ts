@@ -1,4 +1,4 @@
-import { anyRoom, assertNumbers, type Clock } from "../core/internal.ts";
+import { anyRoom, assertOptions, type Clock, number, optionShape, signal as signalKind } from "../core/internal.ts";
 import { BatchRunner } from "./batch-runner.ts";
 import { firstOf } from "./channel-lifecycle.ts";
 import type { HostCounters } from "./counters.ts";
@@ -70,6 +70,12 @@ export interface InspectOptions {
   readonly signal?: AbortSignal;
 }
 
+const inspectShape = optionShape<InspectOptions>({
+  maxSessions: number(anyRoom),
+  maxTypes: number(anyRoom),
+  signal: signalKind,
+});
+
 export interface InspectionParts {
   readonly clock: Clock;
   readonly sessions: ChannelTable<Session>;
@@ -90,8 +96,8 @@ export class Inspection {
   }
 
   async inspect(options: InspectOptions = {}): Promise<HostSnapshot> {
+    assertOptions(options, inspectShape, "inspect");
     const { maxSessions = 10_000, maxTypes = 10_000, signal } = options;
-    assertNumbers({ maxSessions, maxTypes }, { maxSessions: anyRoom, maxTypes: anyRoom });
     return new Promise((resolve, reject) => {
       this.#batches.add(this.#gather({ maxSessions, maxTypes, signal, resolve, reject }));
     });

@@ -3,5 +3,5 @@ export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { InspectOptions } from "./inspection.ts";
-export type { HostOptions } from "./options.ts";
+export { type HostOptions, hostKinds } from "./options.ts";
 export { HostServicer } from "./servicer.ts";

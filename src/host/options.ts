@@ -1,16 +1,23 @@
 import {
   anyRoom,
   anyTime,
-  assertNumbers,
-  assertWord,
+  assertOptions,
   type Clock,
+  callable,
+  clock,
+  flag,
   type Logger,
+  logger,
   type MakeId,
-  type NumberRanges,
+  number,
+  type OptionKinds,
+  optionShape,
   randomId,
   someRoom,
   someTime,
   systemClock,
+  withMethods,
+  word,
 } from "../core/internal.ts";
 import type { Capability } from "../protocol/internal.ts";
 import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
@@ -119,27 +126,39 @@ export function capabilitiesOf({ heartbeatMs }: Pick<ResolvedHostOptions, "heart
 /** No frame fits into less. */
 const frameRoom = { from: 100 };
 
-const numberRanges: NumberRanges<HostOptions> = {
-  callTimeoutMs: anyRoom,
-  registrationOrphanMs: someTime,
-  reconnectGraceMs: anyTime,
-  heartbeatMs: anyTime,
-  channelWaitMs: anyTime,
-  stockPeerMaxBytes: anyRoom,
-  maxQueuedFrames: someRoom,
-  maxQueuedBytes: frameRoom,
-  maxPendingCallsPerSession: someRoom,
-  maxPendingCalls: someRoom,
-  maxSessions: someRoom,
-  maxTypesPerClient: someRoom,
-  maxSubscriptionsPerClient: someRoom,
-  maxSubscriptions: someRoom,
+export const hostKinds: OptionKinds<HostOptions> = {
+  callTimeoutMs: number(anyRoom),
+  registrationOrphanMs: number(someTime),
+  reconnectGraceMs: number(anyTime),
+  heartbeatMs: number(anyTime),
+  channelWaitMs: number(anyTime),
+  acceptLegacyWorkers: flag,
+  filterByPeer: flag,
+  stockPeerMaxBytes: number(anyRoom),
+  ownOnly: flag,
+  allowMultipleOwners: flag,
+  maxQueuedFrames: number(someRoom),
+  maxQueuedBytes: number(frameRoom),
+  whenFull: word("drop", "disconnect"),
+  maxPendingCallsPerSession: number(someRoom),
+  maxPendingCalls: number(someRoom),
+  maxSessions: number(someRoom),
+  maxTypesPerClient: number(someRoom),
+  maxSubscriptionsPerClient: number(someRoom),
+  maxSubscriptions: number(someRoom),
+  authorize: callable,
+  observer: callable,
+  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "load", "save"),
+  logger,
+  clock,
+  makeId: callable,
+  random: callable,
 };
+const hostShape = optionShape<HostOptions>(hostKinds);
 
-/** Fills in the defaults. Throws `invalid-argument` for invalid numbers. */
+/** Fills in the defaults. Throws `invalid-argument` for unknown options and for values of a wrong kind. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
-  assertNumbers(options, numberRanges);
-  assertWord("whenFull", options.whenFull, ["drop", "disconnect"]);
+  assertOptions(options, hostShape, "A host");
   const makeId = options.makeId ?? randomId;
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,

@@ -1,3 +1,2 @@
 // What other rooms and tests use of this room.
-export type { StopWhenSignalOptions } from "./process-signals.ts";
-export { stopWhenSignal } from "./process-signals.ts";
+export { type StopWhenSignalOptions, stopWhenSignal, stopWhenSignalKinds } from "./process-signals.ts";

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import process from "node:process";
+import { assertOptions, callable, listOf, type OptionKinds, optionShape } from "../core/internal.ts";
 
 const defaultStopSignals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
@@ -10,6 +11,15 @@ export interface StopWhenSignalOptions {
   /** Ends the process after a second process signal; `code` is 128 plus the signal's number. Default `process.exit`. */
   readonly exit?: ((code: number) => void) | undefined;
 }
+
+export const stopWhenSignalKinds: OptionKinds<StopWhenSignalOptions> = {
+  signals: listOf({
+    expected: 'the name of a process signal, such as "SIGTERM"',
+    accepts: (value) => typeof value === "string" && Object.hasOwn(constants.signals, value),
+  }),
+  exit: callable,
+};
+const shape = optionShape<StopWhenSignalOptions>(stopWhenSignalKinds);
 
 /** A worker or a host that stops at a process signal. */
 export interface Stoppable {
@@ -24,10 +34,9 @@ export interface Stoppable {
  * Stops at the first process signal, or when `ended` resolves. A second process signal makes the stop end without waiting.
  * Then it ends the process, which a timer of the program may keep alive. Removes its listeners at the end.
  */
-export async function stopWhenSignal(
-  { signals = defaultStopSignals, exit = process.exit }: StopWhenSignalOptions,
-  { ended, stop, hurry }: Stoppable,
-): Promise<void> {
+export async function stopWhenSignal(options: StopWhenSignalOptions, { ended, stop, hurry }: Stoppable): Promise<void> {
+  assertOptions(options, shape, "stopWhenSignal");
+  const { signals = defaultStopSignals, exit = process.exit } = options;
   await untilSignal(signals, ended);
   const stopped = stop();
   const settled = stopped.catch(() => undefined);

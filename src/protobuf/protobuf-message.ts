@@ -7,7 +7,17 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
-import { type Answers, errorText, type MessageType, protobufContentType, TroupeError } from "../core/internal.ts";
+import {
+  type Answers,
+  assertOptions,
+  errorText,
+  type MessageType,
+  messageType,
+  optionShape,
+  protobufContentType,
+  TroupeError,
+  text,
+} from "../core/internal.ts";
 
 /** Options of `protobufMessage`. */
 export interface ProtobufMessageOptions<Answer> {
@@ -19,6 +29,8 @@ export interface ProtobufMessageOptions<Answer> {
    */
   readonly typeName?: string | undefined;
 }
+
+const shape = optionShape<ProtobufMessageOptions<unknown>>({ answer: messageType, typeName: text });
 
 /** A message type for protobuf. Its values are any values of protobuf-es. */
 export interface ProtobufMessageType<Desc extends DescMessage, Answer = unknown>
@@ -47,6 +59,7 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
     const hint = "Import it from what protoc-gen-es made: protobufMessage(ForecastSchema).";
     throw new TroupeError("invalid-argument", `A protobuf message type needs the schema of a message. ${hint}`);
   }
+  assertOptions(options, shape, "protobufMessage");
   const { typeName: fullName } = schema;
   const { typeName = fullName } = options;
   return {

@@ -1,4 +1,4 @@
-import { type MakeId, randomId } from "../core/internal.ts";
+import { anyRoom, assertOptions, callable, type MakeId, number, optionShape, randomId } from "../core/internal.ts";
 import type { StoredData, WireAgentId } from "../protocol/internal.ts";
 import type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
 
@@ -12,6 +12,12 @@ export interface MemoryStateStoreOptions {
   readonly makeId?: MakeId;
 }
 
+const shape = optionShape<MemoryStateStoreOptions>({
+  maxBytes: number(anyRoom),
+  maxEntries: number(anyRoom),
+  makeId: callable,
+});
+
 interface Entry extends StateVersion {
   readonly size: number;
 }
@@ -24,7 +30,10 @@ export class MemoryStateStore implements StateStore {
   readonly #makeId: MakeId;
   #bytes = 0;
 
-  constructor({ maxBytes = 256 * 1024 * 1024, maxEntries = 100_000, makeId = randomId }: MemoryStateStoreOptions = {}) {
+  /** Throws `invalid-argument` for unknown options and for values of a wrong kind. */
+  constructor(options: MemoryStateStoreOptions = {}) {
+    assertOptions(options, shape, "MemoryStateStore");
+    const { maxBytes = 256 * 1024 * 1024, maxEntries = 100_000, makeId = randomId } = options;
     this.#maxBytes = maxBytes;
     this.#maxEntries = maxEntries;
     this.#makeId = makeId;

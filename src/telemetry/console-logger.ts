@@ -1,4 +1,12 @@
-import { type LogFields, type Logger, stackText } from "../core/internal.ts";
+import {
+  assertOptions,
+  callable,
+  type LogFields,
+  type Logger,
+  optionShape,
+  stackText,
+  word,
+} from "../core/internal.ts";
 
 /** Levels of log entries, lowest first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -15,6 +23,8 @@ export interface ConsoleLoggerOptions {
   readonly now?: (() => Date) | undefined;
 }
 
+const shape = optionShape<ConsoleLoggerOptions>({ level: word(...levels), write: callable, now: callable });
+
 /**
  * Creates a logger that writes one line per entry: time, level, text, and the fields as `name=value`.
  *
@@ -24,6 +34,7 @@ export interface ConsoleLoggerOptions {
  * ```
  */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
+  assertOptions(options, shape, "consoleLogger");
   const { level: least = "info", write = (line) => console.error(line), now = () => new Date() } = options;
   const at = (level: LogLevel) => {
     if (levels.indexOf(level) < levels.indexOf(least)) return () => undefined;

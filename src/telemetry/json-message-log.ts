@@ -1,4 +1,11 @@
-import type { MessageLogRecord, MessageLogSink } from "../core/internal.ts";
+import {
+  assertFunction,
+  assertOptions,
+  flag,
+  type MessageLogRecord,
+  type MessageLogSink,
+  optionShape,
+} from "../core/internal.ts";
 import type { ModelRecord } from "./model-records.ts";
 
 /** Log for the messages of runtimes, and for the calls of model clients and tools. */
@@ -13,6 +20,8 @@ export interface JsonMessageLogOptions {
   readonly withPayloads?: boolean | undefined;
 }
 
+const shape = optionShape<JsonMessageLogOptions>({ withPayloads: flag });
+
 // protocol.md §5.11
 /**
  * Creates a message log that writes each record as one line of JSON, with the keys, order and text of AutoGen's logger
@@ -24,6 +33,8 @@ export interface JsonMessageLogOptions {
  * ```
  */
 export function jsonMessageLog(write: (line: string) => void, options: JsonMessageLogOptions = {}): JsonMessageLog {
+  assertFunction(write, "The writer of a message log");
+  assertOptions(options, shape, "jsonMessageLog");
   return {
     withPayloads: options.withPayloads ?? false,
     emit: (record) => write(pythonJsonText(inPythonOrder(record))),

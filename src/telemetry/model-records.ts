@@ -1,4 +1,14 @@
-import type { AgentId } from "../core/internal.ts";
+import {
+  type AgentId,
+  agentId,
+  assertObject,
+  assertOptions,
+  fields,
+  listOf,
+  number,
+  optionShape,
+  text,
+} from "../core/internal.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -55,10 +65,30 @@ export interface TokenUse {
   readonly completionTokens: number;
 }
 
+const recordKinds = { agentId, extra: fields };
+const tokens = number({ from: 0 });
+const messages = listOf(fields);
+const shapes = {
+  llmCallEvent: optionShape<Parameters<typeof llmCallEvent>[0]>({
+    ...recordKinds,
+    ...{ messages, response: fields, promptTokens: tokens, completionTokens: tokens },
+  }),
+  llmStreamStartEvent: optionShape<Parameters<typeof llmStreamStartEvent>[0]>({ ...recordKinds, messages }),
+  llmStreamEndEvent: optionShape<Parameters<typeof llmStreamEndEvent>[0]>({
+    ...recordKinds,
+    ...{ response: fields, promptTokens: tokens, completionTokens: tokens },
+  }),
+  toolCallEvent: optionShape<Parameters<typeof toolCallEvent>[0]>({
+    agentId,
+    ...{ toolName: text, arguments: fields, result: text },
+  }),
+};
+
 /** Creates the record of a model call. */
 export function llmCallEvent(
   call: ModelRecordOptions & TokenUse & { readonly messages: readonly JsonObject[]; readonly response: JsonObject },
 ): LLMCallEvent {
+  assertRecord(call, "llmCallEvent");
   return {
     ...call.extra,
     type: "LLMCall",
@@ -74,6 +104,7 @@ export function llmCallEvent(
 export function llmStreamStartEvent(
   start: ModelRecordOptions & { readonly messages: readonly JsonObject[] },
 ): LLMStreamStartEvent {
+  assertRecord(start, "llmStreamStartEvent");
   return { ...start.extra, type: "LLMStreamStart", messages: start.messages, agent_id: agentText(start) };
 }
 
@@ -81,6 +112,7 @@ export function llmStreamStartEvent(
 export function llmStreamEndEvent(
   end: ModelRecordOptions & TokenUse & { readonly response: JsonObject },
 ): LLMStreamEndEvent {
+  assertRecord(end, "llmStreamEndEvent");
   return {
     ...end.extra,
     type: "LLMStreamEnd",
@@ -107,8 +139,14 @@ export function toolCallEvent(
     readonly result: string;
   },
 ): ToolCallEvent {
+  assertRecord(call, "toolCallEvent");
   const { toolName, result } = call;
   return { type: "ToolCall", tool_name: toolName, arguments: call.arguments, result, agent_id: agentText(call) };
+}
+
+function assertRecord(given: unknown, maker: keyof typeof shapes): void {
+  assertObject(given, `The argument of ${maker}`);
+  assertOptions(given, shapes[maker], maker);
 }
 
 function agentText({ agentId }: ModelRecordOptions): string | null {

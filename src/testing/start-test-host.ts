@@ -1,4 +1,5 @@
-import { Host, type HostOptions } from "../host/internal.ts";
+import { assertOptions, optionShape, word } from "../core/internal.ts";
+import { Host, type HostOptions, hostKinds } from "../host/internal.ts";
 import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/internal.ts";
 
 /** A running host and the dialer that reaches it. Disposing it stops the host immediately. */
@@ -15,6 +16,8 @@ export interface TestHostOptions extends HostOptions {
   readonly link?: "memory" | "grpc";
 }
 
+const shape = optionShape<TestHostOptions>({ ...hostKinds, link: word("memory", "grpc") });
+
 /**
  * Starts a host for a test, on a free address.
  *
@@ -25,7 +28,9 @@ export interface TestHostOptions extends HostOptions {
  * await worker.start();
  * ```
  */
-export async function startTestHost({ link = "memory", ...options }: TestHostOptions = {}): Promise<TestHost> {
+export async function startTestHost(given: TestHostOptions = {}): Promise<TestHost> {
+  assertOptions(given, shape, "startTestHost");
+  const { link = "memory", ...options } = given;
   const network = link === "memory" ? createMemoryNetwork() : undefined;
   const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, options);
   await host.start();

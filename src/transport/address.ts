@@ -1,9 +1,14 @@
+import { Buffer } from "node:buffer";
+import process from "node:process";
 import { RpcError, StatusCode } from "./rpc-status.ts";
 
 /** An address to connect to or listen on. `path` names a Unix socket and excludes host and port. */
 export type TransportAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly secure: boolean }
   | { readonly kind: "unix"; readonly path: string; readonly secure: boolean };
+
+/** Bytes of a socket's path that the system takes. Node cuts a longer path without notice, and listens elsewhere. */
+const longestSocketPath = process.platform === "darwin" ? 103 : 107;
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 
@@ -53,7 +58,8 @@ interface HostPortRules {
 function parseHostPort(text: string, hostPort: string, rules: HostPortRules): TransportAddress {
   const bare = rules.defaultPort === undefined ? hostPort : hostPort.replace(/\/+$/, "");
   const match = /^(?:\[([0-9a-f:.%a-z]+)\]|([^[\]:/?#@\s]+))(?::(\d{1,5}))?$/i.exec(bare);
-  if (match === null) throw badAddress(text);
+  if (match === null)
+    throw badAddress(text, isBareIpv6(bare) ? "an IPv6 address needs brackets, [::1]:50051" : undefined);
   const host = match[1] ?? match[2];
   const port = match[3] === undefined ? rules.defaultPort : Number(match[3]);
   if (host === undefined) throw badAddress(text);
@@ -66,9 +72,17 @@ function parseHostPort(text: string, hostPort: string, rules: HostPortRules): Tr
   return { kind: "tcp", host, port, secure: rules.secure };
 }
 
+function isBareIpv6(text: string): boolean {
+  return /^[0-9a-f.]*(:[0-9a-f.]*){2,}$/i.test(text);
+}
+
 function parseUnix(text: string, rest: string): TransportAddress {
   const path = rest.startsWith("//") ? rest.slice(2) : rest;
   if (path === "") throw badAddress(text, "the path of the Unix socket is missing");
+  const bytes = Buffer.byteLength(path);
+  if (bytes > longestSocketPath) {
+    throw badAddress(text, `the path of the Unix socket has ${bytes} bytes, and the system takes ${longestSocketPath}`);
+  }
   return { kind: "unix", path, secure: false };
 }
 

@@ -21,7 +21,8 @@ export type {
 export type { ListenerCounters } from "./listener-counters.ts";
 export { createListenerCounters } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory/memory-network.ts";
-export { createMemoryNetwork } from "./memory/memory-network.ts";
+export { createMemoryNetwork, memoryNetworkKinds } from "./memory/memory-network.ts";
 export { USER_AGENT } from "./metadata.ts";
 export type { RpcStatus } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
+export { errorCode } from "./system-error.ts";

@@ -1,3 +1,5 @@
+import { number, type OptionKinds, someRoom } from "../core/internal.ts";
+
 /** Largest length that the four length bytes of gRPC framing can hold. */
 const MAX_MESSAGE_BYTES = 0xffff_ffff;
 
@@ -26,6 +28,27 @@ export interface ConnectionLimitOptions extends MessageLimitOptions {
   /** Memory that one connection may hold before it refuses new streams, in MB. Default: 4096. */
   readonly maxSessionMemoryMb?: number;
 }
+
+/** Limits of HTTP/2's settings and of Node. */
+const someWindow = { from: 1, to: 2 ** 31 - 1 };
+const someMemoryMb = { from: 1, to: 2 ** 32 - 1 };
+
+export const messageLimitKinds: OptionKinds<MessageLimitOptions> = {
+  maxReceiveMessageBytes: number(someRoom),
+  maxSendMessageBytes: number(someRoom),
+  highWaterBytes: number(someRoom),
+};
+
+export const connectionLimitKinds: OptionKinds<ConnectionLimitOptions> = {
+  ...messageLimitKinds,
+  windowBytes: number(someWindow),
+  maxSessionMemoryMb: number(someMemoryMb),
+};
+
+/** The transport uses Node's timers, which fire after 1 ms for a longer delay. */
+const longestMs = 2 ** 31 - 1;
+export const anyDelay = number({ from: 0, to: longestMs });
+export const someDelay = number({ from: 1, to: longestMs });
 
 export interface MessageLimits {
   readonly maxReceiveMessageBytes: number;

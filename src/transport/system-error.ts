@@ -78,15 +78,23 @@ export function listenError(address: string, error: unknown): RpcError {
         cause,
       );
     case "EACCES":
+    case "EPERM": {
+      const isSocket = address.startsWith("unix:");
+      const hint = isSocket
+        ? "Choose a directory that exists and that this user may write to."
+        : "Choose a port above 1023.";
+      return new RpcError(StatusCode.permissionDenied, `Listening on ${address} is not permitted. ${hint}`, cause);
+    }
+    case "ENOENT":
+    case "ENOTDIR":
       return new RpcError(
-        StatusCode.permissionDenied,
-        `Listening on ${address} is not permitted. Choose a port above 1023.`,
+        StatusCode.invalidArgument,
+        `There is no directory for ${address}. Make it, or choose another path.`,
         cause,
       );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-    case "ENOENT":
       return new RpcError(
         StatusCode.invalidArgument,
         `${address} is not an address of this machine. Listen on 127.0.0.1, 0.0.0.0 or one of its own.`,

@@ -1,4 +1,13 @@
-import { anyRoom, anyTime, assertNumbers, assertWord, type NumberRanges, TroupeError } from "../core/internal.ts";
+import {
+  anyRoom,
+  anyTime,
+  flag,
+  number,
+  type OptionKind,
+  type OptionKinds,
+  options as optionsOf,
+  word,
+} from "../core/internal.ts";
 
 /** Reconnect policy of a worker that has lost its host. All optional. */
 export interface ReconnectOptions {
@@ -48,13 +57,33 @@ export type WhileDisconnectedSettings = {
   readonly [Name in keyof WhileDisconnectedOptions]-?: NonNullable<WhileDisconnectedOptions[Name]>;
 };
 
-/**
- * Applies the defaults. With `false` the worker makes one attempt, and the loss of the host ends the run. Throws
- * `invalid-argument` for numbers outside their range.
- */
+const policy = optionsOf<ReconnectOptions>({
+  initialDelayMs: number(anyTime),
+  maxDelayMs: number(anyTime),
+  factor: number({ from: 1 }),
+  jitter: number({ from: 0, to: 1 }),
+  maxAttempts: number(anyRoom),
+  startWaits: flag,
+});
+
+export const reconnectKind: OptionKind = {
+  ...policy,
+  expected: "false or an object of options",
+  accepts: (value) => value === false || policy.accepts(value),
+};
+
+export const whileDisconnectedKinds: OptionKinds<WhileDisconnectedOptions> = {
+  events: word("queue", "reject"),
+  calls: word("queue", "reject"),
+  callWaitMs: number(anyTime),
+  maxQueuedMessages: number(anyRoom),
+  maxQueuedBytes: number(anyRoom),
+};
+
+/** Applies the defaults. With `false` the worker makes one attempt, and the loss of the host ends the run. */
 export function reconnectSettings(options: ReconnectOptions | false = {}): ReconnectSettings {
   const given = options === false ? { maxAttempts: 0 } : options;
-  const settings = {
+  return {
     initialDelayMs: given.initialDelayMs ?? 100,
     maxDelayMs: given.maxDelayMs ?? 5_000,
     factor: given.factor ?? 2,
@@ -62,27 +91,10 @@ export function reconnectSettings(options: ReconnectOptions | false = {}): Recon
     maxAttempts: given.maxAttempts ?? Number.POSITIVE_INFINITY,
     startWaits: given.startWaits ?? false,
   };
-  const { initialDelayMs, maxDelayMs, factor, jitter, maxAttempts } = settings;
-  const isRight =
-    initialDelayMs >= 0 && maxDelayMs >= 0 && factor >= 1 && jitter >= 0 && jitter <= 1 && maxAttempts >= 0;
-  if (isRight) return settings;
-  throw new TroupeError(
-    "invalid-argument",
-    "reconnect takes delays and maxAttempts of 0 or more, a factor of 1 or more, and a jitter from 0 to 1.",
-  );
 }
 
-const waitingRanges: NumberRanges<WhileDisconnectedOptions> = {
-  callWaitMs: anyTime,
-  maxQueuedMessages: anyRoom,
-  maxQueuedBytes: anyRoom,
-};
-
-/** Applies the defaults. Throws `invalid-argument` for numbers outside their range and for unknown words. */
+/** Applies the defaults. */
 export function whileDisconnectedSettings(options: WhileDisconnectedOptions = {}): WhileDisconnectedSettings {
-  assertNumbers(options, waitingRanges);
-  assertWord("whileDisconnected.events", options.events, ["queue", "reject"]);
-  assertWord("whileDisconnected.calls", options.calls, ["queue", "reject"]);
   return {
     events: options.events ?? "queue",
     calls: options.calls ?? "reject",

@@ -2,32 +2,44 @@ import {
   type AmbientContexts,
   anyRoom,
   anyTime,
-  assertNumbers,
-  assertWord,
+  anything,
+  assertOptions,
   type Clock,
+  callable,
   defaultLogger,
+  flag,
   guardedLogger,
   jsonContentType,
   type Logger,
   type MakeId,
   type MessageLogSink,
-  type NumberRanges,
+  number,
+  type OptionKinds,
+  optionShape,
+  options as optionsOf,
   protobufContentType,
   type RuntimeOptions,
   randomId,
+  runtimeKinds,
   someRoom,
   someTime,
   systemClock,
   type Tracing,
   TroupeError,
+  text,
+  withMethods,
+  word,
+  wrongValue,
 } from "../core/internal.ts";
 import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
   type ReconnectSettings,
+  reconnectKind,
   reconnectSettings,
   type WhileDisconnectedOptions,
   type WhileDisconnectedSettings,
+  whileDisconnectedKinds,
   whileDisconnectedSettings,
 } from "./reconnect-options.ts";
 
@@ -173,37 +185,52 @@ export interface WorkerSettings {
   readonly rememberedEvents: number;
 }
 
-const numberRanges: NumberRanges<WorkerOptions> = {
-  keepAliveMs: anyTime,
-  keepAliveTimeoutMs: someTime,
-  heartbeatMs: anyTime,
-  maxConcurrentHandlers: someRoom,
-  maxParkedMessages: anyRoom,
-  maxParkedBytes: anyRoom,
-  maxOutboxBytes: someRoom,
-  maxOutboxMessages: someRoom,
-  startTimeoutMs: someTime,
-  registrationTimeoutMs: someTime,
-  drainTimeoutMs: anyTime,
-  halfCloseWaitMs: anyTime,
-  controlTimeoutMs: someTime,
-  maxMessageBytes: someRoom,
-  stockHostMaxBytes: anyRoom,
-  rememberedEvents: anyRoom,
-  // With Infinity a call waits without a limit; with 0 the worker would send no call.
-  defaultTimeoutMs: { from: 1 },
+export const workerKinds: OptionKinds<WorkerOptions> = {
+  ...runtimeKinds,
+  payloadSerializationFormat: word(jsonContentType, protobufContentType),
+  reconnect: reconnectKind,
+  whileDisconnected: optionsOf<WhileDisconnectedOptions>(whileDisconnectedKinds),
+  keepAliveMs: number(anyTime),
+  keepAliveTimeoutMs: number(someTime),
+  heartbeatMs: number(anyTime),
+  maxConcurrentHandlers: number(someRoom),
+  maxParkedMessages: number(anyRoom),
+  maxParkedBytes: number(anyRoom),
+  maxOutboxBytes: number(someRoom),
+  maxOutboxMessages: number(someRoom),
+  startTimeoutMs: number(someTime),
+  registrationTimeoutMs: number(someTime),
+  drainTimeoutMs: number(anyTime),
+  halfCloseWaitMs: number(anyTime),
+  controlChannel: word("at-start", "when-needed"),
+  controlTimeoutMs: number(someTime),
+  maxMessageBytes: number(someRoom),
+  stockHostMaxBytes: number(anyRoom),
+  random: callable,
+  requestIdPrefix: text,
+  sendsStacks: flag,
+  exposeUnknownSender: flag,
+  rememberedEvents: number(anyRoom),
 };
 
-const formats: readonly string[] = [jsonContentType, protobufContentType];
+/** A test host is the options of its workers: `new WorkerRuntime(testHost)`. */
+interface OfTestHost {
+  readonly host?: unknown;
+}
 
-/** Applies the defaults. Throws `invalid-argument` for an unknown serialization format and for numbers outside their range. */
+const workerShape = optionShape<WorkerRuntimeOptions & OfTestHost>({
+  ...workerKinds,
+  dialer: withMethods("a dialer, such as grpcDialer(),", "dial"),
+  // `someAddress` checks it.
+  address: anything,
+  host: anything,
+});
+
+/** Applies the defaults. Throws `invalid-argument` for unknown options and for values of a wrong kind. */
 export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
-  const format = options.payloadSerializationFormat ?? jsonContentType;
-  if (!formats.includes(format)) {
-    throw new TroupeError("invalid-argument", `Unsupported payload serialization format: ${format}`);
-  }
-  assertNumbers(options, numberRanges);
-  assertWord("controlChannel", options.controlChannel, ["at-start", "when-needed"]);
+  assertOptions(options, workerShape, "A worker");
+  if (options.dialer === undefined)
+    throw wrongValue("The option dialer must be a dialer, such as grpcDialer()", undefined);
   return {
     dialer: options.dialer,
     addresses: someAddress(options.address),
@@ -219,7 +246,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     maxOutboxBytes: options.maxOutboxBytes ?? 16 * 1024 * 1024,
     maxOutboxMessages: options.maxOutboxMessages ?? 10_000,
     stockHostMaxBytes: (options.stockHostMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
-    preferredContentType: format,
+    preferredContentType: options.payloadSerializationFormat ?? jsonContentType,
     tracing: options.tracing,
     messageLog: options.messageLog,
     logger: guardedLogger(options.logger ?? defaultLogger),

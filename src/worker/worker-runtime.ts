@@ -10,17 +10,25 @@ import {
   type AmbientContexts,
   type AnswerOf,
   agentTypeText,
-  assertAgentId,
+  assertAgentRequest,
   assertAgentState,
   assertCall,
   assertEvent,
+  assertFactoryRegistration,
+  assertFunction,
+  assertGetOptions,
+  assertInstanceRegistration,
   assertNotAborted,
+  assertSubscription,
+  assertText,
+  assertWaitOptions,
   type ClassOf,
   CodecRegistry,
   createLayers,
   Dispatcher,
   type GetOptions,
   InterventionChain,
+  isAgentId,
   type Logger,
   MessageLog,
   type MessageType,
@@ -156,7 +164,8 @@ export class WorkerRuntime implements AgentRuntime {
    * and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
    * again then.
    */
-  start(options?: WaitOptions): Promise<void> {
+  async start(options?: WaitOptions): Promise<void> {
+    assertWaitOptions(options, "start");
     return this.#lifecycle.start(options);
   }
 
@@ -167,7 +176,8 @@ export class WorkerRuntime implements AgentRuntime {
    * never started; calling it twice is fine. You can start the worker again. Agents that you registered as instances are
    * gone then, with their subscriptions.
    */
-  stop(options?: WaitOptions): Promise<void> {
+  async stop(options?: WaitOptions): Promise<void> {
+    assertWaitOptions(options, "stop");
     return this.#lifecycle.stop(options);
   }
 
@@ -202,10 +212,10 @@ export class WorkerRuntime implements AgentRuntime {
     recipient: AgentId,
     options?: SendOptions,
   ): Promise<AnswerOf<Message>>;
-  async sendMessage(message: unknown, recipient: AgentId, options: CallOptions = {}): Promise<unknown> {
-    assertCall(recipient, options);
+  async sendMessage(message: unknown, recipient: AgentId, options?: CallOptions): Promise<unknown> {
+    assertCall(message, recipient, options);
     this.#lifecycle.assertSending("sending message");
-    return this.#calls.send(message, recipient, options);
+    return this.#calls.send(message, recipient, options ?? {});
   }
 
   async publishMessage<Message>(
@@ -213,7 +223,7 @@ export class WorkerRuntime implements AgentRuntime {
     topicId: TopicId,
     options: PublishOptions = {},
   ): Promise<void> {
-    assertEvent(topicId, options);
+    assertEvent(message, topicId, options);
     this.#lifecycle.assertSending("publishing message");
     return this.#events.publish(message, topicId, options);
   }
@@ -224,12 +234,13 @@ export class WorkerRuntime implements AgentRuntime {
     options?: RegisterFactoryOptions<T>,
   ): Promise<AgentType> {
     const text = agentTypeText(type);
+    assertFactoryRegistration(factory, options);
     await this.#lifecycle.registration.addFactory(text, factory, options);
     return new AgentType(text);
   }
 
   async registerAgentInstance(agent: Agent, id: AgentId, options?: RegisterAgentInstanceOptions): Promise<AgentId> {
-    assertAgentId(id, "id of an instance");
+    assertInstanceRegistration(id, options);
     await this.#lifecycle.registration.addInstance(agent, id, options);
     return id;
   }
@@ -248,25 +259,32 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
-    const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
+    assertGetOptions(options);
+    const id = isAgentId(idOrType) ? idOrType : new AgentId(idOrType, key);
     assertNotAborted(options, `Getting ${id}`);
     if (options.lazy === false) await this.#agents.ensureMade(id, options);
     return id;
   }
 
-  tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
+  async tryGetUnderlyingAgentInstance<T extends Agent = Agent>(
     id: AgentId,
     agentClass?: ClassOf<T>,
     options: WaitOptions = {},
   ): Promise<T> {
+    if (agentClass !== undefined) assertFunction(agentClass, "The class of an agent");
+    assertAgentRequest(id, options, "tryGetUnderlyingAgentInstance");
     return this.#agents.instance(id, agentClass, options);
   }
 
-  addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {
+  async addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {
+    assertSubscription(subscription);
+    assertWaitOptions(options, "addSubscription");
     return this.#lifecycle.registration.addSubscription(subscription, options);
   }
 
-  removeSubscription(id: string, options?: WaitOptions): Promise<void> {
+  async removeSubscription(id: string, options?: WaitOptions): Promise<void> {
+    assertText(id, "The id of a subscription");
+    assertWaitOptions(options, "removeSubscription");
     return this.#lifecycle.registration.removeSubscription(id, options);
   }
 
@@ -274,25 +292,30 @@ export class WorkerRuntime implements AgentRuntime {
     this.#registry.add(types);
   }
 
-  agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+  async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    assertAgentRequest(id, options, "agentMetadata");
     return this.#agents.metadata(id, options);
   }
 
-  agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+  async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    assertAgentRequest(id, options, "agentSaveState");
     return this.#agents.saveState(id, options);
   }
 
   async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
+    assertAgentRequest(id, options, "agentLoadState");
     return this.#agents.loadState(id, state, options);
   }
 
-  saveState(options: WaitOptions = {}): Promise<AgentState> {
+  async saveState(options: WaitOptions = {}): Promise<AgentState> {
+    assertWaitOptions(options, "saveState");
     return waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
   async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
+    assertWaitOptions(options, "loadState");
     return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
   }
 }

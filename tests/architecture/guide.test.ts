@@ -1,7 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import ts from "typescript";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { codeBlocks, modulesOf } from "../support/markdown-code.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -33,6 +37,37 @@ describe("the README and the guide", () => {
       (link) => !ts.sys.fileExists(at(page, link)) && !ts.sys.directoryExists(at(page, link)),
     );
     expect(missing).toEqual([]);
+  });
+});
+
+describe("the pages that the package contains", () => {
+  const shipped = /^(docs\/[^/]+\.md|docs\/guide(\/.*)?|examples(\/.*)?|src\/.*|proto\/.*|[A-Z]+(\.md)?)$/;
+
+  test.each(guide.filter((page) => page.endsWith(".md")))("%s links only to what the package contains", (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? "");
+    const targets = links.map((link) => relative(root, at(page, link)).replaceAll("\\", "/").replace(/\/$/, ""));
+    expect(targets.filter((target) => !shipped.test(target))).toEqual([]);
+  });
+
+  /** Pages whose code needs a host that the reader starts, or that shows what stops a program. */
+  const needsMore = [
+    ...["calling-dotnet", "calling-python", "first-agents", "messages"],
+    ...["running-a-host", "running-a-worker", "state", "testing"],
+  ].map((name) => `docs/guide/${name}.md`);
+  const programs = guide.filter((page) => page.endsWith(".md") && !needsMore.includes(page));
+
+  test.each(programs)("%s runs as it is printed", { timeout: 60_000 }, async (page) => {
+    const [code] = modulesOf(page, read(page)).values();
+    if (code === undefined) return;
+    const file = join(mkdtempSync(join(root, "tests/.guide-")), "page.ts");
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, code);
+    const args = ["--import", pathToFileURL(join(root, "tools/typescript.mjs")).href, "-C", "source", file];
+    const ended = await promisify(execFile)(process.execPath, args, { cwd: dirname(file), timeout: 50_000 }).then(
+      () => "done",
+      (error: { readonly stderr: string }) => error.stderr,
+    );
+    expect(ended).toBe("done");
   });
 });
 

@@ -48,12 +48,17 @@ await runtime.sendMessage(Duration.create({ seconds: 1n }), barista);
 await runtime.sendMessage(create(DurationSchema), barista);
 await runtime.publishMessage(Report({ name: "Error", message: "no milk" }), orders);
 await runtime.publishMessage({} as UnknownPayload, orders);
-await runtime.publishMessage(undefined, orders);
-declare const either: MessageOf<typeof AskPrice> | Order | undefined;
+declare const either: MessageOf<typeof AskPrice> | Order;
 await runtime.publishMessage(either, orders);
 declare const frozen: Readonly<MessageOf<typeof AskPrice>>;
 exactly<MessageOf<typeof Price>, Awaited<ReturnType<typeof askFrozen>>>(true);
 export const askFrozen = () => runtime.sendMessage(frozen, barista);
+
+// @ts-expect-error nothing is not a message
+await runtime.publishMessage(undefined, orders);
+declare const perhaps: Order | undefined;
+// @ts-expect-error there may be nothing to send
+await runtime.sendMessage(perhaps, barista);
 
 // What the compiler can't know is sent on purpose: the runtime checks it.
 declare const anything: unknown;
@@ -84,8 +89,9 @@ await runtime.publishMessage(Promise.resolve(AskPrice({ drink: "tea" })), orders
 await runtime.publishMessage([AskPrice({ drink: "tea" })], orders);
 // @ts-expect-error a Map
 await runtime.publishMessage(new Map([["drink", "tea"]]), orders);
+declare const orText: Order | string;
 // @ts-expect-error one of two is no message
-await runtime.publishMessage(either ?? "tea", orders);
+await runtime.publishMessage(orText, orders);
 exactly<
   NotAMessage<"AskPrice is a message type: call it with the fields of a message, AskPrice({ … }). Send a value of it.">,
   Sendable<typeof AskPrice>

@@ -1,4 +1,5 @@
 import { TroupeError } from "../errors.ts";
+import { wrongValue } from "../validation/option-values.ts";
 
 const agentTypePattern = /^[\p{L}\p{N}_\-.]+$/u;
 const portableAgentTypePattern = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -12,6 +13,7 @@ export function isValidAgentType(type: string): boolean {
 // protocol.md §5.1
 /** Returns whether .NET workers can also serve and call this type: `[a-zA-Z_][a-zA-Z0-9_]*`. */
 export function isPortableAgentType(type: string): boolean {
+  if (typeof type !== "string") throw wrongValue("The agent type must be a text", type);
   return portableAgentTypePattern.test(type);
 }
 
@@ -33,6 +35,7 @@ export class AgentType {
   readonly type: string;
 
   constructor(type: string) {
+    if (typeof type !== "string") throw wrongValue("The agent type must be a text", type);
     this.type = type;
   }
 
@@ -43,7 +46,15 @@ export class AgentType {
 
 /** Returns the text of an agent type, given as a text or as an `AgentType`. */
 export function agentTypeText(type: string | AgentType): string {
-  return typeof type === "string" ? type : type.type;
+  if (typeof type === "string") return type;
+  if (type instanceof AgentType || isAgentType(type)) return type.type;
+  throw wrongValue("The agent type must be a text or an AgentType", type);
+}
+
+/** Whether it is an agent type of another copy of this package. An agent id or a topic id is none, though it has a type. */
+function isAgentType(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return "type" in value && typeof value.type === "string" && !("key" in value) && !("source" in value);
 }
 
 /** Names one agent: its type and a key, written `type/key`. Two ids are equal when both parts are equal (`equals`). */
@@ -56,13 +67,15 @@ export class AgentId {
   constructor(type: string | AgentType, key: string) {
     this.type = agentTypeText(type);
     assertAgentType(this.type);
+    if (typeof key !== "string") throw wrongValue("The key of an AgentId must be a text", key);
     this.key = key;
   }
 
   /** Reads `type/key`, split at the first `/`; throws `invalid-argument` when there is none or the type is not valid. */
   static parse(text: string): AgentId {
+    if (typeof text !== "string") throw wrongValue("An agent id to parse must be a text, type/key", text);
     const slash = text.indexOf("/");
-    if (slash < 0) throw new TroupeError("invalid-argument", `Invalid agent id: ${text}`);
+    if (slash < 0) throw new TroupeError("invalid-argument", `Invalid agent id: ${text}. Write type/key: greeter/ada.`);
     return new AgentId(text.slice(0, slash), text.slice(slash + 1));
   }
 

@@ -1,6 +1,7 @@
 import type { AgentRuntime, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
 import type { AnswerOf } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
+import { assertAgentId, assertRuntime } from "../validation/assert-arguments.ts";
 import type { WaitOptions } from "../wait-options.ts";
 import type { AgentMetadata, AgentState } from "./agent.ts";
 import type { AgentId } from "./agent-id.ts";
@@ -12,6 +13,8 @@ export class AgentProxy {
   readonly #runtime: AgentRuntime;
 
   constructor(id: AgentId, runtime: AgentRuntime) {
+    assertAgentId(id, "id of a proxy");
+    assertRuntime(runtime);
     this.id = id;
     this.#runtime = runtime;
   }

@@ -10,6 +10,7 @@ import type { SubscriptionFactory } from "./class-subscriptions.ts";
 import { declaredTypes } from "./handles.ts";
 import type { MessageContext } from "./message-context.ts";
 import {
+  assertRegistration,
   type RegisterInstanceOptions,
   type RegisterOptions,
   registerAgent,
@@ -48,13 +49,14 @@ export abstract class BaseAgent implements Agent {
    * await Greeter.register(runtime, "greeter", () => new Greeter("greets in English"));
    * ```
    */
-  static register<T extends BaseAgent>(
+  static async register<T extends BaseAgent>(
     this: AgentClass<T>,
     runtime: AgentRuntime,
     type: string | AgentType,
     factory: AgentFactory<NoInfer<T>>,
     options: RegisterOptions = {},
   ): Promise<AgentType> {
+    assertRegistration(runtime, factory, options);
     // biome-ignore lint/complexity/noThisInStatic: the class it is called on is what gets registered
     return registerAgentClass(this, runtime, { type: agentTypeText(type), factory, options });
   }

@@ -1,6 +1,7 @@
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { DefaultSubscription, inSubscriptionContext } from "../topics/default-subscription.ts";
 import type { Subscription } from "../topics/subscription.ts";
+import { wrongValue } from "../validation/option-values.ts";
 import type { BaseAgent } from "./base-agent.ts";
 
 /** Tells a subscription factory for which agent type it makes subscriptions. */
@@ -30,6 +31,7 @@ export function defaultSubscription(): (agentClass: DecoratedAgentClass, context
 export function typeSubscription(
   topicType: string,
 ): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {
+  if (typeof topicType !== "string") throw wrongValue("The topic type of @typeSubscription must be a text", topicType);
   return subscriptionFactory(() => new DefaultSubscription(topicType));
 }
 
@@ -37,6 +39,7 @@ export function typeSubscription(
 export function subscriptionFactory(
   factory: SubscriptionFactory,
 ): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {
+  if (typeof factory !== "function") throw wrongValue("The subscription factory must be a function", factory);
   return (agentClass) => {
     // Decorators run before static fields are set, so theirs are kept under a key of their own.
     const value = [...factoriesUnder(agentClass, decoratedSubscriptions), factory];

@@ -2,7 +2,10 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
-import type { WaitOptions } from "../wait-options.ts";
+import { assertFunction, assertRuntime } from "../validation/assert-arguments.ts";
+import { assertOptions, type OptionKinds, optionShape } from "../validation/assert-options.ts";
+import { callable, flag, messageType, oneOrMany, text, word } from "../validation/option-kinds.ts";
+import { type WaitOptions, waitKinds } from "../wait-options.ts";
 import type { AgentFactoryContext } from "./agent.ts";
 import { type AgentType, agentTypeText } from "./agent-id.ts";
 import { BaseAgent } from "./base-agent.ts";
@@ -43,6 +46,21 @@ export interface RegisterClosureOptions<Types extends MessageTypes> extends Clos
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
+const closureKinds: OptionKinds<ClosureAgentOptions<MessageTypes>> = {
+  types: oneOrMany(messageType),
+  unknownTypePolicy: word("warn", "error", "ignore"),
+  description: text,
+};
+const closureShape = optionShape<ClosureAgentOptions<MessageTypes>>(closureKinds);
+
+const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
+  ...waitKinds,
+  ...closureKinds,
+  subscriptions: oneOrMany(callable),
+  whenTaken: word("fail", "wait"),
+  skipDirectMessageSubscription: flag,
+});
+
 /** Takes closures of every message type, because it is a method. `registerClosure` has checked the closure's own type. */
 interface Erased {
   closure(agent: ClosureContext, message: unknown, context: MessageContext): unknown;
@@ -65,13 +83,15 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     closure: Erased["closure"],
     options: ClosureAgentOptions<MessageTypes> = {},
   ) {
-    super(options.description ?? "");
+    super(options?.description ?? "");
     if (context?.id === undefined || context.runtime === undefined) {
       throw new TroupeError(
         "wrong-state",
         "ClosureAgent must be instantiated within the context of an AgentRuntime. It cannot be directly instantiated.",
       );
     }
+    assertFunction(closure, "The closure of an agent");
+    assertOptions(options, closureShape, "ClosureAgent");
     this.bindIdAndRuntime(context.id, context.runtime);
     this.#closure = closure;
     this.#types = options.types === undefined ? undefined : listOf(options.types);
@@ -89,6 +109,9 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     closure: Closure<HandledMessage<Types>>,
     options: RegisterClosureOptions<Types> = {},
   ): Promise<AgentType> {
+    assertRuntime(runtime);
+    assertFunction(closure, "The closure of an agent");
+    assertOptions(options, registerShape, "registerClosure");
     // biome-ignore lint/complexity/noThisInStatic: a subclass may be the one
     if (classSubscriptionFactories(this).length > 0) {
       throw new TroupeError("invalid-argument", "Closure agents are expected to have no class subscriptions");
@@ -96,10 +119,10 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     // The runtime learns the types before the first message can come, as for every agent.
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
-    const { skipDirectMessageSubscription, signal, whenTaken } = options;
+    const { skipDirectMessageSubscription, signal, whenTaken, types, unknownTypePolicy, description } = options;
     return registerAgentClass(ClosureAgent, runtime, {
       type: agentTypeText(type),
-      factory: (context) => new ClosureAgent(context, erased.closure, options),
+      factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
       options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
     });

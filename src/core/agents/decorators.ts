@@ -1,6 +1,7 @@
 import { TroupeError } from "../errors.ts";
 import type { BaseAgent } from "./base-agent.ts";
 import {
+  assertDeclared,
   type DeclaredHandler,
   type HandledAnswer,
   type HandledMessage,
@@ -22,6 +23,7 @@ export function rpc<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
 ): HandlerDecorator<HandledMessage<Types>, NowOrLater<HandledAnswer<Types>>> {
+  assertDeclared(types, options, "@rpc");
   return (method, context) => markHandler({ ...options, kind: "rpc", types }, method, context);
 }
 
@@ -30,6 +32,7 @@ export function event<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
 ): HandlerDecorator<HandledMessage<Types>, NowOrLater<void>> {
+  assertDeclared(types, options, "@event");
   return (method, context) => markHandler({ ...options, kind: "event", types }, method, context);
 }
 
@@ -38,6 +41,7 @@ export function messageHandler<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
 ): HandlerDecorator<HandledMessage<Types>, NowOrLater<HandledAnswer<Types>>> {
+  assertDeclared(types, options, "@messageHandler");
   return (method, context) => markHandler({ ...options, kind: "message", types }, method, context);
 }
 

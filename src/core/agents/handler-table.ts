@@ -1,4 +1,6 @@
+import { wrongValue } from "../validation/option-values.ts";
 import {
+  assertDeclared,
   type HandledAnswer,
   type HandledMessage,
   Handler,
@@ -37,6 +39,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     handle: TableHandler<Agent, Types, HandledAnswer<Types>>,
     options?: HandlerOptions<HandledMessage<Types>>,
   ): HandlerTable<Agent> {
+    assertDeclared(types, options, "rpc");
     return this.#with(new Handler({ ...options, kind: "rpc", types, handle }));
   }
 
@@ -46,6 +49,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     handle: TableHandler<Agent, Types, void>,
     options?: HandlerOptions<HandledMessage<Types>>,
   ): HandlerTable<Agent> {
+    assertDeclared(types, options, "event");
     return this.#with(new Handler({ ...options, kind: "event", types, handle }));
   }
 
@@ -55,11 +59,13 @@ export class HandlerTable<Agent> implements HandlerSource {
     handle: TableHandler<Agent, Types, HandledAnswer<Types>>,
     options?: HandlerOptions<HandledMessage<Types>>,
   ): HandlerTable<Agent> {
+    assertDeclared(types, options, "message");
     return this.#with(new Handler({ ...options, kind: "message", types, handle }));
   }
 
   /** Adds another table's handlers after these: `handlerTable<Child>().including(Parent.handlers)`. */
   including(other: HandlerSource): HandlerTable<Agent> {
+    if (!Array.isArray(other?.handlers)) throw wrongValue("What a handler table includes must be another one", other);
     return new HandlerTable([...this.handlers, ...other.handlers]);
   }
 

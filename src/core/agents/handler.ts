@@ -1,9 +1,12 @@
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { messageTypeText } from "../serialization/message-index.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
 import { isThenable } from "../thenable.ts";
+import { assertFunction } from "../validation/assert-arguments.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { callable, flag } from "../validation/option-kinds.ts";
 import type { MessageContext } from "./message-context.ts";
+import { wrongResultError } from "./wrong-result.ts";
 
 /** One message type or several; a handler of several gets the union of their values. */
 export type MessageTypes = MessageType | readonly MessageType[];
@@ -28,6 +31,14 @@ export interface HandlerOptions<Message> {
   readonly strict?: boolean | undefined;
 }
 
+const handlerShape = optionShape<HandlerOptions<unknown>>({ match: callable, strict: flag });
+
+/** Checks the message types and the options of a handler; `taker` names what it was declared with. */
+export function assertDeclared(types: MessageTypes, options: unknown, taker: string): void {
+  assertHandledTypes(isList(types) ? types : [types]);
+  if (options !== undefined) assertOptions(options, handlerShape, taker);
+}
+
 /** The messages that a handler takes: `message` takes calls and events, `event` events only, `rpc` calls only. */
 export type HandlerKind = "message" | "event" | "rpc";
 
@@ -48,6 +59,7 @@ export interface DeclaredHandler {
 
 /** The part of an agent that its handlers need. */
 interface WithLogger {
+  readonly id: { toString(): string };
   readonly runtime: { readonly logger: Logger };
 }
 
@@ -67,11 +79,8 @@ export class Handler {
 
   constructor(declared: DeclaredHandler) {
     this.types = isList(declared.types) ? declared.types : [declared.types];
-    if (this.types.length === 0) {
-      throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
-    }
-    assertDefined(this.types);
-    for (const type of this.types) assertMessageType(type, "What a handler is declared for");
+    assertHandledTypes(this.types);
+    assertFunction(declared.handle, "The function of a handler");
     this.#kind = declared.kind;
     this.#handle = declared.handle;
     this.#match = declared.match;
@@ -109,27 +118,31 @@ export class Handler {
   #checkSettled(agent: WithLogger | undefined, answer: MessageType | undefined, result: unknown): unknown {
     if (this.#kind === "event") {
       if (result === undefined || result === null) return undefined;
-      this.#complain(agent, `Return type ${messageTypeText(result)} is not None.`, " It will be ignored.");
+      this.#complain(agent, wrongResultError(result, undefined), " The runtime ignores it.");
       return undefined;
     }
     if (answer === undefined || answer.is(result)) return result;
-    this.#complain(agent, `Return type ${messageTypeText(result)} not in return types [${answer.typeName}]`, "");
+    this.#complain(agent, wrongResultError(result, answer.typeName), "");
     return result;
   }
 
-  #complain(agent: WithLogger | undefined, text: string, consequence: string): void {
-    if (this.#strict || agent === undefined) throw new TroupeError("unexpected-answer", text);
-    agent.runtime.logger.warn(text + consequence);
+  #complain(agent: WithLogger | undefined, error: TroupeError, consequence: string): void {
+    if (this.#strict || agent === undefined) throw error;
+    const types = this.types.map(({ typeName }) => typeName).join(", ");
+    agent.runtime.logger.warn(error.message + consequence, { agent: String(agent.id), handlerOf: types });
   }
 }
 
 /** Throws for an undefined type: modules that import each other can see constants before they are set. */
-function assertDefined(types: readonly (MessageType | undefined)[]): void {
-  if (!types.includes(undefined)) return;
-  throw new TroupeError(
-    "invalid-argument",
-    "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
-  );
+function assertHandledTypes(types: readonly (MessageType | undefined)[]): void {
+  if (types.length === 0) throw new TroupeError("invalid-argument", "A handler needs at least one message type.");
+  if (types.includes(undefined)) {
+    throw new TroupeError(
+      "invalid-argument",
+      "A handler was declared for undefined instead of a message type. Do its module and this one import each other?",
+    );
+  }
+  for (const type of types) assertMessageType(type, "What a handler is declared for");
 }
 
 function isList(types: MessageTypes): types is readonly MessageType[] {

@@ -1,4 +1,4 @@
-import type { MessageType } from "../serialization/message-type.ts";
+import { assertMessageType, type MessageType } from "../serialization/message-type.ts";
 import type { BaseAgent } from "./base-agent.ts";
 
 const declaredTypesKey = Symbol("troupe.declaredTypes");
@@ -7,6 +7,7 @@ const declaredTypesKey = Symbol("troupe.declaredTypes");
 export function handles(
   ...types: readonly MessageType[]
 ): (agentClass: abstract new (...args: never[]) => BaseAgent, context: ClassDecoratorContext) => void {
+  for (const type of types) assertMessageType(type, "What @handles is given");
   return (agentClass) => {
     const value = [...declaredTypes(agentClass), ...types];
     Object.defineProperty(agentClass, declaredTypesKey, { value, configurable: true });

@@ -2,7 +2,10 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { warnOnce } from "../logger.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { directMessageSubscription, TypeSubscription } from "../topics/subscription.ts";
-import type { WaitOptions } from "../wait-options.ts";
+import { assertAgentId, assertFactory, assertRuntime } from "../validation/assert-arguments.ts";
+import { assertOptions, type OptionKinds, optionShape } from "../validation/assert-options.ts";
+import { flag, word } from "../validation/option-kinds.ts";
+import { type WaitOptions, waitKinds } from "../wait-options.ts";
 import type { AgentFactory } from "./agent.ts";
 import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
@@ -27,6 +30,27 @@ export interface RegisterInstanceOptions extends WaitOptions {
   readonly skipClassSubscriptions?: boolean | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
   readonly skipDirectMessageSubscription?: boolean | undefined;
+}
+
+export const registerKinds: OptionKinds<RegisterOptions> = {
+  ...waitKinds,
+  whenTaken: word("fail", "wait"),
+  skipClassSubscriptions: flag,
+  skipDirectMessageSubscription: flag,
+};
+const registerShape = optionShape<RegisterOptions>(registerKinds);
+
+const instanceShape = optionShape<RegisterInstanceOptions>({
+  ...waitKinds,
+  skipClassSubscriptions: flag,
+  skipDirectMessageSubscription: flag,
+});
+
+/** Checks the arguments of an agent class's `register`. The type has its own check. */
+export function assertRegistration(runtime: unknown, factory: unknown, options: unknown): void {
+  assertRuntime(runtime);
+  assertFactory(factory);
+  assertOptions(options, registerShape, "register");
 }
 
 /**
@@ -69,6 +93,9 @@ export async function registerAgent(
   agentId: AgentId,
   options: RegisterInstanceOptions,
 ): Promise<AgentId> {
+  assertRuntime(runtime);
+  assertAgentId(agentId, "id of an instance");
+  assertOptions(options, instanceShape, "registerInstance");
   addTypes(runtime, handledTypesOf(agent));
   const { type, key } = agentId;
   const ofClass = options.skipClassSubscriptions === false ? classSubscriptionFactories(agent.constructor) : [];

@@ -1,4 +1,5 @@
 import type { Agent } from "../agents/agent.ts";
+import { namingHandler } from "../agents/wrong-result.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
@@ -119,7 +120,8 @@ export class Dispatcher {
     });
   }
 
-  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): undefined {
+    const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);
     this.#tell(delivery, error);
     delivery.context.release();

@@ -3,6 +3,7 @@ import { type CancelledError, TimedOutError } from "../errors.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
 import { type DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
+import { timedOutText } from "./timed-out-text.ts";
 
 /**
  * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its deadline or its
@@ -81,9 +82,18 @@ export class PendingCall<Answer> implements Expiring {
 
   /** Called by the deadline queue. */
   onDue(): void {
-    const from = this.#recipient === undefined ? "" : ` from ${this.#recipient.toString()}`;
-    const advice = "Give the call a larger timeoutMs if its handler needs longer.";
-    this.#giveUp(new TimedOutError(`No answer${from} within ${this.#timeoutMs} ms. ${advice}`));
+    const text = timedOutText(this.#timeoutMs, this.#recipient, this.messageType);
+    this.#giveUp(new TimedOutError(this.whyUnanswered === undefined ? text : `${text} ${this.whyUnanswered}`));
+  }
+
+  /** The type of the message, for the text of `TimedOutError`; undefined if it is not known. */
+  protected get messageType(): string | undefined {
+    return undefined;
+  }
+
+  /** A sentence about the reason, for the text of `TimedOutError`; undefined if there is none to tell. */
+  protected get whyUnanswered(): string | undefined {
+    return undefined;
   }
 
   /** Called once if a bound ends the call, before its promise rejects with the same error. */

@@ -6,6 +6,7 @@ import type { Delivery } from "../delivery/layers.ts";
 import type { MessageMetadata } from "../delivery/message-metadata.ts";
 import { PendingCall } from "../delivery/pending-call.ts";
 import type { CancelledError, TimedOutError } from "../errors.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import type { TraceCarrier } from "../tracing.ts";
@@ -65,10 +66,22 @@ export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runti
 /** A call whose handler is in this process. When the caller gives up, the handler's signal aborts. */
 export class LocalCall extends PendingCall<unknown> {
   readonly #context: HandlerContext;
+  readonly #message: unknown;
+  readonly #runtime: { readonly whyIdle: string | undefined };
 
-  constructor(context: HandlerContext) {
+  constructor(context: HandlerContext, message: unknown, runtime: { readonly whyIdle: string | undefined }) {
     super();
     this.#context = context;
+    this.#message = message;
+    this.#runtime = runtime;
+  }
+
+  protected override get whyUnanswered(): string | undefined {
+    return this.#runtime.whyIdle;
+  }
+
+  protected override get messageType(): string {
+    return messageTypeText(this.#message);
   }
 
   protected override onGivenUp(error: TimedOutError | CancelledError): void {

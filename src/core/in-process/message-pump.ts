@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
+import type { Logger } from "../logger.ts";
 import { untilAborted } from "../wait-options.ts";
 import type { Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
@@ -21,6 +22,10 @@ const envelopesPerRound = 256;
 const turnMs = 10;
 const roundsPerTurn = 64;
 
+/** A runtime that does not run warns after this time that messages wait. */
+const idleWarningMs = 1_000;
+const idleText = "The runtime is not started: call start(), or step with processNext().";
+
 /** `stopWhen` checks again after this time, for conditions that do not depend on messages. */
 const checkEveryMs = 100;
 
@@ -33,9 +38,21 @@ export class MessagePump {
   /** The failure of an event's handler that the runtime must report. The next step or stop rejects with it. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(router: EnvelopeRouter, clock: Clock) {
+  /** Set while messages wait in a runtime that does not run. */
+  #idleWatch: Timer | undefined;
+  /** Set once the user steps by hand, or the warning was logged: then there is nothing to warn of. */
+  #isWarned = false;
+  readonly #logger: Logger;
+
+  constructor(router: EnvelopeRouter, clock: Clock, logger: Logger) {
     this.#router = router;
     this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Says why a message waits if the runtime does not run; else undefined. */
+  get whyIdle(): string | undefined {
+    return this.#state.at === "running" ? undefined : idleText;
   }
 
   get waiting(): number {
@@ -44,7 +61,10 @@ export class MessagePump {
 
   /** Queues an envelope. After the end it throws `UndeliverableException` (code `shutting-down`) and rejects the call. */
   push(envelope: Envelope): void {
-    if (this.#queue.push(envelope)) return;
+    if (this.#queue.push(envelope)) {
+      if (this.#state.at !== "running" && !this.#isWarned) this.#watchIdle();
+      return;
+    }
     const error = this.#refusal();
     if (envelope.kind !== "send") throw error;
     envelope.call.reject(error);
@@ -54,6 +74,7 @@ export class MessagePump {
     if (this.#state.at === "running") throw new TroupeError("wrong-state", "Runtime is already started");
     if (this.#queue.isClosed) this.#queue = new EnvelopeQueue();
     this.#failure = undefined;
+    this.#endIdleWatch();
     this.#state = { at: "running", loop: this.#run(this.#queue) };
   }
 
@@ -81,6 +102,8 @@ export class MessagePump {
 
   async processNext(signal: AbortSignal | undefined): Promise<void> {
     this.#throwFailure();
+    this.#isWarned = true;
+    this.#endIdleWatch();
     const queue = this.#queue;
     await untilAborted(queue.arrival(), { signal }, "Waiting for the next message");
     this.#throwFailure();
@@ -115,9 +138,25 @@ export class MessagePump {
       if (this.#state.at === "running") await this.#end(this.#queue);
     } finally {
       this.#state = { at: "closed" };
+      this.#endIdleWatch();
       this.#discard(this.#queue);
       this.#router.abandon(() => this.#refusal());
     }
+  }
+
+  /** Logs a warning, once for a runtime, if it does not run a second later. */
+  #watchIdle(): void {
+    this.#idleWatch ??= this.#clock.setTimer(idleWarningMs, () => {
+      this.#idleWatch = undefined;
+      if (this.#state.at === "running" || this.#queue.length === 0) return;
+      this.#isWarned = true;
+      this.#logger.warn(`A message waits in a runtime that does not run. ${idleText}`, { waiting: this.#queue.length });
+    });
+  }
+
+  #endIdleWatch(): void {
+    this.#idleWatch?.cancel();
+    this.#idleWatch = undefined;
   }
 
   async #run(queue: EnvelopeQueue): Promise<void> {

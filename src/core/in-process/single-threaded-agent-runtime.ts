@@ -23,8 +23,8 @@ import { payloadText } from "../delivery/payload-text.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
-import { defaultLogger, type Logger } from "../logger.ts";
-import type { RuntimeOptions } from "../runtime-options.ts";
+import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
+import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
@@ -34,9 +34,25 @@ import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
-import { assertAgentState, assertCall, assertEvent, assertSignal } from "../validation/assert-arguments.ts";
-import { anyTime, assertNumbers, assertWord, type NumberRanges } from "../validation/option-values.ts";
-import { assertNotAborted, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
+import {
+  assertAgentState,
+  assertFunction,
+  assertSubscription,
+  assertText,
+  isAgentId,
+} from "../validation/assert-arguments.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import {
+  assertAgentRequest,
+  assertCall,
+  assertEvent,
+  assertFactoryRegistration,
+  assertGetOptions,
+  assertInstanceRegistration,
+} from "../validation/call-options.ts";
+import { flag, number } from "../validation/option-kinds.ts";
+import { anyTime } from "../validation/option-values.ts";
+import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
 import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
@@ -58,11 +74,14 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
   readonly drainTimeoutMs?: number | undefined;
 }
 
-const numberRanges: NumberRanges<SingleThreadedAgentRuntimeOptions> = {
-  drainTimeoutMs: anyTime,
-  // With Infinity a call waits without a limit. With 0 the runtime would send no call.
-  defaultTimeoutMs: { from: 1 },
-};
+const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
+  ...runtimeKinds,
+  ignoreUnhandledExceptions: flag,
+  checksMessages: flag,
+  drainTimeoutMs: number(anyTime),
+});
+
+const noOptions: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = Object.freeze({});
 
 const stopText = "The stop of the runtime";
 
@@ -88,9 +107,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
 
-  /** Throws `invalid-argument` for numbers that are out of range. */
+  /** Throws `invalid-argument` for unknown options, and for values of a wrong kind. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
-    assertNumbers(options, numberRanges);
+    assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
     const { logger = defaultLogger, ambient, tracing, messageLog, clock = systemClock } = options;
     this.logger = logger;
     this.ambient = ambient;
@@ -126,7 +145,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(router, clock);
+    this.#pump = new MessagePump(router, clock, guardedLogger(logger));
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -144,6 +163,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    * ```
    */
   async start(options: WaitOptions = {}): Promise<void> {
+    assertWaitOptions(options, "start");
     assertNotAborted(options, "The start of the runtime");
     this.#pump.start();
   }
@@ -153,8 +173,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    * dropped, handlers that run may finish. It waits for nothing that a signal could end. Rejects with `wrong-state` when it was
    * never started; stopping twice is fine. It can be started again.
    */
-  async stop({ signal }: WaitOptions = {}): Promise<void> {
-    if (signal !== undefined) assertSignal(signal);
+  async stop(options?: WaitOptions): Promise<void> {
+    assertWaitOptions(options, "stop");
     return this.#pump.stop();
   }
 
@@ -163,6 +183,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    * Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
+    assertWaitOptions(options, "stopWhenIdle");
     assertNotAborted(options, stopText);
     return this.#pump.stopWhenIdle(options.signal);
   }
@@ -172,6 +193,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    * when not running. Aborting the signal ends the wait, and the runtime continues.
    */
   async stopWhen(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+    assertFunction(condition, "The condition of stopWhen");
+    assertWaitOptions(options, "stopWhen");
     assertNotAborted(options, stopText);
     return this.#pump.stopWhen(condition, options.signal);
   }
@@ -181,6 +204,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    * without `start`. Aborting the signal ends the wait, and the runtime takes no message.
    */
   async processNext(options: WaitOptions = {}): Promise<void> {
+    assertWaitOptions(options, "processNext");
     assertNotAborted(options, "Waiting for the next message");
     return this.#pump.processNext(options.signal);
   }
@@ -223,12 +247,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   sendMessage(
     message: unknown,
     recipient: AgentId,
-    given: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = {},
+    given?: SendOptions & Partial<SendOptionsWithAnswer<unknown>>,
   ): Promise<unknown> {
-    let options = given;
+    let options = given ?? noOptions;
     try {
-      assertCall(recipient, given);
-      options = withCheckedMetadata(given);
+      assertCall(message, recipient, given);
+      options = withCheckedMetadata(options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -242,7 +266,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     topicId: TopicId,
     options: PublishOptions = {},
   ): Promise<void> {
-    assertEvent(topicId, options);
+    assertEvent(message, topicId, options);
     const checked = withCheckedMetadata(options);
     const topic = resolveTopic(topicId, options.sender, this.ambient);
     if (this.#tracing === undefined) {
@@ -259,8 +283,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     options: RegisterFactoryOptions<T> = {},
   ): Promise<AgentType> {
     const text = agentTypeText(type);
+    assertFactoryRegistration(factory, options);
     assertNotAborted(options, `The registration of agent type ${text}`);
-    assertWord("whenTaken", options.whenTaken, ["fail", "wait"]);
     this.#catalog.addFactory(text, factory, options);
     try {
       this.#subscriptions.addAll(options.subscriptions);
@@ -273,6 +297,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async registerAgentInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<AgentId> {
+    assertInstanceRegistration(id, options);
     const what = `The registration of ${id}`;
     assertNotAborted(options, what);
     const added = this.#catalog.addInstance(agent, id);
@@ -292,7 +317,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
-    const id = idOrType instanceof AgentId ? idOrType : new AgentId(idOrType, key);
+    assertGetOptions(options);
+    const id = isAgentId(idOrType) ? idOrType : new AgentId(idOrType, key);
     const what = `Getting ${id}`;
     assertNotAborted(options, what);
     if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
@@ -304,15 +330,21 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     agentClass?: ClassOf<T>,
     options: WaitOptions = {},
   ): Promise<T> {
+    if (agentClass !== undefined) assertFunction(agentClass, "The class of an agent");
+    assertAgentRequest(id, options, "tryGetUnderlyingAgentInstance");
     return waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
   async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
+    assertSubscription(subscription);
+    assertWaitOptions(options, "addSubscription");
     assertNotAborted(options, "Adding the subscription");
     this.#subscriptions.add(subscription);
   }
 
   async removeSubscription(id: string, options: WaitOptions = {}): Promise<void> {
+    assertText(id, "The id of a subscription");
+    assertWaitOptions(options, "removeSubscription");
     assertNotAborted(options, "Removing the subscription");
     this.#subscriptions.remove(id);
   }
@@ -322,24 +354,29 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
+    assertAgentRequest(id, options, "agentMetadata");
     return waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
+    assertAgentRequest(id, options, "agentSaveState");
     return waitFor(`Saving the state of ${id}`, options, () => this.#catalog.saveState(id));
   }
 
   async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
+    assertAgentRequest(id, options, "agentLoadState");
     return waitFor(`Loading the state of ${id}`, options, () => this.#catalog.loadState(id, state));
   }
 
   async saveState(options: WaitOptions = {}): Promise<AgentState> {
+    assertWaitOptions(options, "saveState");
     return waitFor("Saving the states", options, () => this.#catalog.saveAll());
   }
 
   async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
+    assertWaitOptions(options, "loadState");
     return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
   }
 
@@ -376,7 +413,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       isDeadlineWatched: true,
       metadata,
     });
-    const call = new LocalCall(context);
+    const call = new LocalCall(context, message, this.#pump);
     if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();

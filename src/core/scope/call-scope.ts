@@ -1,5 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
+import { assertSignal } from "../validation/assert-signal.ts";
+import { wrongValue } from "../validation/option-values.ts";
 import type { Deadline } from "./deadline.ts";
 
 /** The handler that makes a call: the call inherits the time that is left to it. `context.scope` is the scope of a handler. */
@@ -25,6 +27,7 @@ const holders = new WeakMap<AbortSignal, ScopeHolder>();
  * handler's own signal once the handler has ended.
  */
 export function scopeOf(signal: AbortSignal): CallScope | undefined {
+  assertSignal(signal);
   return holders.get(signal)?.scope;
 }
 
@@ -39,6 +42,10 @@ export function scopeOf(signal: AbortSignal): CallScope | undefined {
  * ```
  */
 export function withScope(signal: AbortSignal, scope: CallScope): AbortSignal {
+  assertSignal(signal);
+  if (typeof scope !== "object" || scope === null) {
+    throw wrongValue("The scope must be that of a handler, context.scope", scope);
+  }
   const scoped = AbortSignal.any([signal]);
   holders.set(scoped, { scope });
   return scoped;

@@ -1,3 +1,4 @@
+import { wrongValue } from "../validation/option-values.ts";
 import { jsonContentType, type MessageType } from "./message-type.ts";
 
 const nullText = new TextEncoder().encode("null");
@@ -29,6 +30,8 @@ export class UnknownPayload {
   readonly payload: Uint8Array;
 
   constructor(typeName: string, dataContentType: string, payload: Uint8Array) {
+    if (!(payload instanceof Uint8Array))
+      throw wrongValue("The bytes of an UnknownPayload must be a Uint8Array", payload);
     this.typeName = typeName;
     this.dataContentType = dataContentType;
     this.payload = payload;

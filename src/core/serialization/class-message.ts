@@ -1,7 +1,9 @@
 import type { ClassOf } from "../agents/agent.ts";
 import { TroupeError } from "../errors.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { anything, callable } from "../validation/option-kinds.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
-import { assertMessageType, jsonContentType, type MessageType } from "./message-type.ts";
+import { assertMessageType, assertName, jsonContentType, type MessageType } from "./message-type.ts";
 
 /** Options of `classMessage`. */
 export interface ClassMessageOptions<T, Answer> {
@@ -12,6 +14,13 @@ export interface ClassMessageOptions<T, Answer> {
   /** Returns the value to write as JSON. Default: the instance itself. */
   readonly toJson?: ((value: T) => unknown) | undefined;
 }
+
+// The answer has a check of its own, which names the type.
+const shape = optionShape<ClassMessageOptions<unknown, unknown>>({
+  answer: anything,
+  fromJson: callable,
+  toJson: callable,
+});
 
 // protocol.md §4.5
 /**
@@ -31,13 +40,14 @@ export function classMessage<T extends object, Answer = unknown>(
   messageClass: ClassOf<T>,
   options: ClassMessageOptions<T, Answer> = {},
 ): MessageType<T, Answer> {
-  if (typeName === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
+  assertName(typeName);
   if (typeof messageClass !== "function") {
     throw new TroupeError(
       "invalid-argument",
       `The class of ${typeName} must be a class. For a schema, use defineMessage.`,
     );
   }
+  assertOptions(options, shape, "classMessage");
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${typeName}`);
   const prototype: T = messageClass.prototype;
   const toJson = options.toJson ?? ((value: T): unknown => value);

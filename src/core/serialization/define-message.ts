@@ -1,8 +1,17 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { anything, withMethods } from "../validation/option-kinds.ts";
 import { decodeJson, encodeJson, type JsonCodec, nativeJson } from "./json-codec.ts";
 import { brandOf } from "./message-index.ts";
-import { assertMessageType, type Branded, jsonContentType, type MessageType, messageTypeKey } from "./message-type.ts";
+import {
+  assertMessageType,
+  assertName,
+  type Branded,
+  jsonContentType,
+  type MessageType,
+  messageTypeKey,
+} from "./message-type.ts";
 import { assertSchema, validateNow } from "./standard-schema.ts";
 
 /** A schema of any Standard Schema library whose values are objects. */
@@ -15,6 +24,12 @@ export interface DefineMessageOptions<Answer> {
   /** Reads and writes the JSON text. Default: JavaScript's JSON, which refuses values that it would change. */
   readonly json?: JsonCodec | undefined;
 }
+
+// The answer has a check of its own, which names the type.
+const shape = optionShape<DefineMessageOptions<unknown>>({
+  answer: anything,
+  json: withMethods("a JSON codec, such as pythonJson,", "parse", "stringify"),
+});
 
 /** A value made by `defineMessage`: the output of the schema, marked with its wire name and answer. */
 export type DefinedMessage<Name extends string, Fields, Answer> = Fields & Branded<Name, Answer>;
@@ -48,8 +63,9 @@ export function defineMessage<const Name extends string, Schema extends MessageS
   schema: Schema,
   options: DefineMessageOptions<Answer> = {},
 ): DefinedMessageType<Name, Schema, Answer> {
-  if (name === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
+  assertName(name);
   assertSchema(schema, name);
+  assertOptions(options, shape, "defineMessage");
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${name}`);
   type Value = DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
   const json = options.json ?? nativeJson;

@@ -1,4 +1,5 @@
 import { TroupeError } from "../errors.ts";
+import { wrongValue } from "../validation/option-values.ts";
 
 // protocol.md §4.1
 /** The content type of JSON payloads on the wire. */
@@ -71,6 +72,12 @@ export type AnswerOf<M> = M extends { readonly [answerBrand]?: infer Answer } ? 
 
 /** Type of the values of a message type: `MessageOf<typeof Greeting>`. */
 export type MessageOf<Type> = Type extends MessageType<infer T, infer _Answer> ? T : never;
+
+/** Throws `invalid-argument` for what can't be the name of a message type. */
+export function assertName(name: unknown): void {
+  if (typeof name !== "string") throw wrongValue("The name of a message type must be a text", name);
+  if (name === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
+}
 
 /** Throws `invalid-argument` for a value that is not a message type, such as a schema. `what` begins the text. */
 export function assertMessageType(type: unknown, what: string): void {

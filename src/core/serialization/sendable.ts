@@ -18,21 +18,23 @@ export type Sendable<Message> = [FaultOf<Message>] extends [never] ? Message : F
 // The branches apply to each member of a union; `any` would match all of them.
 type FaultOf<Message> = 0 extends 1 & Message
   ? never
-  : Message extends Branded<string, unknown> | Tagged | undefined | null
+  : Message extends Branded<string, unknown> | Tagged
     ? never
-    : Message extends string | number | bigint | boolean | symbol
-      ? NotAMessage<"A plain value cannot be sent. Declare a message with defineMessage and send a value of it.">
-      : Message extends NamedType<infer Name>
-        ? NotAMessage<`${TypeText<Name>}. Send a value of it.`>
-        : Message extends AnyFunction
-          ? NotAMessage<"A function or a class cannot be sent. Send a value of a declared message type.">
-          : Message extends PromiseLike<unknown>
-            ? NotAMessage<"A promise cannot be sent. Await it first.">
-            : Message extends readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
-              ? NotAMessage<"A collection cannot be sent by itself. Put it into a field of a declared message.">
-              : Message extends PlainObject
-                ? NotAMessage<"A plain object cannot be sent. Make it with its message type; a spread or JSON copy has lost its type.">
-                : never;
+    : Message extends undefined | null
+      ? NotAMessage<"Nothing cannot be sent. Send a value of a declared message type.">
+      : Message extends string | number | bigint | boolean | symbol
+        ? NotAMessage<"A plain value cannot be sent. Declare a message with defineMessage and send a value of it.">
+        : Message extends NamedType<infer Name>
+          ? NotAMessage<`${TypeText<Name>}. Send a value of it.`>
+          : Message extends AnyFunction
+            ? NotAMessage<"A function or a class cannot be sent. Send a value of a declared message type.">
+            : Message extends PromiseLike<unknown>
+              ? NotAMessage<"A promise cannot be sent. Await it first.">
+              : Message extends readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+                ? NotAMessage<"A collection cannot be sent by itself. Put it into a field of a declared message.">
+                : Message extends PlainObject
+                  ? NotAMessage<"A plain object cannot be sent. Make it with its message type; a spread or JSON copy has lost its type.">
+                  : never;
 
 /** A value of protobuf-es, however it was made. */
 interface Tagged {

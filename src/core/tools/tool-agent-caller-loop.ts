@@ -1,5 +1,8 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { ClosureContext } from "../agents/closure-agent.ts";
+import { assertAgentId, assertArgument, assertObject } from "../validation/assert-arguments.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { agentId, fields, listOf, signal as signalKind, text, withMethods } from "../validation/option-kinds.ts";
 import {
   FunctionCall,
   type FunctionCallFields,
@@ -51,6 +54,17 @@ export interface ToolAgentCallerLoopOptions {
   readonly callerSource?: string | undefined;
 }
 
+const callerKind = withMethods("an agent or a runtime", "sendMessage");
+const modelKind = withMethods("a model client", "create");
+const shape = optionShape<ToolAgentCallerLoopOptions>({
+  toolAgentId: agentId,
+  modelClient: modelKind,
+  inputMessages: listOf(fields),
+  tools: listOf(fields),
+  signal: signalKind,
+  callerSource: text,
+});
+
 // protocol.md §5.5
 /**
  * Asks a model and runs the tools that it requests at a tool agent, until it replies with text. Tools of one reply run
@@ -61,6 +75,13 @@ export async function toolAgentCallerLoop(
   caller: Pick<ClosureContext, "sendMessage">,
   options: ToolAgentCallerLoopOptions,
 ): Promise<readonly LLMMessage[]> {
+  assertArgument(caller, "The caller of toolAgentCallerLoop", callerKind);
+  assertObject(options, "The options of toolAgentCallerLoop");
+  assertOptions(options, shape, "toolAgentCallerLoop");
+  assertAgentId(options.toolAgentId, "toolAgentId");
+  assertArgument(options.modelClient, "The modelClient", modelKind);
+  assertArgument(options.inputMessages, "The inputMessages", listOf(fields));
+  assertArgument(options.tools, "The tools", listOf(fields));
   const { toolAgentId, modelClient, inputMessages, tools, signal, callerSource = "assistant" } = options;
   const generated: LLMMessage[] = [];
 

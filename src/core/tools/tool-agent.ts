@@ -2,8 +2,9 @@ import { handlerTable } from "../agents/handler-table.ts";
 import { RoutedAgent } from "../agents/routed-agent.ts";
 import { errorText } from "../errors.ts";
 import { issuesText } from "../serialization/standard-schema.ts";
+import { wrongValue } from "../validation/option-values.ts";
 import { FunctionCall, FunctionExecutionResult } from "./function-call.ts";
-import type { Tool, ToolRunOptions } from "./tool.ts";
+import { assertTool, type Tool, type ToolRunOptions } from "./tool.ts";
 import { InvalidToolArgumentsException, ToolExecutionException, ToolNotFoundException } from "./tool-errors.ts";
 
 // protocol.md §5.5
@@ -20,6 +21,8 @@ export class ToolAgent extends RoutedAgent {
 
   constructor(description: string, tools: readonly Tool[]) {
     super(description);
+    if (!Array.isArray(tools)) throw wrongValue("The tools of a ToolAgent must be a list of tools", tools);
+    tools.forEach(assertTool);
     this.tools = tools;
   }
 

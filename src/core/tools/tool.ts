@@ -1,4 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { assertSchema } from "../serialization/standard-schema.ts";
+import { assertFunction, assertObject, assertText } from "../validation/assert-arguments.ts";
 
 /** Options of a tool's run. */
 export interface ToolRunOptions {
@@ -33,5 +35,16 @@ export interface Tool<Arguments = unknown> {
  * ```
  */
 export function defineTool<Arguments>(tool: Tool<Arguments>): Tool<Arguments> {
+  assertTool(tool);
   return tool;
+}
+
+/** Throws `invalid-argument` for a value that is not a tool. */
+export function assertTool(tool: unknown): void {
+  assertObject(tool, "A tool, { name, description, schema, run },");
+  const { name, description, schema, run }: Partial<Record<keyof Tool, unknown>> = tool;
+  assertText(name, "The name of a tool");
+  assertText(description, `The description of the tool ${name}`);
+  assertSchema(schema, `the tool ${name}`);
+  assertFunction(run, `The run of the tool ${name}`);
 }

@@ -1,6 +1,7 @@
 import { AgentId, type AgentType, agentTypeText } from "../agents/agent-id.ts";
 import { randomId } from "../clock.ts";
 import { CantHandleException } from "../errors.ts";
+import { wrongValue } from "../validation/option-values.ts";
 import type { TopicId } from "./topic-id.ts";
 
 // protocol.md §5.2
@@ -35,6 +36,7 @@ export class TypeSubscription implements Subscription {
 
   /** `id` defaults to a new UUID. */
   constructor(topicType: string, agentType: string | AgentType, id: string = randomId()) {
+    assertTexts("topicType", topicType, id);
     this.id = id;
     this.topicType = topicType;
     this.agentType = agentTypeText(agentType);
@@ -66,6 +68,7 @@ export class TypePrefixSubscription implements Subscription {
 
   /** `id` defaults to a new UUID. */
   constructor(topicTypePrefix: string, agentType: string | AgentType, id: string = randomId()) {
+    assertTexts("topicTypePrefix", topicTypePrefix, id);
     this.id = id;
     this.topicTypePrefix = topicTypePrefix;
     this.agentType = agentTypeText(agentType);
@@ -94,4 +97,9 @@ export class TypePrefixSubscription implements Subscription {
  */
 export function directMessageSubscription(agentType: string): TypePrefixSubscription {
   return new TypePrefixSubscription(`${agentType}:`, agentType);
+}
+
+function assertTexts(name: string, pattern: unknown, id: unknown): void {
+  if (typeof pattern !== "string") throw wrongValue(`The ${name} of a subscription must be a text`, pattern);
+  if (typeof id !== "string") throw wrongValue("The id of a subscription must be a text", id);
 }

@@ -1,6 +1,7 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { TroupeError } from "../errors.ts";
+import { wrongValue } from "../validation/option-values.ts";
 
 const topicTypePattern = /^[\p{L}\p{N}_\-.:=]+$/u;
 
@@ -25,6 +26,8 @@ export class TopicId {
   // protocol.md §5.1
   /** Throws `invalid-argument` for an invalid type. Any source is valid. */
   constructor(type: string, source: string) {
+    if (typeof type !== "string") throw wrongValue("The type of a TopicId must be a text", type);
+    if (typeof source !== "string") throw wrongValue("The source of a TopicId must be a text", source);
     if (!isValidTopicType(type)) {
       throw new TroupeError(
         "invalid-argument",
@@ -37,8 +40,11 @@ export class TopicId {
 
   /** Parses `type/source`, split at the first `/`. Throws `invalid-argument` if there is none. */
   static parse(text: string): TopicId {
+    if (typeof text !== "string") throw wrongValue("A topic id to parse must be a text, type/source", text);
     const slash = text.indexOf("/");
-    if (slash < 0) throw new TroupeError("invalid-argument", `Invalid topic id: ${text}`);
+    if (slash < 0) {
+      throw new TroupeError("invalid-argument", `Invalid topic id: ${text}. Write type/source: orders/7.`);
+    }
     return new TopicId(text.slice(0, slash), text.slice(slash + 1));
   }
 

@@ -6,11 +6,6 @@ export interface NumberRange {
   readonly to?: number;
 }
 
-/** One range for each numeric option; a missing one is a compile error. */
-export type NumberRanges<Options> = {
-  readonly [Name in keyof Options as NonNullable<Options[Name]> extends number ? Name : never]-?: NumberRange;
-};
-
 /** A time limit, at least 1 ms. */
 export const someTime: NumberRange = { from: 1 };
 /** A time, 0 included. */
@@ -20,31 +15,35 @@ export const someRoom: NumberRange = { from: 1 };
 /** A limit, 0 included. */
 export const anyRoom: NumberRange = { from: 0 };
 
-/** Throws `invalid-argument` with the name of the option if `value` is not one of the words. */
-export function assertWord(name: string, value: unknown, words: readonly string[]): void {
-  if (value === undefined || words.some((word) => word === value)) return;
-  const known = words.map((word) => `"${word}"`).join(" or ");
-  throw new TroupeError("invalid-argument", `The option ${name} must be ${known}, not ${describe(value)}.`);
-}
+/** Characters of a wrong text that an error shows. */
+const longestShown = 100;
 
-/**
- * Throws `invalid-argument` with the name of the option for NaN, a value that is not a number, or a number outside its
- * range.
- */
-export function assertNumbers<Options extends object>(options: Options, ranges: NumberRanges<Options>): void {
-  for (const [name, range] of Object.entries<NumberRange>(ranges)) {
-    const value: unknown = Reflect.get(options, name);
-    if (value === undefined) continue;
-    const { from, to = Number.POSITIVE_INFINITY } = range;
-    if (typeof value === "number" && value >= from && value <= to) continue;
-    const limits = to === Number.POSITIVE_INFINITY ? `of at least ${from}` : `from ${from} to ${to}`;
-    throw new TroupeError("invalid-argument", `The option ${name} must be a number ${limits}, not ${describe(value)}.`);
-  }
-}
-
-/** Describes a wrong value in an error. A text is quoted, so that "3" does not read as 3. */
+/** Describes a wrong value in an error. A text is quoted, so that "3" does not read as 3, and cut. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
-  if (typeof value !== "object" || value === null) return String(value);
+  switch (typeof value) {
+    case "string": {
+      const shown = value.length > longestShown ? `${value.slice(0, longestShown)}…` : value;
+      return `the text ${JSON.stringify(shown)}`;
+    }
+    case "function":
+      return isClass(value) ? `the class ${value.name}` : "a function";
+    case "bigint":
+      return `${value}n`;
+    case "object":
+      break;
+    default:
+      return String(value);
+  }
+  if (value === null) return "null";
   return Array.isArray(value) ? "a list" : `a value of ${value.constructor?.name || "no class"}`;
+}
+
+/** Whether the value is a class, which can't be called as a function. */
+export function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** Makes the error for a wrong argument or option: `expected` says what must be there, and begins the text. */
+export function wrongValue(expected: string, value: unknown): TroupeError {
+  return new TroupeError("invalid-argument", `${expected}, not ${describe(value)}.`);
 }

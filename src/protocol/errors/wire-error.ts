@@ -9,6 +9,7 @@ import {
   MessageDroppedException,
   NotAccessibleError,
   type RemoteFailure,
+  stockTextOf,
   TimedOutError,
   ToolException,
   ToolExecutionException,
@@ -111,6 +112,8 @@ export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): 
 
 /** Stock peers go on to get what `String` makes of a thrown object; Troupe's peers read its fields in the detail. */
 function textOnWire(thrown: unknown): string {
+  const stockText = stockTextOf(thrown);
+  if (stockText !== undefined) return stockText;
   if (thrown instanceof Error || typeof thrown !== "object" || thrown === null) return errorText(thrown);
   try {
     return String(thrown) || "Error";

@@ -1,4 +1,5 @@
 import { type Attributes, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import { assertFunction, assertOptions, assertText, optionShape, text, withMethods } from "../../core/internal.ts";
 import { activeContext, errorClass, runInSpan } from "./run-in-span.ts";
 
 /** Options of every span of an agent or a tool. */
@@ -21,9 +22,19 @@ export interface AgentSpanOptions extends GenAiSpanOptions {
   readonly agentDescription?: string | undefined;
 }
 
+const spanKinds = {
+  tracer: withMethods("a Tracer of OpenTelemetry", "startSpan"),
+  parent: withMethods("a Span of OpenTelemetry", "spanContext", "end"),
+};
+const toolShape = optionShape<ToolSpanOptions>({ ...spanKinds, toolDescription: text, toolCallId: text });
+const agentShape = optionShape<AgentSpanOptions>({ ...spanKinds, agentId: text, agentDescription: text });
+
 // protocol.md §5.10
 /** Runs a tool in a span `execute_tool {tool}`, after OpenTelemetry's conventions for generative AI. */
 export function traceToolSpan<T>(toolName: string, options: ToolSpanOptions, body: (span: Span) => T): T {
+  assertText(toolName, "The name of a tool");
+  assertOptions(options, toolShape, "traceToolSpan");
+  assertFunction(body, "The body of a span");
   const attributes = {
     "gen_ai.tool.name": toolName,
     "gen_ai.tool.description": options.toolDescription,
@@ -47,6 +58,9 @@ export function traceInvokeAgentSpan<T>(agentName: string, options: AgentSpanOpt
 }
 
 function agentSpan<T>(operation: string, agentName: string, options: AgentSpanOptions, body: (span: Span) => T): T {
+  assertText(agentName, "The name of an agent");
+  assertOptions(options, agentShape, operation === "create_agent" ? "traceCreateAgentSpan" : "traceInvokeAgentSpan");
+  assertFunction(body, "The body of a span");
   const attributes = {
     "gen_ai.agent.name": agentName,
     "gen_ai.agent.id": options.agentId,

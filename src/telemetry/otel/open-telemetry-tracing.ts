@@ -8,7 +8,16 @@ import {
   type TracerProvider,
   trace,
 } from "@opentelemetry/api";
-import type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "../../core/internal.ts";
+import {
+  assertOptions,
+  optionShape,
+  type SpanDetails,
+  type SpanOperation,
+  type TraceCarrier,
+  type Tracing,
+  text,
+  withMethods,
+} from "../../core/internal.ts";
 import { activeContext, runInSpan } from "./run-in-span.ts";
 import { messagingAttributes, spanKind, spanName } from "./span-details.ts";
 
@@ -25,6 +34,11 @@ export interface OpenTelemetryTracingOptions {
   readonly tracerName?: string | undefined;
 }
 
+const shape = optionShape<OpenTelemetryTracingOptions>({
+  tracerProvider: withMethods("a TracerProvider of OpenTelemetry", "getTracer"),
+  tracerName: text,
+});
+
 // protocol.md §5.10
 /**
  * Creates spans as AutoGen's runtimes do. Returns undefined, so that tracing costs nothing, in two cases: no provider
@@ -36,6 +50,7 @@ export interface OpenTelemetryTracingOptions {
  * ```
  */
 export function openTelemetryTracing(options: OpenTelemetryTracingOptions = {}): Tracing | undefined {
+  assertOptions(options, shape, "openTelemetryTracing");
   if (process.env.AUTOGEN_DISABLE_RUNTIME_TRACING === "true") return undefined;
   const provider = options.tracerProvider ?? trace.getTracerProvider();
   if (recordsNothing(provider)) return undefined;

@@ -1,3 +1,4 @@
+import { assertArgument, assertFunction, assertText, withMethods } from "../../core/internal.ts";
 import { connectionCases } from "./link/connection-cases.ts";
 import { type LinkNetwork, type LinkNetworkOptions, runLinkCase } from "./link/contract-case.ts";
 import { endingCases } from "./link/ending-cases.ts";
@@ -15,6 +16,15 @@ export interface TestRunner {
   readonly it: (name: string, body: () => Promise<void>) => unknown;
 }
 
+const runnerKind = withMethods("a test runner, { describe, it },", "describe", "it");
+
+/** Checks the arguments of a contract suite. */
+export function assertSuite(name: unknown, open: unknown, runner: unknown): void {
+  assertText(name, "The name of the adapter");
+  assertFunction(open, "What opens the adapter");
+  assertArgument(runner, "The runner", runnerKind);
+}
+
 /**
  * Registers the contract suite of `Link`, `Dialer` and `Listener`; every adapter must pass it. The suite listens on
  * 127.0.0.1 only.
@@ -29,6 +39,7 @@ export function describeLink(
   makeNetwork: (options: LinkNetworkOptions) => LinkNetwork,
   runner: TestRunner,
 ): void {
+  assertSuite(name, makeNetwork, runner);
   const groups = {
     "unary calls": unaryCases,
     streams: streamCases,

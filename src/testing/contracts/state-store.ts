@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
 import type { StoredData } from "../../protocol/internal.ts";
 import type { SaveOutcome, StateStore } from "../../storage/internal.ts";
-import type { TestRunner } from "./link.ts";
+import { assertSuite, type TestRunner } from "./link.ts";
 
 interface StoreCase {
   readonly promise: string;
@@ -111,6 +111,7 @@ export function describeStateStore(
   openStore: () => StateStore | Promise<StateStore>,
   runner: TestRunner,
 ): void {
+  assertSuite(name, openStore, runner);
   runner.describe(`${name}: state store`, () => {
     for (const { promise, tryIt } of cases) runner.it(promise, async () => tryIt(await openStore()));
   });

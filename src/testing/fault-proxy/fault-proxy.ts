@@ -1,10 +1,26 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Clock, systemClock, type Timer } from "../../core/internal.ts";
+import {
+  assertObject,
+  assertOptions,
+  assertText,
+  type Clock,
+  clock,
+  errorText,
+  fields,
+  listOf,
+  number,
+  optionShape,
+  options as optionsOf,
+  systemClock,
+  type Timer,
+  TroupeError,
+  text,
+} from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
 import { ProxiedConnection } from "./proxied-connection.ts";
 import { type FaultProxyCounters, ProxyCounters } from "./proxy-counters.ts";
-import { type RandomFaultsOptions, randomFaults } from "./random-faults.ts";
+import { type RandomFaultsOptions, randomFaults, randomFaultsKinds } from "./random-faults.ts";
 
 /** Options of `startFaultProxy`. */
 export interface FaultProxyOptions {
@@ -21,6 +37,15 @@ export interface FaultProxyOptions {
   readonly clock?: Clock | undefined;
 }
 
+const shape = optionShape<FaultProxyOptions>({
+  target: text,
+  address: text,
+  script: listOf(fields),
+  seed: number({ from: Number.NEGATIVE_INFINITY }),
+  randomFaults: optionsOf<RandomFaultsOptions>(randomFaultsKinds),
+  clock,
+});
+
 type Refusal = Extract<Fault, { kind: "refuse" }>;
 
 /**
@@ -35,10 +60,16 @@ type Refusal = Extract<Fault, { kind: "refuse" }>;
  * ```
  */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  assertObject(options, "The options of startFaultProxy, { target },");
+  assertOptions(options, shape, "startFaultProxy");
+  assertText(options.target, "The target of a proxy, such as 127.0.0.1:50051,");
   const server = createServer({ allowHalfOpen: true });
   const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) => {
+      const text = `The proxy can't listen on ${options.address}: ${errorText(cause)}`;
+      reject(new TroupeError("invalid-argument", text, { cause }));
+    });
     server.listen(port, host, resolve);
   });
   return new FaultProxy(server, options);
@@ -200,6 +231,8 @@ function hits(step: FaultStep, connection: number): boolean {
 function hostAndPort(address: string): { readonly host: string; readonly port: number } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address) ?? [];
   const host = bracketed ?? plain;
-  if (host === undefined) throw new Error(`"${address}" is not an address: write host:port.`);
+  if (host === undefined || Number(port) > 65_535) {
+    throw new TroupeError("invalid-argument", `"${address}" is not an address: write host:port.`);
+  }
   return { host, port: Number(port) };
 }

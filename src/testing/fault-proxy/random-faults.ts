@@ -1,5 +1,17 @@
+import {
+  anyRoom,
+  assertArgument,
+  assertOptions,
+  listOf,
+  number,
+  type OptionKinds,
+  optionShape,
+  someRoom,
+  someTime,
+  word,
+} from "../../core/internal.ts";
 import { type SeededRandom, seededRandom } from "../seeded-random.ts";
-import type { Fault, FaultDirection, FaultKind, FaultStep } from "./fault.ts";
+import { type Fault, type FaultDirection, type FaultKind, type FaultStep, faultKinds } from "./fault.ts";
 
 /** Which faults `randomFaults` may choose, and how many. */
 export interface RandomFaultsOptions {
@@ -13,6 +25,14 @@ export interface RandomFaultsOptions {
   readonly maxLastsMs?: number | undefined;
 }
 
+export const randomFaultsKinds: OptionKinds<RandomFaultsOptions> = {
+  kinds: listOf(word(...faultKinds)),
+  maxFaults: number(anyRoom),
+  withinBytes: number(someRoom),
+  maxLastsMs: number(someTime),
+};
+const randomFaultsShape = optionShape<RandomFaultsOptions>(randomFaultsKinds);
+
 const everything = ["delay", "throttle", "stall", "drop", "half-close", "close", "reset", "refuse"] as const;
 
 /**
@@ -20,6 +40,8 @@ const everything = ["delay", "throttle", "stall", "drop", "half-close", "close",
  * with a gap is unreadable.
  */
 export function randomFaults(seed: number, connection: number, options: RandomFaultsOptions = {}): FaultStep[] {
+  assertArgument(seed, "The seed of random faults", number({ from: Number.NEGATIVE_INFINITY }));
+  assertOptions(options, randomFaultsShape, "randomFaults");
   const { kinds = everything, maxFaults = 3, withinBytes = 16_384, maxLastsMs = 500 } = options;
   const random = seededRandom(seed, connection);
   const steps: FaultStep[] = [];

@@ -1,5 +1,4 @@
-import type { Clock, Timer } from "../../core/internal.ts";
-import { longestTimerMs } from "../../core/internal.ts";
+import { assertArgument, type Clock, longestTimerMs, type Timer, withMethods } from "../../core/internal.ts";
 import type { Dice } from "./dice.ts";
 
 interface Due {
@@ -21,6 +20,7 @@ export class SimulatedClock implements Clock {
   #nowMs = 0;
 
   constructor(dice: Dice) {
+    assertArgument(dice, "The dice of a SimulatedClock", withMethods("a Dice", "next", "between"));
     this.#dice = dice;
   }
 

@@ -1,5 +1,20 @@
-import type { Clock, Timer } from "../../core/internal.ts";
-import { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from "../../transport/internal.ts";
+import {
+  assertArgument,
+  assertObject,
+  assertOptions,
+  type Clock,
+  callable,
+  clock as clockKind,
+  optionShape,
+  type Timer,
+  withMethods,
+} from "../../core/internal.ts";
+import {
+  createMemoryNetwork,
+  type MemoryNetwork,
+  type MemoryNetworkOptions,
+  memoryNetworkKinds,
+} from "../../transport/internal.ts";
 import type { Dice } from "./dice.ts";
 
 /** Options of a `SimulatedLine`; those of its memory network are among them. */
@@ -11,6 +26,15 @@ export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedu
   /** Called when a task starts on the line; its result is called before the task runs. */
   readonly onPost?: () => () => void;
 }
+
+const diceKind = withMethods("a Dice", "next", "fork");
+const shape = optionShape<SimulatedLineOptions>({
+  ...memoryNetworkKinds,
+  clock: clockKind,
+  dice: diceKind,
+  latencyMs: callable,
+  onPost: callable,
+});
 
 /**
  * A memory network between one process and its hosts on which every task takes a random time. Streams, directions and
@@ -24,8 +48,13 @@ export class SimulatedLine {
   #isStalled = false;
 
   constructor(options: SimulatedLineOptions) {
+    assertObject(options, "The options of a SimulatedLine, { clock, dice },");
+    assertOptions(options, shape, "SimulatedLine");
+    assertArgument(options.clock, "The clock of a line", clockKind);
+    assertArgument(options.dice, "The dice of a line", diceKind);
+    const { dice: _, latencyMs: __, onPost: ___, ...ofNetwork } = options;
     this.#options = options;
-    this.network = createMemoryNetwork({ ...options, schedule: (task) => this.#post(task) });
+    this.network = createMemoryNetwork({ ...ofNetwork, schedule: (task) => this.#post(task) });
   }
 
   get isStalled(): boolean {

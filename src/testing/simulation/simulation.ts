@@ -1,10 +1,19 @@
-import type { MakeId } from "../../core/internal.ts";
+import {
+  assertArgument,
+  assertObject,
+  assertOptions,
+  callable,
+  type MakeId,
+  number,
+  optionShape,
+} from "../../core/internal.ts";
 import {
   createListenerCounters,
   type Dialer,
   type Listener,
   type Listening,
   type MemoryNetworkOptions,
+  memoryNetworkKinds,
 } from "../../transport/internal.ts";
 import { Dice } from "./dice.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
@@ -19,6 +28,14 @@ export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule"
   /** Called before each task on a line, with the name of the line. */
   readonly onTask?: (line: string) => void;
 }
+
+const seedKind = number({ from: Number.NEGATIVE_INFINITY });
+const shape = optionShape<SimulationOptions>({
+  ...memoryNetworkKinds,
+  seed: seedKind,
+  latencyMs: callable,
+  onTask: callable,
+});
 
 /**
  * A simulated system whose time and randomness follow from a seed. Give hosts and workers its `clock`, `makeId`,
@@ -44,6 +61,9 @@ export class Simulation {
   readonly #lines = new Map<string, SimulatedLine>();
 
   constructor(options: SimulationOptions) {
+    assertObject(options, "The options of a Simulation, { seed },");
+    assertOptions(options, shape, "Simulation");
+    assertArgument(options.seed, "The seed of a simulation", seedKind);
     this.#options = options;
     this.dice = new Dice(options.seed);
     this.clock = new SimulatedClock(this.dice.fork("clock"));

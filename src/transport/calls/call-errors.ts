@@ -1,11 +1,18 @@
+import { TimedOutError } from "../../core/internal.ts";
 import type { StreamEnd } from "../link.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { messageOf } from "../system-error.ts";
 
-/** Creates the error for a wait for a connection that the caller's signal ended. It holds the signal's reason. */
-export function waitCancelled(address: string, signal: AbortSignal | undefined): RpcError {
+/**
+ * Creates the error for a wait for a connection that the caller's signal ended. It holds the signal's reason. `standstill` says how
+ * far the connection had come; it stands in the text when the time is up.
+ */
+export function waitCancelled(address: string, signal: AbortSignal | undefined, standstill?: string): RpcError {
   const reason = signal?.reason;
-  const text = `Waiting for the connection to ${address} was cancelled: ${messageOf(reason)}`;
+  const text =
+    standstill !== undefined && reason instanceof TimedOutError
+      ? `${standstill} ${messageOf(reason)}`
+      : `Waiting for the connection to ${address} was cancelled: ${messageOf(reason)}`;
   return new RpcError(StatusCode.cancelled, text, { cause: reason });
 }
 

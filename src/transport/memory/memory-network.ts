@@ -1,6 +1,15 @@
-import type { Clock } from "../../core/internal.ts";
+import {
+  assertOptions,
+  type Clock,
+  callable,
+  clock,
+  number,
+  type OptionKinds,
+  optionShape,
+  someRoom,
+} from "../../core/internal.ts";
 import { formatAddress, formatHost, parseAddress } from "../address.ts";
-import { type MessageLimitOptions, toMessageLimits } from "../limits.ts";
+import { type MessageLimitOptions, messageLimitKinds, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
 import { USER_AGENT } from "../metadata.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
@@ -22,6 +31,14 @@ export interface MemoryNetworkOptions extends MessageLimitOptions {
   readonly windowBytes?: number;
 }
 
+/** The kinds of those options that a simulation passes on. */
+export const memoryNetworkKinds: OptionKinds<Omit<MemoryNetworkOptions, "schedule" | "clock">> = {
+  ...messageLimitKinds,
+  windowBytes: number(someRoom),
+};
+
+const networkShape = optionShape<MemoryNetworkOptions>({ ...memoryNetworkKinds, schedule: callable, clock });
+
 /** Dialers and listeners that reach each other inside this process only. */
 export interface MemoryNetwork extends Dialer, Listener {
   /** Cuts every connection, or those to one address, as an unplugged cable would. Servers continue to listen. */
@@ -41,6 +58,7 @@ export interface MemoryNetwork extends Dialer, Listener {
  * ```
  */
 export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
+  assertOptions(options, networkShape, "createMemoryNetwork");
   const schedule = options.schedule ?? queueMicrotask;
   const callOptions = {
     schedule,

@@ -112,7 +112,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { address, signal: given, settings } = options;
     const link = dialTo(settings.dialer, address);
     try {
-      await withinMs(settings.startTimeoutMs, settings.clock, given, (signal) => link.ready({ signal }));
+      const { startTimeoutMs, clock } = settings;
+      await withinMs(startTimeoutMs, clock, given, (signal) => link.ready({ signal }), "startTimeoutMs");
       return new HostConnection(link, options);
     } catch (cause) {
       await link.close();
@@ -229,9 +230,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { startTimeoutMs, clock } = this.#options.settings;
     const either = AbortSignal.any([signal, this.signal]);
     try {
-      await withinMs(startTimeoutMs, clock, either, (within) =>
-        askForSignOfLife(this.#carrier.#link, { metadata: this.metadata, signal: within }),
-      );
+      const ask = (within: AbortSignal) =>
+        askForSignOfLife(this.#carrier.#link, { metadata: this.metadata, signal: within });
+      await withinMs(startTimeoutMs, clock, either, ask, "startTimeoutMs");
     } catch (cause) {
       await this.assertOpen();
       const text = `The host at ${this.address} gave no answer of its own: ${errorText(cause)}`;

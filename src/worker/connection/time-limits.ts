@@ -1,21 +1,23 @@
 import { type Clock, setPatientTimer, TimedOutError } from "../../core/internal.ts";
 
 /**
- * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. Time in which this process
- * was busy counts only in part.
+ * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. `option` names the option that
+ * sets the time, for the text. Time in which this process was busy counts only in part.
  */
 export async function withinMs<T>(
   ms: number,
   clock: Clock,
   given: AbortSignal,
   body: (signal: AbortSignal) => Promise<T>,
+  option?: string,
 ): Promise<T> {
   const controller = new AbortController();
   const follow = () => controller.abort(given.reason);
   given.addEventListener("abort", follow);
   if (given.aborted) follow();
-  const giveUp = () => controller.abort(new TimedOutError(`No answer within ${ms} ms.`));
-  const timer = setPatientTimer(clock, ms, giveUp, { keepAlive: true });
+  const setBy = option === undefined ? "" : ` (the option ${option})`;
+  const timeOut = () => controller.abort(new TimedOutError(`No answer within ${ms} ms${setBy}.`));
+  const timer = setPatientTimer(clock, ms, timeOut, { keepAlive: true });
   try {
     return await body(controller.signal);
   } finally {

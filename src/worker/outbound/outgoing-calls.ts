@@ -38,7 +38,7 @@ import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
-import { withHint } from "./error-hints.ts";
+import { type Called, explained } from "./error-hints.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
 import { saysNotTaken, TargetSearch } from "./target-search.ts";
@@ -173,8 +173,9 @@ export class OutgoingCalls {
       if (search === undefined || !saysNotTaken(frame, recipient.type)) break;
       limits = await this.#nextAttempt(search);
     }
-    if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, recipient, sender, promised);
-    return this.#ack(frame, sender, promised, timed);
+    const called = { recipient, messageType: payload.typeName };
+    if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, called, sender, promised);
+    return this.#ack(frame, called, sender, promised, timed);
   }
 
   #searchFor(
@@ -238,11 +239,12 @@ export class OutgoingCalls {
   /** The same as `#open`, with the span and the interventions that see the answer. */
   #ack(
     frame: ResponseFrame,
+    called: Called,
     sender: AgentId | undefined,
     promised: MessageType | undefined,
     timed: TimedBounds,
   ): Promise<unknown> {
-    const { recipient } = timed;
+    const { recipient } = called;
     const link: TraceCarrier = frame.metadata;
     const details = {
       link,
@@ -250,7 +252,7 @@ export class OutgoingCalls {
       attributes: () => ({ request_id: frame.requestId }),
     };
     return traced(this.#parts.settings.tracing, "ack", details, async () => {
-      const answer = this.#read(frame, recipient);
+      const answer = this.#read(frame, called);
       const { interventions, log } = this.#parts;
       const decided = interventions.onResponse(answer, { sender: recipient, recipient: sender });
       const result = await this.#interventions.of(decided, timed);
@@ -260,22 +262,17 @@ export class OutgoingCalls {
     });
   }
 
-  #open(
-    frame: ResponseFrame,
-    recipient: AgentId,
-    sender: AgentId | undefined,
-    promised: MessageType | undefined,
-  ): unknown {
-    return this.#checked(this.#read(frame, recipient), recipient, sender, promised);
+  #open(frame: ResponseFrame, called: Called, sender: AgentId | undefined, promised: MessageType | undefined): unknown {
+    return this.#checked(this.#read(frame, called), called.recipient, sender, promised);
   }
 
   /** Throws what the answer says has gone wrong. */
-  #read(frame: ResponseFrame, recipient: AgentId): unknown {
+  #read(frame: ResponseFrame, called: Called): unknown {
     const { error, metadata, payload } = frame;
     if (error !== "") {
-      const text = withHint(frame, recipient);
-      // A text with a hint is a host's: no handler failed.
-      throw fromWireError(text, metadata, text === error ? recipient : undefined);
+      const text = explained(frame, called);
+      // A text that was explained is a host's, or it names the agent.
+      throw fromWireError(text, metadata, text === error ? called.recipient : undefined);
     }
     if (isVoidPayload(payload)) return undefined;
     return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);
@@ -364,6 +361,10 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
     this.promise.catch(() => undefined);
     if (!this.reject(error)) return;
     this.#giveUpFrame("cancelled");
+  }
+
+  protected override get messageType(): string | undefined {
+    return this.request.payload?.typeName;
   }
 
   protected override onGivenUp(error: TimedOutError | CancelledError): void {

@@ -5,7 +5,6 @@ import {
   type AgentId,
   assertAgentType,
   assertNotAborted,
-  assertWord,
   loggableText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
@@ -71,7 +70,6 @@ export class Registration {
   /** When the host refuses the type or a subscription, or the signal aborts, all is taken back. */
   async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
-    assertWord("whenTaken", options.whenTaken, ["fail", "wait"]);
     const what = `The registration of agent type ${type}`;
     assertNotAborted(options, what);
     for (let attempt = 1; ; attempt += 1) {

@@ -19,6 +19,85 @@ interface Mistake {
 
 const mistakes: readonly Mistake[] = [
   {
+    title: "nothing for a message",
+    make: ({ caller }) => caller.sendMessage(given(undefined), id),
+    says: "The message must be a value of a declared message type, not undefined.",
+  },
+  {
+    title: "null for an event",
+    make: ({ caller }) => caller.publishMessage(given(null), news),
+    says: "The message must be a value of a declared message type, not null.",
+  },
+  {
+    title: "an agent id for a topic",
+    make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), given(id)),
+    says: "The topic of an event must be a TopicId",
+  },
+  {
+    title: "a topic id for a recipient",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), given(news)),
+    says: "The recipient must be an AgentId",
+  },
+  {
+    title: "the factory before the agent type",
+    make: ({ callee }) =>
+      callee.registerFactory(
+        given(() => new Probe()),
+        given("other"),
+      ),
+    says: "The agent type must be a text or an AgentType, not a function.",
+  },
+  {
+    title: "an agent id for an agent type",
+    make: ({ callee }) => callee.registerFactory(given(id), () => new Probe()),
+    says: "The agent type must be a text or an AgentType, not a value of AgentId.",
+  },
+  {
+    title: "a class for a factory",
+    make: ({ callee }) => callee.registerFactory("other", given(Probe)),
+    says: "The factory must be a function that makes an agent, () => new Probe(), not the class Probe.",
+  },
+  {
+    title: "nothing for a factory",
+    make: ({ callee }) => callee.registerFactory("other", given(undefined)),
+    says: "The factory must be a function that makes an agent",
+  },
+  {
+    title: "nothing for the runtime of a class's register",
+    make: () =>
+      Probe.register(
+        given("other"),
+        given(() => new Probe()),
+        given(undefined),
+      ),
+    says: "The runtime must be an AgentRuntime",
+  },
+  {
+    title: "the factory before the agent type of a class's register",
+    make: ({ callee }) =>
+      Probe.register(
+        callee,
+        given(() => new Probe()),
+        given("other"),
+      ),
+    says: "The factory must be a function that makes an agent, () => new Writer(), not the text",
+  },
+  {
+    title: "a misspelt option of a call",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, given({ timoutMs: 5 })),
+    says: 'sendMessage has no option "timoutMs". Did you mean timeoutMs?',
+  },
+  {
+    title: "a signal for the options of a call",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, given(new AbortController().signal)),
+    says: "sendMessage has no option",
+  },
+  {
+    title: "a number for the options of a call",
+    make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, given(5_000)),
+    says: "The options of sendMessage must be an object, not 5000.",
+  },
+  {
     title: "text for a recipient",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), given("echo/k")),
     says: 'The recipient must be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada"), not the text "echo/k".',
@@ -41,7 +120,7 @@ const mistakes: readonly Mistake[] = [
   {
     title: "text for a sender",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { sender: given("user") }),
-    says: "The sender must be an AgentId",
+    says: "The option sender must be an AgentId",
   },
   {
     title: "a cancellation token for a signal",
@@ -56,12 +135,12 @@ const mistakes: readonly Mistake[] = [
   {
     title: "a schema for an answer",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { answer: given(z.object({})) }),
-    says: "The answer of a call must be a message type.",
+    says: "The option answer must be a message type",
   },
   {
     title: "text for a time limit",
     make: ({ caller }) => caller.sendMessage(Ask({ text: "x" }), id, { timeoutMs: given("5000") }),
-    says: 'The timeoutMs of a call must be a number of milliseconds, not the text "5000".',
+    says: 'The option timeoutMs must be a number of milliseconds, not the text "5000".',
   },
   {
     title: "no number for a time limit",

@@ -51,7 +51,7 @@ describe("a worker that can't connect says why and what to do", () => {
   test("whoever listens is silent", async () => {
     const server = await listening(createServer((socket) => socket.on("error", () => undefined)));
     const text = await startError(addressOf(server), { startTimeoutMs: 50 });
-    expect(text).toContain("was cancelled: No answer within 50 ms.");
+    expect(text).toContain("No answer within 50 ms (the option startTimeoutMs).");
     server.close();
   });
 });

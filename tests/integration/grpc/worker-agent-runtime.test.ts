@@ -13,9 +13,10 @@ import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Ask, Reply } from "../../support/worker/messages.ts";
 
 describe("GrpcWorkerAgentRuntime", () => {
-  test("refuses a serialization format that is none, with Python's text", () => {
+  test("refuses a serialization format that is none, and names those that are", () => {
     const make = () => new GrpcWorkerAgentRuntime("127.0.0.1:1", { payloadSerializationFormat: "text/xml" });
-    expect(make).toThrow("Unsupported payload serialization format: text/xml");
+    const known = '"application/json" or "application/x-protobuf"';
+    expect(make).toThrow(`The option payloadSerializationFormat must be ${known}, not the text "text/xml".`);
     expect(make).toThrow(expect.objectContaining({ code: "invalid-argument" }));
   });
 

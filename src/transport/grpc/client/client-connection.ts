@@ -6,6 +6,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { setPatientTimer, systemClock } from "../../../core/internal.ts";
 import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
@@ -18,6 +19,8 @@ import { authorityUrl, openClientSocket } from "./client-socket.ts";
 
 /** Milliseconds that an orderly close may take before this side destroys the socket. */
 const GOODBYE_MS = 1_000;
+
+const adviceForSilence = "Check that a gRPC host listens there, and that both sides agree on TLS.";
 
 type ConnectionState =
   /** Not used yet. */
@@ -87,7 +90,7 @@ export class ClientConnection {
     this.#open();
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(waitCancelled(this.#name, signal));
+      onAbort = () => reject(waitCancelled(this.#name, signal, `${this.#standstill}. ${adviceForSilence}`));
     });
     signal?.addEventListener("abort", onAbort);
     const lost = this.closed.then((reason) => {
@@ -164,8 +167,18 @@ export class ClientConnection {
   }
 
   #giveUp(): void {
-    this.#reason ??= `${this.#name} did not answer as a gRPC host within ${this.#settings.connectTimeoutMs} ms.`;
+    const ms = this.#settings.connectTimeoutMs;
+    this.#reason ??= `${this.#standstill} within ${ms} ms (the option connectTimeoutMs). ${adviceForSilence}`;
     this.#cut();
+  }
+
+  /** Says how far the connection has come while it is being made. */
+  get #standstill(): string {
+    const socket = this.#state.at === "open" ? this.#state.socket : undefined;
+    if (socket === undefined || socket.connecting) return `${this.#name} did not accept the connection`;
+    const isHandshaking = socket instanceof TLSSocket && socket.alpnProtocol === null;
+    const missing = isHandshaking ? "did not finish the TLS handshake" : "did not answer HTTP/2";
+    return `${this.#name} accepted the connection but ${missing}`;
   }
 
   /** Destroys the session without waiting for the peer. A session that has begun to close would wait for the peer's close. */

@@ -1,7 +1,16 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
+import { assertOptions, errorText, fields, number, optionShape, TroupeError, text } from "../../../core/internal.ts";
+import {
+  anyDelay,
+  type ConnectionLimitOptions,
+  type ConnectionLimits,
+  connectionLimitKinds,
+  someDelay,
+  toConnectionLimits,
+} from "../../limits.ts";
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
+import { assertTls } from "../tls-check.ts";
 
 /** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
@@ -24,6 +33,17 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
   readonly peerMaxConcurrentStreams?: number;
 }
 
+const dialerShape = optionShape<GrpcDialerOptions>({
+  ...connectionLimitKinds,
+  tls: fields,
+  metadata: fields,
+  userAgent: text,
+  connectTimeoutMs: someDelay,
+  pingIntervalMs: anyDelay,
+  pingTimeoutMs: someDelay,
+  peerMaxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
+});
+
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
   readonly tls: TlsConnectionOptions | undefined;
@@ -37,14 +57,25 @@ export interface GrpcDialerSettings {
 
 /** Throws `RpcError` (invalid-argument) for metadata that headers can't carry. */
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
+  assertOptions(options, dialerShape, "grpcDialer");
+  assertTls(options.tls);
   return {
     limits: toConnectionLimits(options),
     tls: options.tls,
-    metadata: toMetadataHeaders(options.metadata ?? {}),
+    metadata: checkedHeaders(options.metadata ?? {}),
     userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
     connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
     pingIntervalMs: options.pingIntervalMs ?? 0,
     pingTimeoutMs: options.pingTimeoutMs ?? 20_000,
     peerMaxConcurrentStreams: options.peerMaxConcurrentStreams ?? 100,
   };
+}
+
+/** Throws `invalid-argument` for metadata that headers can't carry. */
+function checkedHeaders(metadata: Metadata): Readonly<Record<string, string>> {
+  try {
+    return toMetadataHeaders(metadata);
+  } catch (cause) {
+    throw new TroupeError("invalid-argument", `The option metadata can't be used: ${errorText(cause)}`, { cause });
+  }
 }

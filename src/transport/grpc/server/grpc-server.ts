@@ -12,6 +12,7 @@ import { formatAddress, formatHost, parseAddress, type TransportAddress } from "
 import { startDeadline } from "../../calls/long-timer.ts";
 import type { LinkService, Listener, Listening } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
+import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import { ByteBudget } from "../connection/byte-budget.ts";
@@ -43,6 +44,9 @@ export function grpcListener(options: GrpcListenerOptions = {}): Listener {
   return {
     async listen(text, services) {
       const address = parseAddress(text);
+      if (address.secure && settings.tls === undefined) {
+        throw new RpcError(StatusCode.invalidArgument, `${text} asks for TLS: pass the option tls, { cert, key }.`);
+      }
       const server = createHttp2Server(settings);
       // The handlers are attached before binding, so that the first connection is not missed.
       const listening = new GrpcListening(server, services, settings);

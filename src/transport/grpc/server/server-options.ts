@@ -1,5 +1,14 @@
 import type { TlsOptions } from "node:tls";
-import { type ConnectionLimitOptions, type ConnectionLimits, toConnectionLimits } from "../../limits.ts";
+import { assertOptions, fields, number, optionShape, someRoom, TroupeError } from "../../../core/internal.ts";
+import {
+  anyDelay,
+  type ConnectionLimitOptions,
+  type ConnectionLimits,
+  connectionLimitKinds,
+  someDelay,
+  toConnectionLimits,
+} from "../../limits.ts";
+import { assertTls } from "../tls-check.ts";
 
 /** Options of `grpcListener`. */
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
@@ -42,6 +51,21 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   readonly pingTimeoutMs?: number;
 }
 
+const listenerShape = optionShape<GrpcListenerOptions>({
+  ...connectionLimitKinds,
+  tls: fields,
+  maxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
+  maxConnections: number(someRoom),
+  maxHeaderBytes: number({ from: 1, to: 2 ** 31 - 1 }),
+  handshakeTimeoutMs: someDelay,
+  idleTimeoutMs: someDelay,
+  requestTimeoutMs: someDelay,
+  maxResetsPerMinute: number(someRoom),
+  maxHeldBytes: number(someRoom),
+  pingIntervalMs: anyDelay,
+  pingTimeoutMs: someDelay,
+});
+
 export interface GrpcListenerSettings {
   readonly limits: ConnectionLimits;
   readonly tls: TlsOptions | undefined;
@@ -58,6 +82,8 @@ export interface GrpcListenerSettings {
 }
 
 export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSettings {
+  assertOptions(options, listenerShape, "grpcListener");
+  assertServerTls(options.tls);
   return {
     limits: toConnectionLimits(options),
     tls: options.tls,
@@ -72,4 +98,11 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
     pingIntervalMs: options.pingIntervalMs ?? 10_000,
     pingTimeoutMs: options.pingTimeoutMs ?? 20_000,
   };
+}
+
+/** Without a certificate every handshake would fail, and only the clients would learn it. */
+function assertServerTls(tls: TlsOptions | undefined): void {
+  assertTls(tls);
+  if (tls === undefined || [tls.cert, tls.pfx, tls.SNICallback].some((given) => given !== undefined)) return;
+  throw new TroupeError("invalid-argument", "The option tls of a host needs a certificate: { cert, key }.");
 }

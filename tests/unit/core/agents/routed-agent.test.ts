@@ -215,13 +215,15 @@ describe("strictness", () => {
 
   test("a result that is not the declared answer is an error [§8.119]", async () => {
     const agent = bound(new Liar(""));
-    const text = "Return type Note not in return types [Answer]";
+    const text = "A handler returned Note, but its answer must be Answer. Return that, or name Note as the answer.";
     expect(() => agent.onMessage(Ask({ text: "now" }), call)).toThrow(text);
     await expect(agent.onMessage(Ask({ text: "later" }), call)).rejects.toMatchObject({
       message: text,
       code: "unexpected-answer",
     });
-    await expect(agent.onMessage(Ask({ text: "nothing" }), call)).rejects.toThrow("Return type NoneType not in");
+    await expect(agent.onMessage(Ask({ text: "nothing" }), call)).rejects.toThrow(
+      "A handler returned nothing, but its answer must be Answer.",
+    );
   });
 
   test("of a handler for several types each message is answered by what its own type names", async () => {
@@ -238,9 +240,11 @@ describe("strictness", () => {
     expect(agent.onMessage(Order({}), call)).toEqual({});
     expect(agent.onMessage(Ask({ text: "" }), call)).toEqual({ from: "clerk" });
     const wrongly = contextOf({ messageId: "wrong" });
-    const text = "Return type Answer not in return types [Receipt]";
+    const text = "A handler returned Answer, but its answer must be Receipt.";
     await expect(agent.onMessage(Order({}), wrongly)).rejects.toThrow(text);
-    await expect(agent.onMessage(Ask({ text: "" }), wrongly)).rejects.toThrow("Return type Receipt not in");
+    await expect(agent.onMessage(Ask({ text: "" }), wrongly)).rejects.toThrow(
+      "A handler returned Receipt, but its answer must be",
+    );
   });
 
   test("a promise of another library is waited for like any other", async () => {
@@ -253,7 +257,9 @@ describe("strictness", () => {
     }
     const agent = bound(new Later(""));
     expect(await agent.onMessage(Ask({ text: "right" }), call)).toEqual({ from: "later" });
-    await expect(agent.onMessage(Ask({ text: "wrong" }), call)).rejects.toThrow("Return type Note not in");
+    await expect(agent.onMessage(Ask({ text: "wrong" }), call)).rejects.toThrow(
+      "A handler returned Note, but its answer must be Answer.",
+    );
   });
 
   test("without strictness it is a warning, and the value is passed on [§8.119]", async () => {
@@ -261,17 +267,23 @@ describe("strictness", () => {
     const agent = bound(new Liar(""), runtime);
     expect(agent.onMessage(Ask({ text: "mild now" }), call)).toBe(wrong);
     expect(await agent.onMessage(Ask({ text: "mild later" }), call)).toBe(wrong);
-    const text = "Return type Note not in return types [Answer]";
+    const text = "A handler returned Note, but its answer must be Answer. Return that, or name Note as the answer.";
     expect(runtime.warnings).toEqual([text, text]);
   });
 
   test("an event handler with a result is an error, or a warning that drops the result", async () => {
     const runtime = new RecordingRuntime();
     const agent = bound(new Liar(""), runtime);
-    expect(() => agent.onMessage(Note({ text: "now" }), anEvent)).toThrow("Return type Note is not None.");
-    await expect(agent.onMessage(Note({ text: "later" }), anEvent)).rejects.toThrow("Return type Note is not None.");
+    expect(() => agent.onMessage(Note({ text: "now" }), anEvent)).toThrow(
+      "A handler returned Note, but the handler of an event returns nothing.",
+    );
+    await expect(agent.onMessage(Note({ text: "later" }), anEvent)).rejects.toThrow(
+      "A handler returned Note, but the handler of an event returns nothing.",
+    );
     expect(await agent.onMessage(Note({ text: "mild" }), anEvent)).toBeUndefined();
-    expect(runtime.warnings).toEqual(["Return type Note is not None. It will be ignored."]);
+    expect(runtime.warnings).toEqual([
+      "A handler returned Note, but the handler of an event returns nothing. The runtime ignores it.",
+    ]);
   });
 
   test("private and static methods, and a second decorator, are refused where they are declared", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { assertKind } from "../../../../src/core/internal.ts";
 import { backOffMs } from "../../../../src/worker/connection/connect-with-retry.ts";
-import { reconnectSettings } from "../../../../src/worker/reconnect-options.ts";
+import { reconnectKind, reconnectSettings } from "../../../../src/worker/reconnect-options.ts";
 
 const settings = reconnectSettings({ initialDelayMs: 100, maxDelayMs: 5_000, factor: 2, jitter: 0.5 });
 
@@ -26,7 +27,9 @@ describe("the options of reconnecting", () => {
   test.each([{ initialDelayMs: -1 }, { factor: 0.5 }, { jitter: 2 }, { maxAttempts: -1 }, { maxDelayMs: Number.NaN }])(
     "refuse %o",
     (options) => {
-      expect(() => reconnectSettings(options)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+      expect(() => assertKind("reconnect", options, reconnectKind)).toThrow(
+        expect.objectContaining({ code: "invalid-argument" }),
+      );
     },
   );
 

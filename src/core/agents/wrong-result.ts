@@ -1,0 +1,49 @@
+import { TroupeError } from "../errors.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
+
+/** A result of a handler that its declaration does not allow. */
+interface WrongResult {
+  /** The name of the type that came. */
+  readonly came: string;
+  /** The name of the type that is allowed. Undefined: the handler of an event returns nothing. */
+  readonly allowed: string | undefined;
+}
+
+const results = new WeakMap<object, WrongResult>();
+const stockTexts = new WeakMap<object, string>();
+
+/** Makes the error for a handler that returned `result`. The dispatcher adds which handler it was. */
+export function wrongResultError(result: unknown, allowed: string | undefined): TroupeError {
+  const wrong = { came: messageTypeText(result), allowed };
+  return remember(new TroupeError("unexpected-answer", wrongResultText(wrong)), wrong);
+}
+
+/** Describes a handler's wrong result; `which` names the handler. */
+export function wrongResultText({ came, allowed }: WrongResult, which = "A handler"): string {
+  const returned = came === "NoneType" ? "nothing" : came;
+  if (allowed === undefined) return `${which} returned ${returned}, but the handler of an event returns nothing.`;
+  return `${which} returned ${returned}, but its answer must be ${allowed}. Return that, or name ${returned === "nothing" ? "voidMessage" : returned} as the answer.`;
+}
+
+/** Returns the same failure with the names of the agent and the message, if it is a wrong result; else the failure itself. */
+export function namingHandler(failure: unknown, agent: { toString(): string }, message: unknown): unknown {
+  if (typeof failure !== "object" || failure === null) return failure;
+  const wrong = results.get(failure);
+  if (wrong === undefined) return failure;
+  const text = wrongResultText(wrong, `The handler of ${agent.toString()} for ${messageTypeText(message)}`);
+  return remember(new TroupeError("unexpected-answer", text, { cause: failure }), wrong);
+}
+
+// protocol.md §5.5
+/** Returns the text of the failure that stock peers know; undefined for one that has the same text for all. */
+export function stockTextOf(failure: unknown): string | undefined {
+  return typeof failure === "object" && failure !== null ? stockTexts.get(failure) : undefined;
+}
+
+function remember(error: TroupeError, wrong: WrongResult): TroupeError {
+  results.set(error, wrong);
+  const { came, allowed } = wrong;
+  const stock = allowed === undefined ? "is not None." : `not in return types [${allowed}]`;
+  stockTexts.set(error, `Return type ${came} ${stock}`);
+  return error;
+}

@@ -1,0 +1,94 @@
+import type {
+  GetOptions,
+  PublishOptions,
+  RegisterAgentInstanceOptions,
+  RegisterFactoryOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+} from "../agent-runtime.ts";
+import type { Agent } from "../agents/agent.ts";
+import { assertWaitOptions, waitKinds } from "../wait-options.ts";
+import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
+import { assertOptions, optionShape } from "./assert-options.ts";
+import {
+  agentId,
+  callable,
+  fields,
+  flag,
+  listOf,
+  messageType,
+  milliseconds,
+  number,
+  signal,
+  subscription,
+  text,
+  word,
+} from "./option-kinds.ts";
+import { anyTime } from "./option-values.ts";
+
+// Its names and values have their own check, which also copies them.
+const metadata = { ...fields, expected: 'an object of texts, { tenant: "acme" }' };
+
+const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknown>>>({
+  sender: agentId,
+  signal,
+  timeoutMs: milliseconds,
+  waitForTarget: number(anyTime),
+  scope: fields,
+  metadata,
+  messageId: text,
+  answer: messageType,
+});
+
+const eventShape = optionShape<PublishOptions>({ sender: agentId, signal, metadata, messageId: text });
+
+const getShape = optionShape<GetOptions>({ ...waitKinds, lazy: flag });
+
+const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
+  ...waitKinds,
+  expectedClass: callable,
+  subscriptions: listOf(subscription),
+  whenTaken: word("fail", "wait"),
+});
+
+const instanceShape = optionShape<RegisterAgentInstanceOptions>({ ...waitKinds, subscriptions: listOf(subscription) });
+
+/**
+ * Checks the arguments of a call. Throws `invalid-argument` and says what to write instead. A valid call costs a few
+ * comparisons, and one more for each of its options.
+ */
+export function assertCall(message: unknown, recipient: unknown, options: unknown): void {
+  assertMessage(message);
+  assertAgentId(recipient, "recipient");
+  if (options !== undefined) assertOptions(options, callShape, "sendMessage");
+}
+
+/** Checks the arguments of an event, as `assertCall` does for a call. */
+export function assertEvent(message: unknown, topic: unknown, options: unknown): void {
+  assertMessage(message);
+  assertTopic(topic);
+  if (options !== undefined) assertOptions(options, eventShape, "publishMessage");
+}
+
+/** Checks the id and the options of a request about one agent; `taker` names the method. */
+export function assertAgentRequest(id: unknown, options: unknown, taker: string): void {
+  assertAgentId(id, "id of an agent");
+  assertWaitOptions(options, taker);
+}
+
+/** Checks the options of `get`. */
+export function assertGetOptions(options: unknown): void {
+  if (options !== undefined) assertOptions(options, getShape, "get");
+}
+
+/** Checks the factory and the options of `registerFactory`. */
+export function assertFactoryRegistration(factory: unknown, options: unknown): void {
+  assertFactory(factory);
+  if (options !== undefined) assertOptions(options, factoryShape, "registerFactory");
+}
+
+/** Checks the id and the options of `registerAgentInstance`. The catalog checks the agent. */
+export function assertInstanceRegistration(id: unknown, options: unknown): void {
+  assertAgentId(id, "id of an instance");
+  if (options !== undefined) assertOptions(options, instanceShape, "registerAgentInstance");
+}

@@ -1,0 +1,108 @@
+import { AgentId } from "../agents/agent-id.ts";
+import { assertSignal } from "./assert-signal.ts";
+import type { NumberRange } from "./option-values.ts";
+
+/** A kind of values for an option. */
+export interface OptionKind {
+  /** Ends the sentence "The option x must be …" in an error. */
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+  /** Checks what is inside an accepted value. Throws an error that names the option. */
+  readonly assertInside?: ((value: object, name: string) => void) | undefined;
+  /** Throws a better error than the usual one for some wrong values. */
+  readonly refuse?: ((value: unknown) => void) | undefined;
+}
+
+/** A number within the range; NaN is none. */
+export function number({ from, to = Number.POSITIVE_INFINITY }: NumberRange): OptionKind {
+  const limits = to === Number.POSITIVE_INFINITY ? `of at least ${from}` : `from ${from} to ${to}`;
+  return {
+    expected: `a number ${limits}`,
+    accepts: (value) => typeof value === "number" && value >= from && value <= to,
+  };
+}
+
+/** Milliseconds; none are left when the number is below 1. */
+export const milliseconds: OptionKind = {
+  expected: "a number of milliseconds",
+  accepts: (value) => typeof value === "number" && !Number.isNaN(value),
+};
+
+export const flag: OptionKind = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
+
+export const text: OptionKind = { expected: "a text", accepts: (value) => typeof value === "string" };
+
+export const callable: OptionKind = { expected: "a function", accepts: (value) => typeof value === "function" };
+
+/** A value that its user checks. */
+export const anything: OptionKind = { expected: "anything", accepts: () => true };
+
+export const fields: OptionKind = { expected: "an object", accepts: isObject };
+
+export function word(...words: readonly string[]): OptionKind {
+  return {
+    expected: words.map((one) => `"${one}"`).join(" or "),
+    accepts: (value) => words.some((one) => one === value),
+  };
+}
+
+export const signal: OptionKind = {
+  expected: "an AbortSignal, such as `controller.signal`",
+  accepts: (value) => isObject(value) && "addEventListener" in value && "aborted" in value,
+  refuse: assertSignal,
+};
+
+/** An object with these methods: a port, or a value of a class. `what` names it with its article. */
+export function withMethods(what: string, ...methods: readonly string[]): OptionKind {
+  const named = methods.length === 1 ? `the method ${methods[0]}` : `the methods ${methods.join(", ")}`;
+  return { expected: `${what} with ${named}`, accepts: (value) => hasMethods(value, ...methods) };
+}
+
+export const logger = withMethods("a logger", "debug", "info", "warn", "error");
+
+export const clock = withMethods("a clock", "now", "setTimer");
+
+export const agentId: OptionKind = {
+  expected: 'an AgentId, such as new AgentId("greeter", "ada")',
+  accepts: (value) => value instanceof AgentId || hasTexts(value, "type", "key"),
+};
+
+export const subscription: OptionKind = {
+  expected: 'a Subscription, such as new TypeSubscription("orders", "clerk")',
+  accepts: (value) => hasTexts(value, "id") && hasMethods(value, "isMatch", "mapToAgent", "equals"),
+};
+
+export const messageType: OptionKind = {
+  expected: "a message type, which defineMessage, classMessage or protobufMessage make",
+  accepts: (value) => hasMethods(value, "serialize") && hasTexts(value, "typeName"),
+};
+
+/** A list whose items are all of a kind. */
+export function listOf(kind: OptionKind): OptionKind {
+  return {
+    expected: `a list; each of its items is ${kind.expected}`,
+    accepts: (value) => Array.isArray(value) && value.every((item) => kind.accepts(item)),
+  };
+}
+
+/** A value of the kind, or a list of such values. */
+export function oneOrMany(kind: OptionKind): OptionKind {
+  return {
+    expected: `${kind.expected}, or a list of such`,
+    accepts: (value) => (Array.isArray(value) ? value.every((item) => kind.accepts(item)) : kind.accepts(value)),
+  };
+}
+
+export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+  if (!isObject(value) && typeof value !== "function") return false;
+  return names.every((name) => typeof Reflect.get(value, name) === "function");
+}
+
+export function hasTexts(value: unknown, ...names: readonly string[]): boolean {
+  if (!isObject(value) && typeof value !== "function") return false;
+  return names.every((name) => typeof Reflect.get(value, name) === "string");
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
