@@ -97,6 +97,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
   #isLeaving = false;
+  #isHandedOver = false;
   #isPaused = false;
   #isLinkGone = false;
   #isLinkLeaving = false;
@@ -290,6 +291,20 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#finish({ code: "shutting-down", text: "The worker has stopped." });
     this.#resolveClosed({ by: "left" });
     await this.#link.close();
+  }
+
+  /** Whether the worker takes no calls on this connection, because it registers on another one. */
+  get isHandedOver(): boolean {
+    return this.#isHandedOver;
+  }
+
+  /**
+   * Gives up the registrations on this connection. The host sends no more calls here, and tells the callers of those that are on
+   * their way that they were not handled. Call `leave` next.
+   */
+  handOver(): void {
+    this.#isHandedOver = true;
+    if (this.isOpen) this.outbox.sayLeaving(0);
   }
 
   /** Ends the connection at once. The host counts as lost. */

@@ -82,7 +82,8 @@ export class Inbox {
   #takeRequest(frame: RequestFrame, connection: HostConnection): void {
     const { outbox } = connection;
     const isOwn = this.#isOwn(frame);
-    if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
+    if (connection.isHandedOver) this.#answering.refuseMoving(frame, outbox);
+    else if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
     else if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);
     else this.#answering.answer(frame, outbox, isOwn);
