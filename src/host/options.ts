@@ -118,7 +118,7 @@ export interface ResolvedHostOptions
 const withHeartbeat: ReadonlySet<Capability> = new Set(["heartbeat"]);
 const withoutHeartbeat: ReadonlySet<Capability> = new Set();
 
-/** What a host with these options names to announced workers. */
+/** Returns the capabilities that a host with these options names to announced workers. */
 export function capabilitiesOf({ heartbeatMs }: Pick<ResolvedHostOptions, "heartbeatMs">): ReadonlySet<Capability> {
   return heartbeatMs > 0 && Number.isFinite(heartbeatMs) ? withHeartbeat : withoutHeartbeat;
 }

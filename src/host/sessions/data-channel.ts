@@ -20,7 +20,7 @@ export interface StreamClosing {
 /** Callbacks for the life of a worker's data channel, and the traits of its worker. */
 export interface DataChannelParts {
   readonly traits: PeerTraits;
-  /** What the host names to announced workers. */
+  /** The capabilities that the host names to announced workers. */
   readonly capabilities: ReadonlySet<Capability>;
   /** Makes the session of the channel once it is open. */
   readonly createSession: (stream: ServerStream) => Session;

@@ -3,7 +3,7 @@ import type { Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
-/** The use of a frame: a call to the peer, an answer to one of its own calls, an event, a notice, or the answer to a heartbeat. */
+/** The use of a frame: a call to the peer, an answer to a call of its own, an event, a notice, or a heartbeat. */
 export type FrameUse = "call" | "answer" | "event" | "notice" | "heartbeat";
 
 /** Whether a peer's queue took a frame; if not, why. `full`: the worker does not read fast enough. */
@@ -20,7 +20,7 @@ export interface PeerTraits {
   /** True: the peer is Troupe's and understands notices. The host sends them to no other peer. */
   readonly isAnnounced: boolean;
   // protocol.md §11.11
-  /** What both this host and the peer name. Empty for a peer that is not announced. */
+  /** The capabilities that both this host and the peer name. Empty for a peer that is not announced. */
   readonly capabilities: ReadonlySet<Capability>;
   // protocol.md §2.1
   /** Milliseconds in which the worker may come back under its id and find what it had registered; 0: not at all. */
@@ -54,7 +54,7 @@ const stockLibrary = /(^|\s)grpc-(?!troupe)/;
 const dotnetLibrary = /(^|\s)grpc-dotnet\//;
 
 export interface TraitOptions {
-  /** What this host names. */
+  /** The capabilities that this host names. */
   readonly capabilities: ReadonlySet<Capability>;
   readonly filterByPeer: boolean;
   readonly stockPeerMaxBytes: number;

@@ -243,6 +243,11 @@ export class Outbox {
     this.takeHeaders(false);
   }
 
+  /** Whether nothing can be sent any more. */
+  get isClosed(): boolean {
+    return this.#closedBecause !== undefined;
+  }
+
   /** Resolves when the network has taken all frames, or can't take them any more. */
   flushed(): Promise<void> {
     return this.#options.stream.flushed();

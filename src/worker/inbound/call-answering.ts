@@ -90,6 +90,8 @@ export class CallAnswering {
 
   /** Answers at once, if it still can, that the worker registers on another connection. */
   refuseMoving(frame: RequestFrame, outbox: Outbox): void {
+    // The host answers in the worker's place: it has heard that the worker takes no call here any more.
+    if (outbox.isClosed) return;
     const text = "The worker moves to another connection and did not take the call. Send it again.";
     const error = new UndeliverableException(text, { code: "shutting-down" });
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);

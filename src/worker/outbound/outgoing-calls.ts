@@ -303,7 +303,7 @@ interface TimedBounds {
   readonly isTold: boolean;
 }
 
-/** Timeout of a call for which nobody set one. The host answers after 300 s by default; this ends the wait for a host that does not. */
+/** Timeout of a call without one. The host answers after 300 s by default; this ends the wait for a host that does not. */
 const lastResortMs = 330_000;
 const lastResort: CallBounds = Object.freeze({ timeoutMs: lastResortMs });
 

@@ -114,17 +114,17 @@ test("behind nginx, which sends GOAWAY after so many requests, a worker goes on 
   const reason = whyNot(nginx);
   if (reason !== undefined) context.skip(reason);
   await using host = await hostAt("127.0.0.1:0");
-  await using proxy = await ProxyProcess.start(nginx, { host: host.address, requests: 12 });
+  await using proxy = await ProxyProcess.start(nginx, { host: host.address, requests: 30 });
   await using worker = workerAt(proxy.address, { keepAliveMs: 50 });
   await worker.start();
   const handled: string[] = [];
-  for (let type = 0; type < 60; type += 1) {
+  for (let type = 0; type < 40; type += 1) {
     await worker.registerFactory(`a${type}`, () => new FunctionAgent(() => void handled.push(`a${type}`)));
     await worker.addSubscription(new TypeSubscription("t", `a${type}`));
     // The worker may register anew at this moment. Then nobody serves the type for an instant.
     await worker.sendMessage(Note({ text: "?" }), new AgentId(`a${type}`, "k"), { waitForTarget: 10_000 });
   }
-  expect(handled).toEqual(Array.from({ length: 60 }, (_, type) => `a${type}`));
-  expect(host.counters()).toMatchObject({ agentTypes: 60 });
+  expect(handled).toEqual(Array.from({ length: 40 }, (_, type) => `a${type}`));
+  expect(host.counters()).toMatchObject({ agentTypes: 40 });
   expect(worker.counters()).toMatchObject({ reconnections: 0, lostEvents: 0 });
 });

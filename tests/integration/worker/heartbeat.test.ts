@@ -141,7 +141,7 @@ test("an event counts as arrived once the heartbeat behind it is answered", asyn
   expect(worker.counters()).toMatchObject({ lostEvents: 0, unconfirmedEvents: 0 });
 });
 
-test("a call for which nobody set a timeout ends after 330 s at a host that never answers, and the host learns of no timeout", async () => {
+test("a call without any timeout ends after 330 s at a host that never answers, and the host learns of no timeout", async () => {
   const dialer = new FakeDialer({});
   await using stage = await openFakeStage(dialer, {}, async (worker) => {
     worker.addMessageSerializer(MyMessage);
