@@ -3,7 +3,7 @@ import { BadInputTally } from "./tests/support/bad-input-tally.ts";
 import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 
 /** `troupe/...` resolves to src, so tests need no build. */
-const conditions = ["source", "node", "development"];
+const conditions = ["troupe-source", "node", "development"];
 
 const tests = "tests/{unit,contract,integration,e2e,conformance,property,architecture,simulation}/**/*";
 const long = `${tests}.long.test.ts`;

@@ -6,13 +6,14 @@ import {
   AgentType,
   type AmbientContexts,
   type MessageContext,
+  sharedByCopies,
   TroupeError,
 } from "../core/internal.ts";
 
 /** Added to Python's own text when an ambient context is missing. */
 const ambientHint = "(The runtime must have been made with `ambient: ambientContexts` of troupe/context.)";
 
-const factories = new AsyncLocalStorage<AgentFactoryContext>();
+const factories = sharedByCopies("factories", () => new AsyncLocalStorage<AgentFactoryContext>());
 
 // protocol.md §5.4
 /**
@@ -36,7 +37,8 @@ export const AgentInstantiationContext = {
 };
 
 function inFactory<T>(context: AgentFactoryContext, body: () => T): T {
-  return factories.run(context, body);
+  // It may run for the message of a handler, in that handler's async context. A factory is not a handler.
+  return factories.run(context, () => without(handlers, body));
 }
 
 function currentFactory(name: string): AgentFactoryContext {
@@ -50,7 +52,12 @@ function currentFactory(name: string): AgentFactoryContext {
   );
 }
 
-const handlers = new AsyncLocalStorage<{ readonly agentId: AgentId; readonly context: MessageContext }>();
+interface RunningHandler {
+  readonly agentId: AgentId;
+  readonly context: MessageContext;
+}
+
+const handlers = sharedByCopies("handlers", () => new AsyncLocalStorage<RunningHandler>());
 
 // protocol.md §5.4
 /**
@@ -70,7 +77,13 @@ export const MessageHandlerContext = {
 };
 
 function inHandler<T>(agentId: AgentId, body: () => T, context: MessageContext): T {
-  return handlers.run({ agentId, context }, body);
+  // The message may come from a factory, and the handler then has its async context.
+  return handlers.run({ agentId, context }, () => without(factories, body));
+}
+
+/** Runs `body` outside a context. */
+function without<T>(storage: AsyncLocalStorage<unknown>, body: () => T): T {
+  return storage.getStore() === undefined ? body() : storage.run(undefined, body);
 }
 
 function handlerAgentId(): AgentId | undefined {
@@ -81,7 +94,7 @@ function handlerSignal(): AbortSignal | undefined {
   return handlers.getStore()?.context.signal;
 }
 
-const subscriptions = new AsyncLocalStorage<AgentType>();
+const subscriptions = sharedByCopies("subscribing", () => new AsyncLocalStorage<AgentType>());
 
 // protocol.md §5.4
 /**

@@ -1,4 +1,6 @@
+import { brandClass } from "./copies.ts";
 import { CancelledError } from "./errors.ts";
+import { followAbort, unfollowAbort } from "./follow-abort.ts";
 import { isThenable } from "./thenable.ts";
 import { wrongValue } from "./validation/option-values.ts";
 
@@ -50,10 +52,11 @@ export class CancellationToken {
     return new Promise<T>((resolve, reject) => {
       const { signal } = this;
       const onAbort = () => reject(new CancelledError(undefined, { cause: signal.reason }));
-      const forget = () => signal.removeEventListener("abort", onAbort);
+      const forget = () => unfollowAbort(signal, onAbort);
       if (signal.aborted) onAbort();
-      else signal.addEventListener("abort", onAbort, { once: true });
+      else followAbort(signal, onAbort);
       future.then(resolve, reject).finally(forget);
     });
   }
 }
+brandClass(CancellationToken, "CancellationToken");

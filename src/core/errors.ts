@@ -1,3 +1,5 @@
+import { brandClass } from "./copies.ts";
+
 /**
  * The kinds of errors: a closed list. A code never changes its meaning; the text is for people.
  * - `undeliverable`: no agent can take the message (unknown type). `disconnected`: this worker or the target's worker lost its
@@ -74,6 +76,7 @@ export class TroupeError extends Error {
     if (options?.remoteStack !== undefined) this.remoteStack = options.remoteStack;
   }
 }
+brandClass(TroupeError, "TroupeError");
 
 /** The agent cannot handle this message (AutoGen's name; code `cant-handle`). */
 export class CantHandleException extends TroupeError {
@@ -82,6 +85,7 @@ export class CantHandleException extends TroupeError {
     super("cant-handle", message, options);
   }
 }
+brandClass(CantHandleException, "CantHandleException");
 
 /** The codes of `UndeliverableException`. */
 export type UndeliverableCode = "undeliverable" | "disconnected" | "shutting-down" | "overloaded" | "caller-gone";
@@ -111,6 +115,7 @@ export class UndeliverableException extends TroupeError {
     if (options?.notHandled === true) this.notHandled = true;
   }
 }
+brandClass(UndeliverableException, "UndeliverableException");
 
 /** An intervention dropped the message or its answer (AutoGen's name; code `dropped`). */
 export class MessageDroppedException extends TroupeError {
@@ -119,6 +124,7 @@ export class MessageDroppedException extends TroupeError {
     super("dropped", message, options);
   }
 }
+brandClass(MessageDroppedException, "MessageDroppedException");
 
 /** The agent is not in this process and the request cannot reach it (AutoGen's name; code `not-accessible`). */
 export class NotAccessibleError extends TroupeError {
@@ -127,6 +133,7 @@ export class NotAccessibleError extends TroupeError {
     super("not-accessible", message, options);
   }
 }
+brandClass(NotAccessibleError, "NotAccessibleError");
 
 /** The time of the call was over before its answer came (code `timed-out`). */
 export class TimedOutError extends TroupeError {
@@ -135,6 +142,7 @@ export class TimedOutError extends TroupeError {
     super("timed-out", message, options);
   }
 }
+brandClass(TimedOutError, "TimedOutError");
 
 /** The caller's signal aborted before the answer came (code `cancelled`); `cause` is the signal's reason. */
 export class CancelledError extends TroupeError {
@@ -143,6 +151,7 @@ export class CancelledError extends TroupeError {
     super("cancelled", message, options);
   }
 }
+brandClass(CancelledError, "CancelledError");
 
 /** One error in the chain of causes. */
 export interface RemoteCause {
@@ -183,13 +192,13 @@ export class HandlerError extends TroupeError {
     if (options?.remote !== undefined) this.remote = options.remote;
   }
 }
+brandClass(HandlerError, "HandlerError");
 
 /** Characters that `errorText` keeps of a thrown object's JSON. */
 const longestObjectText = 1_000;
 
-/** Returns the text of any thrown value. Never empty: the class's name replaces a missing text. */
+/** Returns the text of any thrown value. Never empty: the class's name replaces a missing text. Never throws. */
 export function errorText(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === "" ? thrown.name || thrown.constructor.name : thrown.message;
   const text = typeof thrown === "object" && thrown !== null ? objectText(thrown) : safeString(thrown);
   return text === "" ? "Error" : text;
 }
@@ -198,14 +207,23 @@ export function errorText(thrown: unknown): string {
 function objectText(thrown: object): string {
   try {
     if ("message" in thrown && typeof thrown.message === "string" && thrown.message !== "") return thrown.message;
+    if (thrown instanceof Error) return nameOf(thrown);
     const text = safeString(thrown);
     if (text !== "Error" && !text.startsWith("[object ")) return text;
     const fields = JSON.stringify(thrown) ?? text;
-    if (fields === "{}") return thrown.constructor?.name ?? "Error";
+    if (fields === "{}") return nameOf(thrown);
     return fields.length <= longestObjectText ? fields : `${fields.slice(0, longestObjectText)}…`;
   } catch {
     return "An object that can't be shown as text was thrown.";
   }
+}
+
+/** Returns the name of an error, else of the object's class. Both may be anything. */
+function nameOf(thrown: object): string {
+  const own = thrown instanceof Error ? thrown.name : undefined;
+  if (typeof own === "string" && own !== "") return own;
+  const maker: unknown = thrown.constructor;
+  return typeof maker === "function" && maker.name !== "" ? maker.name : "Error";
 }
 
 function safeString(value: unknown): string {

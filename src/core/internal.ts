@@ -9,13 +9,30 @@ export type {
   SendOptionsWithAnswer,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
-export { AgentId, AgentType, agentTypeText, assertAgentType, isValidAgentType } from "./agents/agent-id.ts";
+export {
+  AgentId,
+  AgentType,
+  agentTypeText,
+  assertAgentType,
+  isPortableAgentType,
+  isValidAgentType,
+} from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
-export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
+export {
+  type Clock,
+  longestTimerMs,
+  type MakeId,
+  nextTurn,
+  randomId,
+  realClock,
+  systemClock,
+  type Timer,
+} from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
+export { brandClass, sharedByCopies } from "./copies.ts";
 export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
@@ -48,6 +65,7 @@ export {
   type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
+export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
@@ -79,13 +97,13 @@ export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export {
+  agentIdOf,
   assertAgentState,
   assertArgument,
   assertFunction,
   assertObject,
   assertSubscription,
   assertText,
-  isAgentId,
 } from "./validation/assert-arguments.ts";
 export {
   assertKind,

@@ -1,5 +1,6 @@
 import type { AgentId } from "./agents/agent-id.ts";
 import type { MessageContext } from "./agents/message-context.ts";
+import { brandClass, isClass } from "./copies.ts";
 import type { Logger } from "./logger.ts";
 import { isThenable } from "./thenable.ts";
 import type { TraceCarrier, Tracing } from "./tracing.ts";
@@ -9,6 +10,7 @@ export class DropMessage {
   /** Tells the type checker that other objects are not a `DropMessage`. */
   readonly dropsMessage = true;
 }
+brandClass(DropMessage, "DropMessage");
 
 /** Tells an intervention about a call on its way out. */
 export interface SendIntervention {
@@ -145,7 +147,7 @@ export class InterventionChain {
     current: unknown,
     next: unknown,
   ): unknown {
-    if (next === DropMessage || next instanceof DropMessage) return DropMessage;
+    if (next instanceof DropMessage || isClass(next, "DropMessage")) return DropMessage;
     if (next !== undefined && next !== null) return next;
     if (handler !== undefined && current !== undefined && current !== null) this.#warn(handler, name);
     return current;

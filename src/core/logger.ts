@@ -1,3 +1,5 @@
+import { isThenable } from "./thenable.ts";
+
 /**
  * Log of a runtime, for people. Runtimes never pass payloads to it. A failed handler is logged at `error` with the fields `agent`,
  * `messageType` and `error`, which is what the handler threw.
@@ -62,6 +64,6 @@ export function guardedLogger(logger: Logger): Logger {
 function attempt(write: () => unknown): void {
   try {
     const written = write();
-    if (written instanceof Promise) written.catch(() => undefined);
+    if (isThenable(written)) void written.then(undefined, () => undefined);
   } catch {}
 }

@@ -1,7 +1,19 @@
 import { CancelledError } from "./errors.ts";
+import { followAbort, unfollowAbort } from "./follow-abort.ts";
 import { assertOptions, type OptionKinds, optionShape } from "./validation/assert-options.ts";
 import { assertSignal } from "./validation/assert-signal.ts";
 import { signal } from "./validation/option-kinds.ts";
+
+declare global {
+  // The members that this package's declarations rely on. They merge with those of Node and of browsers, and are all that a program
+  // sees which has the types of neither.
+  interface AbortSignal {
+    readonly aborted: boolean;
+    // biome-ignore lint/suspicious/noExplicitAny: the type that Node and browsers give it
+    readonly reason: any;
+    throwIfAborted(): void;
+  }
+}
 
 /** The options of every method that may wait for an agent, a handler or a host. */
 export interface WaitOptions {
@@ -32,9 +44,9 @@ export function untilAborted<T>(work: T | Promise<T>, { signal }: WaitOptions, w
   if (signal === undefined || !(work instanceof Promise)) return work;
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(cancelled(signal, what));
-    signal.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
     if (signal.aborted) onAbort();
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    work.then(resolve, reject).finally(() => unfollowAbort(signal, onAbort));
   });
 }
 

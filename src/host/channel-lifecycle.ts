@@ -29,6 +29,7 @@ import {
 import { AwaitedStream } from "./sessions/awaited-stream.ts";
 import type { ChannelTable } from "./sessions/channel-table.ts";
 import { DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
+import type { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import { peerTraits } from "./sessions/peer.ts";
 import { Session, type StreamOwner } from "./sessions/session.ts";
 import { SideStream } from "./sessions/side-stream.ts";
@@ -39,6 +40,7 @@ export interface ChannelLifecycleParts {
   readonly admission: Admission;
   readonly clientIds: ClientIdOwners;
   readonly sessions: ChannelTable<Session>;
+  readonly dotnetWorkers: DotnetWorkers;
   readonly controlSessions: ChannelTable<ControlSession>;
   readonly registry: Registry;
   readonly calls: CallRouter;
@@ -178,10 +180,11 @@ export class ChannelLifecycle {
   #createSession(
     parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream">,
   ): Session {
-    const { options, counters, observer } = this.#parts;
+    const { options, counters, observer, dotnetWorkers } = this.#parts;
     const { clock, logger } = options;
     return new Session({
       ...parts,
+      dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
       bounds: options,
       clock,
       onOverflow: ({ id: clientId, queuedFrames, queuedBytes }) => {
@@ -237,7 +240,17 @@ export class ChannelLifecycle {
     }
     registry.clientArrived(session.id, session.owner.principal);
     calls.peerOpened(session);
+    if (session.dotnet?.channels === 2) this.#warnOfReopened(session);
     return session;
+  }
+
+  // protocol.md §7
+  #warnOfReopened({ id: clientId }: Session): void {
+    const { options, registry } = this.#parts;
+    options.logger?.warn(
+      "a .NET worker has opened its channel again, after an exception or a lost host: it answers no calls until it is restarted",
+      { clientId, types: firstOf(registry.declaredBy(clientId).types, limits.listedTypes) },
+    );
   }
 
   #dataGone(session: Session, closing: StreamClosing): void {

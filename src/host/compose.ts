@@ -1,4 +1,5 @@
 import { CallRouter } from "./calls/call-router.ts";
+import { DotnetAnswers } from "./calls/dotnet-answers.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
 import { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlRouter } from "./control/control-router.ts";
@@ -18,6 +19,7 @@ import { Registry } from "./registry/registry.ts";
 import { Router } from "./router.ts";
 import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
+import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
 
 /** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
@@ -32,7 +34,9 @@ export function composeHost(hostOptions: HostOptions) {
   const counters = createHostCounters();
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
-  const owners = allowMultipleOwners ? new SharedOwners(options.random) : new SoleOwner();
+  const dotnetWorkers = new DotnetWorkers();
+  const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
+  const owners = allowMultipleOwners ? new SharedOwners(options.random, isDeaf) : new SoleOwner(isDeaf);
   const admission = new Admission({ ...options, counters, observer: seldom });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
   const registry = new Registry({
@@ -46,7 +50,11 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const isEnforced = options.authorize !== undefined;
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
-  const calls = new CallRouter({ ...options, bounds: options, counters, owners, peers: sessions, observer });
+  const dotnetAnswers = new DotnetAnswers({ ...options, counters });
+  const calls = new CallRouter({
+    ...{ ...options, bounds: options, counters, owners, peers: sessions, dotnetAnswers },
+    observer,
+  });
   const control = new ControlRouter({ counters, owners, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
@@ -57,7 +65,19 @@ export function composeHost(hostOptions: HostOptions) {
     logger,
   });
   const lifecycle = new ChannelLifecycle({
-    ...{ options, counters, admission, clientIds, sessions, controlSessions, registry, calls, control, router },
+    ...{
+      options,
+      counters,
+      admission,
+      clientIds,
+      sessions,
+      dotnetWorkers,
+      controlSessions,
+      registry,
+      calls,
+      control,
+      router,
+    },
     observer: seldom,
   });
   const readCounters = (): HostCounters => {

@@ -58,6 +58,9 @@ export interface HostCounters {
   readonly skippedEvents: number;
   /** Deliveries withheld from a peer that can't take them (`filterByPeer`). */
   readonly filteredEvents: number;
+  // protocol.md §7
+  /** Answers withheld from .NET's workers, which can't read them (`dotnetErrors`): errors, the host's own among them, and JSON. */
+  readonly withheldAnswers: number;
   /** Frames without a known content, and frames that are no protobuf message or that the transport refused. */
   readonly emptyFrames: number;
   readonly badFrames: number;
@@ -107,6 +110,7 @@ export function createHostCounters(): MutableHostCounters {
     deniedCalls: 0,
     skippedEvents: 0,
     filteredEvents: 0,
+    withheldAnswers: 0,
     emptyFrames: 0,
     badFrames: 0,
     controlMessages: 0,

@@ -5,6 +5,7 @@ import {
   assertOptions,
   assertText,
   type Clock,
+  followAbort,
   number,
   optionShape,
   signal as signalKind,
@@ -12,6 +13,7 @@ import {
   type Timer,
   TroupeError,
   text,
+  unfollowAbort,
   withMethods,
 } from "../core/internal.ts";
 import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
@@ -27,7 +29,7 @@ export interface HostParts {
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
   /** The servicer that the listener serves. Default: a new `HostServicer` with the given options. */
-  readonly servicer?: HostServicer;
+  readonly servicer?: HostServicer | undefined;
 }
 
 /** The counters of a host, and those of its listener beneath the calls; the latter are all 0 before the start. */
@@ -122,7 +124,9 @@ export class Host implements AsyncDisposable {
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
-    const services = [this.servicer.asLinkService(), this.servicer.asSideStreamService()];
+    const { servicer } = this;
+    const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asHealthService()];
+    services.push(...servicer.asReflectionServices());
     const done = this.#listener.listen(this.#address, services);
     this.#state = { at: "starting", done };
     try {
@@ -148,11 +152,11 @@ export class Host implements AsyncDisposable {
     assertOptions(options, stopShape, "stop");
     const { graceMs = defaultGraceMs, signal } = options;
     const hurry = (): void => this.#shorten(0);
-    signal?.addEventListener("abort", hurry);
+    followAbort(signal, hurry);
     try {
       await this.#stopWithin(signal?.aborted ? 0 : graceMs);
     } finally {
-      signal?.removeEventListener("abort", hurry);
+      unfollowAbort(signal, hurry);
     }
   }
 

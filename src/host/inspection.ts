@@ -63,11 +63,11 @@ export interface HostSnapshot {
 /** Options of `inspect()`. */
 export interface InspectOptions {
   /** The most sessions that are listed. Default 10 000. */
-  readonly maxSessions?: number;
+  readonly maxSessions?: number | undefined;
   /** The most agent types that are listed. Default 10 000. */
-  readonly maxTypes?: number;
+  readonly maxTypes?: number | undefined;
   /** Ends the gathering: `inspect` rejects with the reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const inspectShape = optionShape<InspectOptions>({

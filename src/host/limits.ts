@@ -27,6 +27,12 @@ export const limits = {
   pendingRequestBytesPerPeer: 32 * 1024 * 1024,
   /** Bytes of frames that the host holds for a stream that waits for `authorize` and that sends though it is paused. */
   admissionBytes: 1024 * 1024,
+  /** Watches of the health service, and streams of server reflection, that are open at once. */
+  healthWatches: 1_000,
+  reflectionStreams: 100,
+  /** The longest request of server reflection, in bytes, and the answers that may wait on one stream. */
+  reflectionRequestBytes: 4_096,
+  reflectionQueuedBytes: 1024 * 1024,
   /** Agent types of one worker that `inspect()` and an occurrence list. */
   listedTypes: 100,
   /** The longest error text of the host's own, in characters. */
@@ -48,6 +54,8 @@ export const limits = {
   // protocol.md §2.1
   /** `reconnectGraceMs` for .NET's workers, which reopen their channel without registering again. */
   dotnetGraceMs: 10_000,
+  /** Bytes of what the host remembers of .NET's workers by client id: some 4 000 of them. It forgets the oldest first. */
+  dotnetWorkerBytes: 1024 * 1024,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

@@ -17,9 +17,11 @@ import {
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
+import { HealthService } from "./health-service.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { createLinkService, createSideStreamService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
+import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 // protocol.md §1
@@ -29,10 +31,13 @@ import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./
  */
 export class HostServicer {
   readonly #parts: HostComposition;
+  readonly #health = new HealthService();
+  readonly #reflection: ReflectionServices | undefined;
 
   /** Throws `invalid-argument` for invalid options. */
   constructor(options: HostOptions = {}) {
     this.#parts = composeHost(options);
+    this.#reflection = options.reflection ? new ReflectionServices() : undefined;
   }
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
@@ -130,6 +135,19 @@ export class HostServicer {
     return createSideStreamService(this);
   }
 
+  /**
+   * gRPC's health service, for the same listener: SERVING until the host drains, then NOT_SERVING. `authorize` is not asked, since
+   * the programs that check a host's health have no credentials.
+   */
+  asHealthService(): LinkService {
+    return this.#health;
+  }
+
+  /** gRPC's server reflection, for the same listener; empty without the option `reflection`. `authorize` is not asked. */
+  asReflectionServices(): readonly LinkService[] {
+    return this.#reflection?.services ?? [];
+  }
+
   /** Returns what the host has counted so far, and its present numbers; a copy. */
   counters(): HostCounters {
     return this.#parts.readCounters();
@@ -158,7 +176,10 @@ export class HostServicer {
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
     const { lifecycle, inspection, rateLimited } = this.#parts;
+    this.#health.drain();
     await lifecycle.drain(graceMs, over);
+    this.#health.close();
+    this.#reflection?.close();
     inspection.finish();
     rateLimited?.flush();
   }

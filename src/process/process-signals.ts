@@ -56,11 +56,33 @@ async function untilSignal(
   let onSignal: ((signal: NodeJS.Signals) => void) | undefined;
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     onSignal = resolve;
-    for (const signal of signals) process.on(signal, resolve);
+    for (const signal of signals) listen(signal, resolve);
   });
   try {
     return await Promise.race([signalled, given.then(() => undefined)]);
   } finally {
-    if (onSignal !== undefined) for (const signal of signals) process.off(signal, onSignal);
+    if (onSignal !== undefined) for (const signal of signals) unlisten(signal, onSignal);
   }
+}
+
+type OnSignal = (signal: NodeJS.Signals) => void;
+
+/** Those who wait for a process signal. Each signal has one listener however many wait: Node warns from the eleventh on. */
+const waiting = new Map<NodeJS.Signals, Set<OnSignal>>();
+
+function listen(signal: NodeJS.Signals, onSignal: OnSignal): void {
+  const all = waiting.get(signal) ?? new Set();
+  if (all.size === 0) process.on(signal, tellAll);
+  waiting.set(signal, all.add(onSignal));
+}
+
+function unlisten(signal: NodeJS.Signals, onSignal: OnSignal): void {
+  const all = waiting.get(signal);
+  if (all?.delete(onSignal) !== true || all.size > 0) return;
+  waiting.delete(signal);
+  process.off(signal, tellAll);
+}
+
+function tellAll(signal: NodeJS.Signals): void {
+  for (const onSignal of [...(waiting.get(signal) ?? [])]) onSignal(signal);
 }

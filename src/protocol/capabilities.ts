@@ -1,7 +1,7 @@
 import { announcement, isAnnounced } from "./extension-metadata.ts";
 import { capabilitiesKey } from "./wire-names.ts";
 
-// protocol.md §11.11
+// protocol.md §11.12
 /** A word for something that a peer knows and is set up for. Peers use what both of them name. */
 export type Capability = "heartbeat" | "turns" | "states" | "claims" | "mail" | "lease" | "streams";
 

@@ -10,6 +10,18 @@ export function isAnnounced(metadata: { readonly [name: string]: string | undefi
   return /^[1-9]\d{0,8}$/.test(metadata[announcementKey] ?? "");
 }
 
+// protocol.md §7
+/** The kind of a host, by the headers of its answer to the data channel. .NET's gateway runs on Kestrel, which names itself in each response. */
+export interface HostTraits {
+  readonly isAnnounced: boolean;
+  readonly isDotnetGateway: boolean;
+}
+
+export function hostTraits(metadata: { readonly [name: string]: string | undefined }): HostTraits {
+  const isTroupe = isAnnounced(metadata);
+  return { isAnnounced: isTroupe, isDotnetGateway: !isTroupe && metadata.server === "Kestrel" };
+}
+
 // protocol.md H6, §11.4
 /** Returns the metadata for the time limit of a call. Hosts and Troupe's workers read it; stock peers ignore it. */
 export function timeoutMetadata(timeoutMs: number | undefined): WireMetadata | undefined {

@@ -1,9 +1,9 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
-
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
+export { rpcStatusPayload } from "./errors/rpc-status.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
-export { announcement, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
+export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   CancelFrame,
   CancelReason,
@@ -20,6 +20,7 @@ export type {
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
+export { flawForProtobuf } from "./frames/protobuf-payload.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -39,6 +40,14 @@ export { peekFrame, readFrameHead, withoutTroupeKeys } from "./routing/frame-pee
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export {
+  decodeHealthCheckRequest,
+  encodeHealthCheckResponse,
+  encodeHealthListResponse,
+  health,
+  type ServingStatus,
+} from "./services/health.ts";
+export { answerReflection, reflection } from "./services/reflection.ts";
 export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./state/control-messages.ts";
 export {
   agentDestination,

@@ -30,7 +30,7 @@ export const clientIdKey = "client-id";
 /** Channel metadata that announces a Troupe peer, in both directions; a whole number above 0. */
 export const announcementKey = "agtroupe";
 
-// protocol.md §11.11
+// protocol.md §11.12
 /** Channel metadata with the words for what an announced peer knows and is set up for, in both directions, joined by `,`. */
 export const capabilitiesKey = "agcaps";
 

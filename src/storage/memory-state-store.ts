@@ -5,11 +5,11 @@ import type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
 /** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
   /** Limit of all data together, in bytes. Default: 256 MiB. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Limit of agents with a state. Default: 100 000. */
-  readonly maxEntries?: number;
+  readonly maxEntries?: number | undefined;
   /** Creates eTags. Default: random UUIDs. */
-  readonly makeId?: MakeId;
+  readonly makeId?: MakeId | undefined;
 }
 
 const shape = optionShape<MemoryStateStoreOptions>({

@@ -18,7 +18,11 @@
  */
 
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
+export type { DialedConnection, PerConnection } from "./grpc/client/connection-setup.ts";
+export type { Environment } from "./grpc/client/environment-proxy.ts";
+export { environmentProxy } from "./grpc/client/environment-proxy.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
+export type { GrpcListener } from "./grpc/server/grpc-server.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
 export type { ConnectionLimitOptions, MessageLimitOptions } from "./limits.ts";

@@ -2,6 +2,7 @@
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
+export type { GrpcListener } from "./grpc/server/grpc-server.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
 export type {

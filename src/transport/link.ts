@@ -18,8 +18,8 @@ export type StreamEnd =
   | {
       readonly by: "status";
       readonly status: RpcStatus;
-      readonly origin?: StatusOrigin;
-      readonly isUnread?: boolean;
+      readonly origin?: StatusOrigin | undefined;
+      readonly isUnread?: boolean | undefined;
     }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
@@ -119,15 +119,15 @@ export interface ServerStream extends FrameStream {
 
 /** Options of one unary call. */
 export interface UnaryOptions {
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
   /** Milliseconds until the call fails with `deadline-exceeded`. Also sent as `grpc-timeout`. Default: no limit. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of one stream. */
 export interface StreamOptions {
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
 }
 
 /**
@@ -140,7 +140,7 @@ export interface Link {
    * Resolves when the connection is established. Rejects with `RpcError`: unavailable if it fails, cancelled if
    * `signal` aborts.
    */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  ready(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Sends one request and resolves to its answer. Rejects with an `RpcError` that holds the status. */
   unary(method: string, request: Uint8Array, options?: UnaryOptions): Promise<Uint8Array>;
   /**
@@ -201,12 +201,12 @@ export interface ServerStreamReceiver extends StreamReceiver {
    * Metadata sent with the response headers. Metadata that HTTP/2 cannot carry refuses the call (invalid-argument).
    * Default: none.
    */
-  readonly responseMetadata?: Metadata;
+  readonly responseMetadata?: Metadata | undefined;
   /**
    * True: the link sends no response headers until the receiver calls `ServerStream.respond`. A stream that ends before
    * that is answered with its status alone. Default: false.
    */
-  readonly answersLater?: boolean;
+  readonly answersLater?: boolean | undefined;
   /** Receives the stream, once, before any other method, when the response headers were sent or the receiver `answersLater`. */
   onOpen(stream: ServerStream): void;
 }

@@ -1,3 +1,5 @@
+import { brandClass } from "../core/internal.ts";
+
 // grpc.github.io, "Status codes and their use".
 /** gRPC status codes with their numbers on the wire. */
 export const StatusCode = {
@@ -27,7 +29,7 @@ export interface RpcStatus {
   readonly code: StatusCode;
   readonly details: string;
   /** Metadata beside the status: keys that begin with `ag`; a link passes on no others. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Options of an `RpcError`. */
@@ -62,3 +64,4 @@ export class RpcError extends Error {
     return this.status.code;
   }
 }
+brandClass(RpcError, "RpcError");

@@ -1,9 +1,11 @@
 import type { HeartbeatFrame } from "../protocol/internal.ts";
 import type { AckFrame, ConnectionServices, HostConnection } from "./connection/host-connection.ts";
+import { askForSignOfLife } from "./connection/keep-alive.ts";
 import type { UndeliverableReason } from "./connection/outbox.ts";
 import { ControlChannel, type ControlServer } from "./control/control-channel.ts";
 import { ChannelRegistry } from "./registry/channel-registry.ts";
 import { ConnectionRegistry } from "./registry/connection-registry.ts";
+import { FirstRoundTrip } from "./registry/first-round-trip.ts";
 import type { HostRegistry } from "./registry/host-registry.ts";
 import { UnaryRegistry } from "./registry/unary-registry.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -31,7 +33,9 @@ export class HostServices implements ConnectionServices {
     this.#connection = connection;
     this.#legacy = new ChannelRegistry({ outbox, nextRequestNumber, timeoutMs, clock });
     const isHostAnnounced = () => outbox.isHostAnnounced;
-    const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced });
+    const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
+    const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
+    const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip });
     this.registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }

@@ -4,6 +4,8 @@ export interface WorkerCounters {
   unreadableFrames: number;
   /** Events whose payload, topic or sender the worker could not read. */
   unreadableEvents: number;
+  /** Those of them that .NET's gateway sent again without topic and content. The worker logs them at `debug` alone. */
+  emptyReplays: number;
   /** Events that came while the worker was stopping. */
   eventsAfterStop: number;
   /** Events that the worker dropped because it remembered their id (`rememberedEvents`). */
@@ -42,6 +44,7 @@ export function createWorkerCounters(): WorkerCounters {
   return {
     unreadableFrames: 0,
     unreadableEvents: 0,
+    emptyReplays: 0,
     eventsAfterStop: 0,
     duplicateEvents: 0,
     failedEventHandlers: 0,

@@ -1,9 +1,11 @@
 import {
   type AgentCatalog,
   assertNotAborted,
+  followAbort,
   type SubscriptionTable,
   TroupeError,
   UndeliverableException,
+  unfollowAbort,
   type WaitOptions,
 } from "../core/internal.ts";
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
@@ -142,12 +144,12 @@ export class WorkerLifecycle {
   async stop(options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
     const onAbort = () => this.hurry();
-    signal?.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
     if (signal?.aborted === true) onAbort();
     try {
       await this.#stop();
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unfollowAbort(signal, onAbort);
     }
   }
 

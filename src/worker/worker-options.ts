@@ -69,7 +69,7 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly keepAliveMs?: number | undefined;
   /** Milliseconds that the host has for its sign of life before it counts as lost. Default 5 000. */
   readonly keepAliveTimeoutMs?: number | undefined;
-  // protocol.md §11.11
+  // protocol.md §11.12
   /**
    * Milliseconds between heartbeats: short messages inside each open stream, so that no proxy ends a quiet one. Only a Troupe
    * host gets them. 0 or `Infinity` disables them. Default 15 000.
@@ -131,7 +131,7 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly exposeUnknownSender?: boolean | undefined;
   /**
    * Number of event ids that the worker remembers. It drops an event whose id it remembers (`duplicateEvents`). .NET's gateway
-   * may deliver an event twice; Python's hosts and Troupe's do not. Default 0.
+   * delivers an event several times; Python's hosts and Troupe's do not. Default: 1 000 at .NET's gateway, 0 at other hosts.
    */
   // protocol.md §7
   readonly rememberedEvents?: number | undefined;
@@ -182,7 +182,8 @@ export interface WorkerSettings {
   readonly requestIdPrefix: string;
   readonly sendsStacks: boolean;
   readonly exposeUnknownSender: boolean;
-  readonly rememberedEvents: number;
+  /** Undefined: the host decides. */
+  readonly rememberedEvents: number | undefined;
 }
 
 export const workerKinds: OptionKinds<WorkerOptions> = {
@@ -265,7 +266,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     requestIdPrefix: options.requestIdPrefix ?? `${(options.makeId ?? randomId)().slice(-8)}-`,
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
-    rememberedEvents: options.rememberedEvents ?? 0,
+    rememberedEvents: options.rememberedEvents,
   };
 }
 

@@ -2,13 +2,14 @@ import {
   type Agent,
   AgentCatalog,
   type AgentFactory,
-  AgentId,
+  type AgentId,
   type AgentMetadata,
   type AgentRuntime,
   type AgentState,
   AgentType,
   type AmbientContexts,
   type AnswerOf,
+  agentIdOf,
   agentTypeText,
   assertAgentRequest,
   assertAgentState,
@@ -28,7 +29,6 @@ import {
   Dispatcher,
   type GetOptions,
   InterventionChain,
-  isAgentId,
   type Logger,
   MessageLog,
   type MessageType,
@@ -260,7 +260,7 @@ export class WorkerRuntime implements AgentRuntime {
 
   async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     assertGetOptions(options);
-    const id = isAgentId(idOrType) ? idOrType : new AgentId(idOrType, key);
+    const id = agentIdOf(idOrType, key);
     assertNotAborted(options, `Getting ${id}`);
     if (options.lazy === false) await this.#agents.ensureMade(id, options);
     return id;

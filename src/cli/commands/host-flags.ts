@@ -13,11 +13,13 @@ export interface HostFlags extends TlsFlags {
   readonly maxSessions?: number;
   readonly stockPeerMaxBytes?: number;
   readonly reconnectGraceMs?: number;
+  readonly dotnetErrors: "withhold" | "status";
   readonly keepAliveSeconds: number;
   readonly heartbeatMs: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
+  readonly reflection: boolean;
 }
 
 /** Adds the flags of `troupe host`. */
@@ -56,6 +58,14 @@ export function addHostFlags(command: Command): Command {
       "how long a worker may be gone and find its registrations again (default: 10000 for .NET's, else 0)",
       atLeast(0, longestMs),
     )
+    .addOption(
+      new Option(
+        "--dotnet-errors <what>",
+        "what .NET's workers get for an error, which they can't read: nothing, or a message google.rpc.Status that they must know",
+      )
+        .choices(["withhold", "status"])
+        .default("withhold"),
+    )
     .option(
       "--keep-alive-seconds <seconds>",
       "how often clients are pinged; 0: never",
@@ -70,6 +80,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
         .choices(["debug", "info", "warn", "error"])
@@ -84,8 +95,10 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
+    reflection: flags.reflection,
     whenFull: flags.whenFull,
     heartbeatMs: flags.heartbeatMs,
+    dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxSessions", flags.maxSessions),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),

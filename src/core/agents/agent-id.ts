@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import { wrongValue } from "../validation/option-values.ts";
 
@@ -43,6 +44,7 @@ export class AgentType {
     return this.type;
   }
 }
+brandClass(AgentType, "AgentType");
 
 /** Returns the text of an agent type, given as a text or as an `AgentType`. */
 export function agentTypeText(type: string | AgentType): string {
@@ -87,3 +89,4 @@ export class AgentId {
     return `${this.type}/${this.key}`;
   }
 }
+brandClass(AgentId, "AgentId");

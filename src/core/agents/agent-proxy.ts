@@ -1,4 +1,5 @@
 import type { AgentRuntime, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import { brandClass } from "../copies.ts";
 import type { AnswerOf } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
 import { assertAgentId, assertRuntime } from "../validation/assert-arguments.ts";
@@ -44,3 +45,4 @@ export class AgentProxy {
     return this.#runtime.agentLoadState(this.id, state, options);
   }
 }
+brandClass(AgentProxy, "AgentProxy");

@@ -1,4 +1,5 @@
 import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
@@ -155,6 +156,7 @@ export abstract class BaseAgent implements Agent {
   /** Called once when the runtime closes. By default it does nothing. */
   close(): void | Promise<void> {}
 }
+brandClass(BaseAgent, "BaseAgent");
 
 function unbound(agent: BaseAgent): never {
   throw new TroupeError(

@@ -20,7 +20,7 @@ export type SubscriptionFactory = (
 /** An agent class as a class decorator sees it. */
 type DecoratedAgentClass = abstract new (...args: never[]) => BaseAgent;
 
-const decoratedSubscriptions = Symbol("troupe.classSubscriptions");
+const decoratedSubscriptions = Symbol.for("troupe.classSubscriptions");
 
 /** Decorates an agent class: registering it also subscribes its agents to the topic type `default`. Not inherited. */
 export function defaultSubscription(): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {

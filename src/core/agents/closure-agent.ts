@@ -1,4 +1,5 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
+import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
@@ -155,6 +156,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
 
   override loadState(): void {}
 }
+brandClass(ClosureAgent, "ClosureAgent");
 
 function listOf<T>(oneOrMany: T | readonly T[]): readonly T[] {
   return isList(oneOrMany) ? oneOrMany : [oneOrMany];

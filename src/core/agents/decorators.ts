@@ -45,7 +45,7 @@ export function messageHandler<const Types extends MessageTypes>(
   return (method, context) => markHandler({ ...options, kind: "message", types }, method, context);
 }
 
-const handlerKey = Symbol("troupe.handler");
+const handlerKey = Symbol.for("troupe.handler");
 
 function markHandler(
   declared: Omit<DeclaredHandler, "handle">,

@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import {
   assertDeclared,
@@ -73,6 +74,7 @@ export class HandlerTable<Agent> implements HandlerSource {
     return new HandlerTable([...this.handlers, handler]);
   }
 }
+brandClass(HandlerTable, "HandlerTable");
 
 /** Returns an empty table for agents of a class. */
 export function handlerTable<Agent>(): HandlerTable<Agent> {

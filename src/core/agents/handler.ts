@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
@@ -132,6 +133,7 @@ export class Handler {
     agent.runtime.logger.warn(error.message + consequence, { agent: String(agent.id), handlerOf: types });
   }
 }
+brandClass(Handler, "Handler");
 
 /** Throws for an undefined type: modules that import each other can see constants before they are set. */
 function assertHandledTypes(types: readonly (MessageType | undefined)[]): void {

@@ -1,7 +1,7 @@
 import { assertMessageType, type MessageType } from "../serialization/message-type.ts";
 import type { BaseAgent } from "./base-agent.ts";
 
-const declaredTypesKey = Symbol("troupe.declaredTypes");
+const declaredTypesKey = Symbol.for("troupe.declaredTypes");
 
 /** Decorates an agent class: registering it teaches the runtime these message types too, beside those of its handlers. Not inherited. */
 export function handles(

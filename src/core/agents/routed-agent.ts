@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { BaseAgent } from "./base-agent.ts";
@@ -59,6 +60,7 @@ export abstract class RoutedAgent extends BaseAgent {
     return undefined;
   }
 }
+brandClass(RoutedAgent, "RoutedAgent");
 
 /** A class whose table and decorated methods declare its agents' handlers. */
 interface RoutedClass {

@@ -16,6 +16,7 @@ import {
   createAgentKind,
 } from "./agent-kind.ts";
 import { loggableError, loggableText } from "./loggable.ts";
+import { emitRecord } from "./message-log.ts";
 
 export interface AgentCatalogOptions {
   /** The runtime to which agents are bound. */
@@ -256,11 +257,11 @@ export class AgentCatalog {
     } catch (error) {
       const text = loggableText(`Error constructing agent ${id}: ${errorText(error)}`);
       this.#options.logger?.error(text, { agent: loggableText(id.toString()), error: loggableError(error) });
-      this.#options.messageLog?.emit({
-        type: "AgentConstructionException",
-        agent_id: id.toString(),
-        exception: errorText(error),
-      });
+      const { messageLog } = this.#options;
+      if (messageLog !== undefined) {
+        const exception = errorText(error);
+        emitRecord(messageLog, { type: "AgentConstructionException", agent_id: id.toString(), exception });
+      }
       throw error;
     }
   }

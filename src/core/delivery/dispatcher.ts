@@ -160,7 +160,7 @@ export class Dispatcher {
         return;
       }
       const head = loggableText(`${agentId} failed on ${what} (${messageType})`);
-      const shown = loggableError(error instanceof Error ? error : TroupeError.from(error));
+      const shown = loggableError(isError(error) ? error : TroupeError.from(error));
       this.#logger.error(`${head}: ${loggableText(errorText(error))}`, { ...fields, error: shown });
     } catch {
       // As above: a logger that throws.
@@ -177,9 +177,18 @@ function logDelivery(log: MessageLog, { message, agentId, context }: Delivery): 
 
 /** Returns whether a handler ended because its signal aborted. No caller waits for the outcome, so it does not count as a failure. */
 function isEndOfAborted({ context }: Delivery, error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isError(error)) return false;
   const isOfAbort = error.name === "AbortError" || (error instanceof TroupeError && abortCodes.has(error.code));
   return isOfAbort && context.signal.aborted;
+}
+
+/** As `instanceof Error`, also for a proxy whose traps throw. */
+function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
 const abortCodes: ReadonlySet<string> = new Set(["cancelled", "timed-out", "caller-gone", "shutting-down"]);

@@ -3,6 +3,7 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
+import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -150,12 +151,12 @@ export class HandlerContext implements MessageContext {
   #follow(signal: AbortSignal): void {
     const caller = this.#callerSignal;
     const onCallerAborts = () => caller !== undefined && this.abort(abortError(caller));
-    caller?.addEventListener("abort", onCallerAborts);
+    followAbort(caller, onCallerAborts);
     const stopWatching = this.#watchDeadline();
     const hasScope = this.#agentId !== undefined && this.#runtime !== undefined;
     if (hasScope) holdScope(signal, this);
     this.#stopFollowing = () => {
-      caller?.removeEventListener("abort", onCallerAborts);
+      unfollowAbort(caller, onCallerAborts);
       stopWatching?.();
       if (hasScope) dropScope(signal);
     };

@@ -1,4 +1,4 @@
-import { TroupeError } from "../errors.ts";
+import { errorText, TroupeError } from "../errors.ts";
 
 const longestText = 1_000;
 const longestStack = 16 * 1024;
@@ -19,7 +19,12 @@ export function loggableText(text: string): string {
  * an error about a message's content, because it quotes the content. It also has no control characters and no long texts.
  */
 export function loggableError(thrown: unknown): unknown {
-  return isLoggable(thrown, 0) ? thrown : copyOf(thrown, 0);
+  try {
+    return isLoggable(thrown, 0) ? thrown : copyOf(thrown, 0);
+  } catch {
+    // An object whose own code throws. Its text is all that there is.
+    return new Error(loggableText(errorText(thrown)));
+  }
 }
 
 /** Returns the stacks of an error and of its causes, for loggers that write one text. */

@@ -1,6 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import { errorText } from "../errors.ts";
-import type { DeliveryStage, MessageKind, MessageLogSink } from "../message-log-records.ts";
+import type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "../message-log-records.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 
 export interface LoggedMessage {
@@ -22,7 +22,7 @@ export class MessageLog {
   }
 
   message(kind: MessageKind, stage: DeliveryStage, logged: LoggedMessage): void {
-    this.#sink.emit({
+    emitRecord(this.#sink, {
       type: "Message",
       payload: this.#payload(logged.message),
       sender: textOrNull(logged.sender),
@@ -33,7 +33,7 @@ export class MessageLog {
   }
 
   dropped(kind: MessageKind, logged: LoggedMessage): void {
-    this.#sink.emit({
+    emitRecord(this.#sink, {
       type: "MessageDropped",
       payload: this.#payload(logged.message),
       sender: textOrNull(logged.sender),
@@ -43,7 +43,7 @@ export class MessageLog {
   }
 
   handlerException(message: unknown, handlingAgent: AgentId, error: unknown): void {
-    this.#sink.emit({
+    emitRecord(this.#sink, {
       type: "MessageHandlerException",
       payload: this.#payload(message),
       handling_agent: handlingAgent.toString(),
@@ -53,6 +53,15 @@ export class MessageLog {
 
   #payload(message: unknown): string {
     return this.#sink.withPayloads ? this.#payloadText(message) : "";
+  }
+}
+
+/** Writes a record. A sink that throws must not keep a message from its agent, or an outcome from its caller. */
+export function emitRecord(sink: MessageLogSink, record: MessageLogRecord): void {
+  try {
+    sink.emit(record);
+  } catch {
+    // The runtime has no better place to say so than the sink.
   }
 }
 

@@ -1,5 +1,6 @@
 import { longestTimerMs } from "../clock.ts";
 import { type CancelledError, TimedOutError } from "../errors.ts";
+import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
 import { type DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
@@ -66,7 +67,7 @@ export class PendingCall<Answer> implements Expiring {
     }
     if (signal !== undefined) {
       this.#signal = signal;
-      signal.addEventListener("abort", this);
+      followAbort(signal, this);
     }
     if (deadline === undefined || timeoutMs === undefined || timeoutMs > longestTimerMs) return;
     this.#timeoutMs = timeoutMs;
@@ -116,7 +117,7 @@ export class PendingCall<Answer> implements Expiring {
       this.#queue = undefined;
     }
     if (this.#signal !== undefined) {
-      this.#signal.removeEventListener("abort", this);
+      unfollowAbort(this.#signal, this);
       this.#signal = undefined;
     }
   }

@@ -1,5 +1,6 @@
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { TimedOutError, UndeliverableException } from "../errors.ts";
+import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
 
 /** Bounds of a call that waits for its agent type. */
@@ -26,7 +27,7 @@ export class TypeArrivals {
       const onAbort = () => signal !== undefined && settle(abortError(signal));
       const settle = (error: Error | undefined) => {
         timer?.cancel();
-        signal?.removeEventListener("abort", onAbort);
+        unfollowAbort(signal, onAbort);
         this.#forget(type, settle);
         if (error === undefined) resolve();
         else reject(error);
@@ -36,7 +37,7 @@ export class TypeArrivals {
       const giveUp = () => settle(isTimeOfCall ? noTimeLeftError(type, waitMs) : notServedError(type, waitMs));
       const timer: Timer | undefined =
         waitMs > longestTimerMs ? undefined : this.#clock.setTimer(waitMs, giveUp, { keepAlive: true });
-      signal?.addEventListener("abort", onAbort);
+      followAbort(signal, onAbort);
       const waiting = this.#waiting.get(type) ?? new Set();
       this.#waiting.set(type, waiting.add(settle));
     });

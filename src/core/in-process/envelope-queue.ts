@@ -1,4 +1,5 @@
-import type { Envelope } from "./envelope.ts";
+import type { Envelope, ResponseEnvelope } from "./envelope.ts";
+import { SenderTurns } from "./sender-turns.ts";
 
 const compactFrom = 1024;
 
@@ -14,6 +15,15 @@ export class EnvelopeQueue {
   #wake: (() => void) | undefined;
   #arrival: Promise<void> | undefined;
   readonly #doneListeners = new Set<() => void>();
+  readonly #turns: SenderTurns | undefined;
+
+  /**
+   * `step` takes one envelope. It is called once for each envelope, in the async context of the code that pushed it, as soon as
+   * `allow` lets it. Without `step` the envelopes wait for `take`.
+   */
+  constructor(step?: (queue: EnvelopeQueue) => void | Promise<void>) {
+    this.#turns = step === undefined ? undefined : new SenderTurns(() => step(this));
+  }
 
   /** The number of envelopes that wait to be taken. */
   get length(): number {
@@ -29,13 +39,32 @@ export class EnvelopeQueue {
     return this.#undone === 0 || this.#isClosed;
   }
 
-  /** Adds an envelope. A closed queue does nothing and returns false. */
+  /** Adds an envelope, with a turn of its own. A closed queue does nothing and returns false. */
   push(envelope: Envelope): boolean {
     if (this.#isClosed) return false;
     this.#undone += 1;
     this.#envelopes.push(envelope);
-    this.#awaken();
+    this.#turns?.add();
+    if (this.#wake !== undefined) this.#awaken();
     return true;
+  }
+
+  /**
+   * Adds an answer that nothing of the user sees on its way. The step before it takes it too, which saves its turn. When there is
+   * no such step, or steps are allowed one by one, it gets a turn.
+   */
+  pushUnseen(answer: ResponseEnvelope): boolean {
+    if (this.#turns?.isUnderWay !== true || this.#isClosed) return this.push(answer);
+    answer.hasTurn = false;
+    this.#undone += 1;
+    this.#envelopes.push(answer);
+    return true;
+  }
+
+  /** Takes the next envelope if it has no turn of its own. */
+  takeWithoutTurn(): Envelope | undefined {
+    const envelope = this.#envelopes[this.#head];
+    return envelope?.kind === "response" && !envelope.hasTurn ? this.take() : undefined;
   }
 
   take(): Envelope | undefined {
@@ -51,6 +80,11 @@ export class EnvelopeQueue {
       this.#head = 0;
     }
     return envelope;
+  }
+
+  /** Lets this many more envelopes be taken. Infinity: all that come. */
+  allow(envelopes: number): void {
+    this.#turns?.allow(envelopes);
   }
 
   /** Resolves when there may be an envelope to take, or the queue is closed. */

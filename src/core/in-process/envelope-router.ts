@@ -51,11 +51,15 @@ export class EnvelopeRouter {
   readonly #options: EnvelopeRouterOptions;
   readonly #running: RunningSet = new IndexedSet("slot");
   readonly #stage: InterventionStage;
+  /** Whether code of the user sees answers on their way: it must run in the async context of the answer. */
+  readonly #seesAnswers: boolean;
   readonly #calls: DeliveryOwner<SendEnvelope>;
   readonly #events: DeliveryOwner<Running>;
 
   constructor(options: EnvelopeRouterOptions) {
+    const { interventions, log, tracing } = options;
     this.#options = options;
+    this.#seesAnswers = interventions.seesResponse || log !== undefined || tracing !== undefined;
     this.#stage = new InterventionStage(
       { ...options, running: this.#running },
       {
@@ -160,7 +164,7 @@ export class EnvelopeRouter {
           sender: agentId,
           receiver: context.sender,
         });
-        this.#giveBack({ kind: "response", message: answer, to: envelope, link });
+        this.#giveBack({ kind: "response", message: answer, to: envelope, link, hasTurn: true });
       } catch (error) {
         call.reject(error);
       }
@@ -176,7 +180,8 @@ export class EnvelopeRouter {
 
   /** Sends answers through the queue. After the runtime has stopped, an answer goes to its caller directly. */
   #giveBack(envelope: ResponseEnvelope): void {
-    if (envelope.to.queue?.push(envelope) === true) return;
+    const { queue } = envelope.to;
+    if (queue !== undefined && (this.#seesAnswers ? queue.push(envelope) : queue.pushUnseen(envelope))) return;
     if (this.#options.interventions.seesResponse) void this.#stage.response(envelope, undefined);
     else this.#respond(envelope);
   }
@@ -211,7 +216,7 @@ export class EnvelopeRouter {
       return;
     }
     try {
-      this.#acknowledge({ kind: "response", message: undefined, to, link }, () => {
+      this.#acknowledge({ kind: "response", message: undefined, to, link, hasTurn: false }, () => {
         throw error;
       });
     } catch (thrown) {

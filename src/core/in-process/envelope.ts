@@ -53,6 +53,8 @@ export interface ResponseEnvelope {
   /** The call that it answers. */
   readonly to: SendEnvelope;
   readonly link: TraceCarrier | undefined;
+  /** Whether the queue runs a step for it. */
+  hasTurn: boolean;
 }
 
 export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope;

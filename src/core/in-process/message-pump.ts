@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, nextTurn, realClock, type Timer } from "../clock.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { untilAborted } from "../wait-options.ts";
@@ -11,29 +11,36 @@ type PumpState =
   | { readonly at: "idle" }
   /** The same as idle, after a run. */
   | { readonly at: "stopped" }
-  /** Runs. `loop` resolves when the run has ended. */
-  | { readonly at: "running"; readonly loop: Promise<void> }
+  /** Each envelope is taken in its turn. */
+  | { readonly at: "running" }
   /** Takes no envelope until it is started again. */
   | { readonly at: "closed" };
 
-/** The number of envelopes taken in a row before handlers that wait for one another continue. */
+/** The clock is read after this number of envelopes. */
 const envelopesPerRound = 256;
-/** Timers and sockets get a turn after this time, or after this number of rounds if the clock stands still. */
+/** Timers and sockets get a turn after this time, or after this number of envelopes if the clock stands still. */
 const turnMs = 10;
-const roundsPerTurn = 64;
+const envelopesPerTurn = 64 * envelopesPerRound;
 
 /** A runtime that does not run warns after this time that messages wait. */
 const idleWarningMs = 1_000;
 const idleText = "The runtime is not started: call start(), or step with processNext().";
 
-/** `stopWhen` checks again after this time, for conditions that do not depend on messages. */
+/** `stopWhen` checks again after this real time, for conditions that do not depend on messages. It is not a time limit. */
 const checkEveryMs = 100;
 
-/** The life cycle of a runtime. It takes envelopes from the queue, one after the other, and gives them to the router. */
+/**
+ * The life cycle of a runtime. It takes envelopes from the queue, one after the other, and gives them to the router. It takes each
+ * in the async context of its sender.
+ */
 export class MessagePump {
   readonly #router: EnvelopeRouter;
   readonly #clock: Clock;
-  #queue = new EnvelopeQueue();
+  #queue = this.#createQueue();
+  /** Steps by hand that have been allowed and not taken yet. */
+  #steps: ((routed: void | Promise<void>) => void)[] = [];
+  #taken = 0;
+  #turnBeganMs = 0;
   #state: PumpState = { at: "idle" };
   /** The failure of an event's handler that the runtime must report. The next step or stop rejects with it. */
   #failure: { readonly error: unknown } | undefined;
@@ -72,10 +79,11 @@ export class MessagePump {
 
   start(): void {
     if (this.#state.at === "running") throw new TroupeError("wrong-state", "Runtime is already started");
-    if (this.#queue.isClosed) this.#queue = new EnvelopeQueue();
+    if (this.#queue.isClosed) this.#queue = this.#createQueue();
     this.#failure = undefined;
     this.#endIdleWatch();
-    this.#state = { at: "running", loop: this.#run(this.#queue) };
+    this.#state = { at: "running" };
+    this.#queue.allow(Number.POSITIVE_INFINITY);
   }
 
   /** Throws `wrong-state` when it was never started. */
@@ -96,7 +104,7 @@ export class MessagePump {
     this.#assertRunning();
     const queue = this.#queue;
     const isOver = () => signal?.aborted === true || condition();
-    await untilAborted(until(isOver, queue, this.#clock), { signal }, "Waiting for the condition");
+    await untilAborted(until(isOver, queue), { signal }, "Waiting for the condition");
     await this.#end(queue);
   }
 
@@ -107,10 +115,14 @@ export class MessagePump {
     const queue = this.#queue;
     await untilAborted(queue.arrival(), { signal }, "Waiting for the next message");
     this.#throwFailure();
-    const envelope = queue.take();
-    if (envelope === undefined) return;
-    await this.#router.route(envelope, queue);
-    await yieldToEventLoop();
+    if (this.#state.at !== "running") {
+      if (queue.length <= this.#steps.length) return;
+      await new Promise<void>((resolve) => {
+        this.#steps.push(resolve);
+        queue.allow(1);
+      });
+    }
+    await nextTurn();
   }
 
   /** Ends processing after an event that failed, and refuses the waiting envelopes. The first failure is the one that is thrown. */
@@ -159,36 +171,51 @@ export class MessagePump {
     this.#idleWatch = undefined;
   }
 
-  async #run(queue: EnvelopeQueue): Promise<void> {
-    let taken = 0;
-    let turnBeganMs = this.#clock.now();
-    while (!queue.isClosed) {
-      const envelope = queue.take();
-      if (envelope === undefined) {
-        await queue.arrival();
-        continue;
-      }
-      void this.#router.route(envelope, queue);
-      taken += 1;
-      if (taken % envelopesPerRound !== 0) continue;
-      if (taken < envelopesPerRound * roundsPerTurn && this.#clock.now() - turnBeganMs < turnMs) {
-        await undefined;
-        continue;
-      }
-      await yieldToEventLoop();
-      taken = 0;
-      turnBeganMs = this.#clock.now();
+  #createQueue(): EnvelopeQueue {
+    return new EnvelopeQueue((queue) => this.#step(queue));
+  }
+
+  /**
+   * Takes one envelope, and the answers after it that have no turn. Returns a promise when timers and sockets must have a turn
+   * before the next step.
+   */
+  #step(queue: EnvelopeQueue): void | Promise<void> {
+    const envelope = queue.take();
+    const routed = envelope === undefined ? undefined : this.#route(envelope, queue);
+    if (this.#steps.length > 0) this.#steps.shift()?.(routed);
+    for (let answer = queue.takeWithoutTurn(); answer !== undefined; answer = queue.takeWithoutTurn()) {
+      void this.#route(answer, queue);
     }
+    this.#taken += 1;
+    return this.#taken % envelopesPerRound === 0 && this.#isTurnOver() ? this.#endTurn() : undefined;
+  }
+
+  #route(envelope: Envelope, queue: EnvelopeQueue): void | Promise<void> {
+    try {
+      return this.#router.route(envelope, queue);
+    } catch (error) {
+      // An extension is broken, such as a tracer that throws. The process hears of it, and other messages go on.
+      void Promise.reject(error);
+      return undefined;
+    }
+  }
+
+  #isTurnOver(): boolean {
+    return this.#taken >= envelopesPerTurn || this.#clock.now() - this.#turnBeganMs >= turnMs;
+  }
+
+  async #endTurn(): Promise<void> {
+    await nextTurn();
+    this.#taken = 0;
+    this.#turnBeganMs = this.#clock.now();
   }
 
   /** Ends the run that uses this queue, unless it has ended already. Throws the failure that no step has reported yet. */
   async #end(queue: EnvelopeQueue): Promise<void> {
     if (this.#queue !== queue || this.#state.at !== "running") return;
-    const { loop } = this.#state;
     this.#discard(queue);
-    this.#queue = new EnvelopeQueue();
+    this.#queue = this.#createQueue();
     this.#state = { at: "stopped" };
-    await loop;
     this.#throwFailure();
   }
 
@@ -228,15 +255,15 @@ export class MessagePump {
  * Resolves when `condition` holds, or the queue is closed. It checks at once and after each envelope. Rejects when `condition`
  * throws.
  */
-async function until(condition: () => boolean, queue: EnvelopeQueue, clock: Clock): Promise<void> {
+async function until(condition: () => boolean, queue: EnvelopeQueue): Promise<void> {
   while (!queue.isClosed && !condition()) {
-    await nextChange(queue, clock);
+    await nextChange(queue);
     // Code that awaits an answer continues a few turns after the envelope is done.
-    await yieldToEventLoop();
+    await nextTurn();
   }
 }
 
-function nextChange(queue: EnvelopeQueue, clock: Clock): Promise<void> {
+function nextChange(queue: EnvelopeQueue): Promise<void> {
   return new Promise((resolve) => {
     let timer: Timer | undefined;
     const change = () => {
@@ -245,14 +272,6 @@ function nextChange(queue: EnvelopeQueue, clock: Clock): Promise<void> {
       resolve();
     };
     const stopListening = queue.onDone(change);
-    timer = clock.setTimer(checkEveryMs, change, { keepAlive: true });
-  });
-}
-
-/** Resolves after timers and sockets had their turn. Agents that message each other without end do not block them. */
-function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
+    timer = realClock.setTimer(checkEveryMs, change, { keepAlive: true });
   });
 }

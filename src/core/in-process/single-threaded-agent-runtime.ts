@@ -9,7 +9,7 @@ import type {
   SendOptionsWithAnswer,
 } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
-import { AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
+import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
@@ -35,11 +35,11 @@ import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
 import {
+  agentIdOf,
   assertAgentState,
   assertFunction,
   assertSubscription,
   assertText,
-  isAgentId,
 } from "../validation/assert-arguments.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import {
@@ -110,7 +110,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for unknown options, and for values of a wrong kind. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
-    const { logger = defaultLogger, ambient, tracing, messageLog, clock = systemClock } = options;
+    const { ambient, tracing, messageLog, clock = systemClock } = options;
+    const logger = guardedLogger(options.logger ?? defaultLogger);
     this.logger = logger;
     this.ambient = ambient;
     this.#tracing = tracing;
@@ -318,7 +319,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   async get(idOrType: AgentId | AgentType | string, key = "default", options: GetOptions = {}): Promise<AgentId> {
     assertGetOptions(options);
-    const id = isAgentId(idOrType) ? idOrType : new AgentId(idOrType, key);
+    const id = agentIdOf(idOrType, key);
     const what = `Getting ${id}`;
     assertNotAborted(options, what);
     if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);

@@ -1,5 +1,6 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
+import { sharedByCopies } from "../copies.ts";
 import { assertSignal } from "../validation/assert-signal.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import type { Deadline } from "./deadline.ts";
@@ -20,7 +21,7 @@ export interface ScopeHolder {
 }
 
 /** Maps a signal to its holder. The holder makes the scope on first use, so that an unused scope costs nothing. */
-const holders = new WeakMap<AbortSignal, ScopeHolder>();
+const holders = sharedByCopies("scopes", () => new WeakMap<AbortSignal, ScopeHolder>());
 
 /**
  * Returns the scope of a handler's signal or of a signal that `withScope` made. Undefined for every other signal, and for a

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { brandClass } from "../copies.ts";
 
 /** The moment at which the time of a call is up. It is a time of the runtime's own clock, not a date. */
 export class Deadline {
@@ -17,6 +18,7 @@ export class Deadline {
     return Math.max(0, Math.ceil(this.atMs - this.clock.now()));
   }
 }
+brandClass(Deadline, "Deadline");
 
 /** The deadline of something that may take `timeoutMs` from now on. Undefined when there is no bound. */
 export function deadlineAfter(timeoutMs: number | undefined, clock: Clock): Deadline | undefined {

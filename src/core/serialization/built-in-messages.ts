@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import { jsonContentType, type MessageType } from "./message-type.ts";
 
@@ -37,6 +38,7 @@ export class UnknownPayload {
     this.payload = payload;
   }
 }
+brandClass(UnknownPayload, "UnknownPayload");
 
 /** Message type for handlers of messages whose type this runtime does not know. */
 export const unknownPayloadMessage: MessageType<UnknownPayload> = {

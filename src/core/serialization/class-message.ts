@@ -1,7 +1,8 @@
 import type { ClassOf } from "../agents/agent.ts";
-import { TroupeError } from "../errors.ts";
+import { errorText, TroupeError } from "../errors.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { anything, callable } from "../validation/option-kinds.ts";
+import { assignFields } from "./assign-fields.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
 import { assertMessageType, assertName, jsonContentType, type MessageType } from "./message-type.ts";
 
@@ -51,7 +52,7 @@ export function classMessage<T extends object, Answer = unknown>(
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${typeName}`);
   const prototype: T = messageClass.prototype;
   const toJson = options.toJson ?? ((value: T): unknown => value);
-  const fromJson = options.fromJson ?? ((json: unknown): T => assignFields(typeName, prototype, json));
+  const fromJson = options.fromJson ?? ((json: unknown): T => withFields(typeName, prototype, json));
   return {
     typeName,
     contentType: jsonContentType,
@@ -59,14 +60,36 @@ export function classMessage<T extends object, Answer = unknown>(
     answer: options.answer,
     is: (value): value is T =>
       typeof value === "object" && value !== null && Object.getPrototypeOf(value) === prototype,
-    serialize: (value) => encodeJson(nativeJson, typeName, toJson(value)),
-    deserialize: (bytes) => fromJson(decodeJson(nativeJson, typeName, bytes)),
+    serialize: (value) => encodeJson(nativeJson, typeName, shown(typeName, toJson, value)),
+    deserialize: (bytes) => made(typeName, fromJson, decodeJson(nativeJson, typeName, bytes)),
   };
 }
 
-function assignFields<T extends object>(typeName: string, prototype: T, json: unknown): T {
+/** Calls a user's `toJson`. Throws `invalid-message` for what it throws. */
+function shown<T>(typeName: string, toJson: (value: T) => unknown, value: T): unknown {
+  try {
+    return toJson(value);
+  } catch (cause) {
+    throw asInvalid(cause, `${typeName} can't be written as JSON: ${errorText(cause)}`);
+  }
+}
+
+/** Calls `fromJson`, or a setter of the class. Throws `invalid-message` for what it throws, and does not quote the content. */
+function made<T>(typeName: string, fromJson: (json: unknown) => T, json: unknown): T {
+  try {
+    return fromJson(json);
+  } catch (cause) {
+    throw asInvalid(cause, `Not a valid ${typeName}: its class refuses the fields.`);
+  }
+}
+
+function asInvalid(cause: unknown, text: string): TroupeError {
+  return cause instanceof TroupeError ? cause : new TroupeError("invalid-message", text, { cause });
+}
+
+function withFields<T extends object>(typeName: string, prototype: T, json: unknown): T {
   if (typeof json !== "object" || json === null || Array.isArray(json) || Object.hasOwn(json, "__proto__")) {
     throw new TroupeError("invalid-message", `Not a valid ${typeName}: expected an object with named fields.`);
   }
-  return Object.assign(Object.create(prototype), json);
+  return assignFields(prototype, json);
 }

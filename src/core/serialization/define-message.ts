@@ -94,10 +94,13 @@ export function defineMessage<const Name extends string, Schema extends MessageS
     },
   );
   const prototype = Object.create(Object.prototype, {
-    constructor: { value: type },
+    // Writable, so that a field may have this name.
+    constructor: { value: type, writable: true, configurable: true },
     [messageTypeKey]: { value: type },
   });
   Shape.prototype = prototype;
   Object.defineProperty(create, "prototype", { value: prototype });
+  // Values that another copy of this package has made have another prototype.
+  Object.defineProperty(create, Symbol.hasInstance, { value: type.is });
   return type;
 }

@@ -61,6 +61,10 @@ export class FieldReader {
     });
   }
 
+  isNull(name: string): boolean {
+    return this.#field(name) === null;
+  }
+
   isList(name: string): boolean {
     return Array.isArray(this.#field(name));
   }

@@ -7,6 +7,7 @@ import { brandOf } from "./message-index.ts";
  */
 export function findLoss(message: unknown): string | undefined {
   if (typeof message !== "object" || message === null || Array.isArray(message)) return lossOf(message, "");
+  if (writesItself(message)) return lossInWritten(message, "");
   return foreignKind(message) ?? lossInOwn(message, "");
 }
 
@@ -35,10 +36,26 @@ function lossOf(value: unknown, path: string): string | undefined {
 
 function lossIn(value: object, path: string): string | undefined {
   if (Array.isArray(value)) return lossInList(value, path);
+  if (writesItself(value)) return lossInWritten(value, path);
   if (isShownByFields(value)) return lossInOwn(value, path);
   const kind = foreignKind(value);
   if (kind !== undefined) return `${kind}${at(path)}`;
-  return writesItself(value) ? undefined : `an instance of ${value.constructor?.name || "a class"}${at(path)}`;
+  return `an instance of ${classNameOf(value)}${at(path)}`;
+}
+
+/** Looks at what the value's own `toJSON` gives as at any other value. JSON does not call `toJSON` of that again. */
+function lossInWritten(value: WritesItself, path: string): string | undefined {
+  const kind = foreignKind(value);
+  if (kind !== undefined) return `${kind}${at(path)}`;
+  // The usual case: a date is written as its text.
+  if (isDate(value)) return undefined;
+  const written: unknown = value.toJSON(path.slice(path.lastIndexOf(".") + 1));
+  if (typeof written !== "object" || written === null) return lossOf(written, path);
+  if (written === value) return lossInOwn(value, path);
+  if (Array.isArray(written)) return lossInList(written, path);
+  const lost =
+    foreignKind(written) ?? (isShownByFields(written) ? undefined : `an instance of ${classNameOf(written)}`);
+  return lost === undefined ? lossInOwn(written, path) : `${lost}${at(path)}`;
 }
 
 function lossInList(list: readonly unknown[], path: string): string | undefined {
@@ -52,7 +69,7 @@ function lossInList(list: readonly unknown[], path: string): string | undefined 
 }
 
 function lossInOwn(value: object, path: string): string | undefined {
-  if (writesItself(value) || !hasFields(value)) return undefined;
+  if (!hasFields(value)) return undefined;
   for (const key in value) {
     const field = value[key];
     if (isSafe(field) || !Object.hasOwn(value, key)) continue;
@@ -62,16 +79,31 @@ function lossInOwn(value: object, path: string): string | undefined {
   return undefined;
 }
 
+/** Whether a value writes itself as dates do. */
+export function isDate(value: WritesItself): boolean {
+  return value.toJSON === Date.prototype.toJSON;
+}
+
 /** Returns the kind of a built-in object whose content JSON does not write. */
-function foreignKind(value: object): string | undefined {
+export function foreignKind(value: object): string | undefined {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Map || value instanceof Set) {
-    return `a ${value.constructor.name}`;
+    return `a ${classNameOf(value)}`;
   }
   return value instanceof Date && Number.isNaN(value.getTime()) ? "an invalid Date" : undefined;
 }
 
-function writesItself(value: object): boolean {
+interface WritesItself {
+  toJSON(key: string): unknown;
+}
+
+export function writesItself(value: object): value is WritesItself {
   return "toJSON" in value && typeof value.toJSON === "function";
+}
+
+/** Returns the name of a value's class. A field may be named `constructor`. */
+function classNameOf(value: object): string {
+  const { constructor: maker }: { readonly constructor?: unknown } = Object.getPrototypeOf(value) ?? {};
+  return typeof maker === "function" && maker.name !== "" ? maker.name : "a class";
 }
 
 /** The usual values, checked without creating a path. */

@@ -1,3 +1,4 @@
+import { isPrototypeOfClass } from "../copies.ts";
 import { UnknownPayload } from "./built-in-messages.ts";
 import { type MessageIdentity, type MessageType, messageTypeKey } from "./message-type.ts";
 
@@ -30,6 +31,7 @@ export class MessageIndex<Entry> {
     if (this.#byPrototype.size > 0) {
       const entry = this.#byPrototype.get(Object.getPrototypeOf(value));
       if (entry !== undefined) return entry;
+      if (value instanceof UnknownPayload) return this.#byPrototype.get(UnknownPayload.prototype);
     }
     for (const { property, entries } of this.#byTag) {
       const tag = Reflect.get(value, property);
@@ -45,7 +47,7 @@ export class MessageIndex<Entry> {
       case "brand":
         return this.#byBrand.get(type.typeName);
       case "prototype":
-        return this.#byPrototype.get(identity.prototype);
+        return this.#byPrototype.get(ownPrototype(identity.prototype));
       case "tag":
         return this.#tagged(identity)?.get(identity.value);
       case "absence":
@@ -60,7 +62,7 @@ export class MessageIndex<Entry> {
         this.#byBrand.set(type.typeName, entry);
         return;
       case "prototype":
-        this.#byPrototype.set(identity.prototype, entry);
+        this.#byPrototype.set(ownPrototype(identity.prototype), entry);
         return;
       case "tag": {
         const entries = this.#tagged(identity) ?? new Map<string, Entry>();
@@ -77,6 +79,11 @@ export class MessageIndex<Entry> {
   #tagged(identity: MessageIdentity & { readonly by: "tag" }): Map<string, Entry> | undefined {
     return this.#byTag.find(({ property }) => property === identity.property)?.entries;
   }
+}
+
+/** Returns the prototype in this copy of the package, for the one class of the package whose instances are messages. */
+function ownPrototype(prototype: object): object {
+  return isPrototypeOfClass(prototype, "UnknownPayload") ? UnknownPayload.prototype : prototype;
 }
 
 /** Returns the name of a value's type, for texts and telemetry. For an undeclared class it is the name of the class. */

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
+import { isThenable } from "../thenable.ts";
 
 /** Formats the issues of a failed validation in one line: `name: expected text; age: too small`. */
 export function issuesText(issues: readonly StandardSchemaV1.Issue[]): string {
@@ -28,9 +29,16 @@ export function validateNow<Output>(
   typeName: string,
   value: unknown,
 ): Output {
-  const result = schema["~standard"].validate(value);
-  if (result instanceof Promise) {
-    result.catch(() => undefined);
+  let result: ReturnType<(typeof schema)["~standard"]["validate"]>;
+  try {
+    result = schema["~standard"].validate(value);
+  } catch (cause) {
+    // A transformation that meets a value which it does not expect. Its text may quote the content, so that it is the cause alone.
+    if (cause instanceof TroupeError) throw cause;
+    throw new TroupeError("invalid-message", `Not a valid ${typeName}: its schema failed on the fields.`, { cause });
+  }
+  if (isThenable(result)) {
+    result.then(undefined, () => undefined);
     throw new TroupeError(
       "invalid-message",
       `The schema of ${typeName} validates asynchronously; messages need a synchronous schema. ` +

@@ -2,7 +2,7 @@ import { defineMessage } from "../serialization/define-message.ts";
 import { type FieldReader, fieldsSchema } from "../serialization/fields-schema.ts";
 import type { MessageOf } from "../serialization/message-type.ts";
 
-/** Fields of a `FunctionCall`, as models produce them; `arguments` is JSON text. */
+/** Fields of a `FunctionCall`, as models produce them; `arguments` is JSON text. A blank text means no arguments. */
 export interface FunctionCallFields {
   readonly id: string;
   readonly arguments: string;
@@ -22,7 +22,9 @@ export type FunctionExecutionResultInput = Pick<FunctionExecutionResultFields, "
   Partial<FunctionExecutionResultFields>;
 
 export function readFunctionCall(fields: FieldReader): FunctionCallFields {
-  return { id: fields.text("id"), arguments: fields.text("arguments"), name: fields.text("name") };
+  // A model's client may give null for the arguments of a tool without parameters.
+  const readArguments = () => (fields.isNull("arguments") ? "" : fields.text("arguments"));
+  return { id: fields.text("id"), arguments: readArguments(), name: fields.text("name") };
 }
 
 export function readFunctionExecutionResult(fields: FieldReader): FunctionExecutionResultFields {

@@ -1,8 +1,18 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { ClosureContext } from "../agents/closure-agent.ts";
+import { TroupeError } from "../errors.ts";
 import { assertAgentId, assertArgument, assertObject } from "../validation/assert-arguments.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
-import { agentId, fields, listOf, signal as signalKind, text, withMethods } from "../validation/option-kinds.ts";
+import {
+  agentId,
+  fields,
+  listOf,
+  number,
+  signal as signalKind,
+  text,
+  withMethods,
+} from "../validation/option-kinds.ts";
+import { someRoom } from "../validation/option-values.ts";
 import {
   FunctionCall,
   type FunctionCallFields,
@@ -12,6 +22,9 @@ import {
 import { AssistantMessage, FunctionExecutionResultMessage, type LLMMessage } from "./llm-messages.ts";
 import type { Tool } from "./tool.ts";
 import { ToolException } from "./tool-errors.ts";
+
+/** Characters that an error shows of the names of tools. */
+const longestNames = 200;
 
 /** A tool's description for a model, for schema libraries that give no JSON Schema. */
 export interface ToolSchema {
@@ -52,6 +65,11 @@ export interface ToolAgentCallerLoopOptions {
   readonly signal?: AbortSignal | undefined;
   /** Source of the model's messages. Default: `assistant`. */
   readonly callerSource?: string | undefined;
+  /**
+   * Number of times that the model may request tools before it must reply with text; at least 1. Beyond it the loop rejects with
+   * `overloaded`. Default: 32.
+   */
+  readonly maxRounds?: number | undefined;
 }
 
 const callerKind = withMethods("an agent or a runtime", "sendMessage");
@@ -63,13 +81,15 @@ const shape = optionShape<ToolAgentCallerLoopOptions>({
   tools: listOf(fields),
   signal: signalKind,
   callerSource: text,
+  maxRounds: number(someRoom),
 });
 
 // protocol.md §5.5
 /**
  * Asks a model and runs the tools that it requests at a tool agent, until it replies with text. Tools of one reply run
  * concurrently. Resolves to the messages that this produced. The model is told of a tool's failure; any other failure
- * rejects. `caller` is an agent or a runtime.
+ * rejects. It rejects with `overloaded`, too, when the model requests tools more than `maxRounds` times. `caller` is an agent or a
+ * runtime.
  */
 export async function toolAgentCallerLoop(
   caller: Pick<ClosureContext, "sendMessage">,
@@ -82,7 +102,15 @@ export async function toolAgentCallerLoop(
   assertArgument(options.modelClient, "The modelClient", modelKind);
   assertArgument(options.inputMessages, "The inputMessages", listOf(fields));
   assertArgument(options.tools, "The tools", listOf(fields));
-  const { toolAgentId, modelClient, inputMessages, tools, signal, callerSource = "assistant" } = options;
+  const {
+    toolAgentId,
+    modelClient,
+    inputMessages,
+    tools,
+    signal,
+    callerSource = "assistant",
+    maxRounds = 32,
+  } = options;
   const generated: LLMMessage[] = [];
 
   const askModel = async () => {
@@ -94,7 +122,8 @@ export async function toolAgentCallerLoop(
     caller.sendMessage(call, toolAgentId, { signal }).catch(toolFailureAsResult);
 
   let content = await askModel();
-  while (typeof content !== "string" && content.length > 0) {
+  for (let round = 1; typeof content !== "string" && content.length > 0; round += 1) {
+    if (round > maxRounds) throw tooManyRounds(maxRounds, content);
     // All calls end before a failure is thrown, so that none is left running.
     const settled = await Promise.allSettled(content.map((call) => runTool(FunctionCall(call))));
     const results = settled.map((outcome) => {
@@ -105,6 +134,13 @@ export async function toolAgentCallerLoop(
     content = await askModel();
   }
   return generated;
+}
+
+function tooManyRounds(maxRounds: number, content: readonly FunctionCallFields[]): TroupeError {
+  const names = [...new Set(content.map(({ name }) => name))].join(", ").slice(0, longestNames);
+  const advice = "Tell the model when to stop, or give the loop a larger maxRounds.";
+  const text = `The model has requested tools in ${maxRounds} rounds and now requests ${names} instead of replying with text.`;
+  return new TroupeError("overloaded", `${text} ${advice}`);
 }
 
 function toolFailureAsResult(thrown: unknown): FunctionExecutionResult {

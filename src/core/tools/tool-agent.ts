@@ -1,5 +1,6 @@
 import { handlerTable } from "../agents/handler-table.ts";
 import { RoutedAgent } from "../agents/routed-agent.ts";
+import { brandClass } from "../copies.ts";
 import { errorText } from "../errors.ts";
 import { issuesText } from "../serialization/standard-schema.ts";
 import { wrongValue } from "../validation/option-values.ts";
@@ -33,7 +34,7 @@ export class ToolAgent extends RoutedAgent {
 
     let given: unknown;
     try {
-      given = JSON.parse(call.arguments);
+      given = parseArguments(call.arguments);
     } catch (cause) {
       throw new InvalidToolArgumentsException(failure(`Error: Invalid arguments: ${call.arguments}`), { cause });
     }
@@ -44,6 +45,12 @@ export class ToolAgent extends RoutedAgent {
       throw new ToolExecutionException(failure(`Error: ${errorText(cause)}`), { cause });
     }
   }
+}
+brandClass(ToolAgent, "ToolAgent");
+
+/** Models write no arguments as an empty text, as blanks or as null. Each means that there are none. */
+function parseArguments(text: string): unknown {
+  return text.trim() === "" ? {} : (JSON.parse(text) ?? {});
 }
 
 async function runTool(tool: Tool, given: unknown, options: ToolRunOptions): Promise<string> {

@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import { type ErrorCode, TroupeError, type TroupeErrorOptions } from "../errors.ts";
 
 /** A failed function call. */
@@ -28,6 +29,7 @@ export abstract class ToolException extends TroupeError {
     return this.message;
   }
 }
+brandClass(ToolException, "ToolException");
 
 /** The tool agent has no tool of this name (code `tool-not-found`). */
 export class ToolNotFoundException extends ToolException {
@@ -36,6 +38,7 @@ export class ToolNotFoundException extends ToolException {
     super("tool-not-found", failure, options);
   }
 }
+brandClass(ToolNotFoundException, "ToolNotFoundException");
 
 /** The arguments of the call are not JSON (code `invalid-tool-arguments`). */
 export class InvalidToolArgumentsException extends ToolException {
@@ -44,6 +47,7 @@ export class InvalidToolArgumentsException extends ToolException {
     super("invalid-tool-arguments", failure, options);
   }
 }
+brandClass(InvalidToolArgumentsException, "InvalidToolArgumentsException");
 
 /** The tool rejected its arguments or failed (code `tool-failed`). */
 export class ToolExecutionException extends ToolException {
@@ -52,3 +56,4 @@ export class ToolExecutionException extends ToolException {
     super("tool-failed", failure, options);
   }
 }
+brandClass(ToolExecutionException, "ToolExecutionException");

@@ -1,5 +1,6 @@
 import { type AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
+import { brandClass, sharedByCopies } from "../copies.ts";
 import { CantHandleException } from "../errors.ts";
 import { TypeSubscription } from "./subscription.ts";
 
@@ -10,6 +11,7 @@ export class DefaultSubscription extends TypeSubscription {
     super(topicType, agentType === undefined ? agentTypeBeingRegistered() : agentTypeText(agentType));
   }
 }
+brandClass(DefaultSubscription, "DefaultSubscription");
 
 function agentTypeBeingRegistered(): string {
   const agentType = agentTypeOfSubscriptionContext();
@@ -28,10 +30,13 @@ function agentTypeBeingRegistered(): string {
  * Agent type whose subscriptions are being created, until its factory returns. With ambient contexts it stays known to
  * the end of an asynchronous factory. Without them, use the `agentType` argument after the first `await`.
  */
-let current: string | undefined;
+const making = sharedByCopies("subscriptions", (): Making => ({ current: undefined, underWay: new Map() }));
 
-/** Number of running factories per ambient context. Only the context itself knows which factory asks. */
-const underWay = new Map<AmbientContexts, number>();
+interface Making {
+  current: string | undefined;
+  /** Number of running factories per ambient context. Only the context itself knows which factory asks. */
+  readonly underWay: Map<AmbientContexts, number>;
+}
 
 export async function inSubscriptionContext<T>(
   agentType: string,
@@ -39,6 +44,7 @@ export async function inSubscriptionContext<T>(
   body: () => T | Promise<T>,
 ): Promise<T> {
   if (ambient === undefined) return withCurrent(agentType, body);
+  const { underWay } = making;
   underWay.set(ambient, (underWay.get(ambient) ?? 0) + 1);
   try {
     return await ambient.inSubscription(agentType, () => withCurrent(agentType, body));
@@ -50,8 +56,8 @@ export async function inSubscriptionContext<T>(
 }
 
 export function agentTypeOfSubscriptionContext(): string | undefined {
-  if (current !== undefined) return current;
-  for (const ambient of underWay.keys()) {
+  if (making.current !== undefined) return making.current;
+  for (const ambient of making.underWay.keys()) {
     const agentType = ambient.subscribingAgentType();
     if (agentType !== undefined) return agentType;
   }
@@ -59,11 +65,11 @@ export function agentTypeOfSubscriptionContext(): string | undefined {
 }
 
 function withCurrent<T>(agentType: string, body: () => T): T {
-  const outer = current;
-  current = agentType;
+  const outer = making.current;
+  making.current = agentType;
   try {
     return body();
   } finally {
-    current = outer;
+    making.current = outer;
   }
 }

@@ -1,5 +1,6 @@
 import { AgentId, type AgentType, agentTypeText } from "../agents/agent-id.ts";
 import { randomId } from "../clock.ts";
+import { brandClass } from "../copies.ts";
 import { CantHandleException } from "../errors.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import type { TopicId } from "./topic-id.ts";
@@ -58,6 +59,7 @@ export class TypeSubscription implements Subscription {
     );
   }
 }
+brandClass(TypeSubscription, "TypeSubscription");
 
 // protocol.md §5.2
 /** Subscribes an agent type to all topic types with a prefix. Case-sensitive; an empty prefix matches all. */
@@ -90,6 +92,7 @@ export class TypePrefixSubscription implements Subscription {
     );
   }
 }
+brandClass(TypePrefixSubscription, "TypePrefixSubscription");
 
 /**
  * Creates the subscription that every agent type gets at registration by default: topic types with the prefix

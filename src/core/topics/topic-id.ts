@@ -1,5 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
+import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import { wrongValue } from "../validation/option-values.ts";
 
@@ -56,6 +57,7 @@ export class TopicId {
     return `${this.type}/${this.source}`;
   }
 }
+brandClass(TopicId, "TopicId");
 
 /**
  * A topic, of type `default` unless given, whose source is set when an event is published. The source is the key of the
@@ -76,6 +78,7 @@ export class DefaultTopicId extends TopicId {
       : new TopicId(this.type, senderKey);
   }
 }
+brandClass(DefaultTopicId, "DefaultTopicId");
 
 /**
  * Returns the topic that an event is published on. A `DefaultTopicId` without a source takes the key of the sender, or
@@ -86,6 +89,8 @@ export function resolveTopic(
   sender: AgentId | undefined,
   ambient: AmbientContexts | undefined,
 ): TopicId {
+  // The usual kind, found without a look at its brand.
+  if (Object.getPrototypeOf(topic) === TopicId.prototype) return topic;
   if (!(topic instanceof DefaultTopicId)) return topic;
   return topic.resolve((sender ?? ambient?.handlerAgentId())?.key);
 }

@@ -1,4 +1,4 @@
-import { AgentId } from "../agents/agent-id.ts";
+import { AgentId, type AgentType } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import { TopicId } from "../topics/topic-id.ts";
 import { hasMethods, hasTexts, type OptionKind, subscription as subscriptionKind } from "./option-kinds.ts";
@@ -20,8 +20,15 @@ export function assertTopic(topic: unknown): void {
 }
 
 /** Whether it is an agent id, of this copy of the package or another. */
-export function isAgentId(value: unknown): value is AgentId {
+function isAgentId(value: unknown): value is AgentId {
   return value instanceof AgentId || hasTexts(value, "type", "key");
+}
+
+/** Returns the id that `AgentRuntime.get` is asked for: an id as it is, of whatever copy of this package, or a type and a key. */
+export function agentIdOf(idOrType: AgentId | AgentType | string, key: string): AgentId {
+  if (idOrType instanceof AgentId) return idOrType;
+  // An id of an older copy has no brand.
+  return isAgentId(idOrType) ? new AgentId(idOrType.type, idOrType.key) : new AgentId(idOrType, key);
 }
 
 /** Checks an agent id; `role` names it in the error. */

@@ -65,6 +65,38 @@ export const callFailure = {
       `The answer of agent type ${agentType} has ${bytes} bytes and exceeds what the caller can receive${limitText(maxBytes)}.`,
       "message-too-large",
     ),
+  // protocol.md §7
+  /** The target's worker is one of .NET's, and has opened its channel again. */
+  needsRestart: (agentType: string) =>
+    undeliverable(
+      `The .NET worker of agent type ${agentType} has opened its channel again; from then on its answers are lost. Restart that worker.`,
+    ),
+  /** `what`: the predicate of a sentence about the request. */
+  notProtobuf: (agentType: string, what: string) =>
+    undeliverable(
+      `Agent type ${agentType} is served by a .NET worker, which reads protobuf alone; the request ${what}. ` +
+        "Define the message in a .proto file, and send it as a type of protobufMessage(Schema) from troupe/protobuf. AutoGen's Python workers send calls as JSON alone; let them publish events.",
+      "invalid-message",
+    ),
+  notPortable: (agentType: string, which: "target" | "source") =>
+    undeliverable(
+      `Agent type ${agentType} is served by a .NET worker, which refuses the id of the request's ${which}. ` +
+        "Types must be ASCII letters, digits and _, without a digit first (isPortableAgentType); keys must be printable ASCII.",
+      "invalid-message",
+    ),
+  // protocol.md §7: what callers of .NET's get in place of an answer that they can't read.
+  /** The target's own error. */
+  ofTarget: (text: string, code: ErrorCode) => mayBeHandled(text, code),
+  voidAnswer: (agentType: string) =>
+    mayBeHandled(
+      `Agent type ${agentType} has handled the call and answered nothing; .NET's callers need a protobuf message. Let its handler answer one.`,
+      "unexpected-answer",
+    ),
+  foreignAnswer: (agentType: string, what: string) =>
+    mayBeHandled(
+      `Agent type ${agentType} has answered a ${what}; .NET's callers read protobuf alone. Let its handler answer a type of protobufMessage(Schema) from troupe/protobuf. AutoGen's Python agents answer JSON alone.`,
+      "unexpected-answer",
+    ),
 } as const;
 
 /** Encodes the answer that carries a failure, under the caller's own request id. */
@@ -83,7 +115,7 @@ export function failureAnswer(requestId: string, failure: CallFailure, isForTrou
 }
 
 /** Cuts a text that holds a long name of the caller's. The conversion to bytes mends a character that the cut halved. */
-function shortened(text: string): string {
+export function shortened(text: string): string {
   return text.length <= limits.errorChars ? text : `${Buffer.from(text.slice(0, limits.errorChars)).toString()}…`;
 }
 

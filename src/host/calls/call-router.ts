@@ -22,6 +22,8 @@ import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
 import { CallTable } from "./call-table.ts";
+import type { DotnetAnswers } from "./dotnet-answers.ts";
+import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
 
 export interface CallBounds {
@@ -38,6 +40,7 @@ export interface CallRouterParts {
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
   readonly peers: PeerTable;
+  readonly dotnetAnswers: DotnetAnswers;
   readonly observer: HostObserver | undefined;
 }
 
@@ -49,6 +52,7 @@ export class CallRouter {
   readonly #counters: MutableHostCounters;
   readonly #owners: TypeOwners;
   readonly #peers: PeerTable;
+  readonly #dotnetAnswers: DotnetAnswers;
   readonly #observer: HostObserver | undefined;
   readonly #calls: CallTable;
   readonly #held: HeldCalls;
@@ -60,6 +64,7 @@ export class CallRouter {
 
   constructor(parts: CallRouterParts) {
     const { bounds, callTimeoutMs, channelWaitMs, clock, makeId, counters, owners, peers, observer } = parts;
+    this.#dotnetAnswers = parts.dotnetAnswers;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#counters = counters;
@@ -119,6 +124,8 @@ export class CallRouter {
       return;
     }
     this.#calls.take(call);
+    const flaw = call.caller.dotnet && this.#dotnetAnswers.flawOf(response, call.targetType);
+    if (flaw !== undefined) return this.#replaceAnswer(call, flaw);
     const answer = call.caller.traits.isAnnounced ? response : withoutTroupeKeys(response);
     const frame = spliceRequestId(answer, call.callerId);
     switch (call.caller.send(frame, "answer")) {
@@ -138,6 +145,16 @@ export class CallRouter {
         if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", "caller-gone"));
         return;
     }
+  }
+
+  /** Gives a caller of .NET's what the options allow in place of an answer that it can't read. */
+  #replaceAnswer(call: PendingCall, flaw: CallFailure): void {
+    const isSent = this.#sendFailure(call.caller, callerIdText(call), flaw);
+    if (isSent) this.#counters.answers += 1;
+    if (this.#observer === undefined) return;
+    this.#observer(
+      isSent ? this.#occurrence(call, "answered", undefined) : this.#occurrence(call, "failed", flaw.code),
+    );
   }
 
   /** A worker gives up one of its own calls. Other workers' ids, and those of calls with an outcome, change nothing. */
@@ -163,7 +180,17 @@ export class CallRouter {
       const about = { callerId: caller.id, targetId: undefined, targetType, code: failure.code };
       this.#observer({ at: "call", ...about, outcome: "failed", ms: 0 });
     }
-    caller.send(failureAnswer(requestId, failure, caller.traits.isAnnounced), "answer");
+    this.#sendFailure(caller, requestId, failure);
+  }
+
+  /** Returns whether the caller's queue took the answer. A caller of .NET's may get none. */
+  #sendFailure(caller: Peer, requestId: string, failure: CallFailure): boolean {
+    const { dotnet } = caller;
+    const bytes =
+      dotnet === undefined
+        ? failureAnswer(requestId, failure, caller.traits.isAnnounced)
+        : this.#dotnetAnswers.write(caller, dotnet, requestId, failure);
+    return bytes !== undefined && caller.send(bytes, "answer") === "queued";
   }
 
   #ownTarget(caller: Peer, targetType: string): string | undefined {
@@ -229,6 +256,11 @@ export class CallRouter {
 
   #forward(call: PendingCall, frame: FrameBytes, target: Peer): void {
     this.#calls.assign(call, target);
+    const refusal = target.dotnet && whyNotForDotnet(target.dotnet, call.targetType, frame);
+    if (refusal !== undefined) {
+      if (this.#calls.take(call)) this.#fail(call, refusal);
+      return;
+    }
     const outcome = target.send(frame, "call");
     if (outcome !== "queued" && this.#calls.take(call)) this.#fail(call, whyNotSent(outcome, call, frame, target));
   }
@@ -266,7 +298,7 @@ export class CallRouter {
     this.#held.forget(call);
     this.#countFailure(failure);
     if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
-    call.caller.send(failureAnswer(callerIdText(call), failure, call.caller.traits.isAnnounced), "answer");
+    this.#sendFailure(call.caller, callerIdText(call), failure);
   }
 }
 

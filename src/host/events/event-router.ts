@@ -5,6 +5,7 @@ import type { HostObserver } from "../observer.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
+import { DotnetEvents } from "./dotnet-events.ts";
 
 export interface EventRouterParts {
   readonly counters: MutableHostCounters;
@@ -21,6 +22,7 @@ export class EventRouter {
   readonly #parts: EventRouterParts;
   /** The peers that get the event that the router works on. */
   readonly #targets: Peer[] = [];
+  readonly #dotnetEvents = new DotnetEvents();
   #number = 0;
 
   constructor(parts: EventRouterParts) {
@@ -73,7 +75,7 @@ export class EventRouter {
 
   #deliver(event: PeekedEvent, target: Peer): void {
     const { counters, logger } = this.#parts;
-    if (!event.hasProtoData && !target.traits.takesJsonEvents) {
+    if (!target.traits.takesJsonEvents && !this.#dotnetEvents.canRead(event)) {
       counters.filteredEvents += 1;
       return;
     }

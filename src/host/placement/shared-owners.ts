@@ -1,5 +1,5 @@
 import { limits } from "../limits.ts";
-import { granted, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
+import { granted, type IsDeaf, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
 
 // protocol.md §7
 /**
@@ -11,9 +11,11 @@ export class SharedOwners implements TypeOwners {
   /** The owner of each placed agent, for all types together. It counts only while that owner has the type. */
   readonly #placements = new Map<string, string>();
   readonly #random: () => number;
+  readonly #isDeaf: IsDeaf;
 
-  constructor(random: () => number) {
+  constructor(random: () => number, isDeaf: IsDeaf = () => false) {
     this.#random = random;
+    this.#isDeaf = isDeaf;
   }
 
   get size(): number {
@@ -38,7 +40,7 @@ export class SharedOwners implements TypeOwners {
   }
 
   locate(agentType: string, key: string): string | undefined {
-    const owners = this.owners(agentType);
+    const owners = this.#answering(agentType);
     if (owners.length === 0) return undefined;
     if (key.length > limits.placementKeyChars) return owners[hashOf(key) % owners.length];
     const agent = `${agentType}/${key}`;
@@ -51,6 +53,14 @@ export class SharedOwners implements TypeOwners {
 
   owners(agentType: string): readonly string[] {
     return this.#owners.get(agentType) ?? nobody;
+  }
+
+  /** The owners that answer calls; all of them if none does. */
+  #answering(agentType: string): readonly string[] {
+    const owners = this.owners(agentType);
+    if (owners.length < 2 || !owners.some(this.#isDeaf)) return owners;
+    const answering = owners.filter((owner) => !this.#isDeaf(owner));
+    return answering.length > 0 ? answering : owners;
   }
 
   #place(agent: string, owner: string): void {

@@ -1,9 +1,14 @@
-import { granted, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
+import { granted, type IsDeaf, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
 
 // protocol.md H25
 /** One owner per agent type, as at Python's host: the first client to claim it, until the client releases it. */
 export class SoleOwner implements TypeOwners {
   readonly #owners = new Map<string, readonly [string]>();
+  readonly #isDeaf: IsDeaf;
+
+  constructor(isDeaf: IsDeaf = () => false) {
+    this.#isDeaf = isDeaf;
+  }
 
   get size(): number {
     return this.#owners.size;
@@ -15,9 +20,10 @@ export class SoleOwner implements TypeOwners {
 
   claim(agentType: string, clientId: string): TypeClaim {
     const holder = this.#owners.get(agentType)?.[0];
-    if (holder !== undefined && holder !== clientId) return { at: "held", by: holder };
-    if (holder === undefined) this.#owners.set(agentType, [clientId]);
-    return granted;
+    if (holder === clientId) return granted;
+    if (holder !== undefined && !this.#isDeaf(holder)) return { at: "held", by: holder };
+    this.#owners.set(agentType, [clientId]);
+    return holder === undefined ? granted : { at: "granted", from: holder };
   }
 
   release(agentType: string, clientId: string): void {

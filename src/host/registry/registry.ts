@@ -189,9 +189,29 @@ export class Registry {
     if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
+    if (claim.from !== undefined) this.#displace(claim.from, agentType);
     (known ?? this.#clients.expect(clientId, principal)).types.add(agentType);
     for (const holder of this.#book.holdersOf(agentType)) this.#warnIfUseless(agentType, holder.clientId);
     return { at: "registered" };
+  }
+
+  // protocol.md §7
+  /** Another client has taken a type from a deaf one: what that had for the type would stand in the way, and routes nothing more. */
+  #displace(clientId: string, agentType: string): void {
+    this.#parts.logger?.info("an agent type goes from a .NET worker that answers no calls to another worker", {
+      agentType,
+      clientId,
+    });
+    const client = this.#clients.find(clientId);
+    client?.types.delete(agentType);
+    for (const subscription of client?.subscriptions ?? []) {
+      if (subscription.pattern.agentType !== agentType) continue;
+      this.#subscriptionCount -= 1;
+      this.#leave(subscription);
+      client?.subscriptions.delete(subscription);
+    }
+    for (const waiting of client?.restoring ?? [])
+      if (waiting.pattern?.agentType === agentType) client?.restoring.delete(waiting);
   }
 
   #addSubscription(

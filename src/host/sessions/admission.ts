@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Logger } from "../../core/internal.ts";
+import { type Clock, errorText, followAbort, type Logger, unfollowAbort } from "../../core/internal.ts";
 import { clientIdKey } from "../../protocol/internal.ts";
 import { type CallContext, RpcError, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -140,14 +140,14 @@ export class Admission {
     const pending = new PendingAdmission(call.method, () => {
       this.#leave(call, pending);
       timer.cancel();
-      call.signal.removeEventListener("abort", hangUp);
+      unfollowAbort(call.signal, hangUp);
     });
     const timer = this.#parts.clock.setTimer(limits.admissionMs, () => {
       const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
       pending.refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text)));
     });
     this.#enter(call, pending);
-    call.signal.addEventListener("abort", hangUp);
+    followAbort(call.signal, hangUp);
     if (call.signal.aborted) hangUp();
     const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, value));
     const onFailure = (error: unknown): void =>

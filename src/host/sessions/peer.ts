@@ -1,6 +1,7 @@
 import { type Capability, type FrameBytes, isAnnounced, readCapabilities } from "../../protocol/internal.ts";
 import type { Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
 /** The use of a frame: a call to the peer, an answer to a call of its own, an event, a notice, or a heartbeat. */
@@ -19,7 +20,7 @@ export interface PeerTraits {
   // protocol.md §11.1
   /** True: the peer is Troupe's and understands notices. The host sends them to no other peer. */
   readonly isAnnounced: boolean;
-  // protocol.md §11.11
+  // protocol.md §11.12
   /** The capabilities that both this host and the peer name. Empty for a peer that is not announced. */
   readonly capabilities: ReadonlySet<Capability>;
   // protocol.md §2.1
@@ -32,6 +33,8 @@ export interface Peer {
   /** The client id of the worker. */
   readonly id: string;
   readonly traits: PeerTraits;
+  /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
+  readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
   /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */
   readonly outgoingCalls: OutgoingCalls;

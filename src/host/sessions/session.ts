@@ -3,6 +3,7 @@ import type { FrameBytes } from "../../protocol/internal.ts";
 import { type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../../transport/internal.ts";
 import type { CloseReason } from "../observer.ts";
 import type { Principal } from "../principal.ts";
+import type { DotnetWorker } from "./dotnet-worker.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "./peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "./pending-call.ts";
@@ -32,6 +33,7 @@ export interface SessionParts {
   /** The number of the stream among all that were opened; a newer one has a higher number. */
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly dotnet: DotnetWorker | undefined;
   readonly stream: ServerStream;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
@@ -49,6 +51,7 @@ export class Session implements Peer {
   readonly owner: StreamOwner;
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly dotnet: DotnetWorker | undefined;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;
@@ -69,6 +72,7 @@ export class Session implements Peer {
     this.owner = parts.owner;
     this.openedAs = parts.openedAs;
     this.traits = parts.traits;
+    this.dotnet = parts.dotnet;
     this.#stream = parts.stream;
     this.#bound = new OutboundBound(parts.stream, parts.bounds);
     this.#close = new GracefulClose(parts.stream, parts.clock);

@@ -65,9 +65,15 @@ function fitting({ name, code, detail, causes }: RemoteFailure): string {
 
 function nameAndCode(thrown: unknown): Pick<RemoteFailure, "name" | "code"> {
   if (typeof thrown !== "object" || thrown === null) return { name: typeof thrown, code: undefined };
-  const given = thrown instanceof Error ? thrown.name : undefined;
-  const name = given || thrown.constructor?.name || "Object";
-  return { name: cut(String(name)), code: codeOf(thrown) };
+  const maker: unknown = thrown.constructor;
+  const names: readonly unknown[] = [
+    thrown instanceof Error ? thrown.name : undefined,
+    typeof maker === "function" ? maker.name : undefined,
+  ];
+  // Either may be anything: a message may have a field named `constructor`.
+  const name = names.find((one) => typeof one === "string" && one !== "");
+  const unnamed = thrown instanceof Error ? "Error" : "Object";
+  return { name: cut(typeof name === "string" ? name : unnamed), code: codeOf(thrown) };
 }
 
 function codeOf(value: object): string | number | undefined {

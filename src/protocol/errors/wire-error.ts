@@ -97,8 +97,22 @@ const longestStack = 16 * 1024;
  * Writes any thrown value. An error without text gets the name of its class, because an empty error reads as success.
  */
 export function toWireError(thrown: unknown, options: ToWireErrorOptions = {}): WireError {
-  const { code } = TroupeError.from(thrown);
-  const stack = options.withStack === true && thrown instanceof Error ? thrown.stack : undefined;
+  try {
+    return written(thrown, options);
+  } catch {
+    // An object whose own code throws, such as a revoked proxy. Its caller still learns that the handler failed.
+    return written(new HandlerError(errorText(thrown)), {});
+  }
+}
+
+function written(thrown: unknown, options: ToWireErrorOptions): WireError {
+  const given = TroupeError.from(thrown).code;
+  // Another version of the package may have more codes.
+  const code = isErrorCode(given) ? given : "handler-failed";
+  const stack =
+    options.withStack === true && thrown instanceof Error && typeof thrown.stack === "string"
+      ? thrown.stack
+      : undefined;
   const hasDetail = options.withDetail === true && code === "handler-failed";
   const metadata = {
     [metadataKey.errorType]: kinds[code].type,
@@ -132,7 +146,7 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
   const kind = isErrorCode(code) ? kinds[code] : (kindOfType.get(type) ?? kinds["handler-failed"]);
   const isOfHandler = kind === kinds["handler-failed"];
   const remote = isOfHandler ? parseErrorDetail(metadata[metadataKey.errorDetail]) : undefined;
-  const shown = remote !== undefined && error.startsWith("[object ") ? textOfObject(remote) : error;
+  const shown = remote !== undefined && saysNothing(error) ? textOfObject(remote) : error;
   const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${shown}` : shown;
   return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
 }
@@ -141,6 +155,11 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
 /** Whether an answer says that no handler has seen the call. */
 export function saysNotHandled(metadata: WireMetadata): boolean {
   return metadata[metadataKey.notHandled] === "1";
+}
+
+/** Whether a text is what `String` makes of an object without a text of its own. */
+function saysNothing(text: string): boolean {
+  return text === "Error" || text.startsWith("[object ");
 }
 
 /** The text of a thrown object that has none of its own: its fields, or the name of its class. */

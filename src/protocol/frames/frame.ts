@@ -94,7 +94,7 @@ export interface LeavingFrame {
   readonly graceMs: number;
 }
 
-// protocol.md §11.11
+// protocol.md §11.12
 /** Something to carry, so that no proxy ends a quiet stream. Only between peers that both name `heartbeat`. */
 export interface HeartbeatFrame {
   readonly kind: "heartbeat";

@@ -4,7 +4,7 @@ import type { HeartbeatFrame } from "./frame.ts";
 import { fromBinary, parsing } from "./from-binary.ts";
 import { RawReader } from "./raw-reader.ts";
 
-// protocol.md §11.2, §11.11
+// protocol.md §11.2, §11.12
 /** Field 1000 of a message of the data channel, and in it arm 14 of the notice. */
 const noticeTag = (1000 << 3) | 2;
 const armTag = (14 << 3) | 2;

@@ -1,4 +1,5 @@
 import {
+  type Context,
   createTraceState,
   isSpanContextValid,
   type Link,
@@ -70,7 +71,9 @@ class OpenTelemetryTracing implements Tracing {
     const kind = spanKind(operation);
     const attributes = messagingAttributes(operation, details);
     const name = spanName(operation, details.destination);
-    const span = this.#tracer.startSpan(name, { kind, attributes, links }, activeContext());
+    const active = activeContext();
+    const parent = operation === "process" ? handlerParent(active, linked) : active;
+    const span = this.#tracer.startSpan(name, { kind, attributes, links }, parent);
     if (details.attributes !== undefined && span.isRecording()) span.setAttributes(details.attributes());
     return runInSpan(span, body);
   }
@@ -78,6 +81,15 @@ class OpenTelemetryTracing implements Tracing {
   inject(): TraceCarrier {
     return toCarrier(trace.getSpanContext(activeContext()));
   }
+}
+
+/**
+ * Returns the context whose span is the parent of a handler's span. The active span is, if it belongs to the message's trace.
+ * Otherwise the sender's span is, or none. The span of code that has started or loaded the runtime has nothing to do with it.
+ */
+function handlerParent(active: Context, sender: SpanContext | undefined): Context {
+  if (sender === undefined) return trace.deleteSpan(active);
+  return trace.getSpanContext(active)?.traceId === sender.traceId ? active : trace.setSpanContext(active, sender);
 }
 
 /** Whether this is the API's placeholder provider, with no real one registered. */

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Context, context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
-import { errorText } from "../../core/internal.ts";
+import { errorText, sharedByCopies } from "../../core/internal.ts";
 
 /** Carries the active span over awaits if no context manager is registered. */
-const fallback = new AsyncLocalStorage<Context>();
+const fallback = sharedByCopies("spans", () => new AsyncLocalStorage<Context>());
 
 /** Returns the active context, or ours if OpenTelemetry has no active span. */
 export function activeContext(): Context {
@@ -42,7 +42,7 @@ export function runInSpan<T>(span: Span, body: () => T, onFailure?: (error: unkn
 }
 
 export function errorClass(error: unknown): string {
-  return error instanceof Error ? error.constructor.name || error.name : typeof error;
+  return error instanceof Error ? (error.constructor?.name ?? "") || error.name : typeof error;
 }
 
 function recordFailure(span: Span, error: unknown): void {

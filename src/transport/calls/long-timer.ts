@@ -1,13 +1,13 @@
-import { type Clock, lateMs, readingMs, systemClock, type Timer } from "../../core/internal.ts";
+import { type Clock, lateMs, readingMs, realClock, type Timer } from "../../core/internal.ts";
 
 /** Longest delay that Node's timers accept; a longer one fires immediately. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /**
  * Calls `onPassed` once after `delayMs`, which may exceed Node's longest timer. After this process was busy, it first reads what
- * has come. Uses the system's clock unless `clock` is given. The returned function cancels it and may be called twice.
+ * has come. Uses the transport's clock unless `clock` is given. The returned function cancels it and may be called twice.
  */
-export function startDeadline(delayMs: number, onPassed: () => void, clock: Clock = systemClock): () => void {
+export function startDeadline(delayMs: number, onPassed: () => void, clock: Clock = realClock): () => void {
   if (delayMs === Number.POSITIVE_INFINITY) return () => undefined;
   const dueMs = clock.now() + delayMs;
   let timer: Timer;

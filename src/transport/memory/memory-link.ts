@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
+import { followAbort, unfollowAbort } from "../../core/internal.ts";
 import { waitCancelled } from "../calls/call-errors.ts";
 import { callUnary, deadStream, toMethodPath } from "../calls/client-call.ts";
 import type { FrameStream, Link, Metadata, StreamOptions, StreamReceiver, UnaryOptions } from "../link.ts";
@@ -37,7 +38,7 @@ export class MemoryLink implements Link {
     });
   }
 
-  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     await this.#turn(options.signal);
     if (this.#open() === undefined) throw new RpcError(StatusCode.unavailable, this.#closeReason ?? "");
   }
@@ -65,9 +66,9 @@ export class MemoryLink implements Link {
     return new Promise((resolve, reject) => {
       const giveUp = (): void => reject(waitCancelled(this.#options.address, signal));
       if (signal?.aborted === true) return giveUp();
-      signal?.addEventListener("abort", giveUp);
+      followAbort(signal, giveUp);
       this.#options.schedule(() => {
-        signal?.removeEventListener("abort", giveUp);
+        unfollowAbort(signal, giveUp);
         resolve();
       });
     });

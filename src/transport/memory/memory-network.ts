@@ -12,6 +12,7 @@ import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, messageLimitKinds, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
 import { USER_AGENT } from "../metadata.ts";
+import { queueMicrotask } from "../real-time.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
 import { MemoryConnection } from "./memory-connection.ts";
 import { MemoryLink } from "./memory-link.ts";
@@ -24,11 +25,11 @@ const FIRST_FREE_PORT = 50_000;
 /** Options of `createMemoryNetwork`. */
 export interface MemoryNetworkOptions extends MessageLimitOptions {
   /** Runs deliveries later, in the order given. Default: `queueMicrotask`. */
-  readonly schedule?: Schedule;
+  readonly schedule?: Schedule | undefined;
   /** Clock for deadlines of unary calls and the grace of `close`. Default: Node's timers. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Bytes in transit to a paused receiver before the sender's queue grows. Default: 4 MiB. */
-  readonly windowBytes?: number;
+  readonly windowBytes?: number | undefined;
 }
 
 /** The kinds of those options that a simulation passes on. */

@@ -1,4 +1,4 @@
-import { errorText, UndeliverableException } from "../../core/internal.ts";
+import { errorText, followAbort, UndeliverableException, unfollowAbort } from "../../core/internal.ts";
 import {
   type ConnectingStep,
   connectWithRetry,
@@ -79,11 +79,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#refusals = 0;
     const search = this.#seek({ kind: "start", reason: "" });
     const onAbort = () => search.abort.abort(startCancelled(signal));
-    signal?.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
     try {
       await search.found;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unfollowAbort(signal, onAbort);
     }
   }
 
@@ -254,7 +254,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       this.#become({ at: "registering", search, step: before.step, connection });
     // A caller that cancels the search does not wait for the host's answers.
     const onAbort = () => void connection.leave(this.#options.hurry());
-    signal.addEventListener("abort", onAbort);
+    followAbort(signal, onAbort);
     try {
       signal.throwIfAborted();
       const older = isRegistrarOf(search.registrar, connection) ? search.registrar : undefined;
@@ -273,7 +273,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
         return await this.#open(address, search, tries + 1);
       throw error;
     } finally {
-      signal.removeEventListener("abort", onAbort);
+      unfollowAbort(signal, onAbort);
     }
   }
 

@@ -14,7 +14,7 @@ export interface HeartbeatOptions {
 const mostSeq = 0xffff_ffff;
 
 /** Sends something on each open stream of a connection at an interval, so that no proxy ends a quiet one. */
-// protocol.md §11.11
+// protocol.md §11.12
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #isOn = false;

@@ -6,7 +6,7 @@ import {
   decodeFrame,
   type Frame,
   type HeartbeatFrame,
-  isAnnounced,
+  hostTraits,
   method,
   readCapabilities,
 } from "../../protocol/internal.ts";
@@ -93,6 +93,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #keepAlive: KeepAlive;
   readonly #heartbeat: Heartbeat;
   readonly #options: HostConnectionOptions<Services>;
+  /** Whether the host has said in its headers that it is .NET's gateway. */
+  isDotnetGateway = false;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
@@ -335,10 +337,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #receiver(): StreamReceiver {
     return {
-      onMetadata: (metadata) => {
-        this.#takeHeaders(isAnnounced(metadata));
-        if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
-      },
+      onMetadata: (metadata) => this.#takeHeaders(metadata),
       onFrame: (bytes) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
@@ -351,10 +350,14 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     };
   }
 
-  #takeHeaders(isHostAnnounced: boolean): void {
+  #takeHeaders(metadata: Metadata): void {
+    const { isAnnounced: isHostAnnounced, isDotnetGateway } = hostTraits(metadata);
+    this.isDotnetGateway = isDotnetGateway;
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
+    const hasHeartbeat = readCapabilities(metadata).has("heartbeat");
+    if (hasHeartbeat && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }

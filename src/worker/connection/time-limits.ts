@@ -1,4 +1,4 @@
-import { type Clock, setPatientTimer, TimedOutError } from "../../core/internal.ts";
+import { type Clock, followAbort, setPatientTimer, TimedOutError, unfollowAbort } from "../../core/internal.ts";
 
 /**
  * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. `option` names the option that
@@ -13,7 +13,7 @@ export async function withinMs<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const follow = () => controller.abort(given.reason);
-  given.addEventListener("abort", follow);
+  followAbort(given, follow);
   if (given.aborted) follow();
   const setBy = option === undefined ? "" : ` (the option ${option})`;
   const timeOut = () => controller.abort(new TimedOutError(`No answer within ${ms} ms${setBy}.`));
@@ -22,7 +22,7 @@ export async function withinMs<T>(
     return await body(controller.signal);
   } finally {
     timer.cancel();
-    given.removeEventListener("abort", follow);
+    unfollowAbort(given, follow);
   }
 }
 
@@ -34,10 +34,10 @@ export async function sleepMs(ms: number, clock: Clock, signal: AbortSignal): Pr
     await new Promise<void>((resolve, reject) => {
       const giveUp = () => reject(signal.reason);
       const timer = clock.setTimer(ms, resolve, { keepAlive: true });
-      signal.addEventListener("abort", giveUp);
+      followAbort(signal, giveUp);
       stop = () => {
         timer.cancel();
-        signal.removeEventListener("abort", giveUp);
+        unfollowAbort(signal, giveUp);
       };
     });
   } finally {
@@ -56,10 +56,10 @@ export async function atMost<T>(
   const timeUp = new Promise<undefined>((resolve) => {
     const giveUp = () => resolve(undefined);
     const timer = clock.setTimer(ms, giveUp, { keepAlive: true });
-    signal?.addEventListener("abort", giveUp);
+    followAbort(signal, giveUp);
     stop = () => {
       timer.cancel();
-      signal?.removeEventListener("abort", giveUp);
+      unfollowAbort(signal, giveUp);
     };
     if (signal?.aborted === true) giveUp();
   });

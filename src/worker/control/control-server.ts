@@ -7,13 +7,14 @@ import {
   loggableText,
 } from "../../core/internal.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/internal.ts";
+import { inLoadContext } from "../load-context.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
 
 /** Creates a server that saves, loads and describes agents of a catalog for other workers. It makes agents that do not live yet. */
 // protocol.md §1.8
 export function createControlServer(catalog: AgentCatalog, logger: Logger): ControlServer {
-  return async (request) => {
+  const answer = async (request: ControlRequest): Promise<ControlAnswer> => {
     try {
       if (request.agentId === undefined) return controlFailure(request, "The request names no agent.");
       const id = fromWireAgentId(request.agentId);
@@ -25,6 +26,7 @@ export function createControlServer(catalog: AgentCatalog, logger: Logger): Cont
       return controlFailure(request, errorText(error));
     }
   };
+  return (request) => inLoadContext(() => answer(request));
 }
 
 async function serve(request: ControlRequest, id: AgentId, catalog: AgentCatalog): Promise<ControlAnswer> {

@@ -16,6 +16,7 @@ import {
 } from "../../core/internal.ts";
 import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
+import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -154,7 +155,7 @@ export class CallAnswering {
       this.#end(owed);
       return;
     }
-    const handled = this.#options.dispatcher.deliver(call, this.#owner);
+    const handled = deliverInLoadContext(this.#options.dispatcher, call, this.#owner);
     if (handled !== undefined && !this.#owed.has(owed)) this.#owed.add(owed);
   }
 

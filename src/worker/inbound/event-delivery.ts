@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   type AgentCatalog,
   type AgentId,
@@ -15,6 +16,7 @@ import {
   type TraceCarrier,
 } from "../../core/internal.ts";
 import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/internal.ts";
+import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
@@ -44,13 +46,12 @@ interface OpenedEvent {
 // protocol.md §3.3, W11, W12
 export class EventDelivery {
   readonly #options: EventDeliveryOptions;
-  readonly #recent: RecentIds | undefined;
+  /** Made for the first event that it remembers. */
+  #recent: RecentIds | undefined;
   readonly #owner: DeliveryOwner<IncomingEvent>;
 
   constructor(options: EventDeliveryOptions) {
     this.#options = options;
-    const { rememberedEvents } = options.settings;
-    this.#recent = rememberedEvents > 0 ? new RecentIds(rememberedEvents) : undefined;
     this.#owner = {
       spanDetails: ({ agentId: destination, link, wire }) => {
         return { destination, link, messageType: wire.payload.typeName };
@@ -64,8 +65,9 @@ export class EventDelivery {
   }
 
   /** Delivers an event to its agents. Counts, logs and drops an event that it cannot read. Never throws. */
-  deliver(wire: WireEvent): void {
+  deliver(wire: WireEvent, isFromGateway = false): void {
     const { subscriptions, elsewhere, registry, counts, settings } = this.#options;
+    if (isFromGateway && wire.topicType === "" && wire.topicSource === "") return this.#passOverReplay(wire);
     let recipients: readonly AgentId[];
     let event: OpenedEvent;
     try {
@@ -75,7 +77,7 @@ export class EventDelivery {
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
       if (recipients.length === 0) return;
       // An event without an id never counts as a duplicate.
-      if (this.#recent !== undefined && wire.id !== "" && this.#recent.see(wire.id)) {
+      if (wire.id !== "" && this.#isRepeated(wire.id, isFromGateway)) {
         counts.duplicateEvents += 1;
         return;
       }
@@ -89,6 +91,25 @@ export class EventDelivery {
       return;
     }
     for (const recipient of recipients) this.#take(recipient, event);
+  }
+
+  // protocol.md §7
+  /** .NET's gateway sends an event once for each agent type of the worker that matches, and once more when a worker subscribes. */
+  #isRepeated(id: string, isFromGateway: boolean): boolean {
+    const remembered = this.#options.settings.rememberedEvents ?? (isFromGateway ? gatewayMemory : 0);
+    if (remembered === 0) return false;
+    this.#recent ??= new RecentIds(remembered);
+    return this.#recent.see(id);
+  }
+
+  /** An event that .NET's gateway sends again has lost topic and content, so that no agent can get it. */
+  #passOverReplay({ id }: WireEvent): void {
+    const { counts, settings } = this.#options;
+    counts.unreadableEvents += 1;
+    counts.emptyReplays += 1;
+    settings.logger.debug("The gateway sent an event again without its topic. It was passed over.", {
+      id: loggableText(id),
+    });
   }
 
   #sender(wire: WireEvent): AgentId | undefined {
@@ -125,7 +146,7 @@ export class EventDelivery {
   #run(event: IncomingEvent): void {
     const { slots, dispatcher } = this.#options;
     slots.begin();
-    void dispatcher.deliver(event, this.#owner);
+    void deliverInLoadContext(dispatcher, event, this.#owner);
   }
 
   #end(event: IncomingEvent): void {
@@ -169,6 +190,11 @@ class IncomingEvent implements Delivery, Work {
   }
 }
 
+/** Ids that a worker remembers of .NET's gateway, unless the option `rememberedEvents` says otherwise. */
+const gatewayMemory = 1_000;
+/** A longer id is remembered by its hash, in characters. */
+const longestId = 128;
+
 /** Remembers the last ids, up to a number. Beyond it, it forgets the id that did not come for the longest time. */
 export class RecentIds {
   readonly #ids = new Set<string>();
@@ -179,7 +205,8 @@ export class RecentIds {
   }
 
   /** Returns whether the id is known, and makes it the latest. */
-  see(id: string): boolean {
+  see(given: string): boolean {
+    const id = given.length <= longestId ? given : createHash("sha256").update(given).digest("base64");
     const isKnown = this.#ids.delete(id);
     this.#ids.add(id);
     if (this.#ids.size > this.#capacity) {

@@ -40,7 +40,7 @@ export class Inbox {
       case "event":
         if (this.isRefusing) this.#options.counts.eventsAfterStop += 1;
         else if (this.#isOverloaded(connection)) this.#options.counts.droppedEvents += 1;
-        else this.#delivery.deliver(frame.event);
+        else this.#delivery.deliver(frame.event, connection.isDotnetGateway);
         return;
       case "cancel":
         this.#answering.cancel(frame);

@@ -7,7 +7,7 @@ export interface Called {
   readonly messageType: string;
 }
 
-/** What the answer to a call says beside the text. */
+/** Facts that the answer to a call has beside its text. */
 interface Outcome extends Called {
   /** Whether it is certain that no handler has seen the call. */
   readonly notHandled: boolean;

@@ -39,6 +39,7 @@ import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { toCancelReason } from "./cancel-reason.ts";
 import { type Called, explained } from "./error-hints.ts";
+import { withGatewayCode } from "./gateway-errors.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
 import { saysNotTaken, TargetSearch } from "./target-search.ts";
@@ -272,7 +273,7 @@ export class OutgoingCalls {
     if (error !== "") {
       const text = explained(frame, called);
       // A text that was explained is a host's, or it names the agent.
-      throw fromWireError(text, metadata, text === error ? called.recipient : undefined);
+      throw fromWireError(text, withGatewayCode(error, metadata), text === error ? called.recipient : undefined);
     }
     if (isVoidPayload(payload)) return undefined;
     return this.#parts.registry.decode(payload.typeName, payload.contentType, payload.data);

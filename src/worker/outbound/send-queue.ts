@@ -1,4 +1,10 @@
-import { CancelledError, type UndeliverableCode, UndeliverableException } from "../../core/internal.ts";
+import {
+  CancelledError,
+  followAbort,
+  type UndeliverableCode,
+  UndeliverableException,
+  unfollowAbort,
+} from "../../core/internal.ts";
 import {
   assertLength,
   type Outbox,
@@ -84,7 +90,7 @@ export class SendQueue implements OutboundQueue {
       };
       const settled = () => {
         isSettled = true;
-        signal?.removeEventListener("abort", onAbort);
+        unfollowAbort(signal, onAbort);
       };
       const waiting = this.post({
         kind: "event",
@@ -99,7 +105,7 @@ export class SendQueue implements OutboundQueue {
         },
       });
       // The host may take the event within `post`.
-      if (!isSettled) signal?.addEventListener("abort", onAbort);
+      if (!isSettled) followAbort(signal, onAbort);
     });
   }
 

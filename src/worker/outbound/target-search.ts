@@ -1,4 +1,12 @@
-import { abortError, type CallBounds, type Clock, noTimeLeftError, notServedError } from "../../core/internal.ts";
+import {
+  abortError,
+  type CallBounds,
+  type Clock,
+  followAbort,
+  noTimeLeftError,
+  notServedError,
+  unfollowAbort,
+} from "../../core/internal.ts";
 import { metadataKey, type ResponseFrame, saysNotHandled } from "../../protocol/internal.ts";
 import { backOffMs } from "../connection/connect-with-retry.ts";
 
@@ -57,11 +65,11 @@ export class TargetSearch {
       await new Promise<void>((resolve, reject) => {
         const onAbort = () => signal !== undefined && reject(abortError(signal));
         const timer = this.#options.clock.setTimer(ms, resolve, { keepAlive: true });
-        signal?.addEventListener("abort", onAbort);
+        followAbort(signal, onAbort);
         this.#end = reject;
         stop = () => {
           timer.cancel();
-          signal?.removeEventListener("abort", onAbort);
+          unfollowAbort(signal, onAbort);
         };
         if (signal?.aborted === true) onAbort();
       });

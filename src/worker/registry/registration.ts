@@ -5,13 +5,15 @@ import {
   type AgentId,
   assertAgentType,
   assertNotAborted,
+  followAbort,
   loggableText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
-  type SubscriptionTable,
+  SubscriptionTable,
   TroupeError,
   UndeliverableException,
+  unfollowAbort,
   untilAborted,
   type WaitOptions,
 } from "../../core/internal.ts";
@@ -89,6 +91,7 @@ export class Registration {
   ): Promise<TypeTakenError | undefined> {
     const what = `The registration of agent type ${type}`;
     const { signal, subscriptions } = options;
+    this.#assertAddable(subscriptions);
     return this.#atHost(options, what, async (host) => {
       if (host === undefined && options.isWaiting) throw stoppedWaiting(type);
       this.#catalog.addFactory(type, factory, options);
@@ -118,8 +121,8 @@ export class Registration {
         `The signal of the registration of agent type ${type} has aborted. The type is removed.`,
       );
     };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#patient.set(type, { signal, settle: () => signal?.removeEventListener("abort", onAbort) });
+    followAbort(signal, onAbort);
+    this.#patient.set(type, { signal, settle: () => unfollowAbort(signal, onAbort) });
   }
 
   /** Says once what it waits for. Rejects when the signal aborts, and when the run ends: the wait does not reach into the next. */
@@ -130,14 +133,14 @@ export class Registration {
     }
     const sleep = new AbortController();
     const onStop = () => sleep.abort(stoppedWaiting(type));
-    run?.addEventListener("abort", onStop);
+    followAbort(run, onStop);
     if (run?.aborted === true) onStop();
     const slept = sleepMs(backOffMs(attempt - 1, takenBackOff, random), clock, sleep.signal);
     try {
       await untilAborted(slept, { signal }, `Waiting for agent type ${type}`);
     } finally {
       slept.catch(() => undefined);
-      run?.removeEventListener("abort", onStop);
+      unfollowAbort(run, onStop);
       sleep.abort();
     }
   }
@@ -147,6 +150,7 @@ export class Registration {
     const catalog = this.#catalog;
     const what = `The registration of ${id}`;
     assertNotAborted(options, what);
+    this.#assertAddable(options.subscriptions, "keep");
     await this.#atHost(options, what, async (host) => {
       // A stop has taken the type off the catalog: it is registered anew.
       if (!catalog.hasType(id.type)) {
@@ -242,6 +246,17 @@ export class Registration {
       await Promise.allSettled(added.map((one) => host?.registry.removeSubscription(toWireSubscription(one))));
       for (const { id } of added) this.#forget(id);
       throw error;
+    }
+  }
+
+  /** Throws what this worker refuses by itself. A host can't forget a type, so the worker finds it before it tells the host. */
+  #assertAddable(subscriptions: readonly Subscription[] = [], existing: AddAllOptions["existing"] = "refuse"): void {
+    const added = new SubscriptionTable();
+    for (const subscription of subscriptions) {
+      const isKnown = this.#subscriptions.hasEqual(subscription);
+      if (isKnown && existing === "refuse") throw new TroupeError("already-exists", "Subscription already exists");
+      toWireSubscription(subscription);
+      if (!isKnown && (existing === "refuse" || !added.hasEqual(subscription))) added.add(subscription);
     }
   }
 

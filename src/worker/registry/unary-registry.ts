@@ -10,6 +10,7 @@ import {
   type WireSubscription,
 } from "../../protocol/internal.ts";
 import type { Link, Metadata } from "../../transport/internal.ts";
+import type { FirstRoundTrip } from "./first-round-trip.ts";
 import type { HostRegistry } from "./host-registry.ts";
 import { isNotImplemented, isUnknownSubscription, refusalError, TypeTakenError, typeRefusalError } from "./refusal.ts";
 
@@ -21,6 +22,7 @@ export interface UnaryRegistryOptions {
   readonly signal: AbortSignal;
   /** Whether the host is Troupe's. It keeps the ids of subscriptions, and may hold very many. */
   readonly isHostAnnounced: () => boolean;
+  readonly firstRoundTrip: FirstRoundTrip;
 }
 
 /**
@@ -39,6 +41,7 @@ export class UnaryRegistry implements HostRegistry {
 
   async registerType(agentType: string, signal?: AbortSignal): Promise<void> {
     try {
+      await this.#options.firstRoundTrip.wait(signal);
       await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal);
     } catch (error) {
       if (isNotImplemented(error)) throw error;
@@ -51,6 +54,7 @@ export class UnaryRegistry implements HostRegistry {
 
   async addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
     try {
+      await this.#options.firstRoundTrip.wait(signal);
       await this.#call(method.addSubscription, encodeAddSubscriptionRequest(subscription), signal);
     } catch (error) {
       throw isNotImplemented(error) ? error : refusalError("add the subscription", error);

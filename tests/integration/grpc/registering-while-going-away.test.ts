@@ -276,7 +276,8 @@ test("a worker starts although the first link goes away while it registers", asy
   await using worker = newWorker(host.address);
   await worker.registerFactory("own", agent);
   host.onCall = (call): RawAnswer => {
-    if (call.session !== host.sessions[0]) return call.method === "AreYouThere" ? { grpc: 12 } : "take";
+    if (call.method === "AreYouThere") return { grpc: 12 };
+    if (call.session !== host.sessions[0]) return "take";
     call.session?.goaway(0, call.stream - 2);
     return "wait";
   };

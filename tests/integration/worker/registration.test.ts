@@ -120,6 +120,34 @@ describe("registration", () => {
     await expect(worker.removeSubscription("s")).rejects.toMatchObject(expected);
   });
 
+  test("with a subscription that the worker refuses tells the host nothing, and is free for another worker", async () => {
+    await using rig = await startRig();
+    const worker = await rig.worker();
+    const other = await rig.worker();
+    const known = new TypeSubscription("known", "b");
+    await worker.addSubscription(known);
+    const ofOwnKind = {
+      ...{ id: "own", isMatch: () => true, equals: () => false },
+      mapToAgent: () => new AgentId("a", "k"),
+    };
+    for (const [refused, code] of [
+      [ofOwnKind, "invalid-argument"],
+      [known, "already-exists"],
+      [new TypeSubscription("known", "b"), "already-exists"],
+      [new TypeSubscription("fine", "a"), "already-exists"],
+      [new TypeSubscription("t", "no type"), "invalid-argument"],
+    ] as const) {
+      const subscriptions = [new TypeSubscription("fine", "a"), refused];
+      await expect(worker.registerFactory("a", () => new Idle(), { subscriptions })).rejects.toMatchObject({ code });
+      if (refused === known) continue;
+      const instance = worker.registerAgentInstance(new Idle(), new AgentId("i", "k"), { subscriptions: [ofOwnKind] });
+      await expect(instance).rejects.toMatchObject({ code: "invalid-argument" });
+    }
+    expect(await heldByHost(rig)).toEqual([exact("known", "b")]);
+    await other.registerFactory("a", () => new Idle());
+    await other.registerAgentInstance(new Idle(), new AgentId("i", "k"));
+  });
+
   test("refused at the start makes the start fail, and it can be started again", async () => {
     const taken = new RpcError(StatusCode.invalidArgument, "Agent type a already registered with client X.");
     await using host = await new ScriptedHost(refusing(taken, "RegisterAgent")).listen();

@@ -47,6 +47,7 @@ describe("a value among the options that can't be meant is refused, naming the o
     ["maxConcurrentStreams", { channelOptions: { maxConcurrentStreams: Number.POSITIVE_INFINITY } }],
     ["maxHeaderBytes", { channelOptions: { maxHeaderBytes: Number.POSITIVE_INFINITY } }],
     ["whenFull", { whenFull: given("wait") }],
+    ["dotnetErrors", { dotnetErrors: given("payload") }],
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: 0 } }],
   ])("a host's %s %o", (name, options) => {
     expect(() => host(options)).toThrow(refusal(name));

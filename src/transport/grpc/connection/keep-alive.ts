@@ -1,5 +1,6 @@
 import type { Http2Session } from "node:http2";
-import { setPatientTimer, systemClock } from "../../../core/internal.ts";
+import { realClock, setPatientTimer } from "../../../core/internal.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 
 export interface KeepAliveOptions {
   readonly intervalMs: number;
@@ -33,7 +34,7 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
    * busy, it first reads what has come.
    */
   const awaitSign = (bytesBefore: number): void => {
-    const timer = setPatientTimer(systemClock, options.timeoutMs, () => {
+    const timer = setPatientTimer(realClock, options.timeoutMs, () => {
       if (session.destroyed) return;
       const bytesNow = bytesRead(session);
       if (bytesNow === bytesBefore) options.onDead();

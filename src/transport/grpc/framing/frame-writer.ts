@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import type { FrameBytes } from "../../../protocol/internal.ts";
 import { refuseOversize } from "../../calls/call-errors.ts";
+import { nextTick } from "../../real-time.ts";
 import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
 
 /** Maximum bytes of one write. More stays in the queue, where it is counted. */
@@ -127,7 +128,7 @@ export class FrameWriter {
   #planFlush(): void {
     if (this.#isFlushPlanned || this.#writingBytes > 0) return;
     this.#isFlushPlanned = true;
-    process.nextTick(this.#flush);
+    nextTick(this.#flush);
   }
 
   readonly #flush = (): void => {

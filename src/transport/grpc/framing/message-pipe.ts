@@ -1,6 +1,7 @@
 import { constants, type Http2Stream } from "node:http2";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
+import { nextTick } from "../../real-time.ts";
 import type { FairShare } from "../connection/fair-share.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -102,7 +103,7 @@ export class MessagePipe {
     this.#hasEnded = true;
     this.writer.close();
     this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
-    process.nextTick(() => {
+    nextTick(() => {
       try {
         this.#receiver.onEnd(end);
       } catch (error) {

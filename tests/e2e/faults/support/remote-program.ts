@@ -6,7 +6,7 @@ import type { CallReport } from "../../../support/load/call-ledger.ts";
 import type { WorkerConfig } from "../programs/worker-config.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
-const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "source"];
+const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "troupe-source"];
 
 interface Waiter {
   readonly resolve: (value: unknown) => void;

@@ -178,4 +178,64 @@ describe("toolAgentCallerLoop", () => {
     await toolAgentCallerLoop(runtime, { toolAgentId, modelClient, inputMessages, tools, signal });
     expect(runtime.lastSend?.signal).toBe(signal);
   });
+
+  describe("with a model that always wants another tool", () => {
+    const endless = (rounds: number) => {
+      const wanting = { asked: 0 };
+      const create = async () => {
+        wanting.asked += 1;
+        return wanting.asked <= rounds ? { content: [ask("silent", {})] } : { content: "done" };
+      };
+      return { wanting, modelClient: { create } };
+    };
+
+    test("ends after 32 rounds with an error that says so", async () => {
+      const { wanting, modelClient } = endless(Number.POSITIVE_INFINITY);
+      const runtime = runtimeWithTools();
+      await expect(
+        toolAgentCallerLoop(runtime, { toolAgentId, modelClient, inputMessages, tools }),
+      ).rejects.toMatchObject({
+        code: "overloaded",
+        message: expect.stringMatching(/in 32 rounds and now requests silent.*maxRounds/),
+      });
+      expect(wanting.asked).toBe(33);
+    });
+
+    test("lets the model reply after the last round", async () => {
+      for (const maxRounds of [undefined, 1, 40]) {
+        const rounds = maxRounds ?? 32;
+        const options = { toolAgentId, inputMessages, tools, maxRounds };
+        const enough = await toolAgentCallerLoop(runtimeWithTools(), {
+          ...options,
+          modelClient: endless(rounds).modelClient,
+        });
+        expect(enough).toHaveLength(2 * rounds + 1);
+        const tooMany = toolAgentCallerLoop(runtimeWithTools(), {
+          ...options,
+          modelClient: endless(rounds + 1).modelClient,
+        });
+        await expect(tooMany).rejects.toMatchObject({ code: "overloaded" });
+      }
+    });
+
+    test.each([0, Number.NaN, -1])("refuses a maximum of %d rounds", async (maxRounds) => {
+      const loop = toolAgentCallerLoop(runtimeWithTools(), {
+        ...{ toolAgentId, inputMessages, tools, maxRounds },
+        ...endless(1),
+      });
+      await expect(loop).rejects.toMatchObject({ code: "invalid-argument" });
+    });
+  });
+
+  test("runs a tool whose arguments the model gives as null or as an empty text", async () => {
+    for (const args of [null, ""]) {
+      const call = Object.assign(ask("silent", {}), { arguments: args });
+      const modelClient = scripted({ content: [call] }, { content: "done" });
+      const [asked, result] = await toolAgentCallerLoop(runtimeWithTools(), {
+        ...{ toolAgentId, modelClient, inputMessages, tools },
+      });
+      expect(asked).toMatchObject({ content: [{ arguments: "" }] });
+      expect(result).toMatchObject({ content: [{ is_error: false }] });
+    }
+  });
 });

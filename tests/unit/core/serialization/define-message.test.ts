@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type } from "arktype";
-import { defineMessage, type JsonCodec, pythonJson, TroupeError } from "troupe";
+import { classMessage, defineMessage, type JsonCodec, pythonJson, TroupeError } from "troupe";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -219,5 +219,74 @@ describe("JSON", () => {
     const Big = defineMessage("Big", z.object({ n: z.bigint() }), { json: big });
     const value = Big({ n: 2n ** 70n });
     expect(Big.deserialize(Big.serialize(value))).toEqual(value);
+  });
+});
+
+describe("what a toJSON gives is checked like the rest", () => {
+  const Anything = defineMessage("Anything", z.object({ value: z.unknown() }));
+  const given = (what: unknown) => ({ toJSON: () => what });
+  class Inner {
+    a = 1;
+  }
+
+  test.each<[unknown, string]>([
+    [given(Number.NaN), "NaN (at value)"],
+    [given({ amount: Number.NaN }), "NaN (at value.amount)"],
+    [given({ tags: new Map([["a", 1]]) }), "a Map (at value.tags)"],
+    [given(new Set()), "a Set (at value)"],
+    [given([1, undefined]), "undefined (at value[1])"],
+    [given(new Inner()), "an instance of Inner (at value)"],
+    [given(new Date(0)), "an instance of Date (at value)"],
+    [[given({ deep: given(Infinity) })], "Infinity (at value[0].deep)"],
+    [given(() => 1), "a function (at value)"],
+  ])("%j is refused: %s", (value, text) => {
+    expect(() => Anything.serialize(Anything({ value }))).toThrow(text);
+  });
+
+  test("what JSON can hold is written", () => {
+    const itself = new (class {
+      a = 1;
+      toJSON() {
+        return this;
+      }
+    })();
+    for (const value of [
+      given("text"),
+      given({ a: [1, null] }),
+      itself,
+      new Date(0),
+      new URL("http://x/"),
+      given(null),
+    ]) {
+      const bytes = Anything.serialize(Anything({ value }));
+      expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual(JSON.parse(JSON.stringify({ value })));
+    }
+  });
+
+  test("a message that writes itself is checked, too", () => {
+    const Own = classMessage<{ toJSON?: () => unknown }>("Own", class Own {});
+    const make = (what: unknown) => Object.assign(Own.deserialize(new TextEncoder().encode("{}")), given(what));
+    expect(new TextDecoder().decode(Own.serialize(make({ a: 1 })))).toBe('{"a":1}');
+    expect(() => Own.serialize(make({ a: Number.NaN }))).toThrow("NaN (at a)");
+  });
+});
+
+describe("code of a user that throws while a message is read or written", () => {
+  const boom = (): never => {
+    throw new TypeError("Cannot read properties of undefined");
+  };
+  const invalid = expect.objectContaining({
+    name: "TroupeError",
+    code: "invalid-message",
+    cause: expect.any(TypeError),
+  });
+
+  test("is invalid-message, not a raw TypeError", () => {
+    const schema = { "~standard": { version: 1, vendor: "mine", validate: boom } } as const;
+    const Transformed = defineMessage("Transformed", schema);
+    expect(() => Transformed({ a: 1 })).toThrow(invalid);
+    const Made = classMessage("Made", Date, { fromJson: boom, toJson: boom });
+    expect(() => Made.deserialize(new TextEncoder().encode("{}"))).toThrow(invalid);
+    expect(() => Made.serialize(new Date())).toThrow(invalid);
   });
 });

@@ -54,3 +54,36 @@ describe("Python's JSON", () => {
     expect(read('{"value": 99999999999999999999}')).toBe(99999999999999999999n);
   });
 });
+
+describe("Python's JSON, with texts as people's programs give them", () => {
+  test("reads and writes a string of 20 million characters", () => {
+    const long = 'x\\"'.repeat(20_000_000 / 3);
+    const value = { long, number: Number.NaN };
+    const text = pythonJson.stringify(value);
+    const read = pythonJson.parse(text);
+    expect(read).toHaveProperty("number", Number.NaN);
+    expect(Reflect.get(Object(read), "long") === long).toBe(true);
+    expect(() => pythonJson.parse(`{"n": NaN, "cut off": "${"x".repeat(20_000_000)}`)).toThrow(SyntaxError);
+  });
+
+  test("finds the end of a string whatever stands before its quote", () => {
+    for (const text of ["", '"', "\\", '\\"', "\\\\", '\\\\"', "NaN", '",NaN,"', "\\u0022", 'a"b\\']) {
+      const value = { [text]: [text, Number.NaN, text, -Infinity], b: text, c: 2n ** 70n };
+      expect(pythonJson.parse(pythonJson.stringify(value))).toEqual(value);
+    }
+  });
+
+  test("refuses an integer of more than 4,300 digits, as Python does", () => {
+    expect(pythonJson.parse(`[${"9".repeat(4_300)}]`)).toEqual([10n ** 4_300n - 1n]);
+    expect(() => pythonJson.parse(`[${"9".repeat(1_000_000)}]`)).toThrow("4300 digits");
+  });
+
+  test("writes what toJSON gives with its special numbers", () => {
+    const price = { toJSON: () => ({ amount: Number.NaN, exact: 2n ** 64n }) };
+    expect(pythonJson.stringify({ price, toJSON: "a text" })).toBe(
+      '{"price":{"amount":NaN,"exact":18446744073709551616},"toJSON":"a text"}',
+    );
+    const lossy = { toJSON: () => ({ tags: new Map() }) };
+    expect(() => pythonJson.stringify({ lossy })).toThrow("a Map (at lossy.tags)");
+  });
+});

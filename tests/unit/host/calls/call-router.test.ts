@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { CallRouter } from "../../../../src/host/calls/call-router.ts";
+import { DotnetAnswers } from "../../../../src/host/calls/dotnet-answers.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
@@ -19,6 +20,7 @@ import { ManualClock } from "../../../../src/testing/index.ts";
 /** A peer without a session: as a worker at another host would be. */
 class FarPeer implements Peer {
   readonly id: string;
+  readonly dotnet = undefined;
   readonly traits = {
     takesJsonEvents: true,
     maxFrameBytes: 10_000,
@@ -55,6 +57,7 @@ function setUp() {
   const shared = { counters, owners, peers: { of: (id: string) => peers.get(id) }, observer: undefined };
   const calls = new CallRouter({
     ...shared,
+    dotnetAnswers: new DotnetAnswers({ dotnetErrors: "withhold", counters, logger: undefined }),
     bounds: { maxPendingCalls: 10, maxPendingCallsPerSession: 10 },
     ...{ callTimeoutMs: 1_000, channelWaitMs: 0, clock: new ManualClock(), makeId: () => "mark" },
   });

@@ -121,7 +121,7 @@ describe.each<[string, () => ContextManager | undefined]>([
     });
   });
 
-  test("send and process link to create, ack links to send; process, which runs within send, alone has a parent [§8.131]", async () => {
+  test("send and process link to create, ack links to send; send and ack hang under create, process under send [§8.131]", async () => {
     const { runtime, spans, span } = openWorld();
     await send(runtime, "hi", userId);
     const create = span("autogen create echo.(k)-A");
@@ -133,9 +133,9 @@ describe.each<[string, () => ContextManager | undefined]>([
     const parents = Object.fromEntries(spans().map(({ name, parentSpanContext }) => [name, parentSpanContext?.spanId]));
     expect(parents).toEqual({
       "autogen create echo.(k)-A": undefined,
-      "autogen send echo.(k)-A": undefined,
+      "autogen send echo.(k)-A": create.spanContext().spanId,
       "autogen process echo.(k)-A": sent.spanContext().spanId,
-      "autogen ack user.(u)-A": undefined,
+      "autogen ack user.(u)-A": create.spanContext().spanId,
     });
   });
 

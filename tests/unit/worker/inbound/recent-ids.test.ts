@@ -13,4 +13,12 @@ describe("the ids seen last", () => {
       false,
     ]);
   });
+
+  test("may be as long as a message, and cost no more than a short one", () => {
+    const recent = new RecentIds(1_000);
+    const heldBefore = process.memoryUsage().heapUsed;
+    for (let count = 0; count < 400; count += 1) recent.see(`${count}${"x".repeat(500_000)}`.toUpperCase());
+    expect(recent.see(`7${"x".repeat(500_000)}`.toUpperCase())).toBe(true);
+    expect(process.memoryUsage().heapUsed - heldBefore).toBeLessThan(100_000_000);
+  });
 });

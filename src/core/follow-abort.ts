@@ -1,0 +1,60 @@
+/** Something to call when a signal aborts: a function, or an object with the method. */
+export type AbortFollower = (() => void) | { handleEvent(): void };
+
+const followers = new WeakMap<AbortSignal, Followers>();
+
+/**
+ * Calls `follower` once when the signal aborts, unless `unfollowAbort` comes first. It does nothing for a signal that has aborted
+ * before. However many follow, the signal has one listener: Node warns of a leak from the eleventh on, and a listener is dear.
+ */
+export function followAbort(signal: AbortSignal | undefined, follower: AbortFollower): void {
+  if (signal === undefined) return;
+  let list = followers.get(signal);
+  if (list === undefined) {
+    list = new Followers(signal);
+    followers.set(signal, list);
+  }
+  list.add(follower);
+}
+
+/** Ends what `followAbort` began. The last follower takes the listener off the signal. */
+export function unfollowAbort(signal: AbortSignal | undefined, follower: AbortFollower): void {
+  if (signal !== undefined) followers.get(signal)?.delete(follower);
+}
+
+/** Those who follow one signal, in the order in which they came. */
+class Followers {
+  readonly #signal: AbortSignal;
+  readonly #all = new Set<AbortFollower>();
+  readonly #onAbort = () => this.#tell();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  add(follower: AbortFollower): void {
+    if (this.#all.size === 0) this.#signal.addEventListener("abort", this.#onAbort);
+    this.#all.add(follower);
+  }
+
+  delete(follower: AbortFollower): void {
+    if (!this.#all.delete(follower) || this.#all.size > 0) return;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  /** Tells all, also when one of them throws. Then it throws the first error, as the signal would report it. */
+  #tell(): void {
+    const errors: unknown[] = [];
+    for (const follower of this.#all) {
+      try {
+        if (typeof follower === "function") follower();
+        else follower.handleEvent();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    this.#all.clear();
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    if (errors.length > 0) throw errors[0];
+  }
+}

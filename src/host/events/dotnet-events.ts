@@ -1,0 +1,33 @@
+import { decodeFrame, type PeekedEvent } from "../../protocol/internal.ts";
+
+/** Printable ASCII that is not blank alone. The worker makes an agent's key of the source, and refuses any other. */
+const portableSource = /^(?=.*[^ ])[ -~]+$/;
+
+// protocol.md §7
+/**
+ * Which events workers of .NET's can read. Their reader ends on an event without `proto_data` or without the attribute `dataschema`,
+ * and on a source that can't be an agent's key. Each event is judged once, however many such workers it goes to.
+ */
+export class DotnetEvents {
+  readonly #judged = new WeakMap<PeekedEvent, boolean>();
+
+  canRead(event: PeekedEvent): boolean {
+    let canRead = this.#judged.get(event);
+    if (canRead === undefined) {
+      canRead = event.hasProtoData && isPortable(event.bytes);
+      this.#judged.set(event, canRead);
+    }
+    return canRead;
+  }
+}
+
+function isPortable(bytes: Uint8Array): boolean {
+  try {
+    const frame = decodeFrame(bytes);
+    return (
+      frame.kind === "event" && frame.event.payload.typeName !== "" && portableSource.test(frame.event.topicSource)
+    );
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,16 @@
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import { addHostFlags, type HostFlags, hostOptionsOf } from "../../../src/cli/commands/host-flags.ts";
+
+function optionsOf(...args: readonly string[]) {
+  const command = addHostFlags(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  return hostOptionsOf(command.parse(args, { from: "user" }).opts<HostFlags>());
+}
+
+test("--dotnet-errors says what .NET's workers get in place of an error; nothing unless it is given", () => {
+  expect(optionsOf().dotnetErrors).toBe("withhold");
+  expect(optionsOf("--dotnet-errors", "status").dotnetErrors).toBe("status");
+  expect(() => optionsOf("--dotnet-errors", "payload")).toThrow(/withhold, status/);
+});
