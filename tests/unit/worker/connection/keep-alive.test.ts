@@ -83,3 +83,30 @@ test("a host is not lost when its link takes no new calls, since the question ca
   keepAlive.stop();
   expect(clock.pendingTimers).toBe(0);
 });
+
+test("a host that was asked inside the channel is asked again by a call, if the worker has stopped reading the channel since", () => {
+  const clock = new ManualClock();
+  const deaths: string[] = [];
+  let isRead = true;
+  let [inChannel, byUnary] = [0, 0];
+  const unary = async () => {
+    byUnary += 1;
+    throw new RpcError(StatusCode.unimplemented, "", { origin: "peer" });
+  };
+  const keepAlive = new KeepAlive({
+    ...{ link: { unary }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => false, onAnswer: () => {} },
+    askInChannel: () => {
+      if (isRead) inChannel += 1;
+      return isRead;
+    },
+    isChannelRead: () => isRead,
+    onDead: (reason) => deaths.push(reason),
+  });
+  clock.advance(1_000);
+  isRead = false;
+  clock.advance(500);
+  expect([inChannel, byUnary, deaths]).toEqual([1, 1, []]);
+  keepAlive.stop();
+  expect(clock.pendingTimers).toBe(0);
+});
