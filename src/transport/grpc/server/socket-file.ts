@@ -3,6 +3,7 @@ import { link, lstat, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { errorCode } from "../../system-error.ts";
+import { absent, taken, withFileLock } from "./file-lock.ts";
 import { listenOn } from "./listen-on.ts";
 
 /** Number of times that a start tries, when other starts change the file meanwhile. */
@@ -32,7 +33,13 @@ async function removeDeadSocket(path: string, inUse: unknown, isDead: typeof isD
     throw new RpcError(StatusCode.invalidArgument, text, { cause: inUse });
   }
   if (!(await isDead(path))) throw inUse;
-  // Another start may have put its socket here since. So this one takes the file aside, and looks again at what it has got.
+  // Only the holder of the lock takes a file away, so that no start takes the new socket of another one.
+  await withFileLock(`${path}.lock`, () => takeAway(path, inUse, isDead));
+}
+
+async function takeAway(path: string, inUse: unknown, isDead: typeof isDeadSocket): Promise<void> {
+  if (!(await isDead(path))) throw inUse;
+  // A program that knows no lock may have put its socket here since. So this one takes the file aside, and looks again.
   const aside = `${path}.${randomUUID()}`;
   if ((await rename(path, aside).then(() => true, absent)) === undefined) return;
   const isLive = !(await isDead(aside));
@@ -51,14 +58,4 @@ export function isDeadSocket(path: string): Promise<boolean> {
     });
     socket.once("error", (error) => resolve(["ECONNREFUSED", "ENOENT"].includes(errorCode(error) ?? "")));
   });
-}
-
-/** Accepts that the file is gone. */
-function absent(error: unknown): undefined {
-  if (errorCode(error) !== "ENOENT") throw error;
-}
-
-/** Accepts that there is another file already. */
-function taken(error: unknown): undefined {
-  if (errorCode(error) !== "EEXIST") throw error;
 }
