@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import process from "node:process";
 
 const guide = resolve(import.meta.dirname, "../../../../docs/guide/proxies");
 
@@ -85,7 +86,15 @@ export class ProxyProcess implements AsyncDisposable {
     child.stderr?.on("data", (chunk: Buffer) => {
       this.#log += chunk.toString();
     });
-    this.#ended = new Promise((resolveEnded) => child.once("close", () => resolveEnded()));
+    // A test that times out never disposes its proxy.
+    const stop = () => child.kill("SIGTERM");
+    process.once("exit", stop);
+    this.#ended = new Promise((resolveEnded) => {
+      child.once("close", () => {
+        process.off("exit", stop);
+        resolveEnded();
+      });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
