@@ -16,7 +16,7 @@ import type { ControlSession } from "./control/control-session.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import { limits } from "./limits.ts";
 import type { ChannelKind, HostObserver } from "./observer.ts";
-import type { ResolvedHostOptions } from "./options.ts";
+import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
 import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
@@ -76,7 +76,8 @@ export class ChannelLifecycle {
     const { options, sessions, counters, router } = this.#parts;
     const { acceptLegacyWorkers, makeId } = options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
-    const traits = peerTraits(call.metadata, options);
+    const capabilities = capabilitiesOf(options);
+    const traits = peerTraits(call.metadata, { ...options, capabilities });
     const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
       this.#checkEntry(sessions, { call, clientId, openedAs, principal });
@@ -84,6 +85,7 @@ export class ChannelLifecycle {
       const account = this.#accountOf(call);
       return new DataChannel({
         traits,
+        capabilities,
         createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream, account })),
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
@@ -99,7 +101,7 @@ export class ChannelLifecycle {
 
   openControl(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
-    const { options, controlSessions, counters, control } = this.#parts;
+    const { options, controlSessions, counters, control, sessions } = this.#parts;
     const openedAs = this.#openings++;
     return this.#open(call, (principal) => {
       this.#checkEntry(controlSessions, { call, clientId, openedAs, principal });
@@ -111,6 +113,7 @@ export class ChannelLifecycle {
         clock: options.clock,
         counters,
         logger: options.logger,
+        hasHeartbeat: () => sessions.of(clientId)?.traits.capabilities.has("heartbeat") === true,
         onSession: (session) => this.#controlOpened(session),
         onEnvelope: (session, envelope) => control.route(session, envelope),
         onGone: (session, closing) => this.#controlGone(session, closing),

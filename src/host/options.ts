@@ -19,6 +19,7 @@ import {
   withMethods,
   word,
 } from "../core/internal.ts";
+import type { Capability } from "../protocol/internal.ts";
 import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
 import type { HostObserver } from "./observer.ts";
 import type { Authorize } from "./principal.ts";
@@ -37,6 +38,12 @@ export interface HostOptions {
   readonly reconnectGraceMs?: number | undefined;
   /** Milliseconds that calls wait for the channel of a client that has registered before it opened one. 0: not at all. Default 2 000. */
   readonly channelWaitMs?: number | undefined;
+  // protocol.md §11.12
+  /**
+   * Heartbeats of workers, which keep proxies from ending quiet streams. 0 or `Infinity`: the host offers none. With any other
+   * number it answers them; each worker's own `heartbeatMs` is their interval. Default 15 000.
+   */
+  readonly heartbeatMs?: number | undefined;
   // protocol.md §1.6
   /** Whether the host takes channels without `client-id` as those of generation 1. Default true. */
   readonly acceptLegacyWorkers?: boolean | undefined;
@@ -126,6 +133,14 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly logger: Logger | undefined;
 }
 
+const withHeartbeat: ReadonlySet<Capability> = new Set(["heartbeat"]);
+const withoutHeartbeat: ReadonlySet<Capability> = new Set();
+
+/** Returns the capabilities that a host with these options names to announced workers. */
+export function capabilitiesOf({ heartbeatMs }: Pick<ResolvedHostOptions, "heartbeatMs">): ReadonlySet<Capability> {
+  return heartbeatMs > 0 && Number.isFinite(heartbeatMs) ? withHeartbeat : withoutHeartbeat;
+}
+
 /** No frame fits into less. */
 const frameRoom = { from: 100 };
 
@@ -133,6 +148,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   callTimeoutMs: number(anyRoom),
   registrationOrphanMs: number(someTime),
   reconnectGraceMs: number(anyTime),
+  heartbeatMs: number(anyTime),
   channelWaitMs: number(anyTime),
   acceptLegacyWorkers: flag,
   filterByPeer: flag,
@@ -169,6 +185,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,
     registrationOrphanMs: options.registrationOrphanMs ?? 30_000,
     reconnectGraceMs: options.reconnectGraceMs,
+    heartbeatMs: options.heartbeatMs ?? 15_000,
     channelWaitMs: options.channelWaitMs ?? 2_000,
     acceptLegacyWorkers: options.acceptLegacyWorkers ?? true,
     filterByPeer: options.filterByPeer ?? true,

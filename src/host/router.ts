@@ -1,10 +1,11 @@
 import type { Logger } from "../core/internal.ts";
-import { type FrameHead, peekFrame } from "../protocol/internal.ts";
+import { encodeFrame, type FrameHead, type HeartbeatFrame, peekFrame } from "../protocol/internal.ts";
 import type { BadFrame, CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
 import type { LegacyRegistration } from "./registry/legacy-registration.ts";
 import type { Registry } from "./registry/registry.ts";
+import { heartbeatAnswer } from "./sessions/heartbeat-answer.ts";
 import type { Peer } from "./sessions/peer.ts";
 
 export interface RouterParts {
@@ -45,6 +46,8 @@ export class Router {
         if (peer.traits.isAnnounced) calls.peerLeaving(peer, registry.clientLeaving(peer.id));
         else counters.emptyFrames += 1;
         return;
+      case "heartbeat":
+        return this.#answerHeartbeat(peer, frame);
       case "ack":
       case "empty":
         // Only hosts send acks.
@@ -54,6 +57,13 @@ export class Router {
       case "bad":
         return this.receiveBad(peer, { reason: frame.reason, isOverload: false }, frame.head);
     }
+  }
+
+  /** Answers in the same stream, and counts nothing. */
+  #answerHeartbeat(peer: Peer, frame: HeartbeatFrame): void {
+    const answer = peer.traits.capabilities.has("heartbeat") ? heartbeatAnswer(frame) : undefined;
+    if (answer === undefined) this.#parts.counters.emptyFrames += 1;
+    else peer.send(encodeFrame(answer), "heartbeat");
   }
 
   /** Takes a frame that is incomplete or unreadable, and ends the call that it is part of. */

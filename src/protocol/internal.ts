@@ -1,4 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export type { Capability } from "./capabilities.ts";
+export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { rpcStatusPayload } from "./errors/rpc-status.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
@@ -6,6 +8,7 @@ export type {
   CancelFrame,
   CancelReason,
   Frame,
+  HeartbeatFrame,
   LeavingFrame,
   RequestFrame,
   ResponseFrame,
@@ -15,6 +18,7 @@ export type {
   WirePattern,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
+export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf } from "./frames/protobuf-payload.ts";
 export type { WireSubscription } from "./registration/unary.ts";

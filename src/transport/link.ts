@@ -76,6 +76,11 @@ export interface FrameStream {
    * gRPC an answered keep-alive ping, an answered call and an orderly end are proof. The number is never too low.
    */
   readonly unconfirmedFrames: number;
+  /**
+   * Notes the frames sent so far. Call the returned function when an answer of the peer on this stream shows that it has read
+   * them: they are not unconfirmed any more.
+   */
+  beforeAsking(): () => void;
   /** Number of whole messages that had arrived and were not read when the stream ended. */
   readonly unreadFrames: number;
   /**

@@ -16,6 +16,7 @@ export interface HostFlags extends TlsFlags {
   readonly reconnectGraceMs?: number;
   readonly dotnetErrors: "withhold" | "status";
   readonly keepAliveSeconds: number;
+  readonly heartbeatMs: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
@@ -77,6 +78,12 @@ export function addHostFlags(command: Command): Command {
       atLeast(0, longestMs / 1_000),
       10,
     )
+    .option(
+      "--heartbeat-ms <ms>",
+      "answer the heartbeats that keep proxies from ending workers' quiet streams; 0: no; the workers set their interval",
+      atLeast(0),
+      15_000,
+    )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
@@ -96,6 +103,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     allowMultipleOwners: flags.allowMultipleOwners,
     reflection: flags.reflection,
     whenFull: flags.whenFull,
+    heartbeatMs: flags.heartbeatMs,
     dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxMemoryBytes", flags.maxMemoryBytes),

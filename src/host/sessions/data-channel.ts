@@ -1,4 +1,4 @@
-import { announcement } from "../../protocol/internal.ts";
+import { announcementOf, type Capability } from "../../protocol/internal.ts";
 import {
   type Metadata,
   type RpcStatus,
@@ -20,6 +20,8 @@ export interface StreamClosing {
 /** Callbacks for the life of a worker's data channel, and the traits of its worker. */
 export interface DataChannelParts {
   readonly traits: PeerTraits;
+  /** The capabilities that the host names to announced workers. */
+  readonly capabilities: ReadonlySet<Capability>;
   /** Makes the session of the channel once it is open. */
   readonly createSession: (stream: ServerStream) => Session;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
@@ -44,7 +46,7 @@ export class DataChannel implements ServerStreamReceiver {
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts;
-    this.responseMetadata = answerMetadata(parts.traits);
+    this.responseMetadata = answerMetadata(parts.traits, parts.capabilities);
   }
 
   onOpen(stream: ServerStream): void {
@@ -86,8 +88,8 @@ export class DataChannel implements ServerStreamReceiver {
 }
 
 /** The response headers of a data channel: the host announces itself to Troupe's workers only. */
-export function answerMetadata({ isAnnounced }: PeerTraits): Metadata {
-  return isAnnounced ? announcement : {};
+export function answerMetadata({ isAnnounced }: PeerTraits, capabilities: ReadonlySet<Capability>): Metadata {
+  return isAnnounced ? announcementOf(capabilities) : {};
 }
 
 /** Reads why a stream ended; a reason of the host's own counts first. */

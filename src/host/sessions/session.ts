@@ -192,6 +192,8 @@ export class Session implements Peer {
   }
 
   #refuse(use: FrameUse): SendOutcome {
+    // What the queue is full of keeps the stream busy, and the worker asks again.
+    if (use === "heartbeat") return "full";
     if (use === "event") this.droppedEvents += 1;
     if (use === "call") this.refusedCalls += 1;
     if (this.#bound.noteLoss()) this.#parts.onOverflow(this);

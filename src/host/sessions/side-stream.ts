@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
+import { encodeFrame, peekFrame } from "../../protocol/internal.ts";
 import {
   type MemoryAccount,
   type RpcStatus,
@@ -10,6 +11,7 @@ import {
 import type { CloseReason } from "../observer.ts";
 import { closingOf, type StreamClosing } from "./data-channel.ts";
 import { GracefulClose } from "./graceful-close.ts";
+import { heartbeatAnswer } from "./heartbeat-answer.ts";
 import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
 import type { NoticePath, Session } from "./session.ts";
 
@@ -46,8 +48,13 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
     onOpened();
   }
 
-  onFrame(): void {
-    // Workers send nothing here.
+  /** Workers send nothing but heartbeats here. */
+  onFrame(bytes: Uint8Array): void {
+    const { capabilities } = this.#parts.session.traits;
+    if (!capabilities.has("heartbeat") || !this.#open?.bound.hasRoom(bytes.length, "heartbeat")) return;
+    const frame = peekFrame(bytes);
+    const answer = frame.kind === "heartbeat" ? heartbeatAnswer(frame) : undefined;
+    if (answer !== undefined) this.#open.stream.send(encodeFrame(answer));
   }
 
   onHalfClose(): void {

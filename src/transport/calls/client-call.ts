@@ -85,6 +85,7 @@ export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameSt
     queuedFrames: 0,
     unsentFrames: 0,
     unconfirmedFrames: 0,
+    beforeAsking: () => () => undefined,
     unreadFrames: 0,
     maxSendBytes: 0,
     send: () => false,

@@ -81,6 +81,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
     const { register, settings, become } = this.#options;
     const { signal } = handover.abort;
     if (former !== undefined) {
+      former.handOver();
       void former.leave();
       await former.closed;
     }

@@ -1,16 +1,19 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { announcement, clientIdKey, decodeFrame, type Frame, hostTraits, method } from "../../protocol/internal.ts";
-import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import {
-  type Dialer,
-  type FrameStream,
-  type Link,
-  RpcError,
-  type RpcStatus,
-  StatusCode,
-} from "../../transport/internal.ts";
+  announcementOf,
+  clientIdKey,
+  decodeFrame,
+  type Frame,
+  type HeartbeatFrame,
+  hostTraits,
+  method,
+  readCapabilities,
+} from "../../protocol/internal.ts";
+import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { reachHost, toError, unaryOverLinks } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
@@ -25,6 +28,8 @@ export interface ConnectionServices {
   readonly awaitsAck: boolean;
   /** Takes an `ack`; returns false when no registration waits for it. */
   onAck(ack: AckFrame): boolean;
+  /** Sends a heartbeat on each stream that it has open. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): void;
   /** Handles the end of the connection. */
   close(reason: UndeliverableReason): void;
 }
@@ -49,8 +54,6 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly linkRenewed: (connection: HostConnection) => Promise<void>;
 }
 
-type UnaryOptions = Parameters<Link["unary"]>[2];
-
 /** Milliseconds that the last messages have to leave before the worker ends the channel. */
 const flushTimeoutMs = 5_000;
 
@@ -69,13 +72,15 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  readonly #link: Link;
+  /** Carries the streams, and unary calls until it leaves. */
+  readonly link: Link;
   /** The connection whose link carries unary calls: this one until its link leaves, then a newer one. */
   #carrier: HostConnection = this;
   #usersCount = 0;
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
+  readonly #heartbeat: Heartbeat;
   readonly #options: HostConnectionOptions<Services>;
   /** Whether the host has said in its headers that it is .NET's gateway. */
   isDotnetGateway = false;
@@ -83,8 +88,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
   #isLeaving = false;
+  #isHandedOver = false;
   #isPaused = false;
-  #isLinkGone = false;
+  /** Whether the link has ended. */
+  isLinkGone = false;
   #isLinkLeaving = false;
   #isSilent = false;
   /** The reason for which the worker gave up the host. */
@@ -95,40 +102,35 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   static async open<Services extends ConnectionServices>(
     options: HostConnectionOptions<Services>,
   ): Promise<HostConnection<Services>> {
-    const { address, signal: given, settings } = options;
-    const link = dialTo(settings.dialer, address);
-    try {
-      const { startTimeoutMs, clock } = settings;
-      await withinMs(startTimeoutMs, clock, given, (signal) => link.ready({ signal }), "startTimeoutMs");
-      return new HostConnection(link, options);
-    } catch (cause) {
-      await link.close();
-      const text = `Can't reach the host at ${address}: ${errorText(cause)}`;
-      throw new UndeliverableException(text, { cause, code: "disconnected" });
-    }
+    return reachHost(options, (link) => new HostConnection(link, options));
   }
 
   private constructor(link: Link, options: HostConnectionOptions<Services>) {
     const { settings } = options;
     const { maxMessageBytes, stockHostMaxBytes, clock, whileDisconnected } = settings;
-    this.#link = link;
+    this.link = link;
     this.#options = options;
     this.clientId = settings.makeId();
     this.address = options.address;
     void link.closed.then(() => {
-      this.#isLinkGone = true;
+      this.isLinkGone = true;
     });
     this.linkLeaving = link.leaving.then((reason) => {
-      this.#isLinkLeaving = !this.#isLinkGone;
+      this.#isLinkLeaving = !this.isLinkGone;
       return reason;
     });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     this.metadata = { [clientIdKey]: this.clientId };
-    this.calls = { unary: (name, request, how) => this.#unary(name, request, how) };
+    this.calls = unaryOverLinks({
+      settings,
+      carrier: () => this.#carrier,
+      renewed: () => options.linkRenewed(this),
+      isOpen: () => this.isOpen,
+    });
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcement },
+      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat"] : []) },
     });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
@@ -140,10 +142,19 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       onNotice: (frame) => options.onFrame(frame, this),
       onChange: () => this.review(),
     });
+    this.#heartbeat = new Heartbeat({
+      ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
+      askOthers: (heartbeat) => {
+        this.#sideStream.sayHeartbeat(heartbeat);
+        this.services.sayHeartbeat(heartbeat);
+      },
+    });
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
+      isChannelRead: () => !this.#isPaused,
       isLinkLeaving: () => this.isLinkLeaving,
       // The host has not refused the channel, so it has accepted it.
       onAnswer: () => this.#accept(),
@@ -161,7 +172,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   /** Whether the link takes no new calls, while its calls and streams continue. */
   get isLinkLeaving(): boolean {
-    return this.#isLinkLeaving && !this.#isLinkGone;
+    return this.#isLinkLeaving && !this.isLinkGone;
   }
 
   /** Whether the host has accepted the data channel: it has answered with headers or a message, and has not refused it. */
@@ -186,7 +197,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   /** Opens another stream on the link, with the client id. */
   openStream(name: string, receiver: StreamReceiver): FrameStream {
-    return this.#link.openStream(name, receiver, { metadata: this.metadata });
+    return this.link.openStream(name, receiver, { metadata: this.metadata });
   }
 
   /** Number of `use`s that are not released. The worker does not leave the connection before. */
@@ -208,7 +219,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const either = AbortSignal.any([signal, this.signal]);
     try {
       const ask = (within: AbortSignal) =>
-        askForSignOfLife(this.#carrier.#link, { metadata: this.metadata, signal: within });
+        askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within });
       await withinMs(startTimeoutMs, clock, either, ask, "startTimeoutMs");
     } catch (cause) {
       await this.assertOpen();
@@ -226,7 +237,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   callOver(newer: HostConnection): void {
     if (newer === this) return;
     this.#carrier = newer;
-    this.#keepAlive.stop();
+    // Behind a load balancer the newer link may lead to another host. A heartbeat asks the host of this channel.
+    if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }
 
   /**
@@ -239,8 +251,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsNotices));
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
-    if (isPaused) this.#stream.pause();
-    else this.#stream.resume();
+    if (isPaused) return this.#stream.pause();
+    // What the host said during the pause is read only now.
+    this.#keepAlive.heard();
+    this.#stream.resume();
   }
 
   /**
@@ -251,6 +265,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { clock, halfCloseWaitMs } = this.#options.settings;
     this.#isLeaving = true;
     this.#keepAlive.stop();
+    this.#heartbeat.stop();
     if (this.isOpen) {
       // A host that takes nothing any more must not hold up the worker.
       await atMost(this.outbox.flushed(), flushTimeoutMs, clock, signal);
@@ -262,33 +277,27 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     }
     this.#finish({ code: "shutting-down", text: "The worker has stopped." });
     this.#resolveClosed({ by: "left" });
-    await this.#link.close();
+    await this.link.close();
+  }
+
+  /** Whether the worker takes no calls on this connection, because it registers on another one. */
+  get isHandedOver(): boolean {
+    return this.#isHandedOver;
+  }
+
+  /**
+   * Gives up the registrations on this connection. The host sends no more calls here, and tells the callers of those that are on
+   * their way that they were not handled. Call `leave` next.
+   */
+  handOver(): void {
+    this.#isHandedOver = true;
+    if (this.isOpen) this.outbox.sayLeaving(0);
   }
 
   /** Ends the connection at once. The host counts as lost. */
   cut(reason: string): void {
     this.#deadBecause ??= reason;
     this.#stream.cancel();
-  }
-
-  async #unary(name: string, request: Uint8Array, how: UnaryOptions = {}): Promise<Uint8Array> {
-    const { settings, linkRenewed } = this.#options;
-    const { clock } = settings;
-    const { timeoutMs = settings.registrationTimeoutMs, signal } = how;
-    const endMs = clock.now() + timeoutMs;
-    const isOver = () => signal?.aborted === true || clock.now() >= endMs;
-    for (let limits = how; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
-      const carrier = this.#carrier;
-      try {
-        return await carrier.#link.unary(name, request, limits);
-      } catch (error) {
-        if (!isUnavailable(error) || isOver()) throw error;
-        if (this.#carrier === carrier) await atMost(linkRenewed(this), endMs - clock.now(), clock, signal);
-        // A lost link may have taken the call.
-        const hasNext = this.#carrier !== carrier && !carrier.#isLinkGone;
-        if (!hasNext || !this.isOpen || isOver()) throw error;
-      }
-    }
   }
 
   #receiver(): StreamReceiver {
@@ -312,6 +321,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
+    const hasHeartbeat = readCapabilities(metadata).has("heartbeat");
+    if (hasHeartbeat && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
@@ -341,6 +352,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#options.onUnreadable(new TroupeError("invalid-message", errorText(cause), { cause }), bytes, this);
       return;
     }
+    if (frame.kind === "heartbeat") return this.#heartbeat.take(frame);
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
     else if (!this.services.onAck(frame))
       this.#logger.debug("The host acknowledged a registration for which no caller waits.");
@@ -362,11 +374,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
           ? { by: "lost", reason, isSilent: this.#isSilent }
           : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
       );
-    if (!this.#isLeaving) void this.#link.close();
+    if (!this.#isLeaving) void this.link.close();
   }
 
   #finish(reason: UndeliverableReason): void {
     this.#keepAlive.stop();
+    this.#heartbeat.stop();
     this.outbox.close(reason);
     this.services.close(reason);
     this.#sideStream.close();
@@ -376,23 +389,4 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   get #logger(): Logger {
     return this.#options.settings.logger;
   }
-}
-
-/** Whether a call failed without an answer of the host, as on a link that takes no calls. */
-function isUnavailable(error: unknown): boolean {
-  return error instanceof RpcError && error.origin !== "peer" && error.code === StatusCode.unavailable;
-}
-
-/** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
-function dialTo(dialer: Dialer, address: string): Link {
-  try {
-    return dialer.dial(address);
-  } catch (cause) {
-    throw new TroupeError("invalid-argument", errorText(cause), { cause });
-  }
-}
-
-/** Returns the error for a message that the transport has dropped. */
-function toError({ code, details }: RpcStatus): TroupeError {
-  return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
 }

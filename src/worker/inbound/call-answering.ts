@@ -89,6 +89,15 @@ export class CallAnswering {
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
+  /** Answers at once, if it still can, that the worker registers on another connection. */
+  refuseMoving(frame: RequestFrame, outbox: Outbox): void {
+    // The host answers in the worker's place: it has heard that the worker takes no call here any more.
+    if (outbox.isClosed) return;
+    const text = "The worker moves to another connection and did not take the call. Send it again.";
+    const error = new UndeliverableException(text, { code: "shutting-down" });
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
+  }
+
   /** Answers at once that the worker has too much to do. */
   refuseOverload(frame: RequestFrame, outbox: Outbox): void {
     this.#options.counts.refusedCalls += 1;

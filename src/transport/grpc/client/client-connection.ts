@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { followAbort, unfollowAbort } from "../../../core/internal.ts";
+import { followAbort, realClock, setPatientTimer, unfollowAbort } from "../../../core/internal.ts";
 import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
 import { clearTimeout, setTimeout } from "../../real-time.ts";
@@ -152,8 +152,9 @@ export class ClientConnection {
 
   #begin(): void {
     if (this.#state.at !== "idle") return;
-    const timer = setTimeout(() => this.#giveUp(), this.#settings.connectTimeoutMs);
-    this.#stopTimers.push(() => clearTimeout(timer));
+    const { connectTimeoutMs } = this.#settings;
+    const timer = setPatientTimer(realClock, connectTimeoutMs, () => this.#giveUp(), { keepAlive: true });
+    this.#stopTimers.push(() => timer.cancel());
     const abort = new AbortController();
     const setup = prepareSetup(this.#address, this.#settings, {
       signal: abort.signal,

@@ -80,6 +80,12 @@ export class FrameWriter {
     if (!this.#isClosed) this.#confirmedCount = Math.max(this.#confirmedCount, count);
   }
 
+  /** Notes the messages queued so far; call the returned function when the peer has shown on this stream that it has read them. */
+  beforeAsking(): () => void {
+    const count = this.#queuedCount;
+    return () => this.confirm(Math.min(count, this.#writtenCount));
+  }
+
   /** A write is in progress that the connection or the peer's flow control has not accepted yet. */
   get isWriting(): boolean {
     return this.#writingBytes > 0;

@@ -92,6 +92,10 @@ export class GrpcServerStream implements ServerStream {
     return this.#pipe.writer.unconfirmedFrames;
   }
 
+  beforeAsking(): () => void {
+    return this.#pipe.writer.beforeAsking();
+  }
+
   get unreadFrames(): number {
     return this.#pipe.unreadFrames;
   }

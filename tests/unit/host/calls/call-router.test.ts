@@ -22,7 +22,13 @@ import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 class FarPeer implements Peer {
   readonly id: string;
   readonly dotnet = undefined;
-  readonly traits = { takesJsonEvents: true, maxFrameBytes: 10_000, isAnnounced: true, reconnectGraceMs: 0 };
+  readonly traits = {
+    takesJsonEvents: true,
+    maxFrameBytes: 10_000,
+    isAnnounced: true,
+    capabilities: new Set<never>(),
+    reconnectGraceMs: 0,
+  };
   readonly isOpen = true;
   readonly account = createUncountedAccount();
   readonly outgoingCalls = createOutgoingCalls();

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/channel_signal.proto.
  */
 export const file_troupe_v1_channel_signal: GenFile = /*@__PURE__*/
-  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCJpCg1DaGFubmVsU2lnbmFsEicKBmNhbmNlbBgBIAEoCzIVLnRyb3VwZS52MS5DYW5jZWxDYWxsSAASJQoHbGVhdmluZxgCIAEoCzISLnRyb3VwZS52MS5MZWF2aW5nSABCCAoGc2lnbmFsIjAKCkNhbmNlbENhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiGwoHTGVhdmluZxIQCghncmFjZV9tcxgBIAEoDWIGcHJvdG8z");
+  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCKUAQoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIAEIICgZzaWduYWwiOQoNQ29udHJvbFNpZ25hbBIoCgloZWFydGJlYXQY6QcgASgLMhQudHJvdXBlLnYxLkhlYXJ0YmVhdCIwCgpDYW5jZWxDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIhsKB0xlYXZpbmcSEAoIZ3JhY2VfbXMYASABKA0iPQoJSGVhcnRiZWF0EgsKA3NlcRgBIAEoDRIRCglpc19hbnN3ZXIYAiABKAgSEAoIbGVhc2VfbXMYAyABKA1iBnByb3RvMw");
 
 /**
  * agents.Message as far as it is ours.
@@ -54,6 +54,12 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
      */
     value: Leaving;
     case: "leaving";
+  } | {
+    /**
+     * @generated from field: troupe.v1.Heartbeat heartbeat = 14;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
   } | { case: undefined; value?: undefined };
 };
 
@@ -63,6 +69,25 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
  */
 export const ChannelSignalSchema: GenMessage<ChannelSignal> = /*@__PURE__*/
   messageDesc(file_troupe_v1_channel_signal, 1);
+
+/**
+ * agents.ControlMessage as far as it is ours: a heartbeat stands alone in its message.
+ *
+ * @generated from message troupe.v1.ControlSignal
+ */
+export type ControlSignal = Message<"troupe.v1.ControlSignal"> & {
+  /**
+   * @generated from field: troupe.v1.Heartbeat heartbeat = 1001;
+   */
+  heartbeat?: Heartbeat | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.ControlSignal.
+ * Use `create(ControlSignalSchema)` to create a new message.
+ */
+export const ControlSignalSchema: GenMessage<ControlSignal> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 2);
 
 /**
  * Nobody waits for the answer of this call any more. No answer to it is expected; one that comes is thrown away.
@@ -90,7 +115,7 @@ export type CancelCall = Message<"troupe.v1.CancelCall"> & {
  * Use `create(CancelCallSchema)` to create a new message.
  */
 export const CancelCallSchema: GenMessage<CancelCall> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 2);
+  messageDesc(file_troupe_v1_channel_signal, 3);
 
 /**
  * This peer will end the channel soon.
@@ -111,5 +136,38 @@ export type Leaving = Message<"troupe.v1.Leaving"> & {
  * Use `create(LeavingSchema)` to create a new message.
  */
 export const LeavingSchema: GenMessage<Leaving> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 3);
+  messageDesc(file_troupe_v1_channel_signal, 4);
+
+/**
+ * Something to carry, so that no proxy ends a quiet stream. The worker asks, and the host answers on the same stream.
+ *
+ * @generated from message troupe.v1.Heartbeat
+ */
+export type Heartbeat = Message<"troupe.v1.Heartbeat"> & {
+  /**
+   * the asker's number, repeated in the answer
+   *
+   * @generated from field: uint32 seq = 1;
+   */
+  seq: number;
+
+  /**
+   * @generated from field: bool is_answer = 2;
+   */
+  isAnswer: boolean;
+
+  /**
+   * answer: how long the host lends the worker its work; 0 or unset: it lends nothing
+   *
+   * @generated from field: uint32 lease_ms = 3;
+   */
+  leaseMs: number;
+};
+
+/**
+ * Describes the message troupe.v1.Heartbeat.
+ * Use `create(HeartbeatSchema)` to create a new message.
+ */
+export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 5);
 
