@@ -5,43 +5,104 @@ import type { ControlSession } from "./control-session.ts";
 /** A control request that the host passed on and that has no answer yet. */
 export interface ControlWait {
   readonly asker: ControlSession;
+  readonly target: ControlSession;
+  readonly name: string;
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
+  readonly bytes: number;
+}
+
+/** The waits of one asker, and the bytes of their names. */
+interface Asked {
+  readonly waits: Set<ControlWait>;
+  bytes: number;
 }
 
 /**
- * The requests that each control channel has not answered, so that the host can tell their senders when the channel ends. The
- * host sets no timeout here: senders have their own. Bounded per channel; the oldest goes first.
+ * The requests that each control channel has not answered, so that the host can tell their senders when the channel ends, and knows
+ * a true answer. The host sets no timeout here: senders have their own. It forgets no request while both ends are there: the bounds
+ * are those of each asker, and one more request of that asker is refused.
  */
 export class ControlWaits {
-  readonly #waits = new Map<ControlSession, Map<string, ControlWait>>();
+  readonly #byTarget = new Map<ControlSession, Map<string, ControlWait>>();
+  readonly #byAsker = new Map<string, Asked>();
+
+  /** Why the host can't remember one more request of this asker; undefined: it can, or need not. Ask before the request is passed on. */
+  whyFull(asker: ControlSession, envelope: ControlEnvelope): string | undefined {
+    if (!isAwaited(envelope)) return undefined;
+    const { waits, bytes } = this.#byAsker.get(asker.id) ?? { waits: new Set(), bytes: 0 };
+    const { controlWaitsPerAsker, controlWaitBytesPerAsker } = limits;
+    if (waits.size >= controlWaitsPerAsker)
+      return `${waits.size} control requests of this client wait for an answer. The host takes no more: wait for answers first.`;
+    const own = costOf(envelope);
+    if (bytes + own <= controlWaitBytesPerAsker) return undefined;
+    return bytes === 0
+      ? `The names in this control request have ${own} bytes. The host takes ${controlWaitBytesPerAsker}: use a shorter agent key.`
+      : `The control requests of this client that wait hold ${bytes} bytes. The host takes ${controlWaitBytesPerAsker}: wait for answers first.`;
+  }
 
   /** Notes a request that went to `target`; ignores everything else. */
   passed(target: ControlSession, asker: ControlSession, envelope: ControlEnvelope): void {
     const { body, respondTo } = envelope;
     if (!isControlRequest(body) || !respondTo) return;
-    if (envelope.rpcId.length + respondTo.length + envelope.destination.length > limits.controlNameChars) return;
-    const waits = this.#waits.get(target) ?? new Map<string, ControlWait>();
-    this.#waits.set(target, waits);
+    const name = nameOf(envelope.rpcId, respondTo);
+    this.#forget(this.#byTarget.get(target)?.get(name));
+    const waits = this.#byTarget.get(target) ?? new Map<string, ControlWait>();
+    this.#byTarget.set(target, waits);
     // A state to load may be long, and the host's answer for the target needs none of it.
     const request = body.kind === "load-request" ? { ...body, state: "" } : body;
-    waits.set(nameOf(envelope.rpcId, respondTo), { asker, envelope: { ...envelope, body: undefined }, request });
-    if (waits.size <= limits.controlWaitsPerChannel) return;
-    const oldest = waits.keys().next();
-    if (!oldest.done) waits.delete(oldest.value);
+    const bytes = costOf(envelope);
+    const wait = { asker, target, name, envelope: { ...envelope, body: undefined }, request, bytes };
+    waits.set(name, wait);
+    const asked = this.#byAsker.get(asker.id) ?? { waits: new Set<ControlWait>(), bytes: 0 };
+    this.#byAsker.set(asker.id, asked);
+    asked.waits.add(wait);
+    asked.bytes += bytes;
   }
 
   /** Removes the request that an answer from `target` belongs to. False: the host knows of no such request. */
   answered(target: ControlSession, { rpcId, destination, respondTo }: ControlEnvelope): boolean {
-    return respondTo === "" && this.#waits.get(target)?.delete(nameOf(rpcId, destination)) === true;
+    if (respondTo !== "") return false;
+    const wait = this.#byTarget.get(target)?.get(nameOf(rpcId, destination));
+    this.#forget(wait);
+    return wait !== undefined;
   }
 
   /** The channel has ended: returns the requests that it will not answer any more. */
   release(target: ControlSession): readonly ControlWait[] {
-    const waits = [...(this.#waits.get(target)?.values() ?? [])];
-    this.#waits.delete(target);
+    const waits = [...(this.#byTarget.get(target)?.values() ?? [])];
+    for (const wait of waits) this.#forget(wait);
+    this.#byTarget.delete(target);
     return waits;
   }
+
+  /** The client has no control channel any more: nobody waits for the answers to what it asked. */
+  forgetAsker(clientId: string): void {
+    for (const wait of [...(this.#byAsker.get(clientId)?.waits ?? [])]) this.#forget(wait);
+  }
+
+  #forget(wait: ControlWait | undefined): void {
+    if (wait === undefined) return;
+    const { asker, target, name, bytes } = wait;
+    const waits = this.#byTarget.get(target);
+    waits?.delete(name);
+    if (waits?.size === 0) this.#byTarget.delete(target);
+    const asked = this.#byAsker.get(asker.id);
+    if (asked === undefined || !asked.waits.delete(wait)) return;
+    asked.bytes -= bytes;
+    if (asked.waits.size === 0) this.#byAsker.delete(asker.id);
+  }
+}
+
+function isAwaited({ body, respondTo }: ControlEnvelope): boolean {
+  return isControlRequest(body) && Boolean(respondTo);
+}
+
+/** The bytes that the names of a request hold while it waits. */
+function costOf({ body, rpcId, destination, respondTo }: ControlEnvelope): number {
+  const { type, key } = (isControlRequest(body) ? body.agentId : undefined) ?? { type: "", key: "" };
+  const chars = rpcId.length + destination.length + (respondTo?.length ?? 0) + type.length + key.length;
+  return 2 * chars;
 }
 
 /** An rpc id is unique together with the destination of the answer. */

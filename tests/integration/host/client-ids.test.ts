@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Authorize } from "../../../src/host/index.ts";
+import { limits } from "../../../src/host/limits.ts";
 import type { ControlBody } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
@@ -144,5 +145,68 @@ describe.each(hostTransports)("the control channel of another principal, over $n
     expect(await worker.next()).toMatchObject({ rpcId: "1", body: { state: "true" } });
     expect(await worker.settled()).toEqual([]);
     expect(rig.host.counters().unroutableControlMessages).toBe(1);
+  });
+
+  it("can't make the host forget what a worker has asked, however much it asks itself", async () => {
+    await using rig = await start({ authorize });
+    const worker = await RawControl.open(rig.dial("alice"), "W");
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    const foreign = await RawControl.open(rig.dial("bob"), "B");
+    worker.send({ rpcId: "1", destination: "clientid=T", respondTo: "clientid=W", body: request });
+    await target.next();
+    for (let index = 0; index <= limits.controlWaitsPerAsker; index += 1)
+      foreign.send({ rpcId: `b${index}`, destination: "clientid=T", respondTo: "clientid=B", body: request });
+    expect(await foreign.next()).toMatchObject({
+      ...{ rpcId: `b${limits.controlWaitsPerAsker}`, destination: "clientid=B", respondTo: "" },
+      body: { kind: "save-response", error: expect.stringContaining("wait for answers first") },
+    });
+    target.send({ rpcId: "1", destination: "clientid=W", respondTo: "", body: { ...answer, state: "true" } });
+    expect(await worker.next()).toMatchObject({ rpcId: "1", body: { state: "true" } });
+    target.send({ rpcId: "b0", destination: "clientid=B", respondTo: "", body: { ...answer, state: "first" } });
+    expect(await foreign.next()).toMatchObject({ rpcId: "b0", body: { state: "first" } });
+    // One has been answered: there is a place again.
+    foreign.send({ rpcId: "again", destination: "clientid=T", respondTo: "clientid=B", body: request });
+    expect(await foreign.settled()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ unroutableControlMessages: 0, refusedByLimit: 1 });
+  });
+
+  it("gets its answer to a request with a long agent key; one beyond the bound is refused at once", async () => {
+    await using rig = await start({ authorize });
+    await (await new RawWorker(rig.dial("carol"), "T").join()).register("a");
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    const foreign = await RawControl.open(rig.dial("bob"), "B");
+    const ask = (rpcId: string, chars: number) => {
+      const key = "k".repeat(chars);
+      const long: ControlBody = { kind: "save-request", agentId: { type: "a", key } };
+      foreign.send({ rpcId, destination: `agentid=a/${key}`, respondTo: "clientid=B", body: long });
+    };
+    ask("1", 5_000);
+    // The same again under its id: the newer one counts.
+    ask("1", 5_000);
+    await target.next();
+    await target.next();
+    target.send({ rpcId: "1", destination: "clientid=B", respondTo: "", body: answer });
+    expect(await foreign.next()).toMatchObject({ rpcId: "1", body: answer });
+    ask("2", limits.controlWaitBytesPerAsker / 2);
+    const error = expect.stringContaining(
+      `The host takes ${limits.controlWaitBytesPerAsker}: use a shorter agent key.`,
+    );
+    expect(await foreign.next()).toMatchObject({ rpcId: "2", body: { kind: "save-response", error } });
+    expect(await target.settled()).toEqual([]);
+  });
+
+  it("leaves nothing of its requests behind when it ends: a client that asks and goes fills no bound", async () => {
+    await using rig = await start({ authorize });
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    for (const round of ["1", "2"]) {
+      const asker = await RawControl.open(rig.dial("bob"), "B");
+      for (let index = 0; index < limits.controlWaitsPerAsker; index += 1)
+        asker.send({ rpcId: `${round}-${index}`, destination: "clientid=T", respondTo: "clientid=B", body: request });
+      expect(await asker.settled()).toEqual([]);
+      asker.stream.end();
+      await asker.ended;
+      while (rig.host.counters().controlChannels > 1) await target.settled();
+    }
+    expect(rig.host.counters().refusedByLimit).toBe(0);
   });
 });
