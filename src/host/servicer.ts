@@ -20,6 +20,7 @@ import type { HostCounters } from "./counters.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { createLinkService, createSideStreamService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
+import { isSamePrincipal } from "./principal.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 // protocol.md §1
@@ -59,6 +60,9 @@ export class HostServicer {
       case "registered":
         return;
       case "taken": {
+        // protocol.md §11.9
+        const isOwn = isSamePrincipal(this.#parts.registry.ownerOf(outcome.by)?.principal, principal);
+        if (!isOwn) throw invalid(`Agent type ${agentType} already registered.`);
         const text = `Agent type ${agentType} already registered with client ${outcome.by}.`;
         throw invalid(text, this.#holderMetadata(outcome.by, clientId, call));
       }

@@ -113,6 +113,66 @@ describe.each(hostTransports)("a client id that a principal uses, over $name", (
   });
 });
 
+describe.each(hostTransports)("what another principal has registered, over $name", ({ start }) => {
+  it("stands in the way of no subscription: same id, same content, and a worker removes its own alone", async () => {
+    await using rig = await start({ authorize });
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await foreign.subscribe("S1", exact("orders", "packer"));
+    await foreign.subscribe("S2", exact("other", "other"));
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.register("packer");
+    await worker.subscribe("S2", exact("orders", "packer"));
+    await worker.subscribe("S1", exact("parcels", "packer"));
+    foreign.publish("orders");
+    expect((await worker.nextEvent()).topicType).toBe("orders");
+    await worker.unsubscribe("S1");
+    expect(await foreign.subscriptions()).toHaveLength(3);
+    await expect(worker.unsubscribe("S1")).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+    await foreign.unsubscribe("S1");
+    await foreign.unsubscribe("S2");
+    expect(await foreign.subscriptions()).toEqual([{ id: "S2", pattern: exact("orders", "packer") }]);
+    foreign.publish("orders");
+    expect((await worker.nextEvent()).topicType).toBe("orders");
+  });
+
+  it("is compared for clients of one principal, also those of generation 1 and those that come back", async () => {
+    await using rig = await start({ authorize, clock: new ManualClock(), reconnectGraceMs: 500 });
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await foreign.subscribe("S", exact("t", "a"));
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.subscribe("S", exact("t", "a"));
+    const own = await new RawWorker(rig.dial("alice"), "A").join();
+    await expect(own.subscribe("S", exact("u", "a"))).rejects.toMatchObject({ code: StatusCode.invalidArgument });
+    const legacy = await new RawWorker(rig.dial("alice")).join();
+    legacy.send({ kind: "subscribe", requestId: "1", pattern: exact("t", "a") });
+    expect(await legacy.next()).toMatchObject({ kind: "ack", error: "Subscription already exists" });
+    worker.stream.end();
+    await worker.ended;
+    while (rig.host.counters().reservedClients === 0) await foreign.settled();
+    const back = await new RawWorker(rig.dial("alice"), "W").join();
+    while (rig.host.counters().subscriptions < 2) await back.settled();
+    expect(await back.subscriptions()).toHaveLength(2);
+  });
+
+  it("is refused without a word of who has it, neither in the text nor beside it", async () => {
+    await using rig = await start({ authorize });
+    const worker = await new RawWorker(rig.dial("alice"), "W", { isAnnounced: true }).join();
+    await worker.register("a");
+    const foreign = await new RawWorker(rig.dial("bob"), "B", { isAnnounced: true }).join();
+    const refused = await foreign.register("a").catch((error) => error);
+    expect(refused.status).toMatchObject({
+      code: StatusCode.invalidArgument,
+      details: "Agent type a already registered.",
+    });
+    expect(refused.status.metadata?.agholder).toBeUndefined();
+    expect(refused.status.metadata?.agholderaddress).toBeUndefined();
+    const own = await new RawWorker(rig.dial("alice"), "A", { isAnnounced: true }).join();
+    const named = await own.register("a").catch((error) => error);
+    expect(named.status.details).toBe("Agent type a already registered with client W.");
+    expect(named.status.metadata).toMatchObject({ agholder: "W", agholderaddress: expect.any(String) });
+  });
+});
+
 describe.each(hostTransports)("the control channel of another principal, over $name", ({ start }) => {
   const request: ControlBody = { kind: "save-request", agentId: { type: "a", key: "k" } };
   const answer: ControlBody = { kind: "save-response", state: "forged", error: undefined };
