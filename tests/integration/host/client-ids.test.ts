@@ -71,6 +71,26 @@ describe.each(hostTransports)("a client id that a principal uses, over $name", (
     expect(rig.host.counters().agentTypes).toBe(0);
   });
 
+  it("stays reserved for its owner, however many reservations another principal makes", async () => {
+    const maxSessions = 4;
+    await using rig = await start({ authorize, clock: new ManualClock(), reconnectGraceMs: 500, maxSessions });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.register("a");
+    worker.stream.end();
+    await allGone(rig);
+    const link = rig.dial("bob");
+    for (let index = 0; index <= maxSessions; index += 1) {
+      const foreign = await new RawWorker(link, `B${index}`).join();
+      await foreign.register(`b${index}`);
+      foreign.stream.end();
+      await allGone(rig);
+    }
+    expect(rig.host.counters().reservedClients).toBe(maxSessions);
+    await isRefused(rig, "bob");
+    await new RawWorker(rig.dial("alice"), "W").join();
+    expect(rig.host.counters().agentTypes).toBe(1);
+  });
+
   it("is refused to others while only a control channel of it is open, and free when that has ended", async () => {
     await using rig = await start({ authorize });
     const control = await RawControl.open(rig.dial("alice"), "W");
