@@ -19,7 +19,7 @@ interface Asked {
 }
 
 /**
- * The requests that each control channel has not answered, so that the host can tell their senders when the channel ends, and knows
+ * The requests that each control channel has not answered. By them the host tells senders that the channel has ended, and knows
  * a true answer. The host sets no timeout here: senders have their own. It forgets no request while both ends are there: the bounds
  * are those of each asker, and one more request of that asker is refused.
  */
@@ -27,7 +27,7 @@ export class ControlWaits {
   readonly #byTarget = new Map<ControlSession, Map<string, ControlWait>>();
   readonly #byAsker = new Map<string, Asked>();
 
-  /** Why the host can't remember one more request of this asker; undefined: it can, or need not. Ask before the request is passed on. */
+  /** Returns why the host can't remember one more request of this asker; undefined: it can, or need not. Call it before `passed`. */
   whyFull(asker: ControlSession, envelope: ControlEnvelope): string | undefined {
     if (!isAwaited(envelope)) return undefined;
     const { waits, bytes } = this.#byAsker.get(asker.id) ?? { waits: new Set(), bytes: 0 };
@@ -76,7 +76,7 @@ export class ControlWaits {
     return waits;
   }
 
-  /** The client has no control channel any more: nobody waits for the answers to what it asked. */
+  /** The client has no control channel any more: no caller waits for the answers to what it asked. */
   forgetAsker(clientId: string): void {
     for (const wait of [...(this.#byAsker.get(clientId)?.waits ?? [])]) this.#forget(wait);
   }

@@ -78,8 +78,8 @@ export class Admission {
   }
 
   /**
-   * Holds an admitted stream within the bounds of what waits for `authorize`, until its release or for 30 s. It ends with the
-   * stream and with the host. `onEnd` is called once, when the wait is over. Throws `RpcError` beyond the bounds.
+   * Holds an admitted stream within the bounds of what waits for `authorize`: until its release, for 30 s at most. The end of
+   * the stream or of the host ends the wait. `onEnd` is called once, when the wait is over. Throws `RpcError` beyond the bounds.
    */
   hold(call: CallContext, principal: Admitted, onEnd: () => void): PendingAdmission {
     this.assertOpen();
@@ -278,7 +278,7 @@ export class PendingAdmission {
     }
   }
 
-  /** Ends the wait of a stream that is held back: it goes on as its principal. */
+  /** Ends the wait of a stream that is held back: the stream opens as its principal's. */
   release(): void {
     this.settle(() => this.#held);
   }

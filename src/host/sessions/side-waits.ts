@@ -1,7 +1,7 @@
 import type { CallContext } from "../../transport/internal.ts";
 import type { Admission, Admitted, PendingAdmission } from "./admission.ts";
 
-/** What waits under one client id. */
+/** The streams that wait under one client id. */
 interface Waiting {
   /** Data channels that wait for `authorize`. */
   channels: number;

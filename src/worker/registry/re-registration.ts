@@ -55,7 +55,7 @@ export class ReRegistration implements HostRegistry {
 
   /**
    * Adds a subscription, unless another worker serves its type: the subscription would have no effect then. It leaves out one that
-   * the host goes on to refuse, and registers the rest.
+   * the host refuses for too long, and registers the rest.
    */
   // protocol.md H17
   async addSubscription(subscription: WireSubscription): Promise<void> {

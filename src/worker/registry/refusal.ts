@@ -8,7 +8,7 @@ export class TypeTakenError extends TroupeError {
   readonly owner: string | undefined;
   /** The refusal itself, without the advice. */
   readonly refusal: string;
-  /** The host names nobody since that worker belongs to another principal: it can't be this one under an old client id. */
+  /** The host does not name that worker, which belongs to another principal. It can't be this one under an old client id. */
   readonly isForeign: boolean;
 
   constructor(refusal: string, owner: string | undefined, options?: ErrorOptions & { readonly isForeign?: boolean }) {

@@ -174,6 +174,24 @@ describe.each(hostTransports)("what another principal has registered, over $name
     expect(await back.subscriptions()).toHaveLength(2);
   });
 
+  it("does not keep a client that came back from removing its own of the same id before the host has all of them", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ authorize, clock, reconnectGraceMs: 500 });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    const ids = Array.from({ length: 2 * limits.batchSize }, (_, index) => `S${index}`);
+    await Promise.all(ids.map((id) => worker.subscribe(id, exact(id, "a"))));
+    const last = ids.at(-1) ?? "";
+    worker.stream.end();
+    await allGone(rig);
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await foreign.subscribe(last, exact("t", "b"));
+    const back = await new RawWorker(rig.dial("alice"), "W").join();
+    await back.unsubscribe(last);
+    for (let lot = 0; lot < 10; lot += 1) clock.advance(1);
+    expect(await back.subscriptions()).toHaveLength(ids.length);
+    await expect(back.unsubscribe(last)).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+  });
+
   it("is refused without a word of who has it, neither in the text nor beside it", async () => {
     await using rig = await start({ authorize });
     const worker = await new RawWorker(rig.dial("alice"), "W", { isAnnounced: true }).join();
