@@ -20,6 +20,9 @@ export interface InterceptedDelivery {
  * handler does not run. Each further call runs it again. Handlers start in the order of their messages as long as interceptors
  * call `next` before they await something else.
  *
+ * The sender is what the caller claims: in process it is right, over a host it is not checked. The first interceptor below
+ * keeps honest agents apart, and does no more.
+ *
  * @example
  * ```ts
  * const onlyEditors: HandlerInterceptor = ({ agentId, context }, next) => {

@@ -1,4 +1,4 @@
-import { encodeFrame, method, readFrameHead } from "../protocol/internal.ts";
+import { encodeFrame, readFrameHead } from "../protocol/internal.ts";
 import {
   type CallContext,
   createUncountedAccount,
@@ -35,6 +35,7 @@ import type { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import { peerTraits } from "./sessions/peer.ts";
 import { Session, type StreamOwner } from "./sessions/session.ts";
 import { SideStream } from "./sessions/side-stream.ts";
+import { SideWaits } from "./sessions/side-waits.ts";
 
 export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
@@ -60,15 +61,23 @@ interface Entry {
 
 type CreateReceiver = (principal: Admitted) => ServerStreamReceiver;
 
+interface OpenOptions {
+  readonly onPending?: (outcome: Promise<Admitted>) => void;
+  /** Says what an admitted stream still waits for. Undefined: nothing. */
+  readonly hold?: (principal: Admitted) => PendingAdmission | undefined;
+}
+
 /** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
 export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
   readonly #uncounted = createUncountedAccount();
+  readonly #sideWaits: SideWaits;
   /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
   #openings = 0;
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
+    this.#sideWaits = new SideWaits(parts.admission);
   }
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
@@ -79,7 +88,7 @@ export class ChannelLifecycle {
     const capabilities = capabilitiesOf(options);
     const traits = peerTraits(call.metadata, { ...options, capabilities });
     const openedAs = this.#openings++;
-    return this.#open(call, (principal) => {
+    const createReceiver: CreateReceiver = (principal) => {
       this.#checkEntry(sessions, { call, clientId, openedAs, principal });
       const owner = ownerOf(call, clientId, principal);
       const account = this.#accountOf(call);
@@ -96,6 +105,9 @@ export class ChannelLifecycle {
           counters.unreadFrames += unreadFrames;
         },
       });
+    };
+    return this.#open(call, createReceiver, {
+      onPending: (outcome) => this.#sideWaits.channelWaits(clientId, outcome),
     });
   }
 
@@ -142,13 +154,13 @@ export class ChannelLifecycle {
       });
     };
     // The worker's own data channel may wait for `authorize` too, perhaps beside those of others under its id.
-    const channels = admission.pendingOf(clientId, method.openChannel);
-    if (channels.length === 0) return this.#open(call, createReceiver);
-    const isOpen = (principal: Admitted): boolean => {
+    if (!this.#sideWaits.hasChannel(clientId)) return this.#open(call, createReceiver);
+    const hold = (principal: Admitted): PendingAdmission | undefined => {
       const owner = sessions.of(clientId)?.owner;
-      return owner !== undefined && isSamePrincipal(owner.principal, principal);
+      const isOpen = owner !== undefined && isSamePrincipal(owner.principal, principal);
+      return isOpen ? undefined : this.#sideWaits.wait(clientId, call, principal);
     };
-    return this.#open(call, createReceiver, (principal) => settledUntil(channels, () => isOpen(principal)));
+    return this.#open(call, createReceiver, { hold });
   }
 
   // protocol.md H21
@@ -182,19 +194,32 @@ export class ChannelLifecycle {
     return call.account ?? this.#uncounted;
   }
 
-  /** Opens a stream once it is admitted, and once what `after` waits for has happened. */
+  /** Opens a stream once it is admitted, and once `hold` lets it go. `onPending` learns of an admission that is not decided. */
   #open(
     call: CallContext,
     createReceiver: CreateReceiver,
-    after?: (principal: Admitted) => Promise<void>,
+    { onPending, hold }: OpenOptions = {},
   ): ServerStreamReceiver {
     const admitted = this.#parts.admission.admit(call);
     const pending = admitted instanceof PendingAdmission ? admitted : undefined;
+    if (pending !== undefined) onPending?.(pending.outcome);
     const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
-    if (!(own instanceof Promise) && after === undefined) return createReceiver(own);
-    const both = after === undefined ? Promise.resolve(own) : afterBoth(own, after);
-    const account = this.#accountOf(call);
-    return new AwaitedStream({ admitted: both, account, createReceiver, onGone: () => pending?.cancel() });
+    if (!(own instanceof Promise) && hold === undefined) return createReceiver(own);
+    let held: PendingAdmission | undefined;
+    const heldBack = async (): Promise<Admitted> => {
+      const principal = await own;
+      held = hold?.(principal);
+      return held === undefined ? principal : held.outcome;
+    };
+    const onGone = (): void => {
+      pending?.cancel();
+      held?.cancel();
+    };
+    return new AwaitedStream({
+      admitted: hold === undefined ? Promise.resolve(own) : heldBack(),
+      account: this.#accountOf(call),
+      ...{ createReceiver, onGone },
+    });
   }
 
   #createSession(
@@ -260,6 +285,7 @@ export class ChannelLifecycle {
     }
     registry.clientArrived(session.id, session.owner.principal, session.account);
     calls.peerOpened(session);
+    this.#sideWaits.channelOpened(session.id, session.owner.principal);
     if (session.dotnet?.channels === 2) this.#warnOfReopened(session);
     return session;
   }
@@ -340,26 +366,6 @@ const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDown
 
 function ownerOf(call: CallContext, clientId: string, principal: Admitted): StreamOwner {
   return { clientId, address: call.peer, userAgent: call.metadata["user-agent"] ?? "", principal };
-}
-
-async function afterBoth(
-  admitted: Admitted | Promise<Admitted>,
-  after: (principal: Admitted) => Promise<void>,
-): Promise<Admitted> {
-  const principal = await admitted;
-  await after(principal);
-  return principal;
-}
-
-/** Waits until all have settled, whatever becomes of them, or until `isEnough` says so after one of them. */
-async function settledUntil(outcomes: readonly Promise<unknown>[], isEnough: () => boolean): Promise<void> {
-  const waiting = new Set<Promise<void>>();
-  for (const outcome of outcomes) {
-    const over = (): void => void waiting.delete(settled);
-    const settled: Promise<void> = outcome.then(over, over);
-    waiting.add(settled);
-  }
-  while (waiting.size > 0 && !isEnough()) await Promise.race(waiting);
 }
 
 function noDataChannel(): RpcError {

@@ -5,10 +5,9 @@ export const limits = {
   heldBytesPerClient: 16 * 1024 * 1024,
   /** The bytes that calls may hold which wait for channels, all clients together. */
   heldBytes: 256 * 1024 * 1024,
-  /** Requests that one control channel may leave unanswered; beyond it the host forgets the oldest. */
-  controlWaitsPerChannel: 1_000,
-  /** The longest names in a control request that the host remembers, in characters together. */
-  controlNameChars: 4_096,
+  /** Control requests of one client that may wait for answers, and the bytes that their names may hold together. */
+  controlWaitsPerAsker: 1_000,
+  controlWaitBytesPerAsker: 4 * 1024 * 1024,
   /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */

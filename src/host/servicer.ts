@@ -22,6 +22,7 @@ import { HealthService } from "./health-service.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { createLinkService, createSideStreamService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
+import { isSamePrincipal } from "./principal.ts";
 import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
@@ -65,6 +66,9 @@ export class HostServicer {
       case "registered":
         return;
       case "taken": {
+        // protocol.md §11.9
+        const isOwn = isSamePrincipal(this.#parts.registry.ownerOf(outcome.by)?.principal, principal);
+        if (!isOwn) throw invalid(`Agent type ${agentType} already registered.`);
         const text = `Agent type ${agentType} already registered with client ${outcome.by}.`;
         throw invalid(text, this.#holderMetadata(outcome.by, clientId, call));
       }

@@ -43,7 +43,7 @@ export class ControlRouter {
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     const full = this.#waits.whyFull(from, envelope);
     if (full !== undefined && isControlRequest(envelope.body)) {
-      this.#parts.counters.unroutableControlMessages += 1;
+      this.#parts.counters.refusedByLimit += 1;
       return this.#refuse(from, envelope, envelope.body, full);
     }
     const target = this.#find(envelope.destination);
@@ -54,6 +54,8 @@ export class ControlRouter {
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
+    // A channel that was replaced has left the answers to its successor.
+    if (this.#parts.sessions.of(session.id) === undefined) this.#waits.forgetAsker(session.id);
     for (const { asker, envelope, request } of this.#waits.release(session)) {
       this.#refuse(asker, envelope, request, `The control channel to ${envelope.destination} ended before the answer.`);
     }
@@ -94,8 +96,13 @@ export class ControlRouter {
     const { counters, logger } = this.#parts;
     const { body, respondTo } = envelope;
     counters.unroutableControlMessages += 1;
+    if (respondTo === "" || !isControlRequest(body)) {
+      logger?.warn("a control answer is dropped: another principal's client has not asked for it, or has gone", {
+        clientId: from.id,
+      });
+      return;
+    }
     logger?.warn("a control message in the name of another principal is refused", { clientId: from.id });
-    if (respondTo === "" || !isControlRequest(body)) return;
     const own = { ...envelope, respondTo: clientDestination(from.id) };
     const error = "The respond_to of this request is another principal's. Name your own client-id there.";
     from.send(encodeControl(controlReply(own, controlFailure(body, error))));

@@ -5,77 +5,117 @@ import type { ControlSession } from "./control-session.ts";
 /** A control request that the host passed on and that has no answer yet. */
 export interface ControlWait {
   readonly asker: ControlSession;
+  readonly target: ControlSession;
+  readonly name: string;
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
+  readonly bytes: number;
 }
 
-interface CountedWait extends ControlWait {
-  readonly bytes: number;
+/** The waits of one asker, and the bytes of their names. */
+interface Asked {
+  readonly waits: Set<ControlWait>;
+  bytes: number;
 }
 
 /** About what a wait occupies beside its names: two entries of maps, the envelope and the request. */
 const waitBytes = 600;
 
 /**
- * The requests that each control channel has not answered, so that the host can tell their senders when the channel ends. The
- * host sets no timeout here: senders have their own. Bounded per channel, the oldest goes first, and by the sender's account.
+ * The requests that each control channel has not answered. By them the host tells senders that the channel has ended, and knows
+ * a true answer. The host sets no timeout here: senders have their own. It forgets no request while both ends are there: the bounds
+ * are those of each asker, and one more request of that asker is refused.
  */
 export class ControlWaits {
-  readonly #waits = new Map<ControlSession, Map<string, CountedWait>>();
+  readonly #byTarget = new Map<ControlSession, Map<string, ControlWait>>();
+  readonly #byAsker = new Map<string, Asked>();
 
-  /** Undefined: the sender may wait for the answer to this. Otherwise why not. Ask before the request goes to its target. */
+  /** Returns why the host can't remember one more request of this asker; undefined: it can, or need not. Call it before `passed`. */
   whyFull(asker: ControlSession, envelope: ControlEnvelope): string | undefined {
-    const bytes = costOf(envelope);
-    return bytes === 0 || asker.account.mayTake(bytes) ? undefined : asker.account.whyNot(bytes);
+    if (!isAwaited(envelope)) return undefined;
+    const { waits, bytes } = this.#byAsker.get(asker.id) ?? { waits: new Set(), bytes: 0 };
+    const { controlWaitsPerAsker, controlWaitBytesPerAsker } = limits;
+    if (waits.size >= controlWaitsPerAsker)
+      return `${waits.size} control requests of this client wait for an answer. The host takes no more: wait for answers first.`;
+    const own = costOf(envelope);
+    const charged = chargeOf(own);
+    if (bytes + own <= controlWaitBytesPerAsker) {
+      return asker.account.mayTake(charged) ? undefined : asker.account.whyNot(charged);
+    }
+    return bytes === 0
+      ? `The names in this control request have ${own} bytes. The host takes ${controlWaitBytesPerAsker}: use a shorter agent key.`
+      : `The control requests of this client that wait hold ${bytes} bytes. The host takes ${controlWaitBytesPerAsker}: wait for answers first.`;
   }
 
   /** Notes a request that went to `target`; ignores everything else. */
   passed(target: ControlSession, asker: ControlSession, envelope: ControlEnvelope): void {
-    const { body, respondTo, rpcId } = envelope;
-    const bytes = costOf(envelope);
-    if (bytes === 0 || !isControlRequest(body) || !respondTo) return;
-    const waits = this.#waits.get(target) ?? new Map<string, CountedWait>();
-    this.#waits.set(target, waits);
-    const name = nameOf(rpcId, respondTo);
-    forget(waits, name);
+    const { body, respondTo } = envelope;
+    if (!isControlRequest(body) || !respondTo) return;
+    const name = nameOf(envelope.rpcId, respondTo);
+    this.#forget(this.#byTarget.get(target)?.get(name));
+    const waits = this.#byTarget.get(target) ?? new Map<string, ControlWait>();
+    this.#byTarget.set(target, waits);
     // A state to load may be long, and the host's answer for the target needs none of it.
     const request = body.kind === "load-request" ? { ...body, state: "" } : body;
-    asker.account.add(bytes);
-    waits.set(name, { asker, envelope: { ...envelope, body: undefined }, request, bytes });
-    if (waits.size <= limits.controlWaitsPerChannel) return;
-    const oldest = waits.keys().next();
-    if (!oldest.done) forget(waits, oldest.value);
+    const bytes = costOf(envelope);
+    const wait = { asker, target, name, envelope: { ...envelope, body: undefined }, request, bytes };
+    waits.set(name, wait);
+    const asked = this.#byAsker.get(asker.id) ?? { waits: new Set<ControlWait>(), bytes: 0 };
+    this.#byAsker.set(asker.id, asked);
+    asked.waits.add(wait);
+    asked.bytes += bytes;
+    asker.account.add(chargeOf(bytes));
   }
 
   /** Removes the request that an answer from `target` belongs to. False: the host knows of no such request. */
   answered(target: ControlSession, { rpcId, destination, respondTo }: ControlEnvelope): boolean {
-    const waits = this.#waits.get(target);
-    return respondTo === "" && waits !== undefined && forget(waits, nameOf(rpcId, destination));
+    if (respondTo !== "") return false;
+    const wait = this.#byTarget.get(target)?.get(nameOf(rpcId, destination));
+    this.#forget(wait);
+    return wait !== undefined;
   }
 
   /** The channel has ended: returns the requests that it will not answer any more. */
   release(target: ControlSession): readonly ControlWait[] {
-    const waits = [...(this.#waits.get(target)?.values() ?? [])];
-    for (const { asker, bytes } of waits) asker.account.release(bytes);
-    this.#waits.delete(target);
+    const waits = [...(this.#byTarget.get(target)?.values() ?? [])];
+    for (const wait of waits) this.#forget(wait);
+    this.#byTarget.delete(target);
     return waits;
+  }
+
+  /** The client has no control channel any more: no caller waits for the answers to what it asked. */
+  forgetAsker(clientId: string): void {
+    for (const wait of [...(this.#byAsker.get(clientId)?.waits ?? [])]) this.#forget(wait);
+  }
+
+  #forget(wait: ControlWait | undefined): void {
+    if (wait === undefined) return;
+    const { asker, target, name, bytes } = wait;
+    const waits = this.#byTarget.get(target);
+    waits?.delete(name);
+    if (waits?.size === 0) this.#byTarget.delete(target);
+    const asked = this.#byAsker.get(asker.id);
+    if (asked === undefined || !asked.waits.delete(wait)) return;
+    asked.bytes -= bytes;
+    asker.account.release(chargeOf(bytes));
+    if (asked.waits.size === 0) this.#byAsker.delete(asker.id);
   }
 }
 
-/** Takes a request out. False: there is none of this name. */
-function forget(waits: Map<string, CountedWait>, name: string): boolean {
-  const wait = waits.get(name);
-  if (wait === undefined) return false;
-  wait.asker.account.release(wait.bytes);
-  return waits.delete(name);
+function isAwaited({ body, respondTo }: ControlEnvelope): boolean {
+  return isControlRequest(body) && Boolean(respondTo);
 }
 
-/** Memory of a wait for the answer; 0: the host does not remember the envelope. */
-function costOf({ body, respondTo, rpcId, destination }: ControlEnvelope): number {
-  if (!isControlRequest(body) || !respondTo) return 0;
-  const { type, key } = body.agentId ?? { type: "", key: "" };
-  const chars = rpcId.length + respondTo.length + destination.length + type.length + key.length;
-  return chars > limits.controlNameChars ? 0 : waitBytes + 4 * chars;
+/** The bytes that the names of a request hold while it waits. */
+function costOf({ body, rpcId, destination, respondTo }: ControlEnvelope): number {
+  const { type, key } = (isControlRequest(body) ? body.agentId : undefined) ?? { type: "", key: "" };
+  const chars = rpcId.length + destination.length + (respondTo?.length ?? 0) + type.length + key.length;
+  return 2 * chars;
+}
+
+/** Memory of a wait for the answer. The names stand in the envelope, and again in the name of the wait. */
+function chargeOf(nameBytes: number): number {
+  return waitBytes + 2 * nameBytes;
 }
 
 /** An rpc id is unique together with the destination of the answer. */

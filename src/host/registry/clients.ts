@@ -3,6 +3,7 @@ import { method, type WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
 import { type ClientAccounts, registrationCost } from "./client-accounts.ts";
+import { Reservations } from "./reservations.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
 
 /** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
@@ -67,18 +68,19 @@ export interface ClientsParts {
 }
 
 // protocol.md §2.1
-/** All clients by their ids, each in one state. Bounded in time and number; the oldest reservation goes first. */
+/** All clients by their ids, each in one state. Bounded in time and number; `Reservations` says which reservation goes first. */
 export class Clients {
   readonly #parts: ClientsParts;
   readonly #clients = new Map<string, Client>();
-  /** Clients with a reservation, the oldest first: an index for the bound. */
-  readonly #reserved = new Set<Client>();
-  #reservedEntries = 0;
+  /** Clients with a reservation: an index for the bound. */
+  readonly #reserved: Reservations<Client>;
   #liveCount = 0;
   #isClosed = false;
 
   constructor(parts: ClientsParts) {
     this.#parts = parts;
+    const { maxClients, maxReservedEntries: maxEntries } = parts.bounds;
+    this.#reserved = new Reservations({ maxClients, maxEntries });
   }
 
   get reservedCount(): number {
@@ -163,7 +165,7 @@ export class Clients {
   close(): void {
     this.#isClosed = true;
     for (const client of this.#clients.values()) if (client.state.at === "expected") client.state.timer.cancel();
-    for (const { clientId } of [...this.#reserved]) this.#expireReservation(clientId);
+    for (const { clientId } of this.#reserved.all()) this.#expireReservation(clientId);
   }
 
   #enter(client: Client, state: ClientState): void {
@@ -176,13 +178,9 @@ export class Clients {
     const client = new Client(clientId, principal, { at: "reserved" });
     client.reservation = reservation;
     this.#clients.set(clientId, client);
-    this.#reserved.add(client);
-    this.#reservedEntries += entriesOf(reservation);
-    for (const oldest of this.#reserved) {
-      const { maxClients, maxReservedEntries } = this.#parts.bounds;
-      if (this.#reserved.size <= maxClients && this.#reservedEntries <= maxReservedEntries) return;
-      this.#expireReservation(oldest.clientId);
-    }
+    this.#reserved.add(client, entriesOf(reservation));
+    for (let gone = this.#reserved.surplus(); gone !== undefined; gone = this.#reserved.surplus())
+      this.#expireReservation(gone.clientId);
   }
 
   /** Forgets a client that is only reserved. */
@@ -209,8 +207,7 @@ export class Clients {
       reservation.account.release(costOf(reservation));
       this.#parts.accounts.settle(client.clientId);
     }
-    this.#reserved.delete(client);
-    this.#reservedEntries -= entriesOf(reservation);
+    this.#reserved.remove(client);
     return reservation;
   }
 }

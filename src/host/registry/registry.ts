@@ -250,7 +250,7 @@ export class Registry {
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
-    switch (this.#book.find(clientId, { id, pattern })) {
+    switch (this.#book.find(this.#clients.find(clientId) ?? { clientId, principal }, { id, pattern })) {
       case "exists":
         return { at: "exists" };
       case "known":
@@ -271,11 +271,13 @@ export class Registry {
     principal: Principal | undefined,
   ): "removed" | "unknown" | "foreign" {
     const held = this.#book.withId(id);
-    if (held.length === 0) return this.#stopRestoring(clientId, id) ? "removed" : "unknown";
     const own = held.filter(({ holder }) => holder.clientId === clientId);
     const others = this.#parts.ownOnly ? [] : held.filter(({ holder }) => isSamePrincipal(holder.principal, principal));
     const removable = own.length > 0 ? own : others;
-    if (removable.length === 0) return "foreign";
+    if (removable.length === 0) {
+      if (this.#stopRestoring(clientId, id)) return "removed";
+      return held.length === 0 ? "unknown" : "foreign";
+    }
     for (const subscription of removable) {
       this.#subscriptionCount -= 1;
       this.#leave(subscription);

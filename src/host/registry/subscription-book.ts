@@ -1,6 +1,6 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
-import type { Principal } from "../principal.ts";
+import { isSamePrincipal, type Principal } from "../principal.ts";
 import { Multiset } from "./multiset.ts";
 
 /** The client that a subscription belongs to. */
@@ -24,8 +24,8 @@ export interface HeldSubscription {
 // protocol.md §5.2
 /**
  * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have the
- * same id or the same content. Where types are shared, the book compares those of one client only. It never finds those
- * whose holder is gone.
+ * same id or the same content. The book compares those of one principal; where types are shared, those of one client only. It
+ * never finds those whose holder is gone.
  */
 export class SubscriptionBook {
   readonly #all = new Set<HeldSubscription>();
@@ -45,10 +45,11 @@ export class SubscriptionBook {
 
   /** `known`: this client holds the very same subscription. `exists`: some client holds an equal one. Undefined: it may be added. */
   find(
-    clientId: string,
+    { clientId, principal }: Pick<SubscriptionHolder, "clientId" | "principal">,
     { id, pattern }: { readonly id: string; readonly pattern: WirePattern },
   ): "known" | "exists" | undefined {
-    const equals = this.#equalsOf(clientId, id, pattern);
+    const ofAll = this.#equalsOf(clientId, id, pattern);
+    const equals = ofAll.filter(({ holder }) => isSamePrincipal(holder.principal, principal));
     if (
       equals.some((held) => held.id === id && held.holder.clientId === clientId && isSamePattern(held.pattern, pattern))
     )

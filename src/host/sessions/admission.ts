@@ -77,6 +77,16 @@ export class Admission {
     return pending.filter((one) => method === undefined || one.method === method).map(({ outcome }) => outcome);
   }
 
+  /**
+   * Holds an admitted stream within the bounds of what waits for `authorize`: until its release, for 30 s at most. The end of
+   * the stream or of the host ends the wait. `onEnd` is called once, when the wait is over. Throws `RpcError` beyond the bounds.
+   */
+  hold(call: CallContext, principal: Admitted, onEnd: () => void): PendingAdmission {
+    this.assertOpen();
+    this.#checkRoom(call);
+    return this.#pend(call, { onLate: (held) => held.release(), onEnd, principal });
+  }
+
   /** Counts and reports a call that is refused for who made it; returns the refusal. */
   deny(call: CallContext, refusal: RpcError): RpcError {
     return this.#denied(call, refusal);
@@ -136,19 +146,10 @@ export class Admission {
 
   /** Waits for the answer; the end of the call, of the host or of 30 s ends the wait, and a later answer changes nothing. */
   #await(call: CallContext, answer: unknown, then: CallableFunction): PendingAdmission {
-    const hangUp = (): void => pending.cancel();
-    const pending = new PendingAdmission(call.method, () => {
-      this.#leave(call, pending);
-      timer.cancel();
-      unfollowAbort(call.signal, hangUp);
+    const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
+    const pending = this.#pend(call, {
+      onLate: (late) => late.refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text))),
     });
-    const timer = this.#parts.clock.setTimer(limits.admissionMs, () => {
-      const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
-      pending.refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text)));
-    });
-    this.#enter(call, pending);
-    followAbort(call.signal, hangUp);
-    if (call.signal.aborted) hangUp();
     const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, value));
     const onFailure = (error: unknown): void =>
       pending.settle(() => {
@@ -159,6 +160,26 @@ export class Admission {
     } catch (error) {
       onFailure(error);
     }
+    return pending;
+  }
+
+  /** Enters a call that waits. `principal`: that of a stream which is admitted already. */
+  #pend(
+    call: CallContext,
+    wait: { onLate: (pending: PendingAdmission) => void; onEnd?: () => void; principal?: Admitted },
+  ): PendingAdmission {
+    const hangUp = (): void => pending.cancel();
+    const onEnd = (): void => {
+      this.#leave(call, pending);
+      timer.cancel();
+      unfollowAbort(call.signal, hangUp);
+      wait.onEnd?.();
+    };
+    const pending = new PendingAdmission(call.method, onEnd, wait.principal);
+    const timer = this.#parts.clock.setTimer(limits.admissionMs, () => wait.onLate(pending));
+    this.#enter(call, pending);
+    followAbort(call.signal, hangUp);
+    if (call.signal.aborted) hangUp();
     return pending;
   }
 
@@ -224,20 +245,22 @@ function thenOf(value: unknown): unknown {
   return typeof value === "object" && value !== null && "then" in value ? value.then : undefined;
 }
 
-/** The admission of a call that waits for the answer of `authorize`. */
+/** The admission of a call that waits for the answer of `authorize`, or of an admitted stream that the host holds back. */
 export class PendingAdmission {
   /** Rejects with the `RpcError` that refuses the call. A rejection that has no reader is harmless. */
   readonly outcome: Promise<Admitted>;
   readonly method: string;
   readonly #onEnd: () => void;
+  readonly #held: Admitted;
   #resolve: (principal: Admitted) => void = () => undefined;
   #reject: (refusal: unknown) => void = () => undefined;
   #isOver = false;
 
-  /** `onEnd` is called once, when the wait is over. */
-  constructor(method: string, onEnd: () => void) {
+  /** `onEnd` is called once, when the wait is over. `held`: the principal of a stream that is only held back. */
+  constructor(method: string, onEnd: () => void, held?: Admitted) {
     this.method = method;
     this.#onEnd = onEnd;
+    this.#held = held;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -253,6 +276,11 @@ export class PendingAdmission {
     } catch (refusal) {
       this.#reject(refusal);
     }
+  }
+
+  /** Ends the wait of a stream that is held back: the stream opens as its principal's. */
+  release(): void {
+    this.settle(() => this.#held);
   }
 
   refuse(refusal: RpcError): void {

@@ -1,4 +1,4 @@
-import { TroupeError } from "../../core/internal.ts";
+import { loggableText, TroupeError } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry.ts";
 import { sleepMs } from "../connection/time-limits.ts";
@@ -30,6 +30,8 @@ const refusalsBeforeWarning = 5;
 // protocol.md W1, §2.2
 export class ReRegistration implements HostRegistry {
   readonly #options: ReRegistrationOptions;
+  /** Types that the host has taken: it knows nothing of this worker's old client id any more that stands in their way. */
+  readonly #taken = new Set<string>();
 
   constructor(options: ReRegistrationOptions) {
     this.#options = options;
@@ -38,27 +40,35 @@ export class ReRegistration implements HostRegistry {
   async registerType(agentType: string): Promise<void> {
     const { registry, elsewhere, settings } = this.#options;
     const wasElsewhere = elsewhere.has(agentType);
-    const refusal = await this.#insist(() => registry.registerType(agentType), wasElsewhere);
+    const refusal = await this.#insist(() => registry.registerType(agentType), { isAskedOnce: wasElsewhere });
     if (refusal === undefined) {
+      this.#taken.add(agentType);
       if (elsewhere.delete(agentType)) settings.logger.info(`Agent type ${agentType} is served by this worker again.`);
       return;
     }
     elsewhere.add(agentType);
     if (wasElsewhere) return;
     settings.logger.warn(
-      `Agent type ${agentType} is left to another worker: ${refusal} It is asked for again when this worker next comes to a host.`,
+      `Agent type ${agentType} is left to another worker: ${loggableText(refusal)} It is asked for again when this worker next comes to a host.`,
     );
   }
 
-  /** Adds a subscription, unless another worker serves its type: the subscription would have no effect then. */
+  /**
+   * Adds a subscription, unless another worker serves its type: the subscription would have no effect then. It leaves out one that
+   * the host refuses for too long, and registers the rest.
+   */
   // protocol.md H17
   async addSubscription(subscription: WireSubscription): Promise<void> {
     const { registry, elsewhere, settings } = this.#options;
-    const agentType = subscription.pattern?.agentType ?? "";
+    const { id, pattern } = subscription;
+    const agentType = pattern?.agentType ?? "";
     if (elsewhere.has(agentType)) return;
-    const refusal = await this.#insist(() => registry.addSubscription(subscription), false);
-    if (refusal !== undefined)
-      settings.logger.warn(`A subscription for agent type ${agentType} is left out: ${refusal}`);
+    const isForeign = this.#taken.has(agentType);
+    const refusal = await this.#insist(() => registry.addSubscription(subscription), { isForeign });
+    if (refusal === undefined) return;
+    settings.logger.warn(
+      `Subscription ${loggableText(id)} for agent type ${agentType} is left out. The host says: ${loggableText(refusal)}. It is asked for again when this worker next comes to a host.`,
+    );
   }
 
   removeSubscription(subscription: WireSubscription): Promise<void> {
@@ -71,9 +81,12 @@ export class ReRegistration implements HostRegistry {
 
   /**
    * Retries a registration until the host accepts it. Resolves to the refusal when another worker keeps the type. Rejects when
-   * the host knows the old client id for too long, or fails otherwise.
+   * the host knows the old client id for too long, or fails otherwise. `isForeign`: a refusal can't be due to that id.
    */
-  async #insist(call: () => Promise<void>, isAskedOnce: boolean): Promise<string | undefined> {
+  async #insist(
+    call: () => Promise<void>,
+    how: { readonly isAskedOnce?: boolean; readonly isForeign?: boolean },
+  ): Promise<string | undefined> {
     const { settings, isOldClientId, onWaiting, signal } = this.#options;
     const { reconnect, random, clock, logger } = settings;
     const startMs = clock.now();
@@ -83,7 +96,7 @@ export class ReRegistration implements HostRegistry {
         return undefined;
       } catch (error) {
         if (!(error instanceof TroupeError) || error.code !== "already-exists") throw error;
-        const { refusal: message, owner } = error instanceof TypeTakenError ? error : ownerless(error);
+        const { refusal: message, owner, isForeign } = error instanceof TypeTakenError ? error : ownerless(error, how);
         const delayMs = backOffMs(attempt - 1, reconnect, random);
         const isLast = attempt >= reconnect.maxAttempts;
         if (owner !== undefined && isOldClientId(owner)) {
@@ -91,8 +104,8 @@ export class ReRegistration implements HostRegistry {
           if (attempt === refusalsBeforeWarning)
             logger.warn(`The host has not missed this worker's lost connection in ${attempt} attempts: ${message}`);
         } else {
-          const patienceMs = owner === undefined ? unnamedPatienceMs : foreignPatienceMs;
-          if (isAskedOnce || isLast || clock.now() + delayMs - startMs > patienceMs) return message;
+          const patienceMs = owner === undefined && !isForeign ? unnamedPatienceMs : foreignPatienceMs;
+          if (how.isAskedOnce === true || isLast || clock.now() + delayMs - startMs > patienceMs) return message;
         }
         logger.debug(`The host refuses a registration: ${message}`);
         onWaiting({ at: "waiting", delayMs, reason: message });
@@ -103,6 +116,9 @@ export class ReRegistration implements HostRegistry {
 }
 
 /** A refused subscription: the host does not say whose it is. */
-function ownerless({ message }: TroupeError): Pick<TypeTakenError, "refusal" | "owner"> {
-  return { refusal: message, owner: undefined };
+function ownerless(
+  { message }: TroupeError,
+  { isForeign = false }: { readonly isForeign?: boolean },
+): Pick<TypeTakenError, "refusal" | "owner" | "isForeign"> {
+  return { refusal: message, owner: undefined, isForeign };
 }

@@ -8,24 +8,33 @@ export class TypeTakenError extends TroupeError {
   readonly owner: string | undefined;
   /** The refusal itself, without the advice. */
   readonly refusal: string;
+  /** The host does not name that worker, which belongs to another principal. It can't be this one under an old client id. */
+  readonly isForeign: boolean;
 
-  constructor(refusal: string, owner: string | undefined, options?: ErrorOptions) {
+  constructor(refusal: string, owner: string | undefined, options?: ErrorOptions & { readonly isForeign?: boolean }) {
     const advice =
       'Stop that worker first, or register with { whenTaken: "wait" } to take the type over when it leaves.';
     super("already-exists", `${refusal} ${advice}`, options);
     this.owner = owner;
     this.refusal = refusal;
+    this.isForeign = options?.isForeign === true;
   }
 }
 
-/** Turns a host's refusal of an agent type into an error. A Troupe host says who serves the type, and from where. */
-// protocol.md §11.8
-export function typeRefusalError(agentType: string, thrown: unknown): Error {
+/**
+ * Turns a host's refusal of an agent type into an error. A Troupe host says who serves the type, and from where, unless that worker
+ * belongs to another principal.
+ */
+// protocol.md §11.9
+export function typeRefusalError(agentType: string, thrown: unknown, isHostAnnounced = false): Error {
   if (!(thrown instanceof RpcError)) return refusalError(registering(agentType), thrown);
   const { code, details, metadata } = thrown.status;
   if (!isTaken(details) && code !== StatusCode.alreadyExists) return refusalError(registering(agentType), thrown);
   const holder = metadata?.[refusalKey.holder];
-  if (holder === undefined) return new TypeTakenError(details, ownerNamedIn(details), { cause: thrown });
+  if (holder === undefined) {
+    const owner = ownerNamedIn(details);
+    return new TypeTakenError(details, owner, { cause: thrown, isForeign: isHostAnnounced && owner === undefined });
+  }
   const address = metadata?.[refusalKey.holderAddress];
   const place = address === undefined ? "" : ` at ${loggableText(address)}`;
   const refusal = `Agent type "${agentType}" is served by worker ${loggableText(holder)}${place}.`;

@@ -45,7 +45,7 @@ export class UnaryRegistry implements HostRegistry {
       await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal);
     } catch (error) {
       if (isNotImplemented(error)) throw error;
-      const refusal = typeRefusalError(agentType, error);
+      const refusal = typeRefusalError(agentType, error, this.#options.isHostAnnounced());
       // A stock host refuses what this connection has registered before, for instance by a call that was cancelled.
       if (refusal instanceof TypeTakenError && refusal.owner === this.#options.metadata[clientIdKey]) return;
       throw refusal;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Authorize } from "../../../src/host/index.ts";
+import { limits } from "../../../src/host/limits.ts";
 import type { ControlBody } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
@@ -70,6 +71,26 @@ describe.each(hostTransports)("a client id that a principal uses, over $name", (
     expect(rig.host.counters().agentTypes).toBe(0);
   });
 
+  it("stays reserved for its owner, however many reservations another principal makes", async () => {
+    const maxSessions = 4;
+    await using rig = await start({ authorize, clock: new ManualClock(), reconnectGraceMs: 500, maxSessions });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.register("a");
+    worker.stream.end();
+    await allGone(rig);
+    const link = rig.dial("bob");
+    for (let index = 0; index <= maxSessions; index += 1) {
+      const foreign = await new RawWorker(link, `B${index}`).join();
+      await foreign.register(`b${index}`);
+      foreign.stream.end();
+      await allGone(rig);
+    }
+    expect(rig.host.counters().reservedClients).toBe(maxSessions);
+    await isRefused(rig, "bob");
+    await new RawWorker(rig.dial("alice"), "W").join();
+    expect(rig.host.counters().agentTypes).toBe(1);
+  });
+
   it("is refused to others while only a control channel of it is open, and free when that has ended", async () => {
     await using rig = await start({ authorize });
     const control = await RawControl.open(rig.dial("alice"), "W");
@@ -112,6 +133,84 @@ describe.each(hostTransports)("a client id that a principal uses, over $name", (
   });
 });
 
+describe.each(hostTransports)("what another principal has registered, over $name", ({ start }) => {
+  it("stands in the way of no subscription: same id, same content, and a worker removes its own alone", async () => {
+    await using rig = await start({ authorize });
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await foreign.subscribe("S1", exact("orders", "packer"));
+    await foreign.subscribe("S2", exact("other", "other"));
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.register("packer");
+    await worker.subscribe("S2", exact("orders", "packer"));
+    await worker.subscribe("S1", exact("parcels", "packer"));
+    foreign.publish("orders");
+    expect((await worker.nextEvent()).topicType).toBe("orders");
+    await worker.unsubscribe("S1");
+    expect(await foreign.subscriptions()).toHaveLength(3);
+    await expect(worker.unsubscribe("S1")).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+    await foreign.unsubscribe("S1");
+    await foreign.unsubscribe("S2");
+    expect(await foreign.subscriptions()).toEqual([{ id: "S2", pattern: exact("orders", "packer") }]);
+    foreign.publish("orders");
+    expect((await worker.nextEvent()).topicType).toBe("orders");
+  });
+
+  it("is compared for clients of one principal, also those of generation 1 and those that come back", async () => {
+    await using rig = await start({ authorize, clock: new ManualClock(), reconnectGraceMs: 500 });
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await foreign.subscribe("S", exact("t", "a"));
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.subscribe("S", exact("t", "a"));
+    const own = await new RawWorker(rig.dial("alice"), "A").join();
+    await expect(own.subscribe("S", exact("u", "a"))).rejects.toMatchObject({ code: StatusCode.invalidArgument });
+    const legacy = await new RawWorker(rig.dial("alice")).join();
+    legacy.send({ kind: "subscribe", requestId: "1", pattern: exact("t", "a") });
+    expect(await legacy.next()).toMatchObject({ kind: "ack", error: "Subscription already exists" });
+    worker.stream.end();
+    await worker.ended;
+    while (rig.host.counters().reservedClients === 0) await foreign.settled();
+    const back = await new RawWorker(rig.dial("alice"), "W").join();
+    while (rig.host.counters().subscriptions < 2) await back.settled();
+    expect(await back.subscriptions()).toHaveLength(2);
+  });
+
+  it("does not keep a client that came back from removing its own of the same id before the host has all of them", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ authorize, clock, reconnectGraceMs: 500 });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    const ids = Array.from({ length: 2 * limits.batchSize }, (_, index) => `S${index}`);
+    await Promise.all(ids.map((id) => worker.subscribe(id, exact(id, "a"))));
+    const last = ids.at(-1) ?? "";
+    worker.stream.end();
+    await allGone(rig);
+    const foreign = await new RawWorker(rig.dial("bob"), "B").join();
+    await foreign.subscribe(last, exact("t", "b"));
+    const back = await new RawWorker(rig.dial("alice"), "W").join();
+    await back.unsubscribe(last);
+    for (let lot = 0; lot < 10; lot += 1) clock.advance(1);
+    expect(await back.subscriptions()).toHaveLength(ids.length);
+    await expect(back.unsubscribe(last)).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+  });
+
+  it("is refused without a word of who has it, neither in the text nor beside it", async () => {
+    await using rig = await start({ authorize });
+    const worker = await new RawWorker(rig.dial("alice"), "W", { isAnnounced: true }).join();
+    await worker.register("a");
+    const foreign = await new RawWorker(rig.dial("bob"), "B", { isAnnounced: true }).join();
+    const refused = await foreign.register("a").catch((error) => error);
+    expect(refused.status).toMatchObject({
+      code: StatusCode.invalidArgument,
+      details: "Agent type a already registered.",
+    });
+    expect(refused.status.metadata?.agholder).toBeUndefined();
+    expect(refused.status.metadata?.agholderaddress).toBeUndefined();
+    const own = await new RawWorker(rig.dial("alice"), "A", { isAnnounced: true }).join();
+    const named = await own.register("a").catch((error) => error);
+    expect(named.status.details).toBe("Agent type a already registered with client W.");
+    expect(named.status.metadata).toMatchObject({ agholder: "W", agholderaddress: expect.any(String) });
+  });
+});
+
 describe.each(hostTransports)("the control channel of another principal, over $name", ({ start }) => {
   const request: ControlBody = { kind: "save-request", agentId: { type: "a", key: "k" } };
   const answer: ControlBody = { kind: "save-response", state: "forged", error: undefined };
@@ -144,5 +243,68 @@ describe.each(hostTransports)("the control channel of another principal, over $n
     expect(await worker.next()).toMatchObject({ rpcId: "1", body: { state: "true" } });
     expect(await worker.settled()).toEqual([]);
     expect(rig.host.counters().unroutableControlMessages).toBe(1);
+  });
+
+  it("can't make the host forget what a worker has asked, however much it asks itself", async () => {
+    await using rig = await start({ authorize });
+    const worker = await RawControl.open(rig.dial("alice"), "W");
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    const foreign = await RawControl.open(rig.dial("bob"), "B");
+    worker.send({ rpcId: "1", destination: "clientid=T", respondTo: "clientid=W", body: request });
+    await target.next();
+    for (let index = 0; index <= limits.controlWaitsPerAsker; index += 1)
+      foreign.send({ rpcId: `b${index}`, destination: "clientid=T", respondTo: "clientid=B", body: request });
+    expect(await foreign.next()).toMatchObject({
+      ...{ rpcId: `b${limits.controlWaitsPerAsker}`, destination: "clientid=B", respondTo: "" },
+      body: { kind: "save-response", error: expect.stringContaining("wait for answers first") },
+    });
+    target.send({ rpcId: "1", destination: "clientid=W", respondTo: "", body: { ...answer, state: "true" } });
+    expect(await worker.next()).toMatchObject({ rpcId: "1", body: { state: "true" } });
+    target.send({ rpcId: "b0", destination: "clientid=B", respondTo: "", body: { ...answer, state: "first" } });
+    expect(await foreign.next()).toMatchObject({ rpcId: "b0", body: { state: "first" } });
+    // One has been answered: there is a place again.
+    foreign.send({ rpcId: "again", destination: "clientid=T", respondTo: "clientid=B", body: request });
+    expect(await foreign.settled()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ unroutableControlMessages: 0, refusedByLimit: 1 });
+  });
+
+  it("gets its answer to a request with a long agent key; one beyond the bound is refused at once", async () => {
+    await using rig = await start({ authorize });
+    await (await new RawWorker(rig.dial("carol"), "T").join()).register("a");
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    const foreign = await RawControl.open(rig.dial("bob"), "B");
+    const ask = (rpcId: string, chars: number) => {
+      const key = "k".repeat(chars);
+      const long: ControlBody = { kind: "save-request", agentId: { type: "a", key } };
+      foreign.send({ rpcId, destination: `agentid=a/${key}`, respondTo: "clientid=B", body: long });
+    };
+    ask("1", 5_000);
+    // The same again under its id: the newer one counts.
+    ask("1", 5_000);
+    await target.next();
+    await target.next();
+    target.send({ rpcId: "1", destination: "clientid=B", respondTo: "", body: answer });
+    expect(await foreign.next()).toMatchObject({ rpcId: "1", body: answer });
+    ask("2", limits.controlWaitBytesPerAsker / 2);
+    const error = expect.stringContaining(
+      `The host takes ${limits.controlWaitBytesPerAsker}: use a shorter agent key.`,
+    );
+    expect(await foreign.next()).toMatchObject({ rpcId: "2", body: { kind: "save-response", error } });
+    expect(await target.settled()).toEqual([]);
+  });
+
+  it("leaves nothing of its requests behind when it ends: a client that asks and goes fills no bound", async () => {
+    await using rig = await start({ authorize });
+    const target = await RawControl.open(rig.dial("carol"), "T");
+    for (const round of ["1", "2"]) {
+      const asker = await RawControl.open(rig.dial("bob"), "B");
+      for (let index = 0; index < limits.controlWaitsPerAsker; index += 1)
+        asker.send({ rpcId: `${round}-${index}`, destination: "clientid=T", respondTo: "clientid=B", body: request });
+      expect(await asker.settled()).toEqual([]);
+      asker.stream.end();
+      await asker.ended;
+      while (rig.host.counters().controlChannels > 1) await target.settled();
+    }
+    expect(rig.host.counters().refusedByLimit).toBe(0);
   });
 });

@@ -186,13 +186,13 @@ describe("a worker that has lost its host", () => {
   });
 
   test.each([
-    ["with generation 1, whose refusal names nobody", "Agent type a already registered.", "RegisterAgent"],
-    ["of a subscription, which names nobody either", "Subscription already exists", "AddSubscription"],
-  ])("ends the retry after a while %s [§8.102]", async (_when, refusal, refused) => {
+    ["with generation 1, whose refusal names nobody", "Agent type a already registered.", "RegisterAgent", "a"],
+    ["of a subscription, which names nobody either", "Subscription already exists", "AddSubscription", "elsewhere"],
+  ])("ends the retry after a while %s [§8.102]", async (_when, refusal, refused, subscribed) => {
     await using stage = await openStage();
     const { host, clock, worker } = stage;
     await worker.registerFactory("a", () => new FunctionAgent());
-    await worker.addSubscription(new TypeSubscription("t", "a"));
+    await worker.addSubscription(new TypeSubscription("t", subscribed));
     await worker.start();
     host.script = ({ method }) => {
       if (method === refused) throw new RpcError(StatusCode.invalidArgument, refusal);
