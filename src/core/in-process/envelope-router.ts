@@ -85,6 +85,11 @@ export class EnvelopeRouter {
     };
   }
 
+  /** Returns the calls whose handlers run, and that have no outcome yet. */
+  unanswered(): readonly Running[] {
+    return this.#running.all().filter(({ call }) => call?.isSettled === false);
+  }
+
   /** Ends all messages in flight: signals abort, and callers get the error. Handlers may still run; their outcomes are ignored. */
   abandon(makeError: () => unknown): void {
     for (const { call, context } of this.#running.all()) {
