@@ -1,4 +1,4 @@
-import { anyTime, assertOptions, assertText, fields, number, optionShape } from "../core/internal.ts";
+import { anyTime, assertOptions, assertText, number, optionShape, options as optionsOf } from "../core/internal.ts";
 import {
   Host,
   type HostOptions,
@@ -8,7 +8,7 @@ import {
   type InspectOptions,
 } from "../host/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal, stopWhenSignalKinds } from "../process/internal.ts";
-import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
+import { type GrpcListenerOptions, grpcListener, listenerKinds } from "../transport/internal.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
 /** Options of a `GrpcWorkerAgentRuntimeHost`: the host's own, and those of its gRPC listener. */
@@ -26,7 +26,10 @@ export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
   readonly graceMs?: number | undefined;
 }
 
-const shape = optionShape<GrpcWorkerAgentRuntimeHostOptions>({ ...hostKinds, channelOptions: fields });
+const shape = optionShape<GrpcWorkerAgentRuntimeHostOptions>({
+  ...hostKinds,
+  channelOptions: optionsOf(listenerKinds),
+});
 const signalShape = optionShape<HostStopWhenSignalOptions>({ ...stopWhenSignalKinds, graceMs: number(anyTime) });
 
 // protocol.md §5.9

@@ -1,9 +1,11 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
+export { dialerKinds } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
+export { listenerKinds } from "./grpc/server/server-options.ts";
 export type {
   CallContext,
   Dialer,

@@ -5,6 +5,7 @@ import { assertAnswer } from "../delivery/assert-answer.ts";
 import type { DeliveryOwner, Dispatcher } from "../delivery/dispatcher.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
+import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
@@ -102,6 +103,10 @@ export class EnvelopeRouter {
   /** Ends the calls from this queue about which an intervention has not decided. Its later decision is ignored. */
   refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
     this.#stage.refuseUndecided(queue, makeError);
+  }
+
+  isUndecided(call: PendingCall<unknown>): boolean {
+    return this.#stage.isUndecided(call);
   }
 
   /**

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from "../clock.ts";
+import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { untilAborted } from "../wait-options.ts";
-import type { Envelope } from "./envelope.ts";
+import type { CallPlace, Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
 import type { EnvelopeRouter } from "./envelope-router.ts";
 import { UnansweredWatch } from "./unanswered-watch.ts";
@@ -37,7 +38,7 @@ const checkEveryMs = 100;
  * The life cycle of a runtime. It takes envelopes from the queue, one after the other, and gives them to the router. It takes each
  * in the async context of its sender.
  */
-export class MessagePump {
+export class MessagePump implements CallPlace {
   readonly #router: EnvelopeRouter;
   readonly #clock: Clock;
   #queue = this.#createQueue();
@@ -66,6 +67,10 @@ export class MessagePump {
   /** Says why a message waits if the runtime does not run; else undefined. */
   get whyIdle(): string | undefined {
     return this.#state.at === "running" ? undefined : idleText;
+  }
+
+  isUndecided(call: PendingCall<unknown>): boolean {
+    return this.#router.isUndecided(call);
   }
 
   get waiting(): number {

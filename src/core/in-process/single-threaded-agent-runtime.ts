@@ -218,8 +218,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   /**
-   * Stops if running, ends what waits and what runs, then closes every live agent. It does not wait for ever for an agent that is
-   * being made or closed: see `drainTimeoutMs`. Twice is fine; `start` may follow, without the agents that were registered as
+   * Stops if running, ends what waits and what runs, then closes every live agent. Its wait for an agent
+   * that is being made or closed has a limit: see `drainTimeoutMs`. Twice is fine; `start` may follow, without the agents that were registered as
    * instances, and without their subscriptions.
    */
   async close(): Promise<void> {

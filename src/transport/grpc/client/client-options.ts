@@ -1,5 +1,14 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import { assertOptions, errorText, fields, number, optionShape, TroupeError, text } from "../../../core/internal.ts";
+import {
+  assertOptions,
+  errorText,
+  fields,
+  number,
+  type OptionKinds,
+  optionShape,
+  TroupeError,
+  text,
+} from "../../../core/internal.ts";
 import {
   anyDelay,
   type ConnectionLimitOptions,
@@ -33,7 +42,7 @@ export interface GrpcDialerOptions extends ConnectionLimitOptions {
   readonly peerMaxConcurrentStreams?: number;
 }
 
-const dialerShape = optionShape<GrpcDialerOptions>({
+export const dialerKinds: OptionKinds<GrpcDialerOptions> = {
   ...connectionLimitKinds,
   tls: fields,
   metadata: fields,
@@ -42,7 +51,8 @@ const dialerShape = optionShape<GrpcDialerOptions>({
   pingIntervalMs: anyDelay,
   pingTimeoutMs: someDelay,
   peerMaxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
-});
+};
+const dialerShape = optionShape<GrpcDialerOptions>(dialerKinds);
 
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
