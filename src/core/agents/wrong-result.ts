@@ -30,7 +30,7 @@ export function wrongResultText({ came, allowed }: WrongResult, which = "A handl
   return `${wrong} Return that, or name ${came} as the answer.`;
 }
 
-/** What JavaScript calls values of no declared type. Workers tell each other no more of a wrong result than such a name. */
+/** JavaScript's names for values of no declared type. Workers tell each other no more of a wrong result than such a name. */
 const undeclaredNames: ReadonlySet<string> = new Set([
   ...["Object", "Array", "String", "Number", "Boolean", "Promise", "Map", "Set", "Date", "Error", "object"],
   ...["string", "number", "boolean", "bigint", "symbol", "function"],

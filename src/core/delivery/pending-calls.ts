@@ -6,7 +6,7 @@ import { PendingCall } from "./pending-call.ts";
 /** The bounds of a call, and its recipient for the text of `TimedOutError`. */
 export interface NamedCallBounds extends CallBounds {
   readonly recipient?: { toString(): string } | undefined;
-  /** Returns the text of `TimedOutError` for what is no call to an agent. Default: that of a call. */
+  /** Returns the text of `TimedOutError` of a request that is not a call. Default: that of a call. */
   readonly timedOut?: ((ms: number | undefined) => string) | undefined;
 }
 

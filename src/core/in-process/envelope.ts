@@ -66,7 +66,7 @@ export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runti
   return new HandlerContext({ sender, topicId, isRpc: false, messageId, agentId, runtime, signal, metadata });
 }
 
-/** What a call asks of its runtime when its time is up. */
+/** The part of a runtime that a call asks when its time is up. */
 export interface CallPlace {
   /** Says why a message waits if the runtime does not run. */
   readonly whyIdle: string | undefined;

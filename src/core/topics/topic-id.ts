@@ -4,7 +4,7 @@ import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import { quoted, wrongValue } from "../validation/option-values.ts";
 
-/** What a topic type may be, for errors. */
+/** The rule of topic types in words, for errors. */
 export const topicTypeRule = "A topic type is one or more letters, digits, or characters of - _ . : = (no spaces).";
 
 const topicTypePattern = /^[\p{L}\p{N}_\-.:=]+$/u;

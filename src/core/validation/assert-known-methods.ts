@@ -2,7 +2,7 @@ import { TroupeError } from "../errors.ts";
 import { nearestName } from "./nearest-name.ts";
 
 /**
- * Checks an object whose known methods are all optional and begin with `on`, so that a misspelt one does not pass for none. Throws
+ * Checks an object whose known methods are all optional and begin with `on`, so that a wrong name does not pass for none. Throws
  * `invalid-argument` for a method whose name begins so too and is near a known one that the object lacks. `subject` begins the
  * text.
  */

@@ -54,7 +54,7 @@ const stepShape = optionShape<FaultStep>(stepKinds);
 
 const applyShape = optionShape<{ readonly connection?: number | undefined }>({ connection: count });
 
-/** Throws `invalid-argument` for a value that is no fault. `subject` begins the text. */
+/** Throws `invalid-argument` for a value that is not a fault. `subject` begins the text. */
 export function assertFault(fault: unknown, subject: string): void {
   if (!isObject(fault)) throw wrongValue(`${subject} must be an object with a kind, { kind: "reset" }`, fault);
   const given = faultKinds.find((one) => one === Reflect.get(fault, "kind"));

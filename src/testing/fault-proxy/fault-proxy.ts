@@ -123,7 +123,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /**
    * Applies a fault to one connection or to all open ones. A lasting fault on all also applies to new connections,
-   * until `heal` or for `forMs`. Throws `invalid-argument` for a value that is no fault.
+   * until `heal` or for `forMs`. Throws `invalid-argument` for a value that is not a fault.
    */
   apply(given: Fault, options: { readonly connection?: number } = {}): void {
     assertFault(given, "The fault");
