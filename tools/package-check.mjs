@@ -1,7 +1,7 @@
 // `npm run package-check`: packs the package, installs it into an empty project, and uses it there as a stranger would.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
 import { ensureBuilt, packPackage } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
@@ -29,7 +29,7 @@ try {
       quiet: true,
     }),
   );
-  checkReadmeLinks();
+  checkLinks();
   await runHello();
 } finally {
   rmSync(project, { recursive: true, force: true });
@@ -68,13 +68,21 @@ async function importUnderForeignConditions() {
   );
 }
 
-/** The package ships every file that its README links to. */
-function checkReadmeLinks() {
+/** The package ships every file that one of its documents links to, pictures included. */
+function checkLinks() {
   const folder = join(project, "node_modules", manifest.name);
-  const links = [...readFileSync(join(folder, "README.md"), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
-  const missing = links.map(([, link]) => link).filter((link) => !existsSync(join(folder, link)));
-  if (links.length > 0 && missing.length === 0) tally.passed("the links of README.md lead to files of the package");
-  else tally.failed("the links of README.md lead to files of the package", missing.join(", "));
+  const documents = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md"));
+  const missing = [];
+  let links = 0;
+  for (const document of documents) {
+    for (const [, link] of readFileSync(join(folder, document), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      links += 1;
+      if (!existsSync(join(folder, dirname(document), link))) missing.push(`${document}: ${link}`);
+    }
+  }
+  if (links > 0 && missing.length === 0)
+    tally.passed("the links of the package's documents lead to files of the package");
+  else tally.failed("the links of the package's documents lead to files of the package", missing.join(", "));
 }
 
 /** Compiles the example against the installed declarations, all of them checked, and runs it. */

@@ -33,7 +33,7 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
-export { AgentCatalog, type AgentCatalogOptions } from "./delivery/agent-catalog.ts";
+export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
@@ -47,7 +47,7 @@ export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/me
 export { payloadText } from "./delivery/payload-text.ts";
 export { PendingCall } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
-export { timedOutText } from "./delivery/timed-out-text.ts";
+export { answerUndecidedText, timedOutText, undecidedText } from "./delivery/timed-out-text.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
@@ -92,7 +92,7 @@ export {
   ToolNotFoundException,
 } from "./tools/tool-errors.ts";
 export type { Subscription } from "./topics/subscription.ts";
-export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
+export { noSubscription, subscriptionExists, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
@@ -109,6 +109,7 @@ export {
   assertKind,
   assertOptions,
   type OptionKinds,
+  type OptionShape,
   optionShape,
   options,
 } from "./validation/assert-options.ts";

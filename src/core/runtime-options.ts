@@ -5,6 +5,7 @@ import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageLogSink } from "./message-log-records.ts";
 import type { Tracing } from "./tracing.ts";
+import { assertKnownMethods } from "./validation/assert-known-methods.ts";
 import type { OptionKinds } from "./validation/assert-options.ts";
 import {
   callable,
@@ -54,11 +55,13 @@ const ambientMethods = [
   "subscribingAgentType",
 ];
 
+const interventionMethods = ["onSend", "onPublish", "onResponse"];
+
 const interventionHandler: OptionKind = {
   expected: "an intervention handler, an object with onSend, onPublish or onResponse",
   accepts: (value) =>
-    fields.accepts(value) &&
-    ["onSend", "onPublish", "onResponse"].every((name) => isMissingOrFunction(Reflect.get(Object(value), name))),
+    fields.accepts(value) && interventionMethods.every((name) => isMissingOrFunction(Reflect.get(Object(value), name))),
+  assertInside: (value, name) => assertKnownMethods(value, interventionMethods, `The option ${name}`),
 };
 
 export const runtimeKinds: OptionKinds<RuntimeOptions> = {

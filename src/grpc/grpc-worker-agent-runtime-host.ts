@@ -4,9 +4,9 @@ import {
   assertOptions,
   assertText,
   errorText,
-  fields,
   number,
   optionShape,
+  options as optionsOf,
   TroupeError,
 } from "../core/internal.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type GrpcListener,
   type GrpcListenerOptions,
   grpcListener,
+  listenerKinds,
   RpcError,
   StatusCode,
 } from "../transport/internal.ts";
@@ -42,7 +43,10 @@ export interface HostStopWhenSignalOptions extends StopWhenSignalOptions {
   readonly graceMs?: number | undefined;
 }
 
-const shape = optionShape<GrpcWorkerAgentRuntimeHostOptions>({ ...hostKinds, channelOptions: fields });
+const shape = optionShape<GrpcWorkerAgentRuntimeHostOptions>({
+  ...hostKinds,
+  channelOptions: optionsOf(listenerKinds),
+});
 const signalShape = optionShape<HostStopWhenSignalOptions>({ ...stopWhenSignalKinds, graceMs: number(anyTime) });
 
 // protocol.md §5.9

@@ -1,7 +1,7 @@
 import type { TracerProvider } from "@opentelemetry/api";
-import { assertOptions, fields, optionShape, withMethods } from "../core/internal.ts";
+import { assertOptions, optionShape, options as optionsOf, withMethods } from "../core/internal.ts";
 import { openTelemetryTracing, workerRuntimeTracer } from "../telemetry/otel/index.ts";
-import { type GrpcDialerOptions, grpcDialer } from "../transport/internal.ts";
+import { dialerKinds, type GrpcDialerOptions, grpcDialer } from "../transport/internal.ts";
 import { type WorkerOptions, WorkerRuntime, workerKinds } from "../worker/internal.ts";
 
 /** Options of a `GrpcWorkerAgentRuntime`: the worker's own, and those of its gRPC connection. */
@@ -16,7 +16,7 @@ export interface GrpcWorkerAgentRuntimeOptions extends WorkerOptions {
 const shape = optionShape<GrpcWorkerAgentRuntimeOptions>({
   ...workerKinds,
   tracerProvider: withMethods("a TracerProvider of OpenTelemetry", "getTracer"),
-  channelOptions: fields,
+  channelOptions: optionsOf(dialerKinds),
 });
 
 // protocol.md §5.9

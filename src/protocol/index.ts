@@ -13,6 +13,7 @@
  * @packageDocumentation
  */
 
+export { encodeFrame } from "./frames/checked-frame.ts";
 export type {
   CancelFrame,
   CancelReason,
@@ -29,7 +30,7 @@ export type {
   WirePattern,
   WirePayload,
 } from "./frames/frame.ts";
-export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
+export { decodeFrame } from "./frames/frame-codec.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,

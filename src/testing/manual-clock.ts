@@ -1,5 +1,11 @@
-import type { Clock, Timer } from "../core/internal.ts";
-import { longestTimerMs } from "../core/internal.ts";
+import type { Clock, OptionKind, Timer } from "../core/internal.ts";
+import { assertArgument, longestTimerMs } from "../core/internal.ts";
+
+const moment: OptionKind = { expected: "a finite number", accepts: (value) => Number.isFinite(value) };
+const step: OptionKind = {
+  expected: "a finite number of at least 0",
+  accepts: (value) => typeof value === "number" && Number.isFinite(value) && value >= 0,
+};
 
 interface Pending {
   readonly dueMs: number;
@@ -20,7 +26,9 @@ export class ManualClock implements Clock {
   readonly #timers = new Set<Pending>();
   #nowMs: number;
 
+  /** `startMs` is what `now` returns at first. */
   constructor(startMs = 0) {
+    assertArgument(startMs, "The start of a ManualClock, in milliseconds,", moment);
     this.#nowMs = startMs;
   }
 
@@ -40,7 +48,9 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Moves the clock on by so many milliseconds. A clock does not go back: throws `invalid-argument` for a negative number. */
   advance(byMs: number): void {
+    assertArgument(byMs, "The milliseconds to advance a ManualClock by", step);
     const endMs = this.#nowMs + byMs;
     for (let next = this.#nextDue(endMs); next !== undefined; next = this.#nextDue(endMs)) {
       this.#timers.delete(next);

@@ -3,10 +3,12 @@ export { createMemoryAccountant, createUncountedAccount } from "./accounting/fai
 export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
+export { dialerKinds } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export type { GrpcListener } from "./grpc/server/grpc-server.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
+export { listenerKinds } from "./grpc/server/server-options.ts";
 export type {
   CallContext,
   Dialer,

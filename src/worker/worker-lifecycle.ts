@@ -49,6 +49,10 @@ export interface WorkerLifecycleOptions {
   readonly nextRequestNumber: () => number;
 }
 
+// The first sentence is Python's: protocol.md §5.9.
+const notRunningText =
+  "Runtime is not running. This worker was never started, or its start failed: call start() first.";
+
 /** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
 const idleCheckMs = 100;
 /** Number of client ids that the worker remembers. A host may still know the worker by the id of a lost connection. */
@@ -157,12 +161,12 @@ export class WorkerLifecycle {
     const { state } = this.#supervisor;
     switch (state.at) {
       case "idle":
-        throw new TroupeError("wrong-state", "Runtime is not running.");
+        throw new TroupeError("wrong-state", notRunningText);
       case "draining":
         return state.done;
       case "closed":
         if (state.by === "stopped") return Promise.resolve();
-        if (state.by === "start-failed") throw new TroupeError("wrong-state", "Runtime is not running.");
+        if (state.by === "start-failed") throw new TroupeError("wrong-state", notRunningText);
         return this.#beginStop();
       case "connecting":
       case "registering":

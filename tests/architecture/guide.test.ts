@@ -41,9 +41,16 @@ describe("the README and the guide", () => {
 });
 
 describe("the pages that the package contains", () => {
-  const shipped = /^(docs\/[^/]+\.md|docs\/guide(\/.*)?|examples(\/.*)?|src\/.*|proto\/.*|[A-Z]+(\.md)?)$/;
+  const shipped =
+    /^(docs\/[^/]+\.md|docs\/(?:guide|performance)(\/.*)?|examples(\/.*)?|src\/.*|proto\/.*|[A-Z]+(\.md)?)$/;
 
-  test.each(guide.filter((page) => page.endsWith(".md")))("%s links only to what the package contains", (page) => {
+  const documents = [".", "docs", "docs/guide", "examples"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .map((name) => (folder === "." ? name : `${folder}/${name}`))
+      .filter((page) => page.endsWith(".md")),
+  );
+
+  test.each(documents)("%s links only to what the package contains", (page) => {
     const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? "");
     const targets = links.map((link) => relative(root, at(page, link)).replaceAll("\\", "/").replace(/\/$/, ""));
     expect(targets.filter((target) => !shipped.test(target))).toEqual([]);

@@ -26,9 +26,9 @@ export function paragraphsOf(source) {
   return found;
 }
 
-/** Whether a table cell begins with a link to a test; its words are titles of tests, which a page only quotes. */
+/** Whether a table cell begins with the path of a test; its words are titles of tests, which a page only quotes. */
 function namesTests({ type, children }) {
-  return type === "tableCell" && children[0]?.type === "link" && children[0].url.startsWith("../tests/");
+  return type === "tableCell" && children[0]?.type === "inlineCode" && children[0].value.startsWith("tests/");
 }
 
 function paragraphOf(node, source) {

@@ -1,6 +1,6 @@
 import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
-import { wrongValue } from "../validation/option-values.ts";
+import { quoted, wrongValue } from "../validation/option-values.ts";
 
 const agentTypePattern = /^[\p{L}\p{N}_\-.]+$/u;
 const portableAgentTypePattern = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -18,13 +18,11 @@ export function isPortableAgentType(type: string): boolean {
   return portableAgentTypePattern.test(type);
 }
 
-/** Throws `invalid-argument` with Python's text when `type` can't name an agent type. */
+/** Throws `invalid-argument` when `type` can't name an agent type. */
 export function assertAgentType(type: string): void {
   if (!isValidAgentType(type)) {
-    throw new TroupeError(
-      "invalid-argument",
-      `Invalid agent type: ${type}. Allowed values MUST match the regex: \`^[\\w\\-\\.]+\\Z\``,
-    );
+    const rule = "An agent type is one or more letters, digits, or characters of - _ . (no spaces).";
+    throw new TroupeError("invalid-argument", `Invalid agent type: ${quoted(type)}. ${rule}`);
   }
 }
 
@@ -77,7 +75,9 @@ export class AgentId {
   static parse(text: string): AgentId {
     if (typeof text !== "string") throw wrongValue("An agent id to parse must be a text, type/key", text);
     const slash = text.indexOf("/");
-    if (slash < 0) throw new TroupeError("invalid-argument", `Invalid agent id: ${text}. Write type/key: greeter/ada.`);
+    if (slash < 0) {
+      throw new TroupeError("invalid-argument", `Invalid agent id: ${quoted(text)}. Write type/key: greeter/ada.`);
+    }
     return new AgentId(text.slice(0, slash), text.slice(slash + 1));
   }
 

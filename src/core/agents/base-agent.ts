@@ -95,10 +95,10 @@ export abstract class BaseAgent implements Agent {
   /** Called by runtimes. Binding to another id or runtime throws `wrong-state`. */
   bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void {
     if (this.#id !== undefined && !this.#id.equals(id)) {
-      throw new TroupeError("wrong-state", "Agent is already bound to a different ID");
+      throw alreadyBound(`ID: it is ${this.#id} and can't be ${id} too.`);
     }
     if (this.#runtime !== undefined && this.#runtime !== runtime) {
-      throw new TroupeError("wrong-state", "Agent is already bound to a different runtime");
+      throw alreadyBound(`runtime, as ${this.#id ?? id}.`);
     }
     this.#id = id;
     this.#runtime = runtime;
@@ -164,4 +164,10 @@ function unbound(agent: BaseAgent): never {
     `${agent.constructor.name} has no id and runtime yet: they are bound when the runtime has made it. ` +
       "In a factory use the { id, runtime } it is given.",
   );
+}
+
+// The first words are Python's: protocol.md §5.4.
+function alreadyBound(what: string): TroupeError {
+  const advice = "An agent has one id in one runtime: let the factory make a new agent each time, () => new Writer().";
+  return new TroupeError("wrong-state", `Agent is already bound to a different ${what} ${advice}`);
 }

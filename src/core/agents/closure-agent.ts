@@ -57,7 +57,10 @@ const closureShape = optionShape<ClosureAgentOptions<MessageTypes>>(closureKinds
 const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...waitKinds,
   ...closureKinds,
-  subscriptions: oneOrMany(callable),
+  subscriptions: oneOrMany({
+    ...callable,
+    expected: 'a function that makes subscriptions, () => [new TypeSubscription("orders", "clerk")]',
+  }),
   whenTaken: word("fail", "wait"),
   skipDirectMessageSubscription: flag,
 });

@@ -20,9 +20,31 @@ export function wrongResultError(result: unknown, allowed: string | undefined): 
 
 /** Describes a handler's wrong result; `which` names the handler. */
 export function wrongResultText({ came, allowed }: WrongResult, which = "A handler"): string {
-  const returned = came === "NoneType" ? "nothing" : came;
+  const isNothing = came === "NoneType";
+  const isUndeclared = undeclaredNames.has(came);
+  const returned = isNothing ? "nothing" : isUndeclared ? undeclaredText(came) : came;
   if (allowed === undefined) return `${which} returned ${returned}, but the handler of an event returns nothing.`;
-  return `${which} returned ${returned}, but its answer must be ${allowed}. Return that, or name ${returned === "nothing" ? "voidMessage" : returned} as the answer.`;
+  const wrong = `${which} returned ${returned}, but its answer must be ${allowed}.`;
+  if (isNothing) return `${wrong} Return that, or name voidMessage as the answer.`;
+  if (isUndeclared) return `${wrong} Return a value of that type${exampleOf(allowed)}.`;
+  return `${wrong} Return that, or name ${came} as the answer.`;
+}
+
+/** JavaScript's names for values of no declared type. Workers tell each other no more of a wrong result than such a name. */
+const undeclaredNames: ReadonlySet<string> = new Set([
+  ...["Object", "Array", "String", "Number", "Boolean", "Promise", "Map", "Set", "Date", "Error", "object"],
+  ...["string", "number", "boolean", "bigint", "symbol", "function"],
+]);
+
+function undeclaredText(came: string): string {
+  if (came === "Object" || came === "object") return "a plain object";
+  return `a value of no declared message type (${came})`;
+}
+
+/** Shows how `defineMessage` makes a value of the allowed types. Their names stand in a list. */
+function exampleOf(allowed: string): string {
+  const names = allowed.split(", ").filter((name) => /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name));
+  return names.length === 0 ? "" : `: ${names.map((name) => `${name}({ … })`).join(" or ")}`;
 }
 
 /** Returns the same failure with the names of the agent and the message, if it is a wrong result; else the failure itself. */

@@ -120,7 +120,7 @@ export class AgentCatalog {
   /** Returns the live agent, else a promise of the one that is being made. Throws or rejects with `not-found` for an unknown type. */
   agentFor(id: AgentId): Agent | Promise<Agent> {
     const kind = this.#kinds.get(id.type);
-    if (kind === undefined) throw new TroupeError("not-found", `Agent with name ${id.type} not found.`);
+    if (kind === undefined) throw agentNotFound(id);
     return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#shelve(kind, id.key, this.#make(kind, id));
   }
 
@@ -270,4 +270,11 @@ export class AgentCatalog {
     await agent.bindIdAndRuntime(id, this.#options.runtime);
     return agent;
   }
+}
+
+// The first sentence is Python's: protocol.md §5.3.
+/** Makes the error for an agent whose type is not registered in the runtime that is asked. */
+export function agentNotFound({ type, key }: AgentId): TroupeError {
+  const advice = `To reach ${type}/${key}, register its agent type in this runtime, or correct the id.`;
+  return new TroupeError("not-found", `Agent with name ${type} not found. ${advice}`);
 }

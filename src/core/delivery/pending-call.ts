@@ -83,8 +83,13 @@ export class PendingCall<Answer> implements Expiring {
 
   /** Called by the deadline queue. */
   onDue(): void {
-    const text = timedOutText(this.#timeoutMs, this.#recipient, this.messageType);
-    this.#giveUp(new TimedOutError(this.whyUnanswered === undefined ? text : `${text} ${this.whyUnanswered}`));
+    this.#giveUp(new TimedOutError(this.describeTimeout(this.#timeoutMs, this.#recipient)));
+  }
+
+  /** Returns the text of `TimedOutError`. */
+  protected describeTimeout(ms: number | undefined, recipient: { toString(): string } | undefined): string {
+    const text = timedOutText(ms, recipient, this.messageType);
+    return this.whyUnanswered === undefined ? text : `${text} ${this.whyUnanswered}`;
   }
 
   /** The type of the message, for the text of `TimedOutError`; undefined if it is not known. */

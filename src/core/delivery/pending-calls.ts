@@ -6,6 +6,8 @@ import { PendingCall } from "./pending-call.ts";
 /** The bounds of a call, and its recipient for the text of `TimedOutError`. */
 export interface NamedCallBounds extends CallBounds {
   readonly recipient?: { toString(): string } | undefined;
+  /** Returns the text of `TimedOutError` of a request that is not a call. Default: that of a call. */
+  readonly timedOut?: ((ms: number | undefined) => string) | undefined;
 }
 
 /** The pending calls of one runtime or connection, by id. It drops a settled call at once. */
@@ -27,7 +29,7 @@ export class PendingCalls<Answer> {
 
   /** Opens a call under an id that is not in use. Its promise settles exactly once, within the bounds. */
   open(id: string, bounds: NamedCallBounds = {}): Promise<Answer> {
-    const call = new NamedCall<Answer>(id, this.#calls);
+    const call = new NamedCall<Answer>(id, this.#calls, bounds.timedOut);
     this.#calls.set(id, call);
     const { signal, timeoutMs, recipient } = bounds;
     if (signal !== undefined || timeoutMs !== undefined) {
@@ -64,10 +66,17 @@ class NamedCall<Answer> extends PendingCall<Answer> {
   readonly #id: string;
   readonly #calls: Map<string, PendingCall<Answer>>;
 
-  constructor(id: string, calls: Map<string, PendingCall<Answer>>) {
+  readonly #timedOut: NamedCallBounds["timedOut"];
+
+  constructor(id: string, calls: Map<string, PendingCall<Answer>>, timedOut: NamedCallBounds["timedOut"]) {
     super();
+    this.#timedOut = timedOut;
     this.#id = id;
     this.#calls = calls;
+  }
+
+  protected override describeTimeout(ms: number | undefined, recipient: { toString(): string } | undefined): string {
+    return this.#timedOut?.(ms) ?? super.describeTimeout(ms, recipient);
   }
 
   protected override onGivenUp(): void {

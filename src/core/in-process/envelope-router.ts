@@ -5,6 +5,7 @@ import { assertAnswer } from "../delivery/assert-answer.ts";
 import type { DeliveryOwner, Dispatcher } from "../delivery/dispatcher.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
+import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
@@ -85,6 +86,11 @@ export class EnvelopeRouter {
     };
   }
 
+  /** Returns the calls whose handlers run, and that have no outcome yet. */
+  unanswered(): readonly Running[] {
+    return this.#running.all().filter(({ call }) => call?.isSettled === false);
+  }
+
   /** Ends all messages in flight: signals abort, and callers get the error. Handlers may still run; their outcomes are ignored. */
   abandon(makeError: () => unknown): void {
     for (const { call, context } of this.#running.all()) {
@@ -97,6 +103,10 @@ export class EnvelopeRouter {
   /** Ends the calls from this queue about which an intervention has not decided. Its later decision is ignored. */
   refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
     this.#stage.refuseUndecided(queue, makeError);
+  }
+
+  isUndecided(call: PendingCall<unknown>): boolean {
+    return this.#stage.isUndecided(call);
   }
 
   /**

@@ -5,6 +5,7 @@ import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
 import type { MessageMetadata } from "../delivery/message-metadata.ts";
 import { PendingCall } from "../delivery/pending-call.ts";
+import { undecidedText } from "../delivery/timed-out-text.ts";
 import type { CancelledError, TimedOutError } from "../errors.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
@@ -65,13 +66,21 @@ export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runti
   return new HandlerContext({ sender, topicId, isRpc: false, messageId, agentId, runtime, signal, metadata });
 }
 
+/** The part of a runtime that a call asks when its time is up. */
+export interface CallPlace {
+  /** Says why a message waits if the runtime does not run. */
+  readonly whyIdle: string | undefined;
+  /** Whether an intervention has not decided yet whether the call is sent. */
+  isUndecided(call: PendingCall<unknown>): boolean;
+}
+
 /** A call whose handler is in this process. When the caller gives up, the handler's signal aborts. */
 export class LocalCall extends PendingCall<unknown> {
   readonly #context: HandlerContext;
   readonly #message: unknown;
-  readonly #runtime: { readonly whyIdle: string | undefined };
+  readonly #runtime: CallPlace;
 
-  constructor(context: HandlerContext, message: unknown, runtime: { readonly whyIdle: string | undefined }) {
+  constructor(context: HandlerContext, message: unknown, runtime: CallPlace) {
     super();
     this.#context = context;
     this.#message = message;
@@ -80,6 +89,10 @@ export class LocalCall extends PendingCall<unknown> {
 
   protected override get whyUnanswered(): string | undefined {
     return this.#runtime.whyIdle;
+  }
+
+  protected override describeTimeout(ms: number | undefined, recipient: { toString(): string } | undefined): string {
+    return this.#runtime.isUndecided(this) ? undecidedText(ms, recipient) : super.describeTimeout(ms, recipient);
   }
 
   protected override get messageType(): string {

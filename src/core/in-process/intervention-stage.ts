@@ -1,5 +1,6 @@
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
+import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
@@ -41,8 +42,8 @@ export interface Onward {
 export class InterventionStage {
   readonly #options: InterventionStageOptions;
   readonly #onward: Onward;
-  /** Calls whose `onSend` has not decided yet, each with the queue that it was taken from. */
-  readonly #undecided = new Map<SendEnvelope, EnvelopeQueue>();
+  /** Calls whose `onSend` has not decided yet. */
+  readonly #undecided = new Map<PendingCall<unknown>, Undecided>();
 
   constructor(options: InterventionStageOptions, onward: Onward) {
     this.#options = options;
@@ -51,12 +52,17 @@ export class InterventionStage {
 
   /** Ends the calls from this queue whose `onSend` has not decided yet. Its later decision is ignored. */
   refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
-    for (const [{ call, context }, from] of this.#undecided) {
+    for (const [call, { context, from }] of this.#undecided) {
       if (from !== queue) continue;
       const error = makeError();
       context.abort(error);
       call.reject(error);
     }
+  }
+
+  /** Whether the `onSend` of the call has not decided yet. */
+  isUndecided(call: PendingCall<unknown>): boolean {
+    return this.#undecided.has(call);
   }
 
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void | Promise<void> {
@@ -86,9 +92,9 @@ export class InterventionStage {
       },
     });
     if (passed === undefined) return;
-    this.#undecided.set(envelope, queue);
+    this.#undecided.set(call, { context: messageContext, from: queue });
     return passed.then(() => {
-      this.#undecided.delete(envelope);
+      this.#undecided.delete(call);
     });
   }
 
@@ -165,6 +171,12 @@ export class InterventionStage {
     if (end[0].status === "fulfilled") goOn(end[0].value);
     else refuse(end[0].reason);
   }
+}
+
+interface Undecided {
+  readonly context: SendEnvelope["context"];
+  /** The queue that the call was taken from. */
+  readonly from: EnvelopeQueue;
 }
 
 interface Passage {

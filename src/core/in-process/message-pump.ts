@@ -1,10 +1,12 @@
 import { type Clock, nextTurn, realClock, type Timer } from "../clock.ts";
+import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { untilAborted } from "../wait-options.ts";
-import type { Envelope } from "./envelope.ts";
+import type { CallPlace, Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
 import type { EnvelopeRouter } from "./envelope-router.ts";
+import { UnansweredWatch } from "./unanswered-watch.ts";
 
 type PumpState =
   /** Never started. Envelopes wait in the queue, unless you step by hand. */
@@ -26,6 +28,9 @@ const envelopesPerTurn = 64 * envelopesPerRound;
 const idleWarningMs = 1_000;
 const idleText = "The runtime is not started: call start(), or step with processNext().";
 
+// The first sentence is Python's: protocol.md §5.8.
+const notStartedText = "Runtime is not started. This SingleThreadedAgentRuntime does not run: call start() first.";
+
 /** `stopWhen` checks again after this real time, for conditions that do not depend on messages. It is not a time limit. */
 const checkEveryMs = 100;
 
@@ -33,7 +38,7 @@ const checkEveryMs = 100;
  * The life cycle of a runtime. It takes envelopes from the queue, one after the other, and gives them to the router. It takes each
  * in the async context of its sender.
  */
-export class MessagePump {
+export class MessagePump implements CallPlace {
   readonly #router: EnvelopeRouter;
   readonly #clock: Clock;
   #queue = this.#createQueue();
@@ -47,19 +52,25 @@ export class MessagePump {
 
   /** Set while messages wait in a runtime that does not run. */
   #idleWatch: Timer | undefined;
-  /** Set once the user steps by hand, or the warning was logged: then there is nothing to warn of. */
+  /** Set once the user steps by hand, or the warning was logged: then there is nothing to warn of until the next run ends. */
   #isWarned = false;
   readonly #logger: Logger;
+  readonly #unanswered: UnansweredWatch;
 
   constructor(router: EnvelopeRouter, clock: Clock, logger: Logger) {
     this.#router = router;
     this.#clock = clock;
     this.#logger = logger;
+    this.#unanswered = new UnansweredWatch(clock, logger);
   }
 
   /** Says why a message waits if the runtime does not run; else undefined. */
   get whyIdle(): string | undefined {
     return this.#state.at === "running" ? undefined : idleText;
+  }
+
+  isUndecided(call: PendingCall<unknown>): boolean {
+    return this.#router.isUndecided(call);
   }
 
   get waiting(): number {
@@ -82,6 +93,7 @@ export class MessagePump {
     if (this.#queue.isClosed) this.#queue = this.#createQueue();
     this.#failure = undefined;
     this.#endIdleWatch();
+    this.#isWarned = false;
     this.#state = { at: "running" };
     this.#queue.allow(Number.POSITIVE_INFINITY);
   }
@@ -151,19 +163,25 @@ export class MessagePump {
     } finally {
       this.#state = { at: "closed" };
       this.#endIdleWatch();
+      this.#unanswered.end();
       this.#discard(this.#queue);
       this.#router.abandon(() => this.#refusal());
     }
   }
 
-  /** Logs a warning, once for a runtime, if it does not run a second later. */
+  /**
+   * Logs a warning, once until the runtime runs, if it does not run a second later. The timer keeps the process alive: one
+   * without other work would end first, and its user would not learn why.
+   */
   #watchIdle(): void {
-    this.#idleWatch ??= this.#clock.setTimer(idleWarningMs, () => {
+    if (this.#idleWatch !== undefined) return;
+    const warn = () => {
       this.#idleWatch = undefined;
       if (this.#state.at === "running" || this.#queue.length === 0) return;
       this.#isWarned = true;
       this.#logger.warn(`A message waits in a runtime that does not run. ${idleText}`, { waiting: this.#queue.length });
-    });
+    };
+    this.#idleWatch = this.#clock.setTimer(idleWarningMs, warn, { keepAlive: true });
   }
 
   #endIdleWatch(): void {
@@ -216,6 +234,7 @@ export class MessagePump {
     this.#discard(queue);
     this.#queue = this.#createQueue();
     this.#state = { at: "stopped" };
+    this.#unanswered.watch(this.#router.unanswered());
     this.#throwFailure();
   }
 
@@ -247,7 +266,7 @@ export class MessagePump {
   }
 
   #assertRunning(): void {
-    if (this.#state.at !== "running") throw new TroupeError("wrong-state", "Runtime is not started");
+    if (this.#state.at !== "running") throw new TroupeError("wrong-state", notStartedText);
   }
 }
 

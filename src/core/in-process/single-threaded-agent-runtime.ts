@@ -53,6 +53,7 @@ import {
 import { flag, number } from "../validation/option-kinds.ts";
 import { anyTime } from "../validation/option-values.ts";
 import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
+import { closeAgents } from "./close-agents.ts";
 import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
@@ -70,7 +71,10 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    * delivers every value.
    */
   readonly checksMessages?: boolean | undefined;
-  /** Milliseconds that disposal gives handlers to finish before it stops. Default: 5 000. */
+  /**
+   * Milliseconds that disposal gives handlers to finish before it stops. `close` and disposal give agents the same time to close,
+   * but at least 5 000. Default: 5 000.
+   */
   readonly drainTimeoutMs?: number | undefined;
 }
 
@@ -103,6 +107,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #makeId: () => string;
   readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
+  readonly #closeTimeoutMs: number;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -120,6 +125,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#makeId = options.makeId ?? randomId;
     this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
+    this.#closeTimeoutMs = Math.max(this.#drainTimeoutMs, 5000);
     this.#checksMessages = options.checksMessages ?? true;
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
@@ -171,8 +177,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Ends processing at once: calls that wait in the queue reject with `UndeliverableException`, events that wait are
-   * dropped, handlers that run may finish. It waits for nothing that a signal could end. Rejects with `wrong-state` when it was
-   * never started; stopping twice is fine. It can be started again.
+   * dropped. Handlers that run continue, and their callers still get the answers. The runtime warns after a second which calls have
+   * none yet; `close` ends those. It waits for nothing that a signal could end. Rejects with `wrong-state` when it was never
+   * started; stopping twice is fine. It can be started again.
    */
   async stop(options?: WaitOptions): Promise<void> {
     assertWaitOptions(options, "stop");
@@ -211,8 +218,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   /**
-   * Stops if running, ends what waits and what runs, then closes every live agent. Twice is fine; `start` may follow, without
-   * the agents that were registered as instances, and without their subscriptions.
+   * Stops if running, ends what waits and what runs, then closes every live agent. Its wait for an agent
+   * that is being made or closed has a limit: see `drainTimeoutMs`. Twice is fine; `start` may follow, without the agents that were registered as
+   * instances, and without their subscriptions.
    */
   async close(): Promise<void> {
     try {
@@ -222,7 +230,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         const text = "Runtime stopped before the agent type of the call was registered.";
         return new UndeliverableException(text, { code: "shutting-down" });
       });
-      await this.#catalog.close();
+      await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
     }
   }
 

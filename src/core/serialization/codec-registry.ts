@@ -1,4 +1,5 @@
 import { TroupeError } from "../errors.ts";
+import { isThenable } from "../thenable.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
 import { UnknownPayload, voidMessage } from "./built-in-messages.ts";
 import { brandOf, MessageIndex, messageTypeText } from "./message-index.ts";
@@ -127,11 +128,26 @@ function essence(contentType: string): string {
 }
 
 function undeclared(value: unknown): string {
+  if (isMessageType(value)) {
+    const { typeName } = value;
+    return `${typeName} is a message type, not a message. Call it with the fields of a message, ${typeName}({ … }), and send what it returns.`;
+  }
+  if (isThenable(value)) return "A promise can't be sent. Await it, and send what it resolves to.";
   const name = messageTypeText(value);
   return (
     `Unknown type ${name}: the value can't be sent because it is of no declared message type. ` +
     "Make it with defineMessage (a copy by spread or JSON has lost its mark: call the type again), " +
     "or declare its class with classMessage or its schema with protobufMessage and pass that to addMessageSerializer."
+  );
+}
+
+function isMessageType(value: unknown): value is { readonly typeName: string } {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  return (
+    "serialize" in value &&
+    typeof value.serialize === "function" &&
+    "typeName" in value &&
+    typeof value.typeName === "string"
   );
 }
 

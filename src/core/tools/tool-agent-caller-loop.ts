@@ -20,7 +20,7 @@ import {
   type FunctionExecutionResultFields,
 } from "./function-call.ts";
 import { AssistantMessage, FunctionExecutionResultMessage, type LLMMessage } from "./llm-messages.ts";
-import type { Tool } from "./tool.ts";
+import { assertDistinctNames, type Tool } from "./tool.ts";
 import { ToolException } from "./tool-errors.ts";
 
 /** Characters that an error shows of the names of tools. */
@@ -102,6 +102,7 @@ export async function toolAgentCallerLoop(
   assertArgument(options.modelClient, "The modelClient", modelKind);
   assertArgument(options.inputMessages, "The inputMessages", listOf(fields));
   assertArgument(options.tools, "The tools", listOf(fields));
+  assertDistinctNames(options.tools, "The list of tools");
   const {
     toolAgentId,
     modelClient,

@@ -5,7 +5,7 @@ import { errorText } from "../errors.ts";
 import { issuesText } from "../serialization/standard-schema.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import { FunctionCall, FunctionExecutionResult } from "./function-call.ts";
-import { assertTool, type Tool, type ToolRunOptions } from "./tool.ts";
+import { assertDistinctNames, assertTool, type Tool, type ToolRunOptions } from "./tool.ts";
 import { InvalidToolArgumentsException, ToolExecutionException, ToolNotFoundException } from "./tool-errors.ts";
 
 // protocol.md §5.5
@@ -24,6 +24,7 @@ export class ToolAgent extends RoutedAgent {
     super(description);
     if (!Array.isArray(tools)) throw wrongValue("The tools of a ToolAgent must be a list of tools", tools);
     tools.forEach(assertTool);
+    assertDistinctNames(tools, "A ToolAgent");
     this.tools = tools;
   }
 

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { TroupeError } from "../errors.ts";
 import { assertSchema } from "../serialization/standard-schema.ts";
 import { assertFunction, assertObject, assertText } from "../validation/assert-arguments.ts";
 
@@ -37,6 +38,18 @@ export interface Tool<Arguments = unknown> {
 export function defineTool<Arguments>(tool: Tool<Arguments>): Tool<Arguments> {
   assertTool(tool);
   return tool;
+}
+
+/** Throws `invalid-argument` when two tools have one name: the model could only ever reach the first. */
+export function assertDistinctNames(tools: readonly { readonly name?: string }[], whose: string): void {
+  const names = new Set<string>();
+  for (const { name } of tools) {
+    if (typeof name === "string" && names.has(name)) {
+      const text = `${whose} has two tools named ${JSON.stringify(name)}. Each tool needs a name of its own.`;
+      throw new TroupeError("invalid-argument", text);
+    }
+    if (name !== undefined) names.add(name);
+  }
 }
 
 /** Throws `invalid-argument` for a value that is not a tool. */

@@ -1,8 +1,13 @@
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
-import { TroupeError } from "../errors.ts";
 import { assertSubscription } from "../validation/assert-arguments.ts";
 import { PatternIndex, type TopicPattern } from "./pattern-index.ts";
-import { type Subscription, TypePrefixSubscription, TypeSubscription } from "./subscription.ts";
+import {
+  noSubscription,
+  type Subscription,
+  subscriptionExists,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "./subscription.ts";
 import type { TopicId } from "./topic-id.ts";
 
 interface Row {
@@ -51,7 +56,7 @@ export class SubscriptionTable {
    */
   add(subscription: Subscription): void {
     const row = this.#rowOf(subscription);
-    if (this.#hasEqual(row)) throw new TroupeError("already-exists", "Subscription already exists");
+    if (this.#hasEqual(row)) throw subscriptionExists(subscription);
     this.#rows.set(subscription.id, row);
     if (row.pattern === undefined) this.#others.add(row);
     else this.#index.add(row.pattern, row);
@@ -80,7 +85,7 @@ export class SubscriptionTable {
   /** Removes and returns a subscription. Throws `not-found` for an unknown id. */
   remove(id: string): Subscription {
     const row = this.#rows.get(id);
-    if (row === undefined) throw new TroupeError("not-found", "Subscription does not exist");
+    if (row === undefined) throw noSubscription(id);
     this.#rows.delete(id);
     if (row.pattern === undefined) this.#others.delete(row);
     else this.#index.remove(row.pattern, (other) => other === row);

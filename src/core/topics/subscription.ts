@@ -1,9 +1,9 @@
-import { AgentId, type AgentType, agentTypeText } from "../agents/agent-id.ts";
+import { AgentId, type AgentType, agentTypeText, assertAgentType } from "../agents/agent-id.ts";
 import { randomId } from "../clock.ts";
 import { brandClass } from "../copies.ts";
-import { CantHandleException } from "../errors.ts";
-import { wrongValue } from "../validation/option-values.ts";
-import type { TopicId } from "./topic-id.ts";
+import { CantHandleException, TroupeError } from "../errors.ts";
+import { quoted, wrongValue } from "../validation/option-values.ts";
+import { isValidTopicType, type TopicId, topicTypeRule } from "./topic-id.ts";
 
 // protocol.md §5.2
 /**
@@ -35,9 +35,10 @@ export class TypeSubscription implements Subscription {
   readonly topicType: string;
   readonly agentType: string;
 
-  /** `id` defaults to a new UUID. */
+  /** `id` defaults to a new UUID. Throws `invalid-argument` for a text that no topic has as its type. */
   constructor(topicType: string, agentType: string | AgentType, id: string = randomId()) {
     assertTexts("topicType", topicType, id);
+    if (!isValidTopicType(topicType)) throw noTopicMatches("topicType", topicType);
     this.id = id;
     this.topicType = topicType;
     this.agentType = agentTypeText(agentType);
@@ -68,9 +69,12 @@ export class TypePrefixSubscription implements Subscription {
   readonly topicTypePrefix: string;
   readonly agentType: string;
 
-  /** `id` defaults to a new UUID. */
+  /** `id` defaults to a new UUID. Throws `invalid-argument` for a prefix that no topic type has. */
   constructor(topicTypePrefix: string, agentType: string | AgentType, id: string = randomId()) {
     assertTexts("topicTypePrefix", topicTypePrefix, id);
+    if (topicTypePrefix !== "" && !isValidTopicType(topicTypePrefix)) {
+      throw noTopicMatches("topicTypePrefix", topicTypePrefix);
+    }
     this.id = id;
     this.topicTypePrefix = topicTypePrefix;
     this.agentType = agentTypeText(agentType);
@@ -94,12 +98,43 @@ export class TypePrefixSubscription implements Subscription {
 }
 brandClass(TypePrefixSubscription, "TypePrefixSubscription");
 
+/** Says in an error which subscription it is. */
+export function subscriptionText(subscription: Subscription): string {
+  const id = `id ${quoted(subscription.id)}`;
+  if (subscription instanceof TypeSubscription) {
+    return `agent type ${subscription.agentType}, topic type ${quoted(subscription.topicType)}, ${id}`;
+  }
+  if (subscription instanceof TypePrefixSubscription) {
+    return `agent type ${subscription.agentType}, topic types with the prefix ${quoted(subscription.topicTypePrefix)}, ${id}`;
+  }
+  return id;
+}
+
+// The first words of these two are Python's: protocol.md §5.2.
+/** Makes the error for a subscription that equals one of the runtime, or has its id. */
+export function subscriptionExists(subscription: Subscription): TroupeError {
+  const text = `Subscription already exists: ${subscriptionText(subscription)}. Add each subscription once, or remove the other first.`;
+  return new TroupeError("already-exists", text);
+}
+
+/** Makes the error for an id that no subscription of the runtime has. */
+export function noSubscription(id: string): TroupeError {
+  const text = `Subscription does not exist: id ${quoted(id)}. Give the id of a subscription that was added to this runtime.`;
+  return new TroupeError("not-found", text);
+}
+
 /**
  * Creates the subscription that every agent type gets at registration by default: topic types with the prefix
  * `{agentType}:`.
  */
 export function directMessageSubscription(agentType: string): TypePrefixSubscription {
+  assertAgentType(agentType);
   return new TypePrefixSubscription(`${agentType}:`, agentType);
+}
+
+function noTopicMatches(name: string, pattern: string): TroupeError {
+  const text = `No topic can match the ${name} ${quoted(pattern)} of a subscription. ${topicTypeRule}`;
+  return new TroupeError("invalid-argument", text);
 }
 
 function assertTexts(name: string, pattern: unknown, id: unknown): void {

@@ -2,7 +2,10 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
-import { wrongValue } from "../validation/option-values.ts";
+import { quoted, wrongValue } from "../validation/option-values.ts";
+
+/** The rule of topic types in words, for errors. */
+export const topicTypeRule = "A topic type is one or more letters, digits, or characters of - _ . : = (no spaces).";
 
 const topicTypePattern = /^[\p{L}\p{N}_\-.:=]+$/u;
 
@@ -30,10 +33,7 @@ export class TopicId {
     if (typeof type !== "string") throw wrongValue("The type of a TopicId must be a text", type);
     if (typeof source !== "string") throw wrongValue("The source of a TopicId must be a text", source);
     if (!isValidTopicType(type)) {
-      throw new TroupeError(
-        "invalid-argument",
-        `Invalid topic type: ${type}. Must match the pattern: ^[\\w\\-\\.\\:\\=]+\\Z`,
-      );
+      throw new TroupeError("invalid-argument", `Invalid topic type: ${quoted(type)}. ${topicTypeRule}`);
     }
     this.type = type;
     this.source = source;
@@ -44,7 +44,7 @@ export class TopicId {
     if (typeof text !== "string") throw wrongValue("A topic id to parse must be a text, type/source", text);
     const slash = text.indexOf("/");
     if (slash < 0) {
-      throw new TroupeError("invalid-argument", `Invalid topic id: ${text}. Write type/source: orders/7.`);
+      throw new TroupeError("invalid-argument", `Invalid topic id: ${quoted(text)}. Write type/source: orders/7.`);
     }
     return new TopicId(text.slice(0, slash), text.slice(slash + 1));
   }

@@ -65,7 +65,7 @@ export function assertRuntime(runtime: unknown): void {
 }
 
 /** Checks a text argument; `what` names it with its article. */
-export function assertText(value: unknown, what: string): void {
+export function assertText(value: unknown, what: string): asserts value is string {
   if (typeof value === "string") return;
   throw wrongValue(`${what} must be a text`, value);
 }
@@ -78,8 +78,11 @@ export function assertFunction(value: unknown, what: string): void {
 
 /** Checks an argument of any kind; `what` names it with its article. */
 export function assertArgument(value: unknown, what: string, kind: OptionKind): void {
-  if (kind.accepts(value)) return;
-  kind.refuse?.(value);
+  if (kind.accepts(value)) {
+    if (typeof value === "object" && value !== null) kind.assertInside?.(value, what);
+    return;
+  }
+  kind.refuse?.(value, what);
   throw wrongValue(`${what} must be ${kind.expected}`, value);
 }
 

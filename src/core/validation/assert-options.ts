@@ -32,13 +32,18 @@ const mostListed = 12;
  * a value of a wrong kind. It looks only at options that are given. `inside` is the name of the option that holds them.
  */
 export function assertOptions(given: unknown, shape: OptionShape, taker: string, inside?: string): void {
-  if (!isFields(given)) throw wrongValue(`The options of ${taker} must be an object`, given);
+  if (!isFields(given)) throw wrongValue(`The options of ${inSentence(taker)} must be an object`, given);
   for (const name in given) {
     const kind = shape.get(name);
     if (kind === undefined) throw unknownOption(name, shape, taker);
     const value = given[name];
     if (value !== undefined) assertKind(inside === undefined ? name : `${inside}.${name}`, value, kind);
   }
+}
+
+/** "A worker" begins a sentence; inside one it reads "a worker". */
+function inSentence(taker: string): string {
+  return taker.replace(/^(?:A|The) /, (article) => article.toLowerCase());
 }
 
 function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -51,7 +56,7 @@ export function assertKind(name: string, value: unknown, kind: OptionKind): void
     if (kind.assertInside !== undefined && typeof value === "object" && value !== null) kind.assertInside(value, name);
     return;
   }
-  kind.refuse?.(value);
+  kind.refuse?.(value, `The option ${name}`);
   throw wrongValue(`The option ${name} must be ${kind.expected}`, value);
 }
 

@@ -1,6 +1,6 @@
 import { AgentId } from "../agents/agent-id.ts";
 import { assertSignal } from "./assert-signal.ts";
-import type { NumberRange } from "./option-values.ts";
+import { type NumberRange, wrongValue } from "./option-values.ts";
 
 /** A kind of values for an option. */
 export interface OptionKind {
@@ -9,8 +9,8 @@ export interface OptionKind {
   readonly accepts: (value: unknown) => boolean;
   /** Checks what is inside an accepted value. Throws an error that names the option. */
   readonly assertInside?: ((value: object, name: string) => void) | undefined;
-  /** Throws a better error than the usual one for some wrong values. */
-  readonly refuse?: ((value: unknown) => void) | undefined;
+  /** Throws a better error than the usual one for some wrong values. `subject` names the value, and begins its text. */
+  readonly refuse?: ((value: unknown, subject: string) => void) | undefined;
 }
 
 /** A number within the range; NaN is none. */
@@ -82,6 +82,8 @@ export function listOf(kind: OptionKind): OptionKind {
   return {
     expected: `a list; each of its items is ${kind.expected}`,
     accepts: (value) => Array.isArray(value) && value.every((item) => kind.accepts(item)),
+    assertInside: (value, name) => assertItemsInside(value, name, kind),
+    refuse: (value, subject) => refuseItem(value, subject, kind),
   };
 }
 
@@ -90,7 +92,29 @@ export function oneOrMany(kind: OptionKind): OptionKind {
   return {
     expected: `${kind.expected}, or a list of such`,
     accepts: (value) => (Array.isArray(value) ? value.every((item) => kind.accepts(item)) : kind.accepts(value)),
+    assertInside: (value, name) => assertItemsInside(value, name, kind),
+    refuse: (value, subject) =>
+      Array.isArray(value) ? refuseItem(value, subject, kind) : kind.refuse?.(value, subject),
   };
+}
+
+function assertItemsInside(value: object, name: string, kind: OptionKind): void {
+  const { assertInside } = kind;
+  if (assertInside === undefined) return;
+  if (!Array.isArray(value)) return assertInside(value, name);
+  for (const [at, item] of value.entries()) {
+    if (typeof item === "object" && item !== null) assertInside(item, `${name}[${at}]`);
+  }
+}
+
+/** Throws for the first item of a list that is not of the kind. */
+function refuseItem(list: unknown, subject: string, kind: OptionKind): void {
+  if (!Array.isArray(list)) return;
+  const at = list.findIndex((item) => !kind.accepts(item));
+  if (at < 0) return;
+  const name = `${subject}[${at}]`;
+  kind.refuse?.(list[at], name);
+  throw wrongValue(`${name} must be ${kind.expected}`, list[at]);
 }
 
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {

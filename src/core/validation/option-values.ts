@@ -18,13 +18,16 @@ export const anyRoom: NumberRange = { from: 0 };
 /** Characters of a wrong text that an error shows. */
 const longestShown = 100;
 
+/** Quotes a text for an error: an empty one can be seen, a long one is cut, and control characters are escaped. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text);
+}
+
 /** Describes a wrong value in an error. A text is quoted, so that "3" does not read as 3, and cut. */
 export function describe(value: unknown): string {
   switch (typeof value) {
-    case "string": {
-      const shown = value.length > longestShown ? `${value.slice(0, longestShown)}…` : value;
-      return `the text ${JSON.stringify(shown)}`;
-    }
+    case "string":
+      return `the text ${quoted(value)}`;
     case "function":
       return isClass(value) ? `the class ${value.name}` : "a function";
     case "bigint":

@@ -1,15 +1,10 @@
-import { assertAgentType, errorText, isValidAgentType } from "../../core/internal.ts";
+import { isValidAgentType } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
 
-/** Returns the reason why a text can't name an agent type, in Python's words; undefined if it can. */
+/** Returns the reason why a text can't name an agent type, in the words of Python's host; undefined if it can. */
 export function whyInvalidAgentType(agentType: string): string | undefined {
   if (isValidAgentType(agentType)) return undefined;
-  try {
-    assertAgentType(agentType);
-    return undefined;
-  } catch (thrown) {
-    return errorText(thrown);
-  }
+  return `Invalid agent type: ${agentType}. Allowed values MUST match the regex: \`^[\\w\\-\\.]+\\Z\``;
 }
 
 /** Returns the reason why a name is too long for the host to keep; undefined if none is. */

@@ -1,5 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { assertObject, assertText } from "../../core/internal.ts";
 import { ByteWriter, fieldBytes, textFieldBytes } from "../frames/byte-writer.ts";
+import { assertPattern } from "../frames/checked-frame.ts";
 import type { WireAgentId, WirePattern } from "../frames/frame.ts";
 import { fromBinary, parsing } from "../frames/from-binary.ts";
 import {
@@ -24,6 +26,7 @@ export const emptyMessage: Uint8Array = new Uint8Array(0);
 
 /** Encodes the request of RegisterAgent for one agent type. */
 export function encodeRegisterAgentRequest(agentType: string): Uint8Array {
+  assertText(agentType, "The agent type to register");
   return toBinary(RegisterAgentTypeRequestSchema, create(RegisterAgentTypeRequestSchema, { type: agentType }));
 }
 
@@ -34,6 +37,9 @@ export function decodeRegisterAgentRequest(bytes: Uint8Array): string {
 
 /** Encodes the request of AddSubscription. */
 export function encodeAddSubscriptionRequest(subscription: WireSubscription): Uint8Array {
+  assertObject(subscription, "A subscription, { id, pattern },");
+  assertText(subscription.id, "The id of a subscription");
+  assertPattern(subscription.pattern);
   return toBinary(
     AddSubscriptionRequestSchema,
     create(AddSubscriptionRequestSchema, { subscription: toWire(subscription) }),
@@ -49,6 +55,7 @@ export function decodeAddSubscriptionRequest(bytes: Uint8Array): WireSubscriptio
 
 /** Encodes the request of RemoveSubscription for one subscription id. */
 export function encodeRemoveSubscriptionRequest(id: string): Uint8Array {
+  assertText(id, "The id of a subscription");
   return toBinary(RemoveSubscriptionRequestSchema, create(RemoveSubscriptionRequestSchema, { id }));
 }
 

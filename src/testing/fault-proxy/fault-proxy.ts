@@ -1,12 +1,12 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import {
+  assertArgument,
   assertObject,
   assertOptions,
   assertText,
   type Clock,
   clock,
   errorText,
-  fields,
   listOf,
   number,
   optionShape,
@@ -18,6 +18,7 @@ import {
 } from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { type Fault, type FaultKind, type FaultStep, isLasting, type LastingFault } from "./fault.ts";
+import { assertApplyOptions, assertFault, assertFaultKind, faultStep } from "./fault-check.ts";
 import { ProxiedConnection } from "./proxied-connection.ts";
 import { type FaultProxyCounters, ProxyCounters } from "./proxy-counters.ts";
 import { type RandomFaultsOptions, randomFaults, randomFaultsKinds } from "./random-faults.ts";
@@ -37,11 +38,13 @@ export interface FaultProxyOptions {
   readonly clock?: Clock | undefined;
 }
 
+const anyNumber = number({ from: Number.NEGATIVE_INFINITY });
+
 const shape = optionShape<FaultProxyOptions>({
   target: text,
   address: text,
-  script: listOf(fields),
-  seed: number({ from: Number.NEGATIVE_INFINITY }),
+  script: listOf(faultStep),
+  seed: anyNumber,
   randomFaults: optionsOf<RandomFaultsOptions>(randomFaultsKinds),
   clock,
 });
@@ -62,7 +65,7 @@ type Refusal = Extract<Fault, { kind: "refuse" }>;
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   assertObject(options, "The options of startFaultProxy, { target },");
   assertOptions(options, shape, "startFaultProxy");
-  assertText(options.target, "The target of a proxy, such as 127.0.0.1:50051,");
+  assertTarget(options.target);
   const server = createServer({ allowHalfOpen: true });
   const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
   await new Promise<void>((resolve, reject) => {
@@ -106,21 +109,26 @@ export class FaultProxy implements AsyncDisposable {
     for (const step of options.script ?? []) this.#planForAll(step);
   }
 
-  /** Leads new connections to another address, such as that of a restarted server. */
+  /** Leads new connections to another address, such as that of a restarted server. Throws `invalid-argument` for one that is none. */
   retarget(target: string): void {
+    assertTarget(target);
     this.#target = target;
   }
 
   /** Sets the seed of random faults for new connections; undefined turns them off. */
   reseed(seed: number | undefined): void {
+    if (seed !== undefined) assertArgument(seed, "The seed of random faults", anyNumber);
     this.#seed = seed;
   }
 
   /**
    * Applies a fault to one connection or to all open ones. A lasting fault on all also applies to new connections,
-   * until `heal` or for `forMs`.
+   * until `heal` or for `forMs`. Throws `invalid-argument` for a value that is not a fault.
    */
-  apply(given: Fault, { connection }: { readonly connection?: number | undefined } = {}): void {
+  apply(given: Fault, options: { readonly connection?: number | undefined } = {}): void {
+    assertFault(given, "The fault");
+    assertApplyOptions(options);
+    const { connection } = options;
     // A copy for each call, so that each ends by itself, independent of others of its kind.
     const fault = { ...given };
     if (fault.kind === "heal") this.#lasting.clear();
@@ -145,6 +153,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Resolves when `times` connections have had a fault of this kind since the start. */
   faulted(kind: FaultKind, times = 1): Promise<void> {
+    assertFaultKind(kind);
     return this.#counters.until(() => this.counters().faults[kind] >= times);
   }
 
@@ -226,6 +235,12 @@ export class FaultProxy implements AsyncDisposable {
 
 function hits(step: FaultStep, connection: number): boolean {
   return step.connection === connection || (step.connection === undefined && step.afterBytes !== undefined);
+}
+
+/** A wrong target would fail at the first connection, where no caller hears of it. */
+function assertTarget(target: unknown): void {
+  assertText(target, "The target of a proxy, such as 127.0.0.1:50051,");
+  hostAndPort(target);
 }
 
 function hostAndPort(address: string): { readonly host: string; readonly port: number } {

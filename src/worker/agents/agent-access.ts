@@ -4,9 +4,9 @@ import {
   type AgentId,
   type AgentMetadata,
   type AgentState,
+  agentNotFound,
   type ClassOf,
   NotAccessibleError,
-  TroupeError,
   type WaitOptions,
   waitFor,
 } from "../../core/internal.ts";
@@ -77,7 +77,7 @@ export class AgentAccess {
   async #notHere(id: AgentId, options: WaitOptions): Promise<Error> {
     return (await this.#isElsewhere(id, options))
       ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
-      : new TroupeError("not-found", `Agent with name ${id.type} not found.`);
+      : agentNotFound(id);
   }
 
   /**

@@ -80,7 +80,7 @@ export class ControlChannel {
     const rpcId = makeId();
     const respondTo = clientDestination(this.#options.connection.clientId);
     this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
-    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, signal, recipient: destination });
+    return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, signal, timedOut: (ms) => lateText(body, ms) });
   }
 
   /** Sends a heartbeat if the channel is open and nothing waits on it. */
@@ -187,6 +187,18 @@ export class ControlChannel {
     this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
     this.#pending.rejectAll(error);
   }
+}
+
+const asked: { readonly [Kind in ControlRequest["kind"]]: string } = {
+  "metadata-request": "describe itself",
+  "save-request": "save its state",
+  "load-request": "load a state",
+};
+
+function lateText({ agentId, kind }: ControlRequest, ms: number | undefined): string {
+  const agent =
+    agentId === undefined ? "An agent on another worker" : `${agentId.type}/${agentId.key}, on another worker,`;
+  return `${agent} was asked to ${asked[kind]}, and did not answer within ${ms} ms (the worker's option controlTimeoutMs).`;
 }
 
 function tooSlow({ queuedBytes }: FrameStream): Error {

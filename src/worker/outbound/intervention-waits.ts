@@ -7,6 +7,23 @@ export interface InterventionWaitOptions {
   readonly recipient?: { toString(): string } | undefined;
   /** The context that the intervention sees. Its signal aborts when the wait is given up. */
   readonly context?: HandlerContext;
+  /** Returns the text of `TimedOutError`. Not needed without a deadline. */
+  readonly timedOut?: TimedOut | undefined;
+}
+
+type TimedOut = (ms: number | undefined, recipient: { toString(): string } | undefined) => string;
+
+class InterventionWait extends PendingCall<unknown> {
+  readonly #timedOut: TimedOut | undefined;
+
+  constructor(timedOut: TimedOut | undefined) {
+    super();
+    this.#timedOut = timedOut;
+  }
+
+  protected override describeTimeout(ms: number | undefined, recipient: { toString(): string } | undefined): string {
+    return this.#timedOut?.(ms, recipient) ?? super.describeTimeout(ms, recipient);
+  }
 }
 
 /** Waits for asynchronous interventions, a human approval for instance. A bound, or the end of the runtime, ends each wait. */
@@ -36,7 +53,7 @@ export class InterventionWaits {
 
   async #within(decided: PromiseLike<unknown>, options: InterventionWaitOptions): Promise<unknown> {
     const { bounds, deadline, recipient, context } = options;
-    const wait = new PendingCall<unknown>();
+    const wait = new InterventionWait(options.timedOut);
     let isDecided = false;
     const settle = (pass: () => void) => {
       isDecided ||= !wait.isSettled;

@@ -1,5 +1,6 @@
 import {
   type AgentId,
+  answerUndecidedText,
   assertAnswer,
   boundsOf,
   type CallBounds,
@@ -22,6 +23,7 @@ import {
   type TimedOutError,
   type TraceCarrier,
   UndeliverableException,
+  undecidedText,
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
@@ -228,7 +230,11 @@ export class OutgoingCalls {
     });
     try {
       const decided = this.#parts.interventions.onSend(message, { messageContext, recipient });
-      const result = await this.#interventions.of(decided, { ...timed, context: messageContext });
+      const result = await this.#interventions.of(decided, {
+        ...timed,
+        context: messageContext,
+        timedOut: undecidedText,
+      });
       if (result !== DropMessage) return result;
       this.#parts.log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
       throw new MessageDroppedException();
@@ -256,7 +262,7 @@ export class OutgoingCalls {
       const answer = this.#read(frame, called);
       const { interventions, log } = this.#parts;
       const decided = interventions.onResponse(answer, { sender: recipient, recipient: sender });
-      const result = await this.#interventions.of(decided, timed);
+      const result = await this.#interventions.of(decided, { ...timed, timedOut: answerUndecidedText });
       if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
       log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
       throw new MessageDroppedException();

@@ -60,7 +60,7 @@ export class ChannelRegistry implements HostRegistry {
   ): Promise<Ack> {
     const { outbox, timeoutMs } = this.#options;
     outbox.send(frame);
-    return this.#pending.open(frame.requestId, { timeoutMs, signal, recipient: "the host" });
+    return this.#pending.open(frame.requestId, { timeoutMs, signal, timedOut: lateText });
   }
 }
 
@@ -68,4 +68,8 @@ export class ChannelRegistry implements HostRegistry {
 function refusalIn({ error = "", success }: Ack): string | undefined {
   if (error !== "") return error;
   return success ? undefined : "no reason was given.";
+}
+
+function lateText(ms: number | undefined): string {
+  return `The host did not confirm the registration within ${ms} ms (the worker's option registrationTimeoutMs).`;
 }

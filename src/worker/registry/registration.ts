@@ -7,11 +7,12 @@ import {
   assertNotAborted,
   followAbort,
   loggableText,
+  noSubscription,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
   SubscriptionTable,
-  TroupeError,
+  subscriptionExists,
   UndeliverableException,
   unfollowAbort,
   untilAborted,
@@ -254,7 +255,7 @@ export class Registration {
     const added = new SubscriptionTable();
     for (const subscription of subscriptions) {
       const isKnown = this.#subscriptions.hasEqual(subscription);
-      if (isKnown && existing === "refuse") throw new TroupeError("already-exists", "Subscription already exists");
+      if (isKnown && existing === "refuse") throw subscriptionExists(subscription);
       toWireSubscription(subscription);
       if (!isKnown && (existing === "refuse" || !added.hasEqual(subscription))) added.add(subscription);
     }
@@ -303,7 +304,7 @@ export class Registration {
     assertNotAborted(options, what);
     const subscriptions = this.#subscriptions;
     const subscription = subscriptions.withId(id);
-    if (subscription === undefined) throw new TroupeError("not-found", "Subscription does not exist");
+    if (subscription === undefined) throw noSubscription(id);
     await this.#atHost(options, what, async (host) => {
       try {
         await host?.registry.removeSubscription(toWireSubscription(subscription), options.signal);

@@ -154,7 +154,10 @@ describe("a worker on the control channel", () => {
   test("gives up a request nobody answers, as Python's workers don't", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker] = await host.worker({ controlTimeoutMs: 5 });
-    await expect(worker.agentSaveState(agentId)).rejects.toMatchObject({ code: "timed-out" });
+    await expect(worker.agentSaveState(agentId)).rejects.toMatchObject({
+      code: "timed-out",
+      message: `${agentId}, on another worker, was asked to save its state, and did not answer within 5 ms (the worker's option controlTimeoutMs).`,
+    });
   });
 
   test("tells that a host has no control channel, and works without", async () => {

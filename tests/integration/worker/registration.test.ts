@@ -98,7 +98,7 @@ describe("registration", () => {
     await worker.addSubscription(subscription);
     await expect(worker.addSubscription(new TypeSubscription("t", "a"))).rejects.toMatchObject({
       code: "already-exists",
-      message: "Subscription already exists",
+      message: expect.stringContaining('Subscription already exists: agent type a, topic type "t", id '),
     });
     expect(host.methods).toEqual(["AddSubscription", "AddSubscription"]);
   });

@@ -32,8 +32,8 @@ describe("the prose linter", () => {
     ]);
   });
 
-  test("leaves the titles of tests alone that a page quotes behind a link to their file", () => {
-    const titles = '[host](../tests/host.test.ts) "a worker waits for ever"';
+  test("leaves the titles of tests alone that a page quotes behind the path of their file", () => {
+    const titles = '`tests/host.test.ts` "a worker waits for ever"';
     expect(whats(`| promise | checked by |\n|---|---|\n| it ends | ${titles} |\n`, "page.md")).toEqual([]);
     expect(whats(`It waits for ever. ${titles}\n`, "page.md")).toEqual([expect.stringContaining('"for ever"')]);
   });

@@ -5,6 +5,7 @@ import {
   fields,
   number,
   type OptionKind,
+  type OptionKinds,
   optionShape,
   TroupeError,
   text,
@@ -68,7 +69,7 @@ function orFunction(kind: OptionKind): OptionKind {
   };
 }
 
-const dialerShape = optionShape<GrpcDialerOptions>({
+export const dialerKinds: OptionKinds<GrpcDialerOptions> = {
   ...connectionLimitKinds,
   tls: orFunction(fields),
   metadata: orFunction(fields),
@@ -78,7 +79,8 @@ const dialerShape = optionShape<GrpcDialerOptions>({
   pingIntervalMs: anyDelay,
   pingTimeoutMs: someDelay,
   peerMaxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
-});
+};
+const dialerShape = optionShape<GrpcDialerOptions>(dialerKinds);
 
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;

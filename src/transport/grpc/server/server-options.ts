@@ -1,5 +1,13 @@
 import type { TlsOptions } from "node:tls";
-import { assertOptions, fields, number, optionShape, someRoom, TroupeError } from "../../../core/internal.ts";
+import {
+  assertOptions,
+  fields,
+  number,
+  type OptionKinds,
+  optionShape,
+  someRoom,
+  TroupeError,
+} from "../../../core/internal.ts";
 import {
   anyDelay,
   type ConnectionLimitOptions,
@@ -53,7 +61,7 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   readonly pingTimeoutMs?: number | undefined;
 }
 
-const listenerShape = optionShape<GrpcListenerOptions>({
+export const listenerKinds: OptionKinds<GrpcListenerOptions> = {
   ...connectionLimitKinds,
   tls: fields,
   maxConcurrentStreams: number({ from: 1, to: 2 ** 32 - 1 }),
@@ -67,7 +75,8 @@ const listenerShape = optionShape<GrpcListenerOptions>({
   maxHeldBytes: number(someRoom),
   pingIntervalMs: anyDelay,
   pingTimeoutMs: someDelay,
-});
+};
+const listenerShape = optionShape<GrpcListenerOptions>(listenerKinds);
 
 export interface GrpcListenerSettings {
   readonly limits: ConnectionLimits;

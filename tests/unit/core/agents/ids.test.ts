@@ -6,12 +6,12 @@ describe("agent ids", () => {
     for (const type of ["é_1", "a.b-c", "1a", "日本", "٣", "𐐀"]) expect(new AgentId(type, "k").type).toBe(type);
   });
 
-  test("refuse other types with the text that Python has [§8.113]", () => {
+  test("refuse other types, quote them also when empty, and say in words what is allowed [§8.113]", () => {
     for (const type of ["", "a b", "a:b", "a/b", "a\n", "\na", "a\u0301"]) {
       expect(() => new AgentId(type, "k")).toThrow(
         expect.objectContaining({
           code: "invalid-argument",
-          message: `Invalid agent type: ${type}. Allowed values MUST match the regex: \`^[\\w\\-\\.]+\\Z\``,
+          message: `Invalid agent type: ${JSON.stringify(type)}. An agent type is one or more letters, digits, or characters of - _ . (no spaces).`,
         }),
       );
     }
@@ -20,7 +20,7 @@ describe("agent ids", () => {
   test("are read at the first slash [§8.115]", () => {
     expect(AgentId.parse("a/b/c")).toEqual(new AgentId("a", "b/c"));
     expect(AgentId.parse("a/")).toEqual(new AgentId(new AgentType("a"), ""));
-    expect(() => AgentId.parse("a")).toThrow("Invalid agent id: a");
+    expect(() => AgentId.parse("a")).toThrow('Invalid agent id: "a"');
     expect(String(AgentId.parse("a/b/c"))).toBe("a/b/c");
   });
 
@@ -41,14 +41,14 @@ describe("topic ids", () => {
     expect(new TopicId("a:b=c.d-e", "").type).toBe("a:b=c.d-e");
     for (const type of ["a/b", "", "a b", "a\n"]) {
       expect(() => new TopicId(type, "s")).toThrow(
-        `Invalid topic type: ${type}. Must match the pattern: ^[\\w\\-\\.\\:\\=]+\\Z`,
+        `Invalid topic type: ${JSON.stringify(type)}. A topic type is one or more letters, digits`,
       );
     }
   });
 
   test("are read at the first slash", () => {
     expect(TopicId.parse("t/s/x").source).toBe("s/x");
-    expect(() => TopicId.parse("t")).toThrow("Invalid topic id: t");
+    expect(() => TopicId.parse("t")).toThrow('Invalid topic id: "t"');
   });
 
   test("are equal by value, whatever their class", () => {

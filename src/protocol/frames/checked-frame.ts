@@ -1,0 +1,127 @@
+import { assertObject, assertText, wrongValue } from "../../core/internal.ts";
+import type { Frame, WireAgentId, WirePattern, WirePayload } from "./frame.ts";
+import { encodeFrame as encodeUnchecked } from "./frame-codec.ts";
+
+/**
+ * Encodes one message of the data channel. Throws `invalid-argument` for a field that is missing or of a wrong kind, and
+ * `invalid-message` for text that is not valid Unicode.
+ */
+// For users. Runtimes and hosts call the encoder itself: the compiler has checked their frames. A valid frame costs a few comparisons.
+export function encodeFrame(frame: Frame): Uint8Array {
+  assertFrame(frame);
+  return encodeUnchecked(frame);
+}
+
+function assertFrame(frame: Frame): void {
+  assertObject(frame, "A frame, { kind, … },");
+  const { kind } = frame;
+  switch (kind) {
+    case "request":
+      assertText(frame.requestId, "The requestId of a request frame");
+      assertId(frame.source, "The source of a request frame");
+      assertId(frame.target, "The target of a request frame");
+      assertPayload(frame.payload, "payload of a request frame");
+      assertTexts(frame.metadata, "The metadata of a request frame");
+      return;
+    case "response":
+      assertText(frame.requestId, "The requestId of a response frame");
+      assertPayload(frame.payload, "payload of a response frame");
+      assertText(frame.error, "The error of a response frame (empty: none)");
+      assertTexts(frame.metadata, "The metadata of a response frame");
+      return;
+    case "event": {
+      const { event } = frame;
+      assertObject(event, "The event of an event frame");
+      assertText(event.id, "The id of an event");
+      assertText(event.topicType, "The topicType of an event");
+      assertText(event.topicSource, "The topicSource of an event");
+      assertId(event.sender, "The sender of an event");
+      assertObject(event.payload, "The payload of an event");
+      assertPayload(event.payload, "payload of an event");
+      assertTexts(event.attributes, "The attributes of an event");
+      return;
+    }
+    case "register-type":
+      assertText(frame.requestId, "The requestId of a register-type frame");
+      assertText(frame.agentType, "The agentType of a register-type frame");
+      return;
+    case "subscribe":
+      assertText(frame.requestId, "The requestId of a subscribe frame");
+      assertPattern(frame.pattern);
+      return;
+    case "ack":
+      assertText(frame.requestId, "The requestId of an ack frame");
+      if (typeof frame.success !== "boolean") {
+        throw wrongValue("The success of an ack frame must be true or false", frame.success);
+      }
+      if (frame.error !== undefined) assertText(frame.error, "The error of an ack frame");
+      return;
+    case "cancel":
+      assertText(frame.requestId, "The requestId of a cancel frame");
+      assertText(frame.reason, "The reason of a cancel frame");
+      return;
+    case "leaving":
+      assertUint32(frame.graceMs, "The graceMs of a leaving frame");
+      return;
+    case "heartbeat":
+      assertUint32(frame.seq, "The seq of a heartbeat frame");
+      assertUint32(frame.leaseMs, "The leaseMs of a heartbeat frame");
+      if (typeof frame.isAnswer !== "boolean") {
+        throw wrongValue("The isAnswer of a heartbeat frame must be true or false", frame.isAnswer);
+      }
+      return;
+    case "empty":
+      return;
+    default: {
+      const known = "request, response, event, register-type, subscribe, ack, cancel, leaving, heartbeat or empty";
+      throw wrongValue(`The kind of a frame must be ${known}`, kind satisfies never);
+    }
+  }
+}
+
+function assertUint32(value: number, what: string): void {
+  if (Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32) return;
+  throw wrongValue(`${what} must be a whole number below 2^32`, value);
+}
+
+function assertId(id: WireAgentId | undefined, what: string): void {
+  if (id === undefined || (typeof id?.type === "string" && typeof id.key === "string")) return;
+  assertObject(id, `${what}, { type, key },`);
+  assertText(id.type, `${what}: its type`);
+  assertText(id.key, `${what}: its key`);
+}
+
+function assertPayload(payload: WirePayload | undefined, where: string): void {
+  if (payload === undefined || isPayload(payload)) return;
+  assertObject(payload, `The ${where}, { typeName, contentType, data },`);
+  assertText(payload.typeName, `The typeName in the ${where}`);
+  assertText(payload.contentType, `The contentType in the ${where}`);
+  throw wrongValue(`The data in the ${where} must be bytes, a Uint8Array`, payload.data);
+}
+
+function isPayload(payload: WirePayload): boolean {
+  if (typeof payload?.typeName !== "string" || typeof payload.contentType !== "string") return false;
+  return payload.data instanceof Uint8Array;
+}
+
+/** Metadata must be there, even if it is empty. An undefined value counts as an empty text. */
+function assertTexts(texts: Readonly<Record<string, unknown>>, what: string): void {
+  assertObject(texts, what);
+  for (const name in texts) {
+    const value = texts[name];
+    if (value !== undefined && typeof value !== "string") assertText(value, `${what}: ${JSON.stringify(name)}`);
+  }
+}
+
+/** Checks the pattern of a subscription. */
+export function assertPattern(pattern: WirePattern | undefined): void {
+  if (pattern === undefined) return;
+  assertObject(pattern, "The pattern of a subscription");
+  if (pattern.kind !== "type" && pattern.kind !== "prefix") {
+    const { kind }: { readonly kind?: unknown } = pattern;
+    throw wrongValue('The kind of a pattern must be "type" or "prefix"', kind);
+  }
+  assertText(pattern.agentType, "The agentType of a pattern");
+  if (pattern.kind === "type") assertText(pattern.topicType, "The topicType of a pattern");
+  else assertText(pattern.topicTypePrefix, "The topicTypePrefix of a pattern");
+}
