@@ -1,17 +1,11 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { announcement, clientIdKey, decodeFrame, type Frame, hostTraits, method } from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import {
-  type Dialer,
-  type FrameStream,
-  type Link,
-  RpcError,
-  type RpcStatus,
-  StatusCode,
-} from "../../transport/internal.ts";
+import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
+import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
 import { atMost, withinMs } from "./time-limits.ts";
@@ -49,8 +43,6 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly linkRenewed: (connection: HostConnection) => Promise<void>;
 }
 
-type UnaryOptions = Parameters<Link["unary"]>[2];
-
 /** Milliseconds that the last messages have to leave before the worker ends the channel. */
 const flushTimeoutMs = 5_000;
 
@@ -70,9 +62,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
   readonly #link: Link;
-  /** The connection whose link carries unary calls: this one until its link leaves, then a newer one. */
-  #carrier: HostConnection = this;
-  #usersCount = 0;
+  /** Carries calls and streams over this link until it leaves, then over a newer one. */
+  readonly #carrier: LinkCarrier;
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
@@ -126,7 +117,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#resolveClosed = resolve;
     });
     this.metadata = { [clientIdKey]: this.clientId };
-    this.calls = { unary: (name, request, how) => this.#unary(name, request, how) };
+    this.#carrier = new LinkCarrier({
+      ...{ link, metadata: this.metadata, clock, timeoutMs: settings.registrationTimeoutMs },
+      isOpen: () => this.isOpen,
+      renewed: () => options.linkRenewed(this),
+    });
+    this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
       metadata: { ...this.metadata, ...announcement },
     });
@@ -184,22 +180,19 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
   }
 
-  /** Opens another stream on the link, with the client id. */
-  openStream(name: string, receiver: StreamReceiver): FrameStream {
-    return this.#link.openStream(name, receiver, { metadata: this.metadata });
+  /** Opens another stream with the client id, on the link that carries calls. */
+  openStream(name: string, receiver: StreamReceiver): CarriedStream {
+    return this.#carrier.openStream(name, receiver);
   }
 
   /** Number of `use`s that are not released. The worker does not leave the connection before. */
   get usersCount(): number {
-    return this.#usersCount;
+    return this.#carrier.usersCount;
   }
 
   /** Keeps the connection in use, so that the worker does not leave it for a newer one. Returns the function that ends the use. */
   use(): () => void {
-    this.#usersCount += 1;
-    return () => {
-      this.#usersCount -= 1;
-    };
+    return this.#carrier.use();
   }
 
   /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
@@ -208,7 +201,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const either = AbortSignal.any([signal, this.signal]);
     try {
       const ask = (within: AbortSignal) =>
-        askForSignOfLife(this.#carrier.#link, { metadata: this.metadata, signal: within });
+        askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within });
       await withinMs(startTimeoutMs, clock, either, ask, "startTimeoutMs");
     } catch (cause) {
       await this.assertOpen();
@@ -225,7 +218,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Makes unary calls over a newer connection, because this link takes none. The newer connection's keep-alive serves both. */
   callOver(newer: HostConnection): void {
     if (newer === this) return;
-    this.#carrier = newer;
+    this.#carrier.carryOver(newer.#carrier);
     this.#keepAlive.stop();
   }
 
@@ -269,26 +262,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   cut(reason: string): void {
     this.#deadBecause ??= reason;
     this.#stream.cancel();
-  }
-
-  async #unary(name: string, request: Uint8Array, how: UnaryOptions = {}): Promise<Uint8Array> {
-    const { settings, linkRenewed } = this.#options;
-    const { clock } = settings;
-    const { timeoutMs = settings.registrationTimeoutMs, signal } = how;
-    const endMs = clock.now() + timeoutMs;
-    const isOver = () => signal?.aborted === true || clock.now() >= endMs;
-    for (let limits = how; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
-      const carrier = this.#carrier;
-      try {
-        return await carrier.#link.unary(name, request, limits);
-      } catch (error) {
-        if (!isUnavailable(error) || isOver()) throw error;
-        if (this.#carrier === carrier) await atMost(linkRenewed(this), endMs - clock.now(), clock, signal);
-        // A lost link may have taken the call.
-        const hasNext = this.#carrier !== carrier && !carrier.#isLinkGone;
-        if (!hasNext || !this.isOpen || isOver()) throw error;
-      }
-    }
   }
 
   #receiver(): StreamReceiver {
@@ -376,11 +349,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   get #logger(): Logger {
     return this.#options.settings.logger;
   }
-}
-
-/** Whether a call failed without an answer of the host, as on a link that takes no calls. */
-function isUnavailable(error: unknown): boolean {
-  return error instanceof RpcError && error.origin !== "peer" && error.code === StatusCode.unavailable;
 }
 
 /** Opens a link to an address. Throws `invalid-argument` for an invalid address. */

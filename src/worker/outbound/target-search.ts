@@ -88,6 +88,7 @@ export class TargetSearch {
 export function saysNotTaken({ error, metadata }: ResponseFrame, agentType: string): boolean {
   if (!saysNotHandled(metadata)) return false;
   if (metadata[metadataKey.errorCode] === "shutting-down") return true;
-  const isNotServed = error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;
+  const isNotServed =
+    error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;
   return isNotServed || error === `Client for agent type ${agentType} disconnected.`;
 }
