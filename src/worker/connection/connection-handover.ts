@@ -81,7 +81,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
     const { register, settings, become } = this.#options;
     const { signal } = handover.abort;
     if (former !== undefined) {
-      void former.leave();
+      void former.leaveInOrder();
       await former.closed;
     }
     for (let isFirstLoss = true; ; ) {

@@ -155,6 +155,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return !this.#ended.signal.aborted;
   }
 
+  /** Whether the worker leaves the connection. It takes no more calls there, because it may not be able to answer them. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /** Whether the link takes no new calls, while its calls and streams continue. */
   get isLinkLeaving(): boolean {
     return this.#isLinkLeaving && !this.#isLinkGone;
@@ -234,6 +239,17 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#isPaused = isPaused;
     if (isPaused) this.#stream.pause();
     else this.#stream.resume();
+  }
+
+  /**
+   * Tells an announced host, and leaves. Call it when each call that came here has its answer: the host then says of further ones
+   * that no handler has seen them. Never rejects.
+   */
+  // protocol.md §11.2
+  async leaveInOrder(signal?: AbortSignal): Promise<void> {
+    this.#isLeaving = true;
+    if (this.isOpen) this.outbox.sayLeaving(this.#options.settings.halfCloseWaitMs);
+    await this.leave(signal);
   }
 
   /**

@@ -63,6 +63,11 @@ export class Outbox {
     this.#options = options;
   }
 
+  /** Whether `send` can send. */
+  get isOpen(): boolean {
+    return this.#closedBecause === undefined;
+  }
+
   /** Number of calls that left here and have no outcome yet. */
   get outgoingCallsCount(): number {
     return this.#outgoingCallsCount;
@@ -186,7 +191,7 @@ export class Outbox {
     this.#notifyAnnounced({ kind: "cancel", requestId, reason });
   }
 
-  /** Tells an announced host that the worker stops: it takes no more calls, and gives up its agent types. Never throws. */
+  /** Tells an announced host that the worker leaves: it takes no more calls here, and gives up its agent types. Never throws. */
   sayLeaving(graceMs: number): void {
     this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
   }

@@ -89,6 +89,15 @@ export class CallAnswering {
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
+  /** Answers that the worker has left this connection. When no answer can leave any more, the host says so. */
+  // protocol.md §11.2
+  refuseLeft({ requestId, target }: RequestFrame, outbox: Outbox): void {
+    if (!outbox.isOpen) return;
+    const text = `Client for agent type ${target?.type ?? ""} disconnected.`;
+    const error = new UndeliverableException(text, { code: "disconnected" });
+    new PendingResponse(requestId, outbox, this.#options).fail(error, true);
+  }
+
   /** Answers at once that the worker has too much to do. */
   refuseOverload(frame: RequestFrame, outbox: Outbox): void {
     this.#options.counts.refusedCalls += 1;

@@ -79,6 +79,7 @@ export class Inbox {
   #takeRequest(frame: RequestFrame, connection: HostConnection): void {
     const { outbox } = connection;
     const isOwn = this.#isOwn(frame);
+    if (connection.isLeaving) return this.#answering.refuseLeft(frame, outbox);
     if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
     else if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);

@@ -19,6 +19,10 @@ export interface FakeScript {
   readonly ready?: (link: FakeLink) => Promise<void>;
   /** Answers a unary call; undefined: the host answers it with success. */
   readonly unary?: (link: FakeLink, method: string, options: UnaryOptions) => Promise<Uint8Array> | undefined;
+  /** Called when the worker has sent a frame on a data channel. */
+  readonly sent?: (link: FakeLink, frame: Frame) => void;
+  /** Called when the worker half-closes a data channel, before that ends. */
+  readonly halfClosed?: (link: FakeLink) => void;
   /** Headers of the host. Default: it announces itself. Undefined: it sends none. */
   readonly headers?: Metadata | undefined;
 }
@@ -106,14 +110,21 @@ export class FakeLink implements Link {
     return {
       send: (bytes) => {
         if (!isOpen || (isChannel && !this.#isChannelOpen)) return false;
-        if (isChannel && bytes instanceof Uint8Array) this.sent.push(decodeFrame(bytes));
+        if (isChannel && bytes instanceof Uint8Array) {
+          const frame = decodeFrame(bytes);
+          this.sent.push(frame);
+          this.#script.sent?.(this, frame);
+        }
         return true;
       },
       maxSendBytes: Number.POSITIVE_INFINITY,
       ...{ queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
       pause: () => {},
       resume: () => {},
-      end: () => end({ by: "status", status: { code: StatusCode.ok, details: "" } }),
+      end: () => {
+        if (isChannel && isOpen) this.#script.halfClosed?.(this);
+        end({ by: "status", status: { code: StatusCode.ok, details: "" } });
+      },
       cancel: () => end({ by: "cancelled" }),
       flushed: () => Promise.resolve(),
     };
