@@ -5,7 +5,7 @@ export interface UnreadEnvelope {
   readonly requestId: string | undefined;
 }
 
-/** What was sent on a control stream before the first sign of the host, within a bound. It is sent again if the host took no stream. */
+/** Keeps control messages that were sent before the first sign of the host, within a bound. They are sent again if the host took no stream. */
 export class UnreadEnvelopes {
   readonly #maxBytes: number;
   #all: UnreadEnvelope[] = [];
@@ -15,7 +15,7 @@ export class UnreadEnvelopes {
     this.#maxBytes = maxBytes;
   }
 
-  /** Returns false for one beyond the bound, which is not kept. The first one has room always. */
+  /** Returns false for one beyond the bound, which is not kept. The bound does not hold for the first one. */
   keep(envelope: UnreadEnvelope): boolean {
     const bytes = this.#bytes + envelope.bytes.length;
     if (this.#all.length > 0 && bytes > this.#maxBytes) return false;

@@ -82,7 +82,7 @@ export class TargetSearch {
 
 /**
  * Whether an answer says that no worker has taken the call, because none serves its agent type now. Then the call may be sent again.
- * A handler can throw any text, so the text alone never counts: the host or the worker must say that no handler has seen the call.
+ * A handler can throw any text, so the text alone never counts. The host or the worker must say that no handler has seen the call.
  */
 // protocol.md §11.3
 export function saysNotTaken({ error, metadata }: ResponseFrame, agentType: string): boolean {
