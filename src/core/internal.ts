@@ -20,7 +20,16 @@ export {
 export type { MessageContext } from "./agents/message-context.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
-export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
+export {
+  type Clock,
+  longestTimerMs,
+  type MakeId,
+  nextTurn,
+  randomId,
+  realClock,
+  systemClock,
+  type Timer,
+} from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
@@ -60,6 +69,7 @@ export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
+export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";

@@ -1,10 +1,11 @@
 import type { Logger } from "../core/internal.ts";
-import { type FrameHead, peekFrame } from "../protocol/internal.ts";
-import type { CallRouter } from "./calls/call-router.ts";
+import { encodeFrame, type FrameHead, type HeartbeatFrame, peekFrame } from "../protocol/internal.ts";
+import type { BadFrame, CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
 import type { LegacyRegistration } from "./registry/legacy-registration.ts";
 import type { Registry } from "./registry/registry.ts";
+import { heartbeatAnswer } from "./sessions/heartbeat-answer.ts";
 import type { Peer } from "./sessions/peer.ts";
 
 export interface RouterParts {
@@ -45,6 +46,8 @@ export class Router {
         if (peer.traits.isAnnounced) calls.peerLeaving(peer, registry.clientLeaving(peer.id));
         else counters.emptyFrames += 1;
         return;
+      case "heartbeat":
+        return this.#answerHeartbeat(peer, frame);
       case "ack":
       case "empty":
         // Only hosts send acks.
@@ -52,15 +55,22 @@ export class Router {
         logger?.warn("a frame without a known content was ignored", { clientId: peer.id });
         return;
       case "bad":
-        return this.receiveBad(peer, frame.reason, frame.head);
+        return this.receiveBad(peer, { reason: frame.reason, isOverload: false }, frame.head);
     }
   }
 
+  /** Answers in the same stream, and counts nothing. */
+  #answerHeartbeat(peer: Peer, frame: HeartbeatFrame): void {
+    const answer = peer.traits.capabilities.has("heartbeat") ? heartbeatAnswer(frame) : undefined;
+    if (answer === undefined) this.#parts.counters.emptyFrames += 1;
+    else peer.send(encodeFrame(answer), "heartbeat");
+  }
+
   /** Takes a frame that is incomplete or unreadable, and ends the call that it is part of. */
-  receiveBad(peer: Peer, reason: string, head: FrameHead | undefined): void {
+  receiveBad(peer: Peer, bad: BadFrame, head: FrameHead | undefined): void {
     const { calls, counters, logger } = this.#parts;
     counters.badFrames += 1;
-    logger?.warn("a frame could not be read", { clientId: peer.id, reason });
-    if (head !== undefined) calls.giveUp(peer, head, reason);
+    logger?.warn("a frame could not be read", { clientId: peer.id, reason: bad.reason });
+    if (head !== undefined) calls.giveUp(peer, head, bad);
   }
 }

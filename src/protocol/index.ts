@@ -18,6 +18,7 @@ export type {
   CancelReason,
   EventFrame,
   Frame,
+  HeartbeatFrame,
   LeavingFrame,
   LegacyFrame,
   RequestFrame,

@@ -1,4 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export type { Capability } from "./capabilities.ts";
+export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { rpcStatusPayload } from "./errors/rpc-status.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
@@ -6,6 +8,7 @@ export type {
   CancelFrame,
   CancelReason,
   Frame,
+  HeartbeatFrame,
   LeavingFrame,
   RequestFrame,
   ResponseFrame,
@@ -15,6 +18,7 @@ export type {
   WirePattern,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
+export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf } from "./frames/protobuf-payload.ts";
 export type { WireSubscription } from "./registration/unary.ts";
@@ -36,6 +40,14 @@ export { peekFrame, readFrameHead, withoutTroupeKeys } from "./routing/frame-pee
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export {
+  decodeHealthCheckRequest,
+  encodeHealthCheckResponse,
+  encodeHealthListResponse,
+  health,
+  type ServingStatus,
+} from "./services/health.ts";
+export { answerReflection, reflection } from "./services/reflection.ts";
 export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./state/control-messages.ts";
 export {
   agentDestination,

@@ -30,6 +30,10 @@ export const clientIdKey = "client-id";
 /** Channel metadata that announces a Troupe peer, in both directions; a whole number above 0. */
 export const announcementKey = "agtroupe";
 
+// protocol.md §11.12
+/** Channel metadata with the words for what an announced peer knows and is set up for, in both directions, joined by `,`. */
+export const capabilitiesKey = "agcaps";
+
 // protocol.md §2.3, §5.5, H6
 /** Keys of `RpcRequest.metadata` and `RpcResponse.metadata`. Peers ignore keys that they do not know. */
 export const metadataKey = {

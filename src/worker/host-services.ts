@@ -1,3 +1,4 @@
+import type { HeartbeatFrame } from "../protocol/internal.ts";
 import type { AckFrame, ConnectionServices, HostConnection } from "./connection/host-connection.ts";
 import { askForSignOfLife } from "./connection/keep-alive.ts";
 import type { UndeliverableReason } from "./connection/outbox.ts";
@@ -45,6 +46,10 @@ export class HostServices implements ConnectionServices {
 
   get awaitsAck(): boolean {
     return this.#legacy.pendingCount > 0;
+  }
+
+  sayHeartbeat(heartbeat: HeartbeatFrame): void {
+    this.control.sayHeartbeat(heartbeat);
   }
 
   onAck(ack: AckFrame): boolean {

@@ -48,6 +48,11 @@ import {
  * each answer.
  */
 export interface WorkerOptions extends RuntimeOptions {
+  /**
+   * Timeout of calls without `timeoutMs`, in milliseconds. Default 330 000, so that the host's own timeout (300 s) comes first; the
+   * default is not sent to the host. `Infinity`: a call waits as long as its host.
+   */
+  readonly defaultTimeoutMs?: number | undefined;
   /** Content type of messages that have several encodings: `application/json` (default) or `application/x-protobuf`. */
   readonly payloadSerializationFormat?: string | undefined;
   /**
@@ -64,6 +69,12 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly keepAliveMs?: number | undefined;
   /** Milliseconds that the host has for its sign of life before it counts as lost. Default 5 000. */
   readonly keepAliveTimeoutMs?: number | undefined;
+  // protocol.md §11.12
+  /**
+   * Milliseconds between heartbeats: short messages inside each open stream, so that no proxy ends a quiet one. Only a Troupe
+   * host gets them. 0 or `Infinity` disables them. Default 15 000.
+   */
+  readonly heartbeatMs?: number | undefined;
   /**
    * Largest number of handlers that run at the same time; the worker parks further messages. A call from an agent of this
    * worker always runs. Default: no limit.
@@ -144,6 +155,8 @@ export interface WorkerSettings {
   readonly random: () => number;
   readonly keepAliveMs: number;
   readonly keepAliveTimeoutMs: number;
+  /** 0: no heartbeats. */
+  readonly heartbeatMs: number;
   readonly maxConcurrentHandlers: number;
   readonly maxParkedMessages: number;
   readonly maxParkedBytes: number;
@@ -180,6 +193,7 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   whileDisconnected: optionsOf<WhileDisconnectedOptions>(whileDisconnectedKinds),
   keepAliveMs: number(anyTime),
   keepAliveTimeoutMs: number(someTime),
+  heartbeatMs: number(anyTime),
   maxConcurrentHandlers: number(someRoom),
   maxParkedMessages: number(anyRoom),
   maxParkedBytes: number(anyRoom),
@@ -226,6 +240,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     random: options.random ?? Math.random,
     keepAliveMs: options.keepAliveMs ?? 10_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 5_000,
+    heartbeatMs: finiteOr0(options.heartbeatMs ?? 15_000),
     maxConcurrentHandlers: options.maxConcurrentHandlers ?? Number.POSITIVE_INFINITY,
     maxParkedMessages: options.maxParkedMessages ?? 1_000,
     maxParkedBytes: options.maxParkedBytes ?? 8 * 1024 * 1024,
@@ -253,6 +268,10 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     exposeUnknownSender: options.exposeUnknownSender ?? false,
     rememberedEvents: options.rememberedEvents,
   };
+}
+
+function finiteOr0(ms: number): number {
+  return Number.isFinite(ms) ? ms : 0;
 }
 
 function someAddress(address: string | readonly string[]): readonly string[] {

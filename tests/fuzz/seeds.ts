@@ -31,6 +31,7 @@ const own: readonly Frame[] = [
   },
   { kind: "cancel", requestId: "c-1", reason: "timed-out" },
   { kind: "leaving", graceMs: 5_000 },
+  { kind: "heartbeat", seq: 300, isAnswer: true, leaseMs: 3_000 },
   { kind: "register-type", requestId: "1", agentType: "t" },
   { kind: "subscribe", requestId: "1", pattern: { kind: "prefix", topicTypePrefix: "t:", agentType: "a" } },
   { kind: "ack", of: "subscribe", requestId: "1", success: false, error: "no" },

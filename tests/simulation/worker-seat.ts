@@ -189,6 +189,8 @@ export class WorkerSeat {
       reconnect: reconnects && { maxDelayMs: 1_000 },
       whileDisconnected: { events: eventsWhileDisconnected, calls: callsWhileDisconnected },
       keepAliveMs,
+      // A lost answer shows itself: nothing but the call's own bounds ends the wait for it.
+      defaultTimeoutMs: Number.POSITIVE_INFINITY,
       keepAliveTimeoutMs: 9_000,
       maxConcurrentHandlers,
     };

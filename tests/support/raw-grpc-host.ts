@@ -46,8 +46,8 @@ export class RawChannel {
     stream.on("data", (bytes: Buffer) => this.#read(bytes));
   }
 
-  answer(answer: RawAnswer): void {
-    answerWith(this.#stream, answer);
+  answer(answer: RawAnswer, headers: IncomingHttpHeaders = {}): void {
+    answerWith(this.#stream, answer, headers);
   }
 
   send(frame: Frame): void {
@@ -89,6 +89,8 @@ export class RawGrpcHost implements AsyncDisposable {
   readonly sessions: Http2Session[] = [];
   /** How a data channel is answered when it is opened. */
   onChannel: (channel: RawChannel) => RawAnswer = () => "take";
+  /** The capability words of the answer to a data channel. */
+  capabilities: string | undefined;
   /** How a unary call is answered. */
   onCall: (call: RawUnary) => RawAnswer = ({ method }) => (method === "AreYouThere" ? { grpc: 12 } : "take");
   readonly #server: Http2Server;
@@ -126,7 +128,8 @@ export class RawGrpcHost implements AsyncDisposable {
     const { session } = stream;
     if (method === "OpenChannel") {
       const channel = new RawChannel(stream, headers);
-      channel.answer(this.onChannel(channel));
+      const words = this.capabilities === undefined ? {} : { agcaps: this.capabilities };
+      channel.answer(this.onChannel(channel), words);
       this.channels.put(channel);
       return;
     }
@@ -161,9 +164,10 @@ function answerCall(stream: ServerHttp2Stream, answer: RawAnswer): void {
   stream.end(Buffer.alloc(5));
 }
 
-function answerWith(stream: ServerHttp2Stream, answer: RawAnswer): void {
+function answerWith(stream: ServerHttp2Stream, answer: RawAnswer, headers: IncomingHttpHeaders = {}): void {
   if (answer === "wait" || stream.destroyed) return;
-  if (answer === "take") stream.respond({ ":status": 200, "content-type": "application/grpc", agtroupe: "1" });
+  if (answer === "take")
+    stream.respond({ ":status": 200, "content-type": "application/grpc", agtroupe: "1", ...headers });
   else if ("reset" in answer) stream.close(answer.reset);
   else if ("http" in answer)
     stream.respond({ ":status": answer.http, "content-type": "text/html" }, { endStream: true });

@@ -33,11 +33,16 @@ export class RawWorker {
   #settle: (end: StreamEnd) => void = () => {};
 
   /** Without a client id it is a worker of generation 1. Announced, it is one of Troupe's (protocol.md §11.1). */
-  constructor(link: Link, clientId?: string, options: { readonly isAnnounced?: boolean } = {}) {
+  constructor(
+    link: Link,
+    clientId?: string,
+    options: { readonly isAnnounced?: boolean; readonly metadata?: Metadata } = {},
+  ) {
     this.link = link;
     this.clientId = clientId;
     this.#metadata = clientId === undefined ? {} : { "client-id": clientId };
-    this.#channelMetadata = options.isAnnounced === true ? { ...this.#metadata, agtroupe: "1" } : this.#metadata;
+    const announced = options.isAnnounced === true ? { ...this.#metadata, agtroupe: "1" } : this.#metadata;
+    this.#channelMetadata = { ...announced, ...options.metadata };
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });

@@ -1,4 +1,5 @@
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
+import { lateMs, readingMs } from "../patient-timer.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import { type Due, DueHeap, isBefore } from "./due-heap.ts";
 
@@ -49,6 +50,8 @@ export class DeadlineQueue {
   #timer: Timer | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #timerKeepsAlive = false;
+  /** True while a loop that was blocked reads what has come, before the queue decides what is too late. */
+  #isReading = false;
   readonly #fire = () => this.#onTimer();
 
   constructor(clock: Clock) {
@@ -119,6 +122,7 @@ export class DeadlineQueue {
   #onTimer(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.now();
+    if (this.#readsFirst(nowMs)) return;
     try {
       for (let first = this.#first; first !== undefined && first.dueMs <= nowMs; first = this.#first) {
         this.#takeOut(first);
@@ -127,6 +131,17 @@ export class DeadlineQueue {
     } finally {
       this.#arm();
     }
+  }
+
+  /** After a blocked loop: waits a moment, so that answers that have come in time are read. */
+  #readsFirst(nowMs: number): boolean {
+    const first = this.#first;
+    this.#isReading = !this.#isReading && first !== undefined && nowMs - first.dueMs > lateMs;
+    if (!this.#isReading) return false;
+    // `#timerDueMs` stays in the past, so that nothing replaces this timer.
+    this.#timerKeepsAlive = this.#aliveCount > 0;
+    this.#timer = this.#clock.setTimer(readingMs, this.#fire, { keepAlive: this.#timerKeepsAlive });
+    return true;
   }
 
   #append(item: Expiring, last: Expiring | undefined): void {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../core/internal.ts";
+import { type Clock, lateMs, readingMs, type Timer } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 
@@ -23,6 +23,7 @@ export class CallDeadlines {
   #common: PendingCall[] = [];
   #leftCount = 0;
   #timer: Timer | undefined;
+  #isReading = false;
 
   constructor(parts: CallDeadlinesParts) {
     this.#parts = parts;
@@ -32,12 +33,12 @@ export class CallDeadlines {
     const { clock, commonMs } = this.#parts;
     const { timeoutMs } = call;
     if (timeoutMs === 0) return;
+    call.dueMs = clock.now() + timeoutMs;
     if (timeoutMs === commonMs) {
-      call.dueMs = clock.now() + timeoutMs;
       this.#common.push(call);
       if (this.#timer === undefined) this.#arm(timeoutMs);
     } else {
-      call.timer = clock.setTimer(Math.min(timeoutMs, limits.timerMs), () => this.#parts.onDue(call));
+      call.timer = clock.setTimer(Math.min(timeoutMs, limits.timerMs), () => this.#onTimer(call));
     }
   }
 
@@ -51,11 +52,27 @@ export class CallDeadlines {
     this.#timer?.cancel();
   }
 
+  /** After a blocked loop the host first reads what has come: the answer may be there. */
+  #onTimer(call: PendingCall): void {
+    const { clock, onDue } = this.#parts;
+    if (clock.now() - call.dueMs <= lateMs) return onDue(call);
+    call.timer = clock.setTimer(readingMs, () => onDue(call));
+  }
+
   #arm(delayMs: number): void {
     this.#timer = this.#parts.clock.setTimer(Math.min(delayMs, limits.timerMs), () => {
       this.#timer = undefined;
-      this.#sweep();
+      if (this.#isLate()) this.#arm(readingMs);
+      else this.#sweep();
     });
+  }
+
+  /** True once after the loop was blocked. */
+  #isLate(): boolean {
+    const { clock } = this.#parts;
+    const first = this.#common.find(({ dueMs }) => dueMs > 0);
+    this.#isReading = !this.#isReading && first !== undefined && clock.now() - first.dueMs > lateMs;
+    return this.#isReading;
   }
 
   #leave(call: PendingCall): void {

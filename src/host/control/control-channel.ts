@@ -1,5 +1,7 @@
 import type { Clock, Logger } from "../../core/internal.ts";
+import { decodeControlHeartbeat, encodeControlHeartbeat, type HeartbeatFrame } from "../../protocol/internal.ts";
 import {
+  type MemoryAccount,
   type RpcStatus,
   type ServerStream,
   type ServerStreamReceiver,
@@ -8,6 +10,7 @@ import {
 } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { closingOf, type StreamClosing } from "../sessions/data-channel.ts";
+import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import type { QueueBounds } from "../sessions/queue-bound.ts";
 import type { StreamOwner } from "../sessions/session.ts";
 import { ControlSession } from "./control-session.ts";
@@ -15,10 +18,13 @@ import { ControlSession } from "./control-session.ts";
 export interface ControlChannelParts {
   readonly owner: StreamOwner;
   readonly openedAs: number;
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
+  /** Whether this host and the client both name `heartbeat`. */
+  readonly hasHeartbeat: () => boolean;
   readonly onSession: (session: ControlSession) => void;
   readonly onEnvelope: (session: ControlSession, envelope: Uint8Array) => void;
   readonly onGone: (session: ControlSession, closing: StreamClosing) => void;
@@ -41,7 +47,10 @@ export class ControlChannel implements ServerStreamReceiver {
   }
 
   onFrame(envelope: Uint8Array): void {
-    if (this.#session?.isOpen) this.#parts.onEnvelope(this.#session, envelope);
+    if (!this.#session?.isOpen) return;
+    const heartbeat = decodeControlHeartbeat(envelope);
+    if (heartbeat === undefined || !this.#parts.hasHeartbeat()) this.#parts.onEnvelope(this.#session, envelope);
+    else this.#answer(this.#session, heartbeat);
   }
 
   onHalfClose(): void {
@@ -65,6 +74,11 @@ export class ControlChannel implements ServerStreamReceiver {
   onEnd(end: StreamEnd): void {
     this.#session?.markClosed();
     this.#gone(closingOf(end, this.#session?.endedFor));
+  }
+
+  #answer(session: ControlSession, heartbeat: HeartbeatFrame): void {
+    const answer = heartbeatAnswer(heartbeat);
+    if (answer !== undefined) session.send(encodeControlHeartbeat(answer));
   }
 
   #gone(closing: StreamClosing): void {

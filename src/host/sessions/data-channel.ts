@@ -1,4 +1,4 @@
-import { announcement } from "../../protocol/internal.ts";
+import { announcementOf, type Capability } from "../../protocol/internal.ts";
 import {
   type Metadata,
   type RpcStatus,
@@ -20,11 +20,17 @@ export interface StreamClosing {
 /** Callbacks for the life of a worker's data channel, and the traits of its worker. */
 export interface DataChannelParts {
   readonly traits: PeerTraits;
+  /** The capabilities that the host names to announced workers. */
+  readonly capabilities: ReadonlySet<Capability>;
   /** Makes the session of the channel once it is open. */
   readonly createSession: (stream: ServerStream) => Session;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
   /** The transport threw a frame away; `head` is its first bytes, if they are known. */
-  readonly onBadFrame: (session: Session, reason: string, head: Uint8Array | undefined) => void;
+  readonly onBadFrame: (
+    session: Session,
+    bad: { readonly reason: string; readonly isOverload: boolean },
+    head: Uint8Array | undefined,
+  ) => void;
   /** Called once for each session, however it ended. */
   readonly onGone: (session: Session, closing: StreamClosing) => void;
   /** The stream has ended, and nothing leaves on it any more. */
@@ -40,7 +46,7 @@ export class DataChannel implements ServerStreamReceiver {
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts;
-    this.responseMetadata = answerMetadata(parts.traits);
+    this.responseMetadata = answerMetadata(parts.traits, parts.capabilities);
   }
 
   onOpen(stream: ServerStream): void {
@@ -59,8 +65,8 @@ export class DataChannel implements ServerStreamReceiver {
     this.#session?.finish({ code: StatusCode.ok, details: "" }, undefined);
   }
 
-  onBadFrame(status: RpcStatus, head?: Uint8Array): void {
-    if (this.#session?.isOpen) this.#parts.onBadFrame(this.#session, status.details, head);
+  onBadFrame({ details }: RpcStatus, head?: Uint8Array, isOverload = false): void {
+    if (this.#session?.isOpen) this.#parts.onBadFrame(this.#session, { reason: details, isOverload }, head);
   }
 
   onDrain(): void {
@@ -82,8 +88,8 @@ export class DataChannel implements ServerStreamReceiver {
 }
 
 /** The response headers of a data channel: the host announces itself to Troupe's workers only. */
-export function answerMetadata({ isAnnounced }: PeerTraits): Metadata {
-  return isAnnounced ? announcement : {};
+export function answerMetadata({ isAnnounced }: PeerTraits, capabilities: ReadonlySet<Capability>): Metadata {
+  return isAnnounced ? announcementOf(capabilities) : {};
 }
 
 /** Reads why a stream ended; a reason of the host's own counts first. */

@@ -1,11 +1,11 @@
-import { type FrameBytes, isAnnounced } from "../../protocol/internal.ts";
-import type { Metadata } from "../../transport/internal.ts";
+import { type Capability, type FrameBytes, isAnnounced, readCapabilities } from "../../protocol/internal.ts";
+import type { MemoryAccount, Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
-/** The use of a frame: a call to the peer, an answer to one of its own calls, an event, or a notice. */
-export type FrameUse = "call" | "answer" | "event" | "notice";
+/** The use of a frame: a call to the peer, an answer to a call of its own, an event, a notice, or a heartbeat. */
+export type FrameUse = "call" | "answer" | "event" | "notice" | "heartbeat";
 
 /** Whether a peer's queue took a frame; if not, why. `full`: the worker does not read fast enough. */
 export type SendOutcome = "queued" | "too-large" | "full" | "closed";
@@ -20,6 +20,9 @@ export interface PeerTraits {
   // protocol.md §11.1
   /** True: the peer is Troupe's and understands notices. The host sends them to no other peer. */
   readonly isAnnounced: boolean;
+  // protocol.md §11.12
+  /** The capabilities that both this host and the peer name. Empty for a peer that is not announced. */
+  readonly capabilities: ReadonlySet<Capability>;
   // protocol.md §2.1
   /** Milliseconds in which the worker may come back under its id and find what it had registered; 0: not at all. */
   readonly reconnectGraceMs: number;
@@ -33,6 +36,8 @@ export interface Peer {
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
+  /** Takes what the host keeps for this worker. */
+  readonly account: MemoryAccount;
   /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */
   readonly outgoingCalls: OutgoingCalls;
   readonly incomingCalls: IncomingCalls;
@@ -54,6 +59,8 @@ const stockLibrary = /(^|\s)grpc-(?!troupe)/;
 const dotnetLibrary = /(^|\s)grpc-dotnet\//;
 
 export interface TraitOptions {
+  /** The capabilities that this host names. */
+  readonly capabilities: ReadonlySet<Capability>;
   readonly filterByPeer: boolean;
   readonly stockPeerMaxBytes: number;
   readonly reconnectGraceMs: number | undefined;
@@ -68,6 +75,7 @@ export function peerTraits(metadata: Metadata, options: TraitOptions): PeerTrait
     takesJsonEvents: !isFiltered || !isDotnet,
     maxFrameBytes: isFiltered && stockLibrary.test(userAgent) ? options.stockPeerMaxBytes : Number.POSITIVE_INFINITY,
     isAnnounced: isAnnounced(metadata),
+    capabilities: new Set([...readCapabilities(metadata)].filter((word) => options.capabilities.has(word))),
     reconnectGraceMs: options.reconnectGraceMs ?? (isDotnet ? limits.dotnetGraceMs : 0),
   };
 }

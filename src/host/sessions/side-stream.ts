@@ -1,5 +1,7 @@
 import type { Clock } from "../../core/internal.ts";
+import { encodeFrame, peekFrame } from "../../protocol/internal.ts";
 import {
+  type MemoryAccount,
   type RpcStatus,
   type ServerStream,
   type ServerStreamReceiver,
@@ -9,11 +11,13 @@ import {
 import type { CloseReason } from "../observer.ts";
 import { closingOf, type StreamClosing } from "./data-channel.ts";
 import { GracefulClose } from "./graceful-close.ts";
+import { heartbeatAnswer } from "./heartbeat-answer.ts";
 import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
 import type { NoticePath, Session } from "./session.ts";
 
 export interface SideStreamParts {
   readonly session: Session;
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   readonly onOpened: () => void;
@@ -38,14 +42,19 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
   }
 
   onOpen(stream: ServerStream): void {
-    const { session, bounds, clock, onOpened } = this.#parts;
-    this.#open = { stream, bound: new OutboundBound(stream, bounds), close: new GracefulClose(stream, clock) };
+    const { session, account, bounds, clock, onOpened } = this.#parts;
+    this.#open = { stream, bound: new OutboundBound(stream, bounds, account), close: new GracefulClose(stream, clock) };
     session.openNoticePath(this);
     onOpened();
   }
 
-  onFrame(): void {
-    // Workers send nothing here.
+  /** Workers send nothing but heartbeats here. */
+  onFrame(bytes: Uint8Array): void {
+    const { capabilities } = this.#parts.session.traits;
+    if (!capabilities.has("heartbeat") || !this.#open?.bound.hasRoom(bytes.length, "heartbeat")) return;
+    const frame = peekFrame(bytes);
+    const answer = frame.kind === "heartbeat" ? heartbeatAnswer(frame) : undefined;
+    if (answer !== undefined) this.#open.stream.send(encodeFrame(answer));
   }
 
   onHalfClose(): void {

@@ -1,10 +1,11 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type ChannelSignal, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
-import type { CancelFrame, CancelReason, LeavingFrame } from "./frame.ts";
+import type { CancelFrame, CancelReason, HeartbeatFrame, LeavingFrame } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
+import { fromWireHeartbeat, toWireHeartbeat } from "./heartbeat.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-export type NoticeFrame = CancelFrame | LeavingFrame;
+export type NoticeFrame = CancelFrame | LeavingFrame | HeartbeatFrame;
 
 // protocol.md §11.2
 /** Field 1000 of the outer message, length-delimited. */
@@ -28,6 +29,8 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
       return cancelFrame(signal.value.requestId, signal.value.reason);
     case "leaving":
       return { kind: "leaving", graceMs: signal.value.graceMs };
+    case "heartbeat":
+      return fromWireHeartbeat(signal.value);
     default:
       return undefined;
   }
@@ -67,5 +70,7 @@ function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
     }
     case "leaving":
       return { case: "leaving", value: { $typeName: "troupe.v1.Leaving", graceMs: frame.graceMs } };
+    case "heartbeat":
+      return { case: "heartbeat", value: toWireHeartbeat(frame) };
   }
 }

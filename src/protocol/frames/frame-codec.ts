@@ -2,6 +2,7 @@ import { decodeCancelQuickly } from "./channel-notice.ts";
 import type { Frame } from "./frame.ts";
 import { parsing } from "./from-binary.ts";
 import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts";
+import { decodeHeartbeatQuickly, encodeHeartbeat } from "./heartbeat.ts";
 import { decodeQuickly } from "./quick-decoder.ts";
 import { encodeQuickly } from "./quick-encoder.ts";
 
@@ -12,6 +13,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "response":
     case "event":
       return encodeQuickly(frame);
+    case "heartbeat":
+      return encodeHeartbeat(frame);
     case "register-type":
     case "subscribe":
     case "ack":
@@ -28,5 +31,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * becomes the frame `empty`. Throws `invalid-message` for bytes that are not a protobuf message.
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
-  return decodeQuickly(bytes) ?? decodeCancelQuickly(bytes) ?? parsing("a frame", () => decodeFrameGenerated(bytes));
+  return (
+    decodeQuickly(bytes) ??
+    decodeCancelQuickly(bytes) ??
+    decodeHeartbeatQuickly(bytes) ??
+    parsing("a frame", () => decodeFrameGenerated(bytes))
+  );
 }

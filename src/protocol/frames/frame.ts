@@ -94,6 +94,18 @@ export interface LeavingFrame {
   readonly graceMs: number;
 }
 
+// protocol.md §11.12
+/** Something to carry, so that no proxy ends a quiet stream. Only between peers that both name `heartbeat`. */
+export interface HeartbeatFrame {
+  readonly kind: "heartbeat";
+  /** The asker's number, which the answer repeats; a whole number below 2^32, as is `leaseMs`. */
+  readonly seq: number;
+  /** True: the host answers. False: the worker asks. */
+  readonly isAnswer: boolean;
+  /** Milliseconds for which a host lends the worker its work; 0: it lends nothing. */
+  readonly leaseMs: number;
+}
+
 // protocol.md §1.2
 /** Decoded content of one message of the data channel. Codecs and runtimes meet in this type. */
 export type Frame =
@@ -103,5 +115,6 @@ export type Frame =
   | LegacyFrame
   | CancelFrame
   | LeavingFrame
+  | HeartbeatFrame
   /** No arm of the oneof is set, or an unknown one. Receivers ignore it with a warning. */
   | { readonly kind: "empty" };

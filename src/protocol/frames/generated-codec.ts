@@ -9,7 +9,7 @@ import { fromWirePayload, toWirePayload } from "./payload.ts";
 
 /** Encodes a frame with the generated code: the slow reference that tests compare the fast encoder with. */
 export function encodeFrameGenerated(frame: Frame): Uint8Array {
-  if (frame.kind === "cancel" || frame.kind === "leaving") return encodeNotice(frame);
+  if (frame.kind === "cancel" || frame.kind === "leaving" || frame.kind === "heartbeat") return encodeNotice(frame);
   return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
 }
 
@@ -43,6 +43,7 @@ function toWire(frame: Frame): Message["message"] {
     // Notices are outside the oneof.
     case "cancel":
     case "leaving":
+    case "heartbeat":
     case "empty":
       return { case: undefined };
   }

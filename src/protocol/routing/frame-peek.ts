@@ -2,6 +2,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
 import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
+import { decodeHeartbeatQuickly } from "../frames/heartbeat.ts";
 import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
 import { metadataKey } from "../wire-names.ts";
@@ -14,7 +15,7 @@ import type { FrameHead, PeekedFrame, PeekedResponse } from "./peeked-frame.ts";
  * are well-formed. A message in a form that no canonical encoder writes is decoded, encoded again and peeked once more.
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
-  return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? peekSlow(bytes);
+  return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? decodeHeartbeatQuickly(bytes) ?? peekSlow(bytes);
 }
 
 // protocol.md §11.3

@@ -57,7 +57,10 @@ export type PeekedFrame =
   | PeekedRequest
   | PeekedResponse
   | PeekedEvent
-  | Extract<Frame, { readonly kind: "register-type" | "subscribe" | "ack" | "cancel" | "leaving" | "empty" }>
+  | Extract<
+      Frame,
+      { readonly kind: "register-type" | "subscribe" | "ack" | "cancel" | "leaving" | "heartbeat" | "empty" }
+    >
   /**
    * The bytes are not a protobuf message. `head` names the call that they belong to, so that its caller can get an
    * error.

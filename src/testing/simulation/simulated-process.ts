@@ -89,6 +89,7 @@ const deadLink: Link = {
     queuedFrames: 0,
     unsentFrames: 0,
     unconfirmedFrames: 0,
+    beforeAsking: () => () => undefined,
     unreadFrames: 0,
     pause: () => undefined,
     resume: () => undefined,

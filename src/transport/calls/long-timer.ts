@@ -1,25 +1,26 @@
-import type { Clock } from "../../core/internal.ts";
+import { type Clock, lateMs, readingMs, realClock, type Timer } from "../../core/internal.ts";
 
 /** Longest delay that Node's timers accept; a longer one fires immediately. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /**
- * Calls `onPassed` once after `delayMs`, which may exceed Node's longest timer. Uses Node's timers unless `clock` is
- * given. The returned function cancels it and may be called twice.
+ * Calls `onPassed` once after `delayMs`, which may exceed Node's longest timer. After this process was busy, it first reads what
+ * has come. Uses the transport's clock unless `clock` is given. The returned function cancels it and may be called twice.
  */
-export function startDeadline(delayMs: number, onPassed: () => void, clock?: Clock): () => void {
+export function startDeadline(delayMs: number, onPassed: () => void, clock: Clock = realClock): () => void {
   if (delayMs === Number.POSITIVE_INFINITY) return () => undefined;
-  if (clock !== undefined) {
-    const timer = clock.setTimer(delayMs, onPassed, { keepAlive: true });
-    return () => timer.cancel();
-  }
-  let leftMs = delayMs;
-  let timer: NodeJS.Timeout;
-  const wait = (): void => {
-    const stepMs = Math.min(leftMs, LONGEST_TIMER_MS);
-    leftMs -= stepMs;
-    timer = setTimeout(() => (leftMs > 0 ? wait() : onPassed()), stepMs);
+  const dueMs = clock.now() + delayMs;
+  let timer: Timer;
+  const wait = (ms: number, then: () => void): void => {
+    timer = clock.setTimer(Math.min(ms, LONGEST_TIMER_MS), then, { keepAlive: true });
   };
-  wait();
-  return () => clearTimeout(timer);
+  const onTimer = (): void => {
+    const leftMs = dueMs - clock.now();
+    // Timers may fire a fraction of a millisecond early.
+    if (leftMs >= 1) wait(leftMs, onTimer);
+    else if (leftMs < -lateMs) wait(readingMs, onPassed);
+    else onPassed();
+  };
+  wait(delayMs, onTimer);
+  return () => timer.cancel();
 }

@@ -149,6 +149,8 @@ export class MemoryCall {
     return {
       // The sender counts unread frames as unconfirmed.
       unreadFrames: 0,
+      // A frame is confirmed when it is read.
+      beforeAsking: () => () => undefined,
       send: (frame) => outgoing.send(frame),
       maxSendBytes: this.#limits.maxSendMessageBytes,
       pause: () => incoming.pause(),

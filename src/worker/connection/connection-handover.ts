@@ -81,7 +81,8 @@ export class ConnectionHandover<Services extends ConnectionServices> {
     const { register, settings, become } = this.#options;
     const { signal } = handover.abort;
     if (former !== undefined) {
-      void former.leaveInOrder();
+      former.handOver();
+      void former.leave();
       await former.closed;
     }
     for (let isFirstLoss = true; ; ) {

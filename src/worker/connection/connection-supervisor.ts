@@ -171,7 +171,10 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
 
   /** Ends the search and every connection. Call it when each call to this worker has its answer. Never rejects. */
   leave(signal: AbortSignal): Promise<void> {
-    return this.#leaveAll((connection) => connection.leaveInOrder(signal));
+    return this.#leaveAll((connection) => {
+      connection.handOver();
+      return connection.leave(signal);
+    });
   }
 
   async #leaveAll(leave: (connection: HostConnection<Services>) => Promise<void>): Promise<void> {

@@ -1,9 +1,19 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { announcement, clientIdKey, decodeFrame, type Frame, hostTraits, method } from "../../protocol/internal.ts";
-import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import { type Dialer, type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
+import {
+  announcementOf,
+  clientIdKey,
+  decodeFrame,
+  type Frame,
+  type HeartbeatFrame,
+  hostTraits,
+  method,
+  readCapabilities,
+} from "../../protocol/internal.ts";
+import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { reachHost, toError } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
@@ -19,6 +29,8 @@ export interface ConnectionServices {
   readonly awaitsAck: boolean;
   /** Takes an `ack`; returns false when no registration waits for it. */
   onAck(ack: AckFrame): boolean;
+  /** Sends a heartbeat on each stream that it has open. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): void;
   /** Handles the end of the connection. */
   close(reason: UndeliverableReason): void;
 }
@@ -67,6 +79,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
+  readonly #heartbeat: Heartbeat;
   readonly #options: HostConnectionOptions<Services>;
   /** Whether the host has said in its headers that it is .NET's gateway. */
   isDotnetGateway = false;
@@ -75,6 +88,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #isAccepted = false;
   #isLeaving = false;
   #isPaused = false;
+  /** Whether the link has ended. */
   #isLinkGone = false;
   #isLinkLeaving = false;
   #isSilent = false;
@@ -86,17 +100,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   static async open<Services extends ConnectionServices>(
     options: HostConnectionOptions<Services>,
   ): Promise<HostConnection<Services>> {
-    const { address, signal: given, settings } = options;
-    const link = dialTo(settings.dialer, address);
-    try {
-      const { startTimeoutMs, clock } = settings;
-      await withinMs(startTimeoutMs, clock, given, (signal) => link.ready({ signal }), "startTimeoutMs");
-      return new HostConnection(link, options);
-    } catch (cause) {
-      await link.close();
-      const text = `Can't reach the host at ${address}: ${errorText(cause)}`;
-      throw new UndeliverableException(text, { cause, code: "disconnected" });
-    }
+    return reachHost(options, (link) => new HostConnection(link, options));
   }
 
   private constructor(link: Link, options: HostConnectionOptions<Services>) {
@@ -124,7 +128,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcement },
+      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat"] : []) },
     });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
@@ -136,10 +140,19 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       onNotice: (frame) => options.onFrame(frame, this),
       onChange: () => this.review(),
     });
+    this.#heartbeat = new Heartbeat({
+      ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
+      askOthers: (heartbeat) => {
+        this.#sideStream.sayHeartbeat(heartbeat);
+        this.services.sayHeartbeat(heartbeat);
+      },
+    });
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
+      isChannelRead: () => !this.#isPaused,
       isLinkLeaving: () => this.isLinkLeaving,
       // The host has not refused the channel, so it has accepted it.
       onAnswer: () => this.#accept(),
@@ -153,11 +166,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   get isOpen(): boolean {
     return !this.#ended.signal.aborted;
-  }
-
-  /** Whether the worker leaves the connection. It takes no more calls there, because it may not be able to answer them. */
-  get isLeaving(): boolean {
-    return this.#isLeaving;
   }
 
   /** Whether the link takes no new calls, while its calls and streams continue. */
@@ -224,7 +232,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   callOver(newer: HostConnection): void {
     if (newer === this) return;
     this.#carrier.carryOver(newer.#carrier);
-    this.#keepAlive.stop();
+    // Behind a load balancer the newer link may lead to another host. A heartbeat asks the host of this channel.
+    if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }
 
   /**
@@ -237,19 +246,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsNotices));
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
-    if (isPaused) this.#stream.pause();
-    else this.#stream.resume();
-  }
-
-  /**
-   * Tells an announced host, and leaves. Call it when each call that came here has its answer: the host then says of further ones
-   * that no handler has seen them. Never rejects.
-   */
-  // protocol.md §11.2
-  async leaveInOrder(signal?: AbortSignal): Promise<void> {
-    this.#isLeaving = true;
-    if (this.isOpen) this.outbox.sayLeaving(this.#options.settings.halfCloseWaitMs);
-    await this.leave(signal);
+    if (isPaused) return this.#stream.pause();
+    // What the host said during the pause is read only now.
+    this.#keepAlive.heard();
+    this.#stream.resume();
   }
 
   /**
@@ -260,6 +260,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { clock, halfCloseWaitMs } = this.#options.settings;
     this.#isLeaving = true;
     this.#keepAlive.stop();
+    this.#heartbeat.stop();
     if (this.isOpen) {
       // A host that takes nothing any more must not hold up the worker.
       await atMost(this.outbox.flushed(), flushTimeoutMs, clock, signal);
@@ -272,6 +273,20 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#finish({ code: "shutting-down", text: "The worker has stopped." });
     this.#resolveClosed({ by: "left" });
     await this.#link.close();
+  }
+
+  /** Whether the worker takes no calls on this connection, because it leaves it and may not be able to answer them. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /**
+   * Gives up the registrations on this connection. The host sends no more calls here, and tells the callers of those that are on
+   * their way that they were not handled. Call it when each call that came here has its answer, and call `leave` next.
+   */
+  handOver(): void {
+    this.#isLeaving = true;
+    if (this.isOpen) this.outbox.sayLeaving(0);
   }
 
   /** Ends the connection at once. The host counts as lost. */
@@ -301,6 +316,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
+    const hasHeartbeat = readCapabilities(metadata).has("heartbeat");
+    if (hasHeartbeat && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
@@ -330,6 +347,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#options.onUnreadable(new TroupeError("invalid-message", errorText(cause), { cause }), bytes, this);
       return;
     }
+    if (frame.kind === "heartbeat") return this.#heartbeat.take(frame);
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
     else if (!this.services.onAck(frame))
       this.#logger.debug("The host acknowledged a registration for which no caller waits.");
@@ -356,6 +374,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   #finish(reason: UndeliverableReason): void {
     this.#keepAlive.stop();
+    this.#heartbeat.stop();
     this.outbox.close(reason);
     this.services.close(reason);
     this.#sideStream.close();
@@ -365,18 +384,4 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   get #logger(): Logger {
     return this.#options.settings.logger;
   }
-}
-
-/** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
-function dialTo(dialer: Dialer, address: string): Link {
-  try {
-    return dialer.dial(address);
-  } catch (cause) {
-    throw new TroupeError("invalid-argument", errorText(cause), { cause });
-  }
-}
-
-/** Returns the error for a message that the transport has dropped. */
-function toError({ code, details }: RpcStatus): TroupeError {
-  return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
 }

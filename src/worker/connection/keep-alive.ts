@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/internal.ts";
+import { type Clock, setPatientTimer } from "../../core/internal.ts";
 import { type Link, type Metadata, RpcError, StatusCode } from "../../transport/internal.ts";
 
 export interface KeepAliveOptions {
@@ -9,6 +9,10 @@ export interface KeepAliveOptions {
   readonly afterMs: number;
   /** Milliseconds that the host has for its answer. */
   readonly timeoutMs: number;
+  /** Asks inside the data channel, where any message of the host is the answer. False: it can't, and the worker asks by a call. */
+  readonly askInChannel: () => boolean;
+  /** Whether the worker reads the data channel now. An answer there is not noticed otherwise. */
+  readonly isChannelRead: () => boolean;
   /** Whether the worker has sent frames without a sign of their arrival (`FrameStream.unconfirmedFrames`). An answer is that sign. */
   readonly isInDoubt: () => boolean;
   /** Whether the link takes no new calls, so that a question can't leave. The host is not silent then. */
@@ -55,8 +59,9 @@ function isLocal(error: unknown): boolean {
 
 /**
  * Asks a silent host for a sign of life. It also asks a host that sends messages, if nothing shows that the host has received
- * the worker's frames. It asks by a unary call, because gRPC's own servers end a quiet connection with HTTP/2 pings
- * (`too_many_pings`).
+ * the worker's frames. It asks a host that knows heartbeats inside the data channel, because behind a proxy nothing else shows
+ * that this channel lives. It asks other hosts by a unary call, because gRPC's own servers end a quiet connection with HTTP/2
+ * pings (`too_many_pings`). After this process was busy, it first reads what has come.
  */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
@@ -91,14 +96,16 @@ export class KeepAlive {
   }
 
   #ask(): void {
-    const { link, metadata, clock, timeoutMs, afterMs, isLinkLeaving, onAnswer, onDead } = this.#options;
+    const { link, metadata, clock, timeoutMs, afterMs, isLinkLeaving, isChannelRead, onAnswer, onDead } = this.#options;
     const controller = new AbortController();
     const { signal } = controller;
     const askedMs = clock.now();
-    const timeUp = clock.setTimer(timeoutMs, () => {
+    const isInChannel = this.#options.askInChannel();
+    const timeUp = setPatientTimer(clock, timeoutMs, () => {
       this.#stop();
       // A message that the host has sent meanwhile is a sign of life, too.
       if (this.#heardMs >= askedMs) this.#look();
+      else if (isInChannel && !isChannelRead()) this.#ask();
       else onDead(`it gave no sign of life within ${timeoutMs} ms.`);
     });
     let again = timeUp;
@@ -126,6 +133,6 @@ export class KeepAlive {
         else again = clock.setTimer(timeoutMs * askAgainPart, ask);
       });
     };
-    ask();
+    if (!isInChannel) ask();
   }
 }

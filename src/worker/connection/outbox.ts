@@ -1,5 +1,5 @@
 import { type Clock, type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { type CancelReason, encodeFrame, type Frame } from "../../protocol/internal.ts";
+import { type CancelReason, encodeFrame, type Frame, type HeartbeatFrame } from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -61,11 +61,6 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-  }
-
-  /** Whether `send` can send. */
-  get isOpen(): boolean {
-    return this.#closedBecause === undefined;
   }
 
   /** Number of calls that left here and have no outcome yet. */
@@ -196,6 +191,16 @@ export class Outbox {
     this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
   }
 
+  /**
+   * Sends a heartbeat, unless frames wait to leave: those keep the stream busy. Returns the function to call when its answer
+   * comes, which shows that the host has read all frames before it. Undefined: it was not sent.
+   */
+  sayHeartbeat(heartbeat: HeartbeatFrame): (() => void) | undefined {
+    const { stream } = this.#options;
+    if (stream.queuedBytes > 0 || !this.write(encodeFrame(heartbeat))) return undefined;
+    return stream.beforeAsking();
+  }
+
   #notifyAnnounced(frame: Frame): void {
     if (this.#host.at === "announced") this.#notify(frame);
     else if (this.#host.at === "unknown" && this.#host.waiting.length < mostWaitingNotices)
@@ -236,6 +241,11 @@ export class Outbox {
   close(reason: UndeliverableReason): void {
     this.#closedBecause ??= reason;
     this.takeHeaders(false);
+  }
+
+  /** Whether nothing can be sent any more. */
+  get isClosed(): boolean {
+    return this.#closedBecause !== undefined;
   }
 
   /** Resolves when the network has taken all frames, or can't take them any more. */

@@ -1,5 +1,12 @@
 import { errorText, type Logger } from "../../core/internal.ts";
-import { type CancelFrame, decodeFrame, type LeavingFrame, signals } from "../../protocol/internal.ts";
+import {
+  type CancelFrame,
+  decodeFrame,
+  encodeFrame,
+  type HeartbeatFrame,
+  type LeavingFrame,
+  signals,
+} from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata } from "../../transport/internal.ts";
 
 export interface SideStreamOptions {
@@ -27,6 +34,11 @@ export class SideStream {
   /** Whether the host sends its notices here too. */
   get isOpen(): boolean {
     return this.#state === "open";
+  }
+
+  /** Sends a heartbeat if the stream is open and nothing waits on it. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): void {
+    if (this.#state === "open" && this.#stream?.queuedBytes === 0) this.#stream.send(encodeFrame(heartbeat));
   }
 
   /** Opens the stream. Call it when the host has announced itself. */

@@ -1,8 +1,8 @@
-import { type Clock, followAbort, TimedOutError, unfollowAbort } from "../../core/internal.ts";
+import { type Clock, followAbort, setPatientTimer, TimedOutError, unfollowAbort } from "../../core/internal.ts";
 
 /**
  * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. `option` names the option that
- * sets the time, for the text.
+ * sets the time, for the text. Time in which this process was busy counts only in part.
  */
 export async function withinMs<T>(
   ms: number,
@@ -17,7 +17,7 @@ export async function withinMs<T>(
   if (given.aborted) follow();
   const setBy = option === undefined ? "" : ` (the option ${option})`;
   const timeOut = () => controller.abort(new TimedOutError(`No answer within ${ms} ms${setBy}.`));
-  const timer = clock.setTimer(ms, timeOut, { keepAlive: true });
+  const timer = setPatientTimer(clock, ms, timeOut, { keepAlive: true });
   try {
     return await body(controller.signal);
   } finally {

@@ -7,7 +7,10 @@ import {
   controlFailure,
   controlReply,
   decodeControl,
+  decodeControlHeartbeat,
   encodeControl,
+  encodeControlHeartbeat,
+  type HeartbeatFrame,
   isControlRequest,
   method,
 } from "../../protocol/internal.ts";
@@ -94,6 +97,12 @@ export class ControlChannel {
     return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, signal, recipient: destination });
   }
 
+  /** Sends a heartbeat if the channel is open and nothing waits on it. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): void {
+    if (this.#state.at !== "open" || this.#state.stream.queuedBytes > 0) return;
+    this.#isWritable = this.#state.stream.send(encodeControlHeartbeat(heartbeat));
+  }
+
   close(reason: UndeliverableReason): void {
     const error = () => new UndeliverableException(reason.text, { code: reason.code });
     if (this.#state.at === "open") this.#state.stream.cancel();
@@ -142,6 +151,7 @@ export class ControlChannel {
 
   #receive(bytes: Uint8Array): void {
     this.#onTaken();
+    if (decodeControlHeartbeat(bytes) !== undefined) return;
     let envelope: ControlEnvelope;
     try {
       envelope = decodeControl(bytes);

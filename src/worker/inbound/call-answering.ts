@@ -89,13 +89,13 @@ export class CallAnswering {
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
-  /** Answers that the worker has left this connection. When no answer can leave any more, the host says so. */
-  // protocol.md §11.2
-  refuseLeft({ requestId, target }: RequestFrame, outbox: Outbox): void {
-    if (!outbox.isOpen) return;
-    const text = `Client for agent type ${target?.type ?? ""} disconnected.`;
-    const error = new UndeliverableException(text, { code: "disconnected" });
-    new PendingResponse(requestId, outbox, this.#options).fail(error, true);
+  /** Answers at once, if it still can, that the worker registers on another connection. */
+  refuseMoving(frame: RequestFrame, outbox: Outbox): void {
+    // The host answers in the worker's place: it has heard that the worker takes no call here any more.
+    if (outbox.isClosed) return;
+    const text = "The worker moves to another connection and did not take the call. Send it again.";
+    const error = new UndeliverableException(text, { code: "shutting-down" });
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
   /** Answers at once that the worker has too much to do. */

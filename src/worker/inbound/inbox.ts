@@ -48,6 +48,9 @@ export class Inbox {
       case "leaving":
         this.#options.onHostLeaving(connection, frame.graceMs);
         return;
+      case "heartbeat":
+        // The connection takes those that it has asked for. This one means nothing.
+        return;
       case "empty":
         this.#options.settings.logger.warn("The host sent a message without content. It was passed over.");
         return;
@@ -79,8 +82,8 @@ export class Inbox {
   #takeRequest(frame: RequestFrame, connection: HostConnection): void {
     const { outbox } = connection;
     const isOwn = this.#isOwn(frame);
-    if (connection.isLeaving) return this.#answering.refuseLeft(frame, outbox);
-    if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
+    if (connection.isLeaving) this.#answering.refuseMoving(frame, outbox);
+    else if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
     else if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);
     else this.#answering.answer(frame, outbox, isOwn);

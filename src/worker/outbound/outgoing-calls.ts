@@ -128,12 +128,15 @@ export class OutgoingCalls {
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
+    const isTold = bounds.timeoutMs !== undefined;
+    const kept = isTold ? bounds : withLastResort(bounds);
     // The bounds begin here, so that an intervention can't take the call out of them.
-    const timed: TimedBounds = { bounds, deadline: deadlineAfter(bounds.timeoutMs, settings.clock), recipient };
-    const search = this.#searchFor(recipient, bounds, options.waitForTarget);
+    const deadline = deadlineAfter(kept.timeoutMs, settings.clock);
+    const timed: TimedBounds = { bounds: kept, deadline, recipient, isTold };
+    const search = this.#searchFor(recipient, kept, options.waitForTarget);
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
     let message = original;
-    let limits = bounds;
+    let limits = kept;
     if (interventions.seesSend) {
       message = await this.#intervened(original, options, timed);
       limits = boundsLeft(timed);
@@ -150,7 +153,8 @@ export class OutgoingCalls {
     for (;;) {
       const number = this.#parts.nextRequestNumber();
       const requestId = settings.requestIdPrefix + number;
-      const metadata = { ...options.metadata, ...tracing?.inject(), ...timeoutMetadata(limits.timeoutMs) };
+      const told = isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
+      const metadata = { ...options.metadata, ...tracing?.inject(), ...told };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
       const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
       this.#calls.add(number, call);
@@ -201,12 +205,13 @@ export class OutgoingCalls {
 
   // W3
   /** Sends, or queues the call within its own bounds. Throws what cannot be sent. */
-  #post(call: OutgoingCall, { bounds, deadline, recipient }: TimedBounds): void {
+  #post(call: OutgoingCall, { bounds, deadline, recipient, isTold }: TimedBounds): void {
     const waiting = this.#parts.sendQueue.post(call);
     call.waiting = waiting;
-    if (bounds.signal === undefined && bounds.timeoutMs === undefined) return;
-    call.deadline = deadline;
-    if (waiting !== undefined) waiting.renew = renewing(call.request, deadline);
+    if (isTold) {
+      call.deadline = deadline;
+      if (waiting !== undefined) waiting.renew = renewing(call.request, deadline);
+    }
     call.within(bounds, deadline, recipient);
   }
 
@@ -295,6 +300,16 @@ interface TimedBounds {
   readonly bounds: CallBounds;
   readonly deadline: Deadline | undefined;
   readonly recipient: AgentId;
+  /** Whether the host and the target learn the timeout. They do not learn `lastResortMs`, which no caller has asked for. */
+  readonly isTold: boolean;
+}
+
+/** Timeout of a call without one. The host answers after 300 s by default; this ends the wait for a host that does not. */
+const lastResortMs = 330_000;
+const lastResort: CallBounds = Object.freeze({ timeoutMs: lastResortMs });
+
+function withLastResort({ signal }: CallBounds): CallBounds {
+  return signal === undefined ? lastResort : { signal, timeoutMs: lastResortMs };
 }
 
 function boundsLeft({ bounds, deadline }: TimedBounds): CallBounds {
@@ -308,7 +323,7 @@ class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
   readonly bytes: Uint8Array;
   /** Set while it waits to leave, if it had to. */
   waiting: Waiting | undefined;
-  /** The moment at which its timeout is over; undefined without one. */
+  /** The moment at which its timeout is over; undefined if the host does not learn of one. */
   deadline: Deadline | undefined;
   readonly #sendQueue: SendQueue;
   #sentBy: Outbox | undefined;

@@ -162,6 +162,29 @@ test("a worker whose host sends GOAWAY and then is gone is back when the host is
   await again;
 });
 
+test("a call on its way to a connection that the worker leaves after a GOAWAY is not handled, and its host knows that", async () => {
+  await using host = await new RawGrpcHost().listen();
+  await using worker = await openWorker(host.address);
+  const handled: unknown[] = [];
+  await worker.registerFactory("a", () => new FunctionAgent((message) => void handled.push(message)));
+  await worker.start();
+  const first = await host.channels.take();
+  host.sessions[0]?.goaway(0);
+  const second = await host.channels.take();
+  await first.halfClosed;
+  expect(first.frames).toEqual([{ kind: "leaving", graceMs: 0 }]);
+  const source = undefined;
+  const call = (content: string) => ({
+    ...{ kind: "request", requestId: content, source, target: { type: "a", key: "k" }, metadata: {} },
+    payload: jsonPayload("MyMessage", { content }),
+  });
+  first.send(call("on its way") as Frame);
+  await until(() => registrations(host, "RegisterAgent").length === 2);
+  second.send(call("later") as Frame);
+  expect(await second.received.take()).toMatchObject({ kind: "response", requestId: "later", error: "" });
+  expect(handled).toEqual([{ content: "later" }]);
+});
+
 async function connectedAs(worker: GrpcWorkerAgentRuntime, clientId: string): Promise<void> {
   for await (const status of worker.status()) if (status.at === "connected" && status.clientId === clientId) return;
 }

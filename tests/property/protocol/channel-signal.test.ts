@@ -2,15 +2,24 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/frames/generated-codec.ts";
+import { encodeControlHeartbeatGenerated } from "../../../src/protocol/frames/heartbeat.ts";
 import { MessageSchema } from "../../../src/protocol/gen/agent_worker_pb.ts";
-import { SignalMessageSchema } from "../../../src/protocol/gen/troupe/v1/channel_signal_pb.ts";
+import { ControlSignalSchema, SignalMessageSchema } from "../../../src/protocol/gen/troupe/v1/channel_signal_pb.ts";
 import { decodeFrame, encodeFrame, type Frame, peekFrame } from "../../../src/protocol/index.ts";
+import { decodeControl, decodeControlHeartbeat, encodeControlHeartbeat } from "../../../src/protocol/internal.ts";
 
 const id = fc.string({ unit: "binary", maxLength: 200 });
 const reason = fc.constantFrom("cancelled" as const, "timed-out" as const, "caller-gone" as const);
 const cancel = fc.record({ kind: fc.constant("cancel" as const), requestId: id, reason });
 const leaving = fc.record({ kind: fc.constant("leaving" as const), graceMs: fc.nat({ max: 2 ** 32 - 1 }) });
-const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving);
+const uint32 = fc.oneof(fc.nat({ max: 300 }), fc.nat({ max: 2 ** 32 - 1 }));
+const heartbeat = fc.record({
+  kind: fc.constant("heartbeat" as const),
+  seq: uint32,
+  isAnswer: fc.boolean(),
+  leaseMs: uint32,
+});
+const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, heartbeat);
 
 function written(init: MessageInitShape<typeof SignalMessageSchema>): Uint8Array {
   return toBinary(SignalMessageSchema, create(SignalMessageSchema, init));
@@ -43,6 +52,40 @@ describe("signals between Troupe's peers", () => {
     const hex = (frame: Frame) => Buffer.from(encodeFrame(frame)).toString("hex");
     expect(hex({ kind: "cancel", requestId: "7", reason: "timed-out" })).toBe("c23e100a0e0a0137120974696d65642d6f7574");
     expect(hex({ kind: "leaving", graceMs: 5000 })).toBe("c23e0512030888" + "27");
+    expect(hex({ kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 })).toBe("c23e0472020807");
+    expect(hex({ kind: "heartbeat", seq: 7, isAnswer: true, leaseMs: 3000 })).toBe("c23e097207080710" + "0118b817");
+  });
+
+  test("heartbeats of the control channel are read as they were written, also by the generated code, and as an empty envelope by others", () => {
+    const seven = { kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 } as const;
+    expect(Buffer.from(encodeControlHeartbeat(seven)).toString("hex")).toBe("ca3e020807");
+    fc.assert(
+      fc.property(heartbeat, (frame) => {
+        const bytes = encodeControlHeartbeat(frame);
+        expect(Buffer.from(bytes).equals(encodeControlHeartbeatGenerated(frame))).toBe(true);
+        expect(decodeControlHeartbeat(bytes)).toEqual(frame);
+        expect(decodeControl(bytes)).toEqual({ rpcId: "", destination: "", respondTo: undefined, body: undefined });
+      }),
+    );
+  });
+
+  test("damaged heartbeats of the control channel are read as the generated code reads them, or not at all", () => {
+    fc.assert(
+      fc.property(heartbeat, fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 3 }), (frame, changes) => {
+        const bytes = Uint8Array.from(encodeControlHeartbeat(frame));
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        const read = decodeControlHeartbeat(bytes);
+        if (read === undefined) return;
+        const { heartbeat: expected } = fromBinary(ControlSignalSchema, bytes);
+        expect(read).toEqual({
+          kind: "heartbeat",
+          seq: expected?.seq,
+          isAnswer: expected?.isAnswer,
+          leaseMs: expected?.leaseMs,
+        });
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   test("are a message without an arm to a peer that only knows the published revisions", () => {
@@ -88,7 +131,7 @@ describe("signals between Troupe's peers", () => {
             expect(() => decodeFrame(damaged)).toThrow(expect.objectContaining({ code: "invalid-message" }));
           } else {
             expect(decodeFrame(damaged)).toEqual(expected);
-            if (expected.kind === "cancel" || expected.kind === "leaving") expect(peeked).toEqual(expected);
+            if (["cancel", "leaving", "heartbeat"].includes(expected.kind)) expect(peeked).toEqual(expected);
           }
         },
       ),

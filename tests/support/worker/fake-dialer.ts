@@ -61,6 +61,10 @@ export class FakeLink implements Link {
   readonly closed: Promise<string>;
   /** Frames that the worker sent on the data channel. */
   readonly sent: Frame[] = [];
+  /** Each stream that the worker opened, and what it sent there. */
+  readonly streams: { readonly method: string; readonly metadata: Metadata; readonly sent: Uint8Array[] }[] = [];
+  /** Whether the worker reads the data channel. */
+  isRead = true;
   /** Number of unary calls that reached the host. */
   unaryCount = 0;
   isOpen = true;
@@ -92,8 +96,14 @@ export class FakeLink implements Link {
     return (await this.#script.unary?.(this, method, options)) ?? emptyMessage;
   }
 
-  openStream(_method: string, receiver: StreamReceiver): ReturnType<Link["openStream"]> {
+  openStream(
+    method: string,
+    receiver: StreamReceiver,
+    { metadata = {} }: Parameters<Link["openStream"]>[2] = {},
+  ): ReturnType<Link["openStream"]> {
     const isChannel = this.#channel === undefined;
+    const stream = { method, metadata, sent: [] as Uint8Array[] };
+    this.streams.push(stream);
     if (isChannel) {
       this.#channel = receiver;
       this.#isChannelOpen = true;
@@ -110,17 +120,25 @@ export class FakeLink implements Link {
     return {
       send: (bytes) => {
         if (!isOpen || (isChannel && !this.#isChannelOpen)) return false;
-        if (isChannel && bytes instanceof Uint8Array) {
-          const frame = decodeFrame(bytes);
-          this.sent.push(frame);
-          this.#script.sent?.(this, frame);
+        if (bytes instanceof Uint8Array) {
+          stream.sent.push(bytes);
+          if (isChannel) {
+            const frame = decodeFrame(bytes);
+            this.sent.push(frame);
+            this.#script.sent?.(this, frame);
+          }
         }
         return true;
       },
       maxSendBytes: Number.POSITIVE_INFINITY,
       ...{ queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
-      pause: () => {},
-      resume: () => {},
+      beforeAsking: () => () => {},
+      pause: () => {
+        if (isChannel) this.isRead = false;
+      },
+      resume: () => {
+        if (isChannel) this.isRead = true;
+      },
       end: () => {
         if (isChannel && isOpen) this.#script.halfClosed?.(this);
         end({ by: "status", status: { code: StatusCode.ok, details: "" } });

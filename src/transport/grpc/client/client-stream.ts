@@ -74,6 +74,10 @@ export class GrpcClientStream implements FrameStream {
     return this.#pipe.writer.unconfirmedFrames;
   }
 
+  beforeAsking(): () => void {
+    return this.#pipe.writer.beforeAsking();
+  }
+
   get unreadFrames(): number {
     return this.#pipe.unreadFrames;
   }

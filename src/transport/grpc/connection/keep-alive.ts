@@ -1,4 +1,6 @@
 import type { Http2Session } from "node:http2";
+import { realClock, setPatientTimer } from "../../../core/internal.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 
 export interface KeepAliveOptions {
   readonly intervalMs: number;
@@ -11,31 +13,37 @@ export interface KeepAliveOptions {
 
 /** Pings a session at an interval, until the returned function is called. */
 export function startKeepAlive(session: Http2Session, options: KeepAliveOptions): () => void {
-  let timer: NodeJS.Timeout;
-  const later = (what: () => void, delayMs: number): void => {
-    timer = setTimeout(what, delayMs).unref();
-  };
+  let stop: () => void;
   const ping = (): void => {
     if (session.destroyed) return;
     awaitSign(bytesRead(session));
     const onAnswer = options.beforeAsking();
     session.ping((error) => {
-      clearTimeout(timer);
+      stop();
       if (error !== null || session.destroyed) return;
       onAnswer();
-      later(ping, options.intervalMs);
+      later();
     });
   };
-  /** On a slow connection the answer may wait behind other data, so any byte shows that the peer is alive. */
-  const awaitSign = (bytesBefore: number): void =>
-    later(() => {
+  const later = (): void => {
+    const timer = setTimeout(ping, options.intervalMs).unref();
+    stop = () => clearTimeout(timer);
+  };
+  /**
+   * On a slow connection the answer may wait behind other data, so any byte shows that the peer is alive. After this process was
+   * busy, it first reads what has come.
+   */
+  const awaitSign = (bytesBefore: number): void => {
+    const timer = setPatientTimer(realClock, options.timeoutMs, () => {
       if (session.destroyed) return;
       const bytesNow = bytesRead(session);
       if (bytesNow === bytesBefore) options.onDead();
       else awaitSign(bytesNow);
-    }, options.timeoutMs);
-  later(ping, options.intervalMs);
-  return () => clearTimeout(timer);
+    });
+    stop = () => timer.cancel();
+  };
+  later();
+  return () => stop();
 }
 
 function bytesRead(session: Http2Session): number {

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
+import type { Clock } from "../../../../src/core/index.ts";
 import { CallDeadlines } from "../../../../src/host/calls/call-deadlines.ts";
 import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { StallingClock } from "../../../support/stalling-clock.ts";
 
-function setUp(commonMs: number) {
-  const clock = new ManualClock();
+function setUp<Of extends Clock>(commonMs: number, clock: Of) {
   const due: string[] = [];
   const calls = new Set<PendingCall>();
   const remove = (call: PendingCall) => {
@@ -27,6 +28,7 @@ function setUp(commonMs: number) {
     const call = {
       caller,
       ...ids,
+      heldBytes: 0,
       timeoutMs,
       openedMs: 0,
       dueMs: 0,
@@ -43,7 +45,7 @@ function setUp(commonMs: number) {
 }
 
 it("lets each call fall due once, after its own time", () => {
-  const { clock, due, add } = setUp(100);
+  const { clock, due, add } = setUp(100, new ManualClock());
   add("first", 100);
   clock.advance(50);
   add("second", 100);
@@ -58,7 +60,7 @@ it("lets each call fall due once, after its own time", () => {
 });
 
 it("needs one timer for any number of calls with the common timeout", () => {
-  const { clock, due, add, remove } = setUp(100);
+  const { clock, due, add, remove } = setUp(100, new ManualClock());
   const calls = Array.from({ length: 1_000 }, (_, index) => add(`${index}`, 100));
   expect(clock.pendingTimers).toBe(1);
   for (const call of calls.slice(1)) remove(call);
@@ -67,7 +69,7 @@ it("needs one timer for any number of calls with the common timeout", () => {
 });
 
 it("watches calls that came after all earlier ones had gone", () => {
-  const { clock, due, add, remove } = setUp(100);
+  const { clock, due, add, remove } = setUp(100, new ManualClock());
   remove(add("gone", 100));
   clock.advance(60);
   add("later", 100);
@@ -78,11 +80,25 @@ it("watches calls that came after all earlier ones had gone", () => {
 });
 
 it("forgets a call that is removed, and its timer", () => {
-  const { clock, due, add, remove } = setUp(0);
+  const { clock, due, add, remove } = setUp(0, new ManualClock());
   const one = add("one", 10);
   add("never", 0);
   remove(one);
   clock.advance(1_000);
   expect(due).toEqual([]);
   expect(clock.pendingTimers).toBe(0);
+});
+
+it.each([
+  ["the common timeout", 100],
+  ["a timeout of its own", 50],
+])("ends a call with %s after a block only when the host has read what came meanwhile", (_which, timeoutMs) => {
+  const { clock, due, add, remove } = setUp(100, new StallingClock());
+  const answered = add("answered", timeoutMs);
+  add("silent", timeoutMs);
+  clock.turnAfter(400);
+  expect(due).toEqual([]);
+  remove(answered);
+  clock.turnAfter(10);
+  expect(due).toEqual(["silent"]);
 });

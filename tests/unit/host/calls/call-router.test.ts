@@ -16,13 +16,21 @@ import {
   peekFrame,
 } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 
 /** A peer without a session: as a worker at another host would be. */
 class FarPeer implements Peer {
   readonly id: string;
   readonly dotnet = undefined;
-  readonly traits = { takesJsonEvents: true, maxFrameBytes: 10_000, isAnnounced: true, reconnectGraceMs: 0 };
+  readonly traits = {
+    takesJsonEvents: true,
+    maxFrameBytes: 10_000,
+    isAnnounced: true,
+    capabilities: new Set<never>(),
+    reconnectGraceMs: 0,
+  };
   readonly isOpen = true;
+  readonly account = createUncountedAccount();
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;

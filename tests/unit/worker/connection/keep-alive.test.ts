@@ -3,6 +3,9 @@ import { ManualClock } from "../../../../src/testing/index.ts";
 import { type Link, RpcError, StatusCode } from "../../../../src/transport/index.ts";
 import { KeepAlive } from "../../../../src/worker/connection/keep-alive.ts";
 
+/** The host knows no heartbeats. */
+const byCall = { askInChannel: () => false, isChannelRead: () => true };
+
 /** A keep-alive that asks after 1 s of silence and waits 500 ms for an answer, on a link that never answers. */
 function askInVain(isInDoubt = () => false) {
   const clock = new ManualClock();
@@ -19,7 +22,7 @@ function askInVain(isInDoubt = () => false) {
   const onDead = (reason: string) => deaths.push(reason);
   const keepAlive = new KeepAlive({
     ...{ link: link as Link, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt, isLinkLeaving: () => false, onAnswer: () => {}, onDead },
+    ...{ isInDoubt, isLinkLeaving: () => false, ...byCall, onAnswer: () => {}, onDead },
   });
   return { clock, deaths, keepAlive, asked: () => asked };
 }
@@ -68,7 +71,7 @@ test("a host is not lost when its link takes no new calls, since the question ca
   };
   const keepAlive = new KeepAlive({
     ...{ link: { unary }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt: () => false, isLinkLeaving: () => true, onAnswer: () => {} },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => true, ...byCall, onAnswer: () => {} },
     onDead: (reason) => deaths.push(reason),
   });
   for (let second = 0; second < 5; second += 1) {
@@ -77,6 +80,33 @@ test("a host is not lost when its link takes no new calls, since the question ca
   }
   expect(asked).toBe(5);
   expect(deaths).toEqual([]);
+  keepAlive.stop();
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test("a host that was asked inside the channel is asked again by a call, if the worker has stopped reading the channel since", () => {
+  const clock = new ManualClock();
+  const deaths: string[] = [];
+  let isRead = true;
+  let [inChannel, byUnary] = [0, 0];
+  const unary = async () => {
+    byUnary += 1;
+    throw new RpcError(StatusCode.unimplemented, "", { origin: "peer" });
+  };
+  const keepAlive = new KeepAlive({
+    ...{ link: { unary }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => false, onAnswer: () => {} },
+    askInChannel: () => {
+      if (isRead) inChannel += 1;
+      return isRead;
+    },
+    isChannelRead: () => isRead,
+    onDead: (reason) => deaths.push(reason),
+  });
+  clock.advance(1_000);
+  isRead = false;
+  clock.advance(500);
+  expect([inChannel, byUnary, deaths]).toEqual([1, 1, []]);
   keepAlive.stop();
   expect(clock.pendingTimers).toBe(0);
 });

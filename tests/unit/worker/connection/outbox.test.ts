@@ -12,6 +12,7 @@ function signals() {
       return true;
     },
     ...{ maxSendBytes: 1_000, queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+    beforeAsking: () => () => {},
     ...{ pause: () => {}, resume: () => {}, end: () => {}, cancel: () => {}, flushed: async () => {} },
   };
   const bounds = { maxMessageBytes: 1_000, stockHostMaxBytes: 1_000, maxKeptMessages: 1, maxKeptBytes: 1_000 };

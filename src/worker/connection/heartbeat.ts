@@ -1,0 +1,78 @@
+import type { Clock } from "../../core/internal.ts";
+import type { HeartbeatFrame } from "../../protocol/internal.ts";
+
+export interface HeartbeatOptions {
+  readonly clock: Clock;
+  /** Milliseconds between two heartbeats. 0: none. */
+  readonly everyMs: number;
+  /** Sends a heartbeat on the data channel; returns the function to call when its answer comes. Undefined: it can't leave now. */
+  readonly askData: (heartbeat: HeartbeatFrame) => (() => void) | undefined;
+  /** Sends a heartbeat on each other open stream. */
+  readonly askOthers: (heartbeat: HeartbeatFrame) => void;
+}
+
+const mostSeq = 0xffff_ffff;
+
+/** Sends something on each open stream of a connection at an interval, so that no proxy ends a quiet one. */
+// protocol.md §11.12
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  #isOn = false;
+  #seq = 0;
+  /** The last heartbeat on the data channel, until its answer comes. */
+  #asked: { readonly seq: number; readonly onAnswer: () => void } | undefined;
+  #stop = () => {};
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the host answers heartbeats. */
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
+  /** Starts the interval. Call it when the host has named `heartbeat`. */
+  start(): void {
+    if (this.#isOn || this.#options.everyMs === 0) return;
+    this.#isOn = true;
+    this.#wait();
+  }
+
+  stop(): void {
+    this.#isOn = false;
+    this.#stop();
+  }
+
+  /** Sends one heartbeat on the data channel now. Returns false when it can't leave. */
+  ask(): boolean {
+    if (!this.#isOn) return false;
+    const heartbeat = this.#next();
+    const onAnswer = this.#options.askData(heartbeat);
+    if (onAnswer !== undefined) this.#asked = { seq: heartbeat.seq, onAnswer };
+    return onAnswer !== undefined;
+  }
+
+  /** Takes a heartbeat of the host from the data channel. */
+  take({ seq, isAnswer }: HeartbeatFrame): void {
+    const asked = this.#asked;
+    if (!isAnswer || asked?.seq !== seq) return;
+    this.#asked = undefined;
+    asked.onAnswer();
+  }
+
+  #next(): HeartbeatFrame {
+    this.#seq = this.#seq === mostSeq ? 1 : this.#seq + 1;
+    return { kind: "heartbeat", seq: this.#seq, isAnswer: false, leaseMs: 0 };
+  }
+
+  #wait(): void {
+    const { clock, everyMs, askOthers } = this.#options;
+    const timer = clock.setTimer(everyMs, () => {
+      this.ask();
+      askOthers(this.#next());
+      this.#wait();
+    });
+    this.#stop = () => timer.cancel();
+  }
+}

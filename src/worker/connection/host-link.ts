@@ -1,0 +1,40 @@
+import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { type Dialer, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+import { withinMs } from "./time-limits.ts";
+
+export interface HostToReach {
+  readonly address: string;
+  /** Cancels the attempt. */
+  readonly signal: AbortSignal;
+  readonly settings: WorkerSettings;
+}
+
+/** Opens a link, and makes something of it once it stands. Throws `invalid-argument` for an invalid address, and `disconnected`. */
+export async function reachHost<Reached>(host: HostToReach, make: (link: Link) => Reached): Promise<Reached> {
+  const { address, signal: given, settings } = host;
+  const link = dialTo(settings.dialer, address);
+  try {
+    const { startTimeoutMs, clock } = settings;
+    await withinMs(startTimeoutMs, clock, given, (signal) => link.ready({ signal }), "startTimeoutMs");
+    return make(link);
+  } catch (cause) {
+    await link.close();
+    const text = `Can't reach the host at ${address}: ${errorText(cause)}`;
+    throw new UndeliverableException(text, { cause, code: "disconnected" });
+  }
+}
+
+/** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
+function dialTo(dialer: Dialer, address: string): Link {
+  try {
+    return dialer.dial(address);
+  } catch (cause) {
+    throw new TroupeError("invalid-argument", errorText(cause), { cause });
+  }
+}
+
+/** Returns the error for a message that the transport has dropped. */
+export function toError({ code, details }: RpcStatus): TroupeError {
+  return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
+}
