@@ -42,7 +42,7 @@ export interface WhileDisconnectedOptions {
   readonly calls?: "queue" | "reject" | undefined;
   /**
    * Milliseconds that a call waits for a connection with `calls: "reject"`. Default: 1000. Messages wait for half of it at most
-   * when the worker changes to a new connection after a GOAWAY.
+   * when the worker changes to a new connection after a GOAWAY. Each further attempt doubles that.
    */
   readonly callWaitMs?: number | undefined;
   /** Largest number of events and calls that wait. Beyond it, sending fails (`overloaded`). Default 1 000. */

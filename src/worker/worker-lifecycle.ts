@@ -307,7 +307,8 @@ export class WorkerLifecycle {
     while (!signal.aborted) {
       const isUsed = outbox.outgoingCallsCount > 0 || connection.usersCount > 0 || !services.control.isIdle;
       if (!isUsed && (!isRegistrar || inFlight.size === 0)) return;
-      await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
+      if (isUsed) await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
+      else await inFlight.idle(idleCheckMs, settings.clock, signal);
     }
   }
 

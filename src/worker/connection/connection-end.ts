@@ -20,6 +20,7 @@ export type ConnectionEnd =
 export function describeEnd(end: StreamEnd): string {
   switch (end.by) {
     case "status":
+      if (end.isUnread === true) return `the host did not take the channel (${end.status.details}).`;
       return end.status.code === StatusCode.ok
         ? "the host closed the channel."
         : `the host ended the channel with status ${end.status.code} (${end.status.details}).`;

@@ -162,21 +162,28 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     }
     if (state.at === "connected") endBackground(state, "The worker stops.");
     const finished = finish().catch(async (error) => {
-      await this.leave(AbortSignal.abort());
+      await this.#leaveAll((connection) => connection.leave(AbortSignal.abort()));
       throw error;
     });
     end(finished.finally(() => this.#become({ at: "closed", by: "stopped", reason: "The worker was stopped." })));
     return done;
   }
 
-  /** Ends the search and every connection. Never rejects. */
-  async leave(signal: AbortSignal): Promise<void> {
+  /** Ends the search and every connection. Call it when each call to this worker has its answer. Never rejects. */
+  leave(signal: AbortSignal): Promise<void> {
+    return this.#leaveAll((connection) => {
+      connection.handOver();
+      return connection.leave(signal);
+    });
+  }
+
+  async #leaveAll(leave: (connection: HostConnection<Services>) => Promise<void>): Promise<void> {
     const state = this.#state;
     if (state.at === "draining") {
       state.search?.abort.abort(stopped());
       this.#become({ ...state, connection: undefined, search: undefined });
     }
-    await Promise.all([...this.#connections].map((connection) => connection.leave(signal)));
+    await Promise.all([...this.#connections].map(leave));
   }
 
   /** Changes the state, the status and the connection of the send queue. No other code changes the state. */

@@ -13,8 +13,9 @@ import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../
 import type { WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { reachHost, toError, unaryOverLinks } from "./host-link.ts";
+import { reachHost, toError } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
+import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
 import { atMost, withinMs } from "./time-limits.ts";
@@ -72,11 +73,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  /** Carries the streams, and unary calls until it leaves. */
-  readonly link: Link;
-  /** The connection whose link carries unary calls: this one until its link leaves, then a newer one. */
-  #carrier: HostConnection = this;
-  #usersCount = 0;
+  readonly #link: Link;
+  /** Carries calls and streams over this link until it leaves, then over a newer one. */
+  readonly #carrier: LinkCarrier;
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
   readonly #keepAlive: KeepAlive;
@@ -88,10 +87,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
   #isLeaving = false;
-  #isHandedOver = false;
   #isPaused = false;
   /** Whether the link has ended. */
-  isLinkGone = false;
+  #isLinkGone = false;
   #isLinkLeaving = false;
   #isSilent = false;
   /** The reason for which the worker gave up the host. */
@@ -108,27 +106,27 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   private constructor(link: Link, options: HostConnectionOptions<Services>) {
     const { settings } = options;
     const { maxMessageBytes, stockHostMaxBytes, clock, whileDisconnected } = settings;
-    this.link = link;
+    this.#link = link;
     this.#options = options;
     this.clientId = settings.makeId();
     this.address = options.address;
     void link.closed.then(() => {
-      this.isLinkGone = true;
+      this.#isLinkGone = true;
     });
     this.linkLeaving = link.leaving.then((reason) => {
-      this.#isLinkLeaving = !this.isLinkGone;
+      this.#isLinkLeaving = !this.#isLinkGone;
       return reason;
     });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     this.metadata = { [clientIdKey]: this.clientId };
-    this.calls = unaryOverLinks({
-      settings,
-      carrier: () => this.#carrier,
-      renewed: () => options.linkRenewed(this),
+    this.#carrier = new LinkCarrier({
+      ...{ link, metadata: this.metadata, clock, timeoutMs: settings.registrationTimeoutMs },
       isOpen: () => this.isOpen,
+      renewed: () => options.linkRenewed(this),
     });
+    this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
       metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat"] : []) },
     });
@@ -172,7 +170,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   /** Whether the link takes no new calls, while its calls and streams continue. */
   get isLinkLeaving(): boolean {
-    return this.#isLinkLeaving && !this.isLinkGone;
+    return this.#isLinkLeaving && !this.#isLinkGone;
   }
 
   /** Whether the host has accepted the data channel: it has answered with headers or a message, and has not refused it. */
@@ -195,22 +193,19 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
   }
 
-  /** Opens another stream on the link, with the client id. */
-  openStream(name: string, receiver: StreamReceiver): FrameStream {
-    return this.link.openStream(name, receiver, { metadata: this.metadata });
+  /** Opens another stream with the client id, on the link that carries calls. */
+  openStream(name: string, receiver: StreamReceiver): CarriedStream {
+    return this.#carrier.openStream(name, receiver);
   }
 
   /** Number of `use`s that are not released. The worker does not leave the connection before. */
   get usersCount(): number {
-    return this.#usersCount;
+    return this.#carrier.usersCount;
   }
 
   /** Keeps the connection in use, so that the worker does not leave it for a newer one. Returns the function that ends the use. */
   use(): () => void {
-    this.#usersCount += 1;
-    return () => {
-      this.#usersCount -= 1;
-    };
+    return this.#carrier.use();
   }
 
   /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
@@ -236,7 +231,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Makes unary calls over a newer connection, because this link takes none. The newer connection's keep-alive serves both. */
   callOver(newer: HostConnection): void {
     if (newer === this) return;
-    this.#carrier = newer;
+    this.#carrier.carryOver(newer.#carrier);
     // Behind a load balancer the newer link may lead to another host. A heartbeat asks the host of this channel.
     if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }
@@ -277,20 +272,20 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     }
     this.#finish({ code: "shutting-down", text: "The worker has stopped." });
     this.#resolveClosed({ by: "left" });
-    await this.link.close();
+    await this.#link.close();
   }
 
-  /** Whether the worker takes no calls on this connection, because it registers on another one. */
-  get isHandedOver(): boolean {
-    return this.#isHandedOver;
+  /** Whether the worker takes no calls on this connection, because it leaves it and may not be able to answer them. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /**
    * Gives up the registrations on this connection. The host sends no more calls here, and tells the callers of those that are on
-   * their way that they were not handled. Call `leave` next.
+   * their way that they were not handled. Call it when each call that came here has its answer, and call `leave` next.
    */
   handOver(): void {
-    this.#isHandedOver = true;
+    this.#isLeaving = true;
     if (this.isOpen) this.outbox.sayLeaving(0);
   }
 
@@ -374,7 +369,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
           ? { by: "lost", reason, isSilent: this.#isSilent }
           : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
       );
-    if (!this.#isLeaving) void this.link.close();
+    if (!this.#isLeaving) void this.#link.close();
   }
 
   #finish(reason: UndeliverableReason): void {

@@ -33,15 +33,17 @@ export async function renewConnection<Services extends ConnectionServices>(
   const reason = await old.linkLeaving;
   logger.info(`The connection to the host at ${old.address} is leaving: ${reason}`);
   let renewed: HostConnection<Services> | undefined;
+  let failures = 0;
   const openAndConfirm = async (address: string) => {
     const connection = await open(address, signal);
     try {
       await connection.confirm(signal);
-      await confirmInOrder(old, connection, { settings, signal, hold });
+      await confirmInOrder(old, connection, { settings, signal, hold, failures });
       signal.throwIfAborted();
       await connection.assertOpen();
       return connection;
     } catch (error) {
+      failures += 1;
       hold(false);
       await connection.leave(signal);
       throw error;
@@ -66,15 +68,22 @@ export async function renewConnection<Services extends ConnectionServices>(
 /**
  * Messages on the old connection must arrive before messages on the new one. So messages wait, the old ones leave, and then the
  * host answers on the new connection. The wait is short, because the old connection still works: after it, messages leave there
- * again. An answer that comes later is good if none has left meanwhile.
+ * again. An answer that comes later is good if none has left meanwhile. Each failure doubles the wait, so that a worker that always
+ * sends gets to the new connection also at a slow host.
  */
 async function confirmInOrder<Services extends ConnectionServices>(
   old: HostConnection<Services>,
   connection: HostConnection<Services>,
-  { settings, signal, hold }: Pick<RenewalOptions<Services>, "settings" | "signal" | "hold">,
+  {
+    settings,
+    signal,
+    hold,
+    failures,
+  }: Pick<RenewalOptions<Services>, "settings" | "signal" | "hold"> & { readonly failures: number },
 ): Promise<void> {
   const { clock, whileDisconnected, startTimeoutMs } = settings;
-  const longestHoldMs = Math.min(Math.max(whileDisconnected.callWaitMs / 2, leastHoldMs), startTimeoutMs);
+  const firstHoldMs = Math.max(whileDisconnected.callWaitMs / 2, leastHoldMs);
+  const longestHoldMs = Math.min(firstHoldMs * 2 ** failures, startTimeoutMs);
   const { sentMessages } = old.outbox;
   hold(true);
   const timer = clock.setTimer(longestHoldMs, () => hold(false), { keepAlive: true });

@@ -186,7 +186,7 @@ export class Outbox {
     this.#notifyAnnounced({ kind: "cancel", requestId, reason });
   }
 
-  /** Tells an announced host that the worker stops: it takes no more calls, and gives up its agent types. Never throws. */
+  /** Tells an announced host that the worker leaves: it takes no more calls here, and gives up its agent types. Never throws. */
   sayLeaving(graceMs: number): void {
     this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
   }

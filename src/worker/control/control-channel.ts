@@ -17,8 +17,10 @@ import {
 import { type FrameStream, StatusCode, type StreamEnd } from "../../transport/internal.ts";
 import { describeEnd } from "../connection/connection-end.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
+import type { CarriedStream } from "../connection/link-carrier.ts";
 import type { UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerSettings } from "../worker-options.ts";
+import { type UnreadEnvelope, UnreadEnvelopes } from "./unread-envelopes.ts";
 
 /** Answers requests about the agents of this worker; never rejects. */
 export type ControlServer = (request: ControlRequest) => Promise<ControlAnswer>;
@@ -33,6 +35,8 @@ type ControlState =
   /** Not open yet, or the stream has ended while the connection lives. The worker opens it when it needs it. */
   | { readonly at: "closed" }
   | { readonly at: "open"; readonly stream: FrameStream }
+  /** The link took no stream any more (GOAWAY). What is sent waits for the next link. */
+  | { readonly at: "waiting" }
   /** The host has no control channel, or the connection has ended. */
   | { readonly at: "unusable"; readonly error: () => Error };
 
@@ -44,7 +48,10 @@ const mostServed = 100;
 export class ControlChannel {
   readonly #options: ControlChannelOptions;
   readonly #pending: PendingCalls<ControlAnswer>;
+  readonly #unread: UnreadEnvelopes;
   #state: ControlState = { at: "closed" };
+  /** Whether the host has given a sign on the stream, so that it has taken the stream. */
+  #isTaken = false;
   #served = 0;
   /** False while the stream has more queued than it wants. */
   #isWritable = true;
@@ -52,6 +59,7 @@ export class ControlChannel {
   constructor(options: ControlChannelOptions) {
     this.#options = options;
     this.#pending = new PendingCalls({ clock: options.settings.clock });
+    this.#unread = new UnreadEnvelopes(options.settings.maxOutboxBytes);
   }
 
   /** Whether no request waits for an answer here or there. */
@@ -62,24 +70,30 @@ export class ControlChannel {
   /** Opens the stream unless it is open. With a host that has no control channel, only later requests fail. */
   open(): void {
     if (this.#state.at !== "closed") return;
-    const stream = this.#options.connection.openStream(method.openControlChannel, this.#receiver());
     // A stream may end before `openStream` returns.
-    if (this.#state.at !== "closed") return;
-    this.#state = { at: "open", stream };
+    let endedEarly: StreamEnd | undefined;
+    let carried: CarriedStream | undefined;
+    const onEnd = (end: StreamEnd) => {
+      if (carried === undefined) endedEarly = end;
+      else this.#onEnd(end, carried);
+    };
+    this.#isTaken = false;
     this.#isWritable = true;
+    carried = this.#options.connection.openStream(method.openControlChannel, this.#receiver(onEnd));
+    this.#state = { at: "open", stream: carried.stream };
+    if (endedEarly !== undefined) this.#onEnd(endedEarly, carried);
   }
 
   /**
-   * Sends a request and resolves to its answer, even if the answer is a failure. Rejects without a control channel, with a host
-   * that is too slow, and when the time is up.
+   * Sends a request and resolves to its answer, even if the answer is a failure. When the link takes no streams any more (GOAWAY),
+   * the request waits for the next link. Rejects without a control channel, with a host that is too slow, and when the time is up.
    */
   async request(destination: string, body: ControlRequest, signal?: AbortSignal): Promise<ControlAnswer> {
-    const stream = this.#openStream();
-    if (this.#isFull(stream)) throw tooSlow(stream);
+    this.open();
     const { makeId, controlTimeoutMs } = this.#options.settings;
     const rpcId = makeId();
     const respondTo = clientDestination(this.#options.connection.clientId);
-    this.#isWritable = stream.send(encodeControl({ rpcId, destination, respondTo, body }));
+    this.#send({ bytes: encodeControl({ rpcId, destination, respondTo, body }), requestId: rpcId });
     return this.#pending.open(rpcId, { timeoutMs: controlTimeoutMs, signal, timedOut: (ms) => lateText(body, ms) });
   }
 
@@ -96,15 +110,28 @@ export class ControlChannel {
     this.#pending.rejectAll(error);
   }
 
-  #openStream(): FrameStream {
-    this.open();
+  /** Sends a request now, or when there is a link that takes streams. Throws when it can't be sent. */
+  #send(request: UnreadEnvelope): void {
     const state = this.#state;
-    if (state.at === "open") return state.stream;
-    throw state.at === "unusable" ? state.error() : new UndeliverableException("The host closed the control channel.");
+    switch (state.at) {
+      case "open":
+        if (this.#isFull(state.stream)) throw tooSlow(state.stream.queuedBytes);
+        this.#isWritable = state.stream.send(request.bytes);
+        if (!this.#isTaken) this.#unread.keep(request);
+        return;
+      case "waiting":
+        if (!this.#unread.keep(request)) throw tooSlow(this.#options.settings.maxOutboxBytes);
+        return;
+      case "unusable":
+        throw state.error();
+      case "closed":
+        throw new UndeliverableException("The host closed the control channel.");
+    }
   }
 
-  #receiver() {
+  #receiver(onEnd: (end: StreamEnd) => void) {
     return {
+      onMetadata: () => this.#onTaken(),
       onFrame: (bytes: Uint8Array) => this.#receive(bytes),
       onHalfClose: () => undefined,
       onBadFrame: ({ details }: { readonly details: string }) => this.#passOver(details),
@@ -112,11 +139,18 @@ export class ControlChannel {
         this.#isWritable = true;
         this.#review();
       },
-      onEnd: (end: StreamEnd) => this.#onEnd(end),
+      onEnd,
     };
   }
 
+  #onTaken(): void {
+    if (this.#isTaken) return;
+    this.#isTaken = true;
+    this.#unread.take();
+  }
+
   #receive(bytes: Uint8Array): void {
+    this.#onTaken();
     if (decodeControlHeartbeat(bytes) !== undefined) return;
     let envelope: ControlEnvelope;
     try {
@@ -150,16 +184,21 @@ export class ControlChannel {
   }
 
   #reply(envelope: ControlEnvelope, request: ControlRequest, answer: ControlAnswer): void {
-    if (this.#state.at !== "open") return;
-    const { stream } = this.#state;
     try {
-      this.#isWritable = stream.send(encodeControl(controlReply(envelope, answer)));
+      this.#replyWith(encodeControl(controlReply(envelope, answer)));
     } catch (error) {
       // The answer is too long to be sent. Its failure is never too long.
       const failure = controlFailure(request, errorText(error));
-      this.#isWritable = stream.send(encodeControl(controlReply(envelope, failure)));
+      this.#replyWith(encodeControl(controlReply(envelope, failure)));
     }
     this.#review();
+  }
+
+  #replyWith(bytes: Uint8Array): void {
+    if (this.#state.at === "waiting") this.#unread.keep({ bytes, requestId: undefined });
+    if (this.#state.at !== "open") return;
+    this.#isWritable = this.#state.stream.send(bytes);
+    if (!this.#isTaken) this.#unread.keep({ bytes, requestId: undefined });
   }
 
   /** Stops reading from a host that does not take its answers, so that it can send no more requests. */
@@ -178,14 +217,40 @@ export class ControlChannel {
     this.#options.settings.logger.warn(`A message on the control channel was passed over: ${why}`);
   }
 
-  #onEnd(end: StreamEnd): void {
-    if (this.#state.at === "unusable") return;
+  #onEnd(end: StreamEnd, carried: CarriedStream): void {
+    if (this.#state.at !== "open" || this.#state.stream !== carried.stream) return;
+    if (end.by === "status" && end.isUnread === true) {
+      this.#state = { at: "waiting" };
+      void this.#openOnNextLink(end, carried);
+      return;
+    }
     const isMissing = end.by === "status" && end.status.code === StatusCode.unimplemented;
-    const error = isMissing
-      ? noControlChannel
-      : () => new UndeliverableException(`Control channel: ${describeEnd(end)}`);
+    const error = isMissing ? noControlChannel : () => endedError(end);
     this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
+    this.#unread.take();
     this.#pending.rejectAll(error);
+  }
+
+  /** Never rejects. */
+  async #openOnNextLink(end: StreamEnd, carried: CarriedStream): Promise<void> {
+    const hasNext = await carried.nextLink();
+    if (this.#state.at !== "waiting") return;
+    const unread = this.#unread.take();
+    this.#state = { at: "closed" };
+    if (!hasNext) {
+      this.#pending.rejectAll(() => endedError(end));
+      return;
+    }
+    this.open();
+    for (const envelope of unread) {
+      const { requestId } = envelope;
+      if (requestId !== undefined && !this.#pending.has(requestId)) continue;
+      try {
+        this.#send(envelope);
+      } catch (error) {
+        if (requestId !== undefined) this.#pending.reject(requestId, error);
+      }
+    }
   }
 }
 
@@ -201,8 +266,12 @@ function lateText({ agentId, kind }: ControlRequest, ms: number | undefined): st
   return `${agent} was asked to ${asked[kind]}, and did not answer within ${ms} ms (the worker's option controlTimeoutMs).`;
 }
 
-function tooSlow({ queuedBytes }: FrameStream): Error {
-  const text = `${queuedBytes} bytes wait to be sent on the control channel: the host takes too slowly what is sent. Try again later.`;
+function endedError(end: StreamEnd): Error {
+  return new UndeliverableException(`Control channel: ${describeEnd(end)}`);
+}
+
+function tooSlow(bytes: number): Error {
+  const text = `${bytes} bytes wait to be sent on the control channel: the host takes too slowly what is sent. Try again later.`;
   return new UndeliverableException(text, { code: "overloaded" });
 }
 

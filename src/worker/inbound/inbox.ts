@@ -82,7 +82,7 @@ export class Inbox {
   #takeRequest(frame: RequestFrame, connection: HostConnection): void {
     const { outbox } = connection;
     const isOwn = this.#isOwn(frame);
-    if (connection.isHandedOver) this.#answering.refuseMoving(frame, outbox);
+    if (connection.isLeaving) this.#answering.refuseMoving(frame, outbox);
     else if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
     else if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);

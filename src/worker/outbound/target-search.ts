@@ -81,15 +81,14 @@ export class TargetSearch {
 }
 
 /**
- * Whether an answer says that no worker has taken the call, because none serves its agent type now. It is the text of the host, or
- * of a worker that has just given the type up. It names this very type, so it is not the failure of a handler's own call. A worker or
- * a host that stops says of a call that it was not handled. In each case the call may be sent again.
+ * Whether an answer says that no worker has taken the call, because none serves its agent type now. Then the call may be sent again.
+ * A handler can throw any text, so the text alone never counts. The host or the worker must say that no handler has seen the call.
  */
 // protocol.md §11.3
 export function saysNotTaken({ error, metadata }: ResponseFrame, agentType: string): boolean {
-  if (error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`)
-    return true;
   if (!saysNotHandled(metadata)) return false;
-  const code = metadata[metadataKey.errorCode];
-  return code === "shutting-down" || error === `Client for agent type ${agentType} disconnected.`;
+  if (metadata[metadataKey.errorCode] === "shutting-down") return true;
+  const isNotServed =
+    error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;
+  return isNotServed || error === `Client for agent type ${agentType} disconnected.`;
 }

@@ -43,6 +43,21 @@ export function describeWaitForTarget({ openStage: open }: Suite): void {
       expect((await call).text).toBe("hi from late/k");
     });
 
+    test.each(["Agent type late not found.", "Agent with name late not found."])(
+      "is handled once, although its handler fails with the text of a type that nobody serves: %s",
+      async (text) => {
+        await using stage = await openStage();
+        let handled = 0;
+        await stage.host("late", () => {
+          handled += 1;
+          throw new Error(text);
+        });
+        const call = stage.caller.sendMessage(Ask({ text: "x" }), lateId, { waitForTarget: 200 });
+        await expect(call).rejects.toMatchObject({ message: expect.stringContaining(text) });
+        expect(handled).toBe(1);
+      },
+    );
+
     test("is undeliverable when nobody comes in time, saying how long it waited", async () => {
       await using stage = await openStage();
       const call = stage.caller.sendMessage(Ask({ text: "x" }), lateId, { waitForTarget: 20 });

@@ -1,12 +1,7 @@
 import { expect, test } from "vitest";
-import { AgentId, type AgentState, TypeSubscription } from "../../../src/core/index.ts";
-import {
-  GrpcWorkerAgentRuntime,
-  GrpcWorkerAgentRuntimeHost,
-  type GrpcWorkerAgentRuntimeOptions,
-} from "../../../src/grpc/index.ts";
+import { AgentId, TypeSubscription } from "../../../src/core/index.ts";
+import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "../../../src/grpc/index.ts";
 import { Gate } from "../../support/gate.ts";
-import { GoAwayProxy } from "../../support/goaway-proxy.ts";
 import { type RawAnswer, type RawChannel, RawGrpcHost, type RawUnary } from "../../support/raw-grpc-host.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
@@ -301,38 +296,3 @@ test("a stop while the worker registers anew after a GOAWAY ends, and ends every
   expect(await worker.closed).toEqual({ by: "stopped" });
   expect(told(host, "RegisterAgent", "own", [first, second])).toHaveLength(2);
 });
-
-test("a state request under way at a GOAWAY gets its answer, on either side", async () => {
-  const logger = new RecordingLogger();
-  await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger });
-  await host.start();
-  await using proxy = await new GoAwayProxy(host.address).listen();
-  await using asking = newWorker(proxy.address);
-  await using asked = newWorker(proxy.address, { controlChannel: "at-start" });
-  const [begun, release] = [new Gate(), new Gate()];
-  class SlowAgent extends FunctionAgent {
-    override async saveState(): Promise<AgentState> {
-      begun.open();
-      await release.opened;
-      return { is: "saved" };
-    }
-  }
-  await asked.registerFactory("slow", () => new SlowAgent());
-  for (const worker of [asking, asked]) await worker.start();
-  const before = await Promise.all([asking, asked].map(clientIdOf));
-  const state = asking.agentSaveState(new AgentId("slow", "k"));
-  await begun.opened;
-  for (const connection of proxy.takingStreams) connection.goAway("taken");
-  for (const [place, worker] of [asking, asked].entries())
-    for await (const status of worker.status())
-      if (status.at === "connected" && status.clientId !== before[place]) break;
-  // It waits for the registrations on the new connection, if the worker has left the old one.
-  await asked.registerFactory("end", agent);
-  release.open();
-  expect(await state).toEqual({ is: "saved" });
-});
-
-async function clientIdOf(worker: GrpcWorkerAgentRuntime): Promise<string> {
-  for await (const status of worker.status()) if (status.at === "connected") return status.clientId;
-  throw new Error("the worker is not connected");
-}

@@ -153,6 +153,25 @@ test("a worker that sends nothing meanwhile takes the late answer of a slow host
   expect(dialer.links).toHaveLength(2);
 });
 
+test("a worker that sends without pause gets to the new connection, although its host takes 3 s to answer", async () => {
+  let clock: ManualClock | undefined;
+  const slowly = () => new Promise<Uint8Array>((resolve) => clock?.setTimer(3_000, () => resolve(emptyMessage)));
+  const dialer = new FakeDialer({ unary: (link) => (link.number > 1 ? slowly() : undefined) });
+  await using stage = await openFakeStage(dialer);
+  clock = stage.clock;
+  dialer.link(1).goAway();
+  const sent: string[] = [];
+  for (let number = 0; number < 600; number += 1) {
+    sent.push(`${number}`);
+    await event(stage.worker, `${number}`);
+    await settled();
+    clock.advance(100);
+  }
+  await pass(clock, 10_000);
+  expect(eventsOn(dialer.link(1)).length).toBeLessThan(sent.length);
+  expect(dialer.links.flatMap(eventsOn)).toEqual(sent);
+});
+
 test("events that may not wait for a host are not refused while a worker changes its connection", async () => {
   await using stage = await openStalled({ whileDisconnected: { events: "reject" } });
   const { worker, dialer, answer } = stage;

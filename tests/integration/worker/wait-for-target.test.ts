@@ -5,7 +5,8 @@ import { MyMessage } from "../../support/worker/messages.ts";
 import { openStage, settled } from "../../support/worker/stage.ts";
 
 const late = new AgentId("late", "k");
-const notServed = { error: "Agent type late not found." };
+const text = "Agent type late not found.";
+const notServed = { error: text, metadata: { agerrorcode: "undeliverable", agnothandled: "1" } };
 
 test("a call that waits for its target is sent again under new ids, ever more seldom, with the time that is left", async () => {
   await using stage = await openStage();
@@ -49,3 +50,18 @@ test("a call that waits for its target ends with its worker at once", async () =
   await end;
   await stopped;
 });
+
+for (const { whose, metadata } of [
+  { whose: "a stock worker's handler", metadata: {} },
+  { whose: "a handler's own call", metadata: { agerrorcode: "undeliverable", agerrortype: "UndeliverableException" } },
+])
+  test(`a call that waits for its target is not sent again after a text of ${whose} that reads like a host's`, async () => {
+    await using stage = await openStage();
+    const { host, worker } = stage;
+    await worker.start();
+    const channel = await host.channels.take();
+    const call = worker.sendMessage(MyMessage({ content: "q" }), late, { waitForTarget: 5_000 });
+    channel.send(responseFrame((await next(channel, "request")).requestId, { error: text, metadata }));
+    await expect(call).rejects.toThrow(text);
+    expect(channel.received.rest).toEqual([]);
+  });

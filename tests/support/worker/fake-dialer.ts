@@ -19,6 +19,10 @@ export interface FakeScript {
   readonly ready?: (link: FakeLink) => Promise<void>;
   /** Answers a unary call; undefined: the host answers it with success. */
   readonly unary?: (link: FakeLink, method: string, options: UnaryOptions) => Promise<Uint8Array> | undefined;
+  /** Called when the worker has sent a frame on a data channel. */
+  readonly sent?: (link: FakeLink, frame: Frame) => void;
+  /** Called when the worker half-closes a data channel, before that ends. */
+  readonly halfClosed?: (link: FakeLink) => void;
   /** Headers of the host. Default: it announces itself. Undefined: it sends none. */
   readonly headers?: Metadata | undefined;
 }
@@ -118,7 +122,11 @@ export class FakeLink implements Link {
         if (!isOpen || (isChannel && !this.#isChannelOpen)) return false;
         if (bytes instanceof Uint8Array) {
           stream.sent.push(bytes);
-          if (isChannel) this.sent.push(decodeFrame(bytes));
+          if (isChannel) {
+            const frame = decodeFrame(bytes);
+            this.sent.push(frame);
+            this.#script.sent?.(this, frame);
+          }
         }
         return true;
       },
@@ -131,7 +139,10 @@ export class FakeLink implements Link {
       resume: () => {
         if (isChannel) this.isRead = true;
       },
-      end: () => end({ by: "status", status: { code: StatusCode.ok, details: "" } }),
+      end: () => {
+        if (isChannel && isOpen) this.#script.halfClosed?.(this);
+        end({ by: "status", status: { code: StatusCode.ok, details: "" } });
+      },
       cancel: () => end({ by: "cancelled" }),
       flushed: () => Promise.resolve(),
     };

@@ -261,7 +261,7 @@ export class ClientConnection {
     const text = data === undefined || data.byteLength === 0 ? "" : ` (${Buffer.from(data).toString("utf8")})`;
     this.#reason ??=
       code === constants.NGHTTP2_NO_ERROR
-        ? `${this.#name} is shutting down and takes no new calls.`
+        ? `${this.#name} takes no new calls on this connection (GOAWAY).`
         : `${this.#name} ended the connection with HTTP/2 code ${code}${text}.`;
     this.#resolveLeaving(this.lossReason);
   }

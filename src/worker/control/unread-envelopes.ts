@@ -1,0 +1,34 @@
+/** A control message that the host may not have read. */
+export interface UnreadEnvelope {
+  readonly bytes: Uint8Array;
+  /** The id of a request. Undefined: it is an answer. */
+  readonly requestId: string | undefined;
+}
+
+/** Keeps control messages that were sent before the first sign of the host, within a bound. They are sent again if the host took no stream. */
+export class UnreadEnvelopes {
+  readonly #maxBytes: number;
+  #all: UnreadEnvelope[] = [];
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Returns false for one beyond the bound, which is not kept. The bound does not hold for the first one. */
+  keep(envelope: UnreadEnvelope): boolean {
+    const bytes = this.#bytes + envelope.bytes.length;
+    if (this.#all.length > 0 && bytes > this.#maxBytes) return false;
+    this.#all.push(envelope);
+    this.#bytes = bytes;
+    return true;
+  }
+
+  /** Returns those that were kept, in their order, and keeps them no longer. */
+  take(): readonly UnreadEnvelope[] {
+    const all = this.#all;
+    this.#all = [];
+    this.#bytes = 0;
+    return all;
+  }
+}

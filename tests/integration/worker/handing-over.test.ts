@@ -1,0 +1,117 @@
+import { expect, test } from "vitest";
+import { announcement } from "../../../src/protocol/internal.ts";
+import type { ManualClock } from "../../../src/testing/index.ts";
+import type { WorkerRuntime } from "../../../src/worker/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
+import { jsonPayload } from "../../support/worker/frames.ts";
+import { FunctionAgent } from "../../support/worker/function-agent.ts";
+import { MyMessage, Reply } from "../../support/worker/messages.ts";
+import { settled } from "../../support/worker/stage.ts";
+
+function call(link: FakeLink, requestId: string): void {
+  const payload = jsonPayload("MyMessage", { content: "x" });
+  const target = { type: "a", key: "k" };
+  link.say({ kind: "request", requestId, source: undefined, target, payload, metadata: {} });
+}
+
+/** An agent that counts its calls and answers when the gate opens. */
+async function register(worker: WorkerRuntime, handled: string[], answer: Gate): Promise<void> {
+  worker.addMessageSerializer([MyMessage, Reply]);
+  const handle = async (_message: unknown, id: string) => {
+    handled.push(id);
+    await answer.opened;
+    return Reply({ content: "r" });
+  };
+  await worker.registerFactory("a", () => new FunctionAgent((message, context) => handle(message, context.messageId)));
+}
+
+async function pass(clock: ManualClock, ms: number): Promise<void> {
+  for (let step = 0; step < 20; step += 1) {
+    for (let turn = 0; turn < 5; turn += 1) await settled();
+    clock.advance(ms / 20);
+  }
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+}
+
+const kinds = ({ sent }: FakeLink) => sent.map((frame) => frame.kind);
+
+for (const host of ["a Troupe host", "a stock host"])
+  test(`a call that comes while the worker leaves an old connection to ${host} begins no handler`, async () => {
+    const [handled, open] = [[] as string[], new Gate()];
+    open.open();
+    const dialer = new FakeDialer({
+      headers: host === "a Troupe host" ? announcement : undefined,
+      halfClosed: (link) => call(link, "late"),
+    });
+    await using stage = await openFakeStage(dialer, {}, (worker) => register(worker, handled, open));
+    const { clock } = stage;
+    await settled();
+    call(dialer.link(1), "early");
+    dialer.link(1).goAway();
+    await pass(clock, 2_000);
+    expect(dialer.link(1).isOpen).toBe(false);
+    expect(handled).toEqual(["early"]);
+    expect(kinds(dialer.link(1))).toEqual(host === "a Troupe host" ? ["response", "leaving"] : ["response"]);
+    expect(stage.worker.counters()).toMatchObject({ unsentAnswers: 0 });
+  });
+
+test("a call that comes between the worker's notice and its half-close is refused as not handled", async () => {
+  const [handled, open] = [[] as string[], new Gate()];
+  const dialer = new FakeDialer({
+    sent: (link, frame) => {
+      if (frame.kind === "leaving") call(link, "late");
+    },
+  });
+  await using stage = await openFakeStage(dialer, {}, (worker) => register(worker, handled, open));
+  await settled();
+  dialer.link(1).goAway();
+  await pass(stage.clock, 2_000);
+  expect(handled).toEqual([]);
+  expect(dialer.link(1).sent.at(-1)).toMatchObject({
+    kind: "response",
+    requestId: "late",
+    error: expect.stringContaining("did not take the call"),
+    metadata: { agnothandled: "1" },
+  });
+});
+
+test("a worker that stops while an older connection has its registrations tells the host there that it leaves", async () => {
+  const [handled, open] = [[] as string[], new Gate()];
+  const dialer = new FakeDialer({ halfClosed: (link) => call(link, "late") });
+  await using stage = await openFakeStage(dialer, {}, (worker) => register(worker, handled, open));
+  const { worker, clock } = stage;
+  await settled();
+  call(dialer.link(1), "early");
+  dialer.link(1).goAway();
+  await pass(clock, 2_000);
+  expect(dialer.openCount).toBe(2);
+  const stopped = worker.stop();
+  open.open();
+  await pass(clock, 2_000);
+  await stopped;
+  expect(kinds(dialer.link(1))).toEqual(["response", "leaving"]);
+  expect(handled).toEqual(["early"]);
+});
+
+test("the worker leaves an old connection at the first moment without a handler, however short it is", async () => {
+  const [handled, answers] = [[] as string[], [new Gate(), new Gate()]];
+  const dialer = new FakeDialer();
+  await using stage = await openFakeStage(dialer, {}, async (worker) => {
+    worker.addMessageSerializer([MyMessage, Reply]);
+    const handle = async (_message: unknown) => {
+      handled.push("");
+      await answers[handled.length - 1]?.opened;
+      return Reply({ content: "r" });
+    };
+    await worker.registerFactory("a", () => new FunctionAgent(handle));
+  });
+  await settled();
+  call(dialer.link(1), "1");
+  dialer.link(1).goAway();
+  await pass(stage.clock, 2_000);
+  answers[0]?.open();
+  // No time passes: a check from time to time would find the next handler.
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+  expect(dialer.link(1).isOpen).toBe(false);
+});
