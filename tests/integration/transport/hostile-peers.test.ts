@@ -91,6 +91,7 @@ describe("our server", () => {
     ["an unknown path", { ":path": "/nothing" }, MESSAGE, StatusCode.unimplemented],
     ["an unknown encoding", { "grpc-encoding": "snappy" }, MESSAGE, StatusCode.unimplemented],
     ["a malformed timeout", { "grpc-timeout": "soon" }, MESSAGE, StatusCode.invalidArgument],
+    ["a timeout of 0", { "grpc-timeout": "0m" }, MESSAGE, StatusCode.deadlineExceeded],
     ["a compressed message without an encoding", {}, Uint8Array.of(1, 0, 0, 0, 1, 42), StatusCode.internal],
     ["a broken compressed message", { "grpc-encoding": "gzip" }, Uint8Array.of(1, 0, 0, 0, 1, 42), StatusCode.internal],
     ["an unknown flag", {}, Uint8Array.of(9, 0, 0, 0, 1, 42), StatusCode.internal],

@@ -80,6 +80,7 @@ export class ServerDispatch {
       refuseLongHeaders(headerBytes, this.#parts.maxHeaderBytes);
       this.#charge(http2, headerBytes, origin.account);
       const request = readCallRequest(headers, this.#services);
+      if (request.timeoutMs === 0) throw new RpcError(deadlineExceeded.code, deadlineExceeded.details);
       const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin);
       const finishNow = this.#serve(http2, { request, call, origin });
       if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
@@ -135,8 +136,10 @@ function showToCollector(bytes: number): void {
   Buffer.allocUnsafeSlow(bytes);
 }
 
+const deadlineExceeded: RpcStatus = { code: StatusCode.deadlineExceeded, details: "Deadline exceeded" };
+
 function enforceDeadline(http2: ServerHttp2Stream, timeoutMs: number, call: ServerCall, finishNow: FinishNow): void {
-  const status: RpcStatus = { code: StatusCode.deadlineExceeded, details: "Deadline exceeded" };
+  const status = deadlineExceeded;
   const stop = startDeadline(timeoutMs, () => {
     call.abort(new RpcError(status.code, status.details));
     finishNow(status);
