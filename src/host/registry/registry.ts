@@ -161,6 +161,7 @@ export class Registry {
     if (client === undefined) return noTypes;
     const types = new Set(client.types);
     const subscriptions = [...client.subscriptions];
+    if (client.state.at === "serving") this.#clients.beginLeaving(client);
     client.types.clear();
     client.subscriptions.clear();
     client.restoring.clear();
@@ -182,6 +183,7 @@ export class Registry {
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners, bounds } = this.#parts;
     const known = this.#clients.find(clientId);
+    if (known?.isLeaving) return leaving;
     if (known?.types.has(agentType)) return { at: "registered" };
     if (known !== undefined && known.types.size >= bounds.maxTypesPerClient) {
       return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
@@ -222,6 +224,7 @@ export class Registry {
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
+    if (this.#clients.find(clientId)?.isLeaving) return leaving;
     switch (this.#book.find(clientId, { id, pattern })) {
       case "exists":
         return { at: "exists" };
@@ -348,6 +351,9 @@ export class Registry {
 }
 
 const noTypes: ReadonlySet<string> = new Set();
+
+/** A registration may overtake the notice that its worker stops, or come after it. */
+const leaving: Refusal = { at: "invalid", reason: "The worker has said that it stops, and can register nothing more." };
 
 function topicOf(pattern: WirePattern): string {
   return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;

@@ -83,6 +83,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
   #isLeaving = false;
+  /** Whether the worker has told the host that it gives up its agent types. */
+  #hasGivenUp = false;
   #isPaused = false;
   #isLinkGone = false;
   #isLinkLeaving = false;
@@ -243,6 +245,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     else this.#stream.resume();
   }
 
+  /** Tells an announced host that the worker stops, and registers nothing here from now on. Never throws. */
+  sayLeaving(graceMs: number): void {
+    this.#hasGivenUp = true;
+    this.outbox.sayLeaving(graceMs);
+  }
+
   /**
    * Sends queued frames, half-closes, waits `halfCloseWaitMs` for the host to end the channel, then cancels it. `signal` ends
    * the waits. Never rejects.
@@ -279,6 +287,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const isOver = () => signal?.aborted === true || clock.now() >= endMs;
     for (let limits = how; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
       const carrier = this.#carrier;
+      // A registration after the end of the channel, or after the notice, would stay behind at the host.
+      if (this.#isLeaving || this.#hasGivenUp) throw leavingError(this.address);
       try {
         return await carrier.#link.unary(name, request, limits);
       } catch (error) {
@@ -376,6 +386,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   get #logger(): Logger {
     return this.#options.settings.logger;
   }
+}
+
+function leavingError(address: string): UndeliverableException {
+  return new UndeliverableException(`The worker is leaving the host at ${address}.`, { code: "shutting-down" });
 }
 
 /** Whether a call failed without an answer of the host, as on a link that takes no calls. */

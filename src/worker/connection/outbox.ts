@@ -83,6 +83,11 @@ export class Outbox {
     return this.#kept !== undefined;
   }
 
+  /** Whether nothing can leave here any more. */
+  get isClosed(): boolean {
+    return this.#closedBecause !== undefined;
+  }
+
   /** Whether the host may still announce itself. */
   get awaitsHeaders(): boolean {
     return this.#host.at === "unknown";

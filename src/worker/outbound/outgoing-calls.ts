@@ -122,9 +122,27 @@ export class OutgoingCalls {
     this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
   }
 
+  /** Allows calls again after `rejectAll`, for the next run. */
+  reopen(): void {
+    this.#interventions.reopen();
+  }
+
+  /**
+   * Whether this worker itself makes the call that has reached it. The host gives calls new ids; another worker's call of the same agents
+   * may pass for one. Looks at all pending calls, so that only a worker that stops should ask.
+   */
+  isMaking({ source, target }: RequestFrame): boolean {
+    for (const { sentBy, request } of this.#calls.values())
+      if (sentBy !== undefined && isSameAgent(request.target, target) && isSameAgent(request.source, source))
+        return true;
+    return false;
+  }
+
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
-    const { registry, interventions, settings, log } = this.#parts;
+    const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender } = options;
+    const { run } = sendQueue;
+    sendQueue.assertRun(run);
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
@@ -148,11 +166,12 @@ export class OutgoingCalls {
     const { tracing } = settings;
     let frame: ResponseFrame;
     for (;;) {
+      sendQueue.assertRun(run);
       const number = this.#parts.nextRequestNumber();
       const requestId = settings.requestIdPrefix + number;
       const metadata = { ...options.metadata, ...tracing?.inject(), ...timeoutMetadata(limits.timeoutMs) };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-      const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
+      const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
       this.#calls.add(number, call);
       try {
         try {
@@ -288,6 +307,10 @@ export class OutgoingCalls {
     });
     return answer;
   }
+}
+
+function isSameAgent(one: RequestFrame["target"], other: RequestFrame["target"]): boolean {
+  return one?.type === other?.type && one?.key === other?.key;
 }
 
 /** The bounds of one call, and the moment at which its timeout is over. Undefined: it has no timeout. */

@@ -69,6 +69,12 @@ export class Registration {
     return this.#confirmedTypes().length === 0 && this.#confirmedSubscriptions().length === 0;
   }
 
+  /** Whether no host has been told anything, or is being told now. */
+  get isUntold(): boolean {
+    const { types, subscriptions } = this.#unconfirmed;
+    return this.isEmpty && types.size === 0 && subscriptions.size === 0;
+  }
+
   /** When the host refuses the type or a subscription, or the signal aborts, all is taken back. */
   async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
@@ -221,6 +227,8 @@ export class Registration {
     }
     try {
       return await body(host);
+    } catch (error) {
+      throw host?.hasStopped() === true ? stoppedError(what, error) : error;
     } finally {
       host?.release();
     }
@@ -264,6 +272,7 @@ export class Registration {
   async #addAt(host: UsedRegistry | undefined, subscription: Subscription, { signal }: WaitOptions): Promise<void> {
     const what = "Adding the subscription";
     const wire = toWireSubscription(subscription);
+    host?.assertOpen();
     this.#subscriptions.add(subscription);
     if (host === undefined) return;
     this.#unconfirmed.subscriptions.add(subscription.id);
@@ -323,6 +332,7 @@ export class Registration {
   async replay(host: HostRegistry, signal: AbortSignal): Promise<void> {
     const subscriptions = this.#confirmedSubscriptions();
     await all(this.#confirmedTypes().map((type) => this.#announce(type, host, signal)));
+    signal.throwIfAborted();
     await all(subscriptions.map((known) => host.addSubscription(toWireSubscription(known))));
   }
 
@@ -378,6 +388,13 @@ interface Told {
   /** The registry that was told; undefined before the start. */
   readonly registry: HostRegistry | undefined;
   readonly outcome: Promise<void>;
+}
+
+/** What the host or the connection says after the stop has begun is of no use to the user. */
+function stoppedError(what: string, error: unknown): unknown {
+  if (error instanceof TroupeError && (error.code === "cancelled" || error.code === "shutting-down")) return error;
+  const text = `${what} was cut short, because the worker stops. Register again after its next start.`;
+  return new UndeliverableException(text, { code: "shutting-down", cause: error });
 }
 
 function stoppedWaiting(type: string): Error {
