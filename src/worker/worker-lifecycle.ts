@@ -25,6 +25,7 @@ import type { SendQueue } from "./outbound/send-queue.ts";
 import type { HostRegistry, UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
+import { stopping } from "./registry/stopped.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -367,11 +368,6 @@ export class WorkerLifecycle {
       leave: (signal) => this.#supervisor.leave(signal),
     });
   }
-}
-
-function stopping(): Error {
-  const text = "The worker is stopping and registers nothing more. Register again after its next start.";
-  return new UndeliverableException(text, { code: "shutting-down" });
 }
 
 /** Throws when the connection has ended: the next host may not know what this one has accepted. */

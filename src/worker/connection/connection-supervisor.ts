@@ -187,6 +187,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "draining") {
       state.search?.abort.abort(stopped());
       this.#become({ ...state, connection: undefined, search: undefined });
+      this.#tellOutOfReach();
     }
     await Promise.all([...this.#connections].map((connection) => connection.leave(signal)));
   }

@@ -1,16 +1,18 @@
 import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { announcement, clientIdKey, decodeFrame, type Frame, hostTraits, method } from "../../protocol/internal.ts";
 import type { Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import {
-  type Dialer,
-  type FrameStream,
-  type Link,
-  RpcError,
-  type RpcStatus,
-  StatusCode,
-} from "../../transport/internal.ts";
+import { type FrameStream, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
+import {
+  type ConnectionEnd,
+  describeEnd,
+  endError,
+  isUnavailable,
+  isUnreadRefusal,
+  leavingError,
+  refusalCode,
+} from "./connection-end.ts";
+import { dialTo } from "./dial-to.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
@@ -385,24 +387,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   get #logger(): Logger {
     return this.#options.settings.logger;
-  }
-}
-
-function leavingError(address: string): UndeliverableException {
-  return new UndeliverableException(`The worker is leaving the host at ${address}.`, { code: "shutting-down" });
-}
-
-/** Whether a call failed without an answer of the host, as on a link that takes no calls. */
-function isUnavailable(error: unknown): boolean {
-  return error instanceof RpcError && error.origin !== "peer" && error.code === StatusCode.unavailable;
-}
-
-/** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
-function dialTo(dialer: Dialer, address: string): Link {
-  try {
-    return dialer.dial(address);
-  } catch (cause) {
-    throw new TroupeError("invalid-argument", errorText(cause), { cause });
   }
 }
 

@@ -13,7 +13,7 @@ export interface InterventionWaitOptions {
 export class InterventionWaits {
   readonly #waits = new Set<PendingCall<unknown>>();
   readonly #onSettled = new Set<() => void>();
-  /** Makes the error of a wait that begins after the end of the run. Undefined: the run goes on. */
+  /** Makes the error of a wait that begins after the end of the run. Undefined: the run continues. */
   #makeEndError: (() => Error) | undefined;
 
   /** Number of messages for which an intervention has not decided yet. */

@@ -12,7 +12,6 @@ import {
   type Subscription,
   SubscriptionTable,
   TroupeError,
-  UndeliverableException,
   unfollowAbort,
   untilAborted,
   type WaitOptions,
@@ -22,6 +21,7 @@ import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry, UsedRegistry } from "./host-registry.ts";
 import { TypeTakenError } from "./refusal.ts";
+import { stoppedError, stoppedWaiting } from "./stopped.ts";
 import { toWireSubscription } from "./wire-subscription.ts";
 
 export interface RegistrationOptions {
@@ -388,18 +388,6 @@ interface Told {
   /** The registry that was told; undefined before the start. */
   readonly registry: HostRegistry | undefined;
   readonly outcome: Promise<void>;
-}
-
-/** What the host or the connection says after the stop has begun is of no use to the user. */
-function stoppedError(what: string, error: unknown): unknown {
-  if (error instanceof TroupeError && (error.code === "cancelled" || error.code === "shutting-down")) return error;
-  const text = `${what} was cut short, because the worker stops. Register again after its next start.`;
-  return new UndeliverableException(text, { code: "shutting-down", cause: error });
-}
-
-function stoppedWaiting(type: string): Error {
-  const text = `The worker has stopped while it waited for agent type ${type}.`;
-  return new UndeliverableException(text, { code: "shutting-down" });
 }
 
 /** Waits for all of them, so that none is under way after a failed start. */

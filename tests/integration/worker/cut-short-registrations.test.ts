@@ -49,6 +49,22 @@ describe("a start that is cut short", () => {
   );
 });
 
+test("a start that a stop cuts short in its first round trip registers nothing after the end of its channel", async () => {
+  await using host = await new ScriptedHost().listen();
+  const worker = host.newWorker({ halfCloseWaitMs: 60_000 });
+  await worker.registerFactory("a", () => new FunctionAgent());
+  const started = worker.start().catch((error: unknown) => error);
+  const channel = await host.channels.take();
+  const stopped = worker.stop();
+  await channel.halfClosed;
+  await settled();
+  await settled();
+  channel.stream.finish({ code: 0, details: "" });
+  await stopped;
+  expect(await started).toMatchObject({ code: "shutting-down" });
+  expect(host.methods).not.toContain(method.registerAgent);
+});
+
 describe("a registration", () => {
   test("that a stop cuts short fails as shutting down, and sends nothing after the notice that the worker leaves", async () => {
     const { asked, release, script } = holding();

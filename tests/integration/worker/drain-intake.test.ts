@@ -6,7 +6,7 @@ import { next, requestFrame, responseFrame } from "../../support/worker/frames.t
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage, Reply } from "../../support/worker/messages.ts";
 import { ScriptedHost } from "../../support/worker/scripted-host.ts";
-import { settled } from "../../support/worker/stage.ts";
+import { openStage, settled } from "../../support/worker/stage.ts";
 import { startRig, type Transport } from "../../support/worker/worker-rig.ts";
 
 const message = MyMessage({ content: "q" });
@@ -125,4 +125,21 @@ describe("a worker that drains", () => {
       expect(await caller.sendMessage(message, helper)).toMatchObject({ content: "new helper" });
     },
   );
+});
+
+test("a worker starts no handler on a connection that it has left for another host, since the answer could not leave", async () => {
+  await using stage = await openStage({ halfCloseWaitMs: 60_000 });
+  const { host, clock, worker } = stage;
+  host.endsChannels = false;
+  const { seen } = await serving(worker);
+  await worker.start();
+  const channel = await host.channels.take();
+  channel.send({ kind: "leaving", graceMs: 0 });
+  await settled();
+  clock.advance(1_000);
+  await channel.halfClosed;
+  channel.send(requestFrame("a/late", { requestId: "h1" }));
+  await settled();
+  expect(seen).toEqual([]);
+  expect(host.logger.texts("warn")).toEqual([]);
 });
