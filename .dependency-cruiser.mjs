@@ -140,9 +140,10 @@ export default {
     },
     {
       name: "no-dev-dependency-in-src",
+      comment: "a peer is a dev dependency, too: the project's own tests need a version of it",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/testing/contracts/" },
-      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only", "npm-peer"] },
     },
     {
       name: "no-cycles",
@@ -158,6 +159,9 @@ export default {
     exclude: { path: "^(dist|build|coverage|examples/projects)/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["source", "import", "node", "default"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["troupe-source", "import", "node", "default"],
+    },
   },
 };

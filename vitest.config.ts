@@ -3,7 +3,7 @@ import { BadInputTally } from "./tests/support/bad-input-tally.ts";
 import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
 
 /** `troupe/...` resolves to src, so tests need no build. */
-const conditions = ["source", "node", "development"];
+const conditions = ["troupe-source", "node", "development"];
 
 const tests = "tests/{unit,contract,integration,e2e,conformance,property,architecture,simulation}/**/*";
 const long = `${tests}.long.test.ts`;
@@ -25,6 +25,11 @@ export default defineConfig({
       { extends: true, test: { name: "quick", include: [`${tests}.test.ts`], exclude: [long], isolate: false } },
       // `npm run test:long`
       { extends: true, test: { name: "long", include: [long] } },
+      // `npm run test:hostile`
+      {
+        extends: true,
+        test: { name: "hostile", include: ["tests/hostile/**/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
+      },
     ],
   },
 });

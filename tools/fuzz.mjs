@@ -4,6 +4,6 @@ import { ensureInstalled } from "./setup.mjs";
 
 await ensureInstalled();
 const { code } = await runNode("tests/fuzz/main.ts", process.argv.slice(2), {
-  nodeArgs: ["--import", "./tools/typescript.mjs", "-C", "source"],
+  nodeArgs: ["--import", "./tools/typescript.mjs", "-C", "troupe-source"],
 });
 process.exitCode = code;

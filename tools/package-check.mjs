@@ -21,6 +21,7 @@ try {
   tally.count("are the types wrong", await runNode(bins.attw, [tarball, "--profile", "esm-only"], { quiet: true }));
   await install(tarball);
   for (const entryPoint of entryPoints) await importEntryPoint(entryPoint);
+  await importUnderForeignConditions();
   tally.count(
     "the command line starts",
     await run(process.execPath, [join("node_modules", manifest.name, manifest.bin.troupe), "--help"], {
@@ -50,6 +51,20 @@ async function importEntryPoint(specifier) {
   tally.count(
     `import ${specifier}`,
     await run(process.execPath, args, { cwd: project, quiet: true, timeoutMs: 30_000 }),
+  );
+}
+
+/** Programs set these conditions for packages of their own. The package's TypeScript is not meant for them. */
+async function importUnderForeignConditions() {
+  const foreign = ["source", "typescript", "ts", "src", "development", "browser", "module"];
+  const conditions = foreign.flatMap((name) => ["-C", name]);
+  const script = `const resolved = ${JSON.stringify(entryPoints)}.map((name) => import.meta.resolve(name));
+    const wrong = resolved.filter((url) => !url.endsWith(".js"));
+    if (wrong.length > 0) throw new Error(wrong.join(", "));`;
+  const args = [...conditions, "--input-type=module", "--eval", script];
+  tally.count(
+    "a program's own export conditions lead to JavaScript",
+    await run(process.execPath, args, { cwd: project, quiet: true }),
   );
 }
 

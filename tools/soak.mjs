@@ -5,6 +5,6 @@ import { root, run } from "./run.mjs";
 import { ensureInstalled } from "./setup.mjs";
 
 await ensureInstalled();
-const flags = ["--expose-gc", "--import", join(root, "tools/typescript.mjs"), "-C", "source"];
+const flags = ["--expose-gc", "--import", join(root, "tools/typescript.mjs"), "-C", "troupe-source"];
 const { code } = await run(process.execPath, [...flags, "tests/soak/main.ts", ...process.argv.slice(2)]);
 process.exitCode = code;

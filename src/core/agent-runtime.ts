@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";

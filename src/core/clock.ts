@@ -32,19 +32,49 @@ export interface Timer {
 /** Longest delay of a timer; a longer one never fires. Node would fire it after 1 ms. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** Clock of the system. */
+/** The functions of this name that a clock uses. */
+type TimerFunctions = Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+
+// Taken when the module loads. A program that installs fake timers replaces the global functions later.
+const real: TimerFunctions = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+const realPerformance = globalThis.performance;
+
+/**
+ * Clock of the system. Fake timers of a test move its time limits. A delay of 0 is not a time limit. The caller waits for the next
+ * turn of the event loop, which comes under fake timers too.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  setTimer: (delayMs, callback, options) => {
-    if (delayMs > longestTimerMs) return { cancel: () => undefined };
-    const timer = setTimeout(callback, delayMs);
-    if (options?.keepAlive !== true) timer.unref?.();
-    return {
-      cancel: () => clearTimeout(timer),
-      keepAlive: (isWanted) => void (isWanted ? timer.ref?.() : timer.unref?.()),
-    };
-  },
+  setTimer: (delayMs, callback, options) => startTimer(delayMs > 0 ? globalThis : real, delayMs, callback, options),
 };
+
+/** Clock of the system that no fake timers move. For waits that a test must not have to end. */
+export const realClock: Clock = {
+  now: () => realPerformance.now(),
+  setTimer: (delayMs, callback, options) => startTimer(real, delayMs, callback, options),
+};
+
+function startTimer(by: TimerFunctions, delayMs: number, callback: () => void, options?: TimerOptions): Timer {
+  if (delayMs > longestTimerMs) return { cancel: () => undefined };
+  const { setTimeout, clearTimeout } = by;
+  const timer = setTimeout(callback, delayMs);
+  if (options?.keepAlive !== true) timer.unref?.();
+  return {
+    cancel: () => clearTimeout(timer),
+    keepAlive: (isWanted) => void (isWanted ? timer.ref?.() : timer.unref?.()),
+  };
+}
+
+// As `real` above.
+const { setImmediate } = globalThis;
+
+/** Resolves after timers and sockets had their turn. Agents that message each other without end do not block them. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve);
+    else real.setTimeout(resolve, 0);
+  });
+}
 
 /** Creates unique ids. Default: random UUIDs (version 4). Simulations pass their own. */
 export type MakeId = () => string;

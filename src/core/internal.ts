@@ -20,7 +20,16 @@ export {
 export type { MessageContext } from "./agents/message-context.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
-export { type Clock, longestTimerMs, type MakeId, randomId, systemClock, type Timer } from "./clock.ts";
+export {
+  type Clock,
+  longestTimerMs,
+  type MakeId,
+  nextTurn,
+  randomId,
+  realClock,
+  systemClock,
+  type Timer,
+} from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";

@@ -4,6 +4,17 @@ import { assertOptions, type OptionKinds, optionShape } from "./validation/asser
 import { assertSignal } from "./validation/assert-signal.ts";
 import { signal } from "./validation/option-kinds.ts";
 
+declare global {
+  // The members that this package's declarations rely on. They merge with those of Node and of browsers, and are all that a program
+  // sees which has the types of neither.
+  interface AbortSignal {
+    readonly aborted: boolean;
+    // biome-ignore lint/suspicious/noExplicitAny: the type that Node and browsers give it
+    readonly reason: any;
+    throwIfAborted(): void;
+  }
+}
+
 /** The options of every method that may wait for an agent, a handler or a host. */
 export interface WaitOptions {
   /**

@@ -1,4 +1,14 @@
-import { anyTime, assertOptions, assertText, fields, number, optionShape } from "../core/internal.ts";
+import type { SecureContextOptions } from "node:tls";
+import {
+  anyTime,
+  assertOptions,
+  assertText,
+  errorText,
+  fields,
+  number,
+  optionShape,
+  TroupeError,
+} from "../core/internal.ts";
 import {
   Host,
   type HostOptions,
@@ -8,7 +18,13 @@ import {
   type InspectOptions,
 } from "../host/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal, stopWhenSignalKinds } from "../process/internal.ts";
-import { type GrpcListenerOptions, grpcListener } from "../transport/internal.ts";
+import {
+  type GrpcListener,
+  type GrpcListenerOptions,
+  grpcListener,
+  RpcError,
+  StatusCode,
+} from "../transport/internal.ts";
 import { GrpcWorkerAgentRuntimeHostServicer } from "./grpc-worker-agent-runtime-host-servicer.ts";
 
 /** Options of a `GrpcWorkerAgentRuntimeHost`: the host's own, and those of its gRPC listener. */
@@ -17,7 +33,7 @@ export interface GrpcWorkerAgentRuntimeHostOptions extends HostOptions {
    * TLS, message size limits, HTTP/2 windows and keep-alive of the listener. Default: plaintext, messages up to 64 MiB, a ping
    * every 10 s to each client. A client from which nothing comes for 20 s after a ping counts as gone.
    */
-  readonly channelOptions?: GrpcListenerOptions;
+  readonly channelOptions?: GrpcListenerOptions | undefined;
 }
 
 /** Options of a host's stop at a process signal. All are optional. */
@@ -44,6 +60,7 @@ const signalShape = optionShape<HostStopWhenSignalOptions>({ ...stopWhenSignalKi
 export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   readonly servicer: GrpcWorkerAgentRuntimeHostServicer;
   readonly #host: Host;
+  readonly #listener: GrpcListener;
 
   /** Throws `invalid-argument` for invalid options. The host listens from `start` on. */
   constructor(address: string, given: GrpcWorkerAgentRuntimeHostOptions = {}) {
@@ -52,6 +69,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     const { channelOptions, ...options } = given;
     const listener = grpcListener(channelOptions);
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
+    this.#listener = listener;
     this.#host = new Host({ listener, address, servicer: this.servicer }, options);
   }
 
@@ -97,6 +115,22 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     });
   }
 
+  /**
+   * Serves new connections with another certificate, key or authority of clients; what is not given stays. Open connections keep
+   * theirs. Throws `invalid-argument` for a certificate that does not fit, which changes nothing, and `wrong-state` for a host
+   * without TLS.
+   * @example
+   * host.reloadTls({ key: await readFile("host.key"), cert: await readFile("host.cert") });
+   */
+  reloadTls(tls: SecureContextOptions): void {
+    try {
+      this.#listener.reloadTls(tls);
+    } catch (cause) {
+      const isPlain = cause instanceof RpcError && cause.code === StatusCode.failedPrecondition;
+      throw new TroupeError(isPlain ? "wrong-state" : "invalid-argument", errorText(cause), { cause });
+    }
+  }
+
   /** Returns what the host has counted so far, and its present numbers; a copy. */
   counters() {
     return this.#host.counters();
@@ -113,6 +147,14 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
    */
   inspect(options?: InspectOptions) {
     return this.#host.inspect(options);
+  }
+
+  /**
+   * Forgets the state that a worker of AutoGen 0.4.0 to 0.4.5 has saved for an agent. Resolves to false if there was none. Rejects
+   * as the state store does.
+   */
+  deleteState(agentId: { readonly type: string; readonly key: string }): Promise<boolean> {
+    return this.servicer.deleteState(agentId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

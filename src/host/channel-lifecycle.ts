@@ -1,6 +1,8 @@
 import { encodeFrame, method, readFrameHead } from "../protocol/internal.ts";
 import {
   type CallContext,
+  createUncountedAccount,
+  type MemoryAccount,
   RpcError,
   type RpcStatus,
   type ServerStreamReceiver,
@@ -61,6 +63,7 @@ type CreateReceiver = (principal: Admitted) => ServerStreamReceiver;
 /** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
 export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
+  readonly #uncounted = createUncountedAccount();
   /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
   #openings = 0;
 
@@ -78,11 +81,12 @@ export class ChannelLifecycle {
     return this.#open(call, (principal) => {
       this.#checkEntry(sessions, { call, clientId, openedAs, principal });
       const owner = ownerOf(call, clientId, principal);
+      const account = this.#accountOf(call);
       return new DataChannel({
         traits,
-        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream })),
+        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream, account })),
         onFrame: (session, frame) => router.receive(session, frame),
-        onBadFrame: (session, reason, head) => router.receiveBad(session, reason, head && readFrameHead(head)),
+        onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
         onEnded: ({ lostEvents, unconfirmedEvents, unreadFrames }) => {
           counters.lostEvents += lostEvents;
@@ -102,6 +106,7 @@ export class ChannelLifecycle {
       return new ControlChannel({
         owner: ownerOf(call, clientId, principal),
         openedAs,
+        account: this.#accountOf(call),
         bounds: options,
         clock: options.clock,
         counters,
@@ -126,6 +131,7 @@ export class ChannelLifecycle {
       const owner = ownerOf(call, clientId, principal);
       return new SideStream({
         session,
+        account: this.#accountOf(call),
         bounds: options,
         clock: options.clock,
         onOpened: () => this.#opened("side", owner, true),
@@ -160,6 +166,19 @@ export class ChannelLifecycle {
     await endWhenFlushed([...open, ...controlSessions.all()], over);
   }
 
+  /** Others needed the space that a client's registrations took: ends its channels and forgets the client. */
+  giveWay(clientId: string, reason: string): void {
+    const { sessions, controlSessions, registry } = this.#parts;
+    const status = { code: StatusCode.resourceExhausted, details: reason };
+    registry.forget(clientId);
+    sessions.of(clientId)?.abort(status, "too-much");
+    controlSessions.of(clientId)?.abort(status, "too-much");
+  }
+
+  #accountOf(call: CallContext): MemoryAccount {
+    return call.account ?? this.#uncounted;
+  }
+
   /** Opens a stream once it is admitted, and once what `after` waits for has happened. */
   #open(
     call: CallContext,
@@ -171,11 +190,12 @@ export class ChannelLifecycle {
     const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
     if (!(own instanceof Promise) && after === undefined) return createReceiver(own);
     const both = after === undefined ? Promise.resolve(own) : afterBoth(own, after);
-    return new AwaitedStream({ admitted: both, createReceiver, onGone: () => pending?.cancel() });
+    const account = this.#accountOf(call);
+    return new AwaitedStream({ admitted: both, account, createReceiver, onGone: () => pending?.cancel() });
   }
 
   #createSession(
-    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream">,
+    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream" | "account">,
   ): Session {
     const { options, counters, observer, dotnetWorkers } = this.#parts;
     const { clock, logger } = options;
@@ -235,7 +255,7 @@ export class ChannelLifecycle {
       replaced.finish(replacedStatus, "replaced");
       calls.peerEnded(replaced, { inOrder: false });
     }
-    registry.clientArrived(session.id, session.owner.principal);
+    registry.clientArrived(session.id, session.owner.principal, session.account);
     calls.peerOpened(session);
     if (session.dotnet?.channels === 2) this.#warnOfReopened(session);
     return session;

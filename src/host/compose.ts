@@ -1,3 +1,4 @@
+import { createMemoryAccountant } from "../transport/internal.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { DotnetAnswers } from "./calls/dotnet-answers.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
@@ -34,11 +35,22 @@ export function composeHost(hostOptions: HostOptions) {
   const counters = createHostCounters();
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
+  const { maxMemoryBytes } = options;
+  const accountant = createMemoryAccountant({
+    maxBytes: maxMemoryBytes,
+    onGaveWay: ({ name, heldBytes }) =>
+      logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),
+  });
   const dotnetWorkers = new DotnetWorkers();
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
-  const owners = allowMultipleOwners ? new SharedOwners(options.random, isDeaf) : new SoleOwner(isDeaf);
+  const owners = allowMultipleOwners
+    ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
+    : new SoleOwner(isDeaf);
   const admission = new Admission({ ...options, counters, observer: seldom });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
+  const giveWay = (clientId: string, reason: string): void => {
+    clock.setTimer(0, () => lifecycle.giveWay(clientId, reason));
+  };
   const registry = new Registry({
     ...options,
     owners,
@@ -47,6 +59,7 @@ export function composeHost(hostOptions: HostOptions) {
     orphanMs,
     bounds: options,
     pendingOf,
+    giveWay,
   });
   const isEnforced = options.authorize !== undefined;
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
@@ -89,6 +102,8 @@ export function composeHost(hostOptions: HostOptions) {
     return {
       ...counters,
       reservedClients: registry.reservedCount,
+      heldBytes: accountant.heldBytes,
+      gaveWay: accountant.gaveWay,
       queuedFrames,
       queuedBytes,
       channels: sessions.size,
@@ -99,7 +114,7 @@ export function composeHost(hostOptions: HostOptions) {
     };
   };
   return {
-    ...{ clock, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
+    ...{ accountant, clock, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     states: new LegacyState(options.stateStore),
     inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
   };

@@ -12,6 +12,10 @@ export interface HostCounters {
   readonly reservedClients: number;
   readonly queuedFrames: number;
   readonly queuedBytes: number;
+  /** Now: bytes that the host keeps for all its clients together; `maxMemoryBytes` bounds them. */
+  readonly heldBytes: number;
+  /** Connections and clients that held most, and were ended because others needed space. */
+  readonly gaveWay: number;
   /** Calls from callers, and answers of targets passed back to them. */
   readonly calls: number;
   readonly answers: number;
@@ -79,7 +83,9 @@ type Gauge =
   | "subscriptions"
   | "reservedClients"
   | "queuedFrames"
-  | "queuedBytes";
+  | "queuedBytes"
+  | "heldBytes"
+  | "gaveWay";
 
 /** The counters that the parts of the host write; `counters()` adds the gauges. */
 export type MutableHostCounters = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };

@@ -29,7 +29,7 @@ export interface HostParts {
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
   /** The servicer that the listener serves. Default: a new `HostServicer` with the given options. */
-  readonly servicer?: HostServicer;
+  readonly servicer?: HostServicer | undefined;
 }
 
 /** The counters of a host, and those of its listener beneath the calls; the latter are all 0 before the start. */
@@ -124,8 +124,10 @@ export class Host implements AsyncDisposable {
     if (this.#state.at === "ending") throw new TroupeError("wrong-state", "Host runtime is stopped; make a new one.");
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
-    const services = [this.servicer.asLinkService(), this.servicer.asSideStreamService()];
-    const done = this.#listener.listen(this.#address, services);
+    const { servicer } = this;
+    const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asHealthService()];
+    services.push(...servicer.asReflectionServices());
+    const done = this.#listener.listen(this.#address, services, { accountant: servicer.accountant });
     this.#state = { at: "starting", done };
     try {
       const listening = await done;

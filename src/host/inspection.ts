@@ -17,6 +17,8 @@ export interface SessionReport {
   /** Frames and bytes that wait to be sent to the worker. */
   readonly queuedFrames: number;
   readonly queuedBytes: number;
+  /** All that the worker's connection makes the host keep, in bytes. */
+  readonly heldBytes: number;
   /** Calls that the worker waits for, and calls that it was sent and has not answered. */
   readonly outgoingCalls: number;
   readonly incomingCalls: number;
@@ -63,11 +65,11 @@ export interface HostSnapshot {
 /** Options of `inspect()`. */
 export interface InspectOptions {
   /** The most sessions that are listed. Default 10 000. */
-  readonly maxSessions?: number;
+  readonly maxSessions?: number | undefined;
   /** The most agent types that are listed. Default 10 000. */
-  readonly maxTypes?: number;
+  readonly maxTypes?: number | undefined;
   /** Ends the gathering: `inspect` rejects with the reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const inspectShape = optionShape<InspectOptions>({
@@ -167,11 +169,12 @@ export class Inspection {
 }
 
 export function reportOf(session: Session): SessionReport {
-  const { id, owner, queuedFrames, queuedBytes, outgoingCalls, incomingCalls, droppedEvents, refusedCalls } = session;
+  const { id, owner, queuedFrames, queuedBytes, outgoingCalls, incomingCalls, droppedEvents, refusedCalls, account } =
+    session;
   return {
     clientId: id,
     address: owner.address,
-    ...{ queuedFrames, queuedBytes, droppedEvents, refusedCalls },
+    ...{ queuedFrames, queuedBytes, heldBytes: account.held, droppedEvents, refusedCalls },
     outgoingCalls: outgoingCalls.size,
     incomingCalls: incomingCalls.size,
   };

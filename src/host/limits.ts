@@ -27,6 +27,12 @@ export const limits = {
   pendingRequestBytesPerPeer: 32 * 1024 * 1024,
   /** Bytes of frames that the host holds for a stream that waits for `authorize` and that sends though it is paused. */
   admissionBytes: 1024 * 1024,
+  /** Watches of the health service, and streams of server reflection, that are open at once. */
+  healthWatches: 1_000,
+  reflectionStreams: 100,
+  /** The longest request of server reflection, in bytes, and the answers that may wait on one stream. */
+  reflectionRequestBytes: 4_096,
+  reflectionQueuedBytes: 1024 * 1024,
   /** Agent types of one worker that `inspect()` and an occurrence list. */
   listedTypes: 100,
   /** The longest error text of the host's own, in characters. */

@@ -14,6 +14,8 @@ export type CloseReason =
   | "replaced"
   /** The worker did not read what the host sent it. */
   | "too-slow"
+  /** The host kept more for this client than for any other, and others needed the space. */
+  | "too-much"
   /** The host stops. */
   | "stopping";
 

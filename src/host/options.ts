@@ -26,89 +26,100 @@ import type { Authorize } from "./principal.ts";
 /** Options of a host. The host applies all defaults itself. */
 export interface HostOptions {
   /** Milliseconds after which the host answers a call for a silent target; a caller's own timeout counts if it is smaller. 0: never. Default 300 000. */
-  readonly callTimeoutMs?: number;
+  readonly callTimeoutMs?: number | undefined;
   /** Milliseconds after which the host forgets the registrations of a client that never opens its channel. Default 30 000. */
-  readonly registrationOrphanMs?: number;
+  readonly registrationOrphanMs?: number | undefined;
   // protocol.md §2.1
   /**
    * Milliseconds in which a client whose channel has ended may come back. Under its id it then finds its agent types and
    * subscriptions again, unless others have taken the types. Default: 10 000 for .NET's workers, 0 for others.
    */
-  readonly reconnectGraceMs?: number;
+  readonly reconnectGraceMs?: number | undefined;
   /** Milliseconds that calls wait for the channel of a client that has registered before it opened one. 0: not at all. Default 2 000. */
-  readonly channelWaitMs?: number;
+  readonly channelWaitMs?: number | undefined;
   // protocol.md §1.6
   /** Whether the host takes channels without `client-id` as those of generation 1. Default true. */
-  readonly acceptLegacyWorkers?: boolean;
+  readonly acceptLegacyWorkers?: boolean | undefined;
   /**
    * Whether the host withholds frames that a peer's stock library can't take. From `grpc-dotnet/` it withholds events and calls that
    * are not protobuf, and answers by `dotnetErrors`; from every `grpc-…` user agent frames over `stockPeerMaxBytes`. Default true.
    */
-  readonly filterByPeer?: boolean;
+  readonly filterByPeer?: boolean | undefined;
   // protocol.md §7
   /**
    * Policy for answers that .NET's workers can't read: errors, and answers that are not protobuf. One such answer would make a
    * worker deaf. `withhold`: the worker gets none, and its call waits until its own time limit. `status`: it gets a protobuf payload
    * of the type `google.rpc.Status`; use it only if each .NET program registers that type. Default `withhold`.
    */
-  readonly dotnetErrors?: "withhold" | "status";
+  readonly dotnetErrors?: "withhold" | "status" | undefined;
   /**
    * The longest frame for stock gRPC libraries, in bytes. Raise it where the users of a library have raised its limit. 0: any
    * length. A longer call or answer becomes an error, and the host skips a longer event. Default 4 MiB.
    */
-  readonly stockPeerMaxBytes?: number;
+  readonly stockPeerMaxBytes?: number | undefined;
   // protocol.md H16
   /**
    * Whether a client may remove only its own subscriptions. Default false, as at Python's host: then it may also remove those of
    * its principal's other clients, or all if callers have no principals.
    */
-  readonly ownOnly?: boolean;
+  readonly ownOnly?: boolean | undefined;
   // protocol.md H25
   /**
    * Whether several clients may register one agent type, as at .NET's gateway. The host then sends an event to all of them, and
    * a call to one at random. Later calls to the same agent go to the same client while it stays. Default false.
    */
-  readonly allowMultipleOwners?: boolean;
+  readonly allowMultipleOwners?: boolean | undefined;
   // protocol.md H19
   /**
    * Frames and bytes that may wait for one worker that reads too slowly. Beyond it the host answers a call to that worker with
    * `overloaded` at once, and drops and counts an event for it. Answers to the worker's own calls may take twice as much; beyond
    * that the host ends the channel with RESOURCE_EXHAUSTED. Defaults: 100 000 frames, 32 MiB.
    */
-  readonly maxQueuedFrames?: number;
-  readonly maxQueuedBytes?: number;
+  readonly maxQueuedFrames?: number | undefined;
+  readonly maxQueuedBytes?: number | undefined;
   /** `disconnect`: a call or event that finds a worker's queue full ends the channel with RESOURCE_EXHAUSTED. Default `drop`. */
-  readonly whenFull?: "drop" | "disconnect";
+  readonly whenFull?: "drop" | "disconnect" | undefined;
   /** Calls without an outcome, of each calling worker and of all together; the host answers one more with `overloaded`. Defaults: 50 000, 500 000. */
-  readonly maxPendingCallsPerSession?: number;
-  readonly maxPendingCalls?: number;
+  readonly maxPendingCallsPerSession?: number | undefined;
+  readonly maxPendingCalls?: number | undefined;
   /** Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. Default 10 000. */
-  readonly maxSessions?: number;
+  readonly maxSessions?: number | undefined;
   /** Agent types and subscriptions of one client, and subscriptions of all together; one more gets RESOURCE_EXHAUSTED. Defaults: 10 000, 100 000, 1 000 000. */
-  readonly maxTypesPerClient?: number;
-  readonly maxSubscriptionsPerClient?: number;
-  readonly maxSubscriptions?: number;
+  readonly maxTypesPerClient?: number | undefined;
+  readonly maxSubscriptionsPerClient?: number | undefined;
+  readonly maxSubscriptions?: number | undefined;
+  /**
+   * Bytes that the host keeps for all clients together: connections, calls, unfinished messages, registrations, and what waits to be
+   * sent. One connection gets at most half of it. Where it is used up, the client that holds most gives way. Not in it: the process
+   * itself, the state store, and what the collector has not freed yet. Default 512 MiB.
+   */
+  readonly maxMemoryBytes?: number | undefined;
   // protocol.md H23
   /**
    * Decides whether the host serves a stream or a unary call, at once or with a promise. A client id belongs to the principal that
    * used it first. Default: everybody may do everything.
    */
-  readonly authorize?: Authorize;
+  readonly authorize?: Authorize | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
-  readonly observer?: HostObserver;
+  readonly observer?: HostObserver | undefined;
   /** Keeps the states of GetState and SaveState. Default: in memory, bounded. */
-  readonly stateStore?: StateStore;
+  readonly stateStore?: StateStore | undefined;
+  /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
+  readonly reflection?: boolean | undefined;
   /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly makeId?: MakeId;
+  readonly logger?: Logger | undefined;
+  readonly clock?: Clock | undefined;
+  readonly makeId?: MakeId | undefined;
   /** A number from 0 up to 1, for choosing among several owners. Default `Math.random`. */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
+/** Options that have a default. */
+type WithDefault = Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs">;
+type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+
 /** The options with all defaults. */
-export interface ResolvedHostOptions
-  extends Required<Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs">> {
+export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly reconnectGraceMs: number | undefined;
   readonly authorize: Authorize | undefined;
   readonly observer: HostObserver | undefined;
@@ -138,8 +149,10 @@ export const hostKinds: OptionKinds<HostOptions> = {
   maxTypesPerClient: number(someRoom),
   maxSubscriptionsPerClient: number(someRoom),
   maxSubscriptions: number(someRoom),
+  maxMemoryBytes: number({ from: 1024 * 1024 }),
   authorize: callable,
   observer: callable,
+  reflection: flag,
   stateStore: withMethods("a state store, such as new MemoryStateStore(),", "load", "save"),
   logger,
   clock,
@@ -172,8 +185,10 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxTypesPerClient: options.maxTypesPerClient ?? 10_000,
     maxSubscriptionsPerClient: options.maxSubscriptionsPerClient ?? 100_000,
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
+    maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
     authorize: options.authorize,
     observer: options.observer,
+    reflection: options.reflection ?? false,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId }),
     logger: options.logger,
     clock: options.clock ?? systemClock,

@@ -10,8 +10,8 @@ export interface Principal {
    * their roles and attributes.
    */
   readonly name: string;
-  readonly roles?: readonly string[];
-  readonly attributes?: Readonly<Record<string, string>>;
+  readonly roles?: readonly string[] | undefined;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The decision of `authorize`: undefined admits an anonymous caller, a principal admits it under that name, a status (also an `RpcError`) refuses it. */

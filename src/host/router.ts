@@ -1,6 +1,6 @@
 import type { Logger } from "../core/internal.ts";
 import { type FrameHead, peekFrame } from "../protocol/internal.ts";
-import type { CallRouter } from "./calls/call-router.ts";
+import type { BadFrame, CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
 import type { LegacyRegistration } from "./registry/legacy-registration.ts";
@@ -52,15 +52,15 @@ export class Router {
         logger?.warn("a frame without a known content was ignored", { clientId: peer.id });
         return;
       case "bad":
-        return this.receiveBad(peer, frame.reason, frame.head);
+        return this.receiveBad(peer, { reason: frame.reason, isOverload: false }, frame.head);
     }
   }
 
   /** Takes a frame that is incomplete or unreadable, and ends the call that it is part of. */
-  receiveBad(peer: Peer, reason: string, head: FrameHead | undefined): void {
+  receiveBad(peer: Peer, bad: BadFrame, head: FrameHead | undefined): void {
     const { calls, counters, logger } = this.#parts;
     counters.badFrames += 1;
-    logger?.warn("a frame could not be read", { clientId: peer.id, reason });
-    if (head !== undefined) calls.giveUp(peer, head, reason);
+    logger?.warn("a frame could not be read", { clientId: peer.id, reason: bad.reason });
+    if (head !== undefined) calls.giveUp(peer, head, bad);
   }
 }

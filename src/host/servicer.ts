@@ -10,6 +10,7 @@ import {
 import {
   type CallContext,
   type LinkService,
+  type MemoryAccountant,
   type Metadata,
   RpcError,
   type ServerStreamReceiver,
@@ -17,9 +18,11 @@ import {
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
+import { HealthService } from "./health-service.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { createLinkService, createSideStreamService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
+import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 // protocol.md §1
@@ -29,10 +32,13 @@ import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./
  */
 export class HostServicer {
   readonly #parts: HostComposition;
+  readonly #health = new HealthService();
+  readonly #reflection: ReflectionServices | undefined;
 
   /** Throws `invalid-argument` for invalid options. */
   constructor(options: HostOptions = {}) {
     this.#parts = composeHost(options);
+    this.#reflection = options.reflection ? new ReflectionServices() : undefined;
   }
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
@@ -54,7 +60,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, principal);
+    const outcome = this.#parts.registry.registerType(clientId, agentType, principal, call.account);
     switch (outcome.at) {
       case "registered":
         return;
@@ -73,7 +79,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription, principal);
+    const outcome = this.#parts.registry.addSubscription(clientId, subscription, principal, call.account);
     switch (outcome.at) {
       case "added":
         return;
@@ -120,6 +126,11 @@ export class HostServicer {
     return this.#parts.states.save(state, clientIdOf(call));
   }
 
+  /** Forgets the state that a worker has saved for an agent. Resolves to false if there was none. Rejects as the state store does. */
+  deleteState(agentId: WireAgentId): Promise<boolean> {
+    return this.#parts.states.delete(agentId);
+  }
+
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
     return createLinkService(this, this.#parts.clock);
@@ -128,6 +139,27 @@ export class HostServicer {
   /** The service that only Troupe's workers call, for the same listener. Without it a worker with too much to do loses notices. */
   asSideStreamService(): LinkService {
     return createSideStreamService(this);
+  }
+
+  /**
+   * gRPC's health service, for the same listener: SERVING until the host drains, then NOT_SERVING. `authorize` is not asked, since
+   * the programs that check a host's health have no credentials.
+   */
+  asHealthService(): LinkService {
+    return this.#health;
+  }
+
+  /** gRPC's server reflection, for the same listener; empty without the option `reflection`. `authorize` is not asked. */
+  asReflectionServices(): readonly LinkService[] {
+    return this.#reflection?.services ?? [];
+  }
+
+  /**
+   * Counts the bytes that clients make this host keep. Hand it to a listener of your own, `listen(address, services, { accountant })`,
+   * so that `maxMemoryBytes` bounds that listener too.
+   */
+  get accountant(): MemoryAccountant {
+    return this.#parts.accountant;
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */
@@ -158,7 +190,10 @@ export class HostServicer {
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
     const { lifecycle, inspection, rateLimited } = this.#parts;
+    this.#health.drain();
     await lifecycle.drain(graceMs, over);
+    this.#health.close();
+    this.#reflection?.close();
     inspection.finish();
     rateLimited?.flush();
   }

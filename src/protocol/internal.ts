@@ -36,6 +36,14 @@ export { peekFrame, readFrameHead, withoutTroupeKeys } from "./routing/frame-pee
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export {
+  decodeHealthCheckRequest,
+  encodeHealthCheckResponse,
+  encodeHealthListResponse,
+  health,
+  type ServingStatus,
+} from "./services/health.ts";
+export { answerReflection, reflection } from "./services/reflection.ts";
 export type { ControlAnswer, ControlBody, ControlEnvelope, ControlRequest } from "./state/control-messages.ts";
 export {
   agentDestination,

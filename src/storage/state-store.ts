@@ -26,4 +26,6 @@ export interface StateStore {
    * step. The store copies the data.
    */
   save(id: WireAgentId, data: StoredData | undefined, eTag: string): Promise<SaveOutcome>;
+  /** Forgets the state of an agent. Resolves to false if there was none. */
+  delete(id: WireAgentId): Promise<boolean>;
 }

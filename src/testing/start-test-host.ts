@@ -1,4 +1,4 @@
-import { assertOptions, optionShape, word } from "../core/internal.ts";
+import { assertOptions, optionShape, realClock, word } from "../core/internal.ts";
 import { Host, type HostOptions, hostKinds } from "../host/internal.ts";
 import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener } from "../transport/internal.ts";
 
@@ -10,10 +10,13 @@ export interface TestHost extends AsyncDisposable {
   readonly dialer: Dialer;
 }
 
-/** Options of `startTestHost`: the host's own, and the link that it uses. */
+/**
+ * Options of `startTestHost`: the host's own, and the link that it uses. The default of `clock` is a clock of the system that fake
+ * timers do not move, so that the host works beside them.
+ */
 export interface TestHostOptions extends HostOptions {
   /** `memory`: frames stay inside this process. `grpc`: a real port of 127.0.0.1. Default: `memory`. */
-  readonly link?: "memory" | "grpc";
+  readonly link?: "memory" | "grpc" | undefined;
 }
 
 const shape = optionShape<TestHostOptions>({ ...hostKinds, link: word("memory", "grpc") });
@@ -30,9 +33,9 @@ const shape = optionShape<TestHostOptions>({ ...hostKinds, link: word("memory", 
  */
 export async function startTestHost(given: TestHostOptions = {}): Promise<TestHost> {
   assertOptions(given, shape, "startTestHost");
-  const { link = "memory", ...options } = given;
+  const { link = "memory", clock = realClock, ...options } = given;
   const network = link === "memory" ? createMemoryNetwork() : undefined;
-  const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, options);
+  const host = new Host({ listener: network ?? grpcListener(), address: "127.0.0.1:0" }, { ...options, clock });
   await host.start();
   return {
     host,

@@ -17,8 +17,22 @@
  * @packageDocumentation
  */
 
+export { createMemoryAccountant } from "./accounting/fair-accountant.ts";
+export type {
+  AccountOptions,
+  AccountUse,
+  GaveWay,
+  MemoryAccount,
+  MemoryAccountant,
+  MemoryAccountantOptions,
+  SiblingOptions,
+} from "./accounting/memory-account.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
+export type { DialedConnection, PerConnection } from "./grpc/client/connection-setup.ts";
+export type { Environment } from "./grpc/client/environment-proxy.ts";
+export { environmentProxy } from "./grpc/client/environment-proxy.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
+export type { GrpcListener } from "./grpc/server/grpc-server.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
 export type { ConnectionLimitOptions, MessageLimitOptions } from "./limits.ts";
@@ -30,6 +44,7 @@ export type {
   LinkService,
   Listener,
   Listening,
+  ListenOptions,
   Metadata,
   ServerStream,
   ServerStreamReceiver,

@@ -1,7 +1,10 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export { createMemoryAccountant, createUncountedAccount } from "./accounting/fair-accountant.ts";
+export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { grpcDialer } from "./grpc/client/grpc-client.ts";
+export type { GrpcListener } from "./grpc/server/grpc-server.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
 export type {

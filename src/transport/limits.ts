@@ -11,22 +11,22 @@ export interface MessageLimitOptions {
    * Largest message that this side accepts, in bytes, before and after decompression. It skips and reports larger ones.
    * Default: 64 MiB.
    */
-  readonly maxReceiveMessageBytes?: number;
+  readonly maxReceiveMessageBytes?: number | undefined;
   /**
    * Largest message that this side sends, in bytes. Default: 4 GiB - 1, the limit of gRPC framing. AutoGen's peers
    * accept 4 MiB unless configured otherwise.
    */
-  readonly maxSendMessageBytes?: number;
+  readonly maxSendMessageBytes?: number | undefined;
   /** High-water mark of a stream's send queue, in bytes: `send` returns false above it. Default: 1 MiB. */
-  readonly highWaterBytes?: number;
+  readonly highWaterBytes?: number | undefined;
 }
 
 /** Limits on connections, for dialers and listeners. */
 export interface ConnectionLimitOptions extends MessageLimitOptions {
   /** HTTP/2 flow-control window of each stream and of the connection, in bytes. Default: 4 MiB. */
-  readonly windowBytes?: number;
+  readonly windowBytes?: number | undefined;
   /** Memory that one connection may hold before it refuses new streams, in MB. Default: 4096. */
-  readonly maxSessionMemoryMb?: number;
+  readonly maxSessionMemoryMb?: number | undefined;
 }
 
 /** Limits of HTTP/2's settings and of Node. */

@@ -1,4 +1,5 @@
 import type { FrameBytes } from "../protocol/internal.ts";
+import type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 
@@ -18,8 +19,8 @@ export type StreamEnd =
   | {
       readonly by: "status";
       readonly status: RpcStatus;
-      readonly origin?: StatusOrigin;
-      readonly isUnread?: boolean;
+      readonly origin?: StatusOrigin | undefined;
+      readonly isUnread?: boolean | undefined;
     }
   /** This side called `cancel()`. */
   | { readonly by: "cancelled" }
@@ -44,9 +45,10 @@ export interface StreamReceiver {
   onHalfClose(): void;
   /**
    * Reports a message that the link discarded: too large, badly compressed, or badly framed. The stream stays open.
-   * `head` holds the first bytes of the message if the link has them; they may name the call it belongs to.
+   * `head` holds the first bytes of the message if the link has them; they may name the call it belongs to. `isOverload`:
+   * the message itself is good, but this side had no space for it.
    */
-  onBadFrame(status: RpcStatus, head?: Uint8Array): void;
+  onBadFrame(status: RpcStatus, head?: Uint8Array, isOverload?: boolean): void;
   /** The queue has space again after `send` returned false. */
   onDrain(): void;
   /** The stream has ended. No callback follows. */
@@ -114,15 +116,15 @@ export interface ServerStream extends FrameStream {
 
 /** Options of one unary call. */
 export interface UnaryOptions {
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
   /** Milliseconds until the call fails with `deadline-exceeded`. Also sent as `grpc-timeout`. Default: no limit. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of one stream. */
 export interface StreamOptions {
-  readonly metadata?: Metadata;
+  readonly metadata?: Metadata | undefined;
 }
 
 /**
@@ -135,7 +137,7 @@ export interface Link {
    * Resolves when the connection is established. Rejects with `RpcError`: unavailable if it fails, cancelled if
    * `signal` aborts.
    */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  ready(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Sends one request and resolves to its answer. Rejects with an `RpcError` that holds the status. */
   unary(method: string, request: Uint8Array, options?: UnaryOptions): Promise<Uint8Array>;
   /**
@@ -169,6 +171,11 @@ export interface CallContext {
   readonly peer: string;
   /** Length of a unary call's request, in bytes. Undefined for a stream. */
   readonly requestBytes?: number | undefined;
+  /**
+   * The account of the caller's connection: a service takes from it what it keeps for the caller, and releases it. Undefined: the
+   * listener counts nothing.
+   */
+  readonly account?: MemoryAccount | undefined;
   /** Aborts when the caller cancels, its deadline passes or its connection is lost. Created on first use. */
   readonly signal: AbortSignal;
 }
@@ -196,12 +203,12 @@ export interface ServerStreamReceiver extends StreamReceiver {
    * Metadata sent with the response headers. Metadata that HTTP/2 cannot carry refuses the call (invalid-argument).
    * Default: none.
    */
-  readonly responseMetadata?: Metadata;
+  readonly responseMetadata?: Metadata | undefined;
   /**
    * True: the link sends no response headers until the receiver calls `ServerStream.respond`. A stream that ends before
    * that is answered with its status alone. Default: false.
    */
-  readonly answersLater?: boolean;
+  readonly answersLater?: boolean | undefined;
   /** Receives the stream, once, before any other method, when the response headers were sent or the receiver `answersLater`. */
   onOpen(stream: ServerStream): void;
 }
@@ -219,7 +226,13 @@ export interface Listening {
   readonly closed: Promise<void>;
 }
 
+/** Options of `Listener.listen`. */
+export interface ListenOptions {
+  /** Counts the bytes that clients make this side keep. Default: a new one with its defaults. */
+  readonly accountant?: MemoryAccountant | undefined;
+}
+
 /** Opens servers. Rejects with an `RpcError` if it cannot listen on the address. */
 export interface Listener {
-  listen(address: string, services: readonly LinkService[]): Promise<Listening>;
+  listen(address: string, services: readonly LinkService[], options?: ListenOptions): Promise<Listening>;
 }

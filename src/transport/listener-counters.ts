@@ -24,12 +24,17 @@ export interface ListenerCounters {
   readonly resetStreams: number;
   /** Unary calls refused because their request did not arrive in time. */
   readonly unfinishedRequests: number;
-  /**
-   * Messages discarded because they were too large, alone or together with other unfinished ones; and messages with bad
-   * framing or compression.
-   */
+  /** Messages discarded because they were too large; and messages with bad framing or compression. */
   readonly oversizeMessages: number;
   readonly badMessages: number;
+  /** Messages, calls and connections refused because they found no space: their client or the host held too much already. */
+  readonly refusedMessages: number;
+  readonly overloadedStreams: number;
+  readonly overloadedConnections: number;
+  /** Messages discarded because their bytes came too slowly. */
+  readonly unfinishedMessages: number;
+  /** Connections ended because they held most, and others needed space. */
+  readonly gaveWay: number;
 }
 
 /** Writable form of the counters, for the parts of a listener. */
@@ -52,5 +57,10 @@ export function createListenerCounters(): MutableListenerCounters {
     unfinishedRequests: 0,
     oversizeMessages: 0,
     badMessages: 0,
+    refusedMessages: 0,
+    overloadedStreams: 0,
+    overloadedConnections: 0,
+    unfinishedMessages: 0,
+    gaveWay: 0,
   };
 }

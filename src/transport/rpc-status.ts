@@ -29,7 +29,7 @@ export interface RpcStatus {
   readonly code: StatusCode;
   readonly details: string;
   /** Metadata beside the status: keys that begin with `ag`; a link passes on no others. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Options of an `RpcError`. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
 interface Target {
-  readonly source: string;
+  readonly "troupe-source": string;
   readonly types: string;
   readonly default: string;
 }
@@ -19,17 +19,21 @@ const entryPoints = Object.entries(manifest.exports).flatMap(([path, target]) =>
 
 describe("the package's entry points", () => {
   test.each(entryPoints)("$name is an index.ts of src", ({ target }) => {
-    expect(target.source).toMatch(/^\.\/src\/.+\/index\.ts$/);
-    expect(existsSync(new URL(target.source, root)), `${target.source} exists`).toBe(true);
+    expect(target["troupe-source"]).toMatch(/^\.\/src\/.+\/index\.ts$/);
+    expect(existsSync(new URL(target["troupe-source"], root)), `${target["troupe-source"]} exists`).toBe(true);
   });
 
   test.each(entryPoints)("$name is built where its source says", ({ target }) => {
-    const built = target.source.replace("./src/", "./dist/").replace(/\.ts$/, "");
-    expect(target).toEqual({ source: target.source, types: `${built}.d.ts`, default: `${built}.js` });
+    const built = target["troupe-source"].replace("./src/", "./dist/").replace(/\.ts$/, "");
+    expect(target).toEqual({
+      "troupe-source": target["troupe-source"],
+      types: `${built}.d.ts`,
+      default: `${built}.js`,
+    });
   });
 
   test.each(entryPoints)("$name names what it exports: no export *, no default export, no code", ({ target }) => {
-    const statements = read(target.source)
+    const statements = read(target["troupe-source"])
       .replace(/\/\*[\s\S]*?\*\//g, "")
       .replace(/\/\/.*$/gm, "")
       .split(";")
@@ -42,7 +46,7 @@ describe("the package's entry points", () => {
   test.each(entryPoints)(
     "$name begins with a comment that says what it is for, with an example",
     ({ name, target }) => {
-      const comment = /^\/\*\*[\s\S]*?\*\//.exec(read(target.source))?.[0] ?? "";
+      const comment = /^\/\*\*[\s\S]*?\*\//.exec(read(target["troupe-source"]))?.[0] ?? "";
       expect(comment).toContain("@packageDocumentation");
       expect(comment, "the example imports the entry point").toContain(`from "${name}";`);
     },

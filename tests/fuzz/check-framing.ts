@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { ByteBudget } from "../../src/transport/grpc/connection/byte-budget.ts";
+import { createMemoryAccountant } from "../../src/transport/accounting/fair-accountant.ts";
 import { inflaterFor } from "../../src/transport/grpc/framing/compression.ts";
 import { MessageReader } from "../../src/transport/grpc/framing/message-reader.ts";
 import { join } from "./mutate-bytes.ts";
@@ -47,10 +47,11 @@ export function checkStream(random: SeededRandom, bytes: Uint8Array): void {
 
 function read(chunks: readonly Uint8Array[]): Found {
   const found: string[] = [];
-  const budget = new ByteBudget(Number.POSITIVE_INFINITY);
+  const accountant = createMemoryAccountant({ maxBytes: Number.MAX_SAFE_INTEGER });
+  const account = accountant.openAccount({ party: "p", name: "connection p", giveWay: () => undefined });
   const reader = new MessageReader({
     maxMessageBytes,
-    budget,
+    account,
     inflate: inflate(),
     onMessage: (message) => found.push(Buffer.from(message).toString("hex")),
     onBadMessage: ({ code }) => found.push(`bad ${code}`),
@@ -58,7 +59,7 @@ function read(chunks: readonly Uint8Array[]): Found {
   for (const chunk of chunks) reader.push(chunk);
   reader.end();
   reader.close();
-  assert.equal(budget.held, 0, "every held byte is released");
+  assert.equal(account.held, 0, "every held byte is released");
   return found;
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Runs the project's TypeScript as it is, with `troupe/...` meaning src. */
-const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "source"];
+const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "troupe-source"];
 
 export interface ProgramOptions {
   /** Added to this process's environment; an undefined value takes a variable out. */

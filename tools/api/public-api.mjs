@@ -31,7 +31,10 @@ export function entryPointSources() {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return Object.entries(manifest.exports)
     .filter(([, target]) => typeof target !== "string")
-    .map(([path, { source }]) => ({ name: path.replace(".", manifest.name), source: source.replace("./", "") }));
+    .map(([path, target]) => ({
+      name: path.replace(".", manifest.name),
+      source: target["troupe-source"].replace("./", ""),
+    }));
 }
 
 /** A program over the declarations of src, which it emits to memory. `npm run check` checks the types elsewhere. */

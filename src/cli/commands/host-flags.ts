@@ -10,6 +10,7 @@ export interface HostFlags extends TlsFlags {
   readonly maxMessageBytes?: number;
   readonly maxQueuedBytes?: number;
   readonly whenFull: "drop" | "disconnect";
+  readonly maxMemoryBytes?: number;
   readonly maxSessions?: number;
   readonly stockPeerMaxBytes?: number;
   readonly reconnectGraceMs?: number;
@@ -18,6 +19,7 @@ export interface HostFlags extends TlsFlags {
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
+  readonly reflection: boolean;
 }
 
 /** Adds the flags of `troupe host`. */
@@ -39,6 +41,11 @@ export function addHostFlags(command: Command): Command {
       "--max-queued-bytes <bytes>",
       "what may wait for one worker that reads too slowly (default: 32 MiB)",
       atLeast(1_024),
+    )
+    .option(
+      "--max-memory-bytes <bytes>",
+      "what is kept for all clients together; whoever holds most gives way (default: 512 MiB)",
+      atLeast(1024 * 1024),
     )
     .addOption(
       new Option("--when-full <what>", "what becomes of a worker whose queue is full: it misses events, or is cut off")
@@ -72,6 +79,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
         .choices(["debug", "info", "warn", "error"])
@@ -86,9 +94,11 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
+    reflection: flags.reflection,
     whenFull: flags.whenFull,
     dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
+    ...given("maxMemoryBytes", flags.maxMemoryBytes),
     ...given("maxSessions", flags.maxSessions),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),

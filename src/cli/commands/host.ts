@@ -1,9 +1,11 @@
 import process from "node:process";
 import { Command } from "commander";
+import { errorText } from "../../core/internal.ts";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
 import { keepHeapRoom } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { exposureWarning } from "./exposure.ts";
+import { followTlsFiles } from "./follow-tls-files.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 
 /**
@@ -23,12 +25,21 @@ async function runHost(flags: HostFlags): Promise<void> {
   const logger = consoleLogger({ level: flags.logLevel });
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), logger });
   await host.start();
+  const stopFollowing = followTlsFiles(flags, {
+    onChanged: (tls) => {
+      host.reloadTls(tls);
+      logger.info("new connections get the renewed certificate");
+    },
+    onBad: (error) =>
+      logger.error("the renewed certificate cannot be served; the old one stays", { error: errorText(error) }),
+  });
   // The host obeys process signals from the moment in which the line below can be read.
   const stopped = host.stopWhenSignal({ graceMs: flags.graceSeconds * 1_000 });
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   const warning = exposureWarning(host.address, flags);
   if (warning !== undefined) logger.warn(warning, { address: host.address });
   await stopped;
+  stopFollowing();
   // Nothing that still holds the event loop may keep a stopped host alive.
   process.exit(0);
 }

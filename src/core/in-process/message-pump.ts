@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, nextTurn, realClock, type Timer } from "../clock.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { untilAborted } from "../wait-options.ts";
@@ -26,7 +26,7 @@ const envelopesPerTurn = 64 * envelopesPerRound;
 const idleWarningMs = 1_000;
 const idleText = "The runtime is not started: call start(), or step with processNext().";
 
-/** `stopWhen` checks again after this time, for conditions that do not depend on messages. */
+/** `stopWhen` checks again after this real time, for conditions that do not depend on messages. It is not a time limit. */
 const checkEveryMs = 100;
 
 /**
@@ -104,7 +104,7 @@ export class MessagePump {
     this.#assertRunning();
     const queue = this.#queue;
     const isOver = () => signal?.aborted === true || condition();
-    await untilAborted(until(isOver, queue, this.#clock), { signal }, "Waiting for the condition");
+    await untilAborted(until(isOver, queue), { signal }, "Waiting for the condition");
     await this.#end(queue);
   }
 
@@ -122,7 +122,7 @@ export class MessagePump {
         queue.allow(1);
       });
     }
-    await yieldToEventLoop();
+    await nextTurn();
   }
 
   /** Ends processing after an event that failed, and refuses the waiting envelopes. The first failure is the one that is thrown. */
@@ -205,7 +205,7 @@ export class MessagePump {
   }
 
   async #endTurn(): Promise<void> {
-    await yieldToEventLoop();
+    await nextTurn();
     this.#taken = 0;
     this.#turnBeganMs = this.#clock.now();
   }
@@ -255,15 +255,15 @@ export class MessagePump {
  * Resolves when `condition` holds, or the queue is closed. It checks at once and after each envelope. Rejects when `condition`
  * throws.
  */
-async function until(condition: () => boolean, queue: EnvelopeQueue, clock: Clock): Promise<void> {
+async function until(condition: () => boolean, queue: EnvelopeQueue): Promise<void> {
   while (!queue.isClosed && !condition()) {
-    await nextChange(queue, clock);
+    await nextChange(queue);
     // Code that awaits an answer continues a few turns after the envelope is done.
-    await yieldToEventLoop();
+    await nextTurn();
   }
 }
 
-function nextChange(queue: EnvelopeQueue, clock: Clock): Promise<void> {
+function nextChange(queue: EnvelopeQueue): Promise<void> {
   return new Promise((resolve) => {
     let timer: Timer | undefined;
     const change = () => {
@@ -272,14 +272,6 @@ function nextChange(queue: EnvelopeQueue, clock: Clock): Promise<void> {
       resolve();
     };
     const stopListening = queue.onDone(change);
-    timer = clock.setTimer(checkEveryMs, change, { keepAlive: true });
-  });
-}
-
-/** Resolves after timers and sockets had their turn. Agents that message each other without end do not block them. */
-function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
+    timer = realClock.setTimer(checkEveryMs, change, { keepAlive: true });
   });
 }

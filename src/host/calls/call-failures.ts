@@ -48,6 +48,7 @@ export const callFailure = {
     undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`, "overloaded"),
   tooManyCalls: (max: number) =>
     undeliverable(`This worker waits for ${max} answers already. Try again when some have come.`, "overloaded"),
+  noRoom: (why: string) => undeliverable(why, "overloaded"),
   tooManyCallsHere: () =>
     undeliverable("The host has as many calls under way as it takes. Try again later.", "overloaded"),
   longRequestId: (bytes: number) =>

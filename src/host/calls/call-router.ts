@@ -16,15 +16,22 @@ import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
-import { whyInvalidAgentType } from "../registry/agent-type-check.ts";
+import { whyInvalidAgentType } from "../registry/name-checks.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
-import { CallTable } from "./call-table.ts";
+import { CallTable, costOfCall } from "./call-table.ts";
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
+
+/** The reason for which the host could not read a frame. */
+export interface BadFrame {
+  readonly reason: string;
+  /** True: the frame is good, but the host had no space for it. */
+  readonly isOverload: boolean;
+}
 
 export interface CallBounds {
   readonly maxPendingCalls: number;
@@ -101,7 +108,7 @@ export class CallRouter {
     const clientId = this.#ownTarget(caller, targetType) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
-    const refusal = this.#whyNotTaken(caller, request);
+    const refusal = this.#whyNotTaken(caller, request, targetType);
     if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
@@ -165,12 +172,18 @@ export class CallRouter {
   }
 
   /** Ends a call of which the host could read only the beginning of the request or of the answer. */
-  giveUp(from: Peer, head: FrameHead, reason: string): void {
-    if (head.kind === "request") return this.#refuse(from, head.requestId, callFailure.unreadableRequest(reason));
+  giveUp(from: Peer, head: FrameHead, { reason, isOverload }: BadFrame): void {
+    if (head.kind === "request") {
+      const failure = isOverload ? callFailure.noRoom(reason) : callFailure.unreadableRequest(reason);
+      return this.#refuse(from, head.requestId, failure);
+    }
     const call = this.#calls.named(head.requestId);
     if (call === undefined || call.target !== from) return;
     this.#calls.take(call);
-    this.#fail(call, callFailure.unreadableAnswer(call.targetType, reason));
+    const failure = isOverload
+      ? callFailure.noRoom(`The answer of agent type ${call.targetType} was refused. ${reason}`)
+      : callFailure.unreadableAnswer(call.targetType, reason);
+    this.#fail(call, failure);
   }
 
   /** Answers a call that never entered the table. */
@@ -245,13 +258,15 @@ export class CallRouter {
   }
 
   /** Keeps the table of calls within its bounds. */
-  #whyNotTaken(caller: Peer, { requestId }: PeekedRequest): CallFailure | undefined {
+  #whyNotTaken(caller: Peer, { requestId, targetKey }: PeekedRequest, targetType: string): CallFailure | undefined {
     const { maxPendingCalls, maxPendingCallsPerSession } = this.#bounds;
     if (caller.outgoingCalls.size >= maxPendingCallsPerSession)
       return callFailure.tooManyCalls(maxPendingCallsPerSession);
     if (this.#calls.size >= maxPendingCalls) return callFailure.tooManyCallsHere();
     const idBytes = requestId.end - requestId.textStart;
-    return idBytes > limits.requestIdBytes ? callFailure.longRequestId(idBytes) : undefined;
+    if (idBytes > limits.requestIdBytes) return callFailure.longRequestId(idBytes);
+    const bytes = costOfCall(idBytes, targetType, targetKey);
+    return caller.account.mayTake(bytes) ? undefined : callFailure.noRoom(caller.account.whyNot(bytes));
   }
 
   #forward(call: PendingCall, frame: FrameBytes, target: Peer): void {

@@ -13,6 +13,9 @@ interface Waiting extends HeldCall {
   readonly timer: Timer;
 }
 
+/** About what a held call occupies beside its frame: a timer and entries of two maps. */
+const waitingBytes = 300;
+
 interface Queue {
   readonly clientId: string;
   readonly waiting: Map<PendingCall, Waiting>;
@@ -46,6 +49,8 @@ export class HeldCalls {
       queue.bytes + frame.length > limits.heldBytesPerClient ||
       this.#bytes + frame.length > limits.heldBytes;
     if (isFull) return callFailure.overloaded(call.targetType);
+    const { account } = call.caller;
+    if (!account.take(frame.length + waitingBytes)) return callFailure.noRoom(account.whyNot(frame.length));
     const timer = this.#clock.setTimer(this.#waitMs, () => {
       this.forget(call);
       this.#onExpired(call);
@@ -74,6 +79,7 @@ export class HeldCalls {
     queue.waiting.delete(call);
     queue.bytes -= held.frame.length;
     this.#bytes -= held.frame.length;
+    call.caller.account.release(held.frame.length + waitingBytes);
     this.#queueOf.delete(call);
     if (queue.waiting.size === 0) this.#queues.delete(queue.clientId);
   }

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from "../../core/internal.ts";
 import {
+  type MemoryAccount,
   type RpcStatus,
   type ServerStream,
   type ServerStreamReceiver,
@@ -15,6 +16,7 @@ import { ControlSession } from "./control-session.ts";
 export interface ControlChannelParts {
   readonly owner: StreamOwner;
   readonly openedAs: number;
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;

@@ -41,6 +41,11 @@ export class ControlRouter {
     if (envelope === undefined) return;
     const isAsked = this.#waits.answered(from, envelope);
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
+    const full = this.#waits.whyFull(from, envelope);
+    if (full !== undefined && isControlRequest(envelope.body)) {
+      this.#parts.counters.unroutableControlMessages += 1;
+      return this.#refuse(from, envelope, envelope.body, full);
+    }
     const target = this.#find(envelope.destination);
     if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
     this.#parts.counters.controlMessages += 1;

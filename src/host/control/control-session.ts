@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
-import type { RpcStatus, ServerStream } from "../../transport/internal.ts";
+import type { MemoryAccount, RpcStatus, ServerStream } from "../../transport/internal.ts";
 import type { CloseReason } from "../observer.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { OutboundBound, type QueueBounds } from "../sessions/queue-bound.ts";
@@ -10,6 +10,8 @@ export interface ControlSessionParts {
   /** The number of the stream among all that were opened; a newer one has a higher number. */
   readonly openedAs: number;
   readonly stream: ServerStream;
+  /** The account of the client's connection. */
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
 }
@@ -20,18 +22,20 @@ export class ControlSession {
   readonly id: string;
   readonly owner: StreamOwner;
   readonly openedAs: number;
+  readonly account: MemoryAccount;
   readonly #stream: ServerStream;
   readonly #bound: OutboundBound;
   readonly #close: GracefulClose;
   #isOpen = true;
   #endedFor: CloseReason | undefined;
 
-  constructor({ owner, openedAs, stream, bounds, clock }: ControlSessionParts) {
+  constructor({ owner, openedAs, stream, account, bounds, clock }: ControlSessionParts) {
     this.id = owner.clientId;
     this.owner = owner;
     this.openedAs = openedAs;
+    this.account = account;
     this.#stream = stream;
-    this.#bound = new OutboundBound(stream, bounds);
+    this.#bound = new OutboundBound(stream, bounds, account);
     this.#close = new GracefulClose(stream, clock);
   }
 

@@ -24,6 +24,11 @@ export class LegacyState {
     };
   }
 
+  /** Forgets a state. False: there was none. */
+  delete(agentId: WireAgentId): Promise<boolean> {
+    return this.#store.delete(agentId);
+  }
+
   /**
    * Saves a state. Generation 1 sends no `client-id` and finds a refusal in the answer; generation 2's answer is empty, so that
    * a refusal is a status.

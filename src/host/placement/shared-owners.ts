@@ -1,6 +1,13 @@
 import { limits } from "../limits.ts";
 import { granted, type IsDeaf, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
 
+export interface SharedOwnersOptions {
+  /** Clients that answer no calls. Default: none. */
+  readonly isDeaf?: IsDeaf;
+  /** Memory of the remembered placements, in bytes. Default: 64 MiB. */
+  readonly maxPlacementBytes?: number;
+}
+
 // protocol.md §7
 /**
  * Any number of owners per agent type, as at .NET's gateway. The first call to an agent places it with a random owner, and the
@@ -12,10 +19,16 @@ export class SharedOwners implements TypeOwners {
   readonly #placements = new Map<string, string>();
   readonly #random: () => number;
   readonly #isDeaf: IsDeaf;
+  readonly #maxPlacementBytes: number;
+  #placementBytes = 0;
 
-  constructor(random: () => number, isDeaf: IsDeaf = () => false) {
+  constructor(
+    random: () => number,
+    { isDeaf = nobodyIsDeaf, maxPlacementBytes = defaultPlacementBytes }: SharedOwnersOptions = {},
+  ) {
     this.#random = random;
     this.#isDeaf = isDeaf;
+    this.#maxPlacementBytes = maxPlacementBytes;
   }
 
   get size(): number {
@@ -36,7 +49,9 @@ export class SharedOwners implements TypeOwners {
     const rest = this.owners(agentType).filter((owner) => owner !== clientId);
     if (rest.length > 0) this.#owners.set(agentType, rest);
     else this.#owners.delete(agentType);
-    if (this.#owners.size === 0) this.#placements.clear();
+    if (this.#owners.size > 0) return;
+    this.#placements.clear();
+    this.#placementBytes = 0;
   }
 
   locate(agentType: string, key: string): string | undefined {
@@ -64,12 +79,22 @@ export class SharedOwners implements TypeOwners {
   }
 
   #place(agent: string, owner: string): void {
-    if (this.#placements.size >= limits.placements && !this.#placements.has(agent)) {
-      const oldest = this.#placements.keys().next();
-      if (!oldest.done) this.#placements.delete(oldest.value);
-    }
+    if (!this.#placements.has(agent)) this.#placementBytes += costOf(agent);
     this.#placements.set(agent, owner);
+    for (const oldest of this.#placements.keys()) {
+      if (this.#placements.size <= limits.placements && this.#placementBytes <= this.#maxPlacementBytes) return;
+      this.#placements.delete(oldest);
+      this.#placementBytes -= costOf(oldest);
+    }
   }
+}
+
+const nobodyIsDeaf: IsDeaf = () => false;
+const defaultPlacementBytes = 64 * 1024 * 1024;
+
+/** Memory of a placement: an entry of the map and the name. The owner's id is the client's. */
+function costOf(agent: string): number {
+  return 100 + 2 * agent.length;
 }
 
 /** FNV-1a over UTF-16 units. */

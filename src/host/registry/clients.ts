@@ -1,6 +1,8 @@
 import type { Clock, Timer } from "../../core/internal.ts";
 import { method, type WireSubscription } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
+import { type ClientAccounts, registrationCost } from "./client-accounts.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
 
 /** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
@@ -8,6 +10,7 @@ interface Reservation {
   readonly types: readonly string[];
   readonly subscriptions: readonly WireSubscription[];
   readonly timer: Timer;
+  readonly account: MemoryAccount;
 }
 
 type ClientState =
@@ -59,6 +62,8 @@ export interface ClientsParts {
   readonly bounds: ClientBounds;
   /** The streams and calls of a client that wait for `authorize` now; all of them, or those of one method. */
   readonly pendingOf: (clientId: string, method?: string) => readonly Promise<unknown>[];
+  /** Takes the memory of reservations. */
+  readonly accounts: ClientAccounts;
   /** The channel of an expected client did not come in time; the registry removes what the client had registered. */
   readonly onExpired: (client: Client) => void;
 }
@@ -147,13 +152,16 @@ export class Clients {
     if (this.#isClosed || graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0))
       return;
     const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
+    const account = this.#parts.accounts.of(clientId, undefined);
+    const kept = { types: [...types], subscriptions: [...entered, ...restoring], account };
+    if (!account.take(costOf(kept))) return;
     const timer = this.#parts.clock.setTimer(graceMs, () =>
       this.#afterAdmissions(this.#parts.pendingOf(clientId), () => {
         // The client may have come back meanwhile, and left again.
         if (this.#clients.get(clientId)?.reservation === reservation) this.#expireReservation(clientId);
       }),
     );
-    const reservation: Reservation = { types: [...types], subscriptions: [...entered, ...restoring], timer };
+    const reservation: Reservation = { ...kept, timer };
     this.#reserve(client, reservation);
   }
 
@@ -189,6 +197,11 @@ export class Clients {
     }
   }
 
+  /** Forgets a client that is only reserved. */
+  dropReserved(clientId: string): void {
+    this.#expireReservation(clientId);
+  }
+
   #expireReservation(clientId: string): void {
     const client = this.#clients.get(clientId);
     if (client === undefined) return;
@@ -203,11 +216,19 @@ export class Clients {
     const { reservation } = client;
     if (reservation === undefined) return undefined;
     client.reservation = undefined;
-    if (isOver) reservation.timer.cancel();
+    if (isOver) {
+      reservation.timer.cancel();
+      reservation.account.release(costOf(reservation));
+      this.#parts.accounts.settle(client.clientId);
+    }
     this.#reserved.delete(client);
     this.#reservedEntries -= entriesOf(reservation);
     return reservation;
   }
+}
+
+function costOf({ types, subscriptions }: Pick<Reservation, "types" | "subscriptions">): number {
+  return registrationCost.reservation(types, subscriptions);
 }
 
 function entriesOf({ types, subscriptions }: Reservation): number {

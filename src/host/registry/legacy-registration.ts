@@ -15,7 +15,7 @@ export class LegacyRegistration {
   }
 
   registerType(peer: Peer, requestId: string, agentType: string): void {
-    const outcome = this.#registry.registerType(peer.id, agentType);
+    const outcome = this.#registry.registerType(peer.id, agentType, undefined, peer.account);
     switch (outcome.at) {
       case "registered":
         return acknowledge(peer, "register-type", requestId, undefined);
@@ -29,7 +29,7 @@ export class LegacyRegistration {
 
   /** Generation 1 knows no subscription ids: the host makes one and keeps it to itself. */
   subscribe(peer: Peer, requestId: string, pattern: WirePattern | undefined): void {
-    const outcome = this.#registry.addSubscription(peer.id, { id: this.#makeId(), pattern });
+    const outcome = this.#registry.addSubscription(peer.id, { id: this.#makeId(), pattern }, undefined, peer.account);
     switch (outcome.at) {
       case "added":
         return acknowledge(peer, "subscribe", requestId, undefined);

@@ -1,12 +1,13 @@
 import type { Clock, Logger } from "../../core/internal.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
-import { whyInvalidAgentType } from "./agent-type-check.ts";
+import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { type Client, Clients, type ClientsParts } from "./clients.ts";
+import { keptText, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { TopicIndex } from "./topic-index.ts";
 import type { TypeOwners } from "./type-owners.ts";
@@ -36,6 +37,8 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf"> {
   readonly ownOnly: boolean;
   readonly allowMultipleOwners: boolean;
   readonly bounds: RegistryBounds;
+  /** Others needed the space that a client's registrations take: the host forgets the client in a later turn. */
+  readonly giveWay: (clientId: string, reason: string) => void;
 }
 
 // protocol.md H13, H14
@@ -45,6 +48,7 @@ export class Registry {
   readonly topics = new TopicIndex();
   readonly #book: SubscriptionBook;
   readonly #clients: Clients;
+  readonly #accounts: ClientAccounts;
   readonly #sweeps: BatchRunner;
   readonly #restorations: BatchRunner;
   readonly #parts: RegistryParts;
@@ -53,12 +57,14 @@ export class Registry {
   constructor(parts: RegistryParts) {
     this.#parts = parts;
     this.#book = new SubscriptionBook({ comparesClients: !parts.allowMultipleOwners });
+    this.#accounts = new ClientAccounts(parts.giveWay);
     const { maxSessions: maxClients, maxSubscriptions: maxReservedEntries } = parts.bounds;
     this.#clients = new Clients({
       clock: parts.clock,
       orphanMs: parts.orphanMs,
       bounds: { maxClients, maxReservedEntries },
       pendingOf: parts.pendingOf,
+      accounts: this.#accounts,
       onExpired: (client) => this.#expire(client),
     });
     this.#sweeps = new BatchRunner(parts.clock);
@@ -85,9 +91,10 @@ export class Registry {
     return this.#clients.ownerOf(clientId);
   }
 
-  /** A client that is new belongs to `principal` from now on. */
-  registerType(clientId: string, agentType: string, principal?: Principal): TypeOutcome {
-    const outcome = this.#registerType(clientId, agentType, principal);
+  /** A client that is new belongs to `principal` from now on. `from`: the account of the connection that asks. */
+  registerType(clientId: string, agentType: string, principal?: Principal, from?: MemoryAccount): TypeOutcome {
+    const outcome = this.#registerType(clientId, agentType, principal, from);
+    this.#accounts.settle(clientId);
     const { observer } = this.#parts;
     if (outcome.at === "registered") observer?.({ at: "registration", what: "type", clientId, agentType });
     else {
@@ -105,8 +112,14 @@ export class Registry {
   }
 
   /** As for `registerType`. */
-  addSubscription(clientId: string, subscription: WireSubscription, principal?: Principal): SubscriptionOutcome {
-    const outcome = this.#addSubscription(clientId, subscription, principal);
+  addSubscription(
+    clientId: string,
+    subscription: WireSubscription,
+    principal?: Principal,
+    from?: MemoryAccount,
+  ): SubscriptionOutcome {
+    const outcome = this.#addSubscription(clientId, subscription, principal, from);
+    this.#accounts.settle(clientId);
     const { observer } = this.#parts;
     if (observer === undefined) return outcome;
     const { id: subscriptionId, pattern } = subscription;
@@ -139,13 +152,13 @@ export class Registry {
   }
 
   /** The client's channel is open: what it registered ahead stays from now on, and what it had before is its own again. */
-  clientArrived(clientId: string, principal: Principal | undefined): void {
+  clientArrived(clientId: string, principal: Principal | undefined, from?: MemoryAccount): void {
     const { client, before } = this.#clients.arrive(clientId, principal);
     if (before === undefined) return;
     // protocol.md §2.1: what others have claimed meanwhile stays theirs.
-    for (const agentType of before.types) this.registerType(clientId, agentType);
+    for (const agentType of before.types) this.registerType(clientId, agentType, principal, from);
     client.restoring = new Set(before.subscriptions);
-    this.#restorations.add(this.#restorationsOf(client));
+    this.#restorations.add(this.#restorationsOf(client, from));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
@@ -165,10 +178,18 @@ export class Registry {
     client.types.clear();
     client.subscriptions.clear();
     client.restoring.clear();
-    for (const agentType of types) this.#parts.owners.release(agentType, clientId);
+    this.#releaseTypes(clientId, types);
     this.#subscriptionCount -= subscriptions.length;
     this.#sweeps.add(this.#removalsOf(subscriptions));
     return types;
+  }
+
+  /** Forgets a client with all that it registered or reserved, whatever state it is in. */
+  forget(clientId: string): void {
+    const client = this.#clients.find(clientId);
+    if (client !== undefined) this.#remove(client, 0);
+    this.#clients.dropReserved(clientId);
+    this.#accounts.forget(clientId);
   }
 
   /** Stops all timers. */
@@ -178,7 +199,12 @@ export class Registry {
     this.#sweeps.finish();
   }
 
-  #registerType(clientId: string, agentType: string, principal: Principal | undefined): TypeOutcome {
+  #registerType(
+    clientId: string,
+    agentType: string,
+    principal: Principal | undefined,
+    from: MemoryAccount | undefined,
+  ): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners, bounds } = this.#parts;
@@ -189,10 +215,14 @@ export class Registry {
       return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
     }
     if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
+    const account = this.#accounts.of(clientId, from);
+    const bytes = registrationCost.type(agentType);
+    if (!account.mayTake(bytes)) return this.#full(clientId, account.whyNot(bytes));
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
     (known ?? this.#clients.expect(clientId, principal)).types.add(agentType);
+    account.add(bytes);
     for (const holder of this.#book.holdersOf(agentType)) this.#warnIfUseless(agentType, holder.clientId);
     return { at: "registered" };
   }
@@ -200,12 +230,9 @@ export class Registry {
   // protocol.md §7
   /** Another client has taken a type from a deaf one: what that had for the type would stand in the way, and routes nothing more. */
   #displace(clientId: string, agentType: string): void {
-    this.#parts.logger?.info("an agent type goes from a .NET worker that answers no calls to another worker", {
-      agentType,
-      clientId,
-    });
+    this.#parts.logger?.info("a .NET worker that answers no calls loses an agent type", { agentType, clientId });
     const client = this.#clients.find(clientId);
-    client?.types.delete(agentType);
+    if (client?.types.delete(agentType)) this.#releaseTypes(clientId, [agentType]);
     for (const subscription of client?.subscriptions ?? []) {
       if (subscription.pattern.agentType !== agentType) continue;
       this.#subscriptionCount -= 1;
@@ -220,6 +247,7 @@ export class Registry {
     clientId: string,
     { id, pattern }: WireSubscription,
     principal: Principal | undefined,
+    from: MemoryAccount | undefined,
   ): SubscriptionOutcome {
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
@@ -230,15 +258,13 @@ export class Registry {
         return { at: "exists" };
       case "known":
         return { at: "added" };
-      case undefined:
-        return (
-          this.#whyFull(clientId) ??
-          this.#enter({
-            id,
-            pattern,
-            holder: this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal),
-          })
-        );
+      case undefined: {
+        const account = this.#accounts.of(clientId, from);
+        const refusal = this.#whyFull(clientId) ?? this.#whyNoRoom(clientId, { id, pattern }, account);
+        if (refusal !== undefined) return refusal;
+        const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal);
+        return this.#enter({ id, pattern, holder, account });
+      }
     }
   }
 
@@ -265,6 +291,7 @@ export class Registry {
     this.#book.add(held);
     this.topics.add(held.pattern);
     held.holder.subscriptions.add(held);
+    held.account.add(registrationCost.subscription(held));
     this.#subscriptionCount += 1;
     this.#warnIfUseless(held.pattern.agentType, held.holder.clientId);
     return { at: "added" };
@@ -273,6 +300,8 @@ export class Registry {
   #leave(held: HeldSubscription): void {
     this.#book.remove(held);
     this.topics.remove(held.pattern);
+    held.account.release(registrationCost.subscription(held));
+    this.#accounts.settle(held.holder.clientId);
   }
 
   #expire(client: Client): void {
@@ -287,23 +316,33 @@ export class Registry {
   #remove(client: Client, graceMs: number): void {
     const { clientId, types, subscriptions } = client;
     this.#clients.leave(client, graceMs);
-    for (const agentType of types) this.#parts.owners.release(agentType, clientId);
+    this.#releaseTypes(clientId, types);
     this.#subscriptionCount -= subscriptions.size;
     this.#sweeps.add(this.#removalsOf(subscriptions));
+  }
+
+  /** A client gives types up. Types that have gone to another client stay there. */
+  #releaseTypes(clientId: string, types: Iterable<string>): void {
+    const account = this.#accounts.of(clientId, undefined);
+    for (const agentType of types) {
+      this.#parts.owners.release(agentType, clientId);
+      account.release(registrationCost.type(agentType));
+    }
+    this.#accounts.settle(clientId);
   }
 
   *#removalsOf(subscriptions: Iterable<HeldSubscription>): Iterable<() => void> {
     for (const subscription of subscriptions) yield () => this.#leave(subscription);
   }
 
-  *#restorationsOf(client: Client): Iterable<() => void> {
+  *#restorationsOf(client: Client, from: MemoryAccount | undefined): Iterable<() => void> {
     const { restoring } = client;
     for (const subscription of restoring) {
       // The client may have left again; then the rest is kept with what it had.
       if (client.isGone) return;
       yield () => {
         restoring.delete(subscription);
-        this.addSubscription(client.clientId, subscription);
+        this.addSubscription(client.clientId, subscription, client.principal, from);
       };
     }
   }
@@ -325,6 +364,11 @@ export class Registry {
     }
     const isTooMany = this.#book.size >= maxSubscriptions;
     return isTooMany ? this.#full(clientId, `This host takes ${maxSubscriptions} subscriptions.`) : undefined;
+  }
+
+  #whyNoRoom(clientId: string, subscription: WireSubscription, account: MemoryAccount): Refusal | undefined {
+    const bytes = registrationCost.subscription(subscription);
+    return account.mayTake(bytes) ? undefined : this.#full(clientId, account.whyNot(bytes));
   }
 
   #tooManyClients(clientId: string): Refusal {
@@ -357,15 +401,4 @@ const leaving: Refusal = { at: "invalid", reason: "The worker has said that it s
 
 function topicOf(pattern: WirePattern): string {
   return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
-}
-
-/** A text of a refused registration as observers get it: cut to the length of the names that the host keeps. */
-function keptText(text: string): string {
-  return text.slice(0, limits.nameChars);
-}
-
-function whyTooLong(...names: readonly string[]): string | undefined {
-  const longest = Math.max(...names.map((name) => name.length));
-  if (longest <= limits.nameChars) return undefined;
-  return `A name of ${longest} characters is too long: this host keeps up to ${limits.nameChars}.`;
 }

@@ -1,4 +1,5 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
 import { Multiset } from "./multiset.ts";
 
@@ -16,6 +17,8 @@ export interface HeldSubscription {
   readonly id: string;
   readonly pattern: WirePattern;
   readonly holder: SubscriptionHolder;
+  /** Holds its memory until the host has swept it out. */
+  readonly account: MemoryAccount;
 }
 
 // protocol.md §5.2

@@ -1,5 +1,6 @@
 import { errorText } from "../../core/internal.ts";
 import {
+  type MemoryAccount,
   RpcError,
   type RpcStatus,
   type ServerStream,
@@ -12,6 +13,8 @@ import type { Admitted } from "./admission.ts";
 
 export interface AwaitedStreamParts {
   readonly admitted: Promise<Admitted>;
+  /** Takes the frames that come before the admission. */
+  readonly account: MemoryAccount;
   /** Makes the receiver of an admitted stream. Throws `RpcError` to refuse the stream after all. */
   readonly createReceiver: (principal: Admitted) => ServerStreamReceiver;
   /** The stream has ended before it was admitted. */
@@ -66,9 +69,9 @@ export class AwaitedStream implements ServerStreamReceiver {
     this.#tell((receiver) => receiver.onHalfClose());
   }
 
-  onBadFrame(status: RpcStatus, head?: Uint8Array): void {
-    if (this.#state.at === "admitted") this.#state.receiver.onBadFrame(status, head);
-    else this.#hold(head?.length ?? 0, (receiver) => receiver.onBadFrame(status, head));
+  onBadFrame(status: RpcStatus, head?: Uint8Array, isOverload?: boolean): void {
+    if (this.#state.at === "admitted") this.#state.receiver.onBadFrame(status, head, isOverload);
+    else this.#hold(head?.length ?? 0, (receiver) => receiver.onBadFrame(status, head, isOverload));
   }
 
   onDrain(): void {
@@ -78,7 +81,7 @@ export class AwaitedStream implements ServerStreamReceiver {
   onEnd(end: StreamEnd): void {
     const state = this.#state;
     this.#hasEnded = true;
-    this.#state = { at: "over" };
+    this.#leaveWaiting({ at: "over" });
     if (state.at === "admitted") state.receiver.onEnd(end);
     else if (state.at === "waiting") this.#parts.onGone();
   }
@@ -98,13 +101,20 @@ export class AwaitedStream implements ServerStreamReceiver {
   #hold(bytes: number, told: Told): void {
     const state = this.#state;
     if (state.at !== "waiting") return;
-    state.bytes += bytes + heldFrameBytes;
-    if (state.bytes > limits.admissionBytes) return this.#cutOff();
+    const cost = bytes + heldFrameBytes;
+    if (state.bytes + cost > limits.admissionBytes || !this.#parts.account.take(cost)) return this.#cutOff();
+    state.bytes += cost;
     state.told.push(told);
   }
 
+  /** Ends the wait: the held frames are passed on or dropped now. */
+  #leaveWaiting(state: State): void {
+    if (this.#state.at === "waiting") this.#parts.account.release(this.#state.bytes);
+    this.#state = state;
+  }
+
   #cutOff(): void {
-    this.#state = { at: "over" };
+    this.#leaveWaiting({ at: "over" });
     const details = "The stream sent too much before the host could authorize it.";
     this.#parts.onGone();
     this.#stream?.abort({ code: StatusCode.resourceExhausted, details });
@@ -120,7 +130,7 @@ export class AwaitedStream implements ServerStreamReceiver {
     } catch (refusal) {
       return this.#refuse(stream, statusOf(refusal));
     }
-    this.#state = { at: "admitted", receiver };
+    this.#leaveWaiting({ at: "admitted", receiver });
     // The transport does not stand below this call: what the receiver throws would end the process.
     try {
       receiver.onOpen(stream);
@@ -136,7 +146,7 @@ export class AwaitedStream implements ServerStreamReceiver {
 
   #refuse(stream: ServerStream, status: RpcStatus): void {
     if (this.#state.at !== "waiting") return;
-    this.#state = { at: "over" };
+    this.#leaveWaiting({ at: "over" });
     stream.finish(status);
     // What the caller still sends must be read for the stream to close.
     stream.resume();

@@ -24,7 +24,11 @@ export interface DataChannelParts {
   readonly createSession: (stream: ServerStream) => Session;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
   /** The transport threw a frame away; `head` is its first bytes, if they are known. */
-  readonly onBadFrame: (session: Session, reason: string, head: Uint8Array | undefined) => void;
+  readonly onBadFrame: (
+    session: Session,
+    bad: { readonly reason: string; readonly isOverload: boolean },
+    head: Uint8Array | undefined,
+  ) => void;
   /** Called once for each session, however it ended. */
   readonly onGone: (session: Session, closing: StreamClosing) => void;
   /** The stream has ended, and nothing leaves on it any more. */
@@ -59,8 +63,8 @@ export class DataChannel implements ServerStreamReceiver {
     this.#session?.finish({ code: StatusCode.ok, details: "" }, undefined);
   }
 
-  onBadFrame(status: RpcStatus, head?: Uint8Array): void {
-    if (this.#session?.isOpen) this.#parts.onBadFrame(this.#session, status.details, head);
+  onBadFrame({ details }: RpcStatus, head?: Uint8Array, isOverload = false): void {
+    if (this.#session?.isOpen) this.#parts.onBadFrame(this.#session, { reason: details, isOverload }, head);
   }
 
   onDrain(): void {

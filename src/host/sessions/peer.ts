@@ -1,5 +1,5 @@
 import { type FrameBytes, isAnnounced } from "../../protocol/internal.ts";
-import type { Metadata } from "../../transport/internal.ts";
+import type { MemoryAccount, Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
@@ -33,6 +33,8 @@ export interface Peer {
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
+  /** Takes what the host keeps for this worker. */
+  readonly account: MemoryAccount;
   /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */
   readonly outgoingCalls: OutgoingCalls;
   readonly incomingCalls: IncomingCalls;

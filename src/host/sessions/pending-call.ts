@@ -11,6 +11,8 @@ export interface PendingCall {
   readonly callerId: Uint8Array;
   readonly targetType: string;
   readonly targetKey: string;
+  /** Memory of the call, taken from the caller's account. */
+  readonly heldBytes: number;
   /** 0: no bound. */
   readonly timeoutMs: number;
   /** When the call came, by the host's clock; 0 while no observer wants to know. */

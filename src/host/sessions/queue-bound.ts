@@ -1,3 +1,4 @@
+import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse } from "./peer.ts";
 
 /** How much may wait for one worker, and what happens beyond. */
@@ -12,27 +13,43 @@ interface Queue {
   readonly queuedBytes: number;
 }
 
+/** Bytes that the transport adds to each frame. */
+const prefixBytes = 5;
+
 /** Answers and notices may take twice as much as calls and events: they end a caller's wait, or a handler's work. */
 const answerRooms = 2;
 
-/** The bound on what waits for one worker. It says when the bound is reached, and when there is space again. */
+function isUrgent(use: FrameUse): boolean {
+  return use === "answer" || use === "notice";
+}
+
+/** The bound on what waits for one worker, and its connection's account. It says when the bound is reached, and when there is space again. */
 export class OutboundBound {
   readonly #queue: Queue;
   readonly #bounds: QueueBounds;
+  readonly #account: MemoryAccount;
   #lost = 0;
 
-  constructor(queue: Queue, bounds: QueueBounds) {
+  constructor(queue: Queue, bounds: QueueBounds, account: MemoryAccount) {
     this.#queue = queue;
     this.#bounds = bounds;
+    this.#account = account;
   }
 
   get endsChannel(): boolean {
     return this.#bounds.whenFull === "disconnect";
   }
 
-  /** A single frame longer than the whole bound may pass when nothing else waits. */
   hasRoom(frameBytes: number, use: FrameUse): boolean {
-    const rooms = use === "answer" || use === "notice" ? answerRooms : 1;
+    return (
+      this.#isWithin(frameBytes, use) &&
+      this.#account.mayTake(frameBytes + prefixBytes, isUrgent(use) ? "urgent" : "keeping")
+    );
+  }
+
+  /** A single frame longer than the whole bound may pass when nothing else waits. */
+  #isWithin(frameBytes: number, use: FrameUse): boolean {
+    const rooms = isUrgent(use) ? answerRooms : 1;
     const { queuedFrames, queuedBytes } = this.#queue;
     if (queuedFrames === 0) return true;
     const { maxQueuedFrames, maxQueuedBytes } = this.#bounds;

@@ -1,6 +1,12 @@
 import type { Clock } from "../../core/internal.ts";
 import type { FrameBytes } from "../../protocol/internal.ts";
-import { type RpcStatus, SentFrames, type ServerStream, StatusCode } from "../../transport/internal.ts";
+import {
+  type MemoryAccount,
+  type RpcStatus,
+  SentFrames,
+  type ServerStream,
+  StatusCode,
+} from "../../transport/internal.ts";
 import type { CloseReason } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
@@ -35,6 +41,8 @@ export interface SessionParts {
   readonly traits: PeerTraits;
   readonly dotnet: DotnetWorker | undefined;
   readonly stream: ServerStream;
+  /** The account of the worker's connection. */
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   /** The queue is full: the session begins to refuse frames. */
@@ -52,6 +60,7 @@ export class Session implements Peer {
   readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly dotnet: DotnetWorker | undefined;
+  readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;
@@ -73,8 +82,9 @@ export class Session implements Peer {
     this.openedAs = parts.openedAs;
     this.traits = parts.traits;
     this.dotnet = parts.dotnet;
+    this.account = parts.account;
     this.#stream = parts.stream;
-    this.#bound = new OutboundBound(parts.stream, parts.bounds);
+    this.#bound = new OutboundBound(parts.stream, parts.bounds, parts.account);
     this.#close = new GracefulClose(parts.stream, parts.clock);
     this.#parts = parts;
   }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
 import {
+  type MemoryAccount,
   type RpcStatus,
   type ServerStream,
   type ServerStreamReceiver,
@@ -14,6 +15,7 @@ import type { NoticePath, Session } from "./session.ts";
 
 export interface SideStreamParts {
   readonly session: Session;
+  readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
   readonly onOpened: () => void;
@@ -38,8 +40,8 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
   }
 
   onOpen(stream: ServerStream): void {
-    const { session, bounds, clock, onOpened } = this.#parts;
-    this.#open = { stream, bound: new OutboundBound(stream, bounds), close: new GracefulClose(stream, clock) };
+    const { session, account, bounds, clock, onOpened } = this.#parts;
+    this.#open = { stream, bound: new OutboundBound(stream, bounds, account), close: new GracefulClose(stream, clock) };
     session.openNoticePath(this);
     onOpened();
   }

@@ -57,6 +57,16 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
+    promise: "forgets a deleted state, says whether there was one, and takes a new one under any eTag",
+    tryIt: async (store) => {
+      eTagOf(await store.save(a, text("1"), ""));
+      equal(await store.delete(a), true);
+      equal(await store.load(a), undefined);
+      equal(await store.delete(a), false);
+      eTagOf(await store.save(a, text("2"), "of the deleted one"));
+    },
+  },
+  {
     promise: "refuses a stale eTag, returns the current one, and changes nothing",
     tryIt: async (store) => {
       const first = eTagOf(await store.save(a, text("1"), ""));

@@ -120,7 +120,7 @@ export class FaultProxy implements AsyncDisposable {
    * Applies a fault to one connection or to all open ones. A lasting fault on all also applies to new connections,
    * until `heal` or for `forMs`.
    */
-  apply(given: Fault, { connection }: { readonly connection?: number } = {}): void {
+  apply(given: Fault, { connection }: { readonly connection?: number | undefined } = {}): void {
     // A copy for each call, so that each ends by itself, independent of others of its kind.
     const fault = { ...given };
     if (fault.kind === "heal") this.#lasting.clear();

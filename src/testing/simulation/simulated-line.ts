@@ -22,9 +22,9 @@ export interface SimulatedLineOptions extends Omit<MemoryNetworkOptions, "schedu
   readonly clock: Clock;
   readonly dice: Dice;
   /** Returns the milliseconds that the next task on the line takes. Default: mostly 0 to 3, rarely up to 2 000. */
-  readonly latencyMs?: (dice: Dice) => number;
+  readonly latencyMs?: ((dice: Dice) => number) | undefined;
   /** Called when a task starts on the line; its result is called before the task runs. */
-  readonly onPost?: () => () => void;
+  readonly onPost?: (() => () => void) | undefined;
 }
 
 const diceKind = withMethods("a Dice", "next", "fork");

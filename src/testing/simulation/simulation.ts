@@ -4,6 +4,7 @@ import {
   assertOptions,
   callable,
   type MakeId,
+  nextTurn,
   number,
   optionShape,
 } from "../../core/internal.ts";
@@ -24,9 +25,9 @@ import { SimulatedProcess } from "./simulated-process.ts";
 export interface SimulationOptions extends Omit<MemoryNetworkOptions, "schedule" | "clock"> {
   readonly seed: number;
   /** Returns the milliseconds that the next task on a line takes. Default: mostly 0 to 3, rarely up to 2 000. */
-  readonly latencyMs?: (dice: Dice) => number;
+  readonly latencyMs?: ((dice: Dice) => number) | undefined;
   /** Called before each task on a line, with the name of the line. */
-  readonly onTask?: (line: string) => void;
+  readonly onTask?: ((line: string) => void) | undefined;
 }
 
 const seedKind = number({ from: Number.NEGATIVE_INFINITY });
@@ -161,5 +162,5 @@ export class Simulation {
 
 /** Promises settle in microtasks, which all run before the next turn of the event loop. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return nextTurn();
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/internal.ts";
 import { followAbort, unfollowAbort } from "../../core/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
+import { nextTick } from "../real-time.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { errorFromEnd } from "./call-errors.ts";
 import { startDeadline } from "./long-timer.ts";
@@ -78,7 +79,7 @@ function deadlinePassed(timeoutMs: number): RpcError {
 
 /** Creates a stream that could not be opened: it reports its end in the next tick and does nothing else. */
 export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameStream {
-  process.nextTick(() => receiver.onEnd({ by: "status", status, origin: "local", isUnread: true }));
+  nextTick(() => receiver.onEnd({ by: "status", status, origin: "local", isUnread: true }));
   return {
     queuedBytes: 0,
     queuedFrames: 0,

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/internal.ts";
+import { clearTimeout, setTimeout } from "../real-time.ts";
 
 /** Longest delay that Node's timers accept; a longer one fires immediately. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;

@@ -1,6 +1,13 @@
+import type { MemoryAccount } from "../accounting/memory-account.ts";
 import type { CallContext, LinkService, Metadata, ServerStream, ServerStreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { toRpcStatus } from "./call-errors.ts";
+
+/** The connection that a call came over. */
+export interface CallerPlace {
+  readonly peer: string;
+  readonly account: MemoryAccount | undefined;
+}
 
 /** Server-side context of one call. */
 export class ServerCall implements CallContext {
@@ -9,13 +16,15 @@ export class ServerCall implements CallContext {
   readonly peer: string;
   /** Set when the request of a unary call has arrived. */
   requestBytes: number | undefined = undefined;
+  readonly account: MemoryAccount | undefined;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
 
-  constructor(method: string, metadata: Metadata, peer: string) {
+  constructor(method: string, metadata: Metadata, { peer, account }: CallerPlace) {
     this.method = method;
     this.metadata = metadata;
     this.peer = peer;
+    this.account = account;
   }
 
   get signal(): AbortSignal {

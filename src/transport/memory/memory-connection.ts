@@ -1,3 +1,4 @@
+import type { MemoryAccount } from "../accounting/memory-account.ts";
 import { toRpcStatus } from "../calls/call-errors.ts";
 import { ServerCall, UnaryReceiver } from "../calls/server-call.ts";
 import type { Metadata, StreamReceiver } from "../link.ts";
@@ -21,12 +22,17 @@ export class MemoryConnection {
   readonly #listening: MemoryListening;
   readonly #options: MemoryConnectionOptions;
   readonly #calls = new Set<MemoryCall>();
+  readonly #account: MemoryAccount;
   #isClosing = false;
   #isClosed = false;
 
   constructor(listening: MemoryListening, options: MemoryConnectionOptions) {
     this.#listening = listening;
     this.#options = options;
+    this.#account = listening.accountant.openAccount({
+      ...{ party: "memory", name: `connection ${options.peer}` },
+      giveWay: (reason) => options.schedule(() => this.cut(reason)),
+    });
     listening.join(this);
   }
 
@@ -66,7 +72,7 @@ export class MemoryConnection {
     const slash = path.lastIndexOf("/");
     const method = path.slice(slash + 1);
     const service = this.#listening.services.get(path.slice(1, slash));
-    const serverCall = new ServerCall(method, metadata, this.#options.peer);
+    const serverCall = new ServerCall(method, metadata, { peer: this.#options.peer, account: this.#account });
     try {
       if (service?.unaryMethods.has(method) === true) call.accept(new UnaryReceiver(service, serverCall), serverCall);
       else if (service?.streamMethods.has(method) === true) call.accept(service.stream(serverCall), serverCall);
@@ -88,6 +94,7 @@ export class MemoryConnection {
   #close(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#account.close();
     this.#listening.forget(this);
     this.#options.onClosed(reason);
   }

@@ -38,7 +38,7 @@ export class MemoryLink implements Link {
     });
   }
 
-  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     await this.#turn(options.signal);
     if (this.#open() === undefined) throw new RpcError(StatusCode.unavailable, this.#closeReason ?? "");
   }

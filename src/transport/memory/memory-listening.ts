@@ -1,14 +1,25 @@
 import type { Clock } from "../../core/internal.ts";
+import type { MemoryAccountant } from "../accounting/memory-account.ts";
 import { startDeadline } from "../calls/long-timer.ts";
 import type { LinkService, Listening } from "../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../listener-counters.ts";
 import type { MemoryConnection } from "./memory-connection.ts";
+
+export interface MemoryListeningParts {
+  readonly address: string;
+  readonly services: readonly LinkService[];
+  readonly accountant: MemoryAccountant;
+  /** Called when the address is free again. */
+  readonly onStopped: () => void;
+  readonly clock: Clock | undefined;
+}
 
 /** A server in a memory network. */
 export class MemoryListening implements Listening {
   readonly address: string;
   readonly services: ReadonlyMap<string, LinkService>;
   readonly closed: Promise<void>;
+  readonly accountant: MemoryAccountant;
   readonly #connections = new Set<MemoryConnection>();
   readonly #onStopped: () => void;
   readonly #clock: Clock | undefined;
@@ -16,9 +27,9 @@ export class MemoryListening implements Listening {
   #joined = 0;
   #resolveClosed: () => void = () => undefined;
 
-  /** `onStopped` is called when the address is free again. */
-  constructor(address: string, services: readonly LinkService[], onStopped: () => void, clock?: Clock) {
+  constructor({ address, services, accountant, onStopped, clock }: MemoryListeningParts) {
     this.address = address;
+    this.accountant = accountant;
     this.services = new Map(services.map((service) => [service.serviceName, service]));
     this.#onStopped = onStopped;
     this.#clock = clock;

@@ -8,10 +8,12 @@ import {
   optionShape,
   someRoom,
 } from "../../core/internal.ts";
+import { createMemoryAccountant } from "../accounting/fair-accountant.ts";
 import { formatAddress, formatHost, parseAddress } from "../address.ts";
 import { type MessageLimitOptions, messageLimitKinds, toMessageLimits } from "../limits.ts";
 import type { Dialer, Listener } from "../link.ts";
 import { USER_AGENT } from "../metadata.ts";
+import { queueMicrotask } from "../real-time.ts";
 import { RpcError, StatusCode } from "../rpc-status.ts";
 import { MemoryConnection } from "./memory-connection.ts";
 import { MemoryLink } from "./memory-link.ts";
@@ -24,11 +26,11 @@ const FIRST_FREE_PORT = 50_000;
 /** Options of `createMemoryNetwork`. */
 export interface MemoryNetworkOptions extends MessageLimitOptions {
   /** Runs deliveries later, in the order given. Default: `queueMicrotask`. */
-  readonly schedule?: Schedule;
+  readonly schedule?: Schedule | undefined;
   /** Clock for deadlines of unary calls and the grace of `close`. Default: Node's timers. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Bytes in transit to a paused receiver before the sender's queue grows. Default: 4 MiB. */
-  readonly windowBytes?: number;
+  readonly windowBytes?: number | undefined;
 }
 
 /** The kinds of those options that a simulation passes on. */
@@ -83,7 +85,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
         },
       });
     },
-    async listen(text, services) {
+    async listen(text, services, { accountant = createMemoryAccountant() } = {}) {
       const wanted = parseAddress(text);
       const isAnyPort = wanted.kind === "tcp" && wanted.port === 0;
       const address = isAnyPort ? `${formatHost(wanted.host)}:${nextPort++}` : formatAddress(wanted);
@@ -93,7 +95,10 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
           `${address} is already in use. Choose another port (port 0 picks one).`,
         );
       }
-      const server = new MemoryListening(address, services, () => servers.delete(address), options.clock);
+      const server = new MemoryListening({
+        ...{ address, services, accountant, clock: options.clock },
+        onStopped: () => servers.delete(address),
+      });
       servers.set(address, server);
       return server;
     },

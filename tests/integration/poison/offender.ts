@@ -14,7 +14,7 @@ export class Offender {
   readonly session: ClientHttp2Session;
   readonly clientId: string;
 
-  private constructor(session: ClientHttp2Session, clientId: string) {
+  constructor(session: ClientHttp2Session, clientId: string) {
     this.session = session;
     this.clientId = clientId;
     session.on("error", () => undefined);

@@ -23,7 +23,7 @@ describe("framing", () => {
             onMessage: (message) => found.push(Buffer.from(message)),
             onSkipped: () => expect.fail("nothing is too large"),
           },
-          40_000,
+          { maxMessageBytes: 40_000 },
         );
         for (const chunk of cut(Buffer.concat(packMessages(sent)), places)) parser.push(chunk);
         expect(found.map((message) => message.toString("base64"))).toEqual(

@@ -3,10 +3,10 @@ import { testService } from "./test-service.ts";
 
 /** Limits that some cases need small. */
 export interface LinkNetworkOptions {
-  readonly maxReceiveMessageBytes?: number;
-  readonly maxSendMessageBytes?: number;
-  readonly highWaterBytes?: number;
-  readonly windowBytes?: number;
+  readonly maxReceiveMessageBytes?: number | undefined;
+  readonly maxSendMessageBytes?: number | undefined;
+  readonly highWaterBytes?: number | undefined;
+  readonly windowBytes?: number | undefined;
 }
 
 /** A dialer and a listener that reach each other. */

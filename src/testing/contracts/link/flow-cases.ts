@@ -1,4 +1,5 @@
 import { equal, ok } from "node:assert/strict";
+import { nextTurn } from "../../../core/internal.ts";
 import { StatusCode } from "../../../transport/internal.ts";
 import type { LinkCase } from "./contract-case.ts";
 import { endsWithStatus, message, sameFrames } from "./expectations.ts";
@@ -16,7 +17,7 @@ async function fill(send: (frame: Uint8Array) => boolean, queuedBytes: () => num
     const frame = message(240 * KIB, frames.length);
     frames.push(frame);
     send(frame);
-    if (frames.length % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (frames.length % 16 === 0) await nextTurn();
   }
   return frames;
 }

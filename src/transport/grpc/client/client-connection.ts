@@ -10,12 +10,14 @@ import { TLSSocket } from "node:tls";
 import { followAbort, unfollowAbort } from "../../../core/internal.ts";
 import { formatAddress, type TransportAddress } from "../../address.ts";
 import { waitCancelled } from "../../calls/call-errors.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
-import { describeDialFailure, describeEarlyEnd, describeLoss } from "../../system-error.ts";
+import { describeDialFailure, describeEarlyEnd, describeLoss, messageOf } from "../../system-error.ts";
 import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
 import { startKeepAlive } from "../connection/keep-alive.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { authorityUrl, openClientSocket } from "./client-socket.ts";
+import { type ConnectionSetup, prepareSetup } from "./connection-setup.ts";
 
 /** Milliseconds that an orderly close may take before this side destroys the socket. */
 const GOODBYE_MS = 1_000;
@@ -25,6 +27,8 @@ const adviceForSilence = "Check that a gRPC host listens there, and that both si
 type ConnectionState =
   /** Not used yet. */
   | { readonly at: "idle" }
+  /** Options that are functions make what the connection uses, or a proxy opens the tunnel. */
+  | { readonly at: "preparing"; readonly abort: AbortController }
   /** Connecting, connected, or closing. */
   | { readonly at: "open"; readonly session: ClientHttp2Session; readonly socket: Socket }
   /** Ended. */
@@ -41,6 +45,9 @@ export class ClientConnection {
   readonly #name: string;
   readonly #ready: Promise<void>;
   #state: ConnectionState = { at: "idle" };
+  #metadata: Readonly<Record<string, string>> = {};
+  /** Names the step for which the preparation waits. */
+  #awaited = "";
   #wasReady = false;
   #isLeaving = false;
   #reason: string | undefined;
@@ -80,6 +87,22 @@ export class ClientConnection {
     return this.#isLeaving;
   }
 
+  /** Metadata of every call. Begins the connection. Throws `RpcError` (unavailable) while it is being prepared. */
+  get metadata(): Readonly<Record<string, string>> {
+    this.#begin();
+    if (this.#state.at !== "preparing") return this.#metadata;
+    throw new RpcError(
+      StatusCode.unavailable,
+      `The connection to ${this.#name} is being prepared. Await ready() first.`,
+    );
+  }
+
+  /** Resolves when the preparation is over, with or without success. Undefined if there is nothing to wait for. */
+  prepared(signal?: AbortSignal): Promise<unknown> | undefined {
+    this.#begin();
+    return this.#state.at === "preparing" ? this.ready(signal).catch(() => undefined) : undefined;
+  }
+
   get isGone(): boolean {
     return this.#state.at === "closed" || (this.#state.at === "open" && this.#state.session.destroyed);
   }
@@ -87,7 +110,7 @@ export class ClientConnection {
   /** Rejects with `RpcError` (unavailable) when the connection can't be made, with cancelled when the signal aborts. */
   async ready(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) throw waitCancelled(this.#name, signal);
-    this.#open();
+    this.#begin();
     let onAbort: () => void = () => undefined;
     const aborted = new Promise<never>((_, reject) => {
       onAbort = () => reject(waitCancelled(this.#name, signal, `${this.#standstill}. ${adviceForSilence}`));
@@ -105,7 +128,7 @@ export class ClientConnection {
 
   /** Opens an HTTP/2 stream that `signal` cancels. Throws `RpcError` (unavailable) when the connection has ended or is ending. */
   request(headers: OutgoingHttpHeaders, signal: AbortSignal): ClientHttp2Stream {
-    this.#open();
+    this.#begin();
     // After a GOAWAY Node 24 makes a stream and resets it, which would read as the server's own reset. Node 20 throws.
     if (this.#state.at !== "open" || this.#isLeaving) throw new RpcError(StatusCode.unavailable, this.lossReason);
     try {
@@ -118,7 +141,8 @@ export class ClientConnection {
   /** Closes the HTTP/2 session, then destroys the socket. The owners of the streams must have ended them. */
   close(): void {
     this.#reason ??= `The connection to ${this.#name} was closed by this side.`;
-    if (this.#state.at === "idle") this.#settleClosed();
+    if (this.#state.at === "preparing") this.#state.abort.abort();
+    if (this.#state.at === "idle" || this.#state.at === "preparing") this.#settleClosed();
     if (this.#state.at !== "open") return;
     const timer = setTimeout(() => this.#cut(), GOODBYE_MS);
     this.#stopTimers.push(() => clearTimeout(timer));
@@ -126,19 +150,53 @@ export class ClientConnection {
     else this.#cut();
   }
 
-  #open(): void {
+  #begin(): void {
     if (this.#state.at !== "idle") return;
+    const timer = setTimeout(() => this.#giveUp(), this.#settings.connectTimeoutMs);
+    this.#stopTimers.push(() => clearTimeout(timer));
+    const abort = new AbortController();
+    const setup = prepareSetup(this.#address, this.#settings, {
+      signal: abort.signal,
+      onStep: (what) => {
+        this.#awaited = what;
+      },
+    });
+    if (!(setup instanceof Promise)) return this.#tryOpen(setup);
+    this.#state = { at: "preparing", abort };
+    void setup.then(
+      (made) => {
+        if (this.#state.at === "preparing") this.#tryOpen(made);
+        else made.tunnel?.destroy();
+      },
+      (error) => this.#endUnopened(messageOf(error)),
+    );
+  }
+
+  #tryOpen(setup: ConnectionSetup): void {
+    try {
+      this.#open(setup);
+    } catch (error) {
+      setup.tunnel?.destroy();
+      this.#endUnopened(describeDialFailure(this.#name, error));
+    }
+  }
+
+  #endUnopened(reason: string): void {
+    this.#reason ??= reason;
+    this.#settleClosed();
+  }
+
+  #open(setup: ConnectionSetup): void {
     const { limits } = this.#settings;
-    const socket = openClientSocket(this.#address, this.#settings);
-    const session = connect(authorityUrl(this.#address, this.#settings), {
+    this.#metadata = setup.metadata;
+    const socket = openClientSocket(this.#address, setup);
+    const session = connect(authorityUrl(this.#address, setup), {
       createConnection: () => socket,
       maxSessionMemory: limits.maxSessionMemoryMb,
       peerMaxConcurrentStreams: this.#settings.peerMaxConcurrentStreams,
       settings: { enablePush: false, initialWindowSize: limits.windowBytes },
     });
     this.#state = { at: "open", session, socket };
-    const timer = setTimeout(() => this.#giveUp(), this.#settings.connectTimeoutMs);
-    this.#stopTimers.push(() => clearTimeout(timer));
     session.once("connect", () => session.setLocalWindowSize(limits.windowBytes));
     session.once("remoteSettings", () => this.#onReady(session));
     session.on("error", (error) => this.#onError(error));
@@ -166,6 +224,12 @@ export class ClientConnection {
   }
 
   #giveUp(): void {
+    if (this.#state.at === "preparing") {
+      const { connectTimeoutMs } = this.#settings;
+      this.#reason ??= `No connection to ${this.#name}: ${this.#awaited} gave no answer within ${connectTimeoutMs} ms.`;
+      this.close();
+      return;
+    }
     const ms = this.#settings.connectTimeoutMs;
     this.#reason ??= `${this.#standstill} within ${ms} ms (the option connectTimeoutMs). ${adviceForSilence}`;
     this.#cut();

@@ -1,5 +1,14 @@
 import type { ConnectionOptions as TlsConnectionOptions } from "node:tls";
-import { assertOptions, errorText, fields, number, optionShape, TroupeError, text } from "../../../core/internal.ts";
+import {
+  assertOptions,
+  errorText,
+  fields,
+  number,
+  type OptionKind,
+  optionShape,
+  TroupeError,
+  text,
+} from "../../../core/internal.ts";
 import {
   anyDelay,
   type ConnectionLimitOptions,
@@ -11,32 +20,59 @@ import {
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 import { assertTls } from "../tls-check.ts";
+import type { DialedConnection, PerConnection } from "./connection-setup.ts";
+import { parseProxy } from "./proxy-tunnel.ts";
+
+type MetadataSource = (connection: DialedConnection) => Metadata | PromiseLike<Metadata>;
 
 /** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
-  /** Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. */
-  readonly tls?: TlsConnectionOptions;
-  /** Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. Default: none. */
-  readonly metadata?: Metadata;
+  /**
+   * Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. A function is called
+   * for each connection, so that a renewed client certificate is used from the next one on.
+   */
+  readonly tls?: PerConnection<TlsConnectionOptions> | undefined;
+  /**
+   * Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. A function is called for
+   * each connection, so that a worker that reconnects sends a new token. It may return a promise. A function that fails, or that
+   * takes longer than `connectTimeoutMs`, fails the attempt to connect, and a worker tries again. Default: none.
+   */
+  readonly metadata?: PerConnection<Metadata> | undefined;
+  /**
+   * HTTP proxy that opens a tunnel to the host (`CONNECT`): `http://host:port` or `http://user:password@host:port`. A function is
+   * called for each connection; undefined connects directly. `environmentProxy(process.env)` chooses as gRPC's own libraries do.
+   * Unix sockets use no proxy. Default: none.
+   */
+  readonly proxy?: PerConnection<string | undefined> | undefined;
   /** First part of the `user-agent` header, before Troupe's own name. Default: none. */
-  readonly userAgent?: string;
+  readonly userAgent?: string | undefined;
   /** Time to make a connection, in milliseconds. Default: 20 000. */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /**
    * Sends an HTTP/2 PING when this many milliseconds have passed since the last one. Default: 0, never. grpc-python's
    * servers close a connection without traffic when pings come more often than every 5 minutes.
    */
-  readonly pingIntervalMs?: number;
+  readonly pingIntervalMs?: number | undefined;
   /** How long to wait for a PING's answer before the connection counts as lost, in milliseconds. Default: 20 000. */
-  readonly pingTimeoutMs?: number;
+  readonly pingTimeoutMs?: number | undefined;
   /** Concurrent streams that the client opens at most until the server has announced its limit. Default: 100, as HTTP/2 suggests. */
-  readonly peerMaxConcurrentStreams?: number;
+  readonly peerMaxConcurrentStreams?: number | undefined;
+}
+
+/** A value of the kind, or a function that makes it for each connection. */
+function orFunction(kind: OptionKind): OptionKind {
+  return {
+    ...kind,
+    expected: `${kind.expected}, or a function`,
+    accepts: (value) => typeof value === "function" || kind.accepts(value),
+  };
 }
 
 const dialerShape = optionShape<GrpcDialerOptions>({
   ...connectionLimitKinds,
-  tls: fields,
-  metadata: fields,
+  tls: orFunction(fields),
+  metadata: orFunction(fields),
+  proxy: orFunction(text),
   userAgent: text,
   connectTimeoutMs: someDelay,
   pingIntervalMs: anyDelay,
@@ -46,8 +82,9 @@ const dialerShape = optionShape<GrpcDialerOptions>({
 
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
-  readonly tls: TlsConnectionOptions | undefined;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly tls: PerConnection<TlsConnectionOptions> | undefined;
+  readonly metadata: MetadataSource | Readonly<Record<string, string>>;
+  readonly proxy: PerConnection<string | undefined>;
   readonly userAgent: string;
   readonly connectTimeoutMs: number;
   readonly pingIntervalMs: number;
@@ -55,14 +92,18 @@ export interface GrpcDialerSettings {
   readonly peerMaxConcurrentStreams: number;
 }
 
-/** Throws `RpcError` (invalid-argument) for metadata that headers can't carry. */
+/** Throws `invalid-argument` for invalid options, such as metadata that headers can't carry. */
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
   assertOptions(options, dialerShape, "grpcDialer");
-  assertTls(options.tls);
+  const { metadata = {}, proxy, tls } = options;
+  if (typeof tls !== "function") assertTls(tls);
+  if (typeof proxy === "string") parseProxy(proxy);
   return {
     limits: toConnectionLimits(options),
-    tls: options.tls,
-    metadata: checkedHeaders(options.metadata ?? {}),
+    tls,
+    // TypeScript can't see that metadata, an interface of texts, is never a function.
+    metadata: typeof metadata === "function" ? (metadata as MetadataSource) : checkedHeaders(metadata),
+    proxy,
     userAgent: options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`,
     connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
     pingIntervalMs: options.pingIntervalMs ?? 0,

@@ -33,18 +33,23 @@ class GrpcLink implements Link {
     this.closed = connection.closed;
   }
 
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     return this.#connection.ready(options.signal);
   }
 
   async unary(method: string, request: Uint8Array, options: UnaryOptions = {}): Promise<Uint8Array> {
+    const prepared = this.#connection.prepared(options.signal);
+    if (prepared !== undefined) await prepared;
     const headers = this.#headers(method, options.metadata ?? {});
     if (options.timeoutMs !== undefined) headers["grpc-timeout"] = formatTimeout(options.timeoutMs);
-    return callUnary((receiver) => this.#open(headers, receiver), request, options);
+    return callUnary((receiver) => this.#open(() => headers, receiver), request, options);
   }
 
   openStream(method: string, receiver: StreamReceiver, options: StreamOptions = {}): FrameStream {
-    return this.#open(this.#headers(method, options.metadata ?? {}), receiver);
+    const metadata = options.metadata ?? {};
+    // Checked first: bad metadata throws, whatever the connection does.
+    toMetadataHeaders(metadata);
+    return this.#open(() => this.#headers(method, metadata), receiver);
   }
 
   async close(): Promise<void> {
@@ -53,9 +58,9 @@ class GrpcLink implements Link {
     await this.closed;
   }
 
-  #open(headers: OutgoingHttpHeaders, receiver: StreamReceiver): FrameStream {
+  #open(headersOf: () => OutgoingHttpHeaders, receiver: StreamReceiver): FrameStream {
     try {
-      const stream: FrameStream = new GrpcClientStream(headers, receiver, {
+      const stream: FrameStream = new GrpcClientStream(headersOf(), receiver, {
         connection: this.#connection,
         limits: this.#settings.limits,
         onClosed: () => this.#streams.delete(stream),
@@ -76,7 +81,7 @@ class GrpcLink implements Link {
       "content-type": GRPC_CONTENT_TYPE,
       "user-agent": this.#settings.userAgent,
       "grpc-accept-encoding": ACCEPTED_ENCODINGS,
-      ...this.#settings.metadata,
+      ...this.#connection.metadata,
       ...toMetadataHeaders(metadata),
     };
   }

@@ -1,3 +1,5 @@
+import { setImmediate } from "../../real-time.ts";
+
 /**
  * Runs `act` after the current read. Every reset of a stream and every end of a session must go through here.
  *

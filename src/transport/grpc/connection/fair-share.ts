@@ -1,3 +1,5 @@
+import { nowMs, setImmediate } from "../../real-time.ts";
+
 /** Processor time that one connection may use before the others are served, in milliseconds. */
 const SHARE_MS = 2;
 
@@ -11,9 +13,9 @@ export class FairShare {
    * piece.
    */
   spend(work: () => void): boolean {
-    const beganMs = performance.now();
+    const beganMs = nowMs();
     work();
-    this.#spentMs += performance.now() - beganMs;
+    this.#spentMs += nowMs() - beganMs;
     return this.#spentMs > SHARE_MS;
   }
 

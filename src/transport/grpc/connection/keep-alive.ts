@@ -1,4 +1,5 @@
 import type { Http2Session } from "node:http2";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 
 export interface KeepAliveOptions {
   readonly intervalMs: number;

@@ -1,4 +1,4 @@
-import { gunzipSync, inflateSync } from "node:zlib";
+import { constants, gunzipSync, inflateSync } from "node:zlib";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 
 /** Value of `grpc-accept-encoding`. Troupe does not compress what it sends. */
@@ -25,6 +25,25 @@ export function inflaterFor(encoding: string | undefined): Inflate | undefined {
 function refuseCompressed(): never {
   throw new RpcError(StatusCode.internal, "A message is marked as compressed, but the call names no grpc-encoding.");
 }
+
+/** First bytes of a message, compressed, that are enough for its head. */
+const HEAD_BYTES = 512;
+
+/** First byte of everything in the format `gzip`. */
+const GZIP_MARK = 0x1f;
+
+/** Decompresses the beginning of a message as far as it goes; empty if it does not. */
+export function inflateHead(message: Uint8Array): Uint8Array {
+  const unpack = message[0] === GZIP_MARK ? gunzipSync : inflateSync;
+  try {
+    const options = { finishFlush: constants.Z_SYNC_FLUSH };
+    return unpack(message.subarray(0, HEAD_BYTES), options).subarray(0, HEAD_BYTES);
+  } catch {
+    return nothing;
+  }
+}
+
+const nothing = new Uint8Array(0);
 
 // Synchronous decompression keeps messages in order without a queue. The limit on the result bounds the time it takes.
 function inflate(encoding: "gzip" | "deflate", message: Uint8Array, maxBytes: number): Uint8Array {

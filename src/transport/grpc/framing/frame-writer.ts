@@ -1,7 +1,12 @@
 import type { Writable } from "node:stream";
 import type { FrameBytes } from "../../../protocol/internal.ts";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import { refuseOversize } from "../../calls/call-errors.ts";
+import { nextTick } from "../../real-time.ts";
 import { MessagePacking, type PackedMessages, recycle } from "./message-packing.ts";
+
+/** The account is charged in such steps, so that a short message costs a comparison. */
+const CHARGED_BYTES = 4 * 1024;
 
 /** Maximum bytes of one write. More stays in the queue, where it is counted. */
 const WRITE_BYTES = 1024 * 1024;
@@ -11,6 +16,8 @@ export interface FrameWriterOptions {
   readonly highWaterBytes: number;
   /** Limit of one message, in bytes. `send` refuses larger ones. */
   readonly maxMessageBytes: number;
+  /** Account for what is queued. The sender asks it for space first (`mayTake`). Default: none. */
+  readonly account?: MemoryAccount | undefined;
   /** Called after `send` returned false, when half of `highWaterBytes` is free again. */
   readonly onDrain: () => void;
 }
@@ -24,6 +31,7 @@ export class FrameWriter {
   readonly #options: FrameWriterOptions;
   #waiting = new MessagePacking();
   #writingBytes = 0;
+  #chargedBytes = 0;
   #isFlushPlanned = false;
   #isEnding = false;
   #hasEnded = false;
@@ -89,6 +97,7 @@ export class FrameWriter {
     if (this.#isClosed || this.#isEnding) return false;
     refuseOversize(message, this.#options.maxMessageBytes);
     this.#waiting.add(message, this.isWriting);
+    if (this.queuedBytes > this.#chargedBytes) this.#charge(this.queuedBytes);
     this.#queuedCount += 1;
     this.#planFlush();
     if (this.queuedBytes <= this.#options.highWaterBytes) return true;
@@ -105,6 +114,7 @@ export class FrameWriter {
 
   /** Discards the queue and accepts nothing more. */
   close(): void {
+    this.#charge(0);
     this.#isClosed = true;
     this.#waiting = new MessagePacking();
     this.#writingBytes = 0;
@@ -118,10 +128,20 @@ export class FrameWriter {
     return new Promise((resolve) => this.#flushWaiters.push({ untilCount, resolve }));
   }
 
+  /** Charges the account for so many queued bytes, rounded up. */
+  #charge(queuedBytes: number): void {
+    const { account } = this.#options;
+    if (account === undefined) return;
+    const bytes = Math.ceil(queuedBytes / CHARGED_BYTES) * CHARGED_BYTES;
+    if (bytes > this.#chargedBytes) account.add(bytes - this.#chargedBytes);
+    else account.release(this.#chargedBytes - bytes);
+    this.#chargedBytes = bytes;
+  }
+
   #planFlush(): void {
     if (this.#isFlushPlanned || this.#writingBytes > 0) return;
     this.#isFlushPlanned = true;
-    process.nextTick(this.#flush);
+    nextTick(this.#flush);
   }
 
   readonly #flush = (): void => {
@@ -150,6 +170,7 @@ export class FrameWriter {
     if (this.#isClosed || error) return;
     recycle(batch);
     this.#writingBytes = 0;
+    if (this.#waiting.bytes + CHARGED_BYTES < this.#chargedBytes) this.#charge(this.#waiting.bytes);
     this.#writtenCount += batch.count;
     if (this.#waiting.bytes > 0 || this.#isEnding) this.#flush();
     this.#settleFlushWaiters();

@@ -12,10 +12,15 @@ export function isGrpcContentType(contentType: string | undefined): boolean {
 /** Bytes that each header field counts beside its name and value. */
 export const HEADER_COST_BYTES = 32;
 
-/** Throws `RpcError` (resource-exhausted) for headers that are longer together than `maxBytes`. */
-export function refuseLongHeaders(rawHeaders: readonly string[], maxBytes: number): void {
+/** Length of headers, with the cost of each. */
+export function headerBytesOf(rawHeaders: readonly string[]): number {
   let bytes = (rawHeaders.length / 2) * HEADER_COST_BYTES;
   for (const text of rawHeaders) bytes += text.length;
+  return bytes;
+}
+
+/** Throws `RpcError` (resource-exhausted) for headers that are longer together than `maxBytes`. */
+export function refuseLongHeaders(bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
   throw new RpcError(
     StatusCode.resourceExhausted,

@@ -60,7 +60,6 @@ export class MessagePacking {
     const length = message.byteLength;
     const isLong = length > COPY_UP_TO_BYTES;
     const [head, rest] = message instanceof Uint8Array ? [undefined, message] : [message.head, message.rest];
-    this.#bytes += PREFIX_BYTES + length;
     this.#makeRoom(PREFIX_BYTES + (isLong ? (head?.length ?? 0) : length));
     const target = this.#buffer.bytes;
     let at = this.#end;
@@ -74,7 +73,11 @@ export class MessagePacking {
       target.set(head, at);
       at += head.length;
     }
-    if (isLong) {
+    if (rest.length === 0) {
+      // An empty chunk would not be taken with its message.
+      this.#end = at;
+      this.#bufferedCount += 1;
+    } else if (isLong) {
       this.#end = at;
       this.#cut();
       this.#chunks.push({ bytes: isQueue ? withoutSurroundings(rest) : rest, count: 1, buffer: undefined });
@@ -83,6 +86,8 @@ export class MessagePacking {
       this.#end = at + rest.length;
       this.#bufferedCount += 1;
     }
+    // Last, after what can throw: the queue must not count what it does not have.
+    this.#bytes += PREFIX_BYTES + length;
   }
 
   /** Removes and returns the first messages: all chunks that begin within `mostBytes`. */
@@ -110,7 +115,9 @@ export class MessagePacking {
     this.#cut();
     // A large buffer may as well be a pooled one.
     const bufferBytes = Math.max(bytes, this.#nextBufferBytes);
-    this.#begin(takeBuffer(bufferBytes > COPY_UP_TO_BYTES ? LARGEST_BUFFER_BYTES : bufferBytes));
+    // The head of a frame may be longer than any of these.
+    const size = bufferBytes > COPY_UP_TO_BYTES ? Math.max(bytes, LARGEST_BUFFER_BYTES) : bufferBytes;
+    this.#begin(takeBuffer(size));
     this.#nextBufferBytes = Math.min(2 * this.#buffer.bytes.length, LARGEST_BUFFER_BYTES);
   }
 

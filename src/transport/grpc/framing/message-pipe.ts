@@ -1,27 +1,36 @@
 import { constants, type Http2Stream } from "node:http2";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
+import { nextTick } from "../../real-time.ts";
 import type { FairShare } from "../connection/fair-share.ts";
+import type { MessageSource, UnfinishedMessages } from "../connection/unfinished-messages.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 
-export interface MessagePipeOptions extends Pick<MessageReaderOptions, "budget" | "counters"> {
+export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account" | "counters"> {
   readonly limits: MessageLimits;
   /** Share of the process that the stream's connection may use. Default: no limit. */
   readonly fairShare?: FairShare;
+  /** Gives up messages that come too slowly. Default: none is given up. */
+  readonly unfinished?: UnfinishedMessages;
+  /** Called when the receiver has paused the stream and Node buffers more of it than the account has space for. */
+  readonly onNoRoom?: (account: MemoryAccount) => void;
   /** Called when the receiver throws, which it must not. */
   readonly onReceiverFailure: (error: unknown) => void;
 }
 
 /** Common part of client and server streams: messages over one HTTP/2 stream, a receiver, and exactly one end. */
-export class MessagePipe {
+export class MessagePipe implements MessageSource {
   readonly writer: FrameWriter;
   readonly #http2: Http2Stream;
   readonly #receiver: StreamReceiver;
   readonly #limits: MessageLimits;
   readonly #onReceiverFailure: (error: unknown) => void;
   readonly #options: MessagePipeOptions;
+  readonly #unread: UnreadBytes | undefined;
   #reader: MessageReader | undefined;
   #isPaused = false;
   #isWaiting = false;
@@ -37,8 +46,13 @@ export class MessagePipe {
     this.writer = new FrameWriter(http2, {
       highWaterBytes: this.#limits.highWaterBytes,
       maxMessageBytes: this.#limits.maxSendMessageBytes,
+      account: options.account,
       onDrain: () => this.tell(() => receiver.onDrain()),
     });
+    const { account, onNoRoom } = options;
+    // What waits for its turn is read on, so that its messages are refused one by one. What the receiver does not want is not.
+    this.#unread =
+      account && new UnreadBytes(http2, account, () => (this.#isPaused ? onNoRoom?.(account) : this.#goOn()));
   }
 
   get hasEnded(): boolean {
@@ -57,18 +71,18 @@ export class MessagePipe {
   /** Starts to pass messages to the receiver; calls `onPeerDone` after the last one. */
   startReading(inflate: Inflate, onPeerDone: () => void): void {
     const receiver = this.#receiver;
-    const { budget, counters } = this.#options;
+    const { account, counters } = this.#options;
     const reader = new MessageReader({
       maxMessageBytes: this.#limits.maxReceiveMessageBytes,
       inflate,
-      budget,
+      account,
       counters,
       // One read may hold many messages, and the receiver may end the stream at any of them.
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
       },
-      onBadMessage: (status, head) => {
-        if (!this.#hasEnded) receiver.onBadFrame(status, head);
+      onBadMessage: (status, head, isOverload) => {
+        if (!this.#hasEnded) receiver.onBadFrame(status, head, isOverload);
       },
     });
     this.#reader = reader;
@@ -83,14 +97,38 @@ export class MessagePipe {
     });
   }
 
+  get unfinished(): number {
+    return this.#hasEnded ? 0 : (this.#reader?.unfinished ?? 0);
+  }
+
+  get arrivedBytes(): number {
+    return this.#reader?.arrivedBytes ?? 0;
+  }
+
+  get isHeldBack(): boolean {
+    return this.#isPaused || this.#isWaiting;
+  }
+
+  /** Discards the unfinished message: its bytes come too slowly. */
+  giveUp(): void {
+    this.tell(() => this.#reader?.giveUp());
+  }
+
   pause(): void {
     this.#isPaused = true;
-    if (!this.#hasEnded) this.#http2.pause();
+    if (this.#hasEnded) return;
+    this.#http2.pause();
+    this.#unread?.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    if (!this.#hasEnded && !this.#isWaiting) this.#http2.resume();
+    if (!this.#hasEnded && !this.#isWaiting) this.#goOn();
+  }
+
+  #goOn(): void {
+    this.#unread?.release();
+    this.#http2.resume();
   }
 
   /**
@@ -101,8 +139,10 @@ export class MessagePipe {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.writer.close();
+    this.#unread?.release();
+    this.#options.unfinished?.forget(this);
     this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
-    process.nextTick(() => {
+    nextTick(() => {
       try {
         this.#receiver.onEnd(end);
       } catch (error) {
@@ -114,16 +154,20 @@ export class MessagePipe {
   #read(reader: MessageReader, chunk: Uint8Array): void {
     // Reading the unread rest emits "data" too.
     if (this.#hasEnded) return;
-    const { fairShare } = this.#options;
+    const { fairShare, unfinished } = this.#options;
     const read = () => this.tell(() => reader.push(chunk));
     if (fairShare === undefined) return read();
-    if (!fairShare.spend(read) || this.#isWaiting || this.#hasEnded) return;
+    const isUsedUp = fairShare.spend(read);
+    if (reader.unfinished !== 0 && !this.#hasEnded) unfinished?.watch(this);
+    if (!isUsedUp || this.#isWaiting || this.#hasEnded) return;
     this.#isWaiting = true;
     this.#http2.pause();
+    this.#unread?.halt();
     fairShare.wait(() => {
       this.#isWaiting = false;
       // An ended stream must be drained so that it can close.
-      if (this.#hasEnded || !this.#isPaused) this.#http2.resume();
+      if (this.#hasEnded) this.#http2.resume();
+      else if (!this.#isPaused) this.#goOn();
     });
   }
 

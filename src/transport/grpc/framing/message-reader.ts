@@ -1,13 +1,15 @@
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import { oversizeStatus } from "../../calls/call-errors.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { ByteBudget } from "../connection/byte-budget.ts";
-import type { Inflate } from "./compression.ts";
+import { type Inflate, inflateHead } from "./compression.ts";
 import { FrameParser, type SkippedMessage } from "./frame-parser.ts";
 
 /** Counters of discarded messages. */
 export interface MessageCounters {
   oversizeMessages: number;
   badMessages: number;
+  refusedMessages: number;
+  unfinishedMessages: number;
 }
 
 export interface MessageReaderOptions {
@@ -17,10 +19,13 @@ export interface MessageReaderOptions {
   readonly onMessage: (message: Uint8Array) => void;
   /**
    * Called for a discarded message; later messages are not affected. `head` holds its first bytes if they are known.
+   * `isOverload`: there was no space for it; otherwise the message is at fault.
    */
-  readonly onBadMessage: (status: RpcStatus, head?: Uint8Array) => void;
-  /** Budget for the bytes of an unfinished message. Default: none. */
-  readonly budget?: ByteBudget | undefined;
+  readonly onBadMessage: (status: RpcStatus, head?: Uint8Array, isOverload?: boolean) => void;
+  /** Account for the bytes of an unfinished message. Default: none. */
+  readonly account?: MemoryAccount | undefined;
+  /** First bytes of a discarded message that `onBadMessage` waits for. Default: 512. */
+  readonly headBytes?: number;
   readonly counters?: MessageCounters | undefined;
 }
 
@@ -39,10 +44,25 @@ export class MessageReader {
         else this.#deliver(message, isCompressed);
       },
       onSkipped: (skipped: SkippedMessage) => {
-        if (!this.#isCounting) this.#refuse(skippedStatus(skipped, options.maxMessageBytes), skipped.head);
+        if (!this.#isCounting) this.#skip(skipped);
       },
     };
-    this.#parser = new FrameParser(sink, options.maxMessageBytes, options.budget);
+    this.#parser = new FrameParser(sink, options);
+  }
+
+  /** The number of the message of which bytes are kept or waited for; 0: there is none. */
+  get unfinished(): number {
+    return this.#parser.unfinished;
+  }
+
+  /** Bytes of the unfinished message that have arrived. */
+  get arrivedBytes(): number {
+    return this.#parser.arrivedBytes;
+  }
+
+  /** Discards the unfinished message, because its bytes come too slowly. */
+  giveUp(): void {
+    this.#parser.giveUp("too-slow");
   }
 
   push(chunk: Uint8Array): void {
@@ -51,6 +71,7 @@ export class MessageReader {
 
   /** The peer sends no more: reports an incomplete message as bad. */
   end(): void {
+    this.#parser.end();
     if (!this.#parser.isMidMessage) return;
     this.#refuse({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
   }
@@ -58,9 +79,27 @@ export class MessageReader {
   /** Stops reading. Returns the number of whole messages in `unread`, which the receiver will not get. */
   close(unread: Iterable<Uint8Array> = []): number {
     this.#isCounting = true;
+    this.#parser.countOnly();
     for (const chunk of unread) this.#parser.push(chunk);
     this.#parser.close();
     return this.#counted;
+  }
+
+  #skip(skipped: SkippedMessage): void {
+    const { counters, onBadMessage, account } = this.#options;
+    const head = skipped.flag === 0 ? skipped.head : skipped.flag === 1 ? inflateHead(skipped.head) : undefined;
+    switch (skipped.why) {
+      case "too-large":
+        return this.#refuse(oversizeStatus(skipped.announcedBytes, this.#options.maxMessageBytes), head);
+      case "bad-flag":
+        return this.#refuse(badFlag(skipped));
+      case "no-room":
+        if (counters !== undefined) counters.refusedMessages += 1;
+        return onBadMessage(noRoom(skipped, account), head, true);
+      case "too-slow":
+        if (counters !== undefined) counters.unfinishedMessages += 1;
+        return onBadMessage(tooSlow(skipped), head);
+    }
   }
 
   #refuse(status: RpcStatus, head?: Uint8Array): void {
@@ -80,21 +119,22 @@ export class MessageReader {
       return this.#options.inflate(message, this.#options.maxMessageBytes);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      this.#refuse(error.status);
+      this.#refuse(error.status, inflateHead(message));
       return undefined;
     }
   }
 }
 
-function skippedStatus(skipped: SkippedMessage, maxMessageBytes: number): RpcStatus {
-  if (skipped.why === "bad-flag") {
-    return { code: StatusCode.internal, details: `A message has the unknown compression flag ${skipped.flag}.` };
-  }
-  if (skipped.why === "no-room") {
-    return {
-      code: StatusCode.resourceExhausted,
-      details: `A message of ${skipped.announcedBytes} bytes finds no room beside other unfinished messages of its connection.`,
-    };
-  }
-  return oversizeStatus(skipped.announcedBytes, maxMessageBytes);
+function badFlag({ flag }: SkippedMessage): RpcStatus {
+  return { code: StatusCode.internal, details: `A message has the unknown compression flag ${flag}.` };
+}
+
+function noRoom({ announcedBytes }: SkippedMessage, account: MemoryAccount | undefined): RpcStatus {
+  const why = account?.whyNot(announcedBytes) ?? "";
+  return { code: StatusCode.resourceExhausted, details: `A message of ${announcedBytes} bytes finds no space. ${why}` };
+}
+
+function tooSlow({ announcedBytes }: SkippedMessage): RpcStatus {
+  const details = `A message of ${announcedBytes} bytes came too slowly (messageTimeoutMs): the rest of it is not kept.`;
+  return { code: StatusCode.deadlineExceeded, details };
 }

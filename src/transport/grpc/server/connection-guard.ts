@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
+import { clearTimeout, nowMs, setTimeout } from "../../real-time.ts";
 
 export interface ConnectionGuardParts {
   readonly http2: ServerHttp2Session;
@@ -22,7 +23,7 @@ export class ConnectionGuard {
   #hasOpened = false;
   #streams = 0;
   #resets = 0;
-  #minuteBeganMs = performance.now();
+  #minuteBeganMs = nowMs();
 
   constructor(parts: ConnectionGuardParts) {
     this.#parts = parts;
@@ -71,9 +72,9 @@ export class ConnectionGuard {
     counters.resetStreams += 1;
     // Calls that end with their connection are not resets by the client.
     if (http2.destroyed) return;
-    const nowMs = performance.now();
-    if (nowMs - this.#minuteBeganMs > MINUTE_MS) {
-      this.#minuteBeganMs = nowMs;
+    const atMs = nowMs();
+    if (atMs - this.#minuteBeganMs > MINUTE_MS) {
+      this.#minuteBeganMs = atMs;
       this.#resets = 0;
     }
     this.#resets += 1;

@@ -1,36 +1,39 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
+import { partyOf } from "../../accounting/party-of.ts";
 import { formatHost } from "../../address.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { describeLoss, errorCode } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
-import { ByteBudget } from "../connection/byte-budget.ts";
 import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
 import { FairShare } from "../connection/fair-share.ts";
 import { startKeepAlive } from "../connection/keep-alive.ts";
+import { UnfinishedMessages } from "../connection/unfinished-messages.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
 export interface ServerConnectionParts {
   readonly settings: GrpcListenerSettings;
   readonly counters: MutableListenerCounters;
-  /** Budget of all connections of the listener. */
-  readonly sharedBudget: ByteBudget;
+  readonly accountant: MemoryAccountant;
 }
 
 /** The server's side of one client's connection. */
 export class ServerConnection {
   /** `host:port` of the client, for logs. */
   readonly peer: string;
-  readonly budget: ByteBudget;
+  /** For all that this connection makes the host keep. */
+  readonly account: MemoryAccount;
+  readonly unfinished: UnfinishedMessages;
   readonly fairShare = new FairShare();
   readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session, { settings, counters, sharedBudget }: ServerConnectionParts) {
+  constructor(http2: ServerHttp2Session, { settings, counters, accountant }: ServerConnectionParts) {
     this.#http2 = http2;
-    this.budget = new ByteBudget(settings.maxHeldBytes, sharedBudget);
+    this.unfinished = new UnfinishedMessages(settings.messageTimeoutMs);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {
@@ -42,6 +45,18 @@ export class ServerConnection {
       afterRead(() => http2.destroy());
     };
     this.#guard = new ConnectionGuard({ http2, counters, cut, ...settings });
+    this.account = accountant.openAccount({
+      ...{ party: partyOf(remoteAddress), name: `connection ${this.peer}` },
+      ...{ maxBytes: settings.maxHeldBytes, maxBytesName: "maxHeldBytes" },
+      giveWay: (reason) => {
+        counters.gaveWay += 1;
+        cut(reason, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      },
+    });
+    http2.once("close", () => {
+      this.unfinished.close();
+      this.account.close();
+    });
   }
 
   /** Returns why the connection is gone; undefined while it is open. */

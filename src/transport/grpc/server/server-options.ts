@@ -13,42 +13,44 @@ import { assertTls } from "../tls-check.ts";
 /** Options of `grpcListener`. */
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
   /** Options of node:tls (key, cert, ca, requestCert, …); they turn TLS on. Default: plaintext HTTP/2. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | undefined;
   /**
    * Maximum concurrent calls of one connection; further calls wait at the client. A worker needs two. Default: 1 000.
    */
-  readonly maxConcurrentStreams?: number;
+  readonly maxConcurrentStreams?: number | undefined;
   /** Maximum number of connections; the listener closes further ones. Default: 10 000. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /**
    * Maximum length of a call's headers in bytes, with 32 bytes added for each. Longer ones are refused. Default: 64
    * KiB.
    */
-  readonly maxHeaderBytes?: number;
+  readonly maxHeaderBytes?: number | undefined;
   /** Milliseconds for the TLS handshake, and again for the opening of HTTP/2. Default: 10 000. */
-  readonly handshakeTimeoutMs?: number;
+  readonly handshakeTimeoutMs?: number | undefined;
   /**
    * Milliseconds without a call after which the listener closes a connection. A worker always has a call. Default: 300
    * 000.
    */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
   /** Milliseconds in which the request of a unary call must arrive. Default: 30 000. */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /** Maximum resets of calls within a minute; the listener closes a connection with more. Default: 1 000. */
-  readonly maxResetsPerMinute?: number;
+  readonly maxResetsPerMinute?: number | undefined;
+  /** Milliseconds without a byte of a message that has begun to arrive, until the rest of it is refused. Default: 30 000. */
+  readonly messageTimeoutMs?: number | undefined;
   /**
-   * Bytes that one connection may make the host keep: unfinished messages, and unary answers that the client does not
-   * read. The listener refuses what exceeds this. All connections together may hold eight times as much. Default: 128
-   * MiB.
+   * Bytes that one connection may make the host keep: calls with their headers, unfinished messages, requests and
+   * answers, and all that waits for the client. The listener refuses what exceeds this. The host bounds all connections
+   * together by its option `maxMemoryBytes`. Default: 128 MiB.
    */
-  readonly maxHeldBytes?: number;
+  readonly maxHeldBytes?: number | undefined;
   /**
    * Milliseconds between the answer to an HTTP/2 PING and the next PING. Pings detect peers that vanished, and
    * connections whose HTTP/2 state is broken. 0 disables them. Default: 10 000.
    */
-  readonly pingIntervalMs?: number;
+  readonly pingIntervalMs?: number | undefined;
   /** Milliseconds without any byte after a PING until the connection counts as lost. Default: 20 000. */
-  readonly pingTimeoutMs?: number;
+  readonly pingTimeoutMs?: number | undefined;
 }
 
 const listenerShape = optionShape<GrpcListenerOptions>({
@@ -60,6 +62,7 @@ const listenerShape = optionShape<GrpcListenerOptions>({
   handshakeTimeoutMs: someDelay,
   idleTimeoutMs: someDelay,
   requestTimeoutMs: someDelay,
+  messageTimeoutMs: someDelay,
   maxResetsPerMinute: number(someRoom),
   maxHeldBytes: number(someRoom),
   pingIntervalMs: anyDelay,
@@ -75,6 +78,7 @@ export interface GrpcListenerSettings {
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly messageTimeoutMs: number;
   readonly maxResetsPerMinute: number;
   readonly maxHeldBytes: number;
   readonly pingIntervalMs: number;
@@ -93,6 +97,7 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
     idleTimeoutMs: options.idleTimeoutMs ?? 300_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    messageTimeoutMs: options.messageTimeoutMs ?? 30_000,
     maxResetsPerMinute: options.maxResetsPerMinute ?? 1_000,
     maxHeldBytes: options.maxHeldBytes ?? 128 * 1024 * 1024,
     pingIntervalMs: options.pingIntervalMs ?? 10_000,

@@ -1,5 +1,6 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { FrameBytes } from "../../../protocol/internal.ts";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import type { ServerCall } from "../../calls/server-call.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { Metadata, ServerStream, ServerStreamReceiver, StreamEnd } from "../../link.ts";
@@ -7,9 +8,9 @@ import { toMetadataHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
-import type { ByteBudget } from "../connection/byte-budget.ts";
 import type { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
 import type { FairShare } from "../connection/fair-share.ts";
+import type { UnfinishedMessages } from "../connection/unfinished-messages.ts";
 import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
@@ -21,8 +22,9 @@ export interface ServerStreamOptions {
   readonly limits: MessageLimits;
   /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
-  /** Budget for the bytes of an unfinished message. */
-  readonly budget: ByteBudget;
+  /** Account of the connection, for all that the stream makes this side keep. */
+  readonly account: MemoryAccount;
+  readonly unfinished: UnfinishedMessages;
   readonly counters: MessageCounters;
   readonly fairShare: FairShare;
   readonly acknowledgements: DeliveryAcknowledgements;
@@ -46,7 +48,9 @@ export class GrpcServerStream implements ServerStream {
     this.#options = options;
     this.#pipe = new MessagePipe(http2, receiver, {
       limits: options.limits,
-      budget: options.budget,
+      account: options.account,
+      unfinished: options.unfinished,
+      onNoRoom: (account) => this.abort({ code: StatusCode.resourceExhausted, details: account.whyNot(0) }),
       counters: options.counters,
       fairShare: options.fairShare,
       onReceiverFailure: (error) =>

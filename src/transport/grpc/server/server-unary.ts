@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from "node:http2";
+import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import { toRpcStatus } from "../../calls/call-errors.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
 import type { ServerCall } from "../../calls/server-call.ts";
@@ -6,7 +7,6 @@ import type { MessageLimits } from "../../limits.ts";
 import type { LinkService } from "../../link.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
-import type { ByteBudget } from "../connection/byte-budget.ts";
 import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { packMessages } from "../framing/message-packing.ts";
@@ -18,8 +18,8 @@ export interface UnaryServing {
   readonly call: ServerCall;
   readonly limits: MessageLimits;
   readonly inflate: Inflate;
-  /** Budget for requests, and for answers that their callers have not read. */
-  readonly budget: ByteBudget;
+  /** Account for requests, and for answers that their callers have not read. */
+  readonly account: MemoryAccount;
   readonly counters: MutableListenerCounters;
   /** Milliseconds in which the request must arrive. */
   readonly requestTimeoutMs: number;
@@ -32,13 +32,14 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
   const reader = new MessageReader({
     maxMessageBytes: serving.limits.maxReceiveMessageBytes,
     inflate: serving.inflate,
-    budget: serving.budget,
+    account: serving.account,
+    headBytes: 0,
     counters: serving.counters,
     onMessage: (message) => {
       if (request !== undefined)
         problem ??= { code: StatusCode.unimplemented, details: "A unary call takes one message." };
-      else if (serving.budget.take(message.byteLength)) request = message;
-      else problem ??= { code: StatusCode.resourceExhausted, details: "Too many requests wait on this connection." };
+      else if (serving.account.take(message.byteLength)) request = message;
+      else problem ??= noRoom("request", message, serving);
     },
     onBadMessage: (status) => {
       problem ??= status;
@@ -71,7 +72,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
   http2.once("close", () => {
     callOffWait();
     reader.close();
-    serving.budget.release(request?.byteLength ?? 0);
+    serving.account.release(request?.byteLength ?? 0);
     // Headers are sent with the answer, so a stream that closes without them was given up by its caller.
     if (!http2.headersSent)
       serving.call.abort(new RpcError(StatusCode.cancelled, "The caller cancelled the call or is gone."));
@@ -89,7 +90,14 @@ async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: Un
   }
 }
 
-function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, budget }: UnaryServing): void {
+function noRoom(what: string, { byteLength }: Uint8Array, { account, counters }: UnaryServing): RpcStatus {
+  counters.refusedMessages += 1;
+  const details = `The ${what} of ${byteLength} bytes finds no space. ${account.whyNot(byteLength)}`;
+  return { code: StatusCode.resourceExhausted, details };
+}
+
+function respond(http2: ServerHttp2Stream, response: Uint8Array, serving: UnaryServing): void {
+  const { limits, account } = serving;
   const maxSendBytes = limits.maxSendMessageBytes;
   if (response.byteLength > maxSendBytes) {
     throw new RpcError(
@@ -98,10 +106,8 @@ function respond(http2: ServerHttp2Stream, response: Uint8Array, { limits, budge
     );
   }
   if (http2.destroyed || http2.closed || http2.headersSent) return;
-  if (!budget.take(response.byteLength)) {
-    throw new RpcError(StatusCode.resourceExhausted, "Too many answers wait on this connection to be read.");
-  }
-  http2.once("close", () => budget.release(response.byteLength));
+  if (!account.take(response.byteLength)) return refuse(http2, noRoom("answer", response, serving));
+  http2.once("close", () => account.release(response.byteLength));
   http2.respond(GRPC_RESPONSE_HEADERS, { waitForTrailers: true });
   http2.once("wantTrailers", () => {
     if (!http2.destroyed && !http2.closed) http2.sendTrailers(toTrailers({ code: StatusCode.ok, details: "" }));

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 
@@ -24,4 +25,11 @@ export function serveCommands(ready: object, commands: Readonly<Record<string, C
 }
 
 /** The process's memory, for every program. */
-export const memory = () => ({ ...process.memoryUsage(), peakRss: process.resourceUsage().maxRSS * 1024 });
+export const memory = () => ({ ...process.memoryUsage(), peakRss: peakRss() });
+
+/** Linux hands the peak of `resourceUsage` down from the parent, so there the kernel's own figure counts. */
+function peakRss(): number {
+  if (process.platform !== "linux") return process.resourceUsage().maxRSS * 1024;
+  const [, kibibytes] = /^VmHWM:\s*(\d+) kB/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return Number(kibibytes) * 1024;
+}

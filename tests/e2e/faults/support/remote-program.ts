@@ -6,7 +6,7 @@ import type { CallReport } from "../../../support/load/call-ledger.ts";
 import type { WorkerConfig } from "../programs/worker-config.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
-const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "source"];
+const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "troupe-source"];
 
 interface Waiter {
   readonly resolve: (value: unknown) => void;
@@ -26,7 +26,16 @@ export interface Memory {
   readonly peakRss: number;
 }
 
-/** A program of tests/e2e/faults/programs in a process of its own, told what to do. Disposing kills it. */
+const programs = "tests/e2e/faults/programs";
+
+interface ProgramPlace {
+  /** Its folder. Default: this one's programs. */
+  readonly folder?: string;
+  /** Flags for Node. */
+  readonly flags?: readonly string[];
+}
+
+/** A program of tests/e2e/faults/programs, or of another folder, in a process of its own, told what to do. Disposing kills it. */
 export class RemoteProgram<Ready> implements AsyncDisposable {
   /** The exit code, or the name of the signal that ended it. */
   readonly ended: Promise<number | string>;
@@ -38,10 +47,10 @@ export class RemoteProgram<Ready> implements AsyncDisposable {
   #lastId = 0;
   #ready: Ready | undefined;
 
-  private constructor(program: string, config: object) {
+  private constructor(program: string, config: object, { folder = programs, flags = [] }: ProgramPlace) {
     this.#name = program;
-    const file = join(root, "tests/e2e/faults/programs", program);
-    this.#child = spawn(process.execPath, [...fromSource, file, JSON.stringify(config)], { cwd: root });
+    const file = join(root, folder, program);
+    this.#child = spawn(process.execPath, [...flags, ...fromSource, file, JSON.stringify(config)], { cwd: root });
     const { stdout, stderr, stdin } = this.#child;
     if (stdout !== null) createInterface({ input: stdout }).on("line", (line) => this.#read(line));
     stderr?.on("data", (chunk: Buffer) => {
@@ -61,8 +70,8 @@ export class RemoteProgram<Ready> implements AsyncDisposable {
   }
 
   /** Starts it and waits until it is ready. */
-  static async start<Ready>(program: string, config: object): Promise<RemoteProgram<Ready>> {
-    const started = new RemoteProgram<Ready>(program, config);
+  static async start<Ready>(program: string, config: object, place: ProgramPlace = {}): Promise<RemoteProgram<Ready>> {
+    const started = new RemoteProgram<Ready>(program, config, place);
     const ready = await new Promise<unknown>((resolveReady, reject) => {
       started.#waiting.set(0, { resolve: resolveReady, reject });
     });

@@ -27,6 +27,7 @@ function setUp(commonMs: number) {
     const call = {
       caller,
       ...ids,
+      heldBytes: 0,
       timeoutMs,
       openedMs: 0,
       dueMs: 0,

@@ -16,6 +16,7 @@ import {
   peekFrame,
 } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 
 /** A peer without a session: as a worker at another host would be. */
 class FarPeer implements Peer {
@@ -23,6 +24,7 @@ class FarPeer implements Peer {
   readonly dotnet = undefined;
   readonly traits = { takesJsonEvents: true, maxFrameBytes: 10_000, isAnnounced: true, reconnectGraceMs: 0 };
   readonly isOpen = true;
+  readonly account = createUncountedAccount();
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;

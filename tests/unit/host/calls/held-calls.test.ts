@@ -4,14 +4,16 @@ import { limits } from "../../../../src/host/limits.ts";
 import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 
 function call(targetKey: string): PendingCall {
   // The caller plays no part in holding.
-  const caller = {} as Peer;
+  const caller = { account: createUncountedAccount() } as Peer;
   const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
   return {
     caller,
     ...ids,
+    heldBytes: 0,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,

@@ -2,7 +2,13 @@ import { expect, it } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
 import type { Admitted } from "../../../../src/host/sessions/admission.ts";
 import { AwaitedStream } from "../../../../src/host/sessions/awaited-stream.ts";
-import { RpcError, type ServerStream, type ServerStreamReceiver, StatusCode } from "../../../../src/transport/index.ts";
+import {
+  createMemoryAccountant,
+  RpcError,
+  type ServerStream,
+  type ServerStreamReceiver,
+  StatusCode,
+} from "../../../../src/transport/index.ts";
 
 function setUp(options: { readonly refusal?: RpcError } = {}) {
   const told: string[] = [];
@@ -36,8 +42,10 @@ function setUp(options: { readonly refusal?: RpcError } = {}) {
     finish: ({ code }: { readonly code: number }) => told.push(`finish ${code}`),
     abort: ({ code }: { readonly code: number }) => told.push(`abort ${code}`),
   } as unknown as ServerStream;
+  const account = createMemoryAccountant().openAccount({ party: "p", name: "connection p", giveWay: () => undefined });
   const awaited = new AwaitedStream({
     admitted,
+    account,
     createReceiver: () => {
       if (options.refusal !== undefined) throw options.refusal;
       return receiver;

@@ -10,6 +10,7 @@ function call(ownId: string): PendingCall {
   return {
     caller,
     ...ids,
+    heldBytes: 0,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,

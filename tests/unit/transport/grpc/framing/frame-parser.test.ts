@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FrameParser } from "../../../../../src/transport/grpc/framing/frame-parser.ts";
+import { FrameParser, type SkippedMessage } from "../../../../../src/transport/grpc/framing/frame-parser.ts";
 
 type Found = { readonly message: number[]; readonly isCompressed: boolean } | { readonly skipped: string };
 
@@ -9,7 +9,7 @@ function parserInto(found: Found[], maxBytes = 10): FrameParser {
       onMessage: (message, isCompressed) => found.push({ message: [...message], isCompressed }),
       onSkipped: (skipped) => found.push({ skipped: `${skipped.why} ${skipped.announcedBytes} ${skipped.flag}` }),
     },
-    maxBytes,
+    { maxMessageBytes: maxBytes },
   );
 }
 
@@ -54,7 +54,10 @@ describe("the frame parser", () => {
 
   it("hands out a view, not a copy, of a message that lies in one chunk", () => {
     const messages: Uint8Array[] = [];
-    const parser = new FrameParser({ onMessage: (message) => messages.push(message), onSkipped: () => undefined }, 10);
+    const parser = new FrameParser(
+      { onMessage: (message) => messages.push(message), onSkipped: () => undefined },
+      { maxMessageBytes: 10 },
+    );
     parser.push(BYTES);
     expect(messages[0]?.buffer).toBe(BYTES.buffer);
   });
@@ -74,7 +77,65 @@ describe("the frame parser", () => {
 
   it("reads lengths of four full bytes without going negative", () => {
     const found: Found[] = [];
-    parserInto(found).push(Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff));
+    const parser = parserInto(found);
+    parser.push(Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff));
+    parser.end();
     expect(found).toEqual([{ skipped: "too-large 4294967295 0" }]);
+  });
+
+  it("reports the beginning of a message that is too long, wherever the bytes are cut", () => {
+    const body = Buffer.from("abcdefghijklmnop");
+    const bytes = Buffer.concat([Buffer.of(0, 0, 0, 0, body.length), body, Buffer.of(0, 0, 0, 0, 1, 42)]);
+    for (let first = 0; first <= bytes.length; first += 1) {
+      for (let second = first; second <= bytes.length; second += 1) {
+        const found: string[] = [];
+        const sink = {
+          onMessage: ([only]: Uint8Array) => found.push(`message ${only}`),
+          onSkipped: ({ head }: SkippedMessage) => found.push(Buffer.from(head).toString()),
+        };
+        const parser = new FrameParser(sink, { maxMessageBytes: 10, headBytes: 7 });
+        for (const part of [bytes.subarray(0, first), bytes.subarray(first, second), bytes.subarray(second)])
+          parser.push(part);
+        expect(found).toEqual(["abcdefg", "message 42"]);
+      }
+    }
+  });
+
+  it("reports as much of a message that is too long as comes before the end", () => {
+    const heads: string[] = [];
+    const sink = {
+      onMessage: () => undefined,
+      onSkipped: ({ head }: SkippedMessage) => heads.push(Buffer.from(head).toString()),
+    };
+    const parser = new FrameParser(sink, { maxMessageBytes: 10 });
+    parser.push(Buffer.concat([Buffer.of(0, 0, 0, 0, 200), Buffer.from("abc")]));
+    expect(heads).toEqual([]);
+    parser.end();
+    parser.end();
+    expect(heads).toEqual(["abc"]);
+  });
+
+  it("gives up an unfinished message once: its beginning is reported, its rest skipped, and the next one read", () => {
+    const found: string[] = [];
+    const sink = {
+      onMessage: ([only]: Uint8Array) => found.push(`message ${only}`),
+      onSkipped: ({ why, head }: SkippedMessage) => found.push(`${why} ${Buffer.from(head).toString()}`),
+    };
+    const parser = new FrameParser(sink, { maxMessageBytes: 100 });
+    parser.push(Buffer.concat([Buffer.of(0, 0, 0, 0, 6), Buffer.from("abc")]));
+    parser.giveUp("too-slow");
+    parser.giveUp("too-slow");
+    parser.push(Buffer.concat([Buffer.from("def"), Buffer.of(0, 0, 0, 0, 1, 42)]));
+    expect(found).toEqual(["too-slow abc", "message 42"]);
+  });
+
+  it("only counts messages in the end, without their bytes", () => {
+    const found: number[] = [];
+    const sink = { onMessage: ({ length }: Uint8Array) => found.push(length), onSkipped: () => undefined };
+    const parser = new FrameParser(sink, { maxMessageBytes: 100 });
+    parser.push(Buffer.concat([Buffer.of(0, 0, 0, 0, 6), Buffer.from("abc")]));
+    parser.countOnly();
+    parser.push(Buffer.concat([Buffer.from("def"), Buffer.of(0, 0, 0, 0, 1, 42), Buffer.of(0, 0, 0, 0, 9, 1)]));
+    expect(found).toEqual([0, 1]);
   });
 });

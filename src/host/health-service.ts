@@ -1,0 +1,97 @@
+import { errorText } from "../core/internal.ts";
+import {
+  decodeHealthCheckRequest,
+  encodeHealthCheckResponse,
+  encodeHealthListResponse,
+  health,
+  type ServingStatus,
+  serviceName,
+} from "../protocol/internal.ts";
+import { type CallContext, type LinkService, RpcError, type ServerStream, StatusCode } from "../transport/internal.ts";
+import { limits } from "./limits.ts";
+import { shuttingDownText } from "./sessions/admission.ts";
+
+/** The names under which the host's health is asked for: of the whole host, and of its one service. */
+const services: readonly string[] = ["", serviceName];
+
+/**
+ * gRPC's health service: proxies and probes ask it whether the host takes workers. It asks `authorize` nothing, because
+ * such programs have no credentials, and tells nothing but the one state.
+ */
+export class HealthService implements LinkService {
+  readonly serviceName = health.serviceName;
+  readonly unaryMethods: ReadonlySet<string> = new Set([health.check, health.list]);
+  readonly streamMethods: ReadonlySet<string> = new Set([health.watch]);
+  /** Open watches. True: the watched service is known. */
+  readonly #watches = new Map<ServerStream, boolean>();
+  #opened = 0;
+  #status: ServingStatus = "serving";
+
+  async unary(request: Uint8Array, { method }: CallContext): Promise<Uint8Array> {
+    if (method === health.list) return encodeHealthListResponse(services, this.#status);
+    if (services.includes(readService(request))) return encodeHealthCheckResponse(this.#status);
+    throw new RpcError(StatusCode.notFound, "The host has no service of this name.");
+  }
+
+  stream() {
+    if (this.#opened >= limits.healthWatches) {
+      throw new RpcError(StatusCode.resourceExhausted, `At most ${limits.healthWatches} health checks watch at once.`);
+    }
+    this.#opened += 1;
+    let stream: ServerStream | undefined;
+    return {
+      onOpen: (opened: ServerStream) => {
+        stream = opened;
+      },
+      onFrame: (request: Uint8Array) => {
+        if (stream !== undefined) this.#watch(stream, request);
+      },
+      onHalfClose: () => {
+        if (stream !== undefined && !this.#watches.has(stream)) stream.finish(noRequest);
+      },
+      onBadFrame: (status: { readonly code: StatusCode; readonly details: string }) => stream?.finish(status),
+      onDrain: () => undefined,
+      onEnd: () => {
+        this.#opened -= 1;
+        if (stream !== undefined) this.#watches.delete(stream);
+      },
+    };
+  }
+
+  /** Says from now on that the host takes no new work. */
+  drain(): void {
+    if (this.#status === "not-serving") return;
+    this.#status = "not-serving";
+    for (const [stream, isKnown] of this.#watches) if (isKnown) stream.send(encodeHealthCheckResponse(this.#status));
+  }
+
+  /** Ends all watches. */
+  close(): void {
+    const gone = { code: StatusCode.unavailable, details: shuttingDownText };
+    for (const stream of this.#watches.keys()) stream.finish(gone);
+  }
+
+  #watch(stream: ServerStream, request: Uint8Array): void {
+    if (this.#watches.has(stream)) {
+      stream.finish({ code: StatusCode.invalidArgument, details: "A watch takes one request." });
+      return;
+    }
+    try {
+      const isKnown = services.includes(readService(request));
+      this.#watches.set(stream, isKnown);
+      stream.send(encodeHealthCheckResponse(isKnown ? this.#status : "service-unknown"));
+    } catch (error) {
+      stream.finish({ code: StatusCode.invalidArgument, details: errorText(error) });
+    }
+  }
+}
+
+const noRequest = { code: StatusCode.invalidArgument, details: "A watch needs a request." };
+
+function readService(request: Uint8Array): string {
+  try {
+    return decodeHealthCheckRequest(request);
+  } catch (cause) {
+    throw new RpcError(StatusCode.invalidArgument, errorText(cause), { cause });
+  }
+}

@@ -1,0 +1,25 @@
+import { assertAgentType, errorText, isValidAgentType } from "../../core/internal.ts";
+import { limits } from "../limits.ts";
+
+/** Returns the reason why a text can't name an agent type, in Python's words; undefined if it can. */
+export function whyInvalidAgentType(agentType: string): string | undefined {
+  if (isValidAgentType(agentType)) return undefined;
+  try {
+    assertAgentType(agentType);
+    return undefined;
+  } catch (thrown) {
+    return errorText(thrown);
+  }
+}
+
+/** Returns the reason why a name is too long for the host to keep; undefined if none is. */
+export function whyTooLong(...names: readonly string[]): string | undefined {
+  const longest = Math.max(...names.map((name) => name.length));
+  if (longest <= limits.nameChars) return undefined;
+  return `A name of ${longest} characters is too long: this host keeps up to ${limits.nameChars}.`;
+}
+
+/** A text of a refused registration as observers get it: cut to the length of the names that the host keeps. */
+export function keptText(text: string): string {
+  return text.slice(0, limits.nameChars);
+}

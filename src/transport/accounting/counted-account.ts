@@ -1,0 +1,69 @@
+import type { FairAccountant, Party } from "./fair-accountant.ts";
+import type { AccountOptions, AccountUse, MemoryAccount, SiblingOptions } from "./memory-account.ts";
+
+/** The account that `FairAccountant` opens. */
+export class CountedAccount implements MemoryAccount {
+  readonly name: string;
+  readonly maxBytes: number;
+  readonly maxBytesName: string;
+  readonly party: Party;
+  readonly #accountant: FairAccountant;
+  /** Its place among those that hold most; written by `Standings`. */
+  level = 0;
+  levelFrom = 0;
+  levelTo = 0;
+  readonly giveWay: (reason: string) => void;
+  #held = 0;
+  #isClosed = false;
+
+  constructor(accountant: FairAccountant, party: Party, options: AccountOptions) {
+    this.#accountant = accountant;
+    this.party = party;
+    this.name = options.name;
+    this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.maxBytesName = options.maxBytesName ?? accountant.optionName;
+    this.giveWay = options.giveWay;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  take(bytes: number, use?: AccountUse): boolean {
+    if (!this.mayTake(bytes, use)) return false;
+    if (!this.#isClosed) this.#change(bytes);
+    return true;
+  }
+
+  mayTake(bytes: number, use: AccountUse = "keeping"): boolean {
+    return this.#isClosed || this.#accountant.fits(this, bytes, use) || this.#accountant.makeRoom(this, bytes);
+  }
+
+  add(bytes: number): void {
+    if (!this.#isClosed) this.#change(bytes);
+  }
+
+  release(bytes: number): void {
+    if (!this.#isClosed) this.#change(-bytes);
+  }
+
+  whyNot(bytes: number): string {
+    return this.#accountant.whyNot(this, bytes);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#change(-this.#held);
+    this.#isClosed = true;
+    this.#accountant.forget(this);
+  }
+
+  openSibling(options: SiblingOptions): CountedAccount {
+    return this.#accountant.openAccount({ ...options, party: this.party.name });
+  }
+
+  #change(bytes: number): void {
+    this.#held += bytes;
+    this.#accountant.book(this, bytes);
+  }
+}
