@@ -62,7 +62,7 @@ describe("the pages that the package contains", () => {
     const file = join(mkdtempSync(join(root, "tests/.guide-")), "page.ts");
     onTestFinished(() => rmSync(dirname(file), { recursive: true }));
     writeFileSync(file, code);
-    const args = ["--import", pathToFileURL(join(root, "tools/typescript.mjs")).href, "-C", "source", file];
+    const args = ["--import", pathToFileURL(join(root, "tools/typescript.mjs")).href, "-C", "troupe-source", file];
     const ended = await promisify(execFile)(process.execPath, args, { cwd: dirname(file), timeout: 50_000 }).then(
       () => "done",
       (error: { readonly stderr: string }) => error.stderr,

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from "../../core/internal.ts";
-import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -7,7 +7,7 @@ import type { HostObserver } from "../observer.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { type Client, Clients, type ClientsParts } from "./clients.ts";
-import { keptText, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
+import { keptText, topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { TopicIndex } from "./topic-index.ts";
 import type { TypeOwners } from "./type-owners.ts";
@@ -398,7 +398,3 @@ const noTypes: ReadonlySet<string> = new Set();
 
 /** A registration may overtake the notice that its worker stops, or come after it. */
 const leaving: Refusal = { at: "invalid", reason: "The worker has said that it stops, and can register nothing more." };
-
-function topicOf(pattern: WirePattern): string {
-  return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
-}

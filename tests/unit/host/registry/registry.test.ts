@@ -22,6 +22,7 @@ function openRegistry(): Registry {
       maxSubscriptions: 10_000,
     },
     pendingOf: () => [],
+    giveWay: () => undefined,
   });
 }
 
