@@ -17,7 +17,7 @@ export interface InboxOptions extends CallAnsweringOptions, EventDeliveryOptions
 /** Hands each frame of the host to the part that handles it. A worker that stops still takes answers, but no new work. */
 export class Inbox {
   /**
-   * The messages that the inbox takes. `all`: the worker runs. `own`: it stops; it takes the calls that it makes itself, because a
+   * The messages that the inbox takes. `all`: the worker runs. `own`: it stops; it takes the calls of its own agents, because a
    * handler may need their answers. `none`: it has given its handlers up.
    */
   intake: "all" | "own" | "none" = "all";

@@ -128,10 +128,11 @@ export class OutgoingCalls {
   }
 
   /**
-   * Whether this worker itself makes the call that has reached it. The host gives calls new ids; another worker's call of the same agents
-   * may pass for one. Looks at all pending calls, so that only a worker that stops should ask.
+   * Whether an agent of this worker makes the call that has reached it. The host gives calls new ids; another worker's call of the same
+   * agents may pass for one. Looks at all pending calls, so that only a worker that stops should ask.
    */
   isMaking({ source, target }: RequestFrame): boolean {
+    if (source === undefined) return false;
     for (const { sentBy, request } of this.#calls.values())
       if (sentBy !== undefined && isSameAgent(request.target, target) && isSameAgent(request.source, source))
         return true;

@@ -50,7 +50,7 @@ describe.each(hostTransports)("a worker that says it is leaving, at the host ove
     target.send({ kind: "leaving", graceMs: 1_000 });
     await target.settled();
     expect(rig.host.counters()).toMatchObject({ agentTypes: 0, subscriptions: 0 });
-    target.request("own", "echo/other");
+    target.request("own", "echo/other", { source: { type: "echo", key: "k" } });
     const own = await target.nextRequest();
     expect(own.target).toEqual({ type: "echo", key: "other" });
     target.respond(own.requestId, "mine");

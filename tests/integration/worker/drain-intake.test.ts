@@ -93,7 +93,7 @@ describe("a worker that drains", () => {
   });
 
   test.each<Transport>(["memory", "gRPC"])(
-    "answers the calls that its handlers make without a sender, though a successor serves the type, over %s",
+    "reaches its successor with the calls that its handlers make without a sender, over %s",
     async (transport) => {
       await using rig = await startRig(transport);
       const old = knows(await rig.worker({ drainTimeoutMs: 60_000 }));
@@ -120,7 +120,7 @@ describe("a worker that drains", () => {
       const stopped = old.stop();
       await taken;
       release.open();
-      expect(await first).toMatchObject({ content: "old helper" });
+      expect(await first).toMatchObject({ content: "new helper" });
       await stopped;
       expect(await caller.sendMessage(message, helper)).toMatchObject({ content: "new helper" });
     },
