@@ -8,6 +8,7 @@ import {
 } from "../core/internal.ts";
 import { atMost } from "./connection/time-limits.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
+import type { Inbox } from "./inbound/inbox.ts";
 import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
@@ -19,10 +20,13 @@ export interface WorkerDrainOptions {
   readonly calls: OutgoingCalls;
   readonly events: OutgoingEvents;
   readonly inFlight: InFlight;
+  readonly inbox: Inbox;
   /** Aborts when the stop must not wait any longer. */
   readonly hurry: AbortSignal;
   /** Whether the worker searches for a host that takes its last messages. */
   readonly isSeeking: () => boolean;
+  /** Resolves when the worker has no host and searches for none: nothing can be sent. */
+  readonly outOfReach: () => Promise<void>;
   /** Leaves every host. Never rejects. */
   readonly leave: (signal: AbortSignal) => Promise<void>;
 }
@@ -42,7 +46,7 @@ const mostNamed = 10;
 /** Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents. */
 // protocol.md W14
 export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
-  const { settings, inFlight, events, sendQueue, calls, hurry: signal } = options;
+  const { settings, inFlight, inbox, events, sendQueue, calls, hurry: signal } = options;
   const { clock, drainTimeoutMs, logger } = settings;
   const endMs = clock.now() + drainTimeoutMs;
   const soon = soonAfter(signal, clock);
@@ -51,8 +55,8 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     await inFlight.idle(drainTimeoutMs, clock, signal);
     await atMost(events.decided(), Math.max(0, endMs - clock.now()), clock, signal);
     const leftMs = Math.max(endMs - clock.now(), options.isSeeking() ? 0 : flushTimeoutMs);
-    await atMost(sendQueue.emptied(), leftMs, clock, signal);
-    inFlight.abandon(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
+    await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), leftMs, clock, signal);
+    inbox.giveUp(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
     const reason = { code: "shutting-down", text: "The worker has stopped." } as const;
     const lost = sendQueue.close(reason);
     if (lost > 0) logger.error(`The worker stops and ${lost} queued events with it.`);

@@ -25,6 +25,7 @@ import type { SendQueue } from "./outbound/send-queue.ts";
 import type { HostRegistry, UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
+import { stopping } from "./registry/stopped.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -136,8 +137,11 @@ export class WorkerLifecycle {
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
     this.#run = new AbortController();
-    this.#options.inbox.isRefusing = false;
-    this.#options.sendQueue.reopen();
+    const { inbox, sendQueue, calls, events } = this.#options;
+    inbox.intake = "all";
+    sendQueue.reopen();
+    calls.reopen();
+    events.reopen();
     await this.#supervisor.start(signal);
   }
 
@@ -177,7 +181,7 @@ export class WorkerLifecycle {
 
   #beginStop(): Promise<void> {
     const closed = this.#closed;
-    this.#options.inbox.isRefusing = true;
+    this.#options.inbox.intake = "own";
     this.#run.abort();
     this.#sayLeaving();
     const done = this.#supervisor.drain(() => this.#drain());
@@ -193,8 +197,8 @@ export class WorkerLifecycle {
   // protocol.md §11.2
   #sayLeaving(): void {
     const { state } = this.#supervisor;
-    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isEmpty) return;
-    state.connection.outbox.sayLeaving(this.#options.settings.drainTimeoutMs);
+    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isUntold) return;
+    state.connection.sayLeaving(this.#options.settings.drainTimeoutMs);
   }
 
   /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */
@@ -233,6 +237,11 @@ export class WorkerLifecycle {
   /** Handles a change in the amount of parked work. */
   reviewReading(): void {
     this.#supervisor.review();
+  }
+
+  /** Handles that a message begins to wait without a connection. */
+  onStranded(): void {
+    this.#supervisor.onStranded();
   }
 
   /** Handles the notice that the host of a connection ends within the grace. */
@@ -295,9 +304,16 @@ export class WorkerLifecycle {
       await state.search.found?.catch(() => undefined);
     if (this.isIdle) return undefined;
     this.assertSending("registering");
+    const run = this.#run.signal;
+    if (run.aborted) throw stopping();
     const { registrationTimeoutMs } = this.#options.settings;
     const { connection, release } = await this.#supervisor.registrar(registrationTimeoutMs);
-    return { registry: connection.services.registry, assertOpen: () => assertOpen(connection), release };
+    const assertUsable = () => {
+      if (run.aborted) throw stopping();
+      assertOpen(connection);
+    };
+    const { registry } = connection.services;
+    return { registry, assertOpen: assertUsable, hasStopped: () => run.aborted, release };
   }
 
   /** Resolves when no handler, call, registration or state request is under way there: nothing is lost with an old connection. */
@@ -327,7 +343,10 @@ export class WorkerLifecycle {
     const { sendQueue, settings, calls, events } = this.#options;
     switch (by) {
       case "lost": {
-        const lost = sendQueue.close({ code: "disconnected", text: because });
+        const reason = { code: "disconnected", text: because } as const;
+        const lost = sendQueue.close(reason);
+        calls.rejectAll(reason);
+        events.rejectAll(reason);
         settings.logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
         this.#closed.resolve({ by, reason: because });
         return;
@@ -350,6 +369,7 @@ export class WorkerLifecycle {
         const { state } = this.#supervisor;
         return state.at === "draining" && state.search !== undefined;
       },
+      outOfReach: () => this.#supervisor.outOfReach(),
       leave: (signal) => this.#supervisor.leave(signal),
     });
   }

@@ -94,7 +94,7 @@ export class WorkerRuntime implements AgentRuntime {
     const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) });
     const inFlight = new InFlight();
     const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
-    const sendQueue = new SendQueue(settings, counts);
+    const sendQueue = new SendQueue(settings, counts, () => this.#lifecycle.onStranded());
     // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
     let lastRequestNumber = 0;
     const nextRequestNumber = () => ++lastRequestNumber;

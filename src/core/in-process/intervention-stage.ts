@@ -2,13 +2,13 @@ import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
+import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
 import type { Logger } from "../logger.ts";
 import {
   eventContext,
   type PublishEnvelope,
   type ResponseEnvelope,
-  type Running,
   type RunningSet,
   type SendEnvelope,
 } from "./envelope.ts";
@@ -42,7 +42,7 @@ export interface Onward {
 export class InterventionStage {
   readonly #options: InterventionStageOptions;
   readonly #onward: Onward;
-  /** Calls whose `onSend` has not decided yet. */
+  /** Calls about which an intervention has not decided yet. */
   readonly #undecided = new Map<PendingCall<unknown>, Undecided>();
 
   constructor(options: InterventionStageOptions, onward: Onward) {
@@ -50,7 +50,7 @@ export class InterventionStage {
     this.#onward = onward;
   }
 
-  /** Ends the calls from this queue whose `onSend` has not decided yet. Its later decision is ignored. */
+  /** Ends the calls from this queue about which `onSend` or `onResponse` has not decided. The later decision is ignored. */
   refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
     for (const [call, { context, from }] of this.#undecided) {
       if (from !== queue) continue;
@@ -62,17 +62,18 @@ export class InterventionStage {
 
   /** Whether the `onSend` of the call has not decided yet. */
   isUndecided(call: PendingCall<unknown>): boolean {
-    return this.#undecided.has(call);
+    return this.#undecided.get(call)?.isBefore === true;
   }
 
   send(envelope: SendEnvelope, queue: EnvelopeQueue): void | Promise<void> {
     const { context: messageContext, agentId: recipient, link, call } = envelope;
     const { interventions, log, refusalOf } = this.#options;
-    const passed = this.#pass({
-      thinking: envelope,
+    return this.#pass({
+      about: envelope,
+      isBefore: true,
+      queue,
       decide: () => interventions.onSend(envelope.message, { messageContext, recipient }, link),
       goOn: (message) => {
-        // A bound has ended the call meanwhile: what the intervention has decided is ignored.
         if (call.isSettled) return queue.done();
         if (queue.isClosed) call.reject(new UndeliverableException(stoppedText, { code: "shutting-down" }));
         else if (message !== DropMessage) {
@@ -91,11 +92,6 @@ export class InterventionStage {
         queue.done();
       },
     });
-    if (passed === undefined) return;
-    this.#undecided.set(call, { context: messageContext, from: queue });
-    return passed.then(() => {
-      this.#undecided.delete(call);
-    });
   }
 
   publish(envelope: PublishEnvelope, queue: EnvelopeQueue): void | Promise<void> {
@@ -106,7 +102,9 @@ export class InterventionStage {
       queue.done();
     };
     return this.#pass({
-      thinking: undefined,
+      about: undefined,
+      signal: envelope.signal,
+      queue,
       decide: () =>
         interventions.onPublish(envelope.message, { messageContext: eventContext(envelope) }, envelope.link),
       goOn: (message) => {
@@ -130,7 +128,8 @@ export class InterventionStage {
     const { interventions, log } = this.#options;
     const recipient = context.sender;
     return this.#pass({
-      thinking: envelope.to,
+      about: envelope.to,
+      queue,
       decide: () => interventions.onResponse(envelope.message, { sender, recipient }),
       goOn: (message) => {
         if (message !== DropMessage) this.#onward.respond({ ...envelope, message });
@@ -147,41 +146,79 @@ export class InterventionStage {
     });
   }
 
-  #pass({ thinking, decide, goOn, refuse }: Passage): void | Promise<void> {
+  #pass(passage: Passage): void | Promise<void> {
     let decided: unknown;
     try {
-      decided = decide();
+      decided = passage.decide();
     } catch (error) {
-      refuse(error);
+      passage.refuse(error);
       return;
     }
-    if (decided instanceof Promise) return this.#think(decided, { thinking, goOn, refuse });
-    goOn(decided);
+    if (decided instanceof Promise) return this.#think(decided, passage);
+    passage.goOn(decided);
   }
 
-  /** Never rejects. */
+  /**
+   * Waits for the decision, no longer than for the outcome of the call or the abort of the event: a decision after that is ignored. Never
+   * rejects.
+   */
   async #think(
     decided: Promise<unknown>,
-    { thinking, goOn, refuse }: Pick<Passage, "thinking" | "goOn" | "refuse">,
+    { about, isBefore = false, signal, queue, goOn, refuse }: Passage,
   ): Promise<void> {
-    const { running } = this.#options;
-    if (thinking !== undefined) running.add(thinking);
-    const end = await Promise.allSettled([decided]);
-    if (thinking !== undefined) running.delete(thinking);
-    if (end[0].status === "fulfilled") goOn(end[0].value);
-    else refuse(end[0].reason);
+    if (about !== undefined) {
+      this.#options.running.add(about);
+      if (queue !== undefined) this.#undecided.set(about.call, { context: about.context, from: queue, isBefore });
+    }
+    const end = await endOf(decided, about?.call.promise, signal);
+    if (about !== undefined) {
+      this.#options.running.delete(about);
+      this.#undecided.delete(about.call);
+    }
+    if (end === undefined || about?.call.isSettled === true) queue?.done();
+    else if (end.status === "fulfilled") goOn(end.value);
+    else refuse(end.reason);
+  }
+}
+
+/** Resolves to the decision; to undefined when the call has its outcome, or the signal aborts, before that. */
+async function endOf(
+  decided: Promise<unknown>,
+  outcome: Promise<unknown> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<PromiseSettledResult<unknown> | undefined> {
+  let onAbort = () => {};
+  const over = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    outcome?.then(onAbort, onAbort);
+    followAbort(signal, onAbort);
+    if (signal?.aborted === true) onAbort();
+  });
+  try {
+    const end = await Promise.race([Promise.allSettled([decided]), over]);
+    return end?.[0];
+  } finally {
+    unfollowAbort(signal, onAbort);
   }
 }
 
 interface Undecided {
   readonly context: SendEnvelope["context"];
-  /** The queue that the call was taken from. */
+  /** The queue of the message that the intervention sees. */
   readonly from: EnvelopeQueue;
+  /** Whether it decides before the handler. */
+  readonly isBefore: boolean;
 }
 
 interface Passage {
-  /** Returns the call that waits for the decision, if the envelope is a call. */
-  readonly thinking: Running | undefined;
+  /** The call that waits for the decision; undefined for an event. */
+  readonly about: SendEnvelope | undefined;
+  /** Whether the decision is about the call itself. Default: it is about the answer. */
+  readonly isBefore?: boolean;
+  /** The signal of an event. */
+  readonly signal?: AbortSignal | undefined;
+  /** The queue in which the envelope is done at the end. */
+  readonly queue: EnvelopeQueue | undefined;
   readonly decide: () => unknown;
   readonly goOn: (message: unknown) => void;
   readonly refuse: (error: unknown) => void;

@@ -241,12 +241,12 @@ export class MessagePump implements CallPlace {
   #discard(queue: EnvelopeQueue): void {
     if (queue.isClosed) return;
     const left = queue.close();
-    this.#router.refuseUndecided(queue, () => this.#refusal());
     for (const envelope of left) {
       if (envelope.kind === "send") envelope.call.reject(this.#refusal());
       // The handler has done its work, so the caller still gets its answer.
       else if (envelope.kind === "response") void this.#router.route(envelope, queue);
     }
+    this.#router.refuseUndecided(queue, () => this.#refusal());
   }
 
   #refusal(): UndeliverableException {

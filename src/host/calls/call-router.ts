@@ -2,6 +2,7 @@ import type { Clock, MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
+  decodeFrame,
   encodeFrame,
   type FrameBytes,
   type FrameHead,
@@ -105,7 +106,7 @@ export class CallRouter {
     const { targetType, targetKey } = request;
     if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
-    const clientId = this.#ownTarget(caller, targetType) ?? this.#owners.locate(targetType, targetKey);
+    const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
     const refusal = this.#whyNotTaken(caller, request, targetType);
@@ -206,9 +207,10 @@ export class CallRouter {
     return bytes !== undefined && caller.send(bytes, "answer") === "queued";
   }
 
-  #ownTarget(caller: Peer, targetType: string): string | undefined {
-    if (this.#leaving.size === 0) return undefined;
-    return this.#leaving.get(caller)?.has(targetType) === true ? caller.id : undefined;
+  /** Only agents reach the given-up types of their own worker: a call without a source goes to the successor. */
+  #ownTarget(caller: Peer, { targetType = "", bytes }: PeekedRequest): string | undefined {
+    if (this.#leaving.size === 0 || this.#leaving.get(caller)?.has(targetType) !== true) return undefined;
+    return hasSource(bytes) ? caller.id : undefined;
   }
 
   // protocol.md §11.2
@@ -314,6 +316,16 @@ export class CallRouter {
     this.#countFailure(failure);
     if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
     this.#sendFailure(call.caller, callerIdText(call), failure);
+  }
+}
+
+/** The quick reader does not read the source, which matters only here. */
+function hasSource(bytes: Uint8Array): boolean {
+  try {
+    const frame = decodeFrame(bytes);
+    return frame.kind === "request" && frame.source !== undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -34,6 +34,8 @@ export class Client implements SubscriptionHolder {
   /** Subscriptions from before the reconnection that the registry has not entered again yet. */
   restoring = new Set<WireSubscription>();
   state: ClientState;
+  /** The client has said that it stops, and registers nothing more. */
+  isLeaving = false;
   reservation: Reservation | undefined;
 
   constructor(clientId: string, principal: Principal | undefined, state: ClientState) {
@@ -125,8 +127,18 @@ export class Clients {
     const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     if (client.state.at === "expected") client.state.timer.cancel();
     const before = this.#dropReservation(client);
+    client.isLeaving = false;
     this.#enter(client, { at: "serving" });
     return { client, before };
+  }
+
+  /** The client says that it stops. What it has registered is gone; the new record takes nothing more. */
+  beginLeaving(client: Client): void {
+    const { clientId, principal, state } = client;
+    const leaving = new Client(clientId, principal, state);
+    leaving.isLeaving = true;
+    client.state = { at: "gone" };
+    this.#clients.set(clientId, leaving);
   }
 
   /** The client is gone. With a grace it may come back and find what it had registered. */

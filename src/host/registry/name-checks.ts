@@ -1,4 +1,5 @@
 import { isValidAgentType } from "../../core/internal.ts";
+import type { WirePattern } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 
 /** Returns the reason why a text can't name an agent type, in the words of Python's host; undefined if it can. */
@@ -17,4 +18,9 @@ export function whyTooLong(...names: readonly string[]): string | undefined {
 /** A text of a refused registration as observers get it: cut to the length of the names that the host keeps. */
 export function keptText(text: string): string {
   return text.slice(0, limits.nameChars);
+}
+
+/** Returns the topic type, or its prefix, that a pattern names. */
+export function topicOf(pattern: WirePattern): string {
+  return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
 }

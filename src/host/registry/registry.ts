@@ -1,5 +1,5 @@
 import type { Clock, Logger } from "../../core/internal.ts";
-import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -7,7 +7,7 @@ import type { HostObserver } from "../observer.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { type Client, Clients, type ClientsParts } from "./clients.ts";
-import { keptText, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
+import { keptText, topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { TopicIndex } from "./topic-index.ts";
 import type { TypeOwners } from "./type-owners.ts";
@@ -174,6 +174,7 @@ export class Registry {
     if (client === undefined) return noTypes;
     const types = new Set(client.types);
     const subscriptions = [...client.subscriptions];
+    if (client.state.at === "serving") this.#clients.beginLeaving(client);
     client.types.clear();
     client.subscriptions.clear();
     client.restoring.clear();
@@ -185,8 +186,7 @@ export class Registry {
 
   /** Forgets a client with all that it registered or reserved, whatever state it is in. */
   forget(clientId: string): void {
-    const client = this.#clients.find(clientId);
-    if (client !== undefined) this.#remove(client, 0);
+    this.clientLeft(clientId, 0);
     this.#clients.dropReserved(clientId);
     this.#accounts.forget(clientId);
   }
@@ -208,6 +208,7 @@ export class Registry {
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners, bounds } = this.#parts;
     const known = this.#clients.find(clientId);
+    if (known?.isLeaving) return leaving;
     if (known?.types.has(agentType)) return { at: "registered" };
     if (known !== undefined && known.types.size >= bounds.maxTypesPerClient) {
       return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
@@ -250,6 +251,7 @@ export class Registry {
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
+    if (this.#clients.find(clientId)?.isLeaving) return leaving;
     switch (this.#book.find(this.#clients.find(clientId) ?? { clientId, principal }, { id, pattern })) {
       case "exists":
         return { at: "exists" };
@@ -386,15 +388,12 @@ export class Registry {
   #warnIfUseless(agentType: string, clientId: string): void {
     const owners = this.#parts.owners.owners(agentType);
     if (owners.length === 0 || owners.includes(clientId)) return;
-    this.#parts.logger?.warn("a subscription for an agent type of another worker has no effect there", {
-      agentType,
-      clientId,
-    });
+    const text = "a subscription for an agent type of another worker has no effect there";
+    this.#parts.logger?.warn(text, { agentType, clientId });
   }
 }
 
 const noTypes: ReadonlySet<string> = new Set();
 
-function topicOf(pattern: WirePattern): string {
-  return pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
-}
+/** A registration may overtake the notice that its worker stops, or come after it. */
+const leaving: Refusal = { at: "invalid", reason: "The worker has said that it stops, and can register nothing more." };

@@ -1,5 +1,5 @@
 import { TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { StatusCode, type StreamEnd } from "../../transport/internal.ts";
+import { RpcError, StatusCode, type StreamEnd } from "../../transport/internal.ts";
 
 /** The error codes of a refusal. */
 export type RefusalCode = "not-authorized" | "overloaded" | "disconnected";
@@ -85,4 +85,14 @@ export function endError(end: ConnectionEnd): Error {
 /** Describes the reason for the end of a connection, for people. */
 export function reasonOf(end: ConnectionEnd): string {
   return end.by === "left" ? "The worker left the host." : end.reason;
+}
+
+/** Creates the error of a call that the worker no longer makes over a connection that it leaves. */
+export function leavingError(address: string): UndeliverableException {
+  return new UndeliverableException(`The worker is leaving the host at ${address}.`, { code: "shutting-down" });
+}
+
+/** Whether a call failed without an answer of the host, as on a link that takes no calls. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof RpcError && error.origin !== "peer" && error.code === StatusCode.unavailable;
 }

@@ -45,6 +45,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #addressIndex = 0;
   /** Number of connections that the worker lost soon after it opened them. It makes the next delay longer. */
   #failedRounds = 0;
+  readonly #onOutOfReach = new Set<() => void>();
   /** Number of connections in a row that the host refused after they were open. */
   #refusals = 0;
   readonly #handover: ConnectionHandover<Services>;
@@ -169,6 +170,17 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     return done;
   }
 
+  /** Handles that a message begins to wait without a connection. A worker that stops searches for a host once more then. */
+  onStranded(): void {
+    const state = this.#state;
+    if (state.at === "draining" && state.connection === undefined && state.search === undefined) this.#sayFarewell();
+  }
+
+  /** Resolves when a worker that stops has no host and searches for none. */
+  async outOfReach(): Promise<void> {
+    if (!this.#isOutOfReach) await new Promise<void>((resolve) => this.#onOutOfReach.add(resolve));
+  }
+
   /** Ends the search and every connection. Call it when each call to this worker has its answer. Never rejects. */
   leave(signal: AbortSignal): Promise<void> {
     return this.#leaveAll((connection) => {
@@ -182,6 +194,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "draining") {
       state.search?.abort.abort(stopped());
       this.#become({ ...state, connection: undefined, search: undefined });
+      this.#tellOutOfReach();
     }
     await Promise.all([...this.#connections].map(leave));
   }
@@ -310,7 +323,10 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #giveUp({ kind }: Search<Services>, error: unknown): void {
     const state = this.#state;
     const reason = errorText(error);
-    if (state.at === "draining") return this.#become({ ...state, search: undefined });
+    if (state.at === "draining") {
+      this.#become({ ...state, search: undefined });
+      return this.#tellOutOfReach();
+    }
     const by = kind === "start" ? "start-failed" : "lost";
     this.#become({ at: "closed", by, reason });
     // The host is lost, so that nothing on older connections can finish.
@@ -347,6 +363,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "draining" && state.connection === connection) {
       this.#become({ ...state, connection: undefined });
       if (end.by !== "left") this.#sayFarewell();
+      this.#tellOutOfReach();
       return;
     }
     if (state.at !== "connected" || state.connection !== connection) return;
@@ -365,5 +382,16 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   #sayFarewell(): void {
     if (this.#options.queue.waitingCount === 0) return;
     this.#seek({ kind: "farewell", reason: "Messages wait to be sent." });
+  }
+
+  get #isOutOfReach(): boolean {
+    const state = this.#state;
+    return state.at === "closed" || (state.at === "draining" && !state.connection && !state.search);
+  }
+
+  #tellOutOfReach(): void {
+    if (!this.#isOutOfReach) return;
+    for (const resolve of this.#onOutOfReach) resolve();
+    this.#onOutOfReach.clear();
   }
 }

@@ -1,4 +1,4 @@
-import { errorText, type Logger, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   announcementOf,
   clientIdKey,
@@ -11,7 +11,14 @@ import {
 } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { type ConnectionEnd, describeEnd, endError, isUnreadRefusal, refusalCode } from "./connection-end.ts";
+import {
+  type ConnectionEnd,
+  describeEnd,
+  endError,
+  isUnreadRefusal,
+  leavingError,
+  refusalCode,
+} from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { reachHost, toError } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
@@ -87,8 +94,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
   #isLeaving = false;
+  /** Whether the worker has told the host that it gives up its agent types. */
+  #hasGivenUp = false;
   #isPaused = false;
-  /** Whether the link has ended. */
   #isLinkGone = false;
   #isLinkLeaving = false;
   #isSilent = false;
@@ -124,6 +132,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#carrier = new LinkCarrier({
       ...{ link, metadata: this.metadata, clock, timeoutMs: settings.registrationTimeoutMs },
       isOpen: () => this.isOpen,
+      // A registration after the end of the channel, or after the notice, would stay behind at the host.
+      assertStays: () => {
+        if (this.#isLeaving || this.#hasGivenUp) throw leavingError(this.address);
+      },
       renewed: () => options.linkRenewed(this),
     });
     this.calls = this.#carrier;
@@ -252,6 +264,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#stream.resume();
   }
 
+  /** Tells an announced host that the worker stops, and registers nothing here from now on. Never throws. */
+  sayLeaving(graceMs: number): void {
+    this.#hasGivenUp = true;
+    this.outbox.sayLeaving(graceMs);
+  }
+
   /**
    * Sends queued frames, half-closes, waits `halfCloseWaitMs` for the host to end the channel, then cancels it. `signal` ends
    * the waits. Never rejects.
@@ -350,7 +368,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     if (frame.kind === "heartbeat") return this.#heartbeat.take(frame);
     if (frame.kind !== "ack") this.#options.onFrame(frame, this);
     else if (!this.services.onAck(frame))
-      this.#logger.debug("The host acknowledged a registration for which no caller waits.");
+      this.#options.settings.logger.debug("The host acknowledged a registration for which no caller waits.");
     this.review();
   }
 
@@ -362,14 +380,13 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
         ? `The connection to the host at ${this.address} is gone: ${why}`
         : `The host at ${this.address} refused the worker: ${why}`;
     this.#finish({ code: "disconnected", text: reason });
-    if (this.#isLeaving) this.#resolveClosed({ by: "left" });
-    else
-      this.#resolveClosed(
-        refusal === undefined
-          ? { by: "lost", reason, isSilent: this.#isSilent }
-          : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
-      );
-    if (!this.#isLeaving) void this.#link.close();
+    if (this.#isLeaving) return this.#resolveClosed({ by: "left" });
+    this.#resolveClosed(
+      refusal === undefined
+        ? { by: "lost", reason, isSilent: this.#isSilent }
+        : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
+    );
+    void this.#link.close();
   }
 
   #finish(reason: UndeliverableReason): void {
@@ -379,9 +396,5 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.services.close(reason);
     this.#sideStream.close();
     this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
-  }
-
-  get #logger(): Logger {
-    return this.#options.settings.logger;
   }
 }

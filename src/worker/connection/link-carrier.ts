@@ -1,13 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
-import {
-  type FrameStream,
-  type Link,
-  type Metadata,
-  RpcError,
-  StatusCode,
-  type StreamEnd,
-  type StreamReceiver,
-} from "../../transport/internal.ts";
+import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
+import { isUnavailable } from "./connection-end.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface LinkCarrierOptions {
@@ -19,6 +12,8 @@ export interface LinkCarrierOptions {
   readonly timeoutMs: number;
   /** Whether the data channel on the link lives. */
   readonly isOpen: () => boolean;
+  /** Throws the error for calls that the worker no longer makes, because it leaves the connection. */
+  readonly assertStays: () => void;
   /** Resolves when a link that takes no calls has got a newer one, or gets none. Never rejects. */
   readonly renewed: () => Promise<void>;
 }
@@ -71,12 +66,13 @@ export class LinkCarrier implements Pick<Link, "unary"> {
 
   /** A call that a leaving link does not take goes over the next link. */
   async unary(name: string, request: Uint8Array, how: UnaryOptions = {}): Promise<Uint8Array> {
-    const { clock, isOpen } = this.#options;
+    const { clock, isOpen, assertStays } = this.#options;
     const { timeoutMs = this.#options.timeoutMs, signal } = how;
     const endMs = clock.now() + timeoutMs;
     const isOver = () => signal?.aborted === true || clock.now() >= endMs;
     for (let limits = how; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
       const carrier = this.#newest;
+      assertStays();
       try {
         return await carrier.#options.link.unary(name, request, limits);
       } catch (error) {
@@ -111,9 +107,4 @@ export class LinkCarrier implements Pick<Link, "unary"> {
     while (carrier.#next !== undefined) carrier = carrier.#next;
     return carrier;
   }
-}
-
-/** Whether a call failed without an answer of the host, as on a link that takes no calls. */
-function isUnavailable(error: unknown): boolean {
-  return error instanceof RpcError && error.origin !== "peer" && error.code === StatusCode.unavailable;
 }

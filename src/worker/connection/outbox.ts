@@ -83,6 +83,11 @@ export class Outbox {
     return this.#kept !== undefined;
   }
 
+  /** Whether nothing can leave here any more. */
+  get isClosed(): boolean {
+    return this.#closedBecause !== undefined;
+  }
+
   /** Whether the host may still announce itself. */
   get awaitsHeaders(): boolean {
     return this.#host.at === "unknown";
@@ -241,11 +246,6 @@ export class Outbox {
   close(reason: UndeliverableReason): void {
     this.#closedBecause ??= reason;
     this.takeHeaders(false);
-  }
-
-  /** Whether nothing can be sent any more. */
-  get isClosed(): boolean {
-    return this.#closedBecause !== undefined;
   }
 
   /** Resolves when the network has taken all frames, or can't take them any more. */

@@ -83,6 +83,11 @@ export class CallAnswering {
     for (const owed of this.#owed.all()) if (owed.leavesBy(outbox)) owed.cancel(fromCancelReason("caller-gone"));
   }
 
+  /** Forgets the calls whose handlers were given up. A later connection may carry calls with the same ids. */
+  forgetAll(): void {
+    for (const owed of this.#owed.all()) this.#owed.delete(owed);
+  }
+
   /** Answers at once that the worker is shutting down. */
   refuse(frame: RequestFrame, outbox: Outbox): void {
     const error = new UndeliverableException("The worker is shutting down.", { code: "shutting-down" });
@@ -159,14 +164,15 @@ export class CallAnswering {
     if (handled !== undefined && !this.#owed.has(owed)) this.#owed.add(owed);
   }
 
+  /** The slot of a handler that a stop has given up is free already. */
   #end(owed: PendingResponse): void {
-    this.#forget(owed);
-    this.#options.slots.end();
+    if (this.#forget(owed)) this.#options.slots.end();
   }
 
-  #forget(owed: PendingResponse): void {
-    this.#options.work.delete(owed);
+  /** Returns false for a call that a stop has given up. */
+  #forget(owed: PendingResponse): boolean {
     this.#owed.delete(owed);
+    return this.#options.work.delete(owed);
   }
 
   /** Reads the frame. Throws the error for the caller if the worker cannot deliver the call. */

@@ -72,6 +72,11 @@ export class ConcurrencyLimiter {
     }
   }
 
+  /** Frees every slot, because the worker has given up the handlers that hold them. Nothing may be parked. */
+  reset(): void {
+    this.#running = 0;
+  }
+
   park(parked: Parked): void {
     this.#parked.add(parked);
     this.#parkedBytes += parked.bytes;

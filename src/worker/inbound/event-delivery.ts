@@ -149,9 +149,9 @@ export class EventDelivery {
     void deliverInLoadContext(dispatcher, event, this.#owner);
   }
 
+  /** The slot of a handler that a stop has given up is free already. */
   #end(event: IncomingEvent): void {
-    this.#options.work.delete(event);
-    this.#options.slots.end();
+    if (this.#options.work.delete(event)) this.#options.slots.end();
   }
 }
 

@@ -35,11 +35,13 @@ export class InFlight {
     this.#works.add(work);
   }
 
-  delete(work: Work): void {
-    this.#works.delete(work);
-    if (this.#works.size > 0) return;
+  /** Removes work that has ended. Returns false for work that was given up. */
+  delete(work: Work): boolean {
+    const wasThere = this.#works.delete(work);
+    if (this.#works.size > 0) return wasThere;
     for (const resolve of this.#onIdle) resolve();
     this.#onIdle.clear();
+    return wasThere;
   }
 
   /** Resolves when nothing runs any more, when the time is up, or when the signal aborts. */
@@ -54,8 +56,11 @@ export class InFlight {
     this.#onIdle.delete(isIdle);
   }
 
-  /** Gives up all work that still runs. */
+  /** Gives up all work that still runs, and forgets it: its handlers may never end. */
   abandon(reason: Error): void {
-    for (const work of this.#works.all()) work.abandon(reason);
+    for (const work of this.#works.all()) {
+      work.abandon(reason);
+      this.delete(work);
+    }
   }
 }

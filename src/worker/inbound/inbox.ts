@@ -16,8 +16,11 @@ export interface InboxOptions extends CallAnsweringOptions, EventDeliveryOptions
 
 /** Hands each frame of the host to the part that handles it. A worker that stops still takes answers, but no new work. */
 export class Inbox {
-  /** True while the worker stops and after that. */
-  isRefusing = false;
+  /**
+   * The messages that the inbox takes. `all`: the worker runs. `own`: it stops; it takes the calls of its own agents, because a
+   * handler may need their answers. `none`: it has given its handlers up.
+   */
+  intake: "all" | "own" | "none" = "all";
   readonly #options: InboxOptions;
   readonly #answering: CallAnswering;
   readonly #delivery: EventDelivery;
@@ -38,7 +41,7 @@ export class Inbox {
         this.#takeRequest(frame, connection);
         return;
       case "event":
-        if (this.isRefusing) this.#options.counts.eventsAfterStop += 1;
+        if (this.intake !== "all") this.#options.counts.eventsAfterStop += 1;
         else if (this.#isOverloaded(connection)) this.#options.counts.droppedEvents += 1;
         else this.#delivery.deliver(frame.event, connection.isDotnetGateway);
         return;
@@ -63,6 +66,14 @@ export class Inbox {
     }
   }
 
+  /** Gives up all handlers and parked messages, and takes none from now on. They count for nothing in the next run. */
+  giveUp(reason: Error): void {
+    this.intake = "none";
+    this.#options.work.abandon(reason);
+    this.#answering.forgetAll();
+    this.#options.slots.reset();
+  }
+
   /** Handles the end of a connection. No answer can leave by it. */
   connectionEnded(connection: HostConnection): void {
     this.#answering.connectionEnded(connection.outbox);
@@ -81,10 +92,19 @@ export class Inbox {
 
   #takeRequest(frame: RequestFrame, connection: HostConnection): void {
     const { outbox } = connection;
+    // No answer can leave any more. The host answers the call when the channel ends.
+    if (outbox.isClosed) return;
+    if (connection.isLeaving) {
+      this.#answering.refuseMoving(frame, outbox);
+      return;
+    }
+    if (this.intake !== "all") {
+      if (this.intake === "own" && this.#options.calls.isMaking(frame)) this.#answering.answer(frame, outbox, true);
+      else this.#answering.refuse(frame, outbox);
+      return;
+    }
     const isOwn = this.#isOwn(frame);
-    if (connection.isLeaving) this.#answering.refuseMoving(frame, outbox);
-    else if (this.isRefusing && !isOwn) this.#answering.refuse(frame, outbox);
-    else if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
+    if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);
     else this.#answering.answer(frame, outbox, isOwn);
   }
@@ -97,7 +117,7 @@ export class Inbox {
     return this.#options.slots.isFull && !connection.isPaused;
   }
 
-  /** Whether an agent of this worker makes the call. A handler that the stop waits for may need its answer. */
+  /** Whether an agent of this worker may have made the call. A handler that holds a slot may need its answer. */
   #isOwn({ source }: RequestFrame): boolean {
     return source !== undefined && this.#options.catalog.hasType(source.type);
   }

@@ -56,7 +56,7 @@ export class PendingResponse implements Work {
 
   /** Sends the answer, or a failure when the answer cannot be encoded or is too large. Never throws. */
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
-    if (this.#isPaid) return;
+    if (this.#isOver()) return;
     try {
       const { registry, settings, log } = this.#options;
       const payload = registry.encode(result, settings.preferredContentType);
@@ -71,7 +71,7 @@ export class PendingResponse implements Work {
 
   /** Sends the failure. `notHandled`: no handler has seen the call. Never throws. */
   fail(thrown: unknown, notHandled = false): void {
-    if (this.#isPaid) return;
+    if (this.#isOver()) return;
     this.#isPaid = true;
     try {
       this.#sendFailure(thrown, this.#outbox.isHostAnnounced, notHandled);
@@ -80,6 +80,11 @@ export class PendingResponse implements Work {
       this.#options.settings.logger.warn(loggableText(text));
       this.#explain(cause);
     }
+  }
+
+  /** Whether no answer is due any more. The host answers the calls of a connection that has ended. */
+  #isOver(): boolean {
+    return this.#isPaid || this.#outbox.isClosed;
   }
 
   /** Sends a failure that says that the first one could not be sent. */

@@ -30,6 +30,8 @@ class InterventionWait extends PendingCall<unknown> {
 export class InterventionWaits {
   readonly #waits = new Set<PendingCall<unknown>>();
   readonly #onSettled = new Set<() => void>();
+  /** Makes the error of a wait that begins after the end of the run. Undefined: the run continues. */
+  #makeEndError: (() => Error) | undefined;
 
   /** Number of messages for which an intervention has not decided yet. */
   get size(): number {
@@ -41,9 +43,15 @@ export class InterventionWaits {
     return isThenable(decided) ? this.#within(decided, options) : decided;
   }
 
-  /** Gives up every wait. `makeError` is called for each, so that each has its own error object. */
+  /** Gives up every wait, and those that begin before `reopen`. `makeError` is called for each, so that each has its own error object. */
   rejectAll(makeError: () => Error): void {
+    this.#makeEndError = makeError;
     for (const wait of this.#waits) wait.reject(makeError());
+  }
+
+  /** Allows waits again after `rejectAll`, for the next run. */
+  reopen(): void {
+    this.#makeEndError = undefined;
   }
 
   /** Resolves when no wait is left. */
@@ -64,7 +72,8 @@ export class InterventionWaits {
       (error) => settle(() => wait.reject(error)),
     );
     this.#waits.add(wait);
-    wait.within(bounds, deadline, recipient);
+    if (this.#makeEndError === undefined) wait.within(bounds, deadline, recipient);
+    else wait.reject(this.#makeEndError());
     try {
       return await wait.promise;
     } catch (error) {

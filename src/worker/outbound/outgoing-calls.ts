@@ -4,7 +4,6 @@ import {
   assertAnswer,
   boundsOf,
   type CallBounds,
-  type CancelledError,
   type CodecRegistry,
   type Deadline,
   DropMessage,
@@ -17,17 +16,14 @@ import {
   type MessageType,
   messageTypeText,
   NumberMap,
-  PendingCall,
   remainingMs,
   type SendOptions,
-  type TimedOutError,
   type TraceCarrier,
   UndeliverableException,
   undecidedText,
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
-  type CancelReason,
   encodeFrame,
   fromWireError,
   isVoidPayload,
@@ -39,11 +35,11 @@ import {
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { toCancelReason } from "./cancel-reason.ts";
 import { type Called, explained } from "./error-hints.ts";
 import { withGatewayCode } from "./gateway-errors.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
-import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
+import { OutgoingCall, renewing } from "./outgoing-call.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { saysNotTaken, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
 
@@ -124,9 +120,28 @@ export class OutgoingCalls {
     this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
   }
 
+  /** Allows calls again after `rejectAll`, for the next run. */
+  reopen(): void {
+    this.#interventions.reopen();
+  }
+
+  /**
+   * Whether an agent of this worker makes the call that has reached it. The host gives calls new ids; another worker's call of the same
+   * agents may pass for one. Looks at all pending calls, so that only a worker that stops should ask.
+   */
+  isMaking({ source, target }: RequestFrame): boolean {
+    if (source === undefined) return false;
+    for (const { sentBy, request } of this.#calls.values())
+      if (sentBy !== undefined && isSameAgent(request.target, target) && isSameAgent(request.source, source))
+        return true;
+    return false;
+  }
+
   async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
-    const { registry, interventions, settings, log } = this.#parts;
+    const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender } = options;
+    const { run } = sendQueue;
+    sendQueue.assertRun(run);
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
@@ -153,12 +168,13 @@ export class OutgoingCalls {
     const { tracing } = settings;
     let frame: ResponseFrame;
     for (;;) {
+      sendQueue.assertRun(run);
       const number = this.#parts.nextRequestNumber();
       const requestId = settings.requestIdPrefix + number;
       const told = isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
       const metadata = { ...options.metadata, ...tracing?.inject(), ...told };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-      const call = new OutgoingCall(request, encodeFrame(request), this.#parts.sendQueue);
+      const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
       this.#calls.add(number, call);
       try {
         try {
@@ -301,6 +317,10 @@ export class OutgoingCalls {
   }
 }
 
+function isSameAgent(one: RequestFrame["target"], other: RequestFrame["target"]): boolean {
+  return one?.type === other?.type && one?.key === other?.key;
+}
+
 /** The bounds of one call, and the moment at which its timeout is over. Undefined: it has no timeout. */
 interface TimedBounds {
   readonly bounds: CallBounds;
@@ -320,76 +340,4 @@ function withLastResort({ signal }: CallBounds): CallBounds {
 
 function boundsLeft({ bounds, deadline }: TimedBounds): CallBounds {
   return deadline === undefined ? bounds : { ...bounds, timeoutMs: remainingMs(deadline) };
-}
-
-/** One call that this worker makes: first it leaves, then it waits for its answer. */
-class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMessage {
-  readonly kind = "call";
-  readonly request: RequestFrame;
-  readonly bytes: Uint8Array;
-  /** Set while it waits to leave, if it had to. */
-  waiting: Waiting | undefined;
-  /** The moment at which its timeout is over; undefined if the host does not learn of one. */
-  deadline: Deadline | undefined;
-  readonly #sendQueue: SendQueue;
-  #sentBy: Outbox | undefined;
-
-  constructor(request: RequestFrame, bytes: Uint8Array, sendQueue: SendQueue) {
-    super();
-    this.request = request;
-    this.bytes = bytes;
-    this.#sendQueue = sendQueue;
-  }
-
-  /** The connection by which it left, once it has. */
-  get sentBy(): Outbox | undefined {
-    return this.#sentBy;
-  }
-
-  onSent(outbox: Outbox): void {
-    this.#sentBy = outbox;
-    outbox.ask();
-  }
-
-  onReturned(waiting: Waiting): boolean {
-    this.#sentBy?.forget();
-    this.#sentBy = undefined;
-    this.waiting = waiting;
-    waiting.renew = renewing(this.request, this.deadline);
-    return !this.isSettled;
-  }
-
-  onFailed(error: Error): void {
-    this.reject(error);
-  }
-
-  /** Ends the call after a failure of its sending. The caller gets the failure itself and does not read the promise. */
-  takeBack(error: unknown): void {
-    this.promise.catch(() => undefined);
-    if (!this.reject(error)) return;
-    this.#giveUpFrame("cancelled");
-  }
-
-  protected override get messageType(): string | undefined {
-    return this.request.payload?.typeName;
-  }
-
-  protected override onGivenUp(error: TimedOutError | CancelledError): void {
-    this.#giveUpFrame(toCancelReason(error));
-  }
-
-  #giveUpFrame(reason: CancelReason): void {
-    if (this.waiting !== undefined) this.#sendQueue.takeBack(this.waiting);
-    this.#sentBy?.cancelCall(this.request.requestId, reason);
-  }
-}
-
-// protocol.md §11.4
-/** Makes the bytes of a call anew, with the time that is left to it then. Undefined: the call has all the time. */
-function renewing(request: RequestFrame, deadline: Deadline | undefined): (() => Uint8Array) | undefined {
-  if (deadline === undefined) return undefined;
-  return () => {
-    const left = timeoutMetadata(Math.max(1, remainingMs(deadline)));
-    return encodeFrame({ ...request, metadata: { ...request.metadata, ...left } });
-  };
 }

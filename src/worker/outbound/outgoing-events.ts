@@ -57,6 +57,11 @@ export class OutgoingEvents {
     this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
   }
 
+  /** Allows events again after `rejectAll`, for the next run. */
+  reopen(): void {
+    this.#interventions.reopen();
+  }
+
   /**
    * Publishes an event. Resolves when it is sent or queued, and also when an intervention drops it. Rejects when the worker can't
    * encode or queue it.
@@ -73,11 +78,14 @@ export class OutgoingEvents {
   async #publish(original: unknown, topicId: TopicId, options: PublishOptions): Promise<void> {
     const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender, metadata, messageId = settings.makeId() } = options;
+    const { run } = sendQueue;
+    sendQueue.assertRun(run);
     log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message: original, sender, receiver: topicId });
     const message = interventions.seesPublish
       ? await this.#intervened(original, topicId, options, messageId)
       : original;
     if (message === DropMessage) return;
+    sendQueue.assertRun(run);
     const payload = registry.encode(message, settings.preferredContentType);
     const attributes = { ...metadata, ...settings.tracing?.inject() };
     const event = {

@@ -32,11 +32,26 @@ export class SendQueue implements OutboundQueue {
   /** Messages wait for a short time, although there is a connection. */
   #isHeld = false;
   #closedBecause: UndeliverableReason | undefined;
+  #run = 0;
+  readonly #onStranded: () => void;
   readonly #onEmpty = new Set<() => void>();
 
-  constructor(settings: WorkerSettings, counts: WorkerCounters) {
+  /** `onStranded`: called when a message begins to wait without a connection. */
+  constructor(settings: WorkerSettings, counts: WorkerCounters, onStranded: () => void) {
     this.#settings = settings;
     this.#counts = counts;
+    this.#onStranded = onStranded;
+  }
+
+  /** The number of the worker's run. */
+  get run(): number {
+    return this.#run;
+  }
+
+  /** Throws `UndeliverableException` when this run is over. What a run could not send does not leave in the next one. */
+  assertRun(run: number): void {
+    if (this.#closedBecause !== undefined) throw unreachable(this.#closedBecause);
+    if (this.#run !== run) throw unreachable({ code: "shutting-down", text: "The worker has stopped." });
   }
 
   /** Number of calls and events that wait here. */
@@ -62,8 +77,10 @@ export class SendQueue implements OutboundQueue {
     const waiting: Waiting = { departure, renew: undefined, timer: undefined };
     this.#waiting.add(waiting);
     this.#waitingBytes += departure.bytes.length;
-    if (this.#outbox === undefined) this.#limitWait(waiting);
-    else this.#flush();
+    if (this.#outbox === undefined) {
+      this.#limitWait(waiting);
+      this.#onStranded();
+    } else this.#flush();
     return waiting;
   }
 
@@ -170,6 +187,7 @@ export class SendQueue implements OutboundQueue {
   /** Opens the queue again after `close`, for the next run. */
   reopen(): void {
     this.#closedBecause = undefined;
+    this.#run += 1;
   }
 
   /** Whether an event of this length fits into the bounds, so that its publisher need not wait. */

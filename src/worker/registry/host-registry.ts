@@ -19,7 +19,9 @@ export interface HostRegistry {
 /** The registry of a host. The worker does not leave the connection before `release` is called. */
 export interface UsedRegistry {
   readonly registry: HostRegistry;
-  /** Throws `UndeliverableException` when the connection has ended. */
+  /** Throws `UndeliverableException` when the connection has ended or the worker stops. */
   readonly assertOpen: () => void;
+  /** Whether the run of the worker in which the use began is over. */
+  readonly hasStopped: () => boolean;
   readonly release: () => void;
 }

@@ -13,7 +13,6 @@ import {
   type Subscription,
   SubscriptionTable,
   subscriptionExists,
-  UndeliverableException,
   unfollowAbort,
   untilAborted,
   type WaitOptions,
@@ -23,6 +22,7 @@ import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry, UsedRegistry } from "./host-registry.ts";
 import { TypeTakenError } from "./refusal.ts";
+import { stoppedError, stoppedWaiting } from "./stopped.ts";
 import { toWireSubscription } from "./wire-subscription.ts";
 
 export interface RegistrationOptions {
@@ -68,6 +68,12 @@ export class Registration {
   /** Whether there is nothing to tell a host. */
   get isEmpty(): boolean {
     return this.#confirmedTypes().length === 0 && this.#confirmedSubscriptions().length === 0;
+  }
+
+  /** Whether no host has been told anything, or is being told now. */
+  get isUntold(): boolean {
+    const { types, subscriptions } = this.#unconfirmed;
+    return this.isEmpty && types.size === 0 && subscriptions.size === 0;
   }
 
   /** When the host refuses the type or a subscription, or the signal aborts, all is taken back. */
@@ -222,6 +228,8 @@ export class Registration {
     }
     try {
       return await body(host);
+    } catch (error) {
+      throw host?.hasStopped() === true ? stoppedError(what, error) : error;
     } finally {
       host?.release();
     }
@@ -265,6 +273,7 @@ export class Registration {
   async #addAt(host: UsedRegistry | undefined, subscription: Subscription, { signal }: WaitOptions): Promise<void> {
     const what = "Adding the subscription";
     const wire = toWireSubscription(subscription);
+    host?.assertOpen();
     this.#subscriptions.add(subscription);
     if (host === undefined) return;
     this.#unconfirmed.subscriptions.add(subscription.id);
@@ -324,6 +333,7 @@ export class Registration {
   async replay(host: HostRegistry, signal: AbortSignal): Promise<void> {
     const subscriptions = this.#confirmedSubscriptions();
     await all(this.#confirmedTypes().map((type) => this.#announce(type, host, signal)));
+    signal.throwIfAborted();
     await all(subscriptions.map((known) => host.addSubscription(toWireSubscription(known))));
   }
 
@@ -379,11 +389,6 @@ interface Told {
   /** The registry that was told; undefined before the start. */
   readonly registry: HostRegistry | undefined;
   readonly outcome: Promise<void>;
-}
-
-function stoppedWaiting(type: string): Error {
-  const text = `The worker has stopped while it waited for agent type ${type}.`;
-  return new UndeliverableException(text, { code: "shutting-down" });
 }
 
 /** Waits for all of them, so that none is under way after a failed start. */

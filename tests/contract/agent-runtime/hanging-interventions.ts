@@ -91,6 +91,16 @@ export function describeHangingInterventions({ openStage }: Suite): void {
       await nothingElseArrives(stage);
     });
 
+    test("in onResponse, a stop ends the call", async () => {
+      const { stage, asked } = await openAsking("onResponse");
+      await using _stage = stage;
+      const call = stage.caller.sendMessage(Ask({ text: "ask" }), echoId);
+      const end = expect(call).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
+      await asked.opened;
+      await stage.caller.stop();
+      await end;
+    });
+
     test("a stop ends an event, and the next run does not publish it", async () => {
       const { stage, asked, decision } = await openAsking("onPublish");
       await using _stage = stage;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hostTransports } from "../../support/host-transports.ts";
-import { RawWorker } from "../../support/raw-worker.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
 
 const gone = "Client for agent type echo disconnected.";
 
@@ -50,7 +50,7 @@ describe.each(hostTransports)("a worker that says it is leaving, at the host ove
     target.send({ kind: "leaving", graceMs: 1_000 });
     await target.settled();
     expect(rig.host.counters()).toMatchObject({ agentTypes: 0, subscriptions: 0 });
-    target.request("own", "echo/other");
+    target.request("own", "echo/other", { source: { type: "echo", key: "k" } });
     const own = await target.nextRequest();
     expect(own.target).toEqual({ type: "echo", key: "other" });
     target.respond(own.requestId, "mine");
@@ -61,6 +61,17 @@ describe.each(hostTransports)("a worker that says it is leaving, at the host ove
     await caller.nextResponse();
     target.respond(requestId, "late");
     expect(await caller.nextResponse()).toMatchObject({ requestId: "1", error: "" });
+  });
+
+  it("registers nothing after the notice, so that nothing is left behind", async () => {
+    await using rig = await start();
+    const target = await new RawWorker(rig.dial(), "T", { isAnnounced: true }).join();
+    await target.register("echo");
+    target.send({ kind: "leaving", graceMs: 1_000 });
+    await target.settled();
+    await expect(target.register("echo")).rejects.toThrow("has said that it stops");
+    await expect(target.subscribe("s", exact("news", "echo"))).rejects.toThrow("has said that it stops");
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 0, subscriptions: 0 });
   });
 
   it("is passed by where a stock peer sends the notice", async () => {

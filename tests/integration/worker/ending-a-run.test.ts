@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, TopicId } from "../../../src/core/index.ts";
+import { AgentId, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import type { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { next, requestFrame } from "../../support/worker/frames.ts";
@@ -93,6 +93,55 @@ describe("a run", () => {
     expect(counters.map(({ closedTimes }) => closedTimes)).toEqual([0, 0, 0]);
     await worker.stop();
     expect(counters.map(({ closedTimes }) => closedTimes)).toEqual([1, 1, 1]);
+  });
+});
+
+describe("a handler that never ends", () => {
+  test.each(["call", "event"] as const)(
+    "for a %s holds no slot in the next run, and does not hold up its stop",
+    async (kind) => {
+      await using rig = await startRig();
+      const worker = knows(await rig.worker({ drainTimeoutMs: 600_000, maxConcurrentHandlers: 1 }));
+      const caller = knows(await rig.worker());
+      const running = new Gate();
+      const handle = (_message: unknown, _context: unknown, { id }: FunctionAgent) => {
+        if (id.key === "live") return Reply({ content: "live" });
+        running.open();
+        return new Promise(() => {});
+      };
+      await worker.registerFactory("a", () => new FunctionAgent(handle), {
+        subscriptions: [new TypeSubscription("t", "a")],
+      });
+      if (kind === "call") caller.sendMessage(message, new AgentId("a", "hung")).catch(() => undefined);
+      else await caller.publishMessage(message, new TopicId("t", "hung"));
+      await running.opened;
+      await worker.stop({ signal: AbortSignal.abort() });
+      expect(worker.handlers).toEqual({ running: 0, parked: 0 });
+      await worker.start();
+      expect(await caller.sendMessage(message, new AgentId("a", "live"))).toMatchObject({ content: "live" });
+      await worker.stop();
+    },
+  );
+
+  test("ends later without a slot to give back: the next run keeps its limit", async () => {
+    await using rig = await startRig();
+    const worker = knows(await rig.worker({ drainTimeoutMs: 600_000, maxConcurrentHandlers: 1 }));
+    const caller = knows(await rig.worker());
+    const [first, second] = [new Gate<(value: unknown) => void>(), new Gate<(value: unknown) => void>()];
+    const handle = (_message: unknown, _context: unknown, { id }: FunctionAgent) =>
+      new Promise((resolve) => (id.key === "first" ? first : second).open(resolve));
+    await worker.registerFactory("a", () => new FunctionAgent(handle));
+    caller.sendMessage(message, new AgentId("a", "first")).catch(() => undefined);
+    const endFirst = await first.opened;
+    await worker.stop({ signal: AbortSignal.abort() });
+    await worker.start();
+    const call = caller.sendMessage(message, new AgentId("a", "second"));
+    const endSecond = await second.opened;
+    endFirst(Reply({ content: "late" }));
+    await settled();
+    expect(worker.handlers).toEqual({ running: 1, parked: 0 });
+    endSecond(Reply({ content: "second" }));
+    expect(await call).toMatchObject({ content: "second" });
   });
 });
 

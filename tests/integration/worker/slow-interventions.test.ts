@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { AgentId, TopicId } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
-import { next } from "../../support/worker/frames.ts";
+import { next, requestFrame } from "../../support/worker/frames.ts";
+import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
 import { ScriptedHost } from "../../support/worker/scripted-host.ts";
 import { openStage } from "../../support/worker/stage.ts";
@@ -67,4 +68,52 @@ test("an approval that nobody gives does not hold up a stop, and its event is re
   await worker.stop();
   await end;
   expect(channel.received.rest).toEqual([]);
+});
+
+test("what a `finally` block sends after the drain is refused though an intervention never decides, and the next run does not send it", async () => {
+  const { decision, decide } = asking();
+  await using host = await new ScriptedHost().listen();
+  const options = { interventionHandlers: [{ onSend: decide, onPublish: decide }], drainTimeoutMs: 20 };
+  const [worker, channel] = await host.worker(options);
+  worker.addMessageSerializer(MyMessage);
+  const running = new Gate();
+  const refused = new Gate<unknown[]>();
+  const agent = new FunctionAgent(async (_message, { signal }): Promise<unknown> => {
+    try {
+      running.open();
+      return await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    } finally {
+      const sent = [
+        worker.sendMessage(message, new AgentId("b", "k")),
+        worker.publishMessage(message, new TopicId("t", "s")),
+      ];
+      refused.open(await Promise.all(sent.map((one) => one.catch((error: unknown) => error))));
+    }
+  });
+  await worker.registerFactory("a", () => agent);
+  channel.send(requestFrame("a/k"));
+  await running.opened;
+  await worker.stop();
+  expect(await refused.opened).toMatchObject([{ code: "shutting-down" }, { code: "shutting-down" }]);
+  expect(worker.pendingCallsCount).toBe(0);
+  await worker.start();
+  const again = await host.channels.take();
+  decision.open();
+  await worker.publishMessage(message, new TopicId("after", "s"));
+  expect((await next(again, "event")).event.topicType).toBe("after");
+});
+
+test("a call whose intervention has not decided ends when the worker gives up its host", async () => {
+  const { asked, decide } = asking();
+  await using host = await new ScriptedHost().listen();
+  const [worker] = await host.worker({ interventionHandlers: [{ onSend: decide }], reconnect: false });
+  worker.addMessageSerializer(MyMessage);
+  const end = expect(worker.sendMessage(message, new AgentId("b", "k"))).rejects.toMatchObject({
+    name: "UndeliverableException",
+    code: "disconnected",
+  });
+  await asked.opened;
+  await host.kill();
+  await end;
+  expect(worker.pendingCallsCount).toBe(0);
 });

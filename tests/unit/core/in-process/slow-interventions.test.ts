@@ -75,3 +75,26 @@ test("an event that an intervention thinks about when the runtime stops reaches 
   await new Promise((resolve) => setImmediate(resolve));
   expect(seen).toEqual([]);
 });
+
+test.each(["onSend", "onResponse"] as const)(
+  "stopWhenIdle does not wait for a decision of %s about a call that is over",
+  async (where) => {
+    const { runtime, begun } = await openRuntime(where);
+    const aborting = new AbortController();
+    const call = runtime.sendMessage(say("x"), echoId, { signal: aborting.signal });
+    const end = expect(call).rejects.toMatchObject({ code: "cancelled" });
+    await begun.opened;
+    aborting.abort();
+    await end;
+    await runtime.stopWhenIdle();
+  },
+);
+
+test("stopWhenIdle does not wait for a decision about an event whose publisher has aborted", async () => {
+  const { runtime, begun } = await openRuntime("onPublish");
+  const aborting = new AbortController();
+  await runtime.publishMessage(say("x"), new TopicId("news", "k"), { signal: aborting.signal });
+  await begun.opened;
+  aborting.abort();
+  await runtime.stopWhenIdle();
+});
