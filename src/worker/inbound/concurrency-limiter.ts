@@ -57,6 +57,7 @@ export class ConcurrencyLimiter {
 
   /** Ends the count of a handler and begins the next ones. */
   end(): void {
+    const wasCrowded = this.isCrowded;
     this.#running -= 1;
     // A handler that answers at once ends within `run`. The loop that started it begins the next one, without recursion.
     if (this.#isReleasing) return;
@@ -70,6 +71,8 @@ export class ConcurrencyLimiter {
     } finally {
       this.#isReleasing = false;
     }
+    // With a bound of 0 nothing was parked whose start would tell that there is room.
+    if (wasCrowded && !this.isCrowded) this.#options.onChange();
   }
 
   /** Frees every slot, because the worker has given up the handlers that hold them. Nothing may be parked. */

@@ -75,6 +75,32 @@ describe.each<Transport>(["memory", "gRPC"])("a worker with more to do than it t
     expect(scene.worker.handlers).toEqual({ running: 0, parked: 0 });
   });
 
+  test.each([{ maxParkedMessages: 0 }, { maxParkedBytes: 0 }])(
+    "that parks nothing (%o) goes on after its first busy moment",
+    async (bound) => {
+      await using rig = await startRig(transport);
+      const worker = await rig.worker({ maxConcurrentHandlers: 1, ...bound });
+      const begun = new Gate();
+      const free = new Gate();
+      let events = 0;
+      worker.addMessageSerializer(MyMessage);
+      const busy = async () => {
+        begun.open();
+        await free.opened;
+        return undefined;
+      };
+      await worker.registerFactory("counter", () => new FunctionAgent(() => (events++ === 0 ? busy() : undefined)));
+      await worker.addSubscription(new TypeSubscription("t", "counter"));
+      const publisher = await rig.worker();
+      await publisher.publishMessage(note("first"), topic);
+      await begun.opened;
+      free.open();
+      await reached(() => worker.handlers.running === 0);
+      await publisher.publishMessage(note("next"), topic);
+      await reached(() => events === 2);
+    },
+  );
+
   test("hears that its host leaves", async () => {
     await using scene = await openFlooded(transport);
     const stopped = scene.rig.host.stop({ graceMs: 500 });

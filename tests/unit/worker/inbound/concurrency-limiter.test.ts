@@ -25,3 +25,19 @@ test("handlers that answer at once are all begun when a slot is free, in order, 
   expect(new Set(running)).toEqual(new Set([1]));
   expect([slots.runningCount, slots.parkedCount]).toEqual([0, 0]);
 });
+
+test.each([{ maxParkedMessages: 0 }, { maxParkedBytes: 0 }])(
+  "a worker that parks nothing (%o) reads again when its handler has ended",
+  (bound) => {
+    const changes: boolean[] = [];
+    const slots: ConcurrencyLimiter = new ConcurrencyLimiter({
+      ...{ maxConcurrentHandlers: 1, maxParkedMessages: 10, maxParkedBytes: 1_000 },
+      ...bound,
+      onChange: () => changes.push(slots.isCrowded),
+    });
+    slots.begin();
+    expect(slots.isCrowded).toBe(true);
+    slots.end();
+    expect(changes).toEqual([false]);
+  },
+);
