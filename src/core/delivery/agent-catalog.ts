@@ -121,7 +121,11 @@ export class AgentCatalog {
   agentFor(id: AgentId): Agent | Promise<Agent> {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw agentNotFound(id);
-    return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#shelve(kind, id.key, this.#make(kind, id));
+    const known = kind.live.get(id.key) ?? kind.making.get(id.key);
+    if (known !== undefined) return known;
+    const made = this.#make(kind, id);
+    // No factory makes an instance. One that the user registers in this moment must find its place free.
+    return kind.source.by === "instances" ? made : this.#shelve(kind, id.key, made);
   }
 
   /** Returns the live agent, or undefined. It does not make one. */

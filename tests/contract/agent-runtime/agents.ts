@@ -150,6 +150,19 @@ export function describeAgents({ openStage, unless }: Suite): void {
       const call = stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("inst", "k2"));
       await expect(call).rejects.toThrow("agent instance that was not registered");
     });
+
+    test("one can be registered at any moment after a message for its id", async () => {
+      await using stage = await openStage();
+      await stage.callee.registerAgentInstance(new Probe(echo), new AgentId("inst", "first"));
+      for (let microtasks = 0; microtasks < 12; microtasks += 1) {
+        const id = new AgentId("inst", `k${microtasks}`);
+        const early = stage.callee.sendMessage(Ask({ text: "early" }), id).catch((error: unknown) => error);
+        for (let count = 0; count < microtasks; count += 1) await undefined;
+        await stage.callee.registerAgentInstance(new Probe(echo), id);
+        await early;
+        expect((await stage.caller.sendMessage(Ask({ text: "x" }), id)).text).toBe(`x from ${id}`);
+      }
+    });
   });
 
   describe("the agent itself", () => {
