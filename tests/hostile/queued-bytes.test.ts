@@ -44,7 +44,7 @@ test("answers for 50 workers that make calls and read nothing are bounded in all
     const offender = await host.offender(`caller-${nr}`, { windowBytes: 0 });
     const call = offender.open("OpenChannel");
     // The host reflects the id of a call that it refuses.
-    for (let count = 0; count < 50; count += 1) call.stream.write(message(callFrame(`${count}-${long}`)));
+    for (let count = 0; count < 100; count += 1) call.stream.write(message(callFrame(`${count}-${long}`)));
   }
   await host.until(({ calls, gaveWay, overflowedChannels }) => calls > 1_000 || gaveWay + overflowedChannels > 20);
   expect(await host.honestCall()).toBe("");

@@ -15,7 +15,12 @@ export const MiB = 1024 * 1024;
 export const totalBytes = 24 * MiB;
 
 /** Bytes that the process may grow by beside that. They are messages on their way through, and what the collector has not freed. */
-const processBytes = 100 * MiB;
+const processBytes = (isLateCollector() ? 220 : 100) * MiB;
+
+/** Node 24 collects buffers later: it grew by up to 195 MiB, and by no more under four times the messages. */
+function isLateCollector(): boolean {
+  return Number.parseInt(process.versions.node, 10) > 20;
+}
 
 /** Its heap: an attack that is not counted ends it. */
 const heapFlags = ["--expose-gc", "--max-old-space-size=160"];
