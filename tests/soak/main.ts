@@ -45,8 +45,7 @@ await settled(() => same(activeResources(), before), patienceMs);
 const after = await takeVitalSigns(() => quietest(tables));
 verdict.check("when all have gone, nothing is left", [
   ...compareSigns({ ...after, resources: before }, after),
-  // One timer is left: the one of the pause between two looks.
-  ...Object.entries({ ...after.tables, "timers of the process": (after.tables["timers of the process"] ?? 0) - 1 })
+  ...Object.entries(after.tables)
     .filter(([, size]) => size !== 0)
     .map(([name, size]) => `${size} ${name}`),
 ]);

@@ -1,7 +1,7 @@
 import process from "node:process";
-import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { mebibytes } from "../support/load/facts.ts";
-import type { LiveTimers } from "./live-timers.ts";
+import { type LiveTimers, pause } from "./live-timers.ts";
 import type { SoakWorld } from "./soak-world.ts";
 
 /** What a process holds at rest. */

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { pause } from "./live-timers.ts";
 
 /** Resolves when the condition holds, or when patience is over: what follows finds out and says what is wrong. */
 export async function settled(holds: () => boolean, patienceMs: number): Promise<void> {
