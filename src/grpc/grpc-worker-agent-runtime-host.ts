@@ -71,7 +71,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     assertText(address, "The address of a host, such as 127.0.0.1:50051,");
     assertOptions(given, shape, "A host");
     const { channelOptions, ...options } = given;
-    const listener = grpcListener(channelOptions);
+    const listener = grpcListener({ maxHeldBytes: leastHeldBytes(options), ...channelOptions });
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
     this.#listener = listener;
     this.#host = new Host({ listener, address, servicer: this.servicer }, options);
@@ -164,4 +164,11 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+const defaultHeldBytes = 128 * 1024 * 1024;
+
+/** What waits for a worker counts for its connection, so that a longer queue needs more space there. Answers may take twice the queue's bound. */
+function leastHeldBytes({ maxQueuedBytes = 0 }: HostOptions): number {
+  return Math.max(defaultHeldBytes, 2 * maxQueuedBytes);
 }

@@ -98,7 +98,7 @@ export interface HostOptions {
   /**
    * Bytes that the host keeps for all clients together: connections, calls, unfinished messages, registrations, and what waits to be
    * sent. One connection gets at most half of it. Where it is used up, the client that holds most gives way. Not in it: the process
-   * itself, the state store, and what the collector has not freed yet. Default 512 MiB.
+   * itself, the state store, and what the collector has not freed yet. Default 512 MiB, or four times `maxQueuedBytes` if that is more.
    */
   readonly maxMemoryBytes?: number | undefined;
   // protocol.md H23
@@ -140,6 +140,8 @@ const withoutHeartbeat: ReadonlySet<Capability> = new Set();
 export function capabilitiesOf({ heartbeatMs }: Pick<ResolvedHostOptions, "heartbeatMs">): ReadonlySet<Capability> {
   return heartbeatMs > 0 && Number.isFinite(heartbeatMs) ? withHeartbeat : withoutHeartbeat;
 }
+
+const defaultMemoryBytes = 512 * 1024 * 1024;
 
 /** No frame fits into less. */
 const frameRoom = { from: 100 };
@@ -202,7 +204,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxTypesPerClient: options.maxTypesPerClient ?? 10_000,
     maxSubscriptionsPerClient: options.maxSubscriptionsPerClient ?? 100_000,
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
-    maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
+    maxMemoryBytes: options.maxMemoryBytes ?? Math.max(defaultMemoryBytes, 4 * (options.maxQueuedBytes ?? 0)),
     authorize: options.authorize,
     observer: options.observer,
     reflection: options.reflection ?? false,

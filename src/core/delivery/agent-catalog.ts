@@ -65,8 +65,13 @@ export class AgentCatalog {
   ): void {
     assertAgentType(type);
     assertFactory(type, factory);
-    if (this.#kinds.has(type)) throw new TroupeError("already-exists", `Agent with type ${type} already exists.`);
+    this.assertFree(type);
     this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass: options.expectedClass }));
+  }
+
+  /** Throws `already-exists` when the type is taken. */
+  assertFree(type: string): void {
+    if (this.#kinds.has(type)) throw new TroupeError("already-exists", `Agent with type ${type} already exists.`);
   }
 
   /** Removes a factory, when a host refused the type. The catalog drops its agents and does not close them. */

@@ -98,6 +98,8 @@ export class Registration {
   ): Promise<TypeTakenError | undefined> {
     const what = `The registration of agent type ${type}`;
     const { signal, subscriptions } = options;
+    // The type comes first: the subscriptions of one that is registered twice exist, too.
+    this.#catalog.assertFree(type);
     this.#assertAddable(subscriptions);
     return this.#atHost(options, what, async (host) => {
       if (host === undefined && options.isWaiting) throw stoppedWaiting(type);

@@ -99,7 +99,10 @@ export class GrpcClientStream implements FrameStream {
   }
 
   end(): void {
-    this.#pipe.writer.end();
+    const { writer } = this.#pipe;
+    // A unary call: its own answer says all about it. Each call would otherwise note every other one that is under way.
+    if (writer.writtenCount === 0) this.#connection.acknowledgements.forget(writer);
+    writer.end();
   }
 
   cancel(): void {

@@ -49,7 +49,7 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
   /**
    * Bytes that one connection may make the host keep: calls with their headers, unfinished messages, requests and
    * answers, and all that waits for the client. The listener refuses what exceeds this. The host bounds all connections
-   * together by its option `maxMemoryBytes`. Default: 128 MiB.
+   * together by its option `maxMemoryBytes`. Default: 128 MiB; a `GrpcWorkerAgentRuntimeHost` takes twice its `maxQueuedBytes` if that is more.
    */
   readonly maxHeldBytes?: number | undefined;
   /**
