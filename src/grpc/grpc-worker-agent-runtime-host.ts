@@ -168,7 +168,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
 
 const defaultHeldBytes = 128 * 1024 * 1024;
 
-/** What waits for a worker counts for its connection, so that a longer queue needs more space there. Answers may take twice the queue's bound. */
+/** Returns the bytes that a connection may make the host keep. The queue of its worker is part of them, and answers may take twice its bound. */
 function leastHeldBytes({ maxQueuedBytes = 0 }: HostOptions): number {
   return Math.max(defaultHeldBytes, 2 * maxQueuedBytes);
 }
