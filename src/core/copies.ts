@@ -10,7 +10,7 @@ type AnyClass = abstract new (...args: never[]) => object;
 
 /**
  * Makes `instanceof` recognize instances that another copy of this package has made. Call it once, below the class. A subclass of
- * a user counts by its prototype, as ever.
+ * a user counts by its prototype alone.
  */
 export function brandClass(theClass: AnyClass, name: string): void {
   const key = classKey(name);

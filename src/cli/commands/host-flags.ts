@@ -45,7 +45,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option(
       "--max-memory-bytes <bytes>",
-      "what is kept for all clients together; whoever holds most gives way (default: 512 MiB)",
+      "what the host keeps for all clients together; the client that holds most gives way (default: 512 MiB, or 4 × --max-queued-bytes)",
       atLeast(1024 * 1024),
     )
     .addOption(

@@ -51,7 +51,7 @@ export function agentTypeText(type: string | AgentType): string {
   throw wrongValue("The agent type must be a text or an AgentType", type);
 }
 
-/** Whether it is an agent type of another copy of this package. An agent id or a topic id is none, though it has a type. */
+/** Whether it is an agent type of another copy of this package. An agent id and a topic id also have a type, but are no agent types. */
 function isAgentType(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   return "type" in value && typeof value.type === "string" && !("key" in value) && !("source" in value);

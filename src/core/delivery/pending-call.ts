@@ -97,7 +97,7 @@ export class PendingCall<Answer> implements Expiring {
     return undefined;
   }
 
-  /** A sentence about the reason, for the text of `TimedOutError`; undefined if there is none to tell. */
+  /** A sentence about the reason, for the text of `TimedOutError`; undefined if the call adds no reason. */
   protected get whyUnanswered(): string | undefined {
     return undefined;
   }

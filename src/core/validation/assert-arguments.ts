@@ -48,7 +48,7 @@ export function assertAgentState(state: unknown): void {
   throw wrongValue("The state to load must be an object, as saveState returns it", state);
 }
 
-/** Checks the factory of an agent type. A class is none. */
+/** Checks the factory of an agent type. It refuses a class. */
 export function assertFactory(factory: unknown): void {
   if (typeof factory !== "function") {
     throw wrongValue("The factory must be a function that makes an agent, () => new Writer()", factory);

@@ -13,7 +13,7 @@ export interface OptionKind {
   readonly refuse?: ((value: unknown, subject: string) => void) | undefined;
 }
 
-/** A number within the range; NaN is none. */
+/** A number within the range. It does not accept NaN. */
 export function number({ from, to = Number.POSITIVE_INFINITY }: NumberRange): OptionKind {
   const limits = to === Number.POSITIVE_INFINITY ? `of at least ${from}` : `from ${from} to ${to}`;
   return {

@@ -109,7 +109,7 @@ export class FaultProxy implements AsyncDisposable {
     for (const step of options.script ?? []) this.#planForAll(step);
   }
 
-  /** Leads new connections to another address, such as that of a restarted server. Throws `invalid-argument` for one that is none. */
+  /** Leads new connections to another address, such as that of a restarted server. Throws `invalid-argument` for a text that is not an address. */
   retarget(target: string): void {
     assertTarget(target);
     this.#target = target;

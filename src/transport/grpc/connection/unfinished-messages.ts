@@ -1,6 +1,6 @@
 /** A stream that may be in the middle of a message. */
 export interface MessageSource {
-  /** The number of the message of which bytes are kept or waited for; 0: there is none. */
+  /** The number of the message of which the stream keeps bytes or waits for them. 0: no message is unfinished. */
   readonly unfinished: number;
   /** Bytes of that message that have arrived. */
   readonly arrivedBytes: number;

@@ -76,7 +76,7 @@ export class FrameParser {
     return this.#prefixFilled > 0 || this.#missingBytes > 0;
   }
 
-  /** The number of the message that is kept unfinished, or whose report waits for more of it; 0: there is none. */
+  /** The number of the message that the parser keeps unfinished, or whose report waits for more bytes. 0: no message is unfinished. */
   get unfinished(): number {
     return this.#missingBytes > 0 && !this.#isReported ? this.#begunCount : 0;
   }

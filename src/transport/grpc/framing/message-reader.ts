@@ -50,7 +50,7 @@ export class MessageReader {
     this.#parser = new FrameParser(sink, options);
   }
 
-  /** The number of the message of which bytes are kept or waited for; 0: there is none. */
+  /** The number of the message of which the reader keeps bytes or waits for them. 0: no message is unfinished. */
   get unfinished(): number {
     return this.#parser.unfinished;
   }
