@@ -106,7 +106,7 @@ export default {
       severity: "error",
       from: { path: "^src/([^/]+)/" },
       to: {
-        path: "^src/(core|grpc|host|protocol|storage|telemetry|transport|worker)/index\\.ts$",
+        path: "^src/(core|grpc|host|protocol|telemetry|transport|worker)/index\\.ts$",
         pathNot: "^src/$1/",
       },
     },

@@ -115,7 +115,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   return {
     ...{ accountant, clock, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
-    states: new LegacyState(options.stateStore),
+    states: new LegacyState(options.stateStore, logger),
     inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }
