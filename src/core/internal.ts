@@ -95,6 +95,7 @@ export type {
   ShardReader,
 } from "./state/durable-log.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
+export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
 export type {
   Commit,

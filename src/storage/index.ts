@@ -51,9 +51,7 @@ export type {
 } from "../core/internal.ts";
 export {
   compareEpochs,
-  formatEpoch,
   MemoryStateStore,
-  parseEpoch,
   StoreError,
   shardOf,
   storeLimits,

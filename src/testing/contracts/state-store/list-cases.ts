@@ -18,6 +18,7 @@ const oddNames: readonly AgentName[] = [
   { type: "a", key: "k\0" },
   { type: "a", key: "k\0b" },
   { type: "a\0", key: "k" },
+  { type: "a", key: "\ufeffk" },
   { type: "a", key: "\u00e9" },
   { type: "a", key: "e\u0301" },
   { type: "a", key: "😀" },
