@@ -2,7 +2,7 @@ import { type Clock, type MakeId, randomId, systemClock } from "../clock.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, clock as clockKind, flag, number } from "../validation/option-kinds.ts";
 import { anyRoom, someTime } from "../validation/option-values.ts";
-import { type AgentName, compareNames, textOfName } from "./agent-name.ts";
+import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import { byName, inShards, type Moment, StateMemory } from "./state-memory.ts";
 import type {
   Commit,
@@ -177,9 +177,10 @@ export class MemoryStateStore implements StateStore {
       ofType.bytes += data.length;
       bytes += data.length;
     }
+    const sorted = [...types.values()].sort((a, b) => compareBytes(a.type, b.type));
     let reminders = 0;
     for (const ofAgent of memory.reminders.values()) reminders += ofAgent.size;
-    return { records: memory.records.size, bytes, reminders, mail: memory.mail.size, types: [...types.values()] };
+    return { records: memory.records.size, bytes, reminders, mail: memory.mail.size, types: sorted };
   }
 
   async close(): Promise<void> {

@@ -244,15 +244,14 @@ export class StateMemory {
   /** Answers and ids of mail are bounded apart from each other. */
   #remember(name: string, messages: readonly RememberedMessage[], { wallMs }: Moment): void {
     const before = this.#remembered.get(name) ?? [];
-    const isReplaced = (one: Remembered) =>
-      messages.some(({ id, principal }) => id === one.id && principal === one.principal);
-    const added = messages.map(({ id, principal, answer }) => ({
-      id,
-      principal,
-      answer: answer && new Uint8Array(answer),
-      atMs: wallMs,
-    }));
-    const all = [...before.filter((one) => isFresh(one, wallMs) && !isReplaced(one)), ...added];
+    const byId = new Map(before.filter((one) => isFresh(one, wallMs)).map((one) => [textOfId(one), one]));
+    for (const { id, principal, answer } of messages) {
+      const one = { id, principal, answer: answer && new Uint8Array(answer), atMs: wallMs };
+      // It becomes the newest.
+      byId.delete(textOfId(one));
+      byId.set(textOfId(one), one);
+    }
+    const all = [...byId.values()];
     const answers = all.filter(({ answer }) => answer !== undefined).slice(-storeLimits.remembered);
     const ids = all.filter(({ answer }) => answer === undefined).slice(-storeLimits.remembered);
     const kept = [...answers, ...ids];
@@ -272,6 +271,11 @@ export function inShards(shards: readonly number[] | undefined): (agent: AgentNa
 /** Orders reminders of one agent by name. */
 export function byName(a: StoredReminder, b: StoredReminder): number {
   return compareBytes(a.name, b.name);
+}
+
+/** Returns one text for an id of a principal. */
+function textOfId({ id, principal }: RememberedMessage): string {
+  return `${principal.length}:${principal}${id}`;
 }
 
 function isFresh({ atMs }: Remembered, wallMs: number): boolean {

@@ -61,7 +61,7 @@ export interface Mail {
   readonly frame: Uint8Array;
 }
 
-/** A message that an agent has handled, so that it is not handled twice. */
+/** A message that an agent has handled, so that it is not handled twice. A later one of the same id and principal replaces it. */
 export interface RememberedMessage {
   readonly id: string;
   /** The principal of its sender; empty if the host knows none. Ids of different principals are different. */
@@ -193,7 +193,7 @@ export interface StoreStats {
   readonly bytes: number;
   readonly reminders: number;
   readonly mail: number;
-  /** Of each agent type that has a record. */
+  /** Of each agent type that has a record, in the order of their bytes in UTF-8. */
   readonly types: readonly { readonly type: string; readonly records: number; readonly bytes: number }[];
 }
 

@@ -26,27 +26,32 @@ export interface AskQueueParts {
  */
 export class AskQueue {
   readonly #parts: AskQueueParts;
-  #waiting: Ask[] = [];
+  readonly #waiting: Ask[] = [];
+  /** Place of the first that waits; those before it are answered. */
+  #head = 0;
 
   constructor(parts: AskQueueParts) {
     this.#parts = parts;
   }
 
   add(asks: readonly Ask[]): void {
-    this.#waiting.push(...asks);
+    for (const ask of asks) this.#waiting.push(ask);
   }
 
   /** Answers everything that waits. */
   run(): void {
     const { drain, reply } = this.#parts;
-    for (drain(); this.#waiting.length > 0; drain()) {
-      const [first] = this.#waiting;
+    for (drain(); this.#head < this.#waiting.length; drain()) {
+      const first = this.#waiting[this.#head];
       if (first !== undefined && isControl(first)) {
-        this.#waiting.shift();
+        this.#head += 1;
         reply([this.#control(first)]);
       } else {
         reply(this.#answerGroup());
       }
+      if (this.#head < this.#waiting.length / 2) continue;
+      this.#waiting.splice(0, this.#head);
+      this.#head = 0;
     }
   }
 
@@ -54,9 +59,10 @@ export class AskQueue {
   #answerGroup(): readonly Reply[] {
     const writes: WriteAsk[] = [];
     const reads: ReadAsk[] = [];
-    let [commits, bytes, taken] = [0, 0, 0];
-    for (const ask of this.#waiting) {
-      if (isControl(ask)) break;
+    let [commits, bytes] = [0, 0];
+    for (; this.#head < this.#waiting.length; this.#head += 1) {
+      const ask = this.#waiting[this.#head];
+      if (ask === undefined || isControl(ask)) break;
       if (isWrite(ask)) {
         const size = ask.kind === "commit" ? ask.commits.length : ask.done.ticks.length + ask.done.mail.length;
         const isOver = commits + size > mostCommits || bytes + ask.bytes > mostBytes;
@@ -67,9 +73,7 @@ export class AskQueue {
       } else {
         reads.push(ask);
       }
-      taken += 1;
     }
-    this.#waiting = this.#waiting.slice(taken);
     return [...this.#write(writes), ...reads.map((ask) => this.#attempt(ask.id, () => this.#read(ask)))];
   }
 

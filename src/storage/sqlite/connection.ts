@@ -39,6 +39,10 @@ export class Connection {
     }
   }
 
+  get sqliteVersion(): string {
+    return String(this.database.prepare("select sqlite_version() as version").get()?.version);
+  }
+
   /** Reads a number of the store itself; 0: it has none of this name. */
   number(name: "incarnation" | "newest_generation"): number {
     return Number(this.#readMeta.get(name)?.value ?? 0);

@@ -7,6 +7,8 @@ import { StateDatabase } from "./state-database.ts";
 
 /** Answers the questions of a store. */
 export interface Executor {
+  /** The version of SQLite: `3.53.0`. */
+  readonly sqliteVersion: string;
   /** Takes questions; their replies come later, not in their order. */
   send(asks: readonly Ask[]): void;
   /** Whether the process lives on for what it does. */
@@ -30,7 +32,7 @@ export type ThreadTask =
 
 /** A message of a thread. */
 export type ThreadMessage =
-  | { readonly at: "ready" }
+  | { readonly at: "ready"; readonly sqliteVersion: string }
   | { readonly at: "replies"; readonly replies: readonly Reply[] }
   | { readonly at: "done"; readonly value: readonly string[] }
   | { readonly at: "failed"; readonly failure: StoreFailure };
@@ -46,6 +48,7 @@ export function createDirectExecutor(driver: SqliteDriver, options: DatabaseOpti
   const database = new StateDatabase(driver, options);
   const queue = new AskQueue({ database, file: options.file, reply: events.onReplies, drain: () => undefined });
   return {
+    sqliteVersion: database.sqliteVersion,
     send: (asks) => {
       queue.add(asks);
       queue.run();
@@ -63,9 +66,9 @@ export function startThreadExecutor(
 ): Promise<Executor> {
   const worker = startWorker(threadFile, { kind: "serve", options });
   let isStopped = false;
-  const executor: Executor = {
-    send: (asks) => worker.postMessage(asks),
-    keepAlive: (isWanted) => (isWanted ? worker.ref() : worker.unref()),
+  const executor = {
+    send: (asks: readonly Ask[]) => worker.postMessage(asks),
+    keepAlive: (isWanted: boolean) => (isWanted ? worker.ref() : worker.unref()),
     stop: async () => {
       isStopped = true;
       await worker.terminate();
@@ -77,7 +80,7 @@ export function startThreadExecutor(
     worker.on("message", (message: ThreadMessage) => {
       if (message.at === "ready") {
         isReady = true;
-        resolve(executor);
+        resolve({ ...executor, sqliteVersion: message.sqliteVersion });
       } else if (message.at === "replies") {
         onReplies(message.replies);
       } else if (message.at === "failed") {

@@ -53,6 +53,9 @@ const smallAskBytes = 100;
 /** Of 100 failures the first is logged. */
 const failuresPerLine = 100;
 
+/** SQLite before this version has a rare fault: two connections that write or checkpoint at the same moment may damage the file. */
+const soundVersion = "3.51.3";
+
 /** A state store whose database an executor asks, in a thread or in this one. */
 export class SqliteStateStore implements StateStore {
   readonly writers = "one";
@@ -77,7 +80,12 @@ export class SqliteStateStore implements StateStore {
 
   /** Opens the file. Rejects with a `StoreError`. */
   async start(): Promise<void> {
-    await this.#ensureRunning();
+    const { sqliteVersion } = await this.#ensureRunning();
+    if (isOlder(sqliteVersion, soundVersion)) {
+      const text =
+        "this SQLite may damage a file to which two programs write: let no other program write to the state store";
+      this.#parts.logger?.warn(text, { sqliteVersion });
+    }
     this.#lookLater();
   }
 
@@ -297,4 +305,9 @@ export class SqliteStateStore implements StateStore {
 
 function storeError(error: unknown): StoreError {
   return error instanceof StoreError ? error : new StoreError("unavailable", String(error), { cause: error });
+}
+
+/** Whether a version is older than another one. */
+export function isOlder(version: string, other: string): boolean {
+  return version.localeCompare(other, "en", { numeric: true }) < 0;
 }

@@ -48,6 +48,10 @@ export class StateDatabase {
     this.#fileId = this.#readFileId();
   }
 
+  get sqliteVersion(): string {
+    return this.#connection.sqliteVersion;
+  }
+
   open({ takesOver, nowMs }: AskOf<"open">): StoreOpening {
     this.#assertSound();
     try {

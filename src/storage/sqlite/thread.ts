@@ -46,7 +46,7 @@ async function work(): Promise<void> {
         queue.add(asks);
         queue.run();
       });
-      return post({ at: "ready" });
+      return post({ at: "ready", sqliteVersion: database.sqliteVersion });
     }
   }
 }

@@ -85,9 +85,10 @@ export const openingCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "refuses what an opening writes after another has taken the store over",
+    promise: "refuses what an opening writes after another has taken the store over, if one writes at a time",
     tryIt: async (lab) => {
       const old = await lab.open();
+      if (old.writers === "many") return;
       await committed(old, putOf("old", { reminders: [reminderAt("r", 1)] }));
       const [reminder] = await old.reminders(agent);
       ok(reminder !== undefined);
@@ -108,9 +109,10 @@ export const openingCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "refuses what waited in an opening when another took the store over",
+    promise: "refuses what waited in an opening when another took the store over, if one writes at a time",
     tryIt: async (lab) => {
       const old = await lab.open();
+      if (old.writers === "many") return;
       await committed(old, putOf("old"));
       const young = await lab.another(old);
       const waiting = Array.from({ length: 20 }, (_, index) =>
@@ -129,9 +131,10 @@ export const openingCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "is either taken from a holder that lives, or in use, if nothing is said",
+    promise: "is taken from a holder that lives or is in use, without takesOver, if one writes at a time",
     tryIt: async (lab) => {
       const holder = await lab.open();
+      if (holder.writers === "many") return;
       const other = await lab.another(holder);
       const error: unknown = await other.open().then(
         () => undefined,
@@ -190,7 +193,17 @@ export const openingCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "says how many write to it, as its commits behave",
-    tryIt: async (lab) => ok(["one", "many"].includes((await lab.create()).writers)),
+    promise: "lets two openings write, if many write at a time; each sees the commits of the other",
+    tryIt: async (lab) => {
+      const first = await lab.open();
+      ok(first.writers === "one" || first.writers === "many");
+      if (first.writers === "one") return;
+      const second = await lab.another(first);
+      await second.open();
+      const { eTag } = await committed(first, putOf("1", epochOf(1, 0, 1)));
+      await committed(second, putOf("2", { ...epochOf(1, 0, 2), expected: { at: "version", eTag } }));
+      equal(textOf((await loaded(first)).data), "2");
+      deepEqual(await commitOne(first, putOf("3", epochOf(1, 0, 1))), { at: "stale", ...epochOf(1, 0, 2) });
+    },
   },
 ];
