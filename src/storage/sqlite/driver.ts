@@ -35,12 +35,23 @@ type DatabaseClass = new (file: string, options: { readonly readOnly: boolean })
 const builtIn = "node:sqlite";
 const peer = "@photostructure/sqlite";
 
+/** The places where a driver may be. */
+export interface DriverSources {
+  /** Node's own module; undefined: it has none. */
+  readonly builtIn: unknown;
+  readonly importPeer: () => Promise<unknown>;
+}
+
 /** Finds the driver: Node's own where it has one, else the optional peer. Rejects with what to install. */
-export async function loadDriver(): Promise<SqliteDriver> {
-  const own: unknown = process.getBuiltinModule?.(builtIn);
+export async function loadDriver(
+  { builtIn: own, importPeer }: DriverSources = {
+    builtIn: process.getBuiltinModule?.(builtIn),
+    importPeer: () => import("@photostructure/sqlite"),
+  },
+): Promise<SqliteDriver> {
   if (own !== undefined) return driverOf(builtIn, own);
   try {
-    return driverOf(peer, await import("@photostructure/sqlite"));
+    return driverOf(peer, await importPeer());
   } catch (cause) {
     const text = `SQLite needs Node 22.13 or newer, or on Node 20: npm install ${peer}@1 (${errorText(cause)})`;
     throw new StoreError("unavailable", text, { cause });

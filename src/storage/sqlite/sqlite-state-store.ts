@@ -98,44 +98,44 @@ export class SqliteStateStore implements StateStore {
     return opening;
   }
 
-  load(
+  async load(
     agent: AgentName,
     options: { readonly unless?: string | undefined } = {},
   ): Promise<StateRecord | "unchanged" | undefined> {
     return this.#ask("load", { agent: copyOfName(agent), unless: options.unless });
   }
 
-  commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+  async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
     return this.#ask("commit", () => ({ commits: commits.map(copyOfCommit), nowMs: this.#nowMs() }), bytes);
   }
 
-  remembered(agent: AgentName, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
+  async remembered(agent: AgentName, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
     return this.#ask("remembered", { agent: copyOfName(agent), messageId, principal, nowMs: this.#nowMs() });
   }
 
-  list({ type, keyPrefix, after, limit }: ListQuery = {}): Promise<ListPage> {
+  async list({ type, keyPrefix, after, limit }: ListQuery = {}): Promise<ListPage> {
     return this.#ask("list", { query: { type, keyPrefix, limit, after: after && copyOfName(after) } });
   }
 
-  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
     return this.#ask("reminders", { agent: copyOfName(agent) });
   }
 
-  due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
     return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], limit } });
   }
 
-  mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {
+  async mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {
     return this.#ask("mail", { query: { shards: shards && [...shards], after, limit } });
   }
 
-  settle(done: Settlements): Promise<void> {
+  async settle(done: Settlements): Promise<void> {
     const bytes = smallAskBytes * (1 + done.ticks.length + done.mail.length);
     return this.#ask("settle", () => ({ done: copyOfSettlements(done) }), bytes);
   }
 
-  stats(): Promise<StoreStats> {
+  async stats(): Promise<StoreStats> {
     return this.#ask("stats", {});
   }
 

@@ -282,9 +282,10 @@ describe("two holders of one SQLite file", () => {
     });
     second.clock.advance(30_000);
     await committed(second.store, putOf("x"));
+    await expect(first.store.open({ takesOver: true })).rejects.toMatchObject({ storeCode: "fenced" });
+    await first.store.close();
     const third = await openRig(first.file);
     await expect(third.store.open()).rejects.toMatchObject({ storeCode: "in-use" });
-    await expect(first.store.open({ takesOver: true })).rejects.toMatchObject({ storeCode: "fenced" });
     await committed(second.store, putOf("y"));
   });
 
