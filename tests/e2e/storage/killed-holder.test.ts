@@ -40,11 +40,11 @@ test("a store whose process is killed has all that was acknowledged, whole, and 
   await committed(store, putOf("next"));
 });
 
-test("an open store that has nothing to do lets its process end", async () => {
+test.each(["once", "idle"])("an open store that has nothing to do lets its process end: %s", async (mode) => {
   const file = join(newFolder(), "store.db");
-  await using program = new NodeProgram(saver, [file, "once"]);
+  await using program = new NodeProgram(saver, [file, mode]);
   expect(await program.ended).toMatchObject({ code: 0, stderr: "" });
   const store = await opened(file);
   await store.open();
-  expect((await store.list()).records).toHaveLength(8);
+  expect((await store.list()).records).toHaveLength(mode === "once" ? 8 : 0);
 });

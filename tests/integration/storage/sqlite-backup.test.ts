@@ -54,6 +54,14 @@ test("a backup that fails leaves no file", async () => {
   await expect(backupSqliteStoreWith(file, join(folder, "backup.db"), parts)).rejects.toMatchObject({
     storeCode: "corrupt",
   });
+  const damaged = join(folder, "damaged.db");
+  const store = await opened(damaged);
+  await store.commit(Array.from({ length: 300 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
+  await store.close();
+  const bytes = readFileSync(damaged);
+  writeFileSync(damaged, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
+  const copying = backupSqliteStoreWith(damaged, join(folder, "backup.db"), parts);
+  await expect(copying).rejects.toMatchObject({ storeCode: "corrupt" });
   expect(existsSync(join(folder, "backup.db"))).toBe(false);
   expect(existsSync(join(folder, "backup.db.partial"))).toBe(false);
 });
