@@ -108,9 +108,11 @@ export class LegacyState {
   #failure(error: unknown): RpcError {
     if (error instanceof RpcError) return error;
     this.#logger?.error("the state store of GetState and SaveState failed", { error: loggableError(error) });
-    if (error instanceof StoreError && error.storeCode === "full") {
-      return new RpcError(StatusCode.resourceExhausted, "The state store is full.", { cause: error });
-    }
+    const code = error instanceof StoreError ? error.storeCode : undefined;
+    const { resourceExhausted } = StatusCode;
+    if (code === "full") return new RpcError(resourceExhausted, "The state store is full.", { cause: error });
+    if (code === "overloaded")
+      return new RpcError(resourceExhausted, "The state store has too much to do.", { cause: error });
     return new RpcError(StatusCode.unavailable, "The state store of this host can't be used now.", { cause: error });
   }
 }

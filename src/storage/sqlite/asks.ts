@@ -79,6 +79,8 @@ export interface DatabaseOptions {
   readonly file: string;
   readonly synchronous: "full" | "normal";
   readonly maxValueBytes: number;
+  /** Infinity: no limit. */
+  readonly maxFileBytes: number;
   readonly checksOnOpen: boolean;
   readonly busyTimeoutMs: number;
   /** The incarnation of an earlier thread of the same store. Another one in the file means that it was taken over. */

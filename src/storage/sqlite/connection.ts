@@ -32,6 +32,7 @@ export class Connection {
         pragma cache_size = -65536; pragma wal_autocheckpoint = 4000; pragma journal_size_limit = 67108864`);
       // An older program may hold a file of an older version, so that only `StateDatabase.open` migrates it.
       if (version === 0) migrate(database, file);
+      if (options.maxFileBytes < Number.POSITIVE_INFINITY) limitPages(database, options.maxFileBytes);
       return new Connection(database, maxValueBytes, makeETag);
     } catch (error) {
       database.close();
@@ -95,4 +96,10 @@ export class Connection {
   close(): void {
     this.database.close();
   }
+}
+
+/** SQLite does not go below the pages that the file has. */
+function limitPages(database: Database, maxFileBytes: number): void {
+  const pageBytes = Number(database.prepare("pragma page_size").get()?.page_size);
+  database.exec(`pragma max_page_count = ${Math.max(1, Math.floor(maxFileBytes / pageBytes))}`);
 }

@@ -29,6 +29,11 @@ export interface SqliteStoreOptions {
   readonly synchronous?: "full" | "normal" | undefined;
   /** Limit of one agent's state, and of one message, in bytes. A commit beyond it is refused. Default: 16 MiB. */
   readonly maxValueBytes?: number | undefined;
+  /**
+   * Limit of the file, in bytes. A commit for which it has no space is refused as `full`. The log beside the file may take 64 MiB more.
+   * Default: none.
+   */
+  readonly maxFileBytes?: number | undefined;
   /** Bytes that may wait for the database; a call beyond them rejects as `overloaded`. Default: 64 MiB. */
   readonly maxQueuedBytes?: number | undefined;
   /** Runs SQLite in a thread of its own. Without it, this thread waits for the disk: for tests and tools. Default: true. */
@@ -44,6 +49,7 @@ export interface SqliteStoreOptions {
 const shape = optionShape<SqliteStoreOptions>({
   synchronous: word("full", "normal"),
   maxValueBytes: number(anyRoom),
+  maxFileBytes: number(anyRoom),
   maxQueuedBytes: number(anyRoom),
   thread: flag,
   checksOnOpen: flag,
@@ -88,6 +94,7 @@ export async function openSqliteStoreWith(
     file: file === inMemory ? file : resolve(file),
     synchronous: options.synchronous ?? "full",
     maxValueBytes: options.maxValueBytes ?? 16 * 1024 * 1024,
+    maxFileBytes: options.maxFileBytes ?? Number.POSITIVE_INFINITY,
     checksOnOpen: options.checksOnOpen ?? false,
     busyTimeoutMs: parts.busyTimeoutMs ?? 5_000,
   };

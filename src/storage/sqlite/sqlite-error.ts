@@ -53,7 +53,7 @@ function meaningOf(error: unknown): { readonly storeCode: StoreErrorCode; readon
   if (codeOf(error, true) === databaseMoved) return { storeCode: "corrupt", advice: goneAdvice };
   switch (codeOf(error)) {
     case sqliteCode.full:
-      return { storeCode: "full", advice: "Make space on its disk." };
+      return { storeCode: "full", advice: "Make space on its disk, or raise maxFileBytes if that is the limit." };
     case sqliteCode.corrupt:
     case sqliteCode.notDatabase:
       return { storeCode: "corrupt", advice: corruptAdvice };

@@ -6,7 +6,7 @@ import {
   encodeAgentId,
   encodeStoredState,
 } from "../../../src/protocol/internal.ts";
-import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { MemoryStateStore, StoreError } from "../../../src/storage/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
@@ -136,6 +136,22 @@ describe.each(hostTransports)("GetState and SaveState over $name", ({ start }) =
     await expect(get(worker)).rejects.toMatchObject({ status: { code: StatusCode.unavailable, details: text } });
     expect(lines).toHaveLength(2);
     expect(lines[0]).toEqual(["the state store of GetState and SaveState failed", { error: "This store is closed." }]);
+  });
+
+  it.each([
+    ["full", "The state store is full."],
+    ["overloaded", "The state store has too much to do."],
+  ] as const)("answers RESOURCE_EXHAUSTED when the store says %s", async (storeCode, details) => {
+    class BusyStore extends MemoryStateStore {
+      override commit(): never {
+        throw new StoreError(storeCode, "agents.db has no space");
+      }
+    }
+    await using rig = await start({ stateStore: new BusyStore() });
+    expect(await save(new RawWorker(rig.dial()), state("one"))).toEqual({ success: false, error: details });
+    await expect(save(new RawWorker(rig.dial(), "W"), state("one"))).rejects.toMatchObject({
+      status: { code: StatusCode.resourceExhausted, details },
+    });
   });
 
   it("says so when the store is full", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -171,7 +171,7 @@ describe("a SQLite store whose disk fails", () => {
     await committed(store, putOf("before"));
     writeFileSync(join(disk, "filler"), new Uint8Array(1024 * 1024));
     const big = "x".repeat(1024 * 1024);
-    const text = expect.stringContaining("Make space on its disk.");
+    const text = expect.stringContaining("Make space on its disk,");
     await expect(store.commit([putOf(big)])).rejects.toMatchObject({ storeCode: "full", message: text });
     expect(textOf((await loaded(store)).data)).toBe("before");
     rmSync(join(disk, "filler"));
@@ -381,6 +381,30 @@ describe("limits of a SQLite store", () => {
     const toLong = [{ id: "1", receiver: nameOf(long), kind: "call", frame: new Uint8Array(1) } as const];
     expect(await commitOne(store, commitOf({ mail: toLong }))).toEqual({ at: "refused", limit });
     await committed(store, putOf("1234567890"));
+  });
+
+  it("does not let its file grow over a limit, and takes what fits", async () => {
+    const maxFileBytes = 512 * 1024;
+    const { store, file } = await openedRig(undefined, { maxFileBytes });
+    const text = "x".repeat(100_000);
+    let count = 0;
+    const saveUntilFull = async (): Promise<void> => {
+      for (; count < 100; count += 1) await committed(store, putOf(text, ofKey(String(count))));
+    };
+    await expect(saveUntilFull()).rejects.toMatchObject({
+      storeCode: "full",
+      message: expect.stringContaining("raise maxFileBytes"),
+    });
+    expect(count).toBe(4);
+    await committed(store, commitOf({ ...ofKey("0"), write: { at: "delete" } }));
+    await committed(store, putOf(text, ofKey("again")));
+    await store.close();
+    expect(statSync(file).size).toBeLessThanOrEqual(maxFileBytes);
+    // A store with a lower limit than its file has reads and deletes.
+    const smaller = await openedRig(file, { maxFileBytes: 4_096 });
+    expect((await smaller.store.list()).records).toHaveLength(4);
+    await expect(smaller.store.commit([putOf(text, ofKey("more"))])).rejects.toMatchObject({ storeCode: "full" });
+    await committed(smaller.store, commitOf({ ...ofKey("1"), write: { at: "delete" } }));
   });
 
   it("deletes remembered messages that are too old", async () => {
