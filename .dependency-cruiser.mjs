@@ -146,6 +146,13 @@ export default {
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only", "npm-peer"] },
     },
     {
+      name: "sqlite-at-its-entry-point",
+      comment: "who does not open troupe/storage/sqlite needs no SQLite",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(storage/sqlite|testing)/" },
+      to: { path: "^src/storage/sqlite/|@photostructure/sqlite" },
+    },
+    {
       name: "no-cycles",
       comment: "a cycle of type imports alone is allowed: it is gone after compilation",
       severity: "error",

@@ -192,10 +192,11 @@ export class SqliteStateStore implements StateStore {
     }
   }
 
-  /** Starts an executor if there is none. One after another that was lost opens the store again. */
+  /** Starts an executor if there is none. One after another that was lost opens the store again, unless another process has it. */
   #ensureRunning(): Promise<Executor> {
     this.#executor ??= this.#startExecutor().catch((error: unknown) => {
-      this.#executor = undefined;
+      const isOver = error instanceof StoreError && error.storeCode === "fenced";
+      if (!isOver) this.#executor = undefined;
       throw error;
     });
     return this.#executor;

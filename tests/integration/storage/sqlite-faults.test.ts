@@ -272,6 +272,18 @@ describe("two holders of one SQLite file", () => {
     await committed(second.store, putOf("z"));
   });
 
+  it("a holder that lies about itself forges no line of a log", async () => {
+    const first = await openedRig();
+    const holder = JSON.stringify({ host: "a\nb\u001b[31m", pid: "x".repeat(5_000), since: 1 });
+    first.driver.connectionTo(first.file).prepare("update meta set value = ? where name = 'holder'").run(holder);
+    const second = await openRig(first.file);
+    const error: unknown = await second.store.open().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ storeCode: "in-use" });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+    expect(String(error)).not.toMatch(/[\u0000-\u001f]/);
+    expect(String(error).length).toBeLessThan(1_500);
+  });
+
   it("one that takes over has the lock as soon as the first has noticed", async () => {
     const first = await openedRig();
     const second = await openRig(first.file);
@@ -345,7 +357,14 @@ describe("a SQLite store whose thread dies", () => {
 
   it("does not take the store back from another that has taken it meanwhile", async () => {
     const file = join(newFolder(), "store.db");
-    const store = await openSqliteStoreWith(file, {}, { threadFile: await mortalThread() });
+    let startedThreads = 0;
+    const threadFile = await mortalThread();
+    const countStart = (): void => {
+      startedThreads += 1;
+    };
+    process.on("worker", countStart);
+    onTestFinished(() => void process.off("worker", countStart));
+    const store = await openSqliteStoreWith(file, {}, { threadFile });
     onTestFinished(() => store.close());
     await store.open();
     const other = await openRig(file);
@@ -355,6 +374,8 @@ describe("a SQLite store whose thread dies", () => {
     await expect(store.commit([putOf("late")])).rejects.toMatchObject({ storeCode: "fenced" });
     await other.store.close();
     await expect(store.commit([putOf("late")])).rejects.toMatchObject({ storeCode: "fenced" });
+    // It ends with that, and starts no other thread.
+    expect(startedThreads).toBe(2);
     const third = await openRig(file);
     expect(textOf((await loaded(third.store)).data)).toBe("other");
   });
