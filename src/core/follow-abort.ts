@@ -1,5 +1,5 @@
 /** Something to call when a signal aborts: a function, or an object with the method. */
-export type AbortFollower = (() => void) | { handleEvent(): void };
+type AbortFollower = (() => void) | { handleEvent(): void };
 
 const followers = new WeakMap<AbortSignal, Followers>();
 

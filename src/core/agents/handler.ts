@@ -41,7 +41,7 @@ export function assertDeclared(types: MessageTypes, options: unknown, taker: str
 }
 
 /** The messages that a handler takes: `message` takes calls and events, `event` events only, `rpc` calls only. */
-export type HandlerKind = "message" | "event" | "rpc";
+type HandlerKind = "message" | "event" | "rpc";
 
 /** Takes handlers of every message type, because it has methods. The declaration has checked the handler's own type. */
 interface Erased {

@@ -159,7 +159,7 @@ function isList(types: MessageType | readonly MessageType[]): types is readonly 
  * Returns the full name of the message in the bytes of a `google.protobuf.Any`: the part after the last `/` of its
  * first field. Empty if there is none. Core has no protobuf library, so it reads the field itself.
  */
-export function anyTypeName(bytes: Uint8Array): string {
+function anyTypeName(bytes: Uint8Array): string {
   if (bytes[0] !== typeUrlTag) return "";
   let length = 0;
   let at = 1;

@@ -5,7 +5,7 @@ import { fromBinary } from "./from-binary.ts";
 import { fromWireHeartbeat, noticeTag, toWireHeartbeat } from "./heartbeat.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-export type NoticeFrame = CancelFrame | LeavingFrame | HeartbeatFrame;
+type NoticeFrame = CancelFrame | LeavingFrame | HeartbeatFrame;
 
 const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
 

@@ -3,9 +3,9 @@ import type { WirePayload } from "./frame.ts";
 
 // protocol.md §4.2
 /** Wire name of "no value", Python's `None`. */
-export const noneTypeName = "NoneType";
+const noneTypeName = "NoneType";
 
-export type PayloadFields = Pick<Payload, "dataType" | "dataContentType" | "data">;
+type PayloadFields = Pick<Payload, "dataType" | "dataContentType" | "data">;
 
 export function toWirePayload(payload: WirePayload): PayloadFields {
   return { dataType: payload.typeName, dataContentType: payload.contentType, data: payload.data };
