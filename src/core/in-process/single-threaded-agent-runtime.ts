@@ -315,7 +315,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       // It may still be on its way to be bound.
       void added.then(
-        () => this.#catalog.removeInstance(id),
+        () => this.#catalog.removeInstance(id, agent),
         () => undefined,
       );
       throw error;

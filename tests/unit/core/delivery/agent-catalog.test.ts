@@ -121,7 +121,9 @@ describe("AgentCatalog", () => {
     await catalog.addInstance(bound, id);
     await expect(catalog.addInstance(bound, new AgentId("b", "k"))).rejects.toMatchObject({ code: "wrong-state" });
     expect(catalog.types()).toEqual(["a"]);
-    catalog.removeInstance(id);
+    catalog.removeInstance(id, new Plain());
+    expect(catalog.hasType("a")).toBe(true);
+    catalog.removeInstance(id, bound);
     expect(catalog.hasType("a")).toBe(false);
   });
 
@@ -143,6 +145,38 @@ describe("AgentCatalog", () => {
     gate.open();
     await added;
     expect((await found).id.toString()).toBe("a/k");
+  });
+
+  test("an instance that is bound when the catalog closes is closed, and its registration fails", async () => {
+    const { catalog } = openShelf();
+    const gate = new Gate();
+    const agent = Object.assign(new Plain(), { bindIdAndRuntime: () => gate.opened });
+    const added = catalog.addInstance(agent, id);
+    const end = expect(added).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
+    const closed = catalog.close();
+    gate.open();
+    await closed;
+    await end;
+    expect(agent.closed).toBe(1);
+    expect(catalog.hasType("a")).toBe(false);
+  });
+
+  test("an instance that fails to be bound after a close leaves the next one under its id alone", async () => {
+    const { catalog } = openShelf();
+    const gate = new Gate();
+    const fail = async () => {
+      await gate.opened;
+      throw new Error("no database");
+    };
+    const failing = catalog.addInstance(Object.assign(new Plain(), { bindIdAndRuntime: fail }), id);
+    const end = expect(failing).rejects.toThrow("no database");
+    const closed = catalog.close();
+    const next = new Plain();
+    await catalog.addInstance(next, id);
+    gate.open();
+    await end;
+    await closed;
+    expect(catalog.peek(id)).toBe(next);
   });
 
   test("closing closes each agent once, those in the making too, and tells what failed", async () => {
