@@ -55,8 +55,8 @@ export class PendingCall<Answer> implements Expiring {
   }
 
   /**
-   * Ends the call at the deadline or when the signal aborts. Does nothing when the call is settled. Call it once at most. `deadline` is the moment at which the
-   * timeout of the bounds is over; `recipient` stands in the text of the error.
+   * Ends the call at the deadline or when the signal aborts. Does nothing when the call is settled. Call it once at most.
+   * `deadline` is the moment at which the timeout of the bounds is over; `recipient` stands in the text of the error.
    */
   within({ signal, timeoutMs }: CallBounds, deadline: Deadline | undefined, recipient?: { toString(): string }): void {
     if (this.#settled) return;

@@ -65,17 +65,15 @@ export class CodecRegistry {
   }
 
   /**
-   * The error to refuse a value with that is of no known type: a text, a promise, a message type, a plain object. Looks at
-   * the value's type only, so it is cheap. Undefined when the value can be sent, as far as its type tells.
+   * Returns the error that refuses a value of no known type: a text, a promise, a message type, a plain object. Undefined: the
+   * value can be sent, as far as its type tells. It looks at the type alone and not at the fields, so that it costs little.
    */
   refusalOf(value: unknown): TroupeError | undefined {
     if (this.typeOf(value) !== undefined || value instanceof UnknownPayload) return undefined;
     return new TroupeError("invalid-message", undeclared(value));
   }
 
-  /**
-   * As `refusalOf`, for the answer to a call whose caller expects `promised`: that type is known from then on.
-   */
+  /** As `refusalOf`, for the answer to a call whose caller expects `promised`. The registry knows that type from then on. */
   refusalOfAnswer(answer: unknown, promised: MessageType | undefined): TroupeError | undefined {
     if (this.typeOf(answer) !== undefined) return undefined;
     if (promised?.is(answer) !== true) return this.refusalOf(answer);

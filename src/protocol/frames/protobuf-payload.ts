@@ -8,7 +8,10 @@ import type { WirePayload } from "./frame.ts";
 import { bareContentType } from "./payload.ts";
 import { RawReader, textAt, WireType } from "./raw-reader.ts";
 
-/** Reason for which a reader of protobuf alone can't take a payload. `foreign`: another content type. `broken`: no `Any` of the type that the payload names. */
+/**
+ * Reason for which a reader of protobuf alone can't take a payload. `foreign`: the payload has another content type. `broken`: it
+ * does not hold an `Any` of the type that it names.
+ */
 export type ProtobufFlaw = "foreign" | "broken";
 
 const typeUrlField = 1;
