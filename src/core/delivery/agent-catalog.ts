@@ -101,7 +101,7 @@ export class AgentCatalog {
     const home = kind ?? createAgentKind({ by: "instances", prototype });
     this.#kinds.set(id.type, home);
     try {
-      await this.#shelve(home, id.key, this.#bind(agent, id));
+      await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
     } catch (error) {
       this.removeInstance(id, agent);
       throw error;
@@ -136,7 +136,7 @@ export class AgentCatalog {
     if (known !== undefined) return known;
     const made = this.#make(kind, id);
     // No factory makes an instance. One that the user registers in this moment must find its place free.
-    return kind.source.by === "instances" ? made : this.#shelve(kind, id.key, made);
+    return kind.source.by === "instances" ? made : this.#keepWhileMade(kind, id.key, made);
   }
 
   /** Returns the live agent, or undefined. It does not make one. */
@@ -243,7 +243,7 @@ export class AgentCatalog {
    * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
    * same promise. They reach the agent in their order, before messages that find it live.
    */
-  #shelve(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
+  #keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
     kind.making.set(key, made);
     made.then(
       (agent) => {
