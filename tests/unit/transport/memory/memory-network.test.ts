@@ -10,3 +10,20 @@ test("port 0 gives a free port, also when somebody listens on the one that would
   expect(third.address).toBe(`127.0.0.1:${port + 2}`);
   await expect(network.listen(first.address, [])).rejects.toThrow("is already in use");
 });
+
+test("the option schedule decides when anything arrives", async () => {
+  const tasks: (() => void)[] = [];
+  const network = createMemoryNetwork({ schedule: (task) => tasks.push(task) });
+  const { address } = await network.listen("127.0.0.1:0", []);
+  let isReady = false;
+  const ready = network
+    .dial(address)
+    .ready()
+    .then(() => {
+      isReady = true;
+    });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([isReady, tasks.length]).toEqual([false, 1]);
+  for (const task of tasks.splice(0)) task();
+  await ready;
+});
