@@ -76,6 +76,7 @@ export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
+  bareContentType,
   jsonContentType,
   type MessageType,
   protobufContentType,

@@ -3,7 +3,7 @@ import { isThenable } from "../thenable.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
 import { UnknownPayload, voidMessage } from "./built-in-messages.ts";
 import { brandOf, MessageIndex, messageTypeText } from "./message-index.ts";
-import { assertMessageType, jsonContentType, type MessageType, protobufContentType } from "./message-type.ts";
+import { assertMessageType, bareContentType, type MessageType, protobufContentType } from "./message-type.ts";
 
 /** The bytes of a message, with its type name and content type. */
 export interface EncodedMessage {
@@ -34,10 +34,12 @@ export class CodecRegistry {
   add(types: MessageType | readonly MessageType[]): void {
     for (const type of isList(types) ? types : [types]) {
       assertMessageType(type, "What a runtime is told with addMessageSerializer");
-      const contentType = essence(type.contentType);
+      const contentType = bareContentType(type.contentType);
       const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
       this.#byContentType.set(contentType, names.set(type.typeName, type));
-      const others = (this.#byIdentity.get(type) ?? []).filter((other) => essence(other.contentType) !== contentType);
+      const others = (this.#byIdentity.get(type) ?? []).filter(
+        (other) => bareContentType(other.contentType) !== contentType,
+      );
       this.#byIdentity.set(type, [type, ...others]);
       if (contentType === protobufContentType && type.identity.by === "tag") {
         this.#byFullName.set(type.identity.value, type);
@@ -108,21 +110,14 @@ export class CodecRegistry {
   }
 
   #lookUp(typeName: string, contentType: string): MessageType | undefined {
-    const names = this.#byContentType.get(contentType) ?? this.#byContentType.get(essence(contentType));
+    const names = this.#byContentType.get(contentType) ?? this.#byContentType.get(bareContentType(contentType));
     return names?.get(typeName);
   }
 
   #named(contentType: string, bytes: Uint8Array): MessageType | undefined {
-    if (this.#byFullName.size === 0 || essence(contentType) !== protobufContentType) return undefined;
+    if (this.#byFullName.size === 0 || bareContentType(contentType) !== protobufContentType) return undefined;
     return this.#byFullName.get(anyTypeName(bytes));
   }
-}
-
-/** Returns a content type without its parameters, in lower case. */
-function essence(contentType: string): string {
-  if (contentType === jsonContentType) return contentType;
-  const end = contentType.indexOf(";");
-  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
 function undeclared(value: unknown): string {

@@ -20,10 +20,3 @@ export function fromWirePayload(payload: PayloadFields): WirePayload {
 export function isVoidPayload(payload: WirePayload | undefined): payload is undefined {
   return payload === undefined || payload.typeName === noneTypeName;
 }
-
-// protocol.md §3.1
-/** Returns a content type without its parameters, in lower case, for comparison. */
-export function bareContentType(contentType: string): string {
-  const semicolon = contentType.indexOf(";");
-  return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
-}

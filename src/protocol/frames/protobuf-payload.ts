@@ -2,10 +2,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { protobufContentType } from "../../core/internal.ts";
+import { bareContentType, protobufContentType } from "../../core/internal.ts";
 import { anyPrefix } from "../wire-names.ts";
 import type { WirePayload } from "./frame.ts";
-import { bareContentType } from "./payload.ts";
 import { RawReader, textAt, WireType } from "./raw-reader.ts";
 
 /**
