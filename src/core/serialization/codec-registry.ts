@@ -1,3 +1,4 @@
+import { asList } from "../collections/as-list.ts";
 import { TroupeError } from "../errors.ts";
 import { isThenable } from "../thenable.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
@@ -32,7 +33,7 @@ export class CodecRegistry {
 
   /** Registers types. Throws `invalid-argument` for a value that is not a message type. */
   add(types: MessageType | readonly MessageType[]): void {
-    for (const type of isList(types) ? types : [types]) {
+    for (const type of asList(types)) {
       assertMessageType(type, "What a runtime is told with addMessageSerializer");
       const contentType = bareContentType(type.contentType);
       const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
@@ -142,10 +143,6 @@ function isMessageType(value: unknown): value is { readonly typeName: string } {
     "typeName" in value &&
     typeof value.typeName === "string"
   );
-}
-
-function isList(types: MessageType | readonly MessageType[]): types is readonly MessageType[] {
-  return Array.isArray(types);
 }
 
 /**
