@@ -32,7 +32,7 @@ export interface Timer {
 /** Longest delay of a timer; a longer one never fires. Node would fire it after 1 ms. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** The functions of this name that a clock uses. */
+/** The timer functions that a clock uses. */
 type TimerFunctions = Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 
 // Taken when the module loads. A program that installs fake timers replaces the global functions later.

@@ -42,12 +42,10 @@ export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
-export { MessageLog } from "./delivery/message-log.ts";
+export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
-export { payloadText } from "./delivery/payload-text.ts";
-export { PendingCall } from "./delivery/pending-call.ts";
+export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
-export { answerUndecidedText, timedOutText, undecidedText } from "./delivery/timed-out-text.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
@@ -78,6 +76,7 @@ export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
+  bareContentType,
   jsonContentType,
   type MessageType,
   protobufContentType,

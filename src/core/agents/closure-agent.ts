@@ -1,4 +1,5 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
+import { asList } from "../collections/as-list.ts";
 import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
@@ -98,7 +99,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     assertOptions(options, closureShape, "ClosureAgent");
     this.bindIdAndRuntime(context.id, context.runtime);
     this.#closure = closure;
-    this.#types = options.types === undefined ? undefined : listOf(options.types);
+    this.#types = options.types === undefined ? undefined : asList(options.types);
     for (const type of this.#types ?? []) this.#expected.set(type, true);
     this.#policy = options.unknownTypePolicy ?? "warn";
   }
@@ -128,7 +129,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       type: agentTypeText(type),
       factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
       options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
-      moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
+      moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),
     });
   }
 
@@ -160,11 +161,3 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
   override loadState(): void {}
 }
 brandClass(ClosureAgent, "ClosureAgent");
-
-function listOf<T>(oneOrMany: T | readonly T[]): readonly T[] {
-  return isList(oneOrMany) ? oneOrMany : [oneOrMany];
-}
-
-function isList<T>(oneOrMany: T | readonly T[]): oneOrMany is readonly T[] {
-  return Array.isArray(oneOrMany);
-}

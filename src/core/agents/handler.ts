@@ -1,3 +1,4 @@
+import { asList } from "../collections/as-list.ts";
 import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -36,12 +37,12 @@ const handlerShape = optionShape<HandlerOptions<unknown>>({ match: callable, str
 
 /** Checks the message types and the options of a handler; `taker` names what it was declared with. */
 export function assertDeclared(types: MessageTypes, options: unknown, taker: string): void {
-  assertHandledTypes(isList(types) ? types : [types]);
+  assertHandledTypes(asList(types));
   if (options !== undefined) assertOptions(options, handlerShape, taker);
 }
 
 /** The messages that a handler takes: `message` takes calls and events, `event` events only, `rpc` calls only. */
-export type HandlerKind = "message" | "event" | "rpc";
+type HandlerKind = "message" | "event" | "rpc";
 
 /** Takes handlers of every message type, because it has methods. The declaration has checked the handler's own type. */
 interface Erased {
@@ -79,7 +80,7 @@ export class Handler {
   readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, this.#onlyAnswer, result);
 
   constructor(declared: DeclaredHandler) {
-    this.types = isList(declared.types) ? declared.types : [declared.types];
+    this.types = asList(declared.types);
     assertHandledTypes(this.types);
     assertFunction(declared.handle, "The function of a handler");
     this.#kind = declared.kind;
@@ -145,8 +146,4 @@ function assertHandledTypes(types: readonly (MessageType | undefined)[]): void {
     );
   }
   for (const type of types) assertMessageType(type, "What a handler is declared for");
-}
-
-function isList(types: MessageTypes): types is readonly MessageType[] {
-  return Array.isArray(types);
 }

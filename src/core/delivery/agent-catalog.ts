@@ -2,7 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import { errorText, TroupeError } from "../errors.ts";
+import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
@@ -80,7 +80,10 @@ export class AgentCatalog {
   }
 
   // The errors are those of protocol.md §5.3.
-  /** Binds the agent and adds it to the catalog. When it throws, the catalog has not changed. */
+  /**
+   * Binds the agent and adds it to the catalog. Rejects with `shutting-down` when the catalog closes meanwhile; the close then closes
+   * the agent. When it rejects, the catalog does not hold the agent.
+   */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
     assertAgentId(id, "id of an instance");
     assertAgent(agent);
@@ -98,18 +101,21 @@ export class AgentCatalog {
     const home = kind ?? createAgentKind({ by: "instances", prototype });
     this.#kinds.set(id.type, home);
     try {
-      await this.#shelve(home, id.key, this.#bind(agent, id));
+      await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
     } catch (error) {
-      this.removeInstance(id);
+      this.removeInstance(id, agent);
       throw error;
     }
+    if (home.live.get(id.key) === agent) return;
+    const text = `The registration of ${id} was cut short, because the runtime ends. Register a new agent after its next start.`;
+    throw new UndeliverableException(text, { code: "shutting-down" });
   }
 
-  /** Removes an instance. Removing the last one frees the type. */
-  removeInstance(id: AgentId): void {
+  /** Removes an instance, unless the id belongs to another one by now. Removing the last one frees the type. */
+  removeInstance(id: AgentId, agent: Agent): void {
     const kind = this.#kinds.get(id.type);
     if (kind?.source.by !== "instances") return;
-    kind.live.delete(id.key);
+    if (kind.live.get(id.key) === agent) kind.live.delete(id.key);
     if (kind.live.size === 0 && kind.making.size === 0) this.#kinds.delete(id.type);
   }
 
@@ -130,7 +136,7 @@ export class AgentCatalog {
     if (known !== undefined) return known;
     const made = this.#make(kind, id);
     // No factory makes an instance. One that the user registers in this moment must find its place free.
-    return kind.source.by === "instances" ? made : this.#shelve(kind, id.key, made);
+    return kind.source.by === "instances" ? made : this.#keepWhileMade(kind, id.key, made);
   }
 
   /** Returns the live agent, or undefined. It does not make one. */
@@ -237,7 +243,7 @@ export class AgentCatalog {
    * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
    * same promise. They reach the agent in their order, before messages that find it live.
    */
-  #shelve(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
+  #keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
     kind.making.set(key, made);
     made.then(
       (agent) => {

@@ -159,7 +159,7 @@ export class InterventionStage {
   }
 
   /**
-   * Waits for the decision, no longer than for the outcome of the call or the abort of the event: a decision after that is ignored. Never
+   * Waits for the decision until the call has its outcome or the event's signal aborts. It ignores a decision after that. Never
    * rejects.
    */
   async #think(

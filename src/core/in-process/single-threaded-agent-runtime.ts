@@ -17,9 +17,8 @@ import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
-import { MessageLog } from "../delivery/message-log.ts";
+import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
-import { payloadText } from "../delivery/payload-text.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
@@ -316,7 +315,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       // It may still be on its way to be bound.
       void added.then(
-        () => this.#catalog.removeInstance(id),
+        () => this.#catalog.removeInstance(id, agent),
         () => undefined,
       );
       throw error;

@@ -1,5 +1,5 @@
 import { AgentId } from "../agents/agent-id.ts";
-import { assertSignal } from "./assert-signal.ts";
+import { CancellationToken } from "../cancellation-token.ts";
 import { type NumberRange, wrongValue } from "./option-values.ts";
 
 /** A kind of values for an option. */
@@ -51,6 +51,14 @@ export const signal: OptionKind = {
   accepts: (value) => isObject(value) && "addEventListener" in value && "aborted" in value,
   refuse: assertSignal,
 };
+
+/** Throws `invalid-argument` for a value that is not an `AbortSignal`. */
+export function assertSignal(value: unknown): void {
+  if (value instanceof AbortSignal) return;
+  if (value instanceof CancellationToken) throw wrongValue("A signal is an AbortSignal: pass `token.signal`", value);
+  if (signal.accepts(value)) return;
+  throw wrongValue("The signal must be an AbortSignal: pass `controller.signal`", value);
+}
 
 /** An object with these methods: a port, or a value of a class. `what` names it with its article. */
 export function withMethods(what: string, ...methods: readonly string[]): OptionKind {

@@ -138,8 +138,8 @@ export class FairAccountant implements MemoryAccountant {
   /** The account that holds most, of the address that holds most; of the taker's own address, if that has more than its share. */
   #hogFor({ party }: CountedAccount, bytes: number): CountedAccount | undefined {
     const isOwn = party.held + bytes > 2 * (this.maxBytes - this.#held);
-    const crowd = isOwn ? party : this.#standings.top(({ held }) => held);
-    return crowd?.standings.top(({ held }) => held);
+    const crowd = isOwn ? party : this.#standings.top();
+    return crowd?.standings.top();
   }
 
   #giveWay(hog: CountedAccount): void {

@@ -143,9 +143,12 @@ export class MemoryPipe {
       this.#underWayBytes -= frame.byteLength;
       const limit = this.#options.limits.maxReceiveMessageBytes;
       if (frame.byteLength > limit)
-        this.#options.onBadFrame(oversizeStatus(frame.byteLength, limit), frame.slice(0, HEAD_BYTES));
-      // A copy, as over a network: the receiver owns its bytes, and the sender may reuse its own.
-      else this.#options.onFrame(frame.slice());
+        this.#options.onBadFrame(
+          oversizeStatus(frame.byteLength, limit),
+          new Uint8Array(frame.subarray(0, HEAD_BYTES)),
+        );
+      // A copy, as over a network: the receiver owns its bytes. `slice` of a Buffer would be a view of the same memory.
+      else this.#options.onFrame(new Uint8Array(frame));
     }
   }
 

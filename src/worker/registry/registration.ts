@@ -172,7 +172,7 @@ export class Registration {
       } catch (error) {
         // It may still be on its way to be bound.
         void added.then(
-          () => this.#takeBack(id),
+          () => this.#takeBack(id, agent),
           () => this.#forgetIfGone(id.type),
         );
         throw error;
@@ -182,7 +182,7 @@ export class Registration {
         const { subscriptions, signal } = options;
         await this.#addAll(subscriptions, { existing: "keep", signal, host, type: id.type });
       } catch (error) {
-        this.#takeBack(id);
+        this.#takeBack(id, agent);
         assertNotAborted(options, what);
         throw error;
       }
@@ -200,8 +200,8 @@ export class Registration {
   }
 
   /** Removes an instance that could not be registered. */
-  #takeBack(id: AgentId): void {
-    this.#catalog.removeInstance(id);
+  #takeBack(id: AgentId, agent: Agent): void {
+    this.#catalog.removeInstance(id, agent);
     this.#forgetIfGone(id.type);
   }
 

@@ -57,6 +57,12 @@ describe("what one may hold", () => {
     expect(account.whyNot(1)).toBe("This connection makes the host keep 5000 bytes already, of 5000 (maxHeldBytes).");
   });
 
+  it("names the option of its own total in the text, if it has one", () => {
+    const accountant = createMemoryAccountant({ maxBytes: total, optionName: "gatewayMemoryBytes" });
+    const account = accountant.openAccount({ party: "a", name: "connection a", giveWay: () => undefined });
+    expect(account.whyNot(1)).toContain("of 1000000 (gatewayMemoryBytes)");
+  });
+
   it("is a little more for one who holds little, so that nobody has to give way for it", () => {
     const { open, gone } = setUp();
     const crowd = Array.from({ length: 20 }, (_, nr) => open(`${nr}`, "10.0.0.7"));

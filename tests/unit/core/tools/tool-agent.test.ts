@@ -14,7 +14,7 @@ import {
 } from "troupe";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { bound, contextOf, RecordingRuntime } from "./recording-runtime.ts";
+import { bound, contextOf, RecordingRuntime } from "../agents/recording-runtime.ts";
 
 const double = defineTool({
   name: "double",

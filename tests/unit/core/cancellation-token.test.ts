@@ -45,3 +45,29 @@ test("a linked promise settles by itself, or rejects as soon as the token is can
   await expect(linked).rejects.toMatchObject({ name: "CancelledError", code: "cancelled", cause: "enough" });
   await expect(token.linkFuture(never)).rejects.toMatchObject({ code: "cancelled" });
 });
+
+/** A promise of a library that knows `then` alone. */
+class Future {
+  readonly #deliver: (resolve: () => void) => void;
+
+  constructor(deliver: (resolve: () => void) => void) {
+    this.#deliver = deliver;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: this is what it is for
+  then(resolve: (value: number) => void): void {
+    this.#deliver(() => resolve(5));
+  }
+}
+
+test.each([
+  ["settled", new Future((resolve) => resolve())],
+  ["settles later", new Future((resolve) => queueMicrotask(resolve))],
+])(
+  "a linked promise of another library that has no method but `then`, and %s, settles by itself",
+  async (_when, future) => {
+    // The parameter is a promise; code without types links what other libraries return.
+    const promise = future as unknown as Promise<number>;
+    expect(await new CancellationToken().linkFuture(promise)).toBe(5);
+  },
+);

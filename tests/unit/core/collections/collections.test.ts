@@ -9,43 +9,43 @@ interface Thing {
 
 const thing = (name: string): Thing => ({ name, slot: 0 });
 
-describe("a bag", () => {
+describe("an indexed set", () => {
   it("holds what came in and did not go out, as a Set does", () => {
     const steps = fc.array(fc.record({ isIn: fc.boolean(), which: fc.nat(15) }), { maxLength: 200 });
     fc.assert(
       fc.property(steps, (all) => {
         const things = Array.from({ length: 16 }, (_, at) => thing(`${at}`));
-        const [bag, model] = [new IndexedSet<"slot", Thing>("slot"), new Set<Thing>()];
+        const [set, model] = [new IndexedSet<"slot", Thing>("slot"), new Set<Thing>()];
         for (const { isIn, which } of all) {
           const one = things[which] ?? thing("");
-          if (!isIn) expect(bag.delete(one)).toBe(model.delete(one));
+          if (!isIn) expect(set.delete(one)).toBe(model.delete(one));
           else if (!model.has(one)) {
             model.add(one);
-            bag.add(one);
+            set.add(one);
           }
-          expect(bag.size).toBe(model.size);
+          expect(set.size).toBe(model.size);
         }
-        for (const one of things) expect(bag.has(one)).toBe(model.has(one));
-        expect(new Set(bag.all())).toEqual(model);
+        for (const one of things) expect(set.has(one)).toBe(model.has(one));
+        expect(new Set(set.all())).toEqual(model);
       }),
     );
   });
 });
 
-describe("a bag with names", () => {
+describe("a named indexed set", () => {
   it("finds things by name before and after its first search, and after it was empty", () => {
-    const bag = new NamedIndexedSet<"slot", Thing>("slot", ({ name }) => name);
+    const set = new NamedIndexedSet<"slot", Thing>("slot", ({ name }) => name);
     const [first, second] = [thing("a"), thing("b")];
-    bag.add(first);
-    expect(bag.named("a")).toBe(first);
-    bag.add(second);
-    expect(bag.named("b")).toBe(second);
-    expect([bag.delete(first), bag.delete(first)]).toEqual([true, false]);
-    expect(bag.named("a")).toBeUndefined();
-    bag.delete(second);
-    bag.add(first);
-    expect(bag.named("a")).toBe(first);
-    expect(bag.named("b")).toBeUndefined();
+    set.add(first);
+    expect(set.named("a")).toBe(first);
+    set.add(second);
+    expect(set.named("b")).toBe(second);
+    expect([set.delete(first), set.delete(first)]).toEqual([true, false]);
+    expect(set.named("a")).toBeUndefined();
+    set.delete(second);
+    set.add(first);
+    expect(set.named("a")).toBe(first);
+    expect(set.named("b")).toBeUndefined();
   });
 });
 
