@@ -1,4 +1,11 @@
-import type { WireSubscription } from "../../protocol/internal.ts";
+import {
+  type Subscription,
+  TroupeError,
+  TypePrefixSubscription,
+  TypeSubscription,
+  UndeliverableException,
+} from "../../core/internal.ts";
+import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 
 /**
  * Port for registering at a host. Its adapters use unary calls (generations 2 and 3) or the data channel (generation 1). A
@@ -24,4 +31,41 @@ export interface UsedRegistry {
   /** Whether the run of the worker in which the use began is over. */
   readonly hasStopped: () => boolean;
   readonly release: () => void;
+}
+
+/** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
+export function toWireSubscription(subscription: Subscription): WireSubscription {
+  return { id: subscription.id, pattern: toPattern(subscription) };
+}
+
+function toPattern(subscription: Subscription): WirePattern {
+  if (subscription instanceof TypeSubscription) {
+    return { kind: "type", topicType: subscription.topicType, agentType: subscription.agentType };
+  }
+  if (subscription instanceof TypePrefixSubscription) {
+    return { kind: "prefix", topicTypePrefix: subscription.topicTypePrefix, agentType: subscription.agentType };
+  }
+  throw new TroupeError(
+    "invalid-argument",
+    "Only TypeSubscription and TypePrefixSubscription can be told to a host; this subscription is of another kind.",
+  );
+}
+
+/** Creates the error of a registration that begins while the worker stops. */
+export function stopping(): Error {
+  const text = "The worker is stopping and registers nothing more. Register again after its next start.";
+  return new UndeliverableException(text, { code: "shutting-down" });
+}
+
+/** Returns the error of a registration that failed after the stop began: what the host or the connection says is of no use then. */
+export function stoppedError(what: string, error: unknown): unknown {
+  if (error instanceof TroupeError && (error.code === "cancelled" || error.code === "shutting-down")) return error;
+  const text = `${what} was cut short, because the worker stops. Register again after its next start.`;
+  return new UndeliverableException(text, { code: "shutting-down", cause: error });
+}
+
+/** Creates the error of a registration that waits for its type when the worker stops. */
+export function stoppedWaiting(type: string): Error {
+  const text = `The worker has stopped while it waited for agent type ${type}.`;
+  return new UndeliverableException(text, { code: "shutting-down" });
 }
