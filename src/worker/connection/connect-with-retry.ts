@@ -63,7 +63,7 @@ export async function connectWithRetry<Found>(
   }
 }
 
-export type BackOff = Pick<ReconnectSettings, "initialDelayMs" | "maxDelayMs" | "factor" | "jitter">;
+type BackOff = Pick<ReconnectSettings, "initialDelayMs" | "maxDelayMs" | "factor" | "jitter">;
 
 /** Returns the milliseconds to wait after `failures` failures in a row. `random` returns a number from 0 up to 1. */
 export function backOffMs(failures: number, settings: BackOff, random: () => number): number {
