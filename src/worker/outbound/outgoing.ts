@@ -3,7 +3,7 @@ import type { OutgoingCalls } from "./outgoing-calls.ts";
 import type { OutgoingEvents } from "./outgoing-events.ts";
 import type { SendQueue } from "./send-queue.ts";
 
-/** What a worker sends: its calls, its events, and the queue that both leave by. */
+/** The calls and the events of a worker, and the queue that both leave by. */
 export interface Outgoing {
   readonly sendQueue: SendQueue;
   readonly calls: OutgoingCalls;
