@@ -1,11 +1,5 @@
-import {
-  type Subscription,
-  TroupeError,
-  TypePrefixSubscription,
-  TypeSubscription,
-  UndeliverableException,
-} from "../../core/internal.ts";
-import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
+import { TroupeError, UndeliverableException } from "../../core/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
 
 /**
  * Port for registering at a host. Its adapters use unary calls (generations 2 and 3) or the data channel (generation 1). A
@@ -31,24 +25,6 @@ export interface UsedRegistry {
   /** Whether the run of the worker in which the use began is over. */
   readonly hasStopped: () => boolean;
   readonly release: () => void;
-}
-
-/** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
-export function toWireSubscription(subscription: Subscription): WireSubscription {
-  return { id: subscription.id, pattern: toPattern(subscription) };
-}
-
-function toPattern(subscription: Subscription): WirePattern {
-  if (subscription instanceof TypeSubscription) {
-    return { kind: "type", topicType: subscription.topicType, agentType: subscription.agentType };
-  }
-  if (subscription instanceof TypePrefixSubscription) {
-    return { kind: "prefix", topicTypePrefix: subscription.topicTypePrefix, agentType: subscription.agentType };
-  }
-  throw new TroupeError(
-    "invalid-argument",
-    "Only TypeSubscription and TypePrefixSubscription can be told to a host; this subscription is of another kind.",
-  );
 }
 
 /** Creates the error of a registration that begins while the worker stops. */

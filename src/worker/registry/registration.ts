@@ -17,15 +17,10 @@ import {
   type WaitOptions,
 } from "../../core/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import {
-  type HostRegistry,
-  stoppedError,
-  stoppedWaiting,
-  toWireSubscription,
-  type UsedRegistry,
-} from "./host-registry.ts";
+import { type HostRegistry, stoppedError, stoppedWaiting, type UsedRegistry } from "./host-registry.ts";
 import { TypeTakenError } from "./refusal.ts";
 import { waitWhileTaken } from "./taken-wait.ts";
+import { toWireSubscription } from "./wire-subscription.ts";
 
 export interface RegistrationOptions {
   readonly catalog: AgentCatalog;
