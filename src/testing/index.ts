@@ -16,9 +16,10 @@
  * @packageDocumentation
  */
 
-export type { LinkNetwork, LinkNetworkOptions, TestRunner } from "./contracts/link.ts";
+export type { LinkNetwork, LinkNetworkOptions } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
 export { describeStateStore } from "./contracts/state-store.ts";
+export type { TestRunner } from "./contracts/test-runner.ts";
 export type {
   Fault,
   FaultDirection,

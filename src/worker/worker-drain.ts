@@ -9,16 +9,11 @@ import {
 import { atMost } from "./connection/time-limits.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
-import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
-import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
-import type { SendQueue } from "./outbound/send-queue.ts";
+import { closeOutgoing, type Outgoing } from "./outbound/outgoing.ts";
 
-export interface WorkerDrainOptions {
+export interface WorkerDrainOptions extends Outgoing {
   readonly settings: { readonly clock: Clock; readonly logger: Logger; readonly drainTimeoutMs: number };
   readonly catalog: AgentCatalog;
-  readonly sendQueue: SendQueue;
-  readonly calls: OutgoingCalls;
-  readonly events: OutgoingEvents;
   readonly inFlight: InFlight;
   readonly inbox: Inbox;
   /** Aborts when the stop must not wait any longer. */
@@ -35,7 +30,7 @@ export interface WorkerDrainOptions {
 const flushTimeoutMs = 5_000;
 /** Least milliseconds that a stop gives agents to close. */
 const closeTimeoutMs = 5_000;
-/** Milliseconds that a hurried stop still gives: so the callers get their answers, and agents that close at once have closed. */
+/** Milliseconds that a hurried stop still gives: callers get their last answers, and agents that close at once have closed. */
 const hurriedMs = 500;
 /** Milliseconds until the log says what a stop waits for, and between two such lines. */
 const firstReportMs = 1_000;
@@ -46,7 +41,7 @@ const mostNamed = 10;
 /** Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents. */
 // protocol.md W14
 export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
-  const { settings, inFlight, inbox, events, sendQueue, calls, hurry: signal } = options;
+  const { settings, inFlight, inbox, events, sendQueue, hurry: signal } = options;
   const { clock, drainTimeoutMs, logger } = settings;
   const endMs = clock.now() + drainTimeoutMs;
   const soon = soonAfter(signal, clock);
@@ -57,11 +52,8 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     const leftMs = Math.max(endMs - clock.now(), options.isSeeking() ? 0 : flushTimeoutMs);
     await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), leftMs, clock, signal);
     inbox.giveUp(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
-    const reason = { code: "shutting-down", text: "The worker has stopped." } as const;
-    const lost = sendQueue.close(reason);
-    if (lost > 0) logger.error(`The worker stops and ${lost} queued events with it.`);
-    calls.rejectAll(reason);
-    events.rejectAll(reason);
+    const lost = closeOutgoing(options, { code: "shutting-down", text: "The worker has stopped." });
+    if (lost > 0) logger.error(`The worker stops; ${lost} queued events are lost.`);
     await options.leave(soon.signal);
     // The worker cannot end a factory or a `close` that hangs, so the stop does not wait for it.
     await atMost(closeAgents(options), Math.max(endMs - clock.now(), closeTimeoutMs), clock, soon.signal);

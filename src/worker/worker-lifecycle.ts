@@ -19,13 +19,11 @@ import { HostServices, type WorkerConnection } from "./host-services.ts";
 import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
-import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
-import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
-import type { SendQueue } from "./outbound/send-queue.ts";
-import type { HostRegistry, UsedRegistry } from "./registry/host-registry.ts";
+import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoing.ts";
+import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import { stopping } from "./registry/stopped.ts";
+import { assertSendingIn, isIdleIn, isRunningIn, notRunningText } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -33,15 +31,12 @@ import type { WorkerSettings } from "./worker-options.ts";
 /** The reason for the end of a worker's run: you stopped the worker, or it lost its host and does not reconnect any more. */
 export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
 
-export interface WorkerLifecycleOptions {
+export interface WorkerLifecycleOptions extends Outgoing {
   readonly settings: WorkerSettings;
   readonly counters: WorkerCounters;
   readonly status: StatusBoard;
   readonly catalog: AgentCatalog;
   readonly subscriptions: SubscriptionTable;
-  readonly sendQueue: SendQueue;
-  readonly calls: OutgoingCalls;
-  readonly events: OutgoingEvents;
   readonly inbox: Inbox;
   readonly inFlight: InFlight;
   readonly limiter: ConcurrencyLimiter;
@@ -49,10 +44,6 @@ export interface WorkerLifecycleOptions {
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
 }
-
-// The first sentence is Python's: protocol.md §5.9.
-const notRunningText =
-  "Runtime is not running. This worker was never started, or its start failed: call start() first.";
 
 /** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
 const idleCheckMs = 100;
@@ -95,24 +86,12 @@ export class WorkerLifecycle {
    * now.
    */
   get isRunning(): boolean {
-    const { state } = this.#supervisor;
-    switch (state.at) {
-      case "connecting":
-      case "registering":
-        return state.search.kind !== "start";
-      case "connected":
-        return true;
-      case "idle":
-      case "draining":
-      case "closed":
-        return false;
-    }
+    return isRunningIn(this.#supervisor.state);
   }
 
   /** Whether the worker can be started. */
   get isIdle(): boolean {
-    const { state } = this.#supervisor;
-    return state.at === "idle" || (state.at === "closed" && state.by !== "lost");
+    return isIdleIn(this.#supervisor.state);
   }
 
   /** Resolves when the current run ends, or the next one if the worker does not run; never rejects. */
@@ -137,11 +116,8 @@ export class WorkerLifecycle {
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
     this.#run = new AbortController();
-    const { inbox, sendQueue, calls, events } = this.#options;
-    inbox.intake = "all";
-    sendQueue.reopen();
-    calls.reopen();
-    events.reopen();
+    this.#options.inbox.intake = "all";
+    reopenOutgoing(this.#options);
     await this.#supervisor.start(signal);
   }
 
@@ -211,27 +187,7 @@ export class WorkerLifecycle {
    * text.
    */
   assertSending(doing: string): void {
-    const { state } = this.#supervisor;
-    switch (state.at) {
-      case "connected":
-      case "registering":
-      case "draining":
-        return;
-      case "connecting":
-        if (state.search.kind !== "start") return;
-        throw notRunning(doing);
-      case "idle":
-        throw notRunning(doing);
-      case "closed":
-        if (state.by === "lost") {
-          const text = `${state.reason} Stop the worker and start it again.`;
-          throw new UndeliverableException(text, { code: "disconnected" });
-        }
-        if (state.by === "start-failed") throw notRunning(doing);
-        throw new UndeliverableException(`Runtime must be running when ${doing}. It has been stopped.`, {
-          code: "shutting-down",
-        });
-    }
+    assertSendingIn(this.#supervisor.state, doing);
   }
 
   /** Handles a change in the amount of parked work. */
@@ -340,23 +296,18 @@ export class WorkerLifecycle {
   }
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {
-    const { sendQueue, settings, calls, events } = this.#options;
+    const { logger } = this.#options.settings;
     switch (by) {
       case "lost": {
-        const reason = { code: "disconnected", text: because } as const;
-        const lost = sendQueue.close(reason);
-        calls.rejectAll(reason);
-        events.rejectAll(reason);
-        settings.logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
+        const lost = closeOutgoing(this.#options, { code: "disconnected", text: because });
+        logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
         this.#closed.resolve({ by, reason: because });
         return;
       }
       case "start-failed": {
-        const reason = { code: "disconnected", text: `The worker could not start: ${because}` } as const;
-        const lost = sendQueue.close(reason);
-        if (lost > 0) settings.logger.error(`The worker could not start${lostText(lost)}.`);
-        calls.rejectAll(reason);
-        events.rejectAll(reason);
+        const text = `The worker could not start: ${because}`;
+        const lost = closeOutgoing(this.#options, { code: "disconnected", text });
+        if (lost > 0) logger.error(`The worker could not start${lostText(lost)}.`);
       }
     }
   }
@@ -383,11 +334,7 @@ function assertOpen({ isOpen, address }: WorkerConnection): void {
 }
 
 function lostText(events: number): string {
-  return events === 0 ? "" : ` and ${events} queued events with it`;
-}
-
-function notRunning(doing: string): TroupeError {
-  return new TroupeError("wrong-state", `Runtime must be running when ${doing}.`);
+  return events === 0 ? "" : `; ${events} queued events are lost`;
 }
 
 function openClosed() {

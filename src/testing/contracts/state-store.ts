@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
 import type { StoredData } from "../../protocol/internal.ts";
 import type { SaveOutcome, StateStore } from "../../storage/internal.ts";
-import { assertSuite, type TestRunner } from "./link.ts";
+import { assertSuite, type TestRunner } from "./test-runner.ts";
 
 interface StoreCase {
   readonly promise: string;

@@ -1,6 +1,6 @@
-import type { AgentCatalog } from "../../core/internal.ts";
 import {
   type Agent,
+  type AgentCatalog,
   type AgentId,
   type AgentMetadata,
   type AgentState,

@@ -45,10 +45,10 @@ export async function askForSignOfLife(
 }
 
 /**
- * Returns whether a failed call shows that the host lives. An error of this side does not. An HTTP status or a reset does not
+ * Whether a failed call shows that the host lives. An error of this side does not. An HTTP status or a reset does not
  * either, because a proxy may have sent it. Proxies that speak gRPC send UNAVAILABLE when they can't reach the host.
  */
-export function isHostsOwnAnswer(error: unknown): boolean {
+function isHostsOwnAnswer(error: unknown): boolean {
   return error instanceof RpcError && error.origin === "peer" && error.code !== StatusCode.unavailable;
 }
 

@@ -35,8 +35,7 @@ import {
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { type Called, explained } from "./error-hints.ts";
-import { withGatewayCode } from "./gateway-errors.ts";
+import { type Called, explained, withGatewayCode } from "./error-hints.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import { OutgoingCall, renewing } from "./outgoing-call.ts";
 import type { SendQueue } from "./send-queue.ts";
