@@ -250,13 +250,16 @@ export class WorkerLifecycle {
   }
 
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
-    const { settings, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
+    const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
     const controlServer = createControlServer(catalog, settings.logger);
     return HostConnection.open({
       ...{ settings, address, signal },
       createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
       onFrame: (frame, from) => inbox.take(frame, from),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
+      onLate: (messages) => {
+        counters.unreadFrames += messages;
+      },
       onAccepted: (connection) => this.#supervisor.onAccepted(connection),
       onDrain: ({ outbox }) => sendQueue.drained(outbox),
       isCrowded: () => limiter.isCrowded,

@@ -52,6 +52,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
   /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
+  /** Called when so many messages came after the end of the data channel. */
+  readonly onLate: (messages: number) => void;
   /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
   /** Called when the outbox takes messages again. */
@@ -325,6 +327,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
         this.#options.onDrain(this);
       },
       onEnd: (end) => this.#onEnd(end),
+      onLate: (messages) => this.#options.onLate(messages),
     };
   }
 
