@@ -86,6 +86,11 @@ export class EnvelopeRouter {
     };
   }
 
+  /** Returns the messages in handlers, and the calls about which an intervention has not decided. */
+  running(): readonly Running[] {
+    return this.#running.all();
+  }
+
   /** Returns the calls whose handlers run, and that have no outcome yet. */
   unanswered(): readonly Running[] {
     return this.#running.all().filter(({ call }) => call?.isSettled === false);

@@ -6,6 +6,7 @@ import { untilAborted } from "../wait-options.ts";
 import type { CallPlace, Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
 import type { EnvelopeRouter } from "./envelope-router.ts";
+import { reportWhileBusy } from "./idle-report.ts";
 import { UnansweredWatch } from "./unanswered-watch.ts";
 
 type PumpState =
@@ -108,7 +109,12 @@ export class MessagePump implements CallPlace {
   async stopWhenIdle(signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
-    await untilAborted(queue.idle(), { signal }, "Waiting until all is handled");
+    const stopReports = this.#reportWhileBusy(queue, "stopWhenIdle()");
+    try {
+      await untilAborted(queue.idle(), { signal }, "Waiting until all is handled");
+    } finally {
+      stopReports();
+    }
     await this.#end(queue);
   }
 
@@ -148,6 +154,7 @@ export class MessagePump implements CallPlace {
   async drain(timeoutMs: number): Promise<void> {
     if (this.#state.at !== "running") return;
     const queue = this.#queue;
+    const stopReports = this.#reportWhileBusy(queue, "The disposal of the runtime");
     await new Promise<void>((resolve) => {
       const timer = this.#clock.setTimer(timeoutMs, resolve, { keepAlive: true });
       void queue.idle().then(() => {
@@ -155,6 +162,7 @@ export class MessagePump implements CallPlace {
         resolve();
       });
     });
+    stopReports();
   }
 
   async close(): Promise<void> {
@@ -167,6 +175,11 @@ export class MessagePump implements CallPlace {
       this.#discard(this.#queue);
       this.#router.abandon(() => this.#refusal());
     }
+  }
+
+  #reportWhileBusy(queue: EnvelopeQueue, what: string): () => void {
+    if (queue.isIdle) return () => undefined;
+    return reportWhileBusy({ clock: this.#clock, logger: this.#logger, what, running: () => this.#router.running() });
   }
 
   /**
