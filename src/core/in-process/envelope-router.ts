@@ -86,9 +86,9 @@ export class EnvelopeRouter {
     };
   }
 
-  /** Returns the messages in handlers, and the calls about which an intervention has not decided. */
+  /** Returns the messages that handlers handle. */
   running(): readonly Running[] {
-    return this.#running.all();
+    return this.#running.all().filter(({ call }) => call === undefined || !this.#stage.isUndecided(call));
   }
 
   /** Returns the calls whose handlers run, and that have no outcome yet. */
@@ -106,7 +106,7 @@ export class EnvelopeRouter {
   }
 
   /** Ends the calls from this queue about which an intervention has not decided. Its later decision is ignored. */
-  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
+  refuseUndecided(queue: EnvelopeQueue, makeError: (notHandled: boolean) => unknown): void {
     this.#stage.refuseUndecided(queue, makeError);
   }
 

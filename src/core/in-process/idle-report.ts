@@ -10,7 +10,7 @@ const nextReportMs = 30_000;
 /** Messages that a line names. */
 const mostNamed = 10;
 
-/** A message that an agent's handler handles, or that an intervention decides about. */
+/** A message that an agent's handler handles. */
 export type Handled = Pick<Running, "agentId" | "message">;
 
 export interface IdleReportOptions {
@@ -29,7 +29,7 @@ export interface IdleReportOptions {
 export function reportWhileBusy({ clock, logger, what, running }: IdleReportOptions): () => void {
   const report = () => {
     const handled = running();
-    const waits = handled.length === 0 ? "an intervention that decides about an event" : handlersText(handled);
+    const waits = handled.length === 0 ? "an intervention that decides about a message" : handlersText(handled);
     const advice = "A timeoutMs bounds a call; close() ends what runs. This wait does not keep the process alive.";
     logger.warn(`${what} still waits for ${waits}. ${advice}`);
     timer = clock.setTimer(nextReportMs, report);

@@ -84,7 +84,7 @@ export class MessagePump implements CallPlace {
       if (this.#state.at !== "running" && !this.#isWarned) this.#watchIdle();
       return;
     }
-    const error = this.#refusal();
+    const error = this.#refusal(true);
     if (envelope.kind !== "send") throw error;
     envelope.call.reject(error);
   }
@@ -173,7 +173,7 @@ export class MessagePump implements CallPlace {
       this.#endIdleWatch();
       this.#unanswered.end();
       this.#discard(this.#queue);
-      this.#router.abandon(() => this.#refusal());
+      this.#router.abandon(() => this.#refusal(false));
     }
   }
 
@@ -255,20 +255,20 @@ export class MessagePump implements CallPlace {
     if (queue.isClosed) return;
     const left = queue.close();
     for (const envelope of left) {
-      if (envelope.kind === "send") envelope.call.reject(this.#refusal());
+      if (envelope.kind === "send") envelope.call.reject(this.#refusal(true));
       // The handler has done its work, so the caller still gets its answer.
       else if (envelope.kind === "response") void this.#router.route(envelope, queue);
     }
-    this.#router.refuseUndecided(queue, () => this.#refusal());
+    this.#router.refuseUndecided(queue, (notHandled) => this.#refusal(notHandled));
   }
 
-  #refusal(): UndeliverableException {
+  #refusal(notHandled: boolean): UndeliverableException {
     if (this.#failure !== undefined) {
       const text = `Runtime stopped: an event's handler failed (${errorText(this.#failure.error)}).`;
-      return new UndeliverableException(text, { code: "shutting-down", cause: this.#failure.error });
+      return new UndeliverableException(text, { code: "shutting-down", cause: this.#failure.error, notHandled });
     }
     const text = "Runtime stopped before the message was delivered or answered.";
-    return new UndeliverableException(text, { code: "shutting-down" });
+    return new UndeliverableException(text, { code: "shutting-down", notHandled });
   }
 
   #throwFailure(): void {

@@ -230,7 +230,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } finally {
       this.#arrivals.rejectAll(() => {
         const text = "Runtime stopped before the agent type of the call was registered.";
-        return new UndeliverableException(text, { code: "shutting-down" });
+        return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
       });
       await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
     }
@@ -332,7 +332,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const id = agentIdOf(idOrType, key);
     const what = `Getting ${id}`;
     assertNotAborted(options, what);
-    if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
+    if (options.lazy === false) await untilAborted(this.#catalog.made(id), options, what);
     return id;
   }
 
