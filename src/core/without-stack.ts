@@ -4,7 +4,7 @@
  */
 export function withoutStack(make: () => Error): Error {
   const { stackTraceLimit } = Error;
-  // With frozen intrinsics nothing can be set; then the error has its stack.
+  // Where a program has frozen `Error`, the error has its stack.
   if (!Reflect.set(Error, "stackTraceLimit", 0)) return make();
   try {
     return make();

@@ -54,8 +54,8 @@ export interface StreamReceiver {
   /** The stream has ended. No callback follows but `onLate`. */
   onEnd(end: StreamEnd): void;
   /**
-   * Called at most once, after `onEnd`: so many messages came after the end, until the peer knew of it. Nobody reads them, and
-   * `unreadFrames` does not count them.
+   * Called at most once, after `onEnd`, with the number of messages that came after the end, until the peer knew of it. They are
+   * not read, and `unreadFrames` does not count them.
    */
   onLate?(messages: number): void;
 }

@@ -131,7 +131,6 @@ export class WorkerLifecycle {
    */
   async start(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "The start of the worker");
-    const { signal } = options;
     const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
@@ -142,7 +141,7 @@ export class WorkerLifecycle {
     sendQueue.reopen();
     calls.reopen();
     events.reopen();
-    await this.#supervisor.start(signal);
+    await this.#supervisor.start(options.signal);
   }
 
   /**
@@ -309,8 +308,7 @@ export class WorkerLifecycle {
     this.assertSending("registering");
     const run = this.#run.signal;
     if (run.aborted) throw stopping();
-    const { registrationTimeoutMs } = this.#options.settings;
-    const { connection, release } = await this.#supervisor.registrar(registrationTimeoutMs);
+    const { connection, release } = await this.#supervisor.registrar(this.#options.settings.registrationTimeoutMs);
     const assertUsable = () => {
       if (run.aborted) throw stopping();
       assertOpen(connection);

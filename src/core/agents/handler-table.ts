@@ -26,9 +26,8 @@ export interface HandlerSource {
 }
 
 /**
- * The handlers of a routed agent, which tries them in this order. A method throws `invalid-argument` for a handler that would get no
- * message of one of its types, because an earlier one without `match` takes them all. Each method returns a new table with one
- * more handler:
+ * The handlers of a routed agent, which tries them in this order. A method throws `invalid-argument` when an earlier handler without
+ * `match` takes every message of a type that the new handler is for. Each method returns a new table with one more handler:
  * `static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, function (ask) { … })`.
  */
 export class HandlerTable<Agent> implements HandlerSource {

@@ -189,8 +189,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /**
    * Stops when all messages are handled, also those that handlers send meanwhile. Rejects with `wrong-state` when not running.
    * Aborting the signal ends the wait, and the runtime continues. After a second, and every 30 s after that, the log says which
-   * handlers it waits for. The wait does not keep the process alive longer than until the first line: a process that only awaits a
-   * handler that never ends would exit with code 13.
+   * handlers it waits for. The wait keeps the process alive until the first line only. After that, a process that only awaits a
+   * handler that never ends exits with code 13.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertWaitOptions(options, "stopWhenIdle");

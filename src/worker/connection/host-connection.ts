@@ -52,7 +52,7 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
   /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
-  /** Called when so many messages came after the end of the data channel. */
+  /** Called with the number of messages that came after the end of the data channel. */
   readonly onLate: (messages: number) => void;
   /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
@@ -225,11 +225,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
   async confirm(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs, clock } = this.#options.settings;
-    const either = AbortSignal.any([signal, this.signal]);
     try {
       const ask = (within: AbortSignal) =>
         askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within });
-      await withinMs(startTimeoutMs, clock, either, ask, "startTimeoutMs");
+      await withinMs(startTimeoutMs, clock, AbortSignal.any([signal, this.signal]), ask, "startTimeoutMs");
     } catch (cause) {
       await this.assertOpen();
       const text = `The host at ${this.address} gave no answer of its own: ${errorText(cause)}`;
@@ -319,7 +318,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return {
       onMetadata: (metadata) => this.#takeHeaders(metadata),
       onFrame: (bytes) => this.#receive(bytes),
-      onHalfClose: () => undefined,
+      ...{ onHalfClose: () => undefined, onLate: this.#options.onLate },
       onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
       onDrain: () => {
         this.outbox.drained();
@@ -327,7 +326,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
         this.#options.onDrain(this);
       },
       onEnd: (end) => this.#onEnd(end),
-      onLate: (messages) => this.#options.onLate(messages),
     };
   }
 
@@ -337,8 +335,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
-    const hasHeartbeat = readCapabilities(metadata).has("heartbeat");
-    if (hasHeartbeat && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+    if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }

@@ -2,7 +2,7 @@ import { type UndeliverableCode, UndeliverableException, withoutStack } from "..
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 
-/** What waits in the send queue. */
+/** The length of the send queue. */
 export interface QueueLength {
   readonly messages: number;
   readonly bytes: number;
@@ -15,8 +15,8 @@ export interface Unsent {
 }
 
 /**
- * Refuses messages that find the send queue full. A program may send a million in one turn, so that a refusal must cost little: of
- * a row of refusals the first one has a stack, and the log has one line, and one with their number when the queue has room again.
+ * Refuses messages that find the send queue full. A program may send a million in one turn, so that a refusal must cost little. Of
+ * a row of refusals only the first one has a stack. The log has one line, and one with their number when the queue is empty.
  */
 export class SendRefusals {
   readonly #settings: Pick<WorkerSettings, "logger">;

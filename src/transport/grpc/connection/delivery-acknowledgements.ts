@@ -1,8 +1,8 @@
 import type { FrameWriter } from "../framing/frame-writer.ts";
 
 /**
- * Tracks which messages have arrived over one connection. HTTP/2 keeps its order, so the answer to a PING or a call
- * confirms everything written before it, on every stream that the peer has not ended. It adds no traffic of its own.
+ * Tracks which messages have arrived over one connection. HTTP/2 keeps its order: the answer to a PING or a call
+ * confirms everything written before it. It confirms nothing on streams that the peer has ended. It adds no traffic of its own.
  */
 export class DeliveryAcknowledgements {
   readonly #writers = new Set<FrameWriter>();
