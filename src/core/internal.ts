@@ -145,3 +145,4 @@ export {
   type WaitOptions,
   waitFor,
 } from "./wait-options.ts";
+export { withoutStack } from "./without-stack.ts";

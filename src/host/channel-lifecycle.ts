@@ -104,6 +104,9 @@ export class ChannelLifecycle {
           counters.unconfirmedEvents += unconfirmedEvents;
           counters.unreadFrames += unreadFrames;
         },
+        onUnread: (frames) => {
+          counters.unreadFrames += frames;
+        },
       });
     };
     return this.#open(call, createReceiver, {

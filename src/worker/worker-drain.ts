@@ -51,6 +51,7 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     await atMost(events.decided(), Math.max(0, endMs - clock.now()), clock, signal);
     const leftMs = Math.max(endMs - clock.now(), options.isSeeking() ? 0 : flushTimeoutMs);
     await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), leftMs, clock, signal);
+    if (inFlight.size > 0) logger.warn(`The worker stops. It gives up ${handlersOf(inFlight)}.`);
     inbox.giveUp(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
     const lost = closeOutgoing(options, { code: "shutting-down", text: "The worker has stopped." });
     if (lost > 0) logger.error(`The worker stops; ${lost} queued events are lost.`);
@@ -96,8 +97,7 @@ function reportWaits(options: WorkerDrainOptions): () => void {
 
 function waitsOf({ inFlight, events, sendQueue, catalog }: WorkerDrainOptions): string[] {
   const waits: string[] = [];
-  if (inFlight.size > 0)
-    waits.push(`${counted(inFlight.size, "handler")}: ${listOf(inFlight.names(mostNamed), inFlight.size)}`);
+  if (inFlight.size > 0) waits.push(handlersOf(inFlight));
   if (events.undecidedCount > 0)
     waits.push(`an intervention that decides about ${counted(events.undecidedCount, "event")}`);
   if (sendQueue.waitingCount > 0) waits.push(`${counted(sendQueue.waitingCount, "message")} to be sent`);
@@ -105,6 +105,10 @@ function waitsOf({ inFlight, events, sendQueue, catalog }: WorkerDrainOptions): 
   if (unended.length > 0)
     waits.push(`${counted(unended.length, "agent")}: ${listOf(unended.map(({ id, at }) => `${id} (${at})`))}`);
   return waits;
+}
+
+function handlersOf(inFlight: InFlight): string {
+  return `${counted(inFlight.size, "handler")}: ${listOf(inFlight.names(mostNamed), inFlight.size)}`;
 }
 
 function counted(count: number, noun: string): string {

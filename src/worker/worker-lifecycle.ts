@@ -110,7 +110,6 @@ export class WorkerLifecycle {
    */
   async start(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "The start of the worker");
-    const { signal } = options;
     const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
@@ -118,7 +117,7 @@ export class WorkerLifecycle {
     this.#run = new AbortController();
     this.#options.inbox.intake = "all";
     reopenOutgoing(this.#options);
-    await this.#supervisor.start(signal);
+    await this.#supervisor.start(options.signal);
   }
 
   /**
@@ -206,13 +205,16 @@ export class WorkerLifecycle {
   }
 
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
-    const { settings, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
+    const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
     const controlServer = createControlServer(catalog, settings.logger);
     return HostConnection.open({
       ...{ settings, address, signal },
       createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
       onFrame: (frame, from) => inbox.take(frame, from),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
+      onLate: (messages) => {
+        counters.unreadFrames += messages;
+      },
       onAccepted: (connection) => this.#supervisor.onAccepted(connection),
       onDrain: ({ outbox }) => sendQueue.drained(outbox),
       isCrowded: () => limiter.isCrowded,
@@ -262,8 +264,7 @@ export class WorkerLifecycle {
     this.assertSending("registering");
     const run = this.#run.signal;
     if (run.aborted) throw stopping();
-    const { registrationTimeoutMs } = this.#options.settings;
-    const { connection, release } = await this.#supervisor.registrar(registrationTimeoutMs);
+    const { connection, release } = await this.#supervisor.registrar(this.#options.settings.registrationTimeoutMs);
     const assertUsable = () => {
       if (run.aborted) throw stopping();
       assertOpen(connection);

@@ -215,6 +215,7 @@ export class WorkerRuntime implements AgentRuntime {
   async sendMessage(message: unknown, recipient: AgentId, options?: CallOptions): Promise<unknown> {
     assertCall(message, recipient, options);
     this.#lifecycle.assertSending("sending message");
+    this.#sendQueue.assertRoom("call");
     return this.#calls.send(message, recipient, options ?? {});
   }
 
@@ -225,6 +226,7 @@ export class WorkerRuntime implements AgentRuntime {
   ): Promise<void> {
     assertEvent(message, topicId, options);
     this.#lifecycle.assertSending("publishing message");
+    this.#sendQueue.assertRoom("event");
     return this.#events.publish(message, topicId, options);
   }
 

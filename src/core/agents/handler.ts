@@ -65,11 +65,17 @@ interface WithLogger {
   readonly runtime: { readonly logger: Logger };
 }
 
+/** The messages that a handler could take. */
+interface HandlerReach {
+  readonly kind: HandlerKind;
+  readonly types: readonly MessageType[];
+}
+
 /** One declared handler: the messages that it takes, and the answers that it may return. */
 // protocol.md §5.5
 export class Handler {
   readonly types: readonly MessageType[];
-  readonly #kind: HandlerKind;
+  readonly kind: HandlerKind;
   readonly #handle: Erased["handle"];
   readonly #match: Erased["match"] | undefined;
   readonly #strict: boolean;
@@ -83,7 +89,7 @@ export class Handler {
     this.types = asList(declared.types);
     assertHandledTypes(this.types);
     assertFunction(declared.handle, "The function of a handler");
-    this.#kind = declared.kind;
+    this.kind = declared.kind;
     this.#handle = declared.handle;
     this.#match = declared.match;
     this.#strict = declared.strict ?? true;
@@ -94,19 +100,25 @@ export class Handler {
 
   /** Whether it takes this message, whose type is one of its own. */
   accepts(message: unknown, context: MessageContext): boolean {
-    if (this.#kind === "event" && context.isRpc) return false;
-    if (this.#kind === "rpc" && !context.isRpc) return false;
+    if (this.kind === "event" && context.isRpc) return false;
+    if (this.kind === "rpc" && !context.isRpc) return false;
     const match = this.#match;
     return match === undefined || match(message, context);
+  }
+
+  /** Returns a type of the later handler of which it gets no message, because this one takes all that it could take. */
+  typeHiddenFrom({ kind, types }: HandlerReach): MessageType | undefined {
+    if (this.#match !== undefined || (this.kind !== "message" && this.kind !== kind)) return undefined;
+    return types.find((type) => this.types.includes(type));
   }
 
   /** The result, or a promise of it; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
   run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
     const result = this.#handle.call(agent, message, context);
-    if (this.#kind !== "event" && this.#answers === undefined) return result;
+    if (this.kind !== "event" && this.#answers === undefined) return result;
     if (!isThenable(result)) return this.#checkSettled(agent, this.#answerTo(message), result);
     const check =
-      this.#strict && (this.#kind === "event" || this.#onlyAnswer !== undefined)
+      this.#strict && (this.kind === "event" || this.#onlyAnswer !== undefined)
         ? this.#checkStrictly
         : (settled: unknown) => this.#checkSettled(agent, this.#answerTo(message), settled);
     return result instanceof Promise ? result.then(check) : Promise.resolve(result).then(check);
@@ -118,7 +130,7 @@ export class Handler {
   }
 
   #checkSettled(agent: WithLogger | undefined, answer: MessageType | undefined, result: unknown): unknown {
-    if (this.#kind === "event") {
+    if (this.kind === "event") {
       if (result === undefined || result === null) return undefined;
       this.#complain(agent, wrongResultError(result, undefined), " The runtime ignores it.");
       return undefined;

@@ -47,6 +47,8 @@ export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();
   readonly #unended = new Set<UnendedAgent>();
+  /** Ends the waits of `made`. */
+  readonly #onClose = new Set<() => void>();
 
   constructor(options: AgentCatalogOptions) {
     this.#options = options;
@@ -139,6 +141,20 @@ export class AgentCatalog {
     return kind.source.by === "instances" ? made : this.#keepWhileMade(kind, id.key, made);
   }
 
+  /** Resolves to the agent, and makes it if needed. Rejects with `not-found`, and with `shutting-down` when the catalog closes first. */
+  async made(id: AgentId): Promise<Agent> {
+    const found = this.agentFor(id);
+    if (!(found instanceof Promise)) return found;
+    return new Promise<Agent>((resolve, reject) => {
+      const onClose = () => {
+        const text = `The runtime ended before agent ${id} was made.`;
+        reject(new UndeliverableException(text, { code: "shutting-down", notHandled: true }));
+      };
+      this.#onClose.add(onClose);
+      void found.then(resolve, reject).finally(() => this.#onClose.delete(onClose));
+    });
+  }
+
   /** Returns the live agent, or undefined. It does not make one. */
   peek(id: AgentId): Agent | undefined {
     return this.#kinds.get(id.type)?.live.get(id.key);
@@ -153,7 +169,7 @@ export class AgentCatalog {
 
   /** Resolves to the agent as an instance of `agentClass`, and makes it if needed. Rejects with `not-found` or `wrong-class`. */
   async instance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    const agent = await this.agentFor(id);
+    const agent = await this.made(id);
     // Without a class the caller chooses T, as in AutoGen's signature. The catalog can't check it.
     if (agentClass === undefined || agent instanceof agentClass) return agent as T;
     throw new TroupeError(
@@ -163,15 +179,15 @@ export class AgentCatalog {
   }
 
   async metadata(id: AgentId): Promise<AgentMetadata> {
-    return (await this.agentFor(id)).metadata;
+    return (await this.made(id)).metadata;
   }
 
   async saveState(id: AgentId): Promise<AgentState> {
-    return (await this.agentFor(id)).saveState();
+    return (await this.made(id)).saveState();
   }
 
   async loadState(id: AgentId, state: AgentState): Promise<void> {
-    await (await this.agentFor(id)).loadState(state);
+    await (await this.made(id)).loadState(state);
   }
 
   /** Resolves to the states of all live agents by `type/key`. */
@@ -211,6 +227,8 @@ export class AgentCatalog {
       this.#kinds.delete(type);
       this.#options.onTypeGone?.(type);
     }
+    for (const onClose of this.#onClose) onClose();
+    this.#onClose.clear();
     const ends = await Promise.allSettled(ending);
     const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     if (errors.length === 1) throw errors[0];

@@ -86,6 +86,11 @@ export class EnvelopeRouter {
     };
   }
 
+  /** Returns the messages that handlers handle. */
+  running(): readonly Running[] {
+    return this.#running.all().filter(({ call }) => call === undefined || !this.#stage.isUndecided(call));
+  }
+
   /** Returns the calls whose handlers run, and that have no outcome yet. */
   unanswered(): readonly Running[] {
     return this.#running.all().filter(({ call }) => call?.isSettled === false);
@@ -101,7 +106,7 @@ export class EnvelopeRouter {
   }
 
   /** Ends the calls from this queue about which an intervention has not decided. Its later decision is ignored. */
-  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
+  refuseUndecided(queue: EnvelopeQueue, makeError: (notHandled: boolean) => unknown): void {
     this.#stage.refuseUndecided(queue, makeError);
   }
 

@@ -50,11 +50,14 @@ export class InterventionStage {
     this.#onward = onward;
   }
 
-  /** Ends the calls from this queue about which `onSend` or `onResponse` has not decided. The later decision is ignored. */
-  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
-    for (const [call, { context, from }] of this.#undecided) {
+  /**
+   * Ends the calls from this queue about which `onSend` or `onResponse` has not decided. The later decision is ignored. `makeError`
+   * learns whether it is certain that no handler has seen the call.
+   */
+  refuseUndecided(queue: EnvelopeQueue, makeError: (notHandled: boolean) => unknown): void {
+    for (const [call, { context, from, isBefore }] of this.#undecided) {
       if (from !== queue) continue;
-      const error = makeError();
+      const error = makeError(isBefore);
       context.abort(error);
       call.reject(error);
     }
@@ -75,7 +78,8 @@ export class InterventionStage {
       decide: () => interventions.onSend(envelope.message, { messageContext, recipient }, link),
       goOn: (message) => {
         if (call.isSettled) return queue.done();
-        if (queue.isClosed) call.reject(new UndeliverableException(stoppedText, { code: "shutting-down" }));
+        if (queue.isClosed)
+          call.reject(new UndeliverableException(stoppedText, { code: "shutting-down", notHandled: true }));
         else if (message !== DropMessage) {
           const refusal = refusalOf?.(message);
           if (refusal === undefined) return this.#onward.send({ ...envelope, message }, queue);

@@ -187,7 +187,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Stops when all messages are handled, also those that handlers send meanwhile. Rejects with `wrong-state` when not running.
-   * Aborting the signal ends the wait, and the runtime continues.
+   * Aborting the signal ends the wait, and the runtime continues. After a second, and every 30 s after that, the log says which
+   * handlers it waits for. The wait keeps the process alive until the first line only. After that, a process that only awaits a
+   * handler that never ends exits with code 13.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertWaitOptions(options, "stopWhenIdle");
@@ -227,7 +229,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } finally {
       this.#arrivals.rejectAll(() => {
         const text = "Runtime stopped before the agent type of the call was registered.";
-        return new UndeliverableException(text, { code: "shutting-down" });
+        return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
       });
       await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
     }
@@ -329,7 +331,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const id = agentIdOf(idOrType, key);
     const what = `Getting ${id}`;
     assertNotAborted(options, what);
-    if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
+    if (options.lazy === false) await untilAborted(this.#catalog.made(id), options, what);
     return id;
   }
 

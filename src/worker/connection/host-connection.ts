@@ -45,6 +45,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
   /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
+  /** Called with the number of messages that came after the end of the data channel. */
+  readonly onLate: (messages: number) => void;
   /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
   /** Called when the outbox takes messages again. */
@@ -221,9 +223,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
   async confirm(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs, clock } = this.#options.settings;
-    const either = AbortSignal.any([signal, this.signal]);
-    const limit = { ms: startTimeoutMs, option: "startTimeoutMs", clock, signal: either };
     try {
+      const either = AbortSignal.any([signal, this.signal]);
+      const limit = { ms: startTimeoutMs, option: "startTimeoutMs", clock, signal: either };
       await withinLimit(limit, (within) =>
         askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within }),
       );
@@ -311,7 +313,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return {
       onMetadata: (metadata) => this.#takeHeaders(metadata),
       onFrame: (bytes) => this.#receive(bytes),
-      onHalfClose: () => undefined,
+      ...{ onHalfClose: () => undefined, onLate: this.#options.onLate },
       onBadFrame: (status, head) => this.#options.onUnreadable(droppedMessageError(status), head, this),
       onDrain: () => {
         this.outbox.drained();
@@ -328,8 +330,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
-    const hasHeartbeat = readCapabilities(metadata).has("heartbeat");
-    if (hasHeartbeat && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+    if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }

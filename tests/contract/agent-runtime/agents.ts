@@ -84,6 +84,27 @@ export function describeAgents({ openStage, unless }: Suite): void {
       expect(probes).toHaveLength(1);
     });
 
+    test("get of an agent whose factory hangs ends with the runtime", async () => {
+      await using stage = await openStage();
+      const making = new Gate();
+      const release = new Gate();
+      await stage.callee.registerFactory("slow", async () => {
+        making.open();
+        await release.opened;
+        return new Probe();
+      });
+      const got = stage.callee.get("slow", "k", { lazy: false });
+      const end = expect(got).rejects.toMatchObject({
+        code: "shutting-down",
+        message: expect.stringContaining("slow/k"),
+      });
+      await making.opened;
+      const closed = stage.callee === stage.caller ? stage.world.close() : stage.callee.stop();
+      await end;
+      release.open();
+      await closed;
+    });
+
     test("two messages to one agent are handled concurrently", async () => {
       await using stage = await openStage();
       const gate = new Gate();

@@ -47,6 +47,7 @@ export class GrpcClientStream implements FrameStream {
     });
     http2.on("trailers", (headers) => {
       this.#status ??= fromTrailers(headers);
+      this.#pipe.writer.peerEnded();
     });
     // Every error also closes the stream. The close handler reports it.
     http2.on("error", () => undefined);

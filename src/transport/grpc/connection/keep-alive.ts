@@ -1,6 +1,7 @@
 import type { Http2Session } from "node:http2";
 import { realClock, setPatientTimer } from "../../../core/internal.ts";
 import { clearTimeout, setTimeout } from "../../real-time.ts";
+import { afterRead } from "./after-read.ts";
 
 export interface KeepAliveOptions {
   readonly intervalMs: number;
@@ -21,7 +22,8 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
     session.ping((error) => {
       stop();
       if (error !== null || session.destroyed) return;
-      onAnswer();
+      // An answer overtakes the end of a stream that the peer sent before it. Node reads that in this turn.
+      afterRead(onAnswer);
       later();
     });
   };

@@ -35,6 +35,8 @@ export class MessagePipe implements MessageSource {
   #isPaused = false;
   #isWaiting = false;
   #hasEnded = false;
+  #isReading = false;
+  #isCounting = false;
   #unreadFrames = 0;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
@@ -49,6 +51,7 @@ export class MessagePipe implements MessageSource {
       account: options.account,
       onDrain: () => this.tell(() => receiver.onDrain()),
     });
+    http2.once("close", () => this.#reportLate());
     const { account, onNoRoom } = options;
     // What waits for its turn is read on, so that its messages are refused one by one. What the receiver does not want is not.
     this.#unread =
@@ -63,7 +66,7 @@ export class MessagePipe implements MessageSource {
     return this.#isPaused;
   }
 
-  /** After the end: whole messages that had arrived and were not read. */
+  /** After the end: messages that had arrived before it and were not read. */
   get unreadFrames(): number {
     return this.#unreadFrames;
   }
@@ -141,21 +144,56 @@ export class MessagePipe implements MessageSource {
     this.writer.close();
     this.#unread?.release();
     this.#options.unfinished?.forget(this);
-    this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
-    nextTick(() => {
-      try {
-        this.#receiver.onEnd(end);
-      } catch (error) {
-        this.#onReceiverFailure(error);
-      }
-    });
+    this.#reader?.countOnly();
+    // A chunk that is being read comes before those that wait.
+    if (!this.#isReading) this.#unreadFrames = this.#countUnread();
+    nextTick(() => this.#callEnded(() => this.#receiver.onEnd(end)));
+  }
+
+  /** Reports the messages that came after the end of the stream, until the peer knew of it. */
+  #reportLate(): void {
+    if (!this.#hasEnded) return;
+    const late = this.#countUnread() - this.#unreadFrames;
+    if (late > 0) nextTick(() => this.#callEnded(() => this.#receiver.onLate?.(late)));
+  }
+
+  #callEnded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#onReceiverFailure(error);
+    }
+  }
+
+  /** Counts what Node has received and the receiver has not read, and returns the number of all unread messages. */
+  #countUnread(): number {
+    const reader = this.#reader;
+    if (reader === undefined) return 0;
+    this.#isCounting = true;
+    for (const chunk of unreadChunks(this.#http2)) reader.push(chunk);
+    this.#isCounting = false;
+    return reader.counted;
   }
 
   #read(reader: MessageReader, chunk: Uint8Array): void {
-    // Reading the unread rest emits "data" too.
-    if (this.#hasEnded) return;
+    if (this.#hasEnded) {
+      // Counting what waits emits "data" too.
+      if (!this.#isCounting) reader.push(chunk);
+      return;
+    }
     const { fairShare, unfinished } = this.#options;
-    const read = () => this.tell(() => reader.push(chunk));
+    const read = () => {
+      this.#isReading = true;
+      let isWhole = false;
+      this.tell(() => {
+        reader.push(chunk);
+        isWhole = true;
+      });
+      this.#isReading = false;
+      // A receiver that throws leaves the rest of the chunk unread, so that the next one begins anywhere.
+      if (!isWhole) reader.close();
+      if (this.#hasEnded) this.#unreadFrames = this.#countUnread();
+    };
     if (fairShare === undefined) return read();
     const isUsedUp = fairShare.spend(read);
     if (reader.unfinished !== 0 && !this.#hasEnded) unfinished?.watch(this);
