@@ -148,9 +148,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       maxKeptBytes: whileDisconnected.maxQueuedBytes,
     });
     this.#sideStream = new SideStream({
-      ...{ link, metadata: this.metadata, logger: settings.logger },
+      ...{ settings, onChange: () => this.review() },
+      openStream: (name, receiver) => this.openStream(name, receiver).stream,
       onNotice: (frame) => options.onFrame(frame, this),
-      onChange: () => this.review(),
     });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
