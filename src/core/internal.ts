@@ -29,6 +29,7 @@ export {
   realClock,
   systemClock,
   type Timer,
+  watchingClock,
 } from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";

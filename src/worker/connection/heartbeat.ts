@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/internal.ts";
+import { type Clock, watchingClock } from "../../core/internal.ts";
 import type { HeartbeatFrame } from "../../protocol/internal.ts";
 
 export interface HeartbeatOptions {
@@ -24,7 +24,7 @@ export class Heartbeat {
   #stop = () => {};
 
   constructor(options: HeartbeatOptions) {
-    this.#options = options;
+    this.#options = { ...options, clock: watchingClock(options.clock) };
   }
 
   /** Whether the host answers heartbeats. */

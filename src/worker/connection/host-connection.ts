@@ -162,7 +162,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
-      isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      ...{ isInDoubt: () => this.#stream.unconfirmedFrames > 0, receivedBytes: () => this.#stream.receivedBytes },
       askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
       isChannelRead: () => !this.#isPaused,
       isLinkLeaving: () => this.isLinkLeaving,

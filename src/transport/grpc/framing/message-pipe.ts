@@ -36,6 +36,7 @@ export class MessagePipe implements MessageSource {
   #isWaiting = false;
   #hasEnded = false;
   #unreadFrames = 0;
+  #receivedBytes = 0;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class MessagePipe implements MessageSource {
   /** After the end: whole messages that had arrived and were not read. */
   get unreadFrames(): number {
     return this.#unreadFrames;
+  }
+
+  /** Bytes that have come and were read. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Starts to pass messages to the receiver; calls `onPeerDone` after the last one. */
@@ -154,6 +160,7 @@ export class MessagePipe implements MessageSource {
   #read(reader: MessageReader, chunk: Uint8Array): void {
     // Reading the unread rest emits "data" too.
     if (this.#hasEnded) return;
+    this.#receivedBytes += chunk.length;
     const { fairShare, unfinished } = this.#options;
     const read = () => this.tell(() => reader.push(chunk));
     if (fairShare === undefined) return read();

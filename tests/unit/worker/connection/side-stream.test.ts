@@ -19,7 +19,14 @@ function openSide() {
       return {
         send: (bytes) => bytes instanceof Uint8Array && sent.push(bytes) > 0,
         maxSendBytes: Number.POSITIVE_INFINITY,
-        ...{ queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+        ...{
+          queuedBytes: 0,
+          queuedFrames: 0,
+          unsentFrames: 0,
+          unconfirmedFrames: 0,
+          unreadFrames: 0,
+          receivedBytes: 0,
+        },
         ...{ beforeAsking: () => () => undefined, pause: () => undefined, resume: () => undefined },
         ...{ end: () => undefined, cancel: () => undefined, flushed: () => Promise.resolve() },
       };
