@@ -68,6 +68,7 @@ export {
 } from "./errors.ts";
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
+export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";

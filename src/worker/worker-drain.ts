@@ -2,7 +2,8 @@ import {
   type AgentCatalog,
   type Clock,
   errorText,
-  type Logger,
+  type LimitedLog,
+  loggableError,
   loggableText,
   UndeliverableException,
 } from "../core/internal.ts";
@@ -14,7 +15,7 @@ import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
 
 export interface WorkerDrainOptions {
-  readonly settings: { readonly clock: Clock; readonly logger: Logger; readonly drainTimeoutMs: number };
+  readonly settings: { readonly clock: Clock; readonly logger: LimitedLog; readonly drainTimeoutMs: number };
   readonly catalog: AgentCatalog;
   readonly sendQueue: SendQueue;
   readonly calls: OutgoingCalls;
@@ -69,6 +70,7 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
   } finally {
     soon.stop();
     stopReports();
+    logger.flush();
   }
 }
 
@@ -77,7 +79,7 @@ async function closeAgents({ catalog, settings }: WorkerDrainOptions): Promise<v
   try {
     await catalog.close();
   } catch (error) {
-    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error });
+    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error: loggableError(error) });
   }
 }
 

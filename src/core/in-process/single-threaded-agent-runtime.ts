@@ -23,6 +23,7 @@ import { payloadText } from "../delivery/payload-text.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
+import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
@@ -108,6 +109,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
+  readonly #limitedLog: LimitedLog;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -116,8 +118,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
     const { ambient, tracing, messageLog, clock = systemClock } = options;
-    const logger = guardedLogger(options.logger ?? defaultLogger);
-    this.logger = logger;
+    this.logger = guardedLogger(options.logger ?? defaultLogger);
+    const logger = new LimitedLog(this.logger, clock);
+    this.#limitedLog = logger;
     this.ambient = ambient;
     this.#tracing = tracing;
     this.#clock = clock;
@@ -152,7 +155,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(router, clock, guardedLogger(logger));
+    this.#pump = new MessagePump(router, clock, logger);
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -231,6 +234,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         return new UndeliverableException(text, { code: "shutting-down" });
       });
       await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
+      this.#limitedLog.flush();
     }
   }
 

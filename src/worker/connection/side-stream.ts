@@ -1,4 +1,4 @@
-import { errorText, loggableText } from "../../core/internal.ts";
+import { errorText } from "../../core/internal.ts";
 import {
   type CancelFrame,
   decodeFrame,
@@ -114,7 +114,8 @@ export class SideStream {
       if (frame.kind === "cancel" || frame.kind === "leaving") onNotice(frame);
       else if (frame.kind === "heartbeat" && !frame.isAnswer) this.sayHeartbeat(heartbeatAnswer(frame));
     } catch (error) {
-      settings.logger.warn(`A signal from the host was passed over: ${loggableText(errorText(error))}`);
+      const kind = "A notice from the host was passed over";
+      settings.logger.warn(`${kind}: ${errorText(error)}`, undefined, kind);
     }
   }
 }

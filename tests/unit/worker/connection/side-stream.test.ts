@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { LimitedLog } from "../../../../src/core/internal.ts";
 import { decodeFrame, encodeFrame } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { StatusCode, type StreamEnd, type StreamReceiver } from "../../../../src/transport/internal.ts";
@@ -10,7 +11,7 @@ const status = (code: StatusCode): StreamEnd => ({ by: "status", status: { code,
 function openSide() {
   const clock = new ManualClock();
   const streams: { readonly receiver: StreamReceiver; readonly sent: Uint8Array[] }[] = [];
-  const settings = { clock, random: () => 0, logger: new RecordingLogger() };
+  const settings = { clock, random: () => 0, logger: new LimitedLog(new RecordingLogger(), clock) };
   const side = new SideStream({
     ...{ settings, onNotice: () => undefined, onChange: () => undefined },
     openStream: (_name, receiver) => {
