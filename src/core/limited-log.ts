@@ -3,7 +3,7 @@ import { loggableFields, loggableText } from "./delivery/loggable.ts";
 import type { LogFields, Logger } from "./logger.ts";
 import { isThenable } from "./thenable.ts";
 
-/** Lines of one kind in a window of so many milliseconds. */
+/** Lines of one kind that a window may have, and the length of a window in milliseconds. */
 export const lineLimits = { lines: 50, windowMs: 10_000 } as const;
 const { lines: mostLines, windowMs } = lineLimits;
 /** Kinds that are remembered at once. */

@@ -29,7 +29,7 @@ type State = "unopened" | "opening" | "open" | "waiting" | "ended";
 /** Delays between two attempts to open the stream. */
 const backOff = { initialDelayMs: 100, maxDelayMs: 30_000, factor: 2, jitter: 0.5 };
 
-/** What a host says that serves no side streams, or none to this worker. */
+/** Statuses of a host that serves no side streams, or none to this worker. */
 const refusals: ReadonlySet<number> = new Set([
   StatusCode.unimplemented,
   StatusCode.permissionDenied,
