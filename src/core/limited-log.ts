@@ -1,5 +1,5 @@
 import { type Clock, realClock, type Timer } from "./clock.ts";
-import { loggableFields, loggableText } from "./delivery/loggable.ts";
+import { loggableFields, loggableUpTo } from "./delivery/loggable.ts";
 import type { LogFields, Logger } from "./logger.ts";
 import { isThenable } from "./thenable.ts";
 
@@ -35,7 +35,7 @@ export interface LineFilter {
   readonly fields: (fields: LogFields) => LogFields;
 }
 
-const defaultFilter: LineFilter = { text: (text) => loggableText(text, longestLine), fields: loggableFields };
+const defaultFilter: LineFilter = { text: (text) => loggableUpTo(longestLine, text), fields: loggableFields };
 
 /**
  * Passes on the first 50 lines of one kind and level in each window of 10 s, and at its end how many it withheld. So a peer or a

@@ -12,8 +12,13 @@ const mostCauses = 8;
 /** Control characters, separators of lines, and characters without a shape. They could forge or hide a line of a log. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
-/** Makes a text from outside safe for a log: one line, without control characters, cut at 1,000 characters by default. */
-export function loggableText(text: string, mostChars = longestText): string {
+/** Makes a text from outside safe for a log: one line, without control characters, cut at 1,000 characters. */
+export function loggableText(text: string): string {
+  return loggableUpTo(longestText, text);
+}
+
+/** As `loggableText`, with another bound in characters. */
+export function loggableUpTo(mostChars: number, text: string): string {
   return escaped(cut(text, mostChars));
 }
 
@@ -24,7 +29,7 @@ export function loggableFields(fields: LogFields): LogFields {
 
 function loggableValue(name: string, value: unknown): unknown {
   if (name === "error") return loggableError(value);
-  if (typeof value === "string") return loggableText(value, longestValue);
+  if (typeof value === "string") return loggableUpTo(longestValue, value);
   if (!Array.isArray(value)) return value instanceof Error ? loggableError(value) : value;
   const shown: unknown[] = value.slice(0, mostListed).map((one) => loggableValue("", one));
   return value.length > mostListed ? [...shown, `… ${value.length - mostListed} more`] : shown;
