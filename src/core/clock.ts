@@ -54,6 +54,14 @@ export const realClock: Clock = {
   setTimer: (delayMs, callback, options) => startTimer(real, delayMs, callback, options),
 };
 
+/**
+ * Returns the clock for watching a peer. Real time replaces the system's clock: a test whose fake timers move by an hour would lose
+ * a peer that lives.
+ */
+export function watchingClock(clock: Clock): Clock {
+  return clock === systemClock ? realClock : clock;
+}
+
 function startTimer(by: TimerFunctions, delayMs: number, callback: () => void, options?: TimerOptions): Timer {
   if (delayMs > longestTimerMs) return { cancel: () => undefined };
   const { setTimeout, clearTimeout } = by;

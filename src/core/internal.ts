@@ -29,6 +29,7 @@ export {
   realClock,
   systemClock,
   type Timer,
+  watchingClock,
 } from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
@@ -65,6 +66,7 @@ export {
 } from "./errors.ts";
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
+export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";

@@ -229,12 +229,14 @@ export class ChannelLifecycle {
     parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream" | "account">,
   ): Session {
     const { options, counters, observer, dotnetWorkers } = this.#parts;
-    const { clock, logger } = options;
+    const { clock, heartbeatMs, heartbeatTimeoutMs, logger } = options;
     return new Session({
       ...parts,
       dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
       bounds: options,
-      clock,
+      ...{ clock, heartbeatMs, heartbeatTimeoutMs },
+      onSilent: ({ id }) =>
+        logger?.warn("a worker is given up: it gave no sign of life", { clientId: id, heartbeatTimeoutMs }),
       onOverflow: ({ id: clientId, queuedFrames, queuedBytes }) => {
         logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
           clientId,

@@ -1,3 +1,5 @@
+import { lineLimits } from "../core/internal.ts";
+
 /** Bounds that are no options, because no user has needed another value yet. */
 export const limits = {
   /** Calls that may wait for one client's channel, and the bytes they may hold together. */
@@ -45,8 +47,8 @@ export const limits = {
   /** Milliseconds that a worker has to read the last frames of a channel that the host ends. */
   closeMs: 5_000,
   /** Lines of one text that the host logs in a window of this many milliseconds; it counts the rest. */
-  logLines: 50,
-  logWindowMs: 10_000,
+  logLines: lineLimits.lines,
+  logWindowMs: lineLimits.windowMs,
   /** Refused agent types that the log remembers, and milliseconds in which it says the same refusal once. */
   rememberedRefusals: 1_000,
   repeatedRefusalMs: 60_000,

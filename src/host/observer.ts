@@ -8,7 +8,7 @@ export type CloseReason =
   | "left"
   /** The worker reset the stream, as Python's `stop()` does. */
   | "reset"
-  /** The connection beneath it broke, or its worker did not answer keep-alive pings. */
+  /** The connection beneath it broke, or its worker did not answer keep-alive pings or the host's heartbeat. */
   | "lost"
   /** Another stream came under the same client id. */
   | "replaced"

@@ -89,6 +89,8 @@ export interface FrameStream {
   beforeAsking(): () => void;
   /** Number of messages that had arrived and were not read when the stream ended. Later ones: see `onLate`. */
   readonly unreadFrames: number;
+  /** Number of bytes that have come from the peer and were read. It grows while a long message arrives, too. */
+  readonly receivedBytes: number;
   /**
    * Stops reading from the network, so that flow control holds the peer. Frames that are already parsed may still
    * arrive.

@@ -2,7 +2,8 @@ import {
   type AgentCatalog,
   type Clock,
   errorText,
-  type Logger,
+  type LimitedLog,
+  loggableError,
   loggableText,
   UndeliverableException,
 } from "../core/internal.ts";
@@ -12,7 +13,7 @@ import type { Inbox } from "./inbound/inbox.ts";
 import { closeOutgoing, type Outgoing } from "./outbound/outgoing.ts";
 
 export interface WorkerDrainOptions extends Outgoing {
-  readonly settings: { readonly clock: Clock; readonly logger: Logger; readonly drainTimeoutMs: number };
+  readonly settings: { readonly clock: Clock; readonly logger: LimitedLog; readonly drainTimeoutMs: number };
   readonly catalog: AgentCatalog;
   readonly inFlight: InFlight;
   readonly inbox: Inbox;
@@ -62,6 +63,7 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
   } finally {
     soon.stop();
     stopReports();
+    logger.flush();
   }
 }
 
@@ -70,7 +72,7 @@ async function closeAgents({ catalog, settings }: WorkerDrainOptions): Promise<v
   try {
     await catalog.close();
   } catch (error) {
-    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error });
+    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error: loggableError(error) });
   }
 }
 

@@ -226,8 +226,9 @@ export class WorkerLifecycle {
   async #register(connection: WorkerConnection, how: RegisterOptions): Promise<void> {
     if (this.#options.settings.opensControlAtStart) connection.services.control.open();
     const registry = this.#registryOf(connection, how);
-    if (this.registration.isEmpty) await connection.confirm(how.signal);
-    else await this.registration.replay(registry, how.signal);
+    if (this.registration.isEmpty) return connection.confirm(how.signal);
+    // No other registrations wait during a replay.
+    await this.registration.replay(registry, how.signal, (error) => connection.services.registry.giveUp(error));
   }
 
   /**

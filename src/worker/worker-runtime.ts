@@ -27,7 +27,9 @@ import {
   CodecRegistry,
   createLayers,
   Dispatcher,
+  defaultLogger,
   type GetOptions,
+  guardedLogger,
   InterventionChain,
   type Logger,
   MessageLog,
@@ -81,7 +83,7 @@ export class WorkerRuntime implements AgentRuntime {
   constructor(options: WorkerRuntimeOptions) {
     const settings = workerSettings(options);
     const { ambient, messageLog, logger, tracing } = settings;
-    this.logger = logger;
+    this.logger = guardedLogger(options.logger ?? defaultLogger);
     this.ambient = ambient;
     const registry = this.#registry;
     const counts = this.#counters;

@@ -2,6 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { asList } from "../collections/as-list.ts";
 import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
+import { limitedLogOf } from "../limited-log.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { assertFunction, assertRuntime } from "../validation/assert-arguments.ts";
@@ -139,8 +140,10 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       const text = `Message type ${messageTypeText(message)} not in target types [${types}] of ${this.id}.`;
       switch (this.#policy) {
         case "warn":
-          this.runtime.logger.warn(
+          limitedLogOf(this.runtime.logger).warn(
             `${text} Set unknownTypePolicy to 'error' to raise an exception, or 'ignore' to suppress this warning.`,
+            undefined,
+            `A message type is not in the target types of ${this.id.type}`,
           );
           return undefined;
         case "error":

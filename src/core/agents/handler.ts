@@ -1,6 +1,7 @@
 import { asList } from "../collections/as-list.ts";
 import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
+import { limitedLogOf } from "../limited-log.ts";
 import type { Logger } from "../logger.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
 import { isThenable } from "../thenable.ts";
@@ -143,7 +144,12 @@ export class Handler {
   #complain(agent: WithLogger | undefined, error: TroupeError, consequence: string): void {
     if (this.#strict || agent === undefined) throw error;
     const types = this.types.map(({ typeName }) => typeName).join(", ");
-    agent.runtime.logger.warn(error.message + consequence, { agent: String(agent.id), handlerOf: types });
+    const fields = { agent: String(agent.id), handlerOf: types };
+    limitedLogOf(agent.runtime.logger).warn(
+      error.message + consequence,
+      fields,
+      `A handler of ${types} returned a wrong result`,
+    );
   }
 }
 brandClass(Handler, "Handler");

@@ -3,7 +3,7 @@ import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "..
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
 import {
@@ -23,7 +23,7 @@ export interface AgentCatalogOptions {
   readonly runtime: AgentRuntime;
   readonly ambient?: AmbientContexts | undefined;
   readonly messageLog?: MessageLogSink | undefined;
-  readonly logger?: Logger | undefined;
+  readonly logger?: RuntimeLog | undefined;
   /** The check of `expectedClass`. Default: `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
@@ -289,7 +289,11 @@ export class AgentCatalog {
       return await (ambient === undefined ? build() : ambient.inFactory(context, build));
     } catch (error) {
       const text = loggableText(`Error constructing agent ${id}: ${errorText(error)}`);
-      this.#options.logger?.error(text, { agent: loggableText(id.toString()), error: loggableError(error) });
+      this.#options.logger?.error(
+        text,
+        { agent: loggableText(id.toString()), error: loggableError(error) },
+        `Error constructing an agent of type ${id.type}`,
+      );
       const { messageLog } = this.#options;
       if (messageLog !== undefined) {
         const exception = errorText(error);

@@ -4,7 +4,7 @@ import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import {
   eventContext,
   type PublishEnvelope,
@@ -16,7 +16,7 @@ import type { EnvelopeQueue } from "./envelope-queue.ts";
 
 export interface InterventionStageOptions {
   readonly interventions: InterventionChain;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly log: MessageLog | undefined;
   /** Returns the error that refuses a message from an intervention which a worker could not send. */
   readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
@@ -102,7 +102,7 @@ export class InterventionStage {
     const { logger, interventions, log, refusalOf } = this.#options;
     const refuse = (error: unknown): void => {
       const text = `An intervention failed on an event for ${envelope.topicId}, which is dropped: ${errorText(error)}`;
-      logger.error(loggableText(text), { error: loggableError(error) });
+      logger.error(loggableText(text), { error: loggableError(error) }, "An intervention failed on an event");
       queue.done();
     };
     return this.#pass({

@@ -22,6 +22,7 @@ import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
+import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
@@ -107,6 +108,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
+  readonly #limitedLog: LimitedLog;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -115,8 +117,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
     const { ambient, tracing, messageLog, clock = systemClock } = options;
-    const logger = guardedLogger(options.logger ?? defaultLogger);
-    this.logger = logger;
+    this.logger = guardedLogger(options.logger ?? defaultLogger);
+    const logger = new LimitedLog(this.logger, clock);
+    this.#limitedLog = logger;
     this.ambient = ambient;
     this.#tracing = tracing;
     this.#clock = clock;
@@ -151,7 +154,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(router, clock, guardedLogger(logger));
+    this.#pump = new MessagePump(router, clock, logger);
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -232,6 +235,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
       });
       await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
+      this.#limitedLog.flush();
     }
   }
 

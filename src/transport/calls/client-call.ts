@@ -85,6 +85,7 @@ export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameSt
     unconfirmedFrames: 0,
     beforeAsking: () => () => undefined,
     unreadFrames: 0,
+    receivedBytes: 0,
     maxSendBytes: 0,
     send: () => false,
     pause: () => undefined,

@@ -32,6 +32,7 @@ export class MemoryPipe {
   #unconfirmedFrames = 0;
   #underWay: Uint8Array[] = [];
   #underWayBytes = 0;
+  #deliveredBytes = 0;
   /** A new pipe is paused until its receiver is ready. */
   #isPaused = true;
   #isPlanned = false;
@@ -61,6 +62,11 @@ export class MemoryPipe {
   /** Frames handed over that the receiver has not read. */
   get unconfirmedFrames(): number {
     return this.#isClosed ? this.#unconfirmedFrames : this.#underWay.length;
+  }
+
+  /** Bytes that the receiver has read. */
+  get deliveredBytes(): number {
+    return this.#deliveredBytes;
   }
 
   send(frame: FrameBytes): boolean {
@@ -141,6 +147,7 @@ export class MemoryPipe {
       const frame = this.#underWay.shift();
       if (frame === undefined) break;
       this.#underWayBytes -= frame.byteLength;
+      this.#deliveredBytes += frame.byteLength;
       const limit = this.#options.limits.maxReceiveMessageBytes;
       if (frame.byteLength > limit)
         this.#options.onBadFrame(

@@ -143,9 +143,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       maxKeptBytes: whileDisconnected.maxQueuedBytes,
     });
     this.#sideStream = new SideStream({
-      ...{ link, metadata: this.metadata, logger: settings.logger },
+      ...{ settings, onChange: () => this.review() },
+      openStream: (name, receiver) => this.openStream(name, receiver).stream,
       onNotice: (frame) => options.onFrame(frame, this),
-      onChange: () => this.review(),
     });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
@@ -157,7 +157,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
-      isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      ...{ isInDoubt: () => this.#stream.unconfirmedFrames > 0, receivedBytes: () => this.#stream.receivedBytes },
       askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
       isChannelRead: () => !this.#isPaused,
       isLinkLeaving: () => this.isLinkLeaving,

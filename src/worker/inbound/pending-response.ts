@@ -81,8 +81,8 @@ export class PendingResponse implements Work {
     try {
       this.#sendFailure(thrown, this.#outbox.isHostAnnounced, notHandled);
     } catch (cause) {
-      const text = `The answer to a call could not be sent: ${errorText(cause)}`;
-      this.#options.settings.logger.warn(loggableText(text));
+      const kind = "The answer to a call could not be sent";
+      this.#options.settings.logger.warn(loggableText(`${kind}: ${errorText(cause)}`), undefined, kind);
       this.#explain(cause);
     }
   }

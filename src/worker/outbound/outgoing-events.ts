@@ -130,7 +130,7 @@ export class OutgoingEvents {
     const { interventions, settings } = this.#parts;
     const fail = (error: unknown) => {
       const text = `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`;
-      settings.logger.error(loggableText(text), { error: loggableError(error) });
+      settings.logger.error(loggableText(text), { error: loggableError(error) }, "An intervention failed on an event");
       return failed;
     };
     try {

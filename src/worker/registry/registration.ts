@@ -18,6 +18,7 @@ import {
 } from "../../core/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type HostRegistry, stoppedError, stoppedWaiting, type UsedRegistry } from "./host-registry.ts";
+import { settleAll } from "./paced-registry.ts";
 import { TypeTakenError } from "./refusal.ts";
 import { waitWhileTaken } from "./taken-wait.ts";
 import { toWireSubscription } from "./wire-subscription.ts";
@@ -304,13 +305,16 @@ export class Registration {
 
   /**
    * Announces everything to a host that knows nothing of it yet: types, then subscriptions. Leaves out what no host has
-   * confirmed since the start. Rejects with the first refusal.
+   * confirmed since the start. Rejects with the first refusal, when no call is under way any more. `onFailure` learns at once of each
+   * failure, so that it can end the calls that wait for their turn.
    */
-  async replay(host: HostRegistry, signal: AbortSignal): Promise<void> {
+  async replay(host: HostRegistry, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<void> {
     const subscriptions = this.#confirmedSubscriptions();
-    await all(this.#confirmedTypes().map((type) => this.#announce(type, host, signal)));
+    const types = this.#confirmedTypes().map((type) => this.#announce(type, host, signal));
+    await settleAll(types, onFailure);
     signal.throwIfAborted();
-    await all(subscriptions.map((known) => host.addSubscription(toWireSubscription(known))));
+    const added = subscriptions.map((known) => host.addSubscription(toWireSubscription(known)));
+    await settleAll(added, onFailure);
   }
 
   #confirmedTypes(): string[] {
@@ -358,9 +362,4 @@ interface Told {
   /** The registry that was told; undefined before the start. */
   readonly registry: HostRegistry | undefined;
   readonly outcome: Promise<void>;
-}
-
-/** Waits for all of them, so that none is under way after a failed start. */
-async function all(calls: readonly Promise<void>[]): Promise<void> {
-  for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
 }

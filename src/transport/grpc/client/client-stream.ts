@@ -83,6 +83,10 @@ export class GrpcClientStream implements FrameStream {
     return this.#pipe.unreadFrames;
   }
 
+  get receivedBytes(): number {
+    return this.#pipe.receivedBytes;
+  }
+
   get maxSendBytes(): number {
     return this.#pipe.writer.maxSendBytes;
   }

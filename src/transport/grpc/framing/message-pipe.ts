@@ -38,6 +38,7 @@ export class MessagePipe implements MessageSource {
   #isReading = false;
   #isCounting = false;
   #unreadFrames = 0;
+  #receivedBytes = 0;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
     this.#options = options;
@@ -69,6 +70,11 @@ export class MessagePipe implements MessageSource {
   /** After the end: messages that had arrived before it and were not read. */
   get unreadFrames(): number {
     return this.#unreadFrames;
+  }
+
+  /** Bytes that have come and were read. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Starts to pass messages to the receiver; calls `onPeerDone` after the last one. */
@@ -181,6 +187,7 @@ export class MessagePipe implements MessageSource {
       if (!this.#isCounting) reader.push(chunk);
       return;
     }
+    this.#receivedBytes += chunk.length;
     const { fairShare, unfinished } = this.#options;
     const read = () => {
       this.#isReading = true;

@@ -100,6 +100,10 @@ export class GrpcServerStream implements ServerStream {
     return this.#pipe.unreadFrames;
   }
 
+  get receivedBytes(): number {
+    return this.#pipe.receivedBytes;
+  }
+
   get maxSendBytes(): number {
     return this.#pipe.writer.maxSendBytes;
   }

@@ -11,7 +11,15 @@ function signals() {
       sent.push(decodeFrame(bytes as Uint8Array));
       return true;
     },
-    ...{ maxSendBytes: 1_000, queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+    ...{
+      maxSendBytes: 1_000,
+      queuedBytes: 0,
+      queuedFrames: 0,
+      unsentFrames: 0,
+      unconfirmedFrames: 0,
+      unreadFrames: 0,
+      receivedBytes: 0,
+    },
     beforeAsking: () => () => {},
     ...{ pause: () => {}, resume: () => {}, end: () => {}, cancel: () => {}, flushed: async () => {} },
   };
