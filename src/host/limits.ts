@@ -38,8 +38,12 @@ export const limits = {
   errorChars: 2_000,
   /** How much of a target's key is kept for the text of a call's error, in characters. */
   keptKeyChars: 256,
-  /** Tasks of long work that run in one turn of the event loop: registrations of a client that left, its failed calls, a listing. */
+  /**
+   * Tasks of long work that run in one turn of the event loop, all clients together: registrations of a client that left or came
+   * back, its failed calls, a listing. `batchShare`: those of one client until others have their turn.
+   */
   batchSize: 500,
+  batchShare: 20,
   /** Subscriptions that one task of a listing encodes. */
   listedAtOnce: 10,
   /** Milliseconds that a worker has to read the last frames of a channel that the host ends. */

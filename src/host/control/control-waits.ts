@@ -75,12 +75,21 @@ export class ControlWaits {
     return wait !== undefined;
   }
 
-  /** The channel has ended: returns the requests that it will not answer any more. */
-  release(target: ControlSession): readonly ControlWait[] {
-    const waits = [...(this.#byTarget.get(target)?.values() ?? [])];
-    for (const wait of waits) this.#forget(wait);
+  /**
+   * The channel has ended: returns the requests that it will not answer any more. Call `forget` for each; until then they count. The
+   * host may forget one earlier, when its asker leaves.
+   */
+  release(target: ControlSession): Iterable<ControlWait> {
+    const waits = this.#byTarget.get(target);
     this.#byTarget.delete(target);
-    return waits;
+    return waits?.values() ?? [];
+  }
+
+  /** False: the host has forgotten the request already. */
+  forget(wait: ControlWait): boolean {
+    const isKnown = this.#byAsker.get(wait.asker.id)?.waits.has(wait) === true;
+    this.#forget(wait);
+    return isKnown;
   }
 
   /** The client has no control channel any more: no caller waits for the answers to what it asked. */

@@ -9,8 +9,8 @@ const clientBytes = 1_400;
 const typeBytes = 200;
 const exactBytes = 1_000;
 const prefixBytes = 1_400;
-/** A reservation keeps an entry of a list and the names. */
-const reservedBytes = 100;
+/** A reservation keeps the entries of sets, and the subscriptions without their indexes. */
+const reservedBytes = 200;
 
 /** A character of a name. The indexes write some names a second time. */
 const nameCost = 2;
@@ -22,12 +22,10 @@ export const registrationCost = {
     (pattern?.kind === "prefix" ? prefixBytes : exactBytes) +
     nameCost * id.length +
     indexedCost * patternChars(pattern),
-  reservation: (types: readonly string[], subscriptions: readonly WireSubscription[]) => {
-    let bytes = reservedBytes * (1 + types.length + subscriptions.length);
-    for (const type of types) bytes += nameCost * type.length;
-    for (const { id, pattern } of subscriptions) bytes += nameCost * (id.length + patternChars(pattern));
-    return bytes;
-  },
+  reservedClient: reservedBytes,
+  reservedType: (agentType: string) => reservedBytes + nameCost * agentType.length,
+  reservedSubscription: ({ id, pattern }: WireSubscription) =>
+    reservedBytes + nameCost * (id.length + patternChars(pattern)),
 } as const;
 
 function costOfClient(clientId: string): number {

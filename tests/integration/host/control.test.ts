@@ -141,6 +141,7 @@ describe.each(hostTransports)("a control channel that nobody reads, over $name",
     else lazy.stream.end();
     // Each request without an answer has one now: the channel is out of the host's tables.
     for (let answers = 0; answers < 1; answers += (await asker.settled()).length);
+    clock.advance(0);
     expect(clock.pendingTimers).toBe(1);
     clock.advance(5_000);
     await lazy.ended;
