@@ -9,9 +9,9 @@ interface Queue {
 }
 
 /**
- * Runs the long work of a host in batches, so that messages get their turn in between. One runner serves the whole host: in one
- * turn of the event loop at most `limits.batchSize` tasks run, whoever added them. They run at once while the turn has tasks
- * left, and in later turns after that. Owners take turns of `limits.batchShare` tasks, so that nobody waits for the end of
+ * Runs the long work of a host in batches, so that messages get their turn in between. One runner serves the whole host: at most
+ * `limits.batchSize` tasks run in one turn of the event loop, for all owners together. Tasks run at once while the turn has some
+ * left, and in later turns after that. Owners take turns of `limits.batchShare` tasks, so that no owner waits for the end of
  * another's long work. The work of one owner runs in order.
  */
 export class BatchRunner {

@@ -39,13 +39,14 @@ export const limits = {
   /** How much of a target's key is kept for the text of a call's error, in characters. */
   keptKeyChars: 256,
   /**
-   * Tasks of long work that run in one turn of the event loop, all clients together: registrations of a client that left or came
-   * back, its failed calls, a listing. `batchShare`: those of one client until others have their turn.
+   * Tasks of long work that run in one turn of the event loop, for all clients together. A task is one registration of a client
+   * that left or came back, one failed call, or a part of a listing. `batchShare`: tasks of one client until others have their turn.
    */
   batchSize: 500,
   batchShare: 20,
-  /** Subscriptions that one task of a listing encodes. */
-  listedAtOnce: 10,
+  /** Subscriptions that one task of a listing takes, and those that it encodes together, a multiple of that. */
+  listedAtOnce: 4,
+  listedTogether: 100,
   /** Milliseconds that a worker has to read the last frames of a channel that the host ends. */
   closeMs: 5_000,
   /** Lines of one text that the host logs in a window of this many milliseconds; it counts the rest. */

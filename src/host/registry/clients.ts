@@ -33,7 +33,7 @@ export class Client implements SubscriptionHolder {
   #hasNewLosses = false;
   /** The registry sweeps out what the client has lost. */
   isSweeping = false;
-  /** What the client had before it came back and the registry has not entered again yet. */
+  /** Registrations from before the client came back that the registry has not entered again yet. */
   restoring: KeptRegistrations | undefined;
   state: ClientState;
   /** The client has said that it stops, and registers nothing more. */
@@ -98,7 +98,7 @@ export class Client implements SubscriptionHolder {
     this.#lost = new Map();
   }
 
-  /** What another record of the client has lost is lost to this one, too. */
+  /** Takes over the losses of another record of the client. */
   inheritLosses(from: Client): void {
     this.#lost = from.#lost;
   }

@@ -1,4 +1,4 @@
-/** What the index needs to know of a value. */
+/** The traits of a value that the index reads. */
 export interface Scoped {
   /** Only values of one scope are compared. Undefined is a scope too. */
   readonly scope: string | undefined;

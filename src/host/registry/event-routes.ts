@@ -20,7 +20,8 @@ interface Walk {
 
 /**
  * Keeps the patterns of those agent types in the topic index that some client serves, so that an event passes over no others. The
- * patterns of a type enter when it gets its first owner, and leave with the last: in batches, by at most one walk for each type.
+ * patterns of a type enter when it gets its first owner, and leave with the last. They do so in batches, by one walk at most for
+ * each type.
  */
 export class EventRoutes {
   readonly topics = new TopicIndex();

@@ -2,7 +2,7 @@ import type { MemoryAccount } from "../../transport/internal.ts";
 import { registrationCost } from "./client-accounts.ts";
 import type { HeldSubscription } from "./subscription-book.ts";
 
-/** What a client has registered itself. */
+/** The registrations that a client has now. */
 export interface Registrations {
   readonly types: ReadonlySet<string>;
   readonly subscriptions: ReadonlySet<HeldSubscription>;
@@ -17,8 +17,8 @@ interface Chain<T> {
 }
 
 /**
- * What a client had registered before it left, for its return. It reads the sets of the clients that are gone and copies nothing, so
- * that leaving and coming back cost the same however much that is. Agent types come first.
+ * The registrations that a client had before it left, for its return. They stay in the sets of the records that are gone. Nothing is
+ * copied, so that leaving and coming back cost the same however many they are. Agent types come first.
  */
 export class KeptRegistrations {
   readonly #account: MemoryAccount;
@@ -42,7 +42,11 @@ export class KeptRegistrations {
   }
 
   /** Keeps what a client has, and what it has not got back yet. Undefined: there is nothing, or no memory for it. */
-  static keep(own: Registrations, rest: KeptRegistrations | undefined, account: MemoryAccount): KeptRegistrations | undefined {
+  static keep(
+    own: Registrations,
+    rest: KeptRegistrations | undefined,
+    account: MemoryAccount,
+  ): KeptRegistrations | undefined {
     const kept = new KeptRegistrations(account, own);
     const isEmpty = kept.isEmpty && (rest === undefined || rest.isEmpty);
     if (isEmpty || !account.take(kept.#bytes)) {

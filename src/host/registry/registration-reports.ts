@@ -39,7 +39,11 @@ export class RegistrationReports {
     }
   }
 
-  subscriptionAdded(clientId: string, { id: subscriptionId, pattern }: WireSubscription, outcome: SubscriptionOutcome): void {
+  subscriptionAdded(
+    clientId: string,
+    { id: subscriptionId, pattern }: WireSubscription,
+    outcome: SubscriptionOutcome,
+  ): void {
     const { observer } = this.#parts;
     if (observer === undefined) return;
     const about = { at: "registration", clientId, agentType: pattern?.agentType, subscriptionId } as const;

@@ -1,9 +1,7 @@
-import type { Clock, Logger } from "../../core/internal.ts";
+import type { Clock } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
-import type { MutableHostCounters } from "../counters.ts";
-import type { HostObserver } from "../observer.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { type Client, Clients, type ClientsParts } from "./clients.ts";
@@ -11,11 +9,10 @@ import { EventRoutes } from "./event-routes.ts";
 import type { KeptRegistrations } from "./kept-registrations.ts";
 import { topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import type { Refusal, SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
-import { RegistrationReports } from "./registration-reports.ts";
+import { RegistrationReports, type RegistrationReportsParts } from "./registration-reports.ts";
 import { type HeldSubscription, type NewSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { SubscriptionListing } from "./subscription-listing.ts";
 import type { TopicIndex } from "./topic-index.ts";
-import type { TypeOwners } from "./type-owners.ts";
 
 export interface RegistryBounds {
   /** Clients that are known at once. */
@@ -25,14 +22,10 @@ export interface RegistryBounds {
   readonly maxSubscriptions: number;
 }
 
-export interface RegistryParts extends Pick<ClientsParts, "pendingOf"> {
-  readonly owners: TypeOwners;
-  readonly counters: MutableHostCounters;
+export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, RegistrationReportsParts {
   readonly clock: Clock;
   /** Runs what may be long: registrations that go or come back. */
   readonly batches: BatchRunner;
-  readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
   readonly orphanMs: number;
   readonly ownOnly: boolean;
   readonly allowMultipleOwners: boolean;

@@ -14,7 +14,7 @@ export interface SubscriptionHolder {
   hasLost(subscription: HeldSubscription): boolean;
 }
 
-/** What the registry knows of a subscription that it enters. */
+/** A subscription that the registry enters. */
 export interface NewSubscription<H extends SubscriptionHolder = SubscriptionHolder> {
   readonly id: string;
   readonly pattern: WirePattern;
@@ -82,7 +82,10 @@ export class SubscriptionBook {
   }
 
   /** `known`: this client holds the very same subscription. `exists`: some client holds an equal one. Undefined: it may be added. */
-  find(asker: Asker, { id, pattern }: { readonly id: string; readonly pattern: WirePattern }): "known" | "exists" | undefined {
+  find(
+    asker: Asker,
+    { id, pattern }: { readonly id: string; readonly pattern: WirePattern },
+  ): "known" | "exists" | undefined {
     const scope = this.#scopeOf(asker);
     const { clientId, principal } = asker;
     const equals = [

@@ -121,10 +121,12 @@ export class SubscriptionListing {
     for (const held of this.#parts.book.values()) {
       if (held.number > last || waiters.size === 0 || encoding.refusal !== undefined) break;
       group.push(held);
-      if (group.length < limits.listedAtOnce) continue;
-      const full = group;
-      group = [];
-      yield () => add(full);
+      if (group.length % limits.listedAtOnce !== 0) continue;
+      const full = group.length === limits.listedTogether ? group : [];
+      if (full === group) group = [];
+      yield () => {
+        if (full.length > 0) add(full);
+      };
     }
     yield () => {
       add(group);

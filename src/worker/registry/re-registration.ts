@@ -120,5 +120,9 @@ function ownerless(
   error: TroupeError,
   { isForeign = false }: { readonly isForeign?: boolean },
 ): Pick<TypeTakenError, "refusal" | "owner" | "isForeign"> {
-  return { refusal: error instanceof SubscriptionTakenError ? error.refusal : error.message, owner: undefined, isForeign };
+  return {
+    refusal: error instanceof SubscriptionTakenError ? error.refusal : error.message,
+    owner: undefined,
+    isForeign,
+  };
 }

@@ -1,4 +1,10 @@
-import { quoted, type Subscription, TroupeError, TypePrefixSubscription, TypeSubscription } from "../../core/internal.ts";
+import {
+  quoted,
+  type Subscription,
+  TroupeError,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../core/internal.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 
 /** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ControlBody } from "../../../src/protocol/internal.ts";
+import { limits } from "../../../src/host/limits.ts";
+import type { ControlBody, ControlEnvelope } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
@@ -120,6 +121,33 @@ describe.each(hostTransports)("the control channel over $name", ({ start }) => {
     expect(await first.ended).toMatchObject({ by: "status", status: { code: StatusCode.aborted } });
     expect(await second.settled()).toEqual([]);
     expect(rig.host.counters().controlChannels).toBe(1);
+  });
+});
+
+describe.each(hostTransports)("a control channel that ends while thousands wait for it, over $name", ({ start }) => {
+  it("is answered for in batches, and each request once", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock });
+    const askers = await Promise.all(["A", "B", "C"].map((id) => RawControl.open(rig.dial(), id)));
+    const target = await RawControl.open(rig.dial(), "T");
+    const each = limits.controlWaitsPerAsker;
+    for (const [index, asker] of askers.entries()) {
+      const respondTo = `clientid=${["A", "B", "C"][index]}`;
+      for (let count = 0; count < each; count += 1) {
+        asker.send({ rpcId: `${count}`, destination: "clientid=T", respondTo, body: loadRequest });
+      }
+      await asker.settled();
+    }
+    target.stream.cancel();
+    const answersNow = async () => (await Promise.all(askers.map((asker) => asker.settled()))).flat();
+    const first: ControlEnvelope[] = [];
+    while (rig.host.counters().controlChannels > askers.length) first.push(...(await answersNow()));
+    first.push(...(await answersNow()));
+    expect(first).toHaveLength(limits.batchSize);
+    clock.advance(0);
+    const all = [...first, ...(await answersNow())];
+    expect(new Set(all.map(({ rpcId, destination }) => `${destination} ${rpcId}`)).size).toBe(3 * each);
+    expect(all).toHaveLength(3 * each);
   });
 });
 

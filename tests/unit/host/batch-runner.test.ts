@@ -77,7 +77,11 @@ it("gives every owner the same share, and keeps the order of each", () => {
     expect(Math.abs(countOf(names, name) - batchSize / 3)).toBeLessThanOrEqual(batchShare);
   }
   clock.turns();
-  expect(ran().filter((name) => name.startsWith("a")).at(-1)).toBe("a, last");
+  expect(
+    ran()
+      .filter((name) => name.startsWith("a"))
+      .at(-1),
+  ).toBe("a, last");
 });
 
 it("runs what a task adds within the bound of the turn", () => {

@@ -5,6 +5,7 @@ import { CallRouter } from "../../../../src/host/calls/call-router.ts";
 import { DotnetAnswers } from "../../../../src/host/calls/dotnet-answers.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
+import { limits } from "../../../../src/host/limits.ts";
 import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
 import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
 import type { FrameUse, Peer, SendOutcome } from "../../../../src/host/sessions/peer.ts";
@@ -17,7 +18,6 @@ import {
   joinFrame,
   peekFrame,
 } from "../../../../src/protocol/internal.ts";
-import { limits } from "../../../../src/host/limits.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 import { TurnClock } from "../../../support/turn-clock.ts";

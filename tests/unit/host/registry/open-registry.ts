@@ -6,7 +6,10 @@ import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 import { TurnClock } from "../../../support/turn-clock.ts";
 
 /** A registry on a clock whose turns the test counts. */
-export function openRegistry(options: Partial<RegistryParts> = {}): { readonly registry: Registry; readonly clock: TurnClock } {
+export function openRegistry(options: Partial<RegistryParts> = {}): {
+  readonly registry: Registry;
+  readonly clock: TurnClock;
+} {
   const clock = new TurnClock();
   const registry = new Registry({
     owners: new SoleOwner(),

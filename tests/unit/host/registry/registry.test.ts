@@ -38,10 +38,11 @@ test("the successor of a worker that leaves adds the same subscriptions at once,
 });
 
 describe("an event", () => {
-  test("passes over no agent type that nobody serves", () => {
+  test("passes over no agent type that no client serves", () => {
     const { registry, clock } = openRegistry();
     registry.clientArrived("X", undefined);
-    for (const index of indexes) registry.addSubscription("X", { id: `${index}`, pattern: prefix("", `nobody-${index}`) });
+    for (const index of indexes)
+      registry.addSubscription("X", { id: `${index}`, pattern: prefix("", `nobody-${index}`) });
     expect(passed(registry, "t")).toEqual([]);
     registry.registerType("X", "nobody-7");
     expect(passed(registry, "t")).toEqual(["nobody-7"]);
@@ -127,7 +128,12 @@ describe("a client that leaves and comes back", () => {
     }
     expect(registry.declaredBy("W")).toMatchObject({ subscriptionCount: indexes.length });
     expect(registry.declaredBy("W").types.size).toBe(indexes.length);
-    expect(registry.subscriptions().map(({ id }) => id).sort()).toEqual(indexes.map((index) => `W-${index}`).sort());
+    expect(
+      registry
+        .subscriptions()
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(indexes.map((index) => `W-${index}`).sort());
     expect(registry.reservedCount).toBe(0);
   });
 

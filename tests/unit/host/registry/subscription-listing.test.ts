@@ -10,7 +10,7 @@ import {
 import { exact } from "../../../support/raw-worker.ts";
 import { openRegistry } from "./open-registry.ts";
 
-const count = 20_000;
+const count = 10_000;
 const callers = 900;
 const tasksPerList = count / limits.listedAtOnce;
 
@@ -24,7 +24,8 @@ function setUp(accountant: MemoryAccountant = createMemoryAccountant()) {
     },
   });
   registry.clientArrived("X", undefined);
-  for (let index = 0; index < count; index += 1) registry.addSubscription("X", { id: `S${index}`, pattern: exact("t", `a${index}`) });
+  for (let index = 0; index < count; index += 1)
+    registry.addSubscription("X", { id: `S${index}`, pattern: exact("t", `a${index}`) });
   const call = (options: { signal?: AbortSignal; account?: MemoryAccount } = {}) =>
     registry.listing.list({ signal: options.signal ?? new AbortController().signal, account: options.account });
   const calls = () => Array.from({ length: callers }, () => call());
@@ -110,20 +111,21 @@ test("its bytes are counted until the table changes, and a caller that waits is 
 });
 
 test("a list without space is refused, and one that is kept goes first when others need space", async () => {
-  const small = setUp(createMemoryAccountant({ maxBytes: 200_000 }));
+  const small = setUp(createMemoryAccountant({ maxBytes: 100_000 }));
   const refused = small.call();
   small.clock.turns();
   await expect(refused).rejects.toMatchObject({ code: StatusCode.resourceExhausted });
   expect(small.accountant.heldBytes).toBe(0);
 
-  const { clock, accountant, call, made } = setUp(createMemoryAccountant({ maxBytes: 4_000_000 }));
+  const { clock, accountant, call, made } = setUp(createMemoryAccountant({ maxBytes: 2_500_000 }));
   const kept = call();
   clock.turns();
   await kept;
-  for (let party = 0; party < 2_000 && accountant.gaveWay === 0; party += 1) {
-    const name = `connection ${party}`;
-    accountant.openAccount({ party: name, name, giveWay: () => undefined }).take(3_000);
-  }
+  const open = (party: string) =>
+    accountant.openAccount({ party, name: `connection ${party}`, giveWay: () => undefined });
+  const free = () => accountant.maxBytes - accountant.heldBytes;
+  for (let party = 0; free() > 5_000; party += 1) open(`${party}`).take(2_000);
+  expect(open("late").take(free() + 500)).toBe(true);
   expect(accountant.gaveWay).toBe(1);
   const again = call();
   clock.turns();
