@@ -58,8 +58,14 @@ export class ControlRouter {
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
     // A channel that was replaced has left the answers to its successor.
-    if (this.#parts.sessions.of(session.id) === undefined) this.#waits.forgetAsker(session.id);
+    if (this.#parts.sessions.of(session.id) === undefined) {
+      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)));
+    }
     this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)));
+  }
+
+  *#forgettingsOf(waits: Iterable<ControlWait>): Iterable<() => void> {
+    for (const wait of waits) yield () => void this.#waits.forget(wait);
   }
 
   *#refusalsOf(waits: Iterable<ControlWait>): Iterable<() => void> {

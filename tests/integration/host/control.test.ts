@@ -151,6 +151,29 @@ describe.each(hostTransports)("a control channel that ends while thousands wait 
   });
 });
 
+it("forgets the requests of a client whose control channel ends in batches", async () => {
+  const [inMemory] = hostTransports;
+  if (inMemory === undefined) throw new Error("there is a memory link");
+  const clock = new ManualClock();
+  await using rig = await inMemory.start({ clock });
+  const target = await RawControl.open(rig.dial(), "T");
+  const asker = await RawControl.open(rig.dial(), "A");
+  const held = () => rig.host.counters().heldBytes;
+  const before = held();
+  const count = limits.controlWaitsPerAsker;
+  for (let index = 0; index < count; index += 1) {
+    const rpcId = String(index).padStart(4, "0");
+    asker.send({ rpcId, destination: "clientid=T", respondTo: "clientid=A", body: loadRequest });
+  }
+  await asker.settled();
+  const each = (held() - before) / count;
+  asker.stream.cancel();
+  while (rig.host.counters().controlChannels > 1) await target.settled();
+  const left = held();
+  clock.advance(0);
+  expect(left - held()).toBe((count - limits.batchSize) * each);
+});
+
 describe.each(hostTransports)("a control channel that nobody reads, over $name", ({ start }) => {
   it.each(["is replaced", "is half-closed"] as const)("is cut off after a while when it %s", async (how) => {
     const clock = new ManualClock();
