@@ -139,7 +139,7 @@ export {
   withMethods,
   word,
 } from "./validation/option-kinds.ts";
-export { anyRoom, anyTime, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
+export { anyRoom, anyTime, quoted, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
 export {
   assertNotAborted,
   assertWaitOptions,

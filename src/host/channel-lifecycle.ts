@@ -8,6 +8,7 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/internal.ts";
+import type { BatchRunner } from "./batch-runner.ts";
 import type { CallRouter } from "./calls/call-router.ts";
 import type { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlChannel } from "./control/control-channel.ts";
@@ -39,6 +40,7 @@ import { SideWaits } from "./sessions/side-waits.ts";
 
 export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
+  readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   readonly admission: Admission;
   readonly clientIds: ClientIdOwners;
@@ -172,14 +174,16 @@ export class ChannelLifecycle {
    * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
+    const { batches, counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
     const open = sessions.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
     for (const session of open) {
       if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
     }
     admission.drain();
-    calls.drain();
+    const ending = calls.drain();
+    if (ending !== undefined) await Promise.race([ending, over]);
+    batches.finish();
     registry.close();
     await endWhenFlushed([...open, ...controlSessions.all()], over);
   }

@@ -4,7 +4,7 @@ import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { TypeTakenError } from "./refusal.ts";
+import { SubscriptionTakenError, TypeTakenError } from "./refusal.ts";
 
 export interface ReRegistrationOptions {
   readonly registry: HostRegistry;
@@ -126,8 +126,12 @@ export class ReRegistration implements HostRegistry {
 
 /** A refused subscription: the host does not say whose it is. */
 function ownerless(
-  { message }: TroupeError,
+  error: TroupeError,
   { isForeign = false }: { readonly isForeign?: boolean },
 ): Pick<TypeTakenError, "refusal" | "owner" | "isForeign"> {
-  return { refusal: message, owner: undefined, isForeign };
+  return {
+    refusal: error instanceof SubscriptionTakenError ? error.refusal : error.message,
+    owner: undefined,
+    isForeign,
+  };
 }
