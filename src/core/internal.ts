@@ -69,6 +69,7 @@ export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
+export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { scopeOf } from "./scope/call-scope.ts";

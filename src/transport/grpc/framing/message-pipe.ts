@@ -3,8 +3,8 @@ import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
 import { nextTick } from "../../real-time.ts";
-import type { FairShare } from "../connection/fair-share.ts";
 import type { MessageSource, UnfinishedMessages } from "../connection/unfinished-messages.ts";
+import type { Lane } from "../turns/lane.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
@@ -12,8 +12,8 @@ import { UnreadBytes } from "./unread-bytes.ts";
 
 export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account" | "counters"> {
   readonly limits: MessageLimits;
-  /** Share of the process that the stream's connection may use. Default: no limit. */
-  readonly fairShare?: FairShare;
+  /** Turns of the stream's connection. Default: all is read at once. */
+  readonly lane?: Lane;
   /** Gives up messages that come too slowly. Default: none is given up. */
   readonly unfinished?: UnfinishedMessages;
   /** Called when the receiver has paused the stream and Node buffers more of it than the account has space for. */
@@ -21,6 +21,12 @@ export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account"
   /** Called when the receiver throws, which it must not. */
   readonly onReceiverFailure: (error: unknown) => void;
 }
+
+/** Time after which a stream looks at its connection's share, in milliseconds, and messages after which it does in any case. */
+const LOOK_MS = 0.25;
+const MAX_UNSEEN = 16;
+/** Bytes that count as one message more. */
+const LONG_BYTES = 4_096;
 
 /** Common part of client and server streams: messages over one HTTP/2 stream, a receiver, and exactly one end. */
 export class MessagePipe implements MessageSource {
@@ -34,7 +40,15 @@ export class MessagePipe implements MessageSource {
   #reader: MessageReader | undefined;
   #isPaused = false;
   #isWaiting = false;
+  /** The chunk that is being read or waits for its turn, and the place from which on it is left. */
+  #rest: Uint8Array | undefined;
+  #restFrom = 0;
+  /** The peer has sent all, and part of it waits. */
+  #isPeerDone = false;
+  #perLook = 1;
+  #unseen = 0;
   #hasEnded = false;
+  #onPeerDone: () => void = () => undefined;
   #unreadFrames = 0;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
@@ -50,9 +64,7 @@ export class MessagePipe implements MessageSource {
       onDrain: () => this.tell(() => receiver.onDrain()),
     });
     const { account, onNoRoom } = options;
-    // What waits for its turn is read on, so that its messages are refused one by one. What the receiver does not want is not.
-    this.#unread =
-      account && new UnreadBytes(http2, account, () => (this.#isPaused ? onNoRoom?.(account) : this.#goOn()));
+    this.#unread = account && new UnreadBytes(http2, account, () => onNoRoom?.(account));
   }
 
   get hasEnded(): boolean {
@@ -80,20 +92,22 @@ export class MessagePipe implements MessageSource {
       // One read may hold many messages, and the receiver may end the stream at any of them.
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
+        this.#look(message.byteLength);
       },
       onBadMessage: (status, head, isOverload) => {
         if (!this.#hasEnded) receiver.onBadFrame(status, head, isOverload);
+        this.#look(0);
       },
     });
     this.#reader = reader;
-    this.#http2.on("data", (chunk: Uint8Array) => this.#read(reader, chunk));
+    this.#onPeerDone = onPeerDone;
+    this.#http2.on("data", (chunk: Uint8Array) => this.#read(chunk));
     this.#http2.on("end", () => {
       // Node also emits "end" for a stream that was reset. That is not a half-close; "close" reports it.
       if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
-      this.tell(() => {
-        reader.end();
-        if (!this.#hasEnded) onPeerDone();
-      });
+      // Node tells it although the stream is paused.
+      if (this.#rest === undefined) this.#endReading();
+      else this.#isPeerDone = true;
     });
   }
 
@@ -118,17 +132,28 @@ export class MessagePipe implements MessageSource {
     this.#isPaused = true;
     if (this.#hasEnded) return;
     this.#http2.pause();
-    this.#unread?.pause();
+    this.#unread?.pause(this.#restBytes);
   }
 
   resume(): void {
     this.#isPaused = false;
-    if (!this.#hasEnded && !this.#isWaiting) this.#goOn();
+    if (this.#hasEnded || this.#isWaiting) return;
+    if (this.#rest === undefined) this.#goOn();
+    else this.#wait();
   }
 
   #goOn(): void {
     this.#unread?.release();
     this.#http2.resume();
+    if (this.#isPeerDone) this.#endReading();
+  }
+
+  #endReading(): void {
+    this.#isPeerDone = false;
+    this.tell(() => {
+      this.#reader?.end();
+      if (!this.#hasEnded) this.#onPeerDone();
+    });
   }
 
   /**
@@ -141,7 +166,7 @@ export class MessagePipe implements MessageSource {
     this.writer.close();
     this.#unread?.release();
     this.#options.unfinished?.forget(this);
-    this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
+    this.#unreadFrames = this.#reader?.close(this.#unreadChunks()) ?? 0;
     nextTick(() => {
       try {
         this.#receiver.onEnd(end);
@@ -151,24 +176,71 @@ export class MessagePipe implements MessageSource {
     });
   }
 
-  #read(reader: MessageReader, chunk: Uint8Array): void {
+  #read(chunk: Uint8Array): void {
     // Reading the unread rest emits "data" too.
     if (this.#hasEnded) return;
-    const { fairShare, unfinished } = this.#options;
-    const read = () => this.tell(() => reader.push(chunk));
-    if (fairShare === undefined) return read();
-    const isUsedUp = fairShare.spend(read);
-    if (reader.unfinished !== 0 && !this.#hasEnded) unfinished?.watch(this);
-    if (!isUsedUp || this.#isWaiting || this.#hasEnded) return;
+    const { lane } = this.#options;
+    this.#rest = chunk;
+    this.#restFrom = 0;
+    if (lane === undefined) this.#readRest();
+    else if (lane.isFree) lane.run(this.#readRest);
+    else this.#wait();
+  }
+
+  /** Reads what is left of the chunk, until the connection's share is used up. */
+  readonly #readRest = (): void => {
+    const reader = this.#reader;
+    const chunk = this.#rest;
+    const from = this.#restFrom;
+    // What the receiver has begun to read does not count as unread.
+    this.#rest = undefined;
+    if (reader === undefined || chunk === undefined || this.#hasEnded) return;
+    let at = chunk.byteLength;
+    this.tell(() => {
+      at = reader.push(chunk, from);
+    });
+    if (this.#hasEnded) return;
+    if (reader.unfinished !== 0) this.#options.unfinished?.watch(this);
+    if (at < chunk.byteLength) {
+      this.#rest = chunk;
+      this.#restFrom = at;
+    }
+    // A connection that is not read may still have data here.
+    if (this.#options.lane?.isHeld === true) this.#wait();
+  };
+
+  /** Goes on in the connection's turn. */
+  #wait(): void {
+    if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#http2.pause();
-    this.#unread?.halt();
-    fairShare.wait(() => {
-      this.#isWaiting = false;
-      // An ended stream must be drained so that it can close.
-      if (this.#hasEnded) this.#http2.resume();
-      else if (!this.#isPaused) this.#goOn();
-    });
+    this.#unread?.halt(this.#restBytes);
+    this.#options.lane?.queue(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isWaiting = false;
+    // An ended stream must be drained so that it can close.
+    if (this.#hasEnded) this.#http2.resume();
+    if (this.#hasEnded || this.#isPaused) return;
+    this.#readRest();
+    if (!this.#hasEnded && !this.#isWaiting && !this.#isPaused) this.#goOn();
+  };
+
+  get #restBytes(): number {
+    return this.#rest === undefined ? 0 : this.#rest.byteLength - this.#restFrom;
+  }
+
+  /** Looks at the connection's share, after every few messages or a dear one. */
+  #look(bytes: number): void {
+    const { lane } = this.#options;
+    if (lane === undefined) return;
+    this.#unseen += 1 + Math.floor(bytes / LONG_BYTES);
+    if (this.#unseen < this.#perLook) return;
+    const ms = lane.look();
+    this.#perLook = Math.max(1, Math.min(MAX_UNSEEN, Math.floor((this.#unseen * LOOK_MS) / Math.max(ms, 0.001))));
+    this.#unseen = 0;
+    if (lane.isHeld) this.#reader?.halt();
   }
 
   /** Calls the receiver, unless the stream has ended. */
@@ -180,9 +252,11 @@ export class MessagePipe implements MessageSource {
       this.#onReceiverFailure(error);
     }
   }
-}
 
-/** Yields the chunks that Node has received and the receiver has not read. */
-function* unreadChunks(http2: Http2Stream): Iterable<Uint8Array> {
-  for (let chunk: Uint8Array | null = http2.read(); chunk !== null; chunk = http2.read()) yield chunk;
+  /** Yields what Node has received and the receiver has not read. */
+  *#unreadChunks(): Iterable<Uint8Array> {
+    if (this.#rest !== undefined) yield this.#rest.subarray(this.#restFrom);
+    this.#rest = undefined;
+    for (let chunk: Uint8Array | null = this.#http2.read(); chunk !== null; chunk = this.#http2.read()) yield chunk;
+  }
 }

@@ -1,0 +1,31 @@
+/**
+ * Time for which a listener works before the event loop goes round, in milliseconds. A client that has waited is read after
+ * that time; one that goes beyond it delays all others by as much.
+ */
+export const TURN_MS = 10;
+
+/** Part of it that one connection may use. */
+export const SHARE_MS = 2;
+
+/**
+ * What a read of a connection costs at most that has not shown yet what it costs: a thousand calls that fit one read. It comes
+ * after all that are known to cost less.
+ */
+export const UNKNOWN_MS = 20;
+
+/** The same for a connection of a party whose connections were cut for flooding. */
+export const SUSPECT_MS = 50;
+
+/** Charged for each turn, so that work too short for the clock also moves a connection behind others. */
+export const LEAST_MS = 0.01;
+
+// What Node and nghttp2 do outside of our callbacks, measured on the machine of docs/performance.md.
+/** The opening of a call: parsed headers, a stream object, its end. */
+export const STREAM_MS = 0.03;
+/** A reset beside that. */
+export const RESET_MS = 0.02;
+/** The answer of a unary call, which is written after its service has resolved. */
+export const ANSWER_MS = 0.03;
+/** The opening of HTTP/2, and a TLS handshake. */
+export const CONNECTION_MS = 0.3;
+export const HANDSHAKE_MS = 1.5;
