@@ -7,14 +7,14 @@ export const TURN_MS = 10;
 /** Part of it that one connection may use. */
 export const SHARE_MS = 2;
 
-/**
- * What a read of a connection costs at most that has not shown yet what it costs: a thousand calls that fit one read. It comes
- * after all that are known to cost less.
- */
-export const UNKNOWN_MS = 20;
+/** What the next turn of a connection is taken to cost that has done nothing yet: more than that of one that keeps to its share. */
+export const UNKNOWN_MS = 4;
 
-/** The same for a connection of a party whose connections were cut for flooding. */
-export const SUSPECT_MS = 50;
+/** What the first read of a connection may cost: a thousand calls fit it. So it is alone in its turn. */
+export const FIRST_READ_MS = 20;
+
+/** While so many connections of a party wait, one new connection is opened for each turn of all of them. */
+export const LANES_PER_NEWCOMER = 16;
 
 /** Charged for each turn, so that work too short for the clock also moves a connection behind others. */
 export const LEAST_MS = 0.01;

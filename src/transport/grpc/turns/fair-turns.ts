@@ -1,8 +1,8 @@
 import { DueHeap } from "../../../core/internal.ts";
 import { nowMs, setImmediate } from "../../real-time.ts";
-import { SHARE_MS, SUSPECT_MS, TURN_MS, UNKNOWN_MS } from "./costs.ts";
+import { LANES_PER_NEWCOMER, SHARE_MS, TURN_MS } from "./costs.ts";
 import { Lane, type Rounds } from "./lane.ts";
-import { Party } from "./party.ts";
+import { Party, progressOf } from "./party.ts";
 
 /** Parties that are remembered without a connection, because connections of theirs were cut. */
 const MAX_FLOODERS = 1_000;
@@ -57,6 +57,13 @@ export class FairTurns implements Rounds {
     return this.#spentMs > TURN_MS;
   }
 
+  /** For lanes. */
+  isAhead({ party, usedMs }: Lane): boolean {
+    if (this.#held.size === 0) return false;
+    if (party.waiting.size > 0 && usedMs > party.virtualMs + SHARE_MS) return true;
+    return this.#waiting.size > Math.sign(party.waiting.size) && party.usedMs > this.#virtualMs + TURN_MS;
+  }
+
   /** Connections that wait for their turn. */
   get waiting(): number {
     return this.#held.size;
@@ -76,7 +83,7 @@ export class FairTurns implements Rounds {
       party = new Party(partyName);
       this.#parties.set(partyName, party);
     }
-    const lane = new Lane(this, party, party.isSuspect(this.now()) ? SUSPECT_MS : UNKNOWN_MS);
+    const lane = new Lane(this, party);
     party.lanes.add(lane);
     return lane;
   }
@@ -107,6 +114,7 @@ export class FairTurns implements Rounds {
   /** For lanes. */
   spend(ms: number): void {
     this.#spentMs += ms;
+    if (this.#waiting.size > 0) this.#virtualMs += progressOf(ms, this.#waiting.size);
     if (this.#spentMs <= TURN_MS / 2) return;
     this.plan();
     if (this.#spentMs > TURN_MS && !this.#hasSwept) this.#sweep();
@@ -128,7 +136,8 @@ export class FairTurns implements Rounds {
     lane.startMs = Math.max(lane.usedMs, party.virtualMs);
     if (this.#newcomers.delete(lane)) {
       lane.startMs = Math.max(lane.startMs, party.newcomersMs);
-      party.newcomersMs = lane.startMs + lane.expectedMs;
+      party.newcomersMs =
+        lane.startMs + lane.expectedMs * Math.min(1, LANES_PER_NEWCOMER / Math.max(1, party.waiting.size));
     }
     this.#order += 1;
     lane.dueOrder = this.#order;
@@ -152,7 +161,7 @@ export class FairTurns implements Rounds {
   #sweep(): void {
     this.#hasSwept = true;
     for (const { lanes } of this.#parties.values()) {
-      for (const lane of lanes) if (lane.expectedMs > SHARE_MS) this.wait(lane);
+      for (const lane of lanes) if (lane.worstMs > SHARE_MS) this.wait(lane);
     }
   }
 
@@ -176,13 +185,13 @@ export class FairTurns implements Rounds {
     let expectedMs = 0;
     for (let lane = this.#next(); lane !== undefined; lane = this.#next()) {
       if (served.has(lane)) return;
-      const wouldUseMs = this.#spentMs + expectedMs + lane.expectedMs;
+      const wouldUseMs = this.#spentMs + expectedMs + lane.worstMs;
       if (served.size > 0 && wouldUseMs > TURN_MS) return;
-      if (lane.expectedMs > TURN_MS && this.#letsPass()) return;
+      if (lane.worstMs > TURN_MS && this.#letsPass()) return;
       served.add(lane);
       this.#take(lane);
       lane.serve();
-      if (!lane.isHeld) expectedMs += lane.expectedMs;
+      if (!lane.isHeld) expectedMs += lane.worstMs;
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Due } from "../../../core/internal.ts";
-import { LEAST_MS, SHARE_MS, UNKNOWN_MS } from "./costs.ts";
+import { FIRST_READ_MS, LEAST_MS, SHARE_MS, UNKNOWN_MS } from "./costs.ts";
 import type { Party } from "./party.ts";
 
 /** What a lane needs of all turns. */
@@ -9,6 +9,8 @@ export interface Rounds {
   readonly epoch: number;
   /** Whether the time of this turn is used up. */
   readonly isOver: boolean;
+  /** Whether others wait that have used less than the lane or its party. */
+  isAhead(lane: Lane): boolean;
   now(): number;
   /** Notes time that was used. */
   spend(ms: number): void;
@@ -39,10 +41,10 @@ export class Lane implements Due {
   dueOrder = 0;
   duePlace = nowhere;
   startMs = 0;
-  /** Time used in this busy time, and no less than the least of those that waited when it came. */
+  /** Time used since it last had nothing to do, counted from the virtual time of its party. */
   usedMs = 0;
   /** What its next turn may cost: as much as its dearest turn, and less with each cheaper one. */
-  expectedMs: number;
+  expectedMs = UNKNOWN_MS;
   readonly #rounds: Rounds;
   #gate: Gate | undefined;
   #tasks: (() => void)[] = [];
@@ -51,14 +53,20 @@ export class Lane implements Due {
   #turn = 0;
   #epoch = 0;
   #beganMs = 0;
+  #works = 0;
   #isRunning = false;
   #isClosed = false;
 
-  constructor(rounds: Rounds, party: Party, expectedMs = UNKNOWN_MS) {
+  constructor(rounds: Rounds, party: Party) {
     this.#rounds = rounds;
     this.party = party;
-    this.expectedMs = expectedMs;
     this.refresh();
+  }
+
+  /** What its next turn may cost at worst. */
+  get worstMs(): number {
+    // Its first work is its opening.
+    return this.#works > 1 ? this.expectedMs : Math.max(this.expectedMs, FIRST_READ_MS);
   }
 
   /** True: the connection waits for its turn. Nothing of it is read, and what comes all the same is put in line. */
@@ -139,6 +147,8 @@ export class Lane implements Due {
   refresh(): void {
     const { turn, epoch } = this.#rounds;
     if (this.#epoch !== epoch) this.usedMs = 0;
+    // It was read for a whole turn and nothing came, so it does not count among those that always have more.
+    else if (turn - this.#turn > 1 && !this.isHeld) this.usedMs = Math.min(this.usedMs, this.party.virtualMs);
     if (this.#turn !== turn) this.#spentMs = 0;
     this.#epoch = epoch;
     this.#turn = turn;
@@ -167,10 +177,12 @@ export class Lane implements Due {
   }
 
   get #isOver(): boolean {
-    return this.#rounds.isOver || (this.#spentMs > SHARE_MS && this.#turn === this.#rounds.turn);
+    if (this.#turn !== this.#rounds.turn) this.refresh();
+    return this.#rounds.isOver || this.#spentMs > SHARE_MS || this.#rounds.isAhead(this);
   }
 
   #measure(work: () => void): void {
+    this.#works += 1;
     this.#isRunning = true;
     this.#beganMs = this.#rounds.now();
     try {

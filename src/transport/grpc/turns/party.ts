@@ -16,9 +16,9 @@ export class Party implements Due {
   duePlace = -1;
   startMs = 0;
   usedMs = 0;
-  /** The start of the lane that was served last. */
+  /** Virtual time: the start of the lane that was served last, or more. A lane that begins to wait starts here. */
   virtualMs = 0;
-  /** The start of the next new connection: all new ones together get as many turns as one lane. */
+  /** The start of the next new connection: all new ones together get a part of the turns, however many they are. */
   newcomersMs = 0;
   #epoch = 0;
   #floods = 0;
@@ -40,6 +40,7 @@ export class Party implements Due {
   spend(ms: number, epoch: number): void {
     if (this.#epoch !== epoch) this.refresh(epoch);
     this.usedMs += ms;
+    if (this.waiting.size > 0) this.virtualMs += progressOf(ms, this.waiting.size);
   }
 
   /** A connection of the party was cut for flooding. */
@@ -60,4 +61,12 @@ export class Party implements Due {
   hasFlooded(nowMs: number): boolean {
     return this.#floods > 0 && nowMs - this.#minuteBeganMs <= 2 * MINUTE_MS;
   }
+}
+
+/**
+ * Virtual time that passes while `waiting` others wait: half as fast as each of them would be served. So even those that have used
+ * much come before any number of newer ones at last.
+ */
+export function progressOf(ms: number, waiting: number): number {
+  return ms / 2 / (waiting + 1);
 }
