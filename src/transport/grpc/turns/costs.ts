@@ -2,7 +2,7 @@
  * Time for which a listener works before the event loop goes round, in milliseconds. A client that has waited is read after
  * that time; one that goes beyond it delays all others by as much.
  */
-export const TURN_MS = 10;
+export const TURN_MS = 5;
 
 /** Part of it that one connection may use. */
 export const SHARE_MS = 2;

@@ -33,6 +33,14 @@ const nowhere = -1;
 /** Part of a dear expectation that is left after each cheaper piece of work. */
 const calming = 0.75;
 
+/**
+ * How much dearer than expected one turn may count. The clock also measures collections of garbage and other processes. A connection
+ * that stays dear counts in full after a few turns.
+ */
+const surprise = 4;
+const learning = 2;
+const someMs = 1;
+
 /** The turns of one connection: runs its work at once, or in order when its turn comes. */
 export class Lane implements Due {
   readonly party: Party;
@@ -43,13 +51,15 @@ export class Lane implements Due {
   startMs = 0;
   /** Time used since it last had nothing to do, counted from the virtual time of its party. */
   usedMs = 0;
-  /** What its next turn may cost: as much as its dearest turn, and less with each cheaper one. */
+  /** What its next turn is taken to cost. */
   expectedMs = UNKNOWN_MS;
   readonly #rounds: Rounds;
   #gate: Gate | undefined;
   #tasks: (() => void)[] = [];
   #nextTask = 0;
+  #worstMs = FIRST_READ_MS;
   #spentMs = 0;
+  #usedBeforeMs = 0;
   #turn = 0;
   #epoch = 0;
   #beganMs = 0;
@@ -63,10 +73,10 @@ export class Lane implements Due {
     this.refresh();
   }
 
-  /** What its next turn may cost at worst. */
+  /** What its next turn may cost at worst: as much as its dearest turn, and less with each cheaper piece of work. */
   get worstMs(): number {
     // Its first work is its opening.
-    return this.#works > 1 ? this.expectedMs : Math.max(this.expectedMs, FIRST_READ_MS);
+    return this.#works > 1 ? this.#worstMs : Math.max(this.#worstMs, FIRST_READ_MS);
   }
 
   /** True: the connection waits for its turn. Nothing of it is read, and what comes all the same is put in line. */
@@ -146,10 +156,13 @@ export class Lane implements Due {
   /** Takes note of the present turn. For `FairTurns`. */
   refresh(): void {
     const { turn, epoch } = this.#rounds;
+    if (this.#turn === turn) return;
+    this.#learn();
     if (this.#epoch !== epoch) this.usedMs = 0;
     // It was read for a whole turn and nothing came, so it does not count among those that always have more.
     else if (turn - this.#turn > 1 && !this.isHeld) this.usedMs = Math.min(this.usedMs, this.party.virtualMs);
-    if (this.#turn !== turn) this.#spentMs = 0;
+    this.#usedBeforeMs = Math.max(this.usedMs, this.party.virtualMs);
+    this.#spentMs = 0;
     this.#epoch = epoch;
     this.#turn = turn;
   }
@@ -157,8 +170,16 @@ export class Lane implements Due {
   /** Begins to wait. For `FairTurns`. */
   hold(): void {
     this.refresh();
-    this.expectedMs = Math.max(this.expectedMs, this.#spentMs);
+    this.usedMs = Math.min(this.usedMs, this.#usedBeforeMs + surprise * this.expectedMs + someMs);
+    this.#learn();
     this.#gate?.stop();
+  }
+
+  /** Expects more of a connection that has cost more. */
+  #learn(): void {
+    const spentMs = this.#spentMs;
+    this.#worstMs = Math.max(this.#worstMs, spentMs);
+    if (spentMs > this.expectedMs) this.expectedMs = Math.min(spentMs, learning * this.expectedMs + someMs);
   }
 
   /** It is the connection's turn: runs what waits until its share is used up, then lets it be read. For `FairTurns`. */
@@ -188,10 +209,10 @@ export class Lane implements Due {
     try {
       work();
     } finally {
-      this.expectedMs *= calming;
       this.#lap();
       this.#isRunning = false;
-      if (!this.isHeld) this.expectedMs = Math.max(this.#spentMs, this.expectedMs);
+      if (this.#spentMs < this.expectedMs) this.expectedMs = Math.max(this.#spentMs, calming * this.expectedMs);
+      if (this.#spentMs < this.#worstMs) this.#worstMs = Math.max(this.#spentMs, calming * this.#worstMs);
     }
   }
 }

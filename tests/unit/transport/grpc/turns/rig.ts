@@ -1,5 +1,5 @@
-import type { Gate, Lane } from "../../../../../src/transport/grpc/turns/lane.ts";
 import { FairTurns } from "../../../../../src/transport/grpc/turns/fair-turns.ts";
+import type { Gate, Lane } from "../../../../../src/transport/grpc/turns/lane.ts";
 
 /** An event loop with a clock that only work moves, and connections whose data comes when the loop polls. */
 export class LoopRig {
