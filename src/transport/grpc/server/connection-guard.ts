@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { clearTimeout, nowMs, setImmediate, setTimeout } from "../../real-time.ts";
-import { RESET_MS, STREAM_MS } from "../turns/costs.ts";
+import { RESET_MS } from "../turns/costs.ts";
 import type { Lane } from "../turns/lane.ts";
 
 export interface ConnectionGuardParts {
@@ -41,10 +41,11 @@ export class ConnectionGuard {
   /** Notes a new call on the connection. */
   onStream(stream: ServerHttp2Stream): void {
     const { counters, lane } = this.#parts;
-    lane.charge(STREAM_MS);
+    lane.openCall();
     this.#streams += 1;
     counters.streams += 1;
     stream.once("close", () => {
+      lane.endCall();
       this.#streams -= 1;
       counters.streams -= 1;
       // A client may also reset a call with NO_ERROR; the end of its connection aborts calls with any code.

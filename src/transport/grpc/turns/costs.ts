@@ -20,8 +20,11 @@ export const LANES_PER_NEWCOMER = 16;
 export const LEAST_MS = 0.01;
 
 // What Node and nghttp2 do outside of our callbacks, measured on the machine of docs/performance.md.
-/** The opening of a call: parsed headers, a stream object, its end. */
+/** The opening of a call: parsed headers and a stream object; and its end. */
 export const STREAM_MS = 0.03;
+export const STREAM_END_MS = 0.03;
+/** The event around each piece of work, for instance a DATA frame. */
+export const EVENT_MS = 0.005;
 /** A reset beside that. */
 export const RESET_MS = 0.02;
 /** The answer of a unary call, which is written after its service has resolved. */

@@ -1,5 +1,5 @@
 import type { Due } from "../../../core/internal.ts";
-import { FIRST_READ_MS, LEAST_MS, SHARE_MS, UNKNOWN_MS } from "./costs.ts";
+import { EVENT_MS, FIRST_READ_MS, LEAST_MS, SHARE_MS, STREAM_END_MS, STREAM_MS, UNKNOWN_MS } from "./costs.ts";
 import type { Party } from "./party.ts";
 
 /** What a lane needs of all turns. */
@@ -64,6 +64,7 @@ export class Lane implements Due {
   #epoch = 0;
   #beganMs = 0;
   #works = 0;
+  #calls = 0;
   #isRunning = false;
   #isClosed = false;
 
@@ -73,10 +74,26 @@ export class Lane implements Due {
     this.refresh();
   }
 
-  /** What its next turn may cost at worst: as much as its dearest turn, and less with each cheaper piece of work. */
+  /**
+   * What its next turn may cost at worst: as much as its dearest turn, and less with each cheaper piece of work. It may also find
+   * that the connection has ended, which ends all of its calls.
+   */
   get worstMs(): number {
+    const endMs = this.#calls * STREAM_END_MS;
     // Its first work is its opening.
-    return this.#works > 1 ? this.#worstMs : Math.max(this.#worstMs, FIRST_READ_MS);
+    return Math.max(this.#worstMs, endMs, this.#works > 1 ? 0 : FIRST_READ_MS);
+  }
+
+  /** A call has come. */
+  openCall(): void {
+    this.#calls += 1;
+    this.charge(STREAM_MS);
+  }
+
+  /** A call has ended. */
+  endCall(): void {
+    this.#calls -= 1;
+    this.charge(STREAM_END_MS);
   }
 
   /** True: the connection waits for its turn. Nothing of it is read, and what comes all the same is put in line. */
@@ -116,7 +133,8 @@ export class Lane implements Due {
 
   /** Charges time that was used beside the work that is measured. */
   charge(ms: number): void {
-    if (this.#isClosed) return;
+    // The end of a connection takes time of the turn, too.
+    if (this.#isClosed) return this.#rounds.spend(ms);
     if (this.#turn !== this.#rounds.turn) this.refresh();
     this.#spentMs += ms;
     this.usedMs += ms;
@@ -209,6 +227,7 @@ export class Lane implements Due {
     try {
       work();
     } finally {
+      this.#beganMs -= EVENT_MS;
       this.#lap();
       this.#isRunning = false;
       if (this.#spentMs < this.expectedMs) this.expectedMs = Math.max(this.#spentMs, calming * this.expectedMs);
