@@ -258,3 +258,48 @@ it("a call that its caller has reset while it waited is never given to the servi
   await done;
   expect(handled).not.toContain("given up");
 });
+
+it("the ends of connections with many calls take turns, too", async () => {
+  let turn = 0;
+  let isWatching = true;
+  const next = (): void => {
+    turn += 1;
+    if (isWatching) setImmediate(next);
+  };
+  next();
+  cleanUps.push(() => {
+    isWatching = false;
+  });
+  const connections = 20;
+  const calls = 150;
+  const endsInTurn = new Map<number, number>();
+  let started = 0;
+  let ended = 0;
+  let onStarted: () => void = () => undefined;
+  let onEnded: () => void = () => undefined;
+  const allStarted = new Promise<void>((resolve) => {
+    onStarted = resolve;
+  });
+  const allEnded = new Promise<void>((resolve) => {
+    onEnded = resolve;
+  });
+  const { listening } = await besiege({
+    unary: (request, { signal }) => {
+      if (text.decode(request) === "earlier") return Promise.resolve(request);
+      signal.addEventListener("abort", () => {
+        endsInTurn.set(turn, (endsInTurn.get(turn) ?? 0) + 1);
+        ended += 1;
+        if (ended === connections * calls) onEnded();
+      });
+      started += 1;
+      if (started === connections * calls) onStarted();
+      return new Promise(() => undefined);
+    },
+  });
+  const sessions = await Promise.all(Array.from({ length: connections }, () => openSession(listening.address)));
+  for (const session of sessions) void flood(session, calls);
+  await allStarted;
+  for (const session of sessions) session.destroy();
+  await allEnded;
+  expect(Math.max(...endsInTurn.values())).toBeLessThanOrEqual(4 * calls);
+});

@@ -209,7 +209,7 @@ export class MessagePipe implements MessageSource {
     if (this.#options.lane?.isHeld === true) this.#wait();
   };
 
-  /** Goes on in the connection's turn. */
+  /** Continues in the connection's turn. */
   #wait(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;

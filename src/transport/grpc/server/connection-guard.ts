@@ -61,7 +61,7 @@ export class ConnectionGuard {
     this.#timer = timerOf(this.#parts.idleTimeoutMs, () => this.#onTimer());
   }
 
-  /** What has come is read first: a client is not to blame for what this side has not read. */
+  /** Reads what has come before it judges: a client is not to blame for what this side has not read. */
   #onTimer(): void {
     const timer = this.#timer;
     if (this.#parts.lane.isHeld) timer?.refresh();

@@ -9,8 +9,8 @@ interface ReadHandle {
 }
 
 /**
- * Returns what stops and starts the reading of a socket, also below TLS and HTTP/2. `pause` of the socket does not: these read from
- * its handle, and flow control can't hold back new calls. Undefined if this version of Node has no such handle.
+ * Returns the gate of a socket; it also works below TLS and HTTP/2. Undefined if the socket has no such
+ * handle. `socket.pause()` has no effect there, because both read from the handle. Flow control can't hold back new calls.
  */
 export function gateOf(socket: Socket): Gate | undefined {
   if (readHandleOf(socket) === undefined) return undefined;

@@ -7,10 +7,10 @@ export const TURN_MS = 5;
 /** Part of it that one connection may use. */
 export const SHARE_MS = 2;
 
-/** What the next turn of a connection is taken to cost that has done nothing yet: more than that of one that keeps to its share. */
+/** Expected cost of the next turn of a connection that has done nothing yet. It is more than the share of one that is known. */
 export const UNKNOWN_MS = 4;
 
-/** What the first read of a connection may cost: a thousand calls fit it. So it is alone in its turn. */
+/** Cost that the first read of a connection may have: a thousand calls fit it. So it is alone in its turn. */
 export const FIRST_READ_MS = 20;
 
 /** While so many connections of a party wait, one new connection is opened for each turn of all of them. */

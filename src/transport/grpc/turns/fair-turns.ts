@@ -18,8 +18,8 @@ export interface FairTurnsOptions {
  * Shares the time of a listener between peer addresses, and between the connections of each.
  *
  * A turn is what happens between two calls of `setImmediate`. While the time of the turn and the connection's share of it last, work
- * runs at once. What comes later waits, and its connection is not read meanwhile. In each turn the party goes first that would
- * have used least after it, and of that the connection (weighted fair queueing with finish tags). So a client that uses little
+ * runs at once. What comes later waits, and its connection is not read meanwhile. The party goes first that would
+ * have used least after its turn, and of that the connection: a weighted fair queue with finish tags. So a client that uses little
  * goes before all that use much, whatever these have in line.
  */
 export class FairTurns implements Rounds {
@@ -175,7 +175,7 @@ export class FairTurns implements Rounds {
     for (const lane of this.#held) lane.stop();
     this.#serve();
     if (this.#held.size > 0) return this.plan();
-    // Nothing waits, so nobody was disadvantaged.
+    // Nothing waits, so no connection was put at a disadvantage.
     this.#epoch += 1;
     this.#virtualMs = 0;
   };

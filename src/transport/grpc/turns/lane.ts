@@ -2,7 +2,7 @@ import type { Due } from "../../../core/internal.ts";
 import { EVENT_MS, FIRST_READ_MS, LEAST_MS, SHARE_MS, STREAM_END_MS, STREAM_MS, UNKNOWN_MS } from "./costs.ts";
 import type { Party } from "./party.ts";
 
-/** What a lane needs of all turns. */
+/** The part of `FairTurns` that a lane uses. */
 export interface Rounds {
   /** Numbers of the present turn, and of the present busy time: between two of these nothing waits. */
   readonly turn: number;
@@ -51,7 +51,7 @@ export class Lane implements Due {
   startMs = 0;
   /** Time used since it last had nothing to do, counted from the virtual time of its party. */
   usedMs = 0;
-  /** What its next turn is taken to cost. */
+  /** Expected cost of its next turn. */
   expectedMs = UNKNOWN_MS;
   readonly #rounds: Rounds;
   #gate: Gate | undefined;
@@ -75,7 +75,7 @@ export class Lane implements Due {
   }
 
   /**
-   * What its next turn may cost at worst: as much as its dearest turn, and less with each cheaper piece of work. It may also find
+   * Cost that its next turn may have at worst: as much as its dearest turn, and less with each cheaper piece of work. It may also find
    * that the connection has ended, which ends all of its calls.
    */
   get worstMs(): number {
