@@ -141,7 +141,7 @@ export class FairTurns implements Rounds {
     }
     this.#order += 1;
     lane.dueOrder = this.#order;
-    lane.dueMs = lane.startMs + lane.expectedMs;
+    lane.dueMs = lane.startMs + lane.likelyMs;
     this.#held.add(lane);
     if (party.waiting.size === 0) party.startMs = Math.max(party.usedMs, this.#virtualMs);
     party.waiting.add(lane);
@@ -247,5 +247,5 @@ export class FairTurns implements Rounds {
 }
 
 function dueOf({ startMs, usedMs, waiting }: Party): number {
-  return Math.max(startMs, usedMs) + (waiting.first?.expectedMs ?? 0);
+  return Math.max(startMs, usedMs) + (waiting.first?.likelyMs ?? 0);
 }

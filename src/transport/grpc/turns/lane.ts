@@ -37,9 +37,9 @@ const calming = 0.75;
  * How much dearer than expected one turn may count. The clock also measures collections of garbage and other processes. A connection
  * that stays dear counts in full after a few turns.
  */
-const surprise = 4;
+const surprise = 2;
 const learning = 2;
-const someMs = 1;
+const someMs = 0.1;
 
 /** The turns of one connection: runs its work at once, or in order when its turn comes. */
 export class Lane implements Due {
@@ -79,9 +79,13 @@ export class Lane implements Due {
    * that the connection has ended, which ends all of its calls.
    */
   get worstMs(): number {
-    const endMs = this.#calls * STREAM_END_MS;
     // Its first work is its opening.
-    return Math.max(this.#worstMs, endMs, this.#works > 1 ? 0 : FIRST_READ_MS);
+    return Math.max(this.#worstMs, this.likelyMs, this.#works > 1 ? 0 : FIRST_READ_MS);
+  }
+
+  /** Cost by which it takes its place among those that wait: one with many calls may have ended, and goes later. */
+  get likelyMs(): number {
+    return Math.max(this.expectedMs, this.#calls * STREAM_END_MS);
   }
 
   /** A call has come. */
