@@ -8,6 +8,8 @@ export interface KeepAliveOptions {
   readonly timeoutMs: number;
   /** Called for each ping; its result is called when the answer arrives. */
   readonly beforeAsking: () => () => void;
+  /** Returns true while this side does not read the session. Default: it always does. */
+  readonly isHeldBack?: () => boolean;
   /** Called when neither an answer nor any other byte came in time. */
   readonly onDead: () => void;
 }
@@ -39,7 +41,7 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
     const timer = setPatientTimer(realClock, options.timeoutMs, () => {
       if (session.destroyed) return;
       const bytesNow = bytesRead(session);
-      if (bytesNow === bytesBefore) options.onDead();
+      if (bytesNow === bytesBefore && options.isHeldBack?.() !== true) options.onDead();
       else awaitSign(bytesNow);
     });
     stop = () => timer.cancel();

@@ -66,8 +66,14 @@ export class MessageReader {
     this.#parser.giveUp("too-slow");
   }
 
-  push(chunk: Uint8Array): void {
-    this.#parser.push(chunk);
+  /** Reads `chunk` from `from` on. Returns where it has stopped: behind the chunk, unless `halt` was called meanwhile. */
+  push(chunk: Uint8Array, from?: number): number {
+    return this.#parser.push(chunk, from);
+  }
+
+  /** Reads no further in the present chunk, for now. To be called in `onMessage` or `onBadMessage`. */
+  halt(): void {
+    this.#parser.halt();
   }
 
   /** The peer sends no more: reports an incomplete message as bad. */
