@@ -1,0 +1,39 @@
+// The attackers' process. It takes processor time only after all others: hosts and honest workers go first.
+import { setPriority } from "node:os";
+import { commands, tell } from "../support/peer-commands.ts";
+import { Crowd, type Site } from "./crowd.ts";
+import { floods } from "./floods/all.ts";
+
+/** `prepare`: before the flood. `go`: starts it. `stop`: ends it and hangs up. */
+export type FloodCommand =
+  | { readonly do: "prepare"; readonly name: string; readonly site: Site }
+  | { readonly do: "go" }
+  | { readonly do: "stop" };
+
+const lowestPriority = 19;
+
+setPriority(lowestPriority);
+tell("ready");
+let crowd: Crowd | undefined;
+let go: (crowd: Crowd) => void = () => {};
+for await (const command of commands<FloodCommand>()) {
+  switch (command.do) {
+    case "prepare": {
+      const flood = floods[command.name];
+      if (flood === undefined) throw new Error(`no flood is named ${command.name}`);
+      crowd = new Crowd(command.site);
+      await flood.prepare?.(crowd);
+      ({ go } = flood);
+      tell("prepared");
+      break;
+    }
+    case "go":
+      if (crowd !== undefined) go(crowd);
+      tell("going");
+      break;
+    case "stop":
+      tell("stopped", crowd?.stop());
+      break;
+  }
+}
+process.exit(0);

@@ -1,0 +1,94 @@
+import process from "node:process";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { HonestReport } from "../../bench/hostile/honest.ts";
+import type { Attackers } from "../../bench/hostile/peers.ts";
+import { fact } from "../support/load/facts.ts";
+import { testCertificate, testKey } from "../support/test-certificate.ts";
+import type { HostileHostConfig } from "./programs/host.ts";
+import { Siege, startAttackers } from "./support/siege.ts";
+
+/** What the host may work while an honest call or event waits, in ms of its processor time. */
+const mostWorkMs = 250;
+/** While a newcomer connects, opens its channel and calls: each waits for its turn. */
+const mostNewcomerWorkMs = 1_000;
+
+/** The honest workers' own address, and another one. */
+const sameAddress = ["127.0.0.1"];
+const otherAddress = ["127.0.0.2"];
+const manyAddresses = Array.from({ length: 30 }, (_, at) => `127.0.1.${at + 1}`);
+const tls: HostileHostConfig = { channelOptions: { tls: { key: testKey, cert: testCertificate } } };
+
+let attackers: Attackers;
+beforeAll(async () => {
+  attackers = await startAttackers();
+});
+afterAll(() => attackers.end());
+beforeEach((context) => {
+  if (process.platform !== "linux")
+    context.skip("needs Linux: many loopback addresses, and the processor time of a process");
+});
+
+interface Attack {
+  readonly name: string;
+  /** Default: from the honest workers' own address, then from another one. */
+  readonly from?: readonly (readonly string[])[];
+  readonly config?: HostileHostConfig;
+}
+
+/** The honest workers are served, keep their connections, and do not wait for the flood. */
+function expectServed(name: string, { probes, lostConnections }: HonestReport): void {
+  const longest = probes.map((probe) => ({ ...probe, longestMs: Math.max(0, ...probe.works) }));
+  fact(
+    name,
+    longest.map((one) => `${one.name}: ${one.longestMs.toFixed(0)} ms of work, ${one.rounds} rounds`).join("; "),
+  );
+  expect(lostConnections).toEqual([]);
+  expect(longest.flatMap(({ failures }) => failures)).toEqual([]);
+  const waited = longest.filter(
+    (one) => one.longestMs > (one.name === "newcomer" ? mostNewcomerWorkMs : mostWorkMs) || one.rounds === 0,
+  );
+  expect(waited.map((one) => `${one.name} waited for ${one.longestMs.toFixed(0)} ms of the host's work`)).toEqual([]);
+}
+
+const attacks: readonly Attack[] = [
+  { name: "900 listings of 20,000 subscriptions in one write" },
+  { name: "gzip bombs as unary calls over 1 connection" },
+  { name: "gzip bombs as unary calls over 20 connections" },
+  { name: "gzip bombs as unary calls over 100 connections" },
+  { name: "gzip bombs on the data channels of 20 connections" },
+  { name: "registrations from 20 connections" },
+  { name: "registrations from 100 connections" },
+  { name: "registrations from 600 connections", from: [sameAddress, otherAddress, manyAddresses] },
+  { name: "rapid resets over 20 connections", from: [sameAddress, otherAddress, manyAddresses] },
+  { name: "events for 2,000 workers in one chunk" },
+  { name: "control channels that end with 100,000 waits" },
+  { name: "half-closed streams of 20 connections" },
+  { name: "PING frames from 20 connections" },
+  { name: "SETTINGS frames from 20 connections" },
+  { name: "WINDOW_UPDATE frames from 20 connections" },
+  { name: "DATA frames of one byte from 20 connections" },
+  { name: "connects that hang up at once" },
+  { name: "TLS handshakes that are cut", config: tls },
+];
+
+for (const { name, config, from = [sameAddress, otherAddress] } of attacks) {
+  test(`honest workers are served in their turn under ${name}`, async () => {
+    await using siege = await Siege.lay(config);
+    for (const addresses of from) {
+      const { honest, flood } = await siege.endure(attackers, name, addresses);
+      expect(flood.sent).toBeGreaterThan(0);
+      expectServed(`${name}, from ${addresses.length} × ${addresses[0]}`, honest);
+    }
+  });
+}
+
+test("events cost the host no more when 80,000 subscriptions to all topics are for types that nobody serves", async () => {
+  await using siege = await Siege.lay();
+  const before = await siege.calm("event");
+  const after = await siege.calm("event", attackers, "subscriptions to all topics that nobody serves");
+  const [costBefore, costAfter] = [before, after].map(({ workMs, probes }) => workMs / (probes[0]?.rounds ?? 0));
+  fact("an event", `${costBefore} ms of work without, ${costAfter} ms with 80,000 subscriptions`);
+  expectServed("subscriptions to all topics that nobody serves", after);
+  expect(costAfter).toBeLessThan(3 * (costBefore ?? 0));
+  await attackers.stop();
+});
