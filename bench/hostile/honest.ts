@@ -9,11 +9,12 @@ import { TroupeWorkers } from "./troupe-workers.ts";
 
 /**
  * `begin`: the probes whose name contains `only` go on until `finish`, which reports. `enough`: answers when each probe has had `rounds`, or the host has worked
- * for `workMs` of its processor time.
+ * for `workMs` of its processor time. `mark`: the attackers leave now.
  */
 export type HonestCommand =
   | { readonly do: "begin"; readonly only: string }
   | { readonly do: "enough"; readonly rounds: number; readonly workMs: number }
+  | { readonly do: "mark" }
   | { readonly do: "finish" };
 
 export interface HonestReport {
@@ -55,6 +56,10 @@ for await (const command of commands<HonestCommand>()) {
       tell("enough");
       break;
     }
+    case "mark":
+      for (const probe of probes) probe.markLeaving();
+      tell("marked");
+      break;
     case "finish": {
       const reports = await Promise.all(probes.map((probe) => probe.finish()));
       tell("finished", {

@@ -68,6 +68,11 @@ export class Honest {
     await this.#tell({ do: "enough", rounds, workMs }, "enough");
   }
 
+  /** Notes that the attackers leave now. */
+  async mark(): Promise<void> {
+    await this.#tell({ do: "mark" }, "marked");
+  }
+
   /** Resolves when the last rounds are over. */
   finish(): Promise<HonestReport> {
     return this.#tell({ do: "finish" }, "finished");

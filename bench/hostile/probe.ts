@@ -8,6 +8,8 @@ export interface ProbeReport {
   readonly failures: readonly string[];
   readonly waits: readonly number[];
   readonly works: readonly number[];
+  /** The rounds from this one on ended after the attackers had left; the first of them had begun before. */
+  readonly leftAt: number;
 }
 
 /** Between two rounds, so that an honest caller costs the host little. */
@@ -22,6 +24,7 @@ export class Probe {
   #waits: number[] = [];
   #works: number[] = [];
   #isOver = true;
+  #leftAt = 0;
   #done: Promise<void> = Promise.resolve();
 
   constructor(name: string, round: () => Promise<unknown>, hostWork: HostWork) {
@@ -42,6 +45,11 @@ export class Probe {
     this.#done = this.#run();
   }
 
+  /** The attackers leave now. */
+  markLeaving(): void {
+    this.#leftAt = this.rounds;
+  }
+
   /** Resolves when the last round is over. */
   async finish(): Promise<ProbeReport> {
     this.#isOver = true;
@@ -52,6 +60,7 @@ export class Probe {
       failures: this.#failures,
       waits: this.#waits,
       works: this.#works,
+      leftAt: this.#leftAt,
     };
   }
 

@@ -1,4 +1,4 @@
-import { encodeFrame, encodeRegisterAgentRequest } from "troupe/protocol";
+import { encodeAddSubscriptionRequest, encodeFrame, encodeRegisterAgentRequest } from "troupe/protocol";
 import type { AttackConnection } from "../attack-connection.ts";
 import { callHeaders, dataFrames, field, message, unaryCall } from "../bytes.ts";
 import type { Crowd } from "../crowd.ts";
@@ -36,19 +36,21 @@ export async function gatherWorkers(crowd: Crowd): Promise<void> {
     const connection = await crowd.open();
     const ids = Array.from({ length: workersEach }, (_, at) => `crowd-${first + at}`);
     for (const clientId of ids) openStream(connection, "OpenChannel", { clientId });
-    await makeCalls(crowd, connection, { calls: ids.map(registration), inFlight: 100 });
-    for (const id of ids) {
-      await subscribe(crowd, {
-        clientId: id,
-        count: 1,
-        pattern: () => ({ kind: "type", topicType: "boom", agentType: id }),
-      });
-    }
+    await makeCalls(crowd, connection, {
+      calls: ids.flatMap((id) => [registration(id), subscription(id)]),
+      inFlight: 100,
+    });
   }
 }
 
 function registration(clientId: string): Buffer {
   return unaryCall(callHeaders("RegisterAgent", { clientId }), message(encodeRegisterAgentRequest(clientId)));
+}
+
+function subscription(clientId: string): Buffer {
+  const pattern = { kind: "type", topicType: "boom", agentType: clientId } as const;
+  const request = encodeAddSubscriptionRequest({ id: clientId, pattern });
+  return unaryCall(callHeaders("AddSubscription", { clientId }), message(request));
 }
 
 /** One chunk of 64 KiB of events, each for 2,000 workers; another one when the host has taken it. */

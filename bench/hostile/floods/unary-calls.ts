@@ -40,8 +40,11 @@ export async function makeCalls(
   while (!connection.isGone && connection.answers - answersBefore < sent) await connection.drained();
 }
 
-/** Registers `count` agent types and subscribes them, as a client without a channel. */
-export async function subscribe(crowd: Crowd, { clientId, count, pattern }: SubscribeOptions): Promise<void> {
+/** Makes `count` subscriptions as a client without a channel, on a connection of their own unless one is given. */
+export async function subscribe(
+  crowd: Crowd,
+  { clientId, count, pattern, connection }: SubscribeOptions,
+): Promise<void> {
   const headers = callHeaders("AddSubscription", { clientId });
   function* calls(): Iterable<Buffer> {
     for (let number = 0; number < count; number += 1) {
@@ -49,14 +52,14 @@ export async function subscribe(crowd: Crowd, { clientId, count, pattern }: Subs
       yield unaryCall(headers, message(request));
     }
   }
-  const connection = await crowd.open();
-  await makeCalls(crowd, connection, { calls: calls(), inFlight: 200 });
+  await makeCalls(crowd, connection ?? (await crowd.open()), { calls: calls(), inFlight: 200 });
 }
 
 interface SubscribeOptions {
   readonly clientId: string;
   readonly count: number;
   readonly pattern: (number: number) => WirePattern;
+  readonly connection?: AttackConnection;
 }
 
 const listingsAtOnce = 900;

@@ -60,6 +60,7 @@ export class Siege implements AsyncDisposable {
     await this.#honest.begin();
     await attackers.go();
     await this.#honest.enough(enoughRounds, enoughWorkMs);
+    await this.#honest.mark();
     const flood = await attackers.stop();
     return { honest: await this.#honest.finish(), flood };
   }
