@@ -61,7 +61,7 @@ const attacks: readonly Attack[] = [
   { name: "registrations from 600 connections", from: [sameAddress, otherAddress, manyAddresses] },
   { name: "rapid resets over 20 connections", from: [sameAddress, otherAddress, manyAddresses] },
   { name: "events for 2,000 workers in one chunk" },
-  { name: "control channels that end with 100,000 waits" },
+  { name: "control channels that end with 20,000 waits" },
   { name: "half-closed streams of 20 connections" },
   { name: "PING frames from 20 connections" },
   { name: "SETTINGS frames from 20 connections" },

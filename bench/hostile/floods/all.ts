@@ -10,6 +10,8 @@ export interface Flood {
   readonly prepare?: (crowd: Crowd) => Promise<void>;
   /** Starts it; it goes on until the crowd stops. */
   readonly go: (crowd: Crowd) => void;
+  /** Whether it attacks a host with TLS. Default: false. */
+  readonly needsTls?: boolean;
 }
 
 /** All floods by their names. */
@@ -24,14 +26,14 @@ export const floods: Readonly<Record<string, Flood>> = {
   "registrations from 600 connections": { go: registrations(600, 200) },
   "rapid resets over 20 connections": { go: rapidResets(20) },
   "events for 2,000 workers in one chunk": { prepare: gatherWorkers, go: publishToAll },
-  "control channels that end with 100,000 waits": { go: controlWaits },
+  "control channels that end with 20,000 waits": { go: controlWaits },
   "half-closed streams of 20 connections": { go: halfClosedStreams(20) },
   "PING frames from 20 connections": { go: pings(20) },
   "SETTINGS frames from 20 connections": { go: settings(20) },
   "WINDOW_UPDATE frames from 20 connections": { go: windowUpdates(20) },
   "DATA frames of one byte from 20 connections": { go: tinyData(20) },
   "connects that hang up at once": { go: connects(50) },
-  "TLS handshakes that are cut": { go: cutHandshakes(50) },
+  "TLS handshakes that are cut": { go: cutHandshakes(50), needsTls: true },
   "subscriptions to all topics that nobody serves": {
     prepare: (crowd) => subscribeToAll(crowd, { clients: 20, each: 4_000 }),
     go: () => {},
