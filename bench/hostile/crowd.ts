@@ -7,7 +7,7 @@ export interface Site {
   readonly from: readonly string[];
 }
 
-/** What a flood has done. */
+/** Counts of a flood. */
 export interface FloodReport {
   /** Connections opened, those that the host ended, items sent (as the flood counts them), and answers. */
   readonly opened: number;

@@ -19,7 +19,7 @@ export type HonestCommand =
 
 export interface HonestReport {
   readonly probes: readonly ProbeReport[];
-  /** What the host has worked since the beginning, in ms of its processor time. */
+  /** Processor time of the host since the beginning, in ms. */
   readonly workMs: number;
   /** Connections that honest workers lost. */
   readonly lostConnections: readonly string[];

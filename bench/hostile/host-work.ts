@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * What a host has worked: processor time of its main thread. Other work on the machine doesn't change it, as it changes the time
- * on a clock. Always 0 where the system doesn't tell (Linux does).
+ * The work of a host: processor time of its main thread. Unlike the time on a clock, other work on the machine does not change it.
+ * Only Linux tells it; elsewhere it is 0.
  */
 export class HostWork {
   readonly #file: string;

@@ -20,7 +20,7 @@ export interface Measured {
   readonly moreMs: number;
   readonly failedCalls: number;
   readonly lostConnections: number;
-  /** What the attackers have sent, as the flood counts it. */
+  /** Items that the attackers have sent, as the flood counts them. */
   readonly sent: number;
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { HostWork } from "./host-work.ts";
 
-/** What a probe saw. `waits`: in ms. `works`: what the host worked meanwhile, in ms of its processor time. */
+/** Observations of a probe: for each round its time in ms, and the processor time of the host meanwhile, in ms. */
 export interface ProbeReport {
   readonly name: string;
   readonly rounds: number;

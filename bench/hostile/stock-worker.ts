@@ -9,7 +9,7 @@ import { type FrameStream, grpcDialer, type Link } from "troupe/transport";
 
 /** A worker as AutoGen's Python has it: it announces nothing, and sends no keep-alive pings, which is grpc-python's default. */
 export class StockWorker {
-  /** Why its channel ended; undefined while it is open. */
+  /** Reason why its channel ended; undefined while it is open. */
   lost: string | undefined;
   readonly #link: Link;
   readonly #stream: FrameStream;

@@ -7,9 +7,9 @@ import { testCertificate, testKey } from "../support/test-certificate.ts";
 import type { HostileHostConfig } from "./programs/host.ts";
 import { Siege, startAttackers } from "./support/siege.ts";
 
-/** What the host may work while an honest call or event waits, in ms of its processor time. */
+/** Limit of the processor time that the host uses while an honest call or event waits, in ms. */
 const mostWorkMs = 250;
-/** While a newcomer connects, opens its channel and calls: each waits for its turn. */
+/** Limit while a newcomer connects, opens its channel and calls: each of these waits for its turn. */
 const mostNewcomerWorkMs = 1_000;
 
 /** The honest workers' own address, and another one. */

@@ -6,9 +6,9 @@ import { bombCalls, fillWithSubscriptions, listAtOnce, registrations } from "./u
 
 /** An attack on a host. */
 export interface Flood {
-  /** What the attackers do before it. */
+  /** Prepares the host before the flood. */
   readonly prepare?: (crowd: Crowd) => Promise<void>;
-  /** Starts it; it goes on until the crowd stops. */
+  /** Starts the flood. It continues until the crowd stops. */
   readonly go: (crowd: Crowd) => void;
   /** Whether it attacks a host with TLS. Default: false. */
   readonly needsTls?: boolean;

@@ -100,7 +100,7 @@ function stateRequest(rpcId: string, asker: string): Buffer {
   return Buffer.concat([field(1, rpcId), field(2, "clientid=silent"), field(3, `clientid=${asker}`), field(4, body)]);
 }
 
-/** Subscriptions to all topics for types that nobody serves, of many clients. */
+/** Subscriptions to all topics for types that no worker serves, of many clients. */
 export async function subscribeToAll(
   crowd: Crowd,
   { clients, each }: { readonly clients: number; readonly each: number },

@@ -29,7 +29,7 @@ export function rapidResets(connections: number): (crowd: Crowd) => void {
     });
 }
 
-/** Opens 1,000 streams of a connection, half-closes them, and goes on with others when those have ended. */
+/** Opens 1,000 streams of a connection, half-closes them, and continues with others when those have ended. */
 export function halfClosedStreams(connections: number): (crowd: Crowd) => void {
   return (crowd) =>
     crowd.keep(connections, async (connection, number) => {

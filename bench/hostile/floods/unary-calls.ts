@@ -74,7 +74,7 @@ export function fillWithSubscriptions(crowd: Crowd): Promise<void> {
   });
 }
 
-/** 900 GetSubscriptions in one write, and nobody who reads the answers. */
+/** 900 GetSubscriptions in one write. The attackers do not read the answers. */
 export function listAtOnce(crowd: Crowd): void {
   const call = unaryCall(callHeaders("GetSubscriptions", { clientId: "lister" }), message(emptyMessage));
   const burst = Buffer.concat(Array.from({ length: listingsAtOnce }, () => call));
