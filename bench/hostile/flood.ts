@@ -1,4 +1,4 @@
-// The attackers' process. It takes processor time only after all others: hosts and honest workers go first.
+// The attackers' process. During the flood it takes processor time only after all others: hosts and honest workers go first.
 import { setPriority } from "node:os";
 import { commands, tell } from "../support/peer-commands.ts";
 import { Crowd, type Site } from "./crowd.ts";
@@ -12,7 +12,6 @@ export type FloodCommand =
 
 const lowestPriority = 19;
 
-setPriority(lowestPriority);
 tell("ready");
 let crowd: Crowd | undefined;
 let go: (crowd: Crowd) => void = () => {};
@@ -28,6 +27,7 @@ for await (const command of commands<FloodCommand>()) {
       break;
     }
     case "go":
+      setPriority(lowestPriority);
       if (crowd !== undefined) go(crowd);
       tell("going");
       break;

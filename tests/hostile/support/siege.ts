@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import type { FloodReport, Site } from "../../../bench/hostile/crowd.ts";
+import type { FloodReport } from "../../../bench/hostile/crowd.ts";
 import type { HonestReport } from "../../../bench/hostile/honest.ts";
 import { Attackers, Honest } from "../../../bench/hostile/peers.ts";
 import { RemoteProgram } from "../../e2e/faults/support/remote-program.ts";
@@ -14,59 +14,69 @@ function command(program: string, ...args: readonly string[]): string[] {
   return [process.execPath, ...fromSource, join(root, "bench/hostile", program), ...args];
 }
 
-export function startAttackers(): Promise<Attackers> {
-  return Attackers.start(command("flood.ts"));
+type HostProgram = RemoteProgram<{ readonly address: string; readonly pid: number }>;
+
+interface Parties {
+  readonly host: HostProgram;
+  readonly honest: Honest;
+  readonly attackers: Attackers;
 }
 
-/** Rounds of each probe that are enough, and what the host may work until then, in ms of its processor time. */
+/** Rounds of each probe that are enough, and the processor time of the host that is enough, in ms. */
 const enoughRounds = 60;
 const enoughWorkMs = 2_000;
 
+/** Reports of a siege. */
 export interface Endured {
   readonly honest: HonestReport;
   readonly flood: FloodReport;
 }
 
-/** A host in a process of its own and honest workers in another one. */
+/** A host, honest workers and attackers, each in a process of its own. */
 export class Siege implements AsyncDisposable {
-  readonly #host: RemoteProgram<{ readonly address: string; readonly pid: number }>;
+  readonly #host: HostProgram;
   readonly #honest: Honest;
+  readonly #attackers: Attackers;
 
-  private constructor(host: RemoteProgram<{ readonly address: string; readonly pid: number }>, honest: Honest) {
+  private constructor({ host, honest, attackers }: Parties) {
     this.#host = host;
     this.#honest = honest;
+    this.#attackers = attackers;
   }
 
   static async lay(config: HostileHostConfig = {}): Promise<Siege> {
-    const host = await RemoteProgram.start<{ readonly address: string; readonly pid: number }>("host.ts", config, {
-      folder: "tests/hostile/programs",
-    });
+    const place = { folder: "tests/hostile/programs" };
+    const host: HostProgram = await RemoteProgram.start("host.ts", config, place);
     const { address, pid } = host.ready;
     const certificate = config.channelOptions?.tls === undefined ? [] : [testCertificate];
-    return new Siege(host, await Honest.start(command("honest.ts", address, `${pid}`, ...certificate)));
+    const [honest, attackers] = await Promise.all([
+      Honest.start(command("honest.ts", address, `${pid}`, ...certificate)),
+      Attackers.start(command("flood.ts")),
+    ]);
+    return new Siege({ host, honest, attackers });
   }
 
-  /** The probes whose name contains `only`, without a flood; `before` are the attackers' preparations for this one. */
-  async calm(only: string, attackers?: Attackers, before = ""): Promise<HonestReport> {
-    await attackers?.prepare(before, this.#site(["127.0.0.1"]));
+  /** Runs the probes whose name contains `only`, without a flood. */
+  async calm(only: string): Promise<HonestReport> {
     await this.#honest.begin(only);
     await this.#honest.enough(enoughRounds, enoughWorkMs);
     return await this.#honest.finish();
   }
 
-  /** The honest workers while the attackers do this, from these addresses. */
-  async endure(attackers: Attackers, name: string, from: readonly string[]): Promise<Endured> {
-    await attackers.prepare(name, this.#site(from));
-    await this.#honest.begin();
-    await attackers.go();
-    await this.#honest.enough(enoughRounds, enoughWorkMs);
-    await this.#honest.mark();
-    const flood = await attackers.stop();
-    return { honest: await this.#honest.finish(), flood };
+  /** Does what comes before the flood of this name. */
+  async prepare(name: string, from: readonly string[]): Promise<void> {
+    await this.#attackers.prepare(name, { address: this.#host.ready.address, from });
   }
 
-  #site(from: readonly string[]): Site {
-    return { address: this.#host.ready.address, from };
+  /** Runs all probes while the attackers flood the host from these addresses. */
+  async endure(name: string, from: readonly string[]): Promise<Endured> {
+    await this.prepare(name, from);
+    await this.#honest.begin();
+    await this.#attackers.go();
+    await this.#honest.enough(enoughRounds, enoughWorkMs);
+    await this.#honest.mark();
+    const flood = await this.#attackers.stop();
+    return { honest: await this.#honest.finish(), flood };
   }
 
   counters(): Promise<unknown> {
@@ -74,6 +84,7 @@ export class Siege implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#attackers.end();
     await this.#honest.end();
     await this.#host[Symbol.asyncDispose]();
   }
