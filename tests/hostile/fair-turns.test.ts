@@ -36,7 +36,7 @@ interface Attack {
 function expectServed(name: string, { probes, lostConnections }: HonestReport): void {
   const longest = probes.map((probe) => {
     const longestMs = Math.max(0, ...probe.works);
-    return { ...probe, longestMs, isLeaving: probe.works.indexOf(longestMs) >= probe.leftAt };
+    return { ...probe, longestMs, isLeaving: probe.leftAt > 0 && probe.works.indexOf(longestMs) >= probe.leftAt };
   });
   fact(
     name,
