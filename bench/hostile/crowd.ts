@@ -22,12 +22,18 @@ export class Crowd {
   sent = 0;
   isOver = false;
   readonly #connections = new Set<AttackConnection>();
+  /** Resolves when one of the kept connections has done all that it does. */
+  readonly passed: Promise<void>;
+  #pass: () => void = () => {};
   #opened = 0;
   #ended = 0;
   #answers = 0;
 
   constructor(site: Site) {
     this.site = site;
+    this.passed = new Promise((resolve) => {
+      this.#pass = resolve;
+    });
   }
 
   /** The local address of the next connection. */
@@ -74,7 +80,10 @@ export class Crowd {
           closed = resolve;
         });
         const connection = await this.open({ ...options, onClosed: closed });
-        if (!connection.isGone) await attack(connection, number);
+        if (!connection.isGone) {
+          await attack(connection, number);
+          this.#pass();
+        }
         await gone;
       }
     };

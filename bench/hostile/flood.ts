@@ -4,10 +4,11 @@ import { commands, tell } from "../support/peer-commands.ts";
 import { Crowd, type Site } from "./crowd.ts";
 import { floods } from "./floods/all.ts";
 
-/** `prepare`: before the flood. `go`: starts it. `stop`: ends it and hangs up. */
+/** `prepare`: before the flood. `go`: starts it. `pass`: answers when a connection has done all that it does. `stop`: ends it and hangs up. */
 export type FloodCommand =
   | { readonly do: "prepare"; readonly name: string; readonly site: Site }
   | { readonly do: "go" }
+  | { readonly do: "pass" }
   | { readonly do: "stop" };
 
 const lowestPriority = 19;
@@ -30,6 +31,10 @@ for await (const command of commands<FloodCommand>()) {
       setPriority(lowestPriority);
       if (crowd !== undefined) go(crowd);
       tell("going");
+      break;
+    case "pass":
+      await crowd?.passed;
+      tell("passed");
       break;
     case "stop":
       tell("stopped", crowd?.stop());

@@ -27,6 +27,11 @@ export class Attackers {
     await this.#tell({ do: "go" }, "going");
   }
 
+  /** Resolves when one of the connections has done all that it does. Most floods never end by themselves. */
+  async passed(): Promise<void> {
+    await this.#tell({ do: "pass" }, "passed");
+  }
+
   /** Ends the flood and hangs up. */
   stop(): Promise<FloodReport> {
     return this.#tell({ do: "stop" }, "stopped");

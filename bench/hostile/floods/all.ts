@@ -26,7 +26,7 @@ export const floods: Readonly<Record<string, Flood>> = {
   "registrations from 600 connections": { go: registrations(600, 200) },
   "rapid resets over 20 connections": { go: rapidResets(20) },
   "events for 2,000 workers in one chunk": { prepare: gatherWorkers, go: publishToAll },
-  "control channels that end with 20,000 waits": { go: controlWaits },
+  "control channels that end with 100,000 waits": { go: controlWaits },
   "half-closed streams of 20 connections": { go: halfClosedStreams(20) },
   "PING frames from 20 connections": { go: pings(20) },
   "SETTINGS frames from 20 connections": { go: settings(20) },

@@ -70,11 +70,11 @@ export function publishToAll(crowd: Crowd): void {
   });
 }
 
-const askers = 20;
+const askers = 100;
 /** The host's own bound for one asker. */
 const waitsEach = 1_000;
 
-/** Control channels with 1,000 requests each that wait for an answer: one connection has 20 of them, ends, and comes back. */
+/** Control channels with 1,000 requests each that wait for an answer: one connection has 100 of them, ends, and comes back. */
 export function controlWaits(crowd: Crowd): void {
   crowd.keep(1, async (connection) => {
     openStream(connection, "OpenControlChannel", { clientId: "silent" });

@@ -26,6 +26,11 @@ interface Parties {
 const enoughRounds = 60;
 const enoughWorkMs = 2_000;
 
+export interface Enduring {
+  readonly from: readonly string[];
+  readonly isWhole: boolean;
+}
+
 /** Reports of a siege. */
 export interface Endured {
   readonly honest: HonestReport;
@@ -68,12 +73,13 @@ export class Siege implements AsyncDisposable {
     await this.#attackers.prepare(name, { address: this.#host.ready.address, from });
   }
 
-  /** Runs all probes while the attackers flood the host from these addresses. */
-  async endure(name: string, from: readonly string[]): Promise<Endured> {
+  /** Runs all probes while the attackers flood the host from these addresses; `isWhole`: until one of them has done all that it does. */
+  async endure(name: string, { from, isWhole }: Enduring): Promise<Endured> {
     await this.prepare(name, from);
     await this.#honest.begin();
     await this.#attackers.go();
     await this.#honest.enough(enoughRounds, enoughWorkMs);
+    if (isWhole) await this.#attackers.passed();
     await this.#honest.mark();
     const flood = await this.#attackers.stop();
     return { honest: await this.#honest.finish(), flood };
