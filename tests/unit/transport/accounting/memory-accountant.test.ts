@@ -131,6 +131,16 @@ describe("who holds most", () => {
     expect(open("late", "10.0.0.9").take(10_000)).toBe(true);
     expect(gone).toEqual(["connection most"]);
   });
+
+  it("is found for an address that holds nothing, though next to nothing is free", () => {
+    const { accountant, open, gone } = setUp();
+    open("most", "10.0.0.2").take(500_000);
+    for (let nr = 0; nr < 8; nr += 1)
+      open(`${nr}`, `10.0.1.${nr}`).take(Math.floor((total - accountant.heldBytes) / 2));
+    const free = total - accountant.heldBytes;
+    expect(open("late", "10.0.0.9").take(10 * free)).toBe(true);
+    expect(gone).toEqual(["connection most"]);
+  });
 });
 
 describe("an account", () => {
