@@ -27,7 +27,7 @@ async function startHost(address: string, options = {}) {
   return host;
 }
 
-async function startWorker(address: string, options = {}) {
+async function startWorker(address: string | readonly string[], options = {}) {
   const worker = new GrpcWorkerAgentRuntime(address, { reconnect: false, ...options });
   onTestFinished(() => worker[Symbol.asyncDispose]());
   await worker.start();
@@ -70,6 +70,15 @@ describe("a worker that can't be made or started says what to do:", () => {
   ])("%s", async (address, says) => {
     const { code, message } = await failureOf(() => startWorker(address));
     expect({ code, message }).toEqual({ code: "invalid-argument", message: expect.stringContaining(says) });
+  });
+
+  test("an address that can't be read is refused also behind one that answers", async () => {
+    const { address } = await startHost("127.0.0.1:0");
+    const { code, message } = await failureOf(() => startWorker([address, "backup.example"]));
+    expect({ code, message }).toEqual({
+      code: "invalid-argument",
+      message: expect.stringContaining('"backup.example" is not an address: the port is missing'),
+    });
   });
 
   test.each([
