@@ -323,28 +323,6 @@ describe.each(hostTransports)("the log of a host over $name", ({ start }) => {
   });
 });
 
-describe.each(hostTransports)("a worker that says it leaves, at a host over $name", ({ start }) => {
-  it("is named in the log with the types that it gave up; a repeated or empty notice adds nothing", async () => {
-    const logger = new RecordingLogger();
-    const record = new Record();
-    await using rig = await start({ logger, observer: record.observe });
-    const worker = await new RawWorker(rig.dial(), "W", { isAnnounced: true }).join();
-    worker.send({ kind: "leaving", graceMs: 1_000 });
-    const other = await new RawWorker(rig.dial(), "V", { isAnnounced: true }).join();
-    await other.register("a");
-    await other.register("b");
-    other.send({ kind: "leaving", graceMs: 1_000 });
-    other.send({ kind: "leaving", graceMs: 1_000 });
-    other.stream.end();
-    await record.until({ what: "closed", clientId: "V" });
-    const types = ["a", "b"];
-    const givenUp = record.all.filter((one) => one.at === "registration" && one.what === "given-up");
-    expect(givenUp).toEqual([{ at: "registration", what: "given-up", clientId: "V", types, typeCount: 2 }]);
-    const lines = logger.lines.filter(({ text }) => text === "a worker leaves and gave up its agent types");
-    expect(lines).toMatchObject([{ level: "info", fields: { clientId: "V", types } }]);
-  });
-});
-
 describe.each(hostTransports)("the log of a host that refuses a type again and again, over $name", ({ start }) => {
   it("says it once, then once a minute with how often, and at once for another client, type or reason", async () => {
     const logger = new RecordingLogger();
