@@ -15,6 +15,7 @@ import { ControlChannel } from "./control/control-channel.ts";
 import type { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import type { MutableHostCounters } from "./counters.ts";
+import { firstOf } from "./first-of.ts";
 import { limits } from "./limits.ts";
 import type { ChannelKind, HostObserver } from "./observer.ts";
 import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
@@ -357,16 +358,6 @@ export class ChannelLifecycle {
       refusedCalls: of?.session.refusedCalls ?? 0,
     });
   }
-}
-
-/** The first items of a set; the whole set is not copied. */
-export function firstOf(items: Iterable<string>, count: number): string[] {
-  const first: string[] = [];
-  for (const item of items) {
-    if (first.length >= count) break;
-    first.push(item);
-  }
-  return first;
 }
 
 const noTypes: ReadonlySet<string> = new Set();

@@ -1,7 +1,7 @@
 import { anyRoom, assertOptions, number, optionShape, signal as signalKind } from "../core/internal.ts";
 import type { BatchRunner } from "./batch-runner.ts";
-import { firstOf } from "./channel-lifecycle.ts";
 import type { HostCounters } from "./counters.ts";
+import { firstOf } from "./first-of.ts";
 import { limits } from "./limits.ts";
 import type { Principal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";

@@ -11,6 +11,7 @@ import {
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
+import { assertAddresses } from "./connection/host-link.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
 import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
@@ -112,6 +113,7 @@ export class WorkerLifecycle {
     assertNotAborted(options, "The start of the worker");
     const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
+    assertAddresses(this.#options.settings.addresses);
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
     this.#run = new AbortController();

@@ -162,8 +162,8 @@ export class WorkerRuntime implements AgentRuntime {
 
   /**
    * Connects to the host and registers there. Resolves when the host itself has answered. After a failed start you can start
-   * the worker again. Throws `wrong-state` when the worker runs already, `UndeliverableException` when it can't reach the host,
-   * and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
+   * the worker again. Throws `wrong-state` when the worker runs already, and `invalid-argument` for an address that can't be
+   * read. Throws `UndeliverableException` when it can't reach the host, and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
    * again then.
    */
   async start(options?: WaitOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Logger } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { firstOf } from "../first-of.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import { keptText } from "./name-checks.ts";
@@ -61,6 +62,13 @@ export class RegistrationReports {
   subscriptionRemoved(clientId: string, subscriptionId: string): void {
     const what = "unsubscribed";
     this.#parts.observer?.({ at: "registration", what, clientId, agentType: undefined, subscriptionId });
+  }
+
+  typesGivenUp(clientId: string, types: ReadonlySet<string>): void {
+    const { observer } = this.#parts;
+    if (observer === undefined || types.size === 0) return;
+    const listed = firstOf(types, limits.listedTypes);
+    observer({ at: "registration", what: "given-up", clientId, types: listed, typeCount: types.size });
   }
 
   /** The host has forgotten a client that never opened its channel. */

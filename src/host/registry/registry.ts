@@ -163,6 +163,7 @@ export class Registry {
     this.#releaseTypes(clientId, types);
     this.#changeCount(-subscriptions.size);
     this.#parts.batches.add(clientId, this.#removalsOf(subscriptions));
+    this.#reports.typesGivenUp(clientId, types);
     return types;
   }
 

@@ -1,5 +1,5 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { type Dialer, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
+import { type Dialer, type Link, parseAddress, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { withinLimit } from "./time-limits.ts";
 
@@ -25,10 +25,19 @@ export async function reachHost<Reached>(host: HostToReach, make: (link: Link) =
   }
 }
 
+/** Throws `invalid-argument` for the first address that no dialer can read, so that a wrong one does not wait for a lost host. */
+export function assertAddresses(addresses: readonly string[]): void {
+  for (const address of addresses) asInvalidArgument(() => parseAddress(address));
+}
+
 /** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
 function dialTo(dialer: Dialer, address: string): Link {
+  return asInvalidArgument(() => dialer.dial(address));
+}
+
+function asInvalidArgument<Result>(body: () => Result): Result {
   try {
-    return dialer.dial(address);
+    return body();
   } catch (cause) {
     throw new TroupeError("invalid-argument", errorText(cause), { cause });
   }
