@@ -55,6 +55,12 @@ export function runNode(file, args = [], options = {}) {
   });
 }
 
+/** Runs a TypeScript program of the project from source, to its end. `nodeArgs` go before those that it needs itself. */
+export function runTypeScript(file, args = [], { nodeArgs = [], ...options } = {}) {
+  const fromSource = ["--import", "./tools/typescript.mjs", "-C", "troupe-source"];
+  return runNode(file, args, { ...options, nodeArgs: [...nodeArgs, ...fromSource] });
+}
+
 /** Runs npm, the one that started us where there is one. */
 export function runNpm(args, options = {}) {
   const npm = process.env.npm_execpath;

@@ -25,9 +25,9 @@ export async function ensureBuilt() {
   mustSucceed(await runNode(bins.tsc, ["-p", "tsconfig.build.json"], { quiet: true }), "The build of src");
 }
 
-/** Packs the built package into `file`. */
+/** Packs the built package into `file`. Without scripts: `prepack` would build it again. */
 export async function packPackage(file) {
-  const flags = ["--pack-destination", dirname(file), "--loglevel=error"];
+  const flags = ["--ignore-scripts", "--pack-destination", dirname(file), "--loglevel=error"];
   const packed = await runNpm(["pack", ...flags], { quiet: true });
   mustSucceed(packed, "npm pack");
   renameSync(join(dirname(file), packed.output.trim().split("\n").at(-1)), file);

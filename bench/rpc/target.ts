@@ -1,4 +1,5 @@
-// The target process: `target ADDRESS`. Serves the agent type `target`, which answers a Ping with the same.
+// The target process: `target ADDRESS`. Serves the agent type `target`, which answers a Ping with the same. The benchmark of the start
+// measures it, too: it is as small as a worker can be.
 import { handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { endWithBenchmark } from "../support/call-rounds.ts";

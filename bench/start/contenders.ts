@@ -80,7 +80,7 @@ async function residentMemory(group: ProcessGroup): Promise<Round> {
 export const baseline = "Python AutoGen";
 
 export function createContenders(): Contender<StartLoad>[] {
-  const worker = (address: string) => programCommand(import.meta, "worker", address);
+  const worker = (address: string) => programCommand(import.meta, "../rpc/target", address);
   const python = (address: string) => pythonCommand("rpc.py", "target", address);
   return [
     new StartContender("Troupe", { host: "troupe", worker }),

@@ -49,6 +49,12 @@ export function growthOf(
   return then === undefined || first === undefined ? undefined : ratioOf(then, first, figure);
 }
 
+/** How much longer the longest honest call takes under the worst flood, in ms; undefined when `hostile` has not been run here. */
+export function worstFloodMs(): number | undefined {
+  const figures = readResults("hostile")?.figures as Readonly<Record<string, { readonly moreMs: number }>> | undefined; // its main.ts writes them
+  return figures === undefined ? undefined : Math.max(...Object.values(figures).map(({ moreMs }) => moreMs));
+}
+
 function seriesOf(benchmark: string, contender: string, load: string): Series | undefined {
   return comparedResults(benchmark)?.series.find((one) => one.contender === contender && one.load === load);
 }

@@ -10,8 +10,8 @@ export interface CallRound {
 }
 
 /**
- * The life of a caller's process: on each command it keeps so many calls under way and tells the figures; it ends with the
- * benchmark. `prepare` makes what is called in a round.
+ * Runs a caller's process: for each command it keeps `inFlight` calls under way, and prints the figures of the round. The process
+ * ends with the benchmark. `prepare` returns the function that makes one call of a round.
  */
 export async function serveCallRounds(prepare: (payloadBytes: number) => () => Promise<unknown>): Promise<never> {
   tell("ready");
@@ -20,7 +20,7 @@ export async function serveCallRounds(prepare: (payloadBytes: number) => () => P
   process.exit(0);
 }
 
-/** Keeps so many calls under way for the time of a round. */
+/** Keeps `inFlight` calls under way for `seconds`. */
 export async function runCallRound(
   round: Pick<CallRound, "seconds" | "inFlight">,
   call: () => Promise<unknown>,

@@ -11,17 +11,20 @@ export interface Comparing<Load> extends ComparisonText {
   readonly contenders: readonly Contender<Load>[];
   readonly loads: readonly Load[];
   readonly loadText: (load: Load) => string;
-  /** Whether one load after another is measured, with processes of its own: those that only others need are not there. */
+  /**
+   * True: measures one load after the other, each with processes of its own, so that no process runs that only another load needs.
+   * Default: measures all loads with the same processes.
+   */
   readonly loadsApart?: boolean;
-  /** Of one round. Default 1; 0: a round takes as long as it takes. */
+  /** Seconds of one round. Default 1; 0: the contender decides how long a round takes. */
   readonly seconds?: number;
-  /** Default 5. */
+  /** Number of rounds. Default 5. */
   readonly rounds?: number;
-  /** For each contender and load before the first round. Default 1. */
+  /** Seconds for which each contender runs under each load before the first round. Default 1. */
   readonly warmUpSeconds?: number;
 }
 
-/** A whole benchmark of interleaved rounds: measures, prints the tables, names who was absent, and writes the results. Returns what it measured. */
+/** Runs a benchmark of interleaved rounds: measures, prints tables and absent contenders, and writes the results. Returns all rounds. */
 export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<readonly Series[]> {
   const { rounds: usualRounds = 5, seconds = 1, warmUpSeconds = 1 } = comparing;
   const options = readPlanOptions({ rounds: usualRounds, seconds, warmUpSeconds });

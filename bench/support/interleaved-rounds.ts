@@ -6,7 +6,7 @@ export interface RoundsPlan<Load> {
   readonly rounds: number;
   readonly secondsPerRound: number;
   readonly warmUpSeconds: number;
-  /** Told before each round. */
+  /** Called before each round, with a text for people. */
   readonly onRound?: (text: string) => void;
 }
 

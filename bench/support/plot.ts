@@ -26,7 +26,10 @@ const titleHeight = 40;
 const ink = "#222";
 const grid = "#ddd";
 
-/** A standalone SVG, readable on light and dark pages: up to three panels side by side, what grows on a logarithmic axis, figures from 0. */
+/**
+ * Draws a standalone SVG for light and dark pages, with up to three panels side by side. The growing quantity has a logarithmic axis;
+ * figures begin at 0.
+ */
 export function growthPlot({ title, axis, panels }: GrowthPlot, points: readonly PlottedPoint[]): string {
   const columns = panels.length > 3 ? Math.ceil(panels.length / 2) : panels.length;
   const width = columns * panel.width;

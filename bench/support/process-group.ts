@@ -18,19 +18,19 @@ export class ProcessGroup {
     return process;
   }
 
-  /** The one with this role. */
+  /** Returns the first process with this role. Throws if there is none. */
   get(role: string): PeerProcess {
     const [process] = this.all(role);
     if (process === undefined) throw new Error(`${this.#name} has no ${role} running`);
     return process;
   }
 
-  /** All that share this role, in the order they were started in. */
+  /** Returns the processes that share this role, in the order in which they were started. */
   all(role: string): PeerProcess[] {
     return this.#members.filter((member) => member.role === role).map(({ process }) => process);
   }
 
-  /** Runs a round and adds `cpuUs ROLE`, what each role's processes took of a processor for each of the round's `count`. */
+  /** Runs a round and adds `cpuUs ROLE`: the processor time of the role's processes, in microseconds for each one of `count`. */
   async withProcessorTime(measure: () => Promise<Round>): Promise<Round> {
     const before = this.#processorTimes();
     const { count = 0, ...round } = await measure();
@@ -42,7 +42,7 @@ export class ProcessGroup {
     return { ...round, ...spent };
   }
 
-  /** The last one started is stopped first. */
+  /** Stops all processes, the last one started first. */
   async stop(): Promise<void> {
     for (const { process } of this.#members.splice(0).reverse()) await process.stop();
   }

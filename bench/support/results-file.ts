@@ -3,7 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "./project.ts";
 
-/** A benchmark's figures and what they were measured on. */
+/** A benchmark's figures, and the machine on which they were measured. */
 export interface Results {
   readonly benchmark: string;
   readonly measuredAt: string;
@@ -19,7 +19,7 @@ export interface Machine {
   readonly node: string;
 }
 
-/** Writes a benchmark's figures to bench/results/NAME.json (not in git), in place of earlier ones; gives the file's path. */
+/** Writes a benchmark's figures to bench/results/NAME.json (not in git), in place of earlier ones. Returns the file's path. */
 export function writeResults(benchmark: string, figures: object): string {
   const file = fileOf(benchmark);
   mkdirSync(join(file, ".."), { recursive: true });
@@ -28,7 +28,7 @@ export function writeResults(benchmark: string, figures: object): string {
   return file;
 }
 
-/** The latest figures of a benchmark; undefined when it has not been run here. */
+/** Returns the latest figures of a benchmark; undefined when it has not run here. */
 export function readResults(benchmark: string): Results | undefined {
   const file = fileOf(benchmark);
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Results) : undefined;

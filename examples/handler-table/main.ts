@@ -1,5 +1,5 @@
 // One agent written twice: with a handler table, and with decorators. Shows that both behave alike. The table needs no
-// code transform; decorators build such a table. In both, a parameter of the wrong type is a compile error.
+// code transform; decorators make handlers of the same kind from methods. In both, a parameter of the wrong type is a compile error.
 import assert from "node:assert/strict";
 import {
   AgentId,

@@ -1,6 +1,5 @@
-// Hello: a greeter agent answers a call, and the answer is typed. Shows a host, a worker and a call, all in this
-// process to keep it short. In production, the host is `troupe host` and every worker has its own process: see ../two-
-// workers.
+// Hello: a greeter agent answers a call, and the answer is typed. Shows a host, a worker and a call, all in this process to keep it
+// short. In production, the host is `troupe host` and every worker has its own process: see ../two-workers.
 import assert from "node:assert/strict";
 import { AgentId, defineMessage, type MessageOf, RoutedAgent, rpc } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";

@@ -1,6 +1,5 @@
-// Two workers: a caller in this process calls an agent in another process, through a host. Shows the distributed set-
-// up: workers know only the host's address, and agents know only each other's ids. A call to a type that no worker
-// serves fails immediately, with an error that says what to do.
+// Two workers: a caller in this process calls an agent in another process, through a host. Workers know only the host's address, and
+// agents know only each other's ids. A call to a type that no worker serves fails immediately, with an error that says what to do.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -55,7 +55,7 @@ export class CancellationToken {
       const forget = () => unfollowAbort(signal, onAbort);
       if (signal.aborted) onAbort();
       else followAbort(signal, onAbort);
-      future.then(resolve, reject).finally(forget);
+      Promise.resolve(future).then(resolve, reject).finally(forget);
     });
   }
 }

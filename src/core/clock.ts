@@ -34,7 +34,7 @@ export interface Timer {
 /** Longest delay of a timer; a longer one never fires. Node would fire it after 1 ms. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** The functions of this name that a clock uses. */
+/** The timer functions that a clock uses. */
 type TimerFunctions = Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 
 // Taken when the module loads. A program that installs fake timers replaces the global functions later.
@@ -58,6 +58,14 @@ export const realClock: Clock = {
   wallNow: () => RealDate.now(),
   setTimer: (delayMs, callback, options) => startTimer(real, delayMs, callback, options),
 };
+
+/**
+ * Returns the clock for watching a peer. Real time replaces the system's clock: a test whose fake timers move by an hour would lose
+ * a peer that lives.
+ */
+export function watchingClock(clock: Clock): Clock {
+  return clock === systemClock ? realClock : clock;
+}
 
 function startTimer(by: TimerFunctions, delayMs: number, callback: () => void, options?: TimerOptions): Timer {
   if (delayMs > longestTimerMs) return { cancel: () => undefined };

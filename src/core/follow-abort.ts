@@ -1,11 +1,12 @@
 /** Something to call when a signal aborts: a function, or an object with the method. */
-export type AbortFollower = (() => void) | { handleEvent(): void };
+type AbortFollower = (() => void) | { handleEvent(): void };
 
 const followers = new WeakMap<AbortSignal, Followers>();
 
 /**
  * Calls `follower` once when the signal aborts, unless `unfollowAbort` comes first. It does nothing for a signal that has aborted
- * before. However many follow, the signal has one listener: Node warns of a leak from the eleventh on, and a listener is dear.
+ * before. All followers share one listener on the signal. Node warns of a leak from the eleventh listener on, and a listener costs
+ * more than a follower.
  */
 export function followAbort(signal: AbortSignal | undefined, follower: AbortFollower): void {
   if (signal === undefined) return;
@@ -22,7 +23,7 @@ export function unfollowAbort(signal: AbortSignal | undefined, follower: AbortFo
   if (signal !== undefined) followers.get(signal)?.delete(follower);
 }
 
-/** Those who follow one signal, in the order in which they came. */
+/** The followers of one signal, in the order in which they were added. */
 class Followers {
   readonly #signal: AbortSignal;
   readonly #all = new Set<AbortFollower>();

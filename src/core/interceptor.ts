@@ -20,8 +20,8 @@ export interface InterceptedDelivery {
  * handler does not run. Each further call runs it again. Handlers start in the order of their messages as long as interceptors
  * call `next` before they await something else.
  *
- * The sender is what the caller claims: in process it is right, over a host it is not checked. The first interceptor below
- * keeps honest agents apart, and does no more.
+ * `context.sender` is what the caller claims, and nothing checks it. The first interceptor below separates honest agents. It does not
+ * protect against others.
  *
  * @example
  * ```ts

@@ -29,6 +29,7 @@ export {
   realClock,
   systemClock,
   type Timer,
+  watchingClock,
 } from "./clock.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
@@ -38,16 +39,15 @@ export { assertAnswer } from "./delivery/assert-answer.ts";
 export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
+export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { Mailboxes } from "./delivery/mailboxes.ts";
-export { MessageLog } from "./delivery/message-log.ts";
+export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
-export { payloadText } from "./delivery/payload-text.ts";
-export { PendingCall } from "./delivery/pending-call.ts";
+export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
-export { answerUndecidedText, timedOutText, undecidedText } from "./delivery/timed-out-text.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
@@ -67,6 +67,7 @@ export {
 } from "./errors.ts";
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
+export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
@@ -78,6 +79,7 @@ export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
+  bareContentType,
   jsonContentType,
   type MessageType,
   protobufContentType,
@@ -179,7 +181,7 @@ export {
   withMethods,
   word,
 } from "./validation/option-kinds.ts";
-export { anyRoom, anyTime, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
+export { anyRoom, anyTime, quoted, someRoom, someTime, wrongValue } from "./validation/option-values.ts";
 export {
   assertNotAborted,
   assertWaitOptions,
@@ -187,3 +189,4 @@ export {
   type WaitOptions,
   waitFor,
 } from "./wait-options.ts";
+export { withoutStack } from "./without-stack.ts";

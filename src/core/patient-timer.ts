@@ -10,7 +10,7 @@ const parts = 5;
 
 /**
  * Calls back once when a peer has had `delayMs` for its answer. Time in which this event loop was blocked counts only in part: an
- * answer may have come and not been read. The loop has turned several times before the call back, the last time without a delay.
+ * answer may have come and not been read. The loop has turned several times before the callback, the last time without a delay.
  * The wait grows to twice as many parts at most.
  */
 export function setPatientTimer(clock: Clock, delayMs: number, onPassed: () => void, options?: TimerOptions): Timer {

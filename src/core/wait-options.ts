@@ -1,8 +1,7 @@
 import { CancelledError } from "./errors.ts";
 import { followAbort, unfollowAbort } from "./follow-abort.ts";
 import { assertOptions, type OptionKinds, optionShape } from "./validation/assert-options.ts";
-import { assertSignal } from "./validation/assert-signal.ts";
-import { signal } from "./validation/option-kinds.ts";
+import { assertSignal, signal } from "./validation/option-kinds.ts";
 
 declare global {
   // The members that this package's declarations rely on. They merge with those of Node and of browsers, and are all that a program

@@ -8,12 +8,14 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/internal.ts";
+import type { BatchRunner } from "./batch-runner.ts";
 import type { CallRouter } from "./calls/call-router.ts";
 import type { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlChannel } from "./control/control-channel.ts";
 import type { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import type { MutableHostCounters } from "./counters.ts";
+import { firstOf } from "./first-of.ts";
 import { limits } from "./limits.ts";
 import type { ChannelKind, HostObserver } from "./observer.ts";
 import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
@@ -39,6 +41,7 @@ import { SideWaits } from "./sessions/side-waits.ts";
 
 export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
+  readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   readonly admission: Admission;
   readonly clientIds: ClientIdOwners;
@@ -103,6 +106,9 @@ export class ChannelLifecycle {
           counters.lostEvents += lostEvents;
           counters.unconfirmedEvents += unconfirmedEvents;
           counters.unreadFrames += unreadFrames;
+        },
+        onUnread: (frames) => {
+          counters.unreadFrames += frames;
         },
       });
     };
@@ -169,14 +175,16 @@ export class ChannelLifecycle {
    * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
+    const { batches, counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
     const open = sessions.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
     for (const session of open) {
       if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
     }
     admission.drain();
-    calls.drain();
+    const ending = calls.drain();
+    if (ending !== undefined) await Promise.race([ending, over]);
+    batches.finish();
     registry.close();
     await endWhenFlushed([...open, ...controlSessions.all()], over);
   }
@@ -226,12 +234,14 @@ export class ChannelLifecycle {
     parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream" | "account">,
   ): Session {
     const { options, counters, observer, dotnetWorkers } = this.#parts;
-    const { clock, logger } = options;
+    const { clock, heartbeatMs, heartbeatTimeoutMs, logger } = options;
     return new Session({
       ...parts,
       dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
       bounds: options,
-      clock,
+      ...{ clock, heartbeatMs, heartbeatTimeoutMs },
+      onSilent: ({ id }) =>
+        logger?.warn("a worker is given up: it gave no sign of life", { clientId: id, heartbeatTimeoutMs }),
       onOverflow: ({ id: clientId, queuedFrames, queuedBytes }) => {
         logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
           clientId,
@@ -348,16 +358,6 @@ export class ChannelLifecycle {
       refusedCalls: of?.session.refusedCalls ?? 0,
     });
   }
-}
-
-/** The first items of a set; the whole set is not copied. */
-export function firstOf(items: Iterable<string>, count: number): string[] {
-  const first: string[] = [];
-  for (const item of items) {
-    if (first.length >= count) break;
-    first.push(item);
-  }
-  return first;
 }
 
 const noTypes: ReadonlySet<string> = new Set();

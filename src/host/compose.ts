@@ -1,4 +1,5 @@
 import { createMemoryAccountant } from "../transport/internal.ts";
+import { BatchRunner } from "./batch-runner.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { DotnetAnswers } from "./calls/dotnet-answers.ts";
 import { ChannelLifecycle } from "./channel-lifecycle.ts";
@@ -33,6 +34,7 @@ export function composeHost(hostOptions: HostOptions) {
   const observer = options.observer && guardedObserver(options.observer, logger, clock);
   const seldom = bothObservers(observer, logger && hostLog(logger, clock));
   const counters = createHostCounters();
+  const batches = new BatchRunner(clock);
   const sessions = new ChannelTable<Session>();
   const controlSessions = new ChannelTable<ControlSession>();
   const { maxMemoryBytes } = options;
@@ -58,17 +60,20 @@ export function composeHost(hostOptions: HostOptions) {
     observer: seldom,
     orphanMs,
     bounds: options,
+    batches,
     pendingOf,
     giveWay,
+    openListAccount: (onGiveWay) =>
+      accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
   const isEnforced = options.authorize !== undefined;
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls = new CallRouter({
-    ...{ ...options, bounds: options, counters, owners, peers: sessions, dotnetAnswers },
+    ...{ ...options, bounds: options, batches, counters, owners, peers: sessions, dotnetAnswers },
     observer,
   });
-  const control = new ControlRouter({ counters, owners, sessions: controlSessions, clientIds, logger });
+  const control = new ControlRouter({ counters, batches, owners, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
     events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
@@ -80,6 +85,7 @@ export function composeHost(hostOptions: HostOptions) {
   const lifecycle = new ChannelLifecycle({
     ...{
       options,
+      batches,
       counters,
       admission,
       clientIds,
@@ -114,9 +120,9 @@ export function composeHost(hostOptions: HostOptions) {
     };
   };
   return {
-    ...{ accountant, clock, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
+    ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     states: new LegacyState(options.stateStore, logger),
-    inspection: new Inspection({ clock, sessions, controlSessions, registry, owners, counters: readCounters }),
+    inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }
 

@@ -38,7 +38,7 @@ export interface HostCounters {
   readonly lostEvents: number;
   /** Delivered events that had left, and of which nothing showed that they arrived when the channel ended. Never too few. */
   readonly unconfirmedEvents: number;
-  /** Frames from a worker that the host had not read when the channel ended: it was not the worker's turn. */
+  /** Frames from a worker that the host did not read, because it had ended the channel, or because the channel ended first. */
   readonly unreadFrames: number;
   /** Events that matched no subscription of a known worker. */
   readonly unroutableEvents: number;

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "../core/internal.ts";
+import type { Clock, LogFields, Logger } from "../core/internal.ts";
 import type { HostObserver, SessionOccurrence } from "./observer.ts";
 import { RepeatedRefusals } from "./repeated-refusals.ts";
 
@@ -33,6 +33,11 @@ export function hostLog(logger: Logger, clock: Clock): HostObserver {
             const fields = { clientId, agentType, subscriptionId, reason, holder, repeated };
             return logger.info("a registration is refused", fields);
           }
+          case "given-up":
+            return logger.info("a worker leaves and gave up its agent types", {
+              clientId: what.clientId,
+              ...listOf(what),
+            });
           case "expired":
             // The registry warns of it.
             return;
@@ -70,13 +75,20 @@ function logSession(logger: Logger, what: SessionOccurrence): void {
     const peer = isAnnounced ? "troupe" : "stock";
     return logger.info("a worker has joined", { clientId, address, principal, peer, userAgent });
   }
-  const { reason, detail, types, typeCount, droppedEvents, refusedCalls } = what;
+  const { reason, detail, droppedEvents, refusedCalls } = what;
   logger.info("a worker has left", {
     ...{ clientId, address, principal, reason },
     detail: detail === "" ? undefined : detail,
-    types,
-    typeCount: typeCount > types.length ? typeCount : undefined,
+    ...listOf(what),
     droppedEvents,
     refusedCalls,
   });
+}
+
+/** The types that are listed, and the number of all if these are more. */
+function listOf({
+  types,
+  typeCount,
+}: Pick<Extract<SessionOccurrence, { what: "closed" }>, "types" | "typeCount">): LogFields {
+  return { types, typeCount: typeCount > types.length ? typeCount : undefined };
 }

@@ -1,7 +1,7 @@
-import { anyRoom, assertOptions, type Clock, number, optionShape, signal as signalKind } from "../core/internal.ts";
-import { BatchRunner } from "./batch-runner.ts";
-import { firstOf } from "./channel-lifecycle.ts";
+import { anyRoom, assertOptions, number, optionShape, signal as signalKind } from "../core/internal.ts";
+import type { BatchRunner } from "./batch-runner.ts";
 import type { HostCounters } from "./counters.ts";
+import { firstOf } from "./first-of.ts";
 import { limits } from "./limits.ts";
 import type { Principal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -79,7 +79,7 @@ const inspectShape = optionShape<InspectOptions>({
 });
 
 export interface InspectionParts {
-  readonly clock: Clock;
+  readonly batches: BatchRunner;
   readonly sessions: ChannelTable<Session>;
   readonly controlSessions: { of(clientId: string): object | undefined };
   readonly registry: Registry;
@@ -90,24 +90,17 @@ export interface InspectionParts {
 /** Shows the present of a host in batches, so that a host with 10 000 workers carries messages meanwhile. */
 export class Inspection {
   readonly #parts: InspectionParts;
-  readonly #batches: BatchRunner;
 
   constructor(parts: InspectionParts) {
     this.#parts = parts;
-    this.#batches = new BatchRunner(parts.clock);
   }
 
   async inspect(options: InspectOptions = {}): Promise<HostSnapshot> {
     assertOptions(options, inspectShape, "inspect");
     const { maxSessions = 10_000, maxTypes = 10_000, signal } = options;
     return new Promise((resolve, reject) => {
-      this.#batches.add(this.#gather({ maxSessions, maxTypes, signal, resolve, reject }));
+      this.#parts.batches.add(this, this.#gather({ maxSessions, maxTypes, signal, resolve, reject }));
     });
-  }
-
-  /** Gathers what is asked for now; called when the host ends. */
-  finish(): void {
-    this.#batches.finish();
   }
 
   *#gather(asked: {

@@ -1,3 +1,5 @@
+import { lineLimits } from "../core/internal.ts";
+
 /** Bounds that are no options, because no user has needed another value yet. */
 export const limits = {
   /** Calls that may wait for one client's channel, and the bytes they may hold together. */
@@ -38,15 +40,20 @@ export const limits = {
   errorChars: 2_000,
   /** How much of a target's key is kept for the text of a call's error, in characters. */
   keptKeyChars: 256,
-  /** Tasks of long work that run in one turn of the event loop: registrations of a client that left, its failed calls, a listing. */
+  /**
+   * Tasks of long work that run in one turn of the event loop, for all clients together. A task is one registration of a client
+   * that left or came back, one failed call, or a part of a listing. `batchShare`: tasks of one client until others have their turn.
+   */
   batchSize: 500,
-  /** Subscriptions that one task of a listing encodes. */
-  listedAtOnce: 10,
+  batchShare: 20,
+  /** Subscriptions that one task of a listing takes, and those that it encodes together, a multiple of that. */
+  listedAtOnce: 4,
+  listedTogether: 100,
   /** Milliseconds that a worker has to read the last frames of a channel that the host ends. */
   closeMs: 5_000,
   /** Lines of one text that the host logs in a window of this many milliseconds; it counts the rest. */
-  logLines: 50,
-  logWindowMs: 10_000,
+  logLines: lineLimits.lines,
+  logWindowMs: lineLimits.windowMs,
   /** Refused agent types that the log remembers, and milliseconds in which it says the same refusal once. */
   rememberedRefusals: 1_000,
   repeatedRefusalMs: 60_000,

@@ -1,5 +1,4 @@
-import { Buffer } from "node:buffer";
-import { type Clock, errorText } from "../core/internal.ts";
+import { errorText } from "../core/internal.ts";
 import {
   decodeAddSubscriptionRequest,
   decodeAgentId,
@@ -8,23 +7,22 @@ import {
   decodeStoredState,
   emptyMessage,
   encodeGetStateAnswer,
-  encodeGetSubscriptionsResponse,
   encodeSaveStateAnswer,
   method,
   serviceName,
   signals,
-  type WireSubscription,
 } from "../protocol/internal.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/internal.ts";
-import { BatchRunner } from "./batch-runner.ts";
-import { limits } from "./limits.ts";
 import type { HostServicer } from "./servicer.ts";
 
 type Unary = (request: Uint8Array, call: CallContext) => Promise<Uint8Array>;
 
+/** Returns the encoded answer of GetSubscriptions. */
+type ListSubscriptions = (call: CallContext) => Promise<Uint8Array>;
+
 /** Serves a servicer's methods under their names on the wire, from and to bytes. */
-export function createLinkService(servicer: HostServicer, clock: Clock): LinkService {
-  const unary = new Map(Object.entries(unaryCalls(servicer, new BatchRunner(clock))));
+export function createLinkService(servicer: HostServicer, listSubscriptions: ListSubscriptions): LinkService {
+  const unary = new Map(Object.entries(unaryCalls(servicer, listSubscriptions)));
   return {
     serviceName,
     unaryMethods: new Set(unary.keys()),
@@ -60,7 +58,7 @@ export function createSideStreamService(servicer: HostServicer): LinkService {
   };
 }
 
-function unaryCalls(servicer: HostServicer, listings: BatchRunner): { readonly [name: string]: Unary } {
+function unaryCalls(servicer: HostServicer, listSubscriptions: ListSubscriptions): { readonly [name: string]: Unary } {
   return {
     [method.registerAgent]: async (request, call) => {
       await servicer.registerAgent({ agentType: read(decodeRegisterAgentRequest, request) }, call);
@@ -74,8 +72,7 @@ function unaryCalls(servicer: HostServicer, listings: BatchRunner): { readonly [
       await servicer.removeSubscription({ id: read(decodeRemoveSubscriptionRequest, request) }, call);
       return emptyMessage;
     },
-    [method.getSubscriptions]: async (_request, call) =>
-      writeSubscriptions(await servicer.getSubscriptions(call), listings),
+    [method.getSubscriptions]: (_request, call) => listSubscriptions(call),
     [method.getState]: async (request, call) =>
       encodeGetStateAnswer(await servicer.getState(read(decodeAgentId, request), call)),
     [method.saveState]: async (request, call) =>
@@ -93,30 +90,4 @@ function read<T>(decode: (bytes: Uint8Array) => T, request: Uint8Array): T {
 
 function unknownMethod(call: CallContext): RpcError {
   return new RpcError(StatusCode.unimplemented, `The method ${call.method} is not served here.`);
-}
-
-/** Encodes a GetSubscriptions answer in batches, so that messages do not wait for the end of a long one. */
-function writeSubscriptions(subscriptions: readonly WireSubscription[], listings: BatchRunner): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    listings.add(writing(subscriptions, resolve, reject));
-  });
-}
-
-function* writing(
-  subscriptions: readonly WireSubscription[],
-  resolve: (answer: Uint8Array) => void,
-  reject: (error: unknown) => void,
-): Iterable<() => void> {
-  const parts: Uint8Array[] = [];
-  const { listedAtOnce } = limits;
-  for (let at = 0; at < subscriptions.length; at += listedAtOnce) {
-    yield () => {
-      try {
-        parts.push(encodeGetSubscriptionsResponse(subscriptions.slice(at, at + listedAtOnce)));
-      } catch (error) {
-        reject(error);
-      }
-    };
-  }
-  resolve(Buffer.concat(parts));
 }

@@ -8,7 +8,7 @@ export type CloseReason =
   | "left"
   /** The worker reset the stream, as Python's `stop()` does. */
   | "reset"
-  /** The connection beneath it broke, or its worker did not answer keep-alive pings. */
+  /** The connection beneath it broke, or its worker did not answer keep-alive pings or the host's heartbeat. */
   | "lost"
   /** Another stream came under the same client id. */
   | "replaced"
@@ -46,7 +46,10 @@ export type SessionOccurrence =
       readonly reason: CloseReason;
       /** The transport's text about the end; empty if it has none. */
       readonly detail: string;
-      /** At most 100 of the agent types that the worker served; empty for other streams than data channels. */
+      /**
+       * At most 100 of the agent types that the worker served when its channel ended. Empty for other streams than data channels, and
+       * after `given-up`.
+       */
       readonly types: readonly string[];
       readonly typeCount: number;
       /** Events that the host dropped and calls that it refused because the worker was too slow. */
@@ -74,6 +77,15 @@ export type RegistrationOccurrence =
       readonly reason: string;
       /** The client that holds the agent type, if that is why. */
       readonly holder: string | undefined;
+    }
+  /** The worker leaves, and gave up all its agent types: others may register them while it finishes its calls. */
+  | {
+      readonly at: "registration";
+      readonly what: "given-up";
+      readonly clientId: string;
+      /** At most 100 of the types. */
+      readonly types: readonly string[];
+      readonly typeCount: number;
     }
   /** The client registered, and its data channel never came: the host forgot what it had registered. */
   | { readonly at: "registration"; readonly what: "expired"; readonly clientId: string };

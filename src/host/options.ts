@@ -42,9 +42,16 @@ export interface HostOptions {
   // protocol.md §11.12
   /**
    * Heartbeats of workers, which keep proxies from ending quiet streams. 0 or `Infinity`: the host offers none. With any other
-   * number it answers them; each worker's own `heartbeatMs` is their interval. Default 15 000.
+   * number it answers them; each worker's own `heartbeatMs` is their interval. After so many milliseconds of silence the host asks
+   * a Troupe worker for a sign of life. Default 15 000.
    */
   readonly heartbeatMs?: number | undefined;
+  /**
+   * Milliseconds that a silent Troupe worker has for its sign of life, before the host ends its channel. So a worker that is frozen
+   * behind a proxy is noticed. Handlers that compute for longer without a pause lose their worker. 0 or `Infinity`: the host never
+   * asks. Default 30 000.
+   */
+  readonly heartbeatTimeoutMs?: number | undefined;
   // protocol.md §1.6
   /** Whether the host takes channels without `client-id` as those of generation 1. Default true. */
   readonly acceptLegacyWorkers?: boolean | undefined;
@@ -155,6 +162,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   registrationOrphanMs: number(someTime),
   reconnectGraceMs: number(anyTime),
   heartbeatMs: number(anyTime),
+  heartbeatTimeoutMs: number(anyTime),
   channelWaitMs: number(anyTime),
   acceptLegacyWorkers: flag,
   filterByPeer: flag,
@@ -192,6 +200,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     registrationOrphanMs: options.registrationOrphanMs ?? 30_000,
     reconnectGraceMs: options.reconnectGraceMs,
     heartbeatMs: options.heartbeatMs ?? 15_000,
+    heartbeatTimeoutMs: finiteOr0(options.heartbeatTimeoutMs ?? 30_000),
     channelWaitMs: options.channelWaitMs ?? 2_000,
     acceptLegacyWorkers: options.acceptLegacyWorkers ?? true,
     filterByPeer: options.filterByPeer ?? true,
@@ -218,4 +227,8 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     makeId,
     random: options.random ?? Math.random,
   };
+}
+
+function finiteOr0(ms: number): number {
+  return Number.isFinite(ms) ? ms : 0;
 }

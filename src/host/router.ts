@@ -59,11 +59,14 @@ export class Router {
     }
   }
 
-  /** Answers in the same stream, and counts nothing. */
+  /** Answers in the same stream, and counts nothing. The bytes of a worker's answer have shown already that it lives. */
   #answerHeartbeat(peer: Peer, frame: HeartbeatFrame): void {
-    const answer = peer.traits.capabilities.has("heartbeat") ? heartbeatAnswer(frame) : undefined;
-    if (answer === undefined) this.#parts.counters.emptyFrames += 1;
-    else peer.send(encodeFrame(answer), "heartbeat");
+    if (!peer.traits.capabilities.has("heartbeat")) {
+      this.#parts.counters.emptyFrames += 1;
+      return;
+    }
+    const answer = heartbeatAnswer(frame);
+    if (answer !== undefined) peer.send(encodeFrame(answer), "heartbeat");
   }
 
   /** Takes a frame that is incomplete or unreadable, and ends the call that it is part of. */

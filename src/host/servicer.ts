@@ -64,7 +64,7 @@ export class HostServicer {
     const outcome = this.#parts.registry.registerType(clientId, agentType, principal, call.account);
     switch (outcome.at) {
       case "registered":
-        return;
+        return this.#parts.registry.routed(agentType);
       case "taken": {
         // protocol.md §11.9
         const isOwn = isSamePrincipal(this.#parts.registry.ownerOf(outcome.by)?.principal, principal);
@@ -100,6 +100,8 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const restored = this.#parts.registry.restored(clientId);
+    if (restored !== undefined) await restored;
     switch (this.#parts.registry.removeSubscription(clientId, id, principal)) {
       case "removed":
         return;
@@ -137,7 +139,7 @@ export class HostServicer {
 
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
   asLinkService(): LinkService {
-    return createLinkService(this, this.#parts.clock);
+    return createLinkService(this, (call) => this.#listSubscriptions(call));
   }
 
   /** The service that only Troupe's workers call, for the same listener. Without it a worker with too much to do loses notices. */
@@ -193,13 +195,21 @@ export class HostServicer {
    * twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { lifecycle, inspection, rateLimited } = this.#parts;
+    const { lifecycle, batches, rateLimited } = this.#parts;
     this.#health.drain();
     await lifecycle.drain(graceMs, over);
     this.#health.close();
     this.#reflection?.close();
-    inspection.finish();
+    batches.close();
     rateLimited?.flush();
+  }
+
+  /** As `getSubscriptions`, encoded, over several turns of the event loop. */
+  async #listSubscriptions(call: CallContext): Promise<Uint8Array> {
+    requireClientId(call);
+    const admitted = this.#parts.admission.admit(call);
+    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    return this.#parts.registry.listing.list(call);
   }
 
   /**

@@ -32,40 +32,51 @@ export interface Stoppable {
 
 /**
  * Stops at the first process signal, or when `ended` resolves. A second process signal makes the stop end without waiting.
- * Then it ends the process, which a timer of the program may keep alive. Removes its listeners at the end.
+ * Then it ends the process, which a timer of the program may keep alive. A third one has the effect that it has without this
+ * function. Removes its listeners at the end.
  */
 export async function stopWhenSignal(options: StopWhenSignalOptions, { ended, stop, hurry }: Stoppable): Promise<void> {
   assertOptions(options, shape, "stopWhenSignal");
   const { signals = defaultStopSignals, exit = process.exit } = options;
-  await untilSignal(signals, ended);
-  const stopped = stop();
-  const settled = stopped.catch(() => undefined);
-  const second = await untilSignal(signals, settled);
-  if (second === undefined) return stopped;
-  hurry();
-  await settled;
-  exit(128 + constants.signals[second]);
-  return stopped;
-}
-
-/** Resolves to the first of these signals that the process gets, or to undefined when `given` settles first. */
-async function untilSignal(
-  signals: readonly NodeJS.Signals[],
-  given: Promise<unknown>,
-): Promise<NodeJS.Signals | undefined> {
-  let onSignal: ((signal: NodeJS.Signals) => void) | undefined;
-  const signalled = new Promise<NodeJS.Signals>((resolve) => {
-    onSignal = resolve;
-    for (const signal of signals) listen(signal, resolve);
-  });
+  const { next, unlisten } = listenTo(signals);
   try {
-    return await Promise.race([signalled, given.then(() => undefined)]);
+    await Promise.race([next(), ended]);
+    // Without a listener, a signal that comes while `stop` begins would kill the process.
+    const secondSignal = next();
+    const stopped = stop();
+    const settled = stopped.then(
+      () => undefined,
+      () => undefined,
+    );
+    const second = await Promise.race([secondSignal, settled]);
+    if (second === undefined) return await stopped;
+    unlisten();
+    hurry();
+    await settled;
+    exit(128 + constants.signals[second]);
+    return await stopped;
   } finally {
-    if (onSignal !== undefined) for (const signal of signals) unlisten(signal, onSignal);
+    unlisten();
   }
 }
 
 type OnSignal = (signal: NodeJS.Signals) => void;
+
+/** Listens to process signals until `unlisten` is called. `next` resolves to the first that comes after its call. */
+function listenTo(signals: readonly NodeJS.Signals[]) {
+  let take: OnSignal = () => {};
+  const onSignal: OnSignal = (signal) => take(signal);
+  for (const signal of signals) listen(signal, onSignal);
+  return {
+    next: () =>
+      new Promise<NodeJS.Signals>((resolve) => {
+        take = resolve;
+      }),
+    unlisten: () => {
+      for (const signal of signals) unlisten(signal, onSignal);
+    },
+  };
+}
 
 /** Those who wait for a process signal. Each signal has one listener however many wait: Node warns from the eleventh on. */
 const waiting = new Map<NodeJS.Signals, Set<OnSignal>>();

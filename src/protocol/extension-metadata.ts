@@ -11,12 +11,13 @@ export function isAnnounced(metadata: { readonly [name: string]: string | undefi
 }
 
 // protocol.md §7
-/** The kind of a host, by the headers of its answer to the data channel. .NET's gateway runs on Kestrel, which names itself in each response. */
+/** The kind of a host, as the headers of its answer to the data channel show it. */
 export interface HostTraits {
   readonly isAnnounced: boolean;
   readonly isDotnetGateway: boolean;
 }
 
+/** Reads the kind of a host. .NET's gateway runs on Kestrel, which names itself in each response. */
 export function hostTraits(metadata: { readonly [name: string]: string | undefined }): HostTraits {
   const isTroupe = isAnnounced(metadata);
   return { isAnnounced: isTroupe, isDotnetGateway: !isTroupe && metadata.server === "Kestrel" };

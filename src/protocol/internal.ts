@@ -1,7 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
-export { rpcStatusPayload } from "./errors/rpc-status.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
@@ -20,7 +19,7 @@ export type {
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
-export { flawForProtobuf } from "./frames/protobuf-payload.ts";
+export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,

@@ -1,5 +1,4 @@
-import type { Clock, OptionKind, Timer } from "../core/internal.ts";
-import { assertArgument, longestTimerMs } from "../core/internal.ts";
+import { assertArgument, type Clock, longestTimerMs, type OptionKind, type Timer } from "../core/internal.ts";
 
 const moment: OptionKind = { expected: "a finite number", accepts: (value) => Number.isFinite(value) };
 const step: OptionKind = {

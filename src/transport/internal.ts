@@ -1,6 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { createMemoryAccountant, createUncountedAccount } from "./accounting/fair-accountant.ts";
 export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
+export { parseAddress } from "./address.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { dialerKinds } from "./grpc/client/client-options.ts";

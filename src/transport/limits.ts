@@ -1,4 +1,4 @@
-import { number, type OptionKinds, someRoom } from "../core/internal.ts";
+import { longestTimerMs, number, type OptionKinds, someRoom } from "../core/internal.ts";
 
 /** Largest length that the four length bytes of gRPC framing can hold. */
 const MAX_MESSAGE_BYTES = 0xffff_ffff;
@@ -45,10 +45,9 @@ export const connectionLimitKinds: OptionKinds<ConnectionLimitOptions> = {
   maxSessionMemoryMb: number(someMemoryMb),
 };
 
-/** The transport uses Node's timers, which fire after 1 ms for a longer delay. */
-const longestMs = 2 ** 31 - 1;
-export const anyDelay = number({ from: 0, to: longestMs });
-export const someDelay = number({ from: 1, to: longestMs });
+/** Delays in milliseconds. A timer of Node with a longer delay fires after 1 ms. */
+export const anyDelay = number({ from: 0, to: longestTimerMs });
+export const someDelay = number({ from: 1, to: longestTimerMs });
 
 export interface MessageLimits {
   readonly maxReceiveMessageBytes: number;

@@ -51,8 +51,13 @@ export interface StreamReceiver {
   onBadFrame(status: RpcStatus, head?: Uint8Array, isOverload?: boolean): void;
   /** The queue has space again after `send` returned false. */
   onDrain(): void;
-  /** The stream has ended. No callback follows. */
+  /** The stream has ended. No callback follows but `onLate`. */
   onEnd(end: StreamEnd): void;
+  /**
+   * Called at most once, after `onEnd`, with the number of messages that came after the end, until the peer knew of it. They are
+   * not read, and `unreadFrames` does not count them.
+   */
+  onLate?(messages: number): void;
 }
 
 /** One side of a bidirectional stream of messages. */
@@ -69,10 +74,11 @@ export interface FrameStream {
   /** Bytes and frames in the queue that have not been handed to the network. */
   readonly queuedBytes: number;
   readonly queuedFrames: number;
-  /** Number of queued frames that the end of the stream discarded. 0 while the stream is open. */
+  /** Number of queued frames that the end of the stream discarded: no byte of them has left. 0 while the stream is open. */
   readonly unsentFrames: number;
   /**
-   * Number of frames handed to the network without proof of arrival; at the end of the stream they may be lost. Over
+   * Number of frames handed to the network without proof of arrival; at the end of the stream they may be lost. After
+   * the end it includes those that were being handed over. Over
    * gRPC an answered keep-alive ping, an answered call and an orderly end are proof. The number is never too low.
    */
   readonly unconfirmedFrames: number;
@@ -81,8 +87,10 @@ export interface FrameStream {
    * them: they are not unconfirmed any more.
    */
   beforeAsking(): () => void;
-  /** Number of whole messages that had arrived and were not read when the stream ended. */
+  /** Number of messages that had arrived and were not read when the stream ended. Later ones: see `onLate`. */
   readonly unreadFrames: number;
+  /** Number of bytes that have come from the peer and were read. It grows while a long message arrives, too. */
+  readonly receivedBytes: number;
   /**
    * Stops reading from the network, so that flow control holds the peer. Frames that are already parsed may still
    * arrive.

@@ -6,7 +6,7 @@ import { ControlChannel, type ControlServer } from "./control/control-channel.ts
 import { ChannelRegistry } from "./registry/channel-registry.ts";
 import { ConnectionRegistry } from "./registry/connection-registry.ts";
 import { FirstRoundTrip } from "./registry/first-round-trip.ts";
-import type { HostRegistry } from "./registry/host-registry.ts";
+import { PacedRegistry } from "./registry/paced-registry.ts";
 import { UnaryRegistry } from "./registry/unary-registry.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
@@ -22,7 +22,7 @@ export interface HostServicesOptions {
 
 /** The registry and the control channel of one connection. */
 export class HostServices implements ConnectionServices {
-  readonly registry: HostRegistry;
+  readonly registry: PacedRegistry;
   readonly control: ControlChannel;
   readonly #connection: HostConnection;
   readonly #legacy: ChannelRegistry;
@@ -36,7 +36,7 @@ export class HostServices implements ConnectionServices {
     const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
     const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
     const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip });
-    this.registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
+    this.registry = new PacedRegistry(new ConnectionRegistry({ unary, legacy: this.#legacy, logger }));
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }
 

@@ -28,7 +28,7 @@ export interface WorkerCounters {
    * never too low.
    */
   unconfirmedEvents: number;
-  /** Messages that had arrived, and that a busy worker had not read when the connection ended. */
+  /** Messages from the host that the worker did not read: it was busy when the connection ended, or it had ended the connection. */
   unreadFrames: number;
   /** Calls and events that the worker refused to send because its send queue was full. */
   overloadedSends: number;

@@ -2,23 +2,19 @@ import {
   type AgentCatalog,
   type Clock,
   errorText,
-  type Logger,
+  type LimitedLog,
+  loggableError,
   loggableText,
   UndeliverableException,
 } from "../core/internal.ts";
 import { atMost } from "./connection/time-limits.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
-import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
-import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
-import type { SendQueue } from "./outbound/send-queue.ts";
+import { closeOutgoing, type Outgoing } from "./outbound/outgoing.ts";
 
-export interface WorkerDrainOptions {
-  readonly settings: { readonly clock: Clock; readonly logger: Logger; readonly drainTimeoutMs: number };
+export interface WorkerDrainOptions extends Outgoing {
+  readonly settings: { readonly clock: Clock; readonly logger: LimitedLog; readonly drainTimeoutMs: number };
   readonly catalog: AgentCatalog;
-  readonly sendQueue: SendQueue;
-  readonly calls: OutgoingCalls;
-  readonly events: OutgoingEvents;
   readonly inFlight: InFlight;
   readonly inbox: Inbox;
   /** Aborts when the stop must not wait any longer. */
@@ -35,7 +31,7 @@ export interface WorkerDrainOptions {
 const flushTimeoutMs = 5_000;
 /** Least milliseconds that a stop gives agents to close. */
 const closeTimeoutMs = 5_000;
-/** Milliseconds that a hurried stop still gives: so the callers get their answers, and agents that close at once have closed. */
+/** Milliseconds that a hurried stop still gives: callers get their last answers, and agents that close at once have closed. */
 const hurriedMs = 500;
 /** Milliseconds until the log says what a stop waits for, and between two such lines. */
 const firstReportMs = 1_000;
@@ -46,7 +42,7 @@ const mostNamed = 10;
 /** Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents. */
 // protocol.md W14
 export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
-  const { settings, inFlight, inbox, events, sendQueue, calls, hurry: signal } = options;
+  const { settings, inFlight, inbox, events, sendQueue, hurry: signal } = options;
   const { clock, drainTimeoutMs, logger } = settings;
   const endMs = clock.now() + drainTimeoutMs;
   const soon = soonAfter(signal, clock);
@@ -56,12 +52,10 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     await atMost(events.decided(), Math.max(0, endMs - clock.now()), clock, signal);
     const leftMs = Math.max(endMs - clock.now(), options.isSeeking() ? 0 : flushTimeoutMs);
     await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), leftMs, clock, signal);
+    if (inFlight.size > 0) logger.warn(`The worker stops. It gives up ${handlersOf(inFlight)}.`);
     inbox.giveUp(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
-    const reason = { code: "shutting-down", text: "The worker has stopped." } as const;
-    const lost = sendQueue.close(reason);
-    if (lost > 0) logger.error(`The worker stops and ${lost} queued events with it.`);
-    calls.rejectAll(reason);
-    events.rejectAll(reason);
+    const lost = closeOutgoing(options, { code: "shutting-down", text: "The worker has stopped." });
+    if (lost > 0) logger.error(`The worker stops; ${lost} queued events are lost.`);
     await options.leave(soon.signal);
     // The worker cannot end a factory or a `close` that hangs, so the stop does not wait for it.
     await atMost(closeAgents(options), Math.max(endMs - clock.now(), closeTimeoutMs), clock, soon.signal);
@@ -69,6 +63,7 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
   } finally {
     soon.stop();
     stopReports();
+    logger.flush();
   }
 }
 
@@ -77,7 +72,7 @@ async function closeAgents({ catalog, settings }: WorkerDrainOptions): Promise<v
   try {
     await catalog.close();
   } catch (error) {
-    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error });
+    settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error: loggableError(error) });
   }
 }
 
@@ -104,8 +99,7 @@ function reportWaits(options: WorkerDrainOptions): () => void {
 
 function waitsOf({ inFlight, events, sendQueue, catalog }: WorkerDrainOptions): string[] {
   const waits: string[] = [];
-  if (inFlight.size > 0)
-    waits.push(`${counted(inFlight.size, "handler")}: ${listOf(inFlight.names(mostNamed), inFlight.size)}`);
+  if (inFlight.size > 0) waits.push(handlersOf(inFlight));
   if (events.undecidedCount > 0)
     waits.push(`an intervention that decides about ${counted(events.undecidedCount, "event")}`);
   if (sendQueue.waitingCount > 0) waits.push(`${counted(sendQueue.waitingCount, "message")} to be sent`);
@@ -113,6 +107,10 @@ function waitsOf({ inFlight, events, sendQueue, catalog }: WorkerDrainOptions): 
   if (unended.length > 0)
     waits.push(`${counted(unended.length, "agent")}: ${listOf(unended.map(({ id, at }) => `${id} (${at})`))}`);
   return waits;
+}
+
+function handlersOf(inFlight: InFlight): string {
+  return `${counted(inFlight.size, "handler")}: ${listOf(inFlight.names(mostNamed), inFlight.size)}`;
 }
 
 function counted(count: number, noun: string): string {

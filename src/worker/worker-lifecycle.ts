@@ -11,6 +11,7 @@ import {
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
+import { assertAddresses } from "./connection/host-link.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
 import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
@@ -19,13 +20,11 @@ import { HostServices, type WorkerConnection } from "./host-services.ts";
 import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
-import type { OutgoingCalls } from "./outbound/outgoing-calls.ts";
-import type { OutgoingEvents } from "./outbound/outgoing-events.ts";
-import type { SendQueue } from "./outbound/send-queue.ts";
-import type { HostRegistry, UsedRegistry } from "./registry/host-registry.ts";
+import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoing.ts";
+import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import { stopping } from "./registry/stopped.ts";
+import { assertSendingIn, isIdleIn, isRunningIn, notRunningText } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -33,15 +32,12 @@ import type { WorkerSettings } from "./worker-options.ts";
 /** The reason for the end of a worker's run: you stopped the worker, or it lost its host and does not reconnect any more. */
 export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
 
-export interface WorkerLifecycleOptions {
+export interface WorkerLifecycleOptions extends Outgoing {
   readonly settings: WorkerSettings;
   readonly counters: WorkerCounters;
   readonly status: StatusBoard;
   readonly catalog: AgentCatalog;
   readonly subscriptions: SubscriptionTable;
-  readonly sendQueue: SendQueue;
-  readonly calls: OutgoingCalls;
-  readonly events: OutgoingEvents;
   readonly inbox: Inbox;
   readonly inFlight: InFlight;
   readonly limiter: ConcurrencyLimiter;
@@ -49,10 +45,6 @@ export interface WorkerLifecycleOptions {
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
 }
-
-// The first sentence is Python's: protocol.md §5.9.
-const notRunningText =
-  "Runtime is not running. This worker was never started, or its start failed: call start() first.";
 
 /** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
 const idleCheckMs = 100;
@@ -95,24 +87,12 @@ export class WorkerLifecycle {
    * now.
    */
   get isRunning(): boolean {
-    const { state } = this.#supervisor;
-    switch (state.at) {
-      case "connecting":
-      case "registering":
-        return state.search.kind !== "start";
-      case "connected":
-        return true;
-      case "idle":
-      case "draining":
-      case "closed":
-        return false;
-    }
+    return isRunningIn(this.#supervisor.state);
   }
 
   /** Whether the worker can be started. */
   get isIdle(): boolean {
-    const { state } = this.#supervisor;
-    return state.at === "idle" || (state.at === "closed" && state.by !== "lost");
+    return isIdleIn(this.#supervisor.state);
   }
 
   /** Resolves when the current run ends, or the next one if the worker does not run; never rejects. */
@@ -131,18 +111,15 @@ export class WorkerLifecycle {
    */
   async start(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "The start of the worker");
-    const { signal } = options;
     const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
+    assertAddresses(this.#options.settings.addresses);
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
     this.#run = new AbortController();
-    const { inbox, sendQueue, calls, events } = this.#options;
-    inbox.intake = "all";
-    sendQueue.reopen();
-    calls.reopen();
-    events.reopen();
-    await this.#supervisor.start(signal);
+    this.#options.inbox.intake = "all";
+    reopenOutgoing(this.#options);
+    await this.#supervisor.start(options.signal);
   }
 
   /**
@@ -211,27 +188,7 @@ export class WorkerLifecycle {
    * text.
    */
   assertSending(doing: string): void {
-    const { state } = this.#supervisor;
-    switch (state.at) {
-      case "connected":
-      case "registering":
-      case "draining":
-        return;
-      case "connecting":
-        if (state.search.kind !== "start") return;
-        throw notRunning(doing);
-      case "idle":
-        throw notRunning(doing);
-      case "closed":
-        if (state.by === "lost") {
-          const text = `${state.reason} Stop the worker and start it again.`;
-          throw new UndeliverableException(text, { code: "disconnected" });
-        }
-        if (state.by === "start-failed") throw notRunning(doing);
-        throw new UndeliverableException(`Runtime must be running when ${doing}. It has been stopped.`, {
-          code: "shutting-down",
-        });
-    }
+    assertSendingIn(this.#supervisor.state, doing);
   }
 
   /** Handles a change in the amount of parked work. */
@@ -250,13 +207,16 @@ export class WorkerLifecycle {
   }
 
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
-    const { settings, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
+    const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
     const controlServer = createControlServer(catalog, settings.logger);
     return HostConnection.open({
       ...{ settings, address, signal },
       createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
       onFrame: (frame, from) => inbox.take(frame, from),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
+      onLate: (messages) => {
+        counters.unreadFrames += messages;
+      },
       onAccepted: (connection) => this.#supervisor.onAccepted(connection),
       onDrain: ({ outbox }) => sendQueue.drained(outbox),
       isCrowded: () => limiter.isCrowded,
@@ -268,8 +228,9 @@ export class WorkerLifecycle {
   async #register(connection: WorkerConnection, how: RegisterOptions): Promise<void> {
     if (this.#options.settings.opensControlAtStart) connection.services.control.open();
     const registry = this.#registryOf(connection, how);
-    if (this.registration.isEmpty) await connection.confirm(how.signal);
-    else await this.registration.replay(registry, how.signal);
+    if (this.registration.isEmpty) return connection.confirm(how.signal);
+    // No other registrations wait during a replay.
+    await this.registration.replay(registry, how.signal, (error) => connection.services.registry.giveUp(error));
   }
 
   /**
@@ -306,8 +267,7 @@ export class WorkerLifecycle {
     this.assertSending("registering");
     const run = this.#run.signal;
     if (run.aborted) throw stopping();
-    const { registrationTimeoutMs } = this.#options.settings;
-    const { connection, release } = await this.#supervisor.registrar(registrationTimeoutMs);
+    const { connection, release } = await this.#supervisor.registrar(this.#options.settings.registrationTimeoutMs);
     const assertUsable = () => {
       if (run.aborted) throw stopping();
       assertOpen(connection);
@@ -340,23 +300,18 @@ export class WorkerLifecycle {
   }
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {
-    const { sendQueue, settings, calls, events } = this.#options;
+    const { logger } = this.#options.settings;
     switch (by) {
       case "lost": {
-        const reason = { code: "disconnected", text: because } as const;
-        const lost = sendQueue.close(reason);
-        calls.rejectAll(reason);
-        events.rejectAll(reason);
-        settings.logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
+        const lost = closeOutgoing(this.#options, { code: "disconnected", text: because });
+        logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
         this.#closed.resolve({ by, reason: because });
         return;
       }
       case "start-failed": {
-        const reason = { code: "disconnected", text: `The worker could not start: ${because}` } as const;
-        const lost = sendQueue.close(reason);
-        if (lost > 0) settings.logger.error(`The worker could not start${lostText(lost)}.`);
-        calls.rejectAll(reason);
-        events.rejectAll(reason);
+        const text = `The worker could not start: ${because}`;
+        const lost = closeOutgoing(this.#options, { code: "disconnected", text });
+        if (lost > 0) logger.error(`The worker could not start${lostText(lost)}.`);
       }
     }
   }
@@ -383,11 +338,7 @@ function assertOpen({ isOpen, address }: WorkerConnection): void {
 }
 
 function lostText(events: number): string {
-  return events === 0 ? "" : ` and ${events} queued events with it`;
-}
-
-function notRunning(doing: string): TroupeError {
-  return new TroupeError("wrong-state", `Runtime must be running when ${doing}.`);
+  return events === 0 ? "" : `; ${events} queued events are lost`;
 }
 
 function openClosed() {

@@ -10,7 +10,7 @@ import {
   flag,
   guardedLogger,
   jsonContentType,
-  type Logger,
+  LimitedLog,
   type MakeId,
   type MessageLogSink,
   number,
@@ -166,7 +166,8 @@ export interface WorkerSettings {
   readonly preferredContentType: string;
   readonly tracing: Tracing | undefined;
   readonly messageLog: MessageLogSink | undefined;
-  readonly logger: Logger;
+  /** For the worker's own lines. */
+  readonly logger: LimitedLog;
   readonly ambient: AmbientContexts | undefined;
   readonly clock: Clock;
   readonly makeId: MakeId;
@@ -250,9 +251,9 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     preferredContentType: options.payloadSerializationFormat ?? jsonContentType,
     tracing: options.tracing,
     messageLog: options.messageLog,
-    logger: guardedLogger(options.logger ?? defaultLogger),
+    logger: new LimitedLog(guardedLogger(options.logger ?? defaultLogger), clockOf(options)),
     ambient: options.ambient,
-    clock: options.clock ?? systemClock,
+    clock: clockOf(options),
     makeId: options.makeId ?? randomId,
     sequentialAgents: options.sequentialAgents ?? false,
     defaultTimeoutMs: options.defaultTimeoutMs,
@@ -268,6 +269,10 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     exposeUnknownSender: options.exposeUnknownSender ?? false,
     rememberedEvents: options.rememberedEvents,
   };
+}
+
+function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {
+  return given;
 }
 
 function finiteOr0(ms: number): number {

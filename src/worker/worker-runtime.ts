@@ -27,7 +27,9 @@ import {
   CodecRegistry,
   createLayers,
   Dispatcher,
+  defaultLogger,
   type GetOptions,
+  guardedLogger,
   InterventionChain,
   type Logger,
   MessageLog,
@@ -81,7 +83,7 @@ export class WorkerRuntime implements AgentRuntime {
   constructor(options: WorkerRuntimeOptions) {
     const settings = workerSettings(options);
     const { ambient, messageLog, logger, tracing } = settings;
-    this.logger = logger;
+    this.logger = guardedLogger(options.logger ?? defaultLogger);
     this.ambient = ambient;
     const registry = this.#registry;
     const counts = this.#counters;
@@ -160,8 +162,8 @@ export class WorkerRuntime implements AgentRuntime {
 
   /**
    * Connects to the host and registers there. Resolves when the host itself has answered. After a failed start you can start
-   * the worker again. Throws `wrong-state` when the worker runs already, `UndeliverableException` when it can't reach the host,
-   * and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
+   * the worker again. Throws `wrong-state` when the worker runs already, and `invalid-argument` for an address that can't be
+   * read. Throws `UndeliverableException` when it can't reach the host, and `not-authorized` when the host refuses it. Throws `CancelledError` when `signal` aborts; the worker has left the host
    * again then.
    */
   async start(options?: WaitOptions): Promise<void> {
@@ -172,9 +174,9 @@ export class WorkerRuntime implements AgentRuntime {
   /**
    * Stops the worker. It takes no new messages and gives running handlers `drainTimeoutMs` to finish; after that it answers
    * their calls with an error. Then it sends queued messages, leaves the host and closes the agents. When `signal` aborts, the
-   * stop waits no longer: it gives up handlers, drops and counts queued messages, and gives the last answers half a second. Throws `wrong-state` when the worker was
-   * never started; calling it twice is fine. You can start the worker again. Agents that you registered as instances are
-   * gone then, with their subscriptions.
+   * stop waits no longer: it gives up handlers, drops and counts queued messages, and gives the last answers half a second.
+   * Throws `wrong-state` when the worker was never started; calling it twice is fine. You can start the worker again. Agents that
+   * you registered as instances are gone then, with their subscriptions.
    */
   async stop(options?: WaitOptions): Promise<void> {
     assertWaitOptions(options, "stop");
@@ -215,6 +217,7 @@ export class WorkerRuntime implements AgentRuntime {
   async sendMessage(message: unknown, recipient: AgentId, options?: CallOptions): Promise<unknown> {
     assertCall(message, recipient, options);
     this.#lifecycle.assertSending("sending message");
+    this.#sendQueue.assertRoom("call");
     return this.#calls.send(message, recipient, options ?? {});
   }
 
@@ -225,6 +228,7 @@ export class WorkerRuntime implements AgentRuntime {
   ): Promise<void> {
     assertEvent(message, topicId, options);
     this.#lifecycle.assertSending("publishing message");
+    this.#sendQueue.assertRoom("event");
     return this.#events.publish(message, topicId, options);
   }
 

@@ -203,7 +203,7 @@ describe("the real Python host's traffic, replayed to our worker", () => {
     });
     await expect(worker.addSubscription(new TypeSubscription("fix.topic", "subber"))).rejects.toMatchObject({
       code: "already-exists",
-      message: capturedCall(18).end?.grpcMessage,
+      message: expect.stringContaining(capturedCall(18).end?.grpcMessage ?? "nothing"),
     });
   });
 

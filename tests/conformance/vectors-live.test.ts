@@ -71,7 +71,7 @@ describe("our worker sends Python's own bytes", () => {
 
     const refused = expect(worker.addSubscription(new TypeSubscription("t", "echo"))).rejects.toMatchObject({
       code: "already-exists",
-      message: "Subscription already exists",
+      message: expect.stringContaining("Subscription already exists: agent type "),
     });
     expect(await next()).toBe(vector(exact).hex);
     channel.write(

@@ -18,13 +18,15 @@ test.each([
     await host.start();
     await using echo = new GrpcWorkerAgentRuntime(host.address);
     echo.addMessageSerializer(Ask);
-    // The answer comes while its caller computes.
-    const answer = () => new Promise<void>((resolve) => setTimeout(resolve, 100));
+    // The answer to the second call comes while its caller computes.
+    const answer = async (message: unknown) => {
+      if (Ask.is(message) && message.text === "hello") await program.output(/computing/);
+    };
     await echo.registerFactory("echo", () => new FunctionAgent(answer));
     await echo.start();
     await using program = new NodeProgram("tests/e2e/programs/computing-worker.ts", [host.address, `${heartbeatMs}`]);
     const { stdout, stderr } = await program.ended;
-    expect([stderr, stdout]).toEqual(["", `${JSON.stringify({ reconnections: 0, call: "answered" })}\n`]);
+    expect([stderr, stdout]).toEqual(["", `computing\n${JSON.stringify({ reconnections: 0, call: "answered" })}\n`]);
   },
 );
 

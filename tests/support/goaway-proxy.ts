@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { listenOnFreePort } from "./listen-on-free-port.ts";
 
 const prefaceBytes = 24;
 const headBytes = 9;
@@ -28,10 +29,7 @@ export class GoAwayProxy implements AsyncDisposable {
   }
 
   async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new Error("a TCP server has an address");
-    this.#address = `127.0.0.1:${address.port}`;
+    this.#address = await listenOnFreePort(this.#server);
     return this;
   }
 

@@ -12,6 +12,7 @@ import {
   decodeRemoveSubscriptionRequest,
 } from "../../src/protocol/internal.ts";
 import { Inbox } from "./inbox.ts";
+import { listenOnFreePort } from "./listen-on-free-port.ts";
 
 /**
  * How a call is answered: with a gRPC status alone, with an HTTP status as proxies do, with a reset of the stream, or not at all
@@ -106,10 +107,7 @@ export class RawGrpcHost implements AsyncDisposable {
   }
 
   async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new Error("a TCP server has an address");
-    this.#address = `127.0.0.1:${address.port}`;
+    this.#address = await listenOnFreePort(this.#server);
     return this;
   }
 

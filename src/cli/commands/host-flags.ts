@@ -80,7 +80,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option(
       "--heartbeat-ms <ms>",
-      "answer the heartbeats that keep proxies from ending workers' quiet streams; 0: no; the workers set their interval",
+      "silence of a Troupe worker after which the host asks whether it lives; 0: never, and no answers to workers' heartbeats either",
       atLeast(0),
       15_000,
     )

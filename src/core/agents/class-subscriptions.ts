@@ -1,4 +1,5 @@
 import type { AmbientContexts } from "../ambient-contexts.ts";
+import { asList } from "../collections/as-list.ts";
 import { DefaultSubscription, inSubscriptionContext } from "../topics/default-subscription.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import { wrongValue } from "../validation/option-values.ts";
@@ -61,15 +62,11 @@ export async function collectSubscriptions(
   const collected: Subscription[] = [];
   for (const factory of factories) {
     const made = await inSubscriptionContext(agentType, ambient, () => factory({ agentType }));
-    for (const subscription of isList(made) ? made : [made]) collected.push(subscription);
+    for (const subscription of asList(made)) collected.push(subscription);
   }
   return collected;
 }
 
 function factoriesUnder(agentClass: object, key: PropertyKey): readonly SubscriptionFactory[] {
   return Object.hasOwn(agentClass, key) ? Reflect.get(agentClass, key) : [];
-}
-
-function isList(made: SubscriptionsMade): made is readonly Subscription[] {
-  return Array.isArray(made);
 }

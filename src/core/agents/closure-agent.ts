@@ -1,6 +1,8 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
+import { asList } from "../collections/as-list.ts";
 import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
+import { limitedLogOf } from "../limited-log.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { assertFunction, assertRuntime } from "../validation/assert-arguments.ts";
@@ -98,7 +100,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     assertOptions(options, closureShape, "ClosureAgent");
     this.bindIdAndRuntime(context.id, context.runtime);
     this.#closure = closure;
-    this.#types = options.types === undefined ? undefined : listOf(options.types);
+    this.#types = options.types === undefined ? undefined : asList(options.types);
     for (const type of this.#types ?? []) this.#expected.set(type, true);
     this.#policy = options.unknownTypePolicy ?? "warn";
   }
@@ -128,7 +130,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       type: agentTypeText(type),
       factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
       options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
-      moreSubscriptions: options.subscriptions === undefined ? [] : listOf(options.subscriptions),
+      moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),
     });
   }
 
@@ -138,8 +140,10 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       const text = `Message type ${messageTypeText(message)} not in target types [${types}] of ${this.id}.`;
       switch (this.#policy) {
         case "warn":
-          this.runtime.logger.warn(
+          limitedLogOf(this.runtime.logger).warn(
             `${text} Set unknownTypePolicy to 'error' to raise an exception, or 'ignore' to suppress this warning.`,
+            undefined,
+            `A message type is not in the target types of ${this.id.type}`,
           );
           return undefined;
         case "error":
@@ -160,11 +164,3 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
   override loadState(): void {}
 }
 brandClass(ClosureAgent, "ClosureAgent");
-
-function listOf<T>(oneOrMany: T | readonly T[]): readonly T[] {
-  return isList(oneOrMany) ? oneOrMany : [oneOrMany];
-}
-
-function isList<T>(oneOrMany: T | readonly T[]): oneOrMany is readonly T[] {
-  return Array.isArray(oneOrMany);
-}

@@ -1,4 +1,6 @@
 import { brandClass } from "../copies.ts";
+import { TroupeError } from "../errors.ts";
+import type { MessageType } from "../serialization/message-type.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import {
   assertDeclared,
@@ -24,7 +26,8 @@ export interface HandlerSource {
 }
 
 /**
- * The handlers of a routed agent, which tries them in this order. Each method returns a new table with one more handler:
+ * The handlers of a routed agent, which tries them in this order. A method throws `invalid-argument` when an earlier handler without
+ * `match` takes every message of a type that the new handler is for. Each method returns a new table with one more handler:
  * `static override readonly handlers = handlerTable<Greeter>().rpc(AskToGreet, function (ask) { … })`.
  */
 export class HandlerTable<Agent> implements HandlerSource {
@@ -71,10 +74,21 @@ export class HandlerTable<Agent> implements HandlerSource {
   }
 
   #with(handler: Handler): HandlerTable<Agent> {
+    for (const earlier of this.handlers) {
+      const hidden = earlier.typeHiddenFrom(handler);
+      if (hidden !== undefined) throw hiddenHandlerError(hidden);
+    }
     return new HandlerTable([...this.handlers, handler]);
   }
 }
 brandClass(HandlerTable, "HandlerTable");
+
+function hiddenHandlerError({ typeName }: MessageType): TroupeError {
+  const text = `A handler table has two handlers of ${typeName}, and the second one would get no message of it.`;
+  const advice =
+    "Give the first one a match, remove one, or put the class's own handlers before those that it includes.";
+  return new TroupeError("invalid-argument", `${text} ${advice}`);
+}
 
 /** Returns an empty table for agents of a class. */
 export function handlerTable<Agent>(): HandlerTable<Agent> {

@@ -1,5 +1,7 @@
+import { asList } from "../collections/as-list.ts";
 import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
+import { limitedLogOf } from "../limited-log.ts";
 import type { Logger } from "../logger.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
 import { isThenable } from "../thenable.ts";
@@ -36,12 +38,12 @@ const handlerShape = optionShape<HandlerOptions<unknown>>({ match: callable, str
 
 /** Checks the message types and the options of a handler; `taker` names what it was declared with. */
 export function assertDeclared(types: MessageTypes, options: unknown, taker: string): void {
-  assertHandledTypes(isList(types) ? types : [types]);
+  assertHandledTypes(asList(types));
   if (options !== undefined) assertOptions(options, handlerShape, taker);
 }
 
 /** The messages that a handler takes: `message` takes calls and events, `event` events only, `rpc` calls only. */
-export type HandlerKind = "message" | "event" | "rpc";
+type HandlerKind = "message" | "event" | "rpc";
 
 /** Takes handlers of every message type, because it has methods. The declaration has checked the handler's own type. */
 interface Erased {
@@ -64,11 +66,17 @@ interface WithLogger {
   readonly runtime: { readonly logger: Logger };
 }
 
+/** The messages that a handler could take. */
+interface HandlerReach {
+  readonly kind: HandlerKind;
+  readonly types: readonly MessageType[];
+}
+
 /** One declared handler: the messages that it takes, and the answers that it may return. */
 // protocol.md §5.5
 export class Handler {
   readonly types: readonly MessageType[];
-  readonly #kind: HandlerKind;
+  readonly kind: HandlerKind;
   readonly #handle: Erased["handle"];
   readonly #match: Erased["match"] | undefined;
   readonly #strict: boolean;
@@ -79,10 +87,10 @@ export class Handler {
   readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, this.#onlyAnswer, result);
 
   constructor(declared: DeclaredHandler) {
-    this.types = isList(declared.types) ? declared.types : [declared.types];
+    this.types = asList(declared.types);
     assertHandledTypes(this.types);
     assertFunction(declared.handle, "The function of a handler");
-    this.#kind = declared.kind;
+    this.kind = declared.kind;
     this.#handle = declared.handle;
     this.#match = declared.match;
     this.#strict = declared.strict ?? true;
@@ -93,19 +101,25 @@ export class Handler {
 
   /** Whether it takes this message, whose type is one of its own. */
   accepts(message: unknown, context: MessageContext): boolean {
-    if (this.#kind === "event" && context.isRpc) return false;
-    if (this.#kind === "rpc" && !context.isRpc) return false;
+    if (this.kind === "event" && context.isRpc) return false;
+    if (this.kind === "rpc" && !context.isRpc) return false;
     const match = this.#match;
     return match === undefined || match(message, context);
+  }
+
+  /** Returns a type of the later handler of which it gets no message, because this one takes all that it could take. */
+  typeHiddenFrom({ kind, types }: HandlerReach): MessageType | undefined {
+    if (this.#match !== undefined || (this.kind !== "message" && this.kind !== kind)) return undefined;
+    return types.find((type) => this.types.includes(type));
   }
 
   /** The result, or a promise of it; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
   run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
     const result = this.#handle.call(agent, message, context);
-    if (this.#kind !== "event" && this.#answers === undefined) return result;
+    if (this.kind !== "event" && this.#answers === undefined) return result;
     if (!isThenable(result)) return this.#checkSettled(agent, this.#answerTo(message), result);
     const check =
-      this.#strict && (this.#kind === "event" || this.#onlyAnswer !== undefined)
+      this.#strict && (this.kind === "event" || this.#onlyAnswer !== undefined)
         ? this.#checkStrictly
         : (settled: unknown) => this.#checkSettled(agent, this.#answerTo(message), settled);
     return result instanceof Promise ? result.then(check) : Promise.resolve(result).then(check);
@@ -117,7 +131,7 @@ export class Handler {
   }
 
   #checkSettled(agent: WithLogger | undefined, answer: MessageType | undefined, result: unknown): unknown {
-    if (this.#kind === "event") {
+    if (this.kind === "event") {
       if (result === undefined || result === null) return undefined;
       this.#complain(agent, wrongResultError(result, undefined), " The runtime ignores it.");
       return undefined;
@@ -130,7 +144,12 @@ export class Handler {
   #complain(agent: WithLogger | undefined, error: TroupeError, consequence: string): void {
     if (this.#strict || agent === undefined) throw error;
     const types = this.types.map(({ typeName }) => typeName).join(", ");
-    agent.runtime.logger.warn(error.message + consequence, { agent: String(agent.id), handlerOf: types });
+    const fields = { agent: String(agent.id), handlerOf: types };
+    limitedLogOf(agent.runtime.logger).warn(
+      error.message + consequence,
+      fields,
+      `A handler of ${types} returned a wrong result`,
+    );
   }
 }
 brandClass(Handler, "Handler");
@@ -145,8 +164,4 @@ function assertHandledTypes(types: readonly (MessageType | undefined)[]): void {
     );
   }
   for (const type of types) assertMessageType(type, "What a handler is declared for");
-}
-
-function isList(types: MessageTypes): types is readonly MessageType[] {
-  return Array.isArray(types);
 }

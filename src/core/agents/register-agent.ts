@@ -33,19 +33,13 @@ export interface RegisterInstanceOptions extends WaitOptions {
   readonly skipDirectMessageSubscription?: boolean | undefined;
 }
 
-export const registerKinds: OptionKinds<RegisterOptions> = {
+const instanceKinds: OptionKinds<RegisterInstanceOptions> = {
   ...waitKinds,
-  whenTaken: word("fail", "wait"),
   skipClassSubscriptions: flag,
   skipDirectMessageSubscription: flag,
 };
-const registerShape = optionShape<RegisterOptions>(registerKinds);
-
-const instanceShape = optionShape<RegisterInstanceOptions>({
-  ...waitKinds,
-  skipClassSubscriptions: flag,
-  skipDirectMessageSubscription: flag,
-});
+const instanceShape = optionShape<RegisterInstanceOptions>(instanceKinds);
+const registerShape = optionShape<RegisterOptions>({ ...instanceKinds, whenTaken: word("fail", "wait") });
 
 /** Checks the arguments of an agent class's `register`. The type has its own check. */
 export function assertRegistration(runtime: unknown, factory: unknown, options: unknown): void {

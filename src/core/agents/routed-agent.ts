@@ -1,4 +1,5 @@
 import { brandClass } from "../copies.ts";
+import { limitedLogOf } from "../limited-log.ts";
 import { MessageIndex, messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { BaseAgent } from "./base-agent.ts";
@@ -56,7 +57,8 @@ export abstract class RoutedAgent extends BaseAgent {
 
   /** Called for a message that no handler takes. It returns the answer of a call. By default it logs at level `info`. */
   protected onUnhandledMessage(message: unknown, _context: MessageContext): unknown {
-    this.runtime.logger.info(`Unhandled message: ${messageTypeText(message)}`, { agent: String(this.id) });
+    const text = `Unhandled message: ${messageTypeText(message)}`;
+    limitedLogOf(this.runtime.logger).info(text, { agent: String(this.id) }, `Unhandled message of ${this.id.type}`);
     return undefined;
   }
 }

@@ -2,8 +2,8 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import { errorText, TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
 import {
@@ -23,7 +23,7 @@ export interface AgentCatalogOptions {
   readonly runtime: AgentRuntime;
   readonly ambient?: AmbientContexts | undefined;
   readonly messageLog?: MessageLogSink | undefined;
-  readonly logger?: Logger | undefined;
+  readonly logger?: RuntimeLog | undefined;
   /** The check of `expectedClass`. Default: `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
@@ -47,6 +47,8 @@ export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();
   readonly #unended = new Set<UnendedAgent>();
+  /** Ends the waits of `made`. */
+  readonly #onClose = new Set<() => void>();
 
   constructor(options: AgentCatalogOptions) {
     this.#options = options;
@@ -80,7 +82,10 @@ export class AgentCatalog {
   }
 
   // The errors are those of protocol.md §5.3.
-  /** Binds the agent and adds it to the catalog. When it throws, the catalog has not changed. */
+  /**
+   * Binds the agent and adds it to the catalog. Rejects with `shutting-down` when the catalog closes meanwhile; the close then closes
+   * the agent. When it rejects, the catalog does not hold the agent.
+   */
   async addInstance(agent: Agent, id: AgentId): Promise<void> {
     assertAgentId(id, "id of an instance");
     assertAgent(agent);
@@ -98,18 +103,21 @@ export class AgentCatalog {
     const home = kind ?? createAgentKind({ by: "instances", prototype });
     this.#kinds.set(id.type, home);
     try {
-      await this.#shelve(home, id.key, this.#bind(agent, id));
+      await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
     } catch (error) {
-      this.removeInstance(id);
+      this.removeInstance(id, agent);
       throw error;
     }
+    if (home.live.get(id.key) === agent) return;
+    const text = `The registration of ${id} was cut short, because the runtime ends. Register a new agent after its next start.`;
+    throw new UndeliverableException(text, { code: "shutting-down" });
   }
 
-  /** Removes an instance. Removing the last one frees the type. */
-  removeInstance(id: AgentId): void {
+  /** Removes an instance, unless the id belongs to another one by now. Removing the last one frees the type. */
+  removeInstance(id: AgentId, agent: Agent): void {
     const kind = this.#kinds.get(id.type);
     if (kind?.source.by !== "instances") return;
-    kind.live.delete(id.key);
+    if (kind.live.get(id.key) === agent) kind.live.delete(id.key);
     if (kind.live.size === 0 && kind.making.size === 0) this.#kinds.delete(id.type);
   }
 
@@ -130,7 +138,21 @@ export class AgentCatalog {
     if (known !== undefined) return known;
     const made = this.#make(kind, id);
     // No factory makes an instance. One that the user registers in this moment must find its place free.
-    return kind.source.by === "instances" ? made : this.#shelve(kind, id.key, made);
+    return kind.source.by === "instances" ? made : this.#keepWhileMade(kind, id.key, made);
+  }
+
+  /** Resolves to the agent, and makes it if needed. Rejects with `not-found`, and with `shutting-down` when the catalog closes first. */
+  async made(id: AgentId): Promise<Agent> {
+    const found = this.agentFor(id);
+    if (!(found instanceof Promise)) return found;
+    return new Promise<Agent>((resolve, reject) => {
+      const onClose = () => {
+        const text = `The runtime ended before agent ${id} was made.`;
+        reject(new UndeliverableException(text, { code: "shutting-down", notHandled: true }));
+      };
+      this.#onClose.add(onClose);
+      void found.then(resolve, reject).finally(() => this.#onClose.delete(onClose));
+    });
   }
 
   /** Returns the live agent, or undefined. It does not make one. */
@@ -147,7 +169,7 @@ export class AgentCatalog {
 
   /** Resolves to the agent as an instance of `agentClass`, and makes it if needed. Rejects with `not-found` or `wrong-class`. */
   async instance<T extends Agent = Agent>(id: AgentId, agentClass?: ClassOf<T>): Promise<T> {
-    const agent = await this.agentFor(id);
+    const agent = await this.made(id);
     // Without a class the caller chooses T, as in AutoGen's signature. The catalog can't check it.
     if (agentClass === undefined || agent instanceof agentClass) return agent as T;
     throw new TroupeError(
@@ -157,15 +179,15 @@ export class AgentCatalog {
   }
 
   async metadata(id: AgentId): Promise<AgentMetadata> {
-    return (await this.agentFor(id)).metadata;
+    return (await this.made(id)).metadata;
   }
 
   async saveState(id: AgentId): Promise<AgentState> {
-    return (await this.agentFor(id)).saveState();
+    return (await this.made(id)).saveState();
   }
 
   async loadState(id: AgentId, state: AgentState): Promise<void> {
-    await (await this.agentFor(id)).loadState(state);
+    await (await this.made(id)).loadState(state);
   }
 
   /** Resolves to the states of all live agents by `type/key`. */
@@ -205,6 +227,8 @@ export class AgentCatalog {
       this.#kinds.delete(type);
       this.#options.onTypeGone?.(type);
     }
+    for (const onClose of this.#onClose) onClose();
+    this.#onClose.clear();
     const ends = await Promise.allSettled(ending);
     const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     if (errors.length === 1) throw errors[0];
@@ -237,7 +261,7 @@ export class AgentCatalog {
    * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
    * same promise. They reach the agent in their order, before messages that find it live.
    */
-  #shelve(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
+  #keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
     kind.making.set(key, made);
     made.then(
       (agent) => {
@@ -265,7 +289,11 @@ export class AgentCatalog {
       return await (ambient === undefined ? build() : ambient.inFactory(context, build));
     } catch (error) {
       const text = loggableText(`Error constructing agent ${id}: ${errorText(error)}`);
-      this.#options.logger?.error(text, { agent: loggableText(id.toString()), error: loggableError(error) });
+      this.#options.logger?.error(
+        text,
+        { agent: loggableText(id.toString()), error: loggableError(error) },
+        `Error constructing an agent of type ${id.type}`,
+      );
       const { messageLog } = this.#options;
       if (messageLog !== undefined) {
         const exception = errorText(error);

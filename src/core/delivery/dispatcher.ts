@@ -1,7 +1,7 @@
 import type { Agent } from "../agents/agent.ts";
 import { namingHandler } from "../agents/wrong-result.ts";
 import { errorText, TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
@@ -12,7 +12,7 @@ import type { MessageLog } from "./message-log.ts";
 
 export interface DispatcherOptions {
   readonly catalog: AgentCatalog;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   /** Set only if the runtime has a sink for message-log records. */
   readonly log: MessageLog | undefined;
   readonly tracing: Tracing | undefined;
@@ -40,7 +40,7 @@ export interface DeliveryOwner<D extends Delivery> {
 // protocol.md §5.8
 export class Dispatcher {
   readonly #catalog: AgentCatalog;
-  readonly #logger: Logger;
+  readonly #logger: RuntimeLog;
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #handle: Handle;
@@ -156,12 +156,20 @@ export class Dispatcher {
     const fields = { agent: loggableText(agentId.toString()), messageType: loggableText(messageType) };
     try {
       if (isEndOfAborted(delivery, error)) {
-        this.#logger.debug(loggableText(`${agentId} ended ${what} (${messageType}): ${errorText(error)}`), fields);
+        this.#logger.debug(
+          loggableText(`${agentId} ended ${what} (${messageType}): ${errorText(error)}`),
+          fields,
+          `A handler of ${agentId.type} ended`,
+        );
         return;
       }
       const head = loggableText(`${agentId} failed on ${what} (${messageType})`);
       const shown = loggableError(isError(error) ? error : TroupeError.from(error));
-      this.#logger.error(`${head}: ${loggableText(errorText(error))}`, { ...fields, error: shown });
+      this.#logger.error(
+        `${head}: ${loggableText(errorText(error))}`,
+        { ...fields, error: shown },
+        `A handler of ${agentId.type} failed`,
+      );
     } catch {
       // As above: a logger that throws.
     }

@@ -1,6 +1,8 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import { errorText } from "../errors.ts";
 import type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "../message-log-records.ts";
+import type { CodecRegistry } from "../serialization/codec-registry.ts";
+import { jsonContentType } from "../serialization/message-type.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 
 export interface LoggedMessage {
@@ -63,6 +65,20 @@ export function emitRecord(sink: MessageLogSink, record: MessageLogRecord): void
   } catch {
     // The runtime has no better place to say so than the sink.
   }
+}
+
+const decoder = new TextDecoder();
+
+// protocol.md §5.10, §5.11
+/** Returns a message's JSON for the message log and for spans, or Python's text if it has none. Never throws. */
+export function payloadText(message: unknown, codecs: CodecRegistry): string {
+  try {
+    const { contentType, data } = codecs.encode(message, jsonContentType);
+    if (contentType === jsonContentType) return decoder.decode(data);
+  } catch {
+    // The message is not declared or has no JSON. The text below says so.
+  }
+  return "Message could not be serialized";
 }
 
 function textOrNull(id: { toString(): string } | undefined): string | null {

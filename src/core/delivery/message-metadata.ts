@@ -1,4 +1,5 @@
 import { TroupeError } from "../errors.ts";
+import { quoted } from "../validation/option-values.ts";
 
 /** Text values by name that travel with a message, beside its content. */
 export type MessageMetadata = Readonly<Record<string, string>>;
@@ -129,9 +130,4 @@ function isWellFormed(text: string): boolean {
 
 function invalid(text: string): TroupeError {
   return new TroupeError("invalid-argument", `${text}.`);
-}
-
-/** Returns a name in a form that is safe in the text of an error. */
-function quoted(name: string): string {
-  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }

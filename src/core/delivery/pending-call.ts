@@ -4,7 +4,6 @@ import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
 import { type DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
-import { timedOutText } from "./timed-out-text.ts";
 
 /**
  * One call that waits for its answer: a promise that settles exactly once, by an answer, an error, its deadline or its
@@ -56,8 +55,8 @@ export class PendingCall<Answer> implements Expiring {
   }
 
   /**
-   * Ends the call at the deadline or when the signal aborts. Does nothing when the call is settled. Call it once at most. `deadline` is the moment at which the
-   * timeout of the bounds is over; `recipient` stands in the text of the error.
+   * Ends the call at the deadline or when the signal aborts. Does nothing when the call is settled. Call it once at most.
+   * `deadline` is the moment at which the timeout of the bounds is over; `recipient` stands in the text of the error.
    */
   within({ signal, timeoutMs }: CallBounds, deadline: Deadline | undefined, recipient?: { toString(): string }): void {
     if (this.#settled) return;
@@ -126,4 +125,29 @@ export class PendingCall<Answer> implements Expiring {
       this.#signal = undefined;
     }
   }
+}
+
+/** Returns the text of a call's timeout, wherever it was noticed: who did not answer what in which time, and what to do. */
+export function timedOutText(
+  ms: number | string | undefined,
+  recipient?: { toString(): string },
+  messageType?: string,
+): string {
+  const from = recipient === undefined ? "" : ` from ${recipient.toString()}`;
+  const to = messageType === undefined ? "" : ` to ${messageType}`;
+  const advice =
+    "Give the call a larger timeoutMs if its handler needs longer (a host's callTimeoutMs is a limit, too). The handler may have run.";
+  return `No answer${from}${to} within ${ms} ms. ${advice}`;
+}
+
+/** As `timedOutText`, for a call that an intervention still held back: nothing was sent. */
+export function undecidedText(ms: number | undefined, recipient: { toString(): string } | undefined): string {
+  const to = recipient === undefined ? "" : ` to ${recipient.toString()}`;
+  return `An intervention (onSend) had not decided about the call${to} within ${ms} ms. The message was not sent.`;
+}
+
+/** As `timedOutText`, for an answer that an intervention still held back. */
+export function answerUndecidedText(ms: number | undefined, recipient: { toString(): string } | undefined): string {
+  const from = recipient === undefined ? "" : ` from ${recipient.toString()}`;
+  return `An intervention (onResponse) had not decided about the answer${from} within ${ms} ms. The handler has run.`;
 }

@@ -65,14 +65,13 @@ export class PendingCalls<Answer> {
 class NamedCall<Answer> extends PendingCall<Answer> {
   readonly #id: string;
   readonly #calls: Map<string, PendingCall<Answer>>;
-
   readonly #timedOut: NamedCallBounds["timedOut"];
 
   constructor(id: string, calls: Map<string, PendingCall<Answer>>, timedOut: NamedCallBounds["timedOut"]) {
     super();
-    this.#timedOut = timedOut;
     this.#id = id;
     this.#calls = calls;
+    this.#timedOut = timedOut;
   }
 
   protected override describeTimeout(ms: number | undefined, recipient: { toString(): string } | undefined): string {

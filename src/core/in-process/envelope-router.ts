@@ -8,7 +8,7 @@ import type { MessageLog } from "../delivery/message-log.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { SubscriptionTable } from "../topics/subscription-table.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
@@ -30,7 +30,7 @@ export interface EnvelopeRouterOptions {
   readonly catalog: AgentCatalog;
   readonly subscriptions: SubscriptionTable;
   readonly interventions: InterventionChain;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly log: MessageLog | undefined;
   readonly tracing: Tracing | undefined;
   /** Returns the JSON of a message, for spans. */
@@ -86,6 +86,11 @@ export class EnvelopeRouter {
     };
   }
 
+  /** Returns the messages that handlers handle. */
+  running(): readonly Running[] {
+    return this.#running.all().filter(({ call }) => call === undefined || !this.#stage.isUndecided(call));
+  }
+
   /** Returns the calls whose handlers run, and that have no outcome yet. */
   unanswered(): readonly Running[] {
     return this.#running.all().filter(({ call }) => call?.isSettled === false);
@@ -101,7 +106,7 @@ export class EnvelopeRouter {
   }
 
   /** Ends the calls from this queue about which an intervention has not decided. Its later decision is ignored. */
-  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
+  refuseUndecided(queue: EnvelopeQueue, makeError: (notHandled: boolean) => unknown): void {
     this.#stage.refuseUndecided(queue, makeError);
   }
 
@@ -260,7 +265,7 @@ export class EnvelopeRouter {
     const { logger, onEventFailure, subscriptions } = this.#options;
     const recipients = subscriptions.recipients(topicId, (error, { id }) => {
       const text = `Subscription ${id} failed on an event for ${topicId}, and is passed over: ${errorText(error)}`;
-      logger.error(loggableText(text), { error: loggableError(error) });
+      logger.error(loggableText(text), { error: loggableError(error) }, "A subscription failed on an event");
       onEventFailure(error);
     });
     let pending: Promise<void>[] | undefined;

@@ -4,7 +4,7 @@ import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import {
   eventContext,
   type PublishEnvelope,
@@ -16,7 +16,7 @@ import type { EnvelopeQueue } from "./envelope-queue.ts";
 
 export interface InterventionStageOptions {
   readonly interventions: InterventionChain;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly log: MessageLog | undefined;
   /** Returns the error that refuses a message from an intervention which a worker could not send. */
   readonly refusalOf: ((message: unknown) => Error | undefined) | undefined;
@@ -50,11 +50,14 @@ export class InterventionStage {
     this.#onward = onward;
   }
 
-  /** Ends the calls from this queue about which `onSend` or `onResponse` has not decided. The later decision is ignored. */
-  refuseUndecided(queue: EnvelopeQueue, makeError: () => unknown): void {
-    for (const [call, { context, from }] of this.#undecided) {
+  /**
+   * Ends the calls from this queue about which `onSend` or `onResponse` has not decided. The later decision is ignored. `makeError`
+   * learns whether it is certain that no handler has seen the call.
+   */
+  refuseUndecided(queue: EnvelopeQueue, makeError: (notHandled: boolean) => unknown): void {
+    for (const [call, { context, from, isBefore }] of this.#undecided) {
       if (from !== queue) continue;
-      const error = makeError();
+      const error = makeError(isBefore);
       context.abort(error);
       call.reject(error);
     }
@@ -75,7 +78,8 @@ export class InterventionStage {
       decide: () => interventions.onSend(envelope.message, { messageContext, recipient }, link),
       goOn: (message) => {
         if (call.isSettled) return queue.done();
-        if (queue.isClosed) call.reject(new UndeliverableException(stoppedText, { code: "shutting-down" }));
+        if (queue.isClosed)
+          call.reject(new UndeliverableException(stoppedText, { code: "shutting-down", notHandled: true }));
         else if (message !== DropMessage) {
           const refusal = refusalOf?.(message);
           if (refusal === undefined) return this.#onward.send({ ...envelope, message }, queue);
@@ -98,7 +102,7 @@ export class InterventionStage {
     const { logger, interventions, log, refusalOf } = this.#options;
     const refuse = (error: unknown): void => {
       const text = `An intervention failed on an event for ${envelope.topicId}, which is dropped: ${errorText(error)}`;
-      logger.error(loggableText(text), { error: loggableError(error) });
+      logger.error(loggableText(text), { error: loggableError(error) }, "An intervention failed on an event");
       queue.done();
     };
     return this.#pass({
@@ -159,7 +163,7 @@ export class InterventionStage {
   }
 
   /**
-   * Waits for the decision, no longer than for the outcome of the call or the abort of the event: a decision after that is ignored. Never
+   * Waits for the decision until the call has its outcome or the event's signal aborts. It ignores a decision after that. Never
    * rejects.
    */
   async #think(

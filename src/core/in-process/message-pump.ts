@@ -6,6 +6,7 @@ import { untilAborted } from "../wait-options.ts";
 import type { CallPlace, Envelope } from "./envelope.ts";
 import { EnvelopeQueue } from "./envelope-queue.ts";
 import type { EnvelopeRouter } from "./envelope-router.ts";
+import { reportWhileBusy } from "./idle-report.ts";
 import { UnansweredWatch } from "./unanswered-watch.ts";
 
 type PumpState =
@@ -83,7 +84,7 @@ export class MessagePump implements CallPlace {
       if (this.#state.at !== "running" && !this.#isWarned) this.#watchIdle();
       return;
     }
-    const error = this.#refusal();
+    const error = this.#refusal(true);
     if (envelope.kind !== "send") throw error;
     envelope.call.reject(error);
   }
@@ -108,7 +109,12 @@ export class MessagePump implements CallPlace {
   async stopWhenIdle(signal: AbortSignal | undefined): Promise<void> {
     this.#assertRunning();
     const queue = this.#queue;
-    await untilAborted(queue.idle(), { signal }, "Waiting until all is handled");
+    const stopReports = this.#reportWhileBusy(queue, "stopWhenIdle()");
+    try {
+      await untilAborted(queue.idle(), { signal }, "Waiting until all is handled");
+    } finally {
+      stopReports();
+    }
     await this.#end(queue);
   }
 
@@ -148,6 +154,7 @@ export class MessagePump implements CallPlace {
   async drain(timeoutMs: number): Promise<void> {
     if (this.#state.at !== "running") return;
     const queue = this.#queue;
+    const stopReports = this.#reportWhileBusy(queue, "The disposal of the runtime");
     await new Promise<void>((resolve) => {
       const timer = this.#clock.setTimer(timeoutMs, resolve, { keepAlive: true });
       void queue.idle().then(() => {
@@ -155,6 +162,7 @@ export class MessagePump implements CallPlace {
         resolve();
       });
     });
+    stopReports();
   }
 
   async close(): Promise<void> {
@@ -165,8 +173,13 @@ export class MessagePump implements CallPlace {
       this.#endIdleWatch();
       this.#unanswered.end();
       this.#discard(this.#queue);
-      this.#router.abandon(() => this.#refusal());
+      this.#router.abandon(() => this.#refusal(false));
     }
+  }
+
+  #reportWhileBusy(queue: EnvelopeQueue, what: string): () => void {
+    if (queue.isIdle) return () => undefined;
+    return reportWhileBusy({ clock: this.#clock, logger: this.#logger, what, running: () => this.#router.running() });
   }
 
   /**
@@ -242,20 +255,20 @@ export class MessagePump implements CallPlace {
     if (queue.isClosed) return;
     const left = queue.close();
     for (const envelope of left) {
-      if (envelope.kind === "send") envelope.call.reject(this.#refusal());
+      if (envelope.kind === "send") envelope.call.reject(this.#refusal(true));
       // The handler has done its work, so the caller still gets its answer.
       else if (envelope.kind === "response") void this.#router.route(envelope, queue);
     }
-    this.#router.refuseUndecided(queue, () => this.#refusal());
+    this.#router.refuseUndecided(queue, (notHandled) => this.#refusal(notHandled));
   }
 
-  #refusal(): UndeliverableException {
+  #refusal(notHandled: boolean): UndeliverableException {
     if (this.#failure !== undefined) {
       const text = `Runtime stopped: an event's handler failed (${errorText(this.#failure.error)}).`;
-      return new UndeliverableException(text, { code: "shutting-down", cause: this.#failure.error });
+      return new UndeliverableException(text, { code: "shutting-down", cause: this.#failure.error, notHandled });
     }
     const text = "Runtime stopped before the message was delivered or answered.";
-    return new UndeliverableException(text, { code: "shutting-down" });
+    return new UndeliverableException(text, { code: "shutting-down", notHandled });
   }
 
   #throwFailure(): void {

@@ -17,12 +17,12 @@ import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
-import { MessageLog } from "../delivery/message-log.ts";
+import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
-import { payloadText } from "../delivery/payload-text.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
+import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
@@ -108,6 +108,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #bounds: RuntimeBounds;
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
+  readonly #limitedLog: LimitedLog;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -116,8 +117,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
     const { ambient, tracing, messageLog, clock = systemClock } = options;
-    const logger = guardedLogger(options.logger ?? defaultLogger);
-    this.logger = logger;
+    this.logger = guardedLogger(options.logger ?? defaultLogger);
+    const logger = new LimitedLog(this.logger, clock);
+    this.#limitedLog = logger;
     this.ambient = ambient;
     this.#tracing = tracing;
     this.#clock = clock;
@@ -152,7 +154,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
     });
-    this.#pump = new MessagePump(router, clock, guardedLogger(logger));
+    this.#pump = new MessagePump(router, clock, logger);
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -188,7 +190,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
 
   /**
    * Stops when all messages are handled, also those that handlers send meanwhile. Rejects with `wrong-state` when not running.
-   * Aborting the signal ends the wait, and the runtime continues.
+   * Aborting the signal ends the wait, and the runtime continues. After a second, and every 30 s after that, the log says which
+   * handlers it waits for. The wait keeps the process alive until the first line only. After that, a process that only awaits a
+   * handler that never ends exits with code 13.
    */
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertWaitOptions(options, "stopWhenIdle");
@@ -228,9 +232,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } finally {
       this.#arrivals.rejectAll(() => {
         const text = "Runtime stopped before the agent type of the call was registered.";
-        return new UndeliverableException(text, { code: "shutting-down" });
+        return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
       });
       await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
+      this.#limitedLog.flush();
     }
   }
 
@@ -316,7 +321,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       // It may still be on its way to be bound.
       void added.then(
-        () => this.#catalog.removeInstance(id),
+        () => this.#catalog.removeInstance(id, agent),
         () => undefined,
       );
       throw error;
@@ -330,7 +335,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const id = agentIdOf(idOrType, key);
     const what = `Getting ${id}`;
     assertNotAborted(options, what);
-    if (options.lazy === false) await untilAborted(this.#catalog.agentFor(id), options, what);
+    if (options.lazy === false) await untilAborted(this.#catalog.made(id), options, what);
     return id;
   }
 

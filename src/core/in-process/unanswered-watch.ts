@@ -1,8 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
-import { loggableText } from "../delivery/loggable.ts";
 import type { Logger } from "../logger.ts";
-import { messageTypeText } from "../serialization/message-index.ts";
 import type { Running } from "./envelope.ts";
+import { namesOf } from "./idle-report.ts";
 
 /** A call that a stop left to its handler. */
 export type UnansweredCall = Pick<Running, "agentId" | "message" | "call">;
@@ -11,8 +10,6 @@ export type UnansweredCall = Pick<Running, "agentId" | "message" | "call">;
 const warningMs = 1_000;
 /** It looks after each such time whether all calls have ended meanwhile. */
 const checkEveryMs = 100;
-/** Calls that the warning names. */
-const mostNamed = 10;
 
 /**
  * Warns of calls that are still unanswered a second after `stop()` left them to their handlers. It keeps the process alive until
@@ -50,17 +47,11 @@ export class UnansweredWatch {
       this.#timer = this.#clock.setTimer(delayMs, () => this.#check(warnAtMs), { keepAlive: true });
       return;
     }
-    const named = this.#calls.slice(0, mostNamed).map(nameOf).join(", ");
-    const more = this.#calls.length > mostNamed ? ` and ${this.#calls.length - mostNamed} more` : "";
     const calls = this.#calls.length === 1 ? "1 call has" : `${this.#calls.length} calls have`;
     this.#logger.warn(
-      `The runtime has stopped, but ${calls} no outcome yet: ${named}${more}. The handlers still run. ` +
+      `The runtime has stopped, but ${calls} no outcome yet: ${namesOf(this.#calls)}. The handlers still run. ` +
         "close() ends such calls; stopWhenIdle() waits for their handlers; a timeoutMs bounds them.",
     );
     this.end();
   }
-}
-
-function nameOf({ agentId, message }: UnansweredCall): string {
-  return loggableText(`${agentId} (${messageTypeText(message)})`);
 }

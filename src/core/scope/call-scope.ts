@@ -1,7 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import { sharedByCopies } from "../copies.ts";
-import { assertSignal } from "../validation/assert-signal.ts";
+import { assertSignal } from "../validation/option-kinds.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import type { Deadline } from "./deadline.ts";
 

@@ -1,9 +1,10 @@
+import { asList } from "../collections/as-list.ts";
 import { TroupeError } from "../errors.ts";
 import { isThenable } from "../thenable.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
 import { UnknownPayload, voidMessage } from "./built-in-messages.ts";
 import { brandOf, MessageIndex, messageTypeText } from "./message-index.ts";
-import { assertMessageType, jsonContentType, type MessageType, protobufContentType } from "./message-type.ts";
+import { assertMessageType, bareContentType, type MessageType, protobufContentType } from "./message-type.ts";
 
 /** The bytes of a message, with its type name and content type. */
 export interface EncodedMessage {
@@ -32,12 +33,14 @@ export class CodecRegistry {
 
   /** Registers types. Throws `invalid-argument` for a value that is not a message type. */
   add(types: MessageType | readonly MessageType[]): void {
-    for (const type of isList(types) ? types : [types]) {
+    for (const type of asList(types)) {
       assertMessageType(type, "What a runtime is told with addMessageSerializer");
-      const contentType = essence(type.contentType);
+      const contentType = bareContentType(type.contentType);
       const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
       this.#byContentType.set(contentType, names.set(type.typeName, type));
-      const others = (this.#byIdentity.get(type) ?? []).filter((other) => essence(other.contentType) !== contentType);
+      const others = (this.#byIdentity.get(type) ?? []).filter(
+        (other) => bareContentType(other.contentType) !== contentType,
+      );
       this.#byIdentity.set(type, [type, ...others]);
       if (contentType === protobufContentType && type.identity.by === "tag") {
         this.#byFullName.set(type.identity.value, type);
@@ -65,17 +68,15 @@ export class CodecRegistry {
   }
 
   /**
-   * The error to refuse a value with that is of no known type: a text, a promise, a message type, a plain object. Looks at
-   * the value's type only, so it is cheap. Undefined when the value can be sent, as far as its type tells.
+   * Returns the error that refuses a value of no known type: a text, a promise, a message type, a plain object. Undefined: the
+   * value can be sent, as far as its type tells. It looks at the type alone and not at the fields, so that it costs little.
    */
   refusalOf(value: unknown): TroupeError | undefined {
     if (this.typeOf(value) !== undefined || value instanceof UnknownPayload) return undefined;
     return new TroupeError("invalid-message", undeclared(value));
   }
 
-  /**
-   * As `refusalOf`, for the answer to a call whose caller expects `promised`: that type is known from then on.
-   */
+  /** As `refusalOf`, for the answer to a call whose caller expects `promised`. The registry knows that type from then on. */
   refusalOfAnswer(answer: unknown, promised: MessageType | undefined): TroupeError | undefined {
     if (this.typeOf(answer) !== undefined) return undefined;
     if (promised?.is(answer) !== true) return this.refusalOf(answer);
@@ -110,21 +111,14 @@ export class CodecRegistry {
   }
 
   #lookUp(typeName: string, contentType: string): MessageType | undefined {
-    const names = this.#byContentType.get(contentType) ?? this.#byContentType.get(essence(contentType));
+    const names = this.#byContentType.get(contentType) ?? this.#byContentType.get(bareContentType(contentType));
     return names?.get(typeName);
   }
 
   #named(contentType: string, bytes: Uint8Array): MessageType | undefined {
-    if (this.#byFullName.size === 0 || essence(contentType) !== protobufContentType) return undefined;
+    if (this.#byFullName.size === 0 || bareContentType(contentType) !== protobufContentType) return undefined;
     return this.#byFullName.get(anyTypeName(bytes));
   }
-}
-
-/** Returns a content type without its parameters, in lower case. */
-function essence(contentType: string): string {
-  if (contentType === jsonContentType) return contentType;
-  const end = contentType.indexOf(";");
-  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
 function undeclared(value: unknown): string {
@@ -151,15 +145,11 @@ function isMessageType(value: unknown): value is { readonly typeName: string } {
   );
 }
 
-function isList(types: MessageType | readonly MessageType[]): types is readonly MessageType[] {
-  return Array.isArray(types);
-}
-
 /**
  * Returns the full name of the message in the bytes of a `google.protobuf.Any`: the part after the last `/` of its
  * first field. Empty if there is none. Core has no protobuf library, so it reads the field itself.
  */
-export function anyTypeName(bytes: Uint8Array): string {
+function anyTypeName(bytes: Uint8Array): string {
   if (bytes[0] !== typeUrlTag) return "";
   let length = 0;
   let at = 1;

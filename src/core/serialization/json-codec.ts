@@ -92,7 +92,7 @@ const position = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/;
  * Describes why a codec could not read bytes, without quoting them. JavaScript's own error text quotes them, and this
  * text goes to logs and callers.
  */
-export function jsonFault(thrown: unknown): string {
+function jsonFault(thrown: unknown): string {
   if (thrown instanceof TroupeError) return thrown.message;
   if (!(thrown instanceof SyntaxError)) return "its JSON codec refused it";
   const at = position.exec(thrown.message)?.[1];

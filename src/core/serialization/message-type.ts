@@ -7,6 +7,14 @@ export const jsonContentType = "application/json";
 /** The content type of protobuf payloads on the wire. Such a payload is the bytes of a `google.protobuf.Any`. */
 export const protobufContentType = "application/x-protobuf";
 
+// protocol.md §3.1
+/** Returns a content type without its parameters, in lower case, for comparison. */
+export function bareContentType(contentType: string): string {
+  if (contentType === jsonContentType) return contentType;
+  const end = contentType.indexOf(";");
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
 /** The way to recognize the values of a type in one step. */
 export type MessageIdentity =
   /** The value's prototype carries its type (`defineMessage`). */

@@ -25,7 +25,7 @@ export interface UserMessageFields {
   readonly source: string;
   readonly type: "UserMessage";
 }
-/** Fields of a `AssistantMessage`. */
+/** Fields of an `AssistantMessage`. */
 export interface AssistantMessageFields {
   /** Text, or the tools that the model requests. */
   readonly content: string | readonly FunctionCallFields[];

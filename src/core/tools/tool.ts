@@ -16,7 +16,7 @@ export interface Tool<Arguments = unknown> {
   /** Name that models use; unique within a tool agent. */
   readonly name: string;
   readonly description: string;
-  /** Validates the arguments; may be asynchronous. Models get its JSON Schema if the library provides one. */
+  /** Validates the arguments; may be asynchronous. The client of a model makes its JSON Schema with the schema library. */
   readonly schema: StandardSchemaV1<unknown, Arguments>;
   /** Returns or resolves to the result. Text stays as it is; any other value becomes JSON. */
   run(args: Arguments, options: ToolRunOptions): unknown;

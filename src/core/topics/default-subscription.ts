@@ -55,7 +55,7 @@ export async function inSubscriptionContext<T>(
   }
 }
 
-export function agentTypeOfSubscriptionContext(): string | undefined {
+function agentTypeOfSubscriptionContext(): string | undefined {
   if (making.current !== undefined) return making.current;
   for (const ambient of making.underWay.keys()) {
     const agentType = ambient.subscribingAgentType();

@@ -99,7 +99,7 @@ export class TypePrefixSubscription implements Subscription {
 brandClass(TypePrefixSubscription, "TypePrefixSubscription");
 
 /** Says in an error which subscription it is. */
-export function subscriptionText(subscription: Subscription): string {
+function subscriptionText(subscription: Subscription): string {
   const id = `id ${quoted(subscription.id)}`;
   if (subscription instanceof TypeSubscription) {
     return `agent type ${subscription.agentType}, topic type ${quoted(subscription.topicType)}, ${id}`;

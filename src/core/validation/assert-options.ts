@@ -1,7 +1,7 @@
 import { TroupeError } from "../errors.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { OptionKind } from "./option-kinds.ts";
-import { wrongValue } from "./option-values.ts";
+import { quoted, wrongValue } from "./option-values.ts";
 
 /** One kind for each option; a missing one is a compile error. */
 export type OptionKinds<Options> = { readonly [Name in keyof Options]-?: OptionKind };
@@ -63,12 +63,11 @@ export function assertKind(name: string, value: unknown, kind: OptionKind): void
 function unknownOption(name: string, shape: OptionShape, taker: string): TroupeError {
   const known = [...shape.keys()];
   const nearest = nearestName(name, known);
-  const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
   const hint =
     nearest !== undefined
       ? ` Did you mean ${nearest}?`
       : known.length <= mostListed
         ? ` It takes ${known.join(", ")}.`
         : " Its documentation lists the options.";
-  return new TroupeError("invalid-argument", `${taker} has no option ${JSON.stringify(shown)}.${hint}`);
+  return new TroupeError("invalid-argument", `${taker} has no option ${quoted(name)}.${hint}`);
 }

@@ -1,5 +1,6 @@
 import { AgentId } from "../agents/agent-id.ts";
-import { assertSignal } from "./assert-signal.ts";
+import { CancellationToken } from "../cancellation-token.ts";
+import { TroupeError } from "../errors.ts";
 import { type NumberRange, wrongValue } from "./option-values.ts";
 
 /** A kind of values for an option. */
@@ -52,6 +53,14 @@ export const signal: OptionKind = {
   refuse: assertSignal,
 };
 
+/** Throws `invalid-argument` for a value that is not an `AbortSignal`. */
+export function assertSignal(value: unknown): void {
+  if (value instanceof AbortSignal) return;
+  if (value instanceof CancellationToken) throw wrongValue("A signal is an AbortSignal: pass `token.signal`", value);
+  if (signal.accepts(value)) return;
+  throw wrongValue("The signal must be an AbortSignal: pass `controller.signal`", value);
+}
+
 /** An object with these methods: a port, or a value of a class. `what` names it with its article. */
 export function withMethods(what: string, ...methods: readonly string[]): OptionKind {
   const named = methods.length === 1 ? `the method ${methods[0]}` : `the methods ${methods.join(", ")}`;
@@ -83,7 +92,10 @@ export function listOf(kind: OptionKind): OptionKind {
     expected: `a list; each of its items is ${kind.expected}`,
     accepts: (value) => Array.isArray(value) && value.every((item) => kind.accepts(item)),
     assertInside: (value, name) => assertItemsInside(value, name, kind),
-    refuse: (value, subject) => refuseItem(value, subject, kind),
+    refuse: (value, subject) => {
+      refuseSingle(value, subject, kind);
+      refuseItem(value, subject, kind);
+    },
   };
 }
 
@@ -105,6 +117,12 @@ function assertItemsInside(value: object, name: string, kind: OptionKind): void 
   for (const [at, item] of value.entries()) {
     if (typeof item === "object" && item !== null) assertInside(item, `${name}[${at}]`);
   }
+}
+
+/** Throws for a value that would do as an item of the list. */
+function refuseSingle(value: unknown, subject: string, kind: OptionKind): void {
+  if (Array.isArray(value) || !kind.accepts(value)) return;
+  throw new TroupeError("invalid-argument", `${subject} must be a list. Put the value into one: [value].`);
 }
 
 /** Throws for the first item of a list that is not of the kind. */

@@ -13,7 +13,7 @@ import {
   spliceRequestId,
   withoutTroupeKeys,
 } from "../../protocol/internal.ts";
-import { BatchRunner } from "../batch-runner.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
@@ -44,6 +44,8 @@ export interface CallRouterParts {
   readonly callTimeoutMs: number;
   readonly channelWaitMs: number;
   readonly clock: Clock;
+  /** Runs what may be long: the ends of a worker's calls. */
+  readonly batches: BatchRunner;
   readonly makeId: MakeId;
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
@@ -65,13 +67,13 @@ export class CallRouter {
   readonly #calls: CallTable;
   readonly #held: HeldCalls;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
-  readonly #endings: BatchRunner;
+  readonly #batches: BatchRunner;
   /** Workers that stop, and the types that they have given up. Their handlers that still run may call their own agents. */
   readonly #leaving = new Map<Peer, ReadonlySet<string>>();
   #isDraining = false;
 
   constructor(parts: CallRouterParts) {
-    const { bounds, callTimeoutMs, channelWaitMs, clock, makeId, counters, owners, peers, observer } = parts;
+    const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
     this.#dotnetAnswers = parts.dotnetAnswers;
     this.#bounds = bounds;
     this.#clock = clock;
@@ -86,11 +88,10 @@ export class CallRouter {
       isTimed: observer !== undefined,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
-        this.#tellTarget(call, "timed-out");
-        this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
+        this.#batches.add(call.caller.id, [() => this.#timeOut(call)]);
       },
     });
-    this.#endings = new BatchRunner(clock);
+    this.#batches = batches;
     this.#held = new HeldCalls(clock, channelWaitMs, (call) => {
       if (this.#calls.take(call)) this.#fail(call, callFailure.notReached(call.targetType));
     });
@@ -231,7 +232,7 @@ export class CallRouter {
    */
   peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
     const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
-    this.#endings.add(this.#endingsOf(peer, failure));
+    this.#batches.add(peer.id, this.#endingsOf(peer, failure));
   }
 
   *#endingsOf(
@@ -247,16 +248,32 @@ export class CallRouter {
   }
 
   // protocol.md H21
-  /** Refuses calls from now on, and ends those without an outcome. */
-  drain(): void {
+  /**
+   * Refuses calls from now on, and ends those without an outcome: at once if they are few, else in batches. Then the promise
+   * resolves when all have one.
+   */
+  drain(): Promise<void> | undefined {
     this.#isDraining = true;
-    for (const call of this.#calls.all()) {
-      this.#held.forget(call);
-      const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
-      if (this.#calls.take(call)) this.#fail(call, failure);
+    const calls = this.#calls.all();
+    if (calls.length > limits.batchSize) {
+      return new Promise((resolve) => {
+        this.#batches.add(this, this.#drainings(calls, resolve));
+      });
     }
+    for (const call of calls) this.#cutShort(call);
     this.#calls.close();
-    this.#endings.finish();
+    return undefined;
+  }
+
+  *#drainings(calls: readonly PendingCall[], resolve: () => void): Iterable<() => void> {
+    for (const call of calls) yield () => this.#cutShort(call);
+    this.#calls.close();
+    resolve();
+  }
+
+  #cutShort(call: PendingCall): void {
+    const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
+    if (this.#calls.take(call)) this.#fail(call, failure);
   }
 
   /** Keeps the table of calls within its bounds. */
@@ -280,6 +297,12 @@ export class CallRouter {
     }
     const outcome = target.send(frame, "call");
     if (outcome !== "queued" && this.#calls.take(call)) this.#fail(call, whyNotSent(outcome, call, frame, target));
+  }
+
+  /** Answers a call that has left the table because its time is up. */
+  #timeOut(call: PendingCall): void {
+    this.#tellTarget(call, "timed-out");
+    this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
   }
 
   /** Ends a call whose caller no longer waits for the outcome. */

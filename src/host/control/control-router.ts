@@ -10,14 +10,17 @@ import {
   isControlRequest,
   parseControlDestination,
 } from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { Principal } from "../principal.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
-import { ControlWaits } from "./control-waits.ts";
+import { type ControlWait, ControlWaits } from "./control-waits.ts";
 
 export interface ControlRouterParts {
+  /** Runs what may be long: the answers for a channel that has ended. */
+  readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
   readonly sessions: ChannelTable<ControlSession>;
@@ -55,9 +58,24 @@ export class ControlRouter {
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
     // A channel that was replaced has left the answers to its successor.
-    if (this.#parts.sessions.of(session.id) === undefined) this.#waits.forgetAsker(session.id);
-    for (const { asker, envelope, request } of this.#waits.release(session)) {
-      this.#refuse(asker, envelope, request, `The control channel to ${envelope.destination} ended before the answer.`);
+    if (this.#parts.sessions.of(session.id) === undefined) {
+      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)));
+    }
+    this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)));
+  }
+
+  *#forgettingsOf(waits: Iterable<ControlWait>): Iterable<() => void> {
+    for (const wait of waits) yield () => void this.#waits.forget(wait);
+  }
+
+  *#refusalsOf(waits: Iterable<ControlWait>): Iterable<() => void> {
+    for (const wait of waits) {
+      yield () => {
+        if (!this.#waits.forget(wait)) return;
+        const { asker, envelope, request } = wait;
+        const error = `The control channel to ${envelope.destination} ended before the answer.`;
+        this.#refuse(asker, envelope, request, error);
+      };
     }
   }
 

@@ -10,12 +10,20 @@ export interface ControlWait {
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
   readonly bytes: number;
+  /** All that its asker waits for. */
+  readonly asked: Asked;
 }
 
 /** The waits of one asker, and the bytes of their names. */
 interface Asked {
   readonly waits: Set<ControlWait>;
   bytes: number;
+  /** The asker has left: its waits count for nothing, and are still to be removed. */
+  isOver: boolean;
+}
+
+function createAsked(): Asked {
+  return { waits: new Set(), bytes: 0, isOver: false };
 }
 
 /** About what a wait occupies beside its names: two entries of maps, the envelope and the request. */
@@ -33,7 +41,7 @@ export class ControlWaits {
   /** Returns why the host can't remember one more request of this asker; undefined: it can, or need not. Call it before `passed`. */
   whyFull(asker: ControlSession, envelope: ControlEnvelope): string | undefined {
     if (!isAwaited(envelope)) return undefined;
-    const { waits, bytes } = this.#byAsker.get(asker.id) ?? { waits: new Set(), bytes: 0 };
+    const { waits, bytes } = this.#byAsker.get(asker.id) ?? createAsked();
     const { controlWaitsPerAsker, controlWaitBytesPerAsker } = limits;
     if (waits.size >= controlWaitsPerAsker)
       return `${waits.size} control requests of this client wait for an answer. The host takes no more: wait for answers first.`;
@@ -58,10 +66,10 @@ export class ControlWaits {
     // A state to load may be long, and the host's answer for the target needs none of it.
     const request = body.kind === "load-request" ? { ...body, state: "" } : body;
     const bytes = costOf(envelope);
-    const wait = { asker, target, name, envelope: { ...envelope, body: undefined }, request, bytes };
-    waits.set(name, wait);
-    const asked = this.#byAsker.get(asker.id) ?? { waits: new Set<ControlWait>(), bytes: 0 };
+    const asked = this.#byAsker.get(asker.id) ?? createAsked();
     this.#byAsker.set(asker.id, asked);
+    const wait = { asker, target, name, envelope: { ...envelope, body: undefined }, request, bytes, asked };
+    waits.set(name, wait);
     asked.waits.add(wait);
     asked.bytes += bytes;
     asker.account.add(chargeOf(bytes));
@@ -72,33 +80,49 @@ export class ControlWaits {
     if (respondTo !== "") return false;
     const wait = this.#byTarget.get(target)?.get(nameOf(rpcId, destination));
     this.#forget(wait);
-    return wait !== undefined;
+    return wait !== undefined && !wait.asked.isOver;
   }
 
-  /** The channel has ended: returns the requests that it will not answer any more. */
-  release(target: ControlSession): readonly ControlWait[] {
-    const waits = [...(this.#byTarget.get(target)?.values() ?? [])];
-    for (const wait of waits) this.#forget(wait);
+  /**
+   * The channel has ended: returns the requests that it will not answer any more. Call `forget` for each; until then they count. The
+   * host may forget one earlier, when its asker leaves.
+   */
+  release(target: ControlSession): Iterable<ControlWait> {
+    const waits = this.#byTarget.get(target);
     this.#byTarget.delete(target);
-    return waits;
+    return waits?.values() ?? [];
   }
 
-  /** The client has no control channel any more: no caller waits for the answers to what it asked. */
-  forgetAsker(clientId: string): void {
-    for (const wait of [...(this.#byAsker.get(clientId)?.waits ?? [])]) this.#forget(wait);
+  /** False: no caller waits for the answer any more. */
+  forget(wait: ControlWait): boolean {
+    const { waits, isOver } = wait.asked;
+    const isAwaited = waits.has(wait) && !isOver;
+    this.#forget(wait);
+    return isAwaited;
+  }
+
+  /**
+   * The client has no control channel any more: no caller waits for the answers to what it asked. Returns the requests; call `forget`
+   * for each.
+   */
+  releaseAsker(clientId: string): Iterable<ControlWait> {
+    const asked = this.#byAsker.get(clientId);
+    if (asked === undefined) return [];
+    this.#byAsker.delete(clientId);
+    asked.isOver = true;
+    return asked.waits;
   }
 
   #forget(wait: ControlWait | undefined): void {
     if (wait === undefined) return;
-    const { asker, target, name, bytes } = wait;
+    const { asker, target, name, bytes, asked } = wait;
+    if (!asked.waits.delete(wait)) return;
     const waits = this.#byTarget.get(target);
-    waits?.delete(name);
+    if (waits?.get(name) === wait) waits.delete(name);
     if (waits?.size === 0) this.#byTarget.delete(target);
-    const asked = this.#byAsker.get(asker.id);
-    if (asked === undefined || !asked.waits.delete(wait)) return;
     asked.bytes -= bytes;
     asker.account.release(chargeOf(bytes));
-    if (asked.waits.size === 0) this.#byAsker.delete(asker.id);
+    if (asked.waits.size === 0 && !asked.isOver) this.#byAsker.delete(asker.id);
   }
 }
 

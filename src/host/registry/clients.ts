@@ -1,17 +1,15 @@
 import type { Clock, Timer } from "../../core/internal.ts";
-import { method, type WireSubscription } from "../../protocol/internal.ts";
-import type { MemoryAccount } from "../../transport/internal.ts";
+import { method } from "../../protocol/internal.ts";
 import type { Principal } from "../principal.ts";
 import { type ClientAccounts, registrationCost } from "./client-accounts.ts";
+import { KeptRegistrations, type Registrations } from "./kept-registrations.ts";
 import { Reservations } from "./reservations.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
 
 /** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
 interface Reservation {
-  readonly types: readonly string[];
-  readonly subscriptions: readonly WireSubscription[];
+  readonly kept: KeptRegistrations;
   readonly timer: Timer;
-  readonly account: MemoryAccount;
 }
 
 type ClientState =
@@ -29,10 +27,14 @@ export class Client implements SubscriptionHolder {
   readonly clientId: string;
   /** The principal that the client belongs to; undefined for an anonymous one. */
   readonly principal: Principal | undefined;
-  readonly types = new Set<string>();
-  readonly subscriptions = new Set<HeldSubscription>();
-  /** Subscriptions from before the reconnection that the registry has not entered again yet. */
-  restoring = new Set<WireSubscription>();
+  #own = new OwnRegistrations();
+  /** Agent types that the client has lost to others, and the number of the last subscription that it lost with each. */
+  #lost = new Map<string, number>();
+  #hasNewLosses = false;
+  /** The registry sweeps out what the client has lost. */
+  isSweeping = false;
+  /** Registrations from before the client came back that the registry has not entered again yet. */
+  restoring: KeptRegistrations | undefined;
   state: ClientState;
   /** The client has said that it stops, and registers nothing more. */
   isLeaving = false;
@@ -44,9 +46,76 @@ export class Client implements SubscriptionHolder {
     this.state = state;
   }
 
+  get own(): Registrations {
+    return this.#own;
+  }
+
+  addType(agentType: string): void {
+    this.#own.types.add(agentType);
+    this.#own.reservedBytes += registrationCost.reservedType(agentType);
+  }
+
+  /** False: the client does not have the type. */
+  deleteType(agentType: string): boolean {
+    const had = this.#own.types.delete(agentType);
+    if (had) this.#own.reservedBytes -= registrationCost.reservedType(agentType);
+    return had;
+  }
+
+  addSubscription(held: HeldSubscription): void {
+    this.#own.subscriptions.add(held);
+    this.#own.reservedBytes += registrationCost.reservedSubscription(held);
+  }
+
+  deleteSubscription(held: HeldSubscription): void {
+    if (this.#own.subscriptions.delete(held)) {
+      this.#own.reservedBytes -= registrationCost.reservedSubscription(held);
+    }
+  }
+
+  /** Takes all from the client that it has registered. */
+  takeOwn(): Registrations {
+    const own = this.#own;
+    this.#own = new OwnRegistrations();
+    return own;
+  }
+
+  /** The client loses the subscriptions for agents of this type up to the one with the number. They count for nothing from now on. */
+  lose(agentType: string, lastNumber: number): void {
+    this.#lost.set(agentType, lastNumber);
+    this.#hasNewLosses = true;
+  }
+
+  /** Whether the client has lost anything since the last call. */
+  takeNewLosses(): boolean {
+    const had = this.#hasNewLosses;
+    this.#hasNewLosses = false;
+    return had;
+  }
+
+  /** All that the client has lost is swept out, and nothing of it will be restored. */
+  forgetLosses(): void {
+    this.#lost = new Map();
+  }
+
+  /** Takes over the losses of another record of the client. */
+  inheritLosses(from: Client): void {
+    this.#lost = from.#lost;
+  }
+
+  hasLost({ pattern, number }: HeldSubscription): boolean {
+    return this.#lost.size > 0 && number <= (this.#lost.get(pattern.agentType) ?? 0);
+  }
+
   get isGone(): boolean {
     return this.state.at === "gone";
   }
+}
+
+class OwnRegistrations implements Registrations {
+  readonly types = new Set<string>();
+  readonly subscriptions = new Set<HeldSubscription>();
+  reservedBytes: number = registrationCost.reservedClient;
 }
 
 export interface ClientBounds {
@@ -123,13 +192,14 @@ export class Clients {
   arrive(
     clientId: string,
     principal: Principal | undefined,
-  ): { readonly client: Client; readonly before: Reservation | undefined } {
+  ): { readonly client: Client; readonly before: KeptRegistrations | undefined } {
     const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     if (client.state.at === "expected") client.state.timer.cancel();
     const before = this.#dropReservation(client);
+    before?.timer.cancel();
     client.isLeaving = false;
     this.#enter(client, { at: "serving" });
-    return { client, before };
+    return { client, before: before?.kept };
   }
 
   /** The client says that it stops. What it has registered is gone; the new record takes nothing more. */
@@ -143,27 +213,24 @@ export class Clients {
 
   /** The client is gone. With a grace it may come back and find what it had registered. */
   leave(client: Client, graceMs: number): void {
-    const { clientId, state, types, subscriptions, restoring } = client;
+    const { clientId, state, own, restoring } = client;
     if (state.at === "gone" || this.#clients.get(clientId) !== client) return;
     if (state.at === "expected") state.timer.cancel();
     if (state.at !== "reserved") this.#liveCount -= 1;
     client.state = { at: "gone" };
     this.#clients.delete(clientId);
-    const before = this.#dropReservation(client, false);
+    const before = this.#dropReservation(client);
     if (before !== undefined) return this.#reserve(client, before);
-    if (this.#isClosed || graceMs <= 0 || (types.size === 0 && subscriptions.size === 0 && restoring.size === 0))
-      return;
-    const entered = [...subscriptions].map(({ id, pattern }) => ({ id, pattern }));
-    const account = this.#parts.accounts.of(clientId, undefined);
-    const kept = { types: [...types], subscriptions: [...entered, ...restoring], account };
-    if (!account.take(costOf(kept))) return;
+    if (this.#isClosed || graceMs <= 0) return restoring?.drop();
+    const kept = KeptRegistrations.keep(own, restoring, this.#parts.accounts.of(clientId, undefined));
+    if (kept === undefined) return;
     const timer = this.#parts.clock.setTimer(graceMs, () =>
       this.#afterAdmissions(this.#parts.pendingOf(clientId), () => {
         // The client may have come back meanwhile, and left again.
         if (this.#clients.get(clientId)?.reservation === reservation) this.#expireReservation(clientId);
       }),
     );
-    const reservation: Reservation = { ...kept, timer };
+    const reservation: Reservation = { kept, timer };
     this.#reserve(client, reservation);
   }
 
@@ -186,11 +253,13 @@ export class Clients {
     this.#clients.set(client.clientId, client);
   }
 
-  #reserve({ clientId, principal }: Client, reservation: Reservation): void {
+  #reserve(before: Client, reservation: Reservation): void {
+    const { clientId, principal } = before;
     const client = new Client(clientId, principal, { at: "reserved" });
     client.reservation = reservation;
+    client.inheritLosses(before);
     this.#clients.set(clientId, client);
-    this.#reserved.add(client, entriesOf(reservation));
+    this.#reserved.add(client, reservation.kept.entries);
     for (let gone = this.#reserved.surplus(); gone !== undefined; gone = this.#reserved.surplus())
       this.#expireReservation(gone.clientId);
   }
@@ -203,31 +272,23 @@ export class Clients {
   #expireReservation(clientId: string): void {
     const client = this.#clients.get(clientId);
     if (client === undefined) return;
-    this.#dropReservation(client);
+    const reservation = this.#dropReservation(client);
+    if (reservation !== undefined) {
+      reservation.timer.cancel();
+      reservation.kept.drop();
+      this.#parts.accounts.settle(clientId);
+    }
     if (client.state.at !== "reserved") return;
     client.state = { at: "gone" };
     this.#clients.delete(clientId);
   }
 
-  /** Takes the reservation off a client; its timer continues for one that is kept under another record. */
-  #dropReservation(client: Client, isOver = true): Reservation | undefined {
+  /** Takes the reservation off a client; its timer continues. */
+  #dropReservation(client: Client): Reservation | undefined {
     const { reservation } = client;
     if (reservation === undefined) return undefined;
     client.reservation = undefined;
-    if (isOver) {
-      reservation.timer.cancel();
-      reservation.account.release(costOf(reservation));
-      this.#parts.accounts.settle(client.clientId);
-    }
     this.#reserved.remove(client);
     return reservation;
   }
-}
-
-function costOf({ types, subscriptions }: Pick<Reservation, "types" | "subscriptions">): number {
-  return registrationCost.reservation(types, subscriptions);
-}
-
-function entriesOf({ types, subscriptions }: Reservation): number {
-  return types.length + subscriptions.length;
 }

@@ -17,8 +17,12 @@ export class LegacyRegistration {
   registerType(peer: Peer, requestId: string, agentType: string): void {
     const outcome = this.#registry.registerType(peer.id, agentType, undefined, peer.account);
     switch (outcome.at) {
-      case "registered":
-        return acknowledge(peer, "register-type", requestId, undefined);
+      case "registered": {
+        const routed = this.#registry.routed(agentType);
+        if (routed === undefined) acknowledge(peer, "register-type", requestId, undefined);
+        else void routed.then(() => acknowledge(peer, "register-type", requestId, undefined));
+        return;
+      }
       case "taken":
         return acknowledge(peer, "register-type", requestId, `Agent type ${agentType} already registered.`);
       case "invalid":

@@ -1,23 +1,18 @@
-import type { Clock, Logger } from "../../core/internal.ts";
+import type { Clock } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
-import { BatchRunner } from "../batch-runner.ts";
-import type { MutableHostCounters } from "../counters.ts";
-import type { HostObserver } from "../observer.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { type Client, Clients, type ClientsParts } from "./clients.ts";
-import { keptText, topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
-import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
-import { TopicIndex } from "./topic-index.ts";
-import type { TypeOwners } from "./type-owners.ts";
-
-export type TypeOutcome = { readonly at: "registered" } | { readonly at: "taken"; readonly by: string } | Refusal;
-
-export type SubscriptionOutcome = { readonly at: "added" } | { readonly at: "exists" } | Refusal;
-
-/** `full`: a bound of the host's options is reached. */
-type Refusal = { readonly at: "invalid" | "full"; readonly reason: string };
+import { EventRoutes } from "./event-routes.ts";
+import type { KeptRegistrations } from "./kept-registrations.ts";
+import { topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
+import type { Refusal, SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
+import { RegistrationReports, type RegistrationReportsParts } from "./registration-reports.ts";
+import { type HeldSubscription, type NewSubscription, SubscriptionBook } from "./subscription-book.ts";
+import { SubscriptionListing } from "./subscription-listing.ts";
+import type { TopicIndex } from "./topic-index.ts";
 
 export interface RegistryBounds {
   /** Clients that are known at once. */
@@ -27,30 +22,30 @@ export interface RegistryBounds {
   readonly maxSubscriptions: number;
 }
 
-export interface RegistryParts extends Pick<ClientsParts, "pendingOf"> {
-  readonly owners: TypeOwners;
-  readonly counters: MutableHostCounters;
+export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, RegistrationReportsParts {
   readonly clock: Clock;
-  readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
+  /** Runs what may be long: registrations that go or come back. */
+  readonly batches: BatchRunner;
   readonly orphanMs: number;
   readonly ownOnly: boolean;
   readonly allowMultipleOwners: boolean;
   readonly bounds: RegistryBounds;
   /** Others needed the space that a client's registrations take: the host forgets the client in a later turn. */
   readonly giveWay: (clientId: string, reason: string) => void;
+  /** Opens an account for a list of subscriptions, which no client has to itself. `giveWay`: the list is forgotten. */
+  readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
 
 // protocol.md H13, H14
 /** The agent types and subscriptions of every client. Nothing invalid gets in. */
 export class Registry {
-  /** Finds the agent types that an event goes to. */
-  readonly topics = new TopicIndex();
+  /** All subscriptions for GetSubscriptions, encoded. */
+  readonly listing: SubscriptionListing;
+  readonly #routes: EventRoutes;
   readonly #book: SubscriptionBook;
   readonly #clients: Clients;
   readonly #accounts: ClientAccounts;
-  readonly #sweeps: BatchRunner;
-  readonly #restorations: BatchRunner;
+  readonly #reports: RegistrationReports;
   readonly #parts: RegistryParts;
   #subscriptionCount = 0;
 
@@ -58,6 +53,7 @@ export class Registry {
     this.#parts = parts;
     this.#book = new SubscriptionBook({ comparesClients: !parts.allowMultipleOwners });
     this.#accounts = new ClientAccounts(parts.giveWay);
+    this.#reports = new RegistrationReports(parts);
     const { maxSessions: maxClients, maxSubscriptions: maxReservedEntries } = parts.bounds;
     this.#clients = new Clients({
       clock: parts.clock,
@@ -67,8 +63,15 @@ export class Registry {
       accounts: this.#accounts,
       onExpired: (client) => this.#expire(client),
     });
-    this.#sweeps = new BatchRunner(parts.clock);
-    this.#restorations = new BatchRunner(parts.clock);
+    const { owners, batches, openListAccount: openAccount } = parts;
+    const book = this.#book;
+    this.#routes = new EventRoutes({ owners, batches, lastNumber: () => book.lastNumber });
+    this.listing = new SubscriptionListing({ book, batches, openAccount });
+  }
+
+  /** Finds the agent types that an event goes to. */
+  get topics(): TopicIndex {
+    return this.#routes.topics;
   }
 
   get subscriptionCount(): number {
@@ -83,7 +86,7 @@ export class Registry {
   /** Returns what a client has registered now. */
   declaredBy(clientId: string): { readonly types: ReadonlySet<string>; readonly subscriptionCount: number } {
     const client = this.#clients.find(clientId);
-    return { types: client?.types ?? noTypes, subscriptionCount: client?.subscriptions.size ?? 0 };
+    return { types: client?.own.types ?? noTypes, subscriptionCount: client?.own.subscriptions.size ?? 0 };
   }
 
   /** Returns the principal that a client belongs to which has registered, has a channel, or may come back; undefined: no such client. */
@@ -95,19 +98,7 @@ export class Registry {
   registerType(clientId: string, agentType: string, principal?: Principal, from?: MemoryAccount): TypeOutcome {
     const outcome = this.#registerType(clientId, agentType, principal, from);
     this.#accounts.settle(clientId);
-    const { observer } = this.#parts;
-    if (outcome.at === "registered") observer?.({ at: "registration", what: "type", clientId, agentType });
-    else {
-      observer?.({
-        at: "registration",
-        what: "refused",
-        clientId,
-        agentType: keptText(agentType),
-        subscriptionId: undefined,
-        reason: outcome.at === "taken" ? "Another client holds the agent type." : keptText(outcome.reason),
-        holder: outcome.at === "taken" ? outcome.by : undefined,
-      });
-    }
+    this.#reports.typeRegistered(clientId, agentType, outcome);
     return outcome;
   }
 
@@ -120,45 +111,39 @@ export class Registry {
   ): SubscriptionOutcome {
     const outcome = this.#addSubscription(clientId, subscription, principal, from);
     this.#accounts.settle(clientId);
-    const { observer } = this.#parts;
-    if (observer === undefined) return outcome;
-    const { id: subscriptionId, pattern } = subscription;
-    const about = { at: "registration", clientId, agentType: pattern?.agentType, subscriptionId } as const;
-    if (outcome.at === "added") observer({ ...about, what: "subscribed" });
-    else {
-      const reason = outcome.at === "exists" ? "An equal subscription exists." : outcome.reason;
-      const refused = {
-        agentType: about.agentType && keptText(about.agentType),
-        subscriptionId: keptText(subscriptionId),
-      };
-      observer({ ...about, ...refused, what: "refused", reason: keptText(reason), holder: undefined });
-    }
+    this.#reports.subscriptionAdded(clientId, subscription, outcome);
     return outcome;
   }
 
   /** Removes every subscription with this id. `foreign`: it belongs to another client, and only own ones may be removed. */
   removeSubscription(clientId: string, id: string, principal?: Principal): "removed" | "unknown" | "foreign" {
     const outcome = this.#removeSubscription(clientId, id, principal);
-    if (outcome === "removed") {
-      const what = "unsubscribed";
-      this.#parts.observer?.({ at: "registration", what, clientId, agentType: undefined, subscriptionId: id });
-    }
+    if (outcome === "removed") this.#reports.subscriptionRemoved(clientId, id);
     return outcome;
   }
 
   /** All clients' subscriptions, in the order in which they came. */
   subscriptions(): readonly WireSubscription[] {
-    return this.#book.all().map(({ id, pattern }) => ({ id, pattern }));
+    const all = [...this.#book.values()];
+    return all.filter(({ isLive }) => isLive).map(({ id, pattern }) => ({ id, pattern }));
   }
 
-  /** The client's channel is open: what it registered ahead stays from now on, and what it had before is its own again. */
+  /** Resolves when events go to the agent type by all its subscriptions. Undefined: they do so now. */
+  routed(agentType: string): Promise<void> | undefined {
+    return this.#routes.settled(agentType);
+  }
+
+  /** Resolves when a client that came back has its registrations again, or has left. Undefined: it has them now. */
+  restored(clientId: string): Promise<void> | undefined {
+    return this.#clients.find(clientId)?.restoring?.restored;
+  }
+
+  /** The client's channel is open: what it registered ahead stays from now on, and it gets back what it had before. */
   clientArrived(clientId: string, principal: Principal | undefined, from?: MemoryAccount): void {
     const { client, before } = this.#clients.arrive(clientId, principal);
     if (before === undefined) return;
-    // protocol.md §2.1: what others have claimed meanwhile stays theirs.
-    for (const agentType of before.types) this.registerType(clientId, agentType, principal, from);
-    client.restoring = new Set(before.subscriptions);
-    this.#restorations.add(this.#restorationsOf(client, from));
+    client.restoring = before;
+    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
@@ -172,15 +157,13 @@ export class Registry {
   clientLeaving(clientId: string): ReadonlySet<string> {
     const client = this.#clients.find(clientId);
     if (client === undefined) return noTypes;
-    const types = new Set(client.types);
-    const subscriptions = [...client.subscriptions];
+    client.restoring?.drop();
     if (client.state.at === "serving") this.#clients.beginLeaving(client);
-    client.types.clear();
-    client.subscriptions.clear();
-    client.restoring.clear();
+    const { types, subscriptions } = client.takeOwn();
     this.#releaseTypes(clientId, types);
-    this.#subscriptionCount -= subscriptions.length;
-    this.#sweeps.add(this.#removalsOf(subscriptions));
+    this.#changeCount(-subscriptions.size);
+    this.#parts.batches.add(clientId, this.#removalsOf(subscriptions));
+    this.#reports.typesGivenUp(clientId, types);
     return types;
   }
 
@@ -194,8 +177,6 @@ export class Registry {
   /** Stops all timers. */
   close(): void {
     this.#clients.close();
-    this.#restorations.finish();
-    this.#sweeps.finish();
   }
 
   #registerType(
@@ -209,20 +190,22 @@ export class Registry {
     const { owners, bounds } = this.#parts;
     const known = this.#clients.find(clientId);
     if (known?.isLeaving) return leaving;
-    if (known?.types.has(agentType)) return { at: "registered" };
-    if (known !== undefined && known.types.size >= bounds.maxTypesPerClient) {
+    if (known?.own.types.has(agentType)) return { at: "registered" };
+    if (known !== undefined && known.own.types.size >= bounds.maxTypesPerClient) {
       return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
     }
     if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
     const account = this.#accounts.of(clientId, from);
     const bytes = registrationCost.type(agentType);
     if (!account.mayTake(bytes)) return this.#full(clientId, account.whyNot(bytes));
+    const isFirst = owners.owners(agentType).length === 0;
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
-    (known ?? this.#clients.expect(clientId, principal)).types.add(agentType);
+    (known ?? this.#clients.expect(clientId, principal)).addType(agentType);
     account.add(bytes);
-    for (const holder of this.#book.holdersOf(agentType)) this.#warnIfUseless(agentType, holder.clientId);
+    if (isFirst) this.#routes.ownersChanged(agentType, clientId);
+    this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));
     return { at: "registered" };
   }
 
@@ -231,15 +214,14 @@ export class Registry {
   #displace(clientId: string, agentType: string): void {
     this.#parts.logger?.info("a .NET worker that answers no calls loses an agent type", { agentType, clientId });
     const client = this.#clients.find(clientId);
-    if (client?.types.delete(agentType)) this.#releaseTypes(clientId, [agentType]);
-    for (const subscription of client?.subscriptions ?? []) {
-      if (subscription.pattern.agentType !== agentType) continue;
-      this.#subscriptionCount -= 1;
-      this.#leave(subscription);
-      client?.subscriptions.delete(subscription);
-    }
-    for (const waiting of client?.restoring ?? [])
-      if (waiting.pattern?.agentType === agentType) client?.restoring.delete(waiting);
+    if (client === undefined) return;
+    if (client.deleteType(agentType)) this.#releaseTypes(clientId, [agentType]);
+    if (client.own.subscriptions.size === 0 && client.restoring === undefined) return;
+    client.lose(agentType, this.#book.lastNumber);
+    this.listing.changed();
+    if (client.isSweeping) return;
+    client.isSweeping = true;
+    this.#parts.batches.add(clientId, this.#lossesOf(client));
   }
 
   #addSubscription(
@@ -272,62 +254,72 @@ export class Registry {
     id: string,
     principal: Principal | undefined,
   ): "removed" | "unknown" | "foreign" {
-    const held = this.#book.withId(id);
-    const own = held.filter(({ holder }) => holder.clientId === clientId);
-    const others = this.#parts.ownOnly ? [] : held.filter(({ holder }) => isSamePrincipal(holder.principal, principal));
-    const removable = own.length > 0 ? own : others;
+    const asker = this.#clients.find(clientId) ?? { clientId, principal };
+    const own = this.#book.ownWithId(asker, id);
+    const removable = own.length > 0 || this.#parts.ownOnly ? own : this.#ofPrincipal(principal, id);
     if (removable.length === 0) {
-      if (this.#stopRestoring(clientId, id)) return "removed";
-      return held.length === 0 ? "unknown" : "foreign";
+      for (const _ of this.#book.withId(id)) return "foreign";
+      return "unknown";
     }
-    for (const subscription of removable) {
-      this.#subscriptionCount -= 1;
-      this.#leave(subscription);
-      this.#clients.find(subscription.holder.clientId)?.subscriptions.delete(subscription);
-    }
+    for (const subscription of removable) this.#takeOut(subscription);
     return "removed";
   }
 
-  #enter(held: HeldSubscription & { readonly holder: Client }): SubscriptionOutcome {
-    this.#book.add(held);
-    this.topics.add(held.pattern);
-    held.holder.subscriptions.add(held);
+  #ofPrincipal(principal: Principal | undefined, id: string): readonly HeldSubscription[] {
+    return [...this.#book.withId(id)].filter(({ holder }) => isSamePrincipal(holder.principal, principal));
+  }
+
+  #enter(added: NewSubscription<Client>): SubscriptionOutcome {
+    const held = this.#book.add(added);
+    this.#routes.add(held);
+    added.holder.addSubscription(held);
     held.account.add(registrationCost.subscription(held));
-    this.#subscriptionCount += 1;
-    this.#warnIfUseless(held.pattern.agentType, held.holder.clientId);
+    this.#changeCount(1);
+    this.#reports.subscriptionEntered(held);
     return { at: "added" };
+  }
+
+  /** Takes a subscription from a client that is not gone. */
+  #takeOut(held: HeldSubscription): void {
+    this.#clients.find(held.holder.clientId)?.deleteSubscription(held);
+    this.#changeCount(-1);
+    this.#leave(held);
+  }
+
+  #changeCount(by: number): void {
+    if (by === 0) return;
+    this.#subscriptionCount += by;
+    this.listing.changed();
   }
 
   #leave(held: HeldSubscription): void {
     this.#book.remove(held);
-    this.topics.remove(held.pattern);
+    this.#routes.remove(held);
     held.account.release(registrationCost.subscription(held));
     this.#accounts.settle(held.holder.clientId);
   }
 
   #expire(client: Client): void {
-    const { clientId } = client;
-    const { counters, logger, observer } = this.#parts;
-    counters.expiredClients += 1;
-    logger?.warn("a client registered but never opened its channel; its registrations are forgotten", { clientId });
-    observer?.({ at: "registration", what: "expired", clientId });
+    this.#reports.expired(client.clientId);
     this.#remove(client, 0);
   }
 
   #remove(client: Client, graceMs: number): void {
-    const { clientId, types, subscriptions } = client;
+    const { clientId, own } = client;
     this.#clients.leave(client, graceMs);
-    this.#releaseTypes(clientId, types);
-    this.#subscriptionCount -= subscriptions.size;
-    this.#sweeps.add(this.#removalsOf(subscriptions));
+    this.#releaseTypes(clientId, own.types);
+    this.#changeCount(-own.subscriptions.size);
+    this.#parts.batches.add(clientId, this.#removalsOf(own.subscriptions));
   }
 
   /** A client gives types up. Types that have gone to another client stay there. */
   #releaseTypes(clientId: string, types: Iterable<string>): void {
+    const { owners } = this.#parts;
     const account = this.#accounts.of(clientId, undefined);
     for (const agentType of types) {
-      this.#parts.owners.release(agentType, clientId);
+      owners.release(agentType, clientId);
       account.release(registrationCost.type(agentType));
+      if (owners.owners(agentType).length === 0) this.#routes.ownersChanged(agentType, clientId);
     }
     this.#accounts.settle(clientId);
   }
@@ -336,23 +328,39 @@ export class Registry {
     for (const subscription of subscriptions) yield () => this.#leave(subscription);
   }
 
-  *#restorationsOf(client: Client, from: MemoryAccount | undefined): Iterable<() => void> {
-    const { restoring } = client;
-    for (const subscription of restoring) {
-      // The client may have left again; then the rest is kept with what it had.
-      if (client.isGone) return;
-      yield () => {
-        restoring.delete(subscription);
-        this.addSubscription(client.clientId, subscription, client.principal, from);
-      };
+  *#lossesOf(client: Client): Iterable<() => void> {
+    while (client.takeNewLosses()) {
+      const last = this.#book.lastNumber;
+      for (const held of client.own.subscriptions) {
+        // What is left of a client that has left is swept out with the rest.
+        if (client.isGone) return;
+        if (held.number > last) break;
+        yield () => {
+          if (client.hasLost(held)) this.#takeOut(held);
+        };
+      }
     }
+    client.isSweeping = false;
+    if (client.restoring === undefined) client.forgetLosses();
   }
 
-  #stopRestoring(clientId: string, id: string): boolean {
-    const restoring = this.#clients.find(clientId)?.restoring;
-    for (const subscription of restoring ?? [])
-      if (subscription.id === id) return restoring?.delete(subscription) === true;
-    return false;
+  *#restorationsOf(client: Client, before: KeptRegistrations, from: MemoryAccount | undefined): Iterable<() => void> {
+    // The client may leave again; then the rest is kept with what it had.
+    while (!client.isGone && !before.isEmpty) yield () => this.#restore(client, before.next(), from);
+    if (client.isGone) return;
+    before.drop();
+    client.restoring = undefined;
+    if (!client.isSweeping) client.forgetLosses();
+    this.#accounts.settle(client.clientId);
+  }
+
+  #restore(client: Client, entry: string | HeldSubscription | undefined, from: MemoryAccount | undefined): void {
+    const { clientId, principal } = client;
+    // protocol.md §2.1: what others have claimed meanwhile stays theirs.
+    if (typeof entry === "string") this.registerType(clientId, entry, principal, from);
+    else if (entry !== undefined && !client.hasLost(entry)) {
+      this.addSubscription(clientId, { id: entry.id, pattern: entry.pattern }, principal, from);
+    }
   }
 
   /** Returns a refusal if the host can't keep one more subscription of this client. */
@@ -360,7 +368,7 @@ export class Registry {
     const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
     const client = this.#clients.find(clientId);
     if (client === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
-    if (client !== undefined && client.subscriptions.size >= maxSubscriptionsPerClient) {
+    if (client !== undefined && client.own.subscriptions.size >= maxSubscriptionsPerClient) {
       return this.#full(clientId, `This host takes ${maxSubscriptionsPerClient} subscriptions of one client.`);
     }
     const isTooMany = this.#book.size >= maxSubscriptions;
@@ -377,19 +385,8 @@ export class Registry {
   }
 
   #full(clientId: string, reason: string): Refusal {
-    const { counters, observer } = this.#parts;
-    counters.refusedByLimit += 1;
-    observer?.({ at: "limited", what: "registrations", clientId, detail: reason });
+    this.#reports.limited(clientId, reason);
     return { at: "full", reason };
-  }
-
-  // protocol.md §0, H17
-  /** Warns of a subscription that has no effect: a worker matches events against its own subscriptions only. */
-  #warnIfUseless(agentType: string, clientId: string): void {
-    const owners = this.#parts.owners.owners(agentType);
-    if (owners.length === 0 || owners.includes(clientId)) return;
-    const text = "a subscription for an agent type of another worker has no effect there";
-    this.#parts.logger?.warn(text, { agentType, clientId });
   }
 }
 

@@ -1,7 +1,7 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
-import { Multiset } from "./multiset.ts";
+import { EqualsIndex } from "./equals-index.ts";
 
 /** The client that a subscription belongs to. */
 export interface SubscriptionHolder {
@@ -10,46 +10,88 @@ export interface SubscriptionHolder {
   readonly principal: Principal | undefined;
   /** The client has left: its subscriptions are still to be swept out, and count for nothing. */
   readonly isGone: boolean;
+  /** Whether the client has lost the subscription with its agent type: the same holds for this one. */
+  hasLost(subscription: HeldSubscription): boolean;
 }
 
-/** A subscription that the host holds for a client. */
-export interface HeldSubscription {
+/** A subscription that the registry enters. */
+export interface NewSubscription<H extends SubscriptionHolder = SubscriptionHolder> {
   readonly id: string;
   readonly pattern: WirePattern;
-  readonly holder: SubscriptionHolder;
+  readonly holder: H;
   /** Holds its memory until the host has swept it out. */
   readonly account: MemoryAccount;
 }
+
+/** A subscription that the host holds for a client. */
+export class HeldSubscription implements NewSubscription {
+  readonly id: string;
+  readonly pattern: WirePattern;
+  readonly holder: SubscriptionHolder;
+  readonly account: MemoryAccount;
+  /** Its place in the order in which subscriptions came. */
+  readonly number: number;
+  /** The clients among which it is compared with others. */
+  readonly scope: string | undefined;
+  /** Whether the topic index has its pattern. */
+  isRouted = false;
+
+  constructor({ id, pattern, holder, account }: NewSubscription, number: number, scope: string | undefined) {
+    this.id = id;
+    this.pattern = pattern;
+    this.holder = holder;
+    this.account = account;
+    this.number = number;
+    this.scope = scope;
+  }
+
+  /** False: it counts for nothing, and is still to be swept out. */
+  get isLive(): boolean {
+    return !this.holder.isGone && !this.holder.hasLost(this);
+  }
+}
+
+/** A client that asks about a subscription. */
+type Asker = Pick<SubscriptionHolder, "clientId" | "principal">;
 
 // protocol.md §5.2
 /**
  * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have the
  * same id or the same content. The book compares those of one principal; where types are shared, those of one client only. It
- * never finds those whose holder is gone.
+ * never finds those that are not live.
  */
 export class SubscriptionBook {
   readonly #all = new Set<HeldSubscription>();
-  readonly #byId = new Map<string, HeldSubscription[]>();
-  readonly #byContent = new Map<string, HeldSubscription[]>();
-  readonly #holders = new Map<string, Multiset<SubscriptionHolder>>();
+  readonly #byId = new EqualsIndex<HeldSubscription>();
+  readonly #byContent = new EqualsIndex<HeldSubscription>();
   readonly #comparesClients: boolean;
+  #lastNumber = 0;
 
   constructor(options: { readonly comparesClients: boolean }) {
     this.#comparesClients = options.comparesClients;
   }
 
-  /** Counts those of gone holders too, until they are removed. */
+  /** Counts those that are not live too, until they are removed. */
   get size(): number {
     return this.#all.size;
   }
 
+  /** The number of the subscription that came last. */
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
   /** `known`: this client holds the very same subscription. `exists`: some client holds an equal one. Undefined: it may be added. */
   find(
-    { clientId, principal }: Pick<SubscriptionHolder, "clientId" | "principal">,
+    asker: Asker,
     { id, pattern }: { readonly id: string; readonly pattern: WirePattern },
   ): "known" | "exists" | undefined {
-    const ofAll = this.#equalsOf(clientId, id, pattern);
-    const equals = ofAll.filter(({ holder }) => isSamePrincipal(holder.principal, principal));
+    const scope = this.#scopeOf(asker);
+    const { clientId, principal } = asker;
+    const equals = [
+      ...this.#byId.of(id, scope).filter((held) => held.pattern.kind === pattern.kind),
+      ...this.#byContent.of(contentOf(pattern), scope),
+    ].filter(({ holder }) => isSamePrincipal(holder.principal, principal));
     if (
       equals.some((held) => held.id === id && held.holder.clientId === clientId && isSamePattern(held.pattern, pattern))
     )
@@ -57,72 +99,42 @@ export class SubscriptionBook {
     return equals.length > 0 ? "exists" : undefined;
   }
 
-  add(subscription: HeldSubscription): void {
-    this.#all.add(subscription);
-    push(this.#byId, subscription.id, subscription);
-    push(this.#byContent, contentOf(subscription.pattern), subscription);
-    const { agentType } = subscription.pattern;
-    let holders = this.#holders.get(agentType);
-    if (holders === undefined) {
-      holders = new Multiset();
-      this.#holders.set(agentType, holders);
-    }
-    holders.add(subscription.holder);
+  add(added: NewSubscription): HeldSubscription {
+    this.#lastNumber += 1;
+    const held = new HeldSubscription(added, this.#lastNumber, this.#scopeOf(added.holder));
+    this.#all.add(held);
+    this.#byId.add(held.id, held);
+    this.#byContent.add(contentOf(held.pattern), held);
+    return held;
   }
 
-  remove(subscription: HeldSubscription): void {
-    this.#all.delete(subscription);
-    drop(this.#byId, subscription.id, subscription);
-    drop(this.#byContent, contentOf(subscription.pattern), subscription);
-    const { agentType } = subscription.pattern;
-    const holders = this.#holders.get(agentType);
-    holders?.remove(subscription.holder);
-    if (holders?.isEmpty) this.#holders.delete(agentType);
+  remove(held: HeldSubscription): void {
+    this.#all.delete(held);
+    this.#byId.remove(held.id, held);
+    this.#byContent.remove(contentOf(held.pattern), held);
   }
 
-  withId(id: string): readonly HeldSubscription[] {
-    return (this.#byId.get(id) ?? []).filter(isLive);
+  /** The subscriptions of one client with this id. */
+  ownWithId(asker: Asker, id: string): readonly HeldSubscription[] {
+    return this.#byId.of(id, this.#scopeOf(asker)).filter(({ holder }) => holder.clientId === asker.clientId);
   }
 
-  /** The clients that have subscriptions for agents of this type. */
-  holdersOf(agentType: string): readonly SubscriptionHolder[] {
-    return (
-      this.#holders
-        .get(agentType)
-        ?.items()
-        .filter(({ isGone }) => !isGone) ?? []
-    );
+  /** All clients' subscriptions with this id. */
+  withId(id: string): Iterable<HeldSubscription> {
+    return this.#byId.all(id);
   }
 
-  all(): readonly HeldSubscription[] {
-    return [...this.#all].filter(isLive);
+  /** All subscriptions in the order in which they came; others may come and go meanwhile. Some may not be live. */
+  values(): Iterable<HeldSubscription> {
+    return this.#all;
   }
 
-  #equalsOf(clientId: string, id: string, pattern: WirePattern): readonly HeldSubscription[] {
-    const ofOneKind = this.withId(id).filter((held) => held.pattern.kind === pattern.kind);
-    const ofOneContent = (this.#byContent.get(contentOf(pattern)) ?? []).filter(isLive);
-    const equals = [...ofOneKind, ...ofOneContent];
-    return this.#comparesClients ? equals : equals.filter(({ holder }) => holder.clientId === clientId);
+  #scopeOf({ clientId, principal }: Asker): string | undefined {
+    return this.#comparesClients ? principal?.name : clientId;
   }
-}
-
-function isLive({ holder }: HeldSubscription): boolean {
-  return !holder.isGone;
 }
 
 function contentOf(pattern: WirePattern): string {
   const topic = pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
   return JSON.stringify([pattern.kind, topic, pattern.agentType]);
-}
-
-function push(lists: Map<string, HeldSubscription[]>, name: string, subscription: HeldSubscription): void {
-  const list = lists.get(name);
-  if (list === undefined) lists.set(name, [subscription]);
-  else list.push(subscription);
-}
-
-function drop(lists: Map<string, HeldSubscription[]>, name: string, subscription: HeldSubscription): void {
-  const rest = lists.get(name)?.filter((held) => held !== subscription) ?? [];
-  if (rest.length === 0) lists.delete(name);
-  else lists.set(name, rest);
 }

@@ -43,6 +43,7 @@ export class AwaitedStream implements ServerStreamReceiver {
   readonly #parts: AwaitedStreamParts;
   #stream: ServerStream | undefined;
   #hasEnded = false;
+  #endedReceiver: ServerStreamReceiver | undefined;
   #state: State = { at: "waiting", told: [], bytes: 0 };
 
   constructor(parts: AwaitedStreamParts) {
@@ -82,8 +83,14 @@ export class AwaitedStream implements ServerStreamReceiver {
     const state = this.#state;
     this.#hasEnded = true;
     this.#leaveWaiting({ at: "over" });
-    if (state.at === "admitted") state.receiver.onEnd(end);
-    else if (state.at === "waiting") this.#parts.onGone();
+    if (state.at === "admitted") {
+      this.#endedReceiver = state.receiver;
+      state.receiver.onEnd(end);
+    } else if (state.at === "waiting") this.#parts.onGone();
+  }
+
+  onLate(messages: number): void {
+    this.#endedReceiver?.onLate?.(messages);
   }
 
   #tell(told: Told): void {

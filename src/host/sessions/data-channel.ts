@@ -35,6 +35,8 @@ export interface DataChannelParts {
   readonly onGone: (session: Session, closing: StreamClosing) => void;
   /** The stream has ended, and nothing leaves on it any more. */
   readonly onEnded: (session: Session) => void;
+  /** Frames came on a channel that the host has ended. It does not read them. */
+  readonly onUnread: (frames: number) => void;
 }
 
 /** The host's end of one `OpenChannel` call. */
@@ -54,8 +56,9 @@ export class DataChannel implements ServerStreamReceiver {
   }
 
   onFrame(frame: Uint8Array): void {
-    // A channel that was replaced may still have frames on their way; the host ignores them.
+    // A channel that was replaced may still have frames on their way.
     if (!this.#isGone && this.#session?.isOpen) this.#parts.onFrame(this.#session, frame);
+    else this.#parts.onUnread(1);
   }
 
   // protocol.md §1.5, H10
@@ -67,6 +70,11 @@ export class DataChannel implements ServerStreamReceiver {
 
   onBadFrame({ details }: RpcStatus, head?: Uint8Array, isOverload = false): void {
     if (this.#session?.isOpen) this.#parts.onBadFrame(this.#session, { reason: details, isOverload }, head);
+    else this.#parts.onUnread(1);
+  }
+
+  onLate(frames: number): void {
+    this.#parts.onUnread(frames);
   }
 
   onDrain(): void {

@@ -1,7 +1,7 @@
 import type { HeartbeatFrame } from "../../protocol/internal.ts";
 
 // protocol.md §11.12
-/** The answer to a worker's heartbeat. Undefined for an answer, which only hosts send. */
+/** The answer to a worker's heartbeat. Undefined for an answer, to which there is none. */
 export function heartbeatAnswer({ seq, isAnswer }: HeartbeatFrame): HeartbeatFrame | undefined {
   return isAnswer ? undefined : { kind: "heartbeat", seq, isAnswer: true, leaseMs: 0 };
 }

@@ -1,5 +1,5 @@
-import type { Clock } from "../../core/internal.ts";
-import type { FrameBytes } from "../../protocol/internal.ts";
+import { type Clock, watchingClock } from "../../core/internal.ts";
+import { encodeFrame, type FrameBytes } from "../../protocol/internal.ts";
 import {
   type MemoryAccount,
   type RpcStatus,
@@ -14,9 +14,12 @@ import { GracefulClose } from "./graceful-close.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "./peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "./pending-call.ts";
 import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
+import { SignsOfLife } from "./signs-of-life.ts";
 
 /** A way for notices past all that waits on the worker's data channel: its side stream. */
 export interface NoticePath {
+  /** Bytes that have come from the worker on this path. */
+  readonly receivedBytes: number;
   /** False: the path did not take the notice. */
   send(notice: Uint8Array): boolean;
   /** `reason` is undefined when the worker has ended its data channel itself. */
@@ -45,6 +48,12 @@ export interface SessionParts {
   readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
+  // protocol.md §11.12
+  /** Milliseconds of silence after which the host asks a worker that knows heartbeats, and those for the answer. 0: it never asks. */
+  readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** The session ends the channel because the worker gave no sign of life. */
+  readonly onSilent: (session: Session) => void;
   /** The queue is full: the session begins to refuse frames. */
   readonly onOverflow: (session: Session) => void;
   /** The queue has shrunk to half its bound after `lost` frames were refused. */
@@ -72,6 +81,9 @@ export class Session implements Peer {
   readonly #sent = new SentFrames();
   readonly #parts: SessionParts;
   readonly #close: GracefulClose;
+  readonly #signsOfLife: SignsOfLife | undefined;
+  #sentFrames = 0;
+  #asked = 0;
   #noticePath: NoticePath | undefined;
   #isOpen = true;
   #endedFor: CloseReason | undefined;
@@ -87,6 +99,7 @@ export class Session implements Peer {
     this.#bound = new OutboundBound(parts.stream, parts.bounds, parts.account);
     this.#close = new GracefulClose(parts.stream, parts.clock);
     this.#parts = parts;
+    this.#signsOfLife = this.#watch();
   }
 
   get isOpen(): boolean {
@@ -136,6 +149,7 @@ export class Session implements Peer {
       // The transport has a limit of its own on what it sends.
       return "too-large";
     }
+    this.#sentFrames += 1;
     this.#sent.note(use === "event", this.#stream);
     return "queued";
   }
@@ -168,6 +182,7 @@ export class Session implements Peer {
   finish(status: RpcStatus, reason: CloseReason | undefined): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#signsOfLife?.stop();
     this.#endedFor = reason;
     this.#noticePath?.finish(endedPath, reason);
     this.#close.finish(status);
@@ -183,12 +198,36 @@ export class Session implements Peer {
   /** The stream has ended. */
   markClosed(): void {
     this.#isOpen = false;
+    this.#signsOfLife?.stop();
     this.#noticePath?.finish(endedPath, this.#endedFor);
     this.#close.done();
   }
 
   flushed(): Promise<void> {
     return this.#stream.flushed();
+  }
+
+  #watch(): SignsOfLife | undefined {
+    const { clock, traits, heartbeatMs: afterMs, heartbeatTimeoutMs: timeoutMs } = this.#parts;
+    if (timeoutMs === 0 || !traits.capabilities.has("heartbeat")) return undefined;
+    return new SignsOfLife({
+      ...{ clock: watchingClock(clock), afterMs, timeoutMs },
+      receivedBytes: () => this.#stream.receivedBytes + (this.#noticePath?.receivedBytes ?? 0),
+      frames: () => ({ left: this.#sentFrames - this.queuedFrames, queued: this.#sentFrames }),
+      ask: () => this.#askForSignOfLife(),
+      onSilent: () => {
+        this.#parts.onSilent(this);
+        this.abort(silent(timeoutMs), "lost");
+      },
+    });
+  }
+
+  /** Asks on the side stream too, because the worker may hold back its data channel. */
+  #askForSignOfLife(): void {
+    this.#asked = this.#asked === mostSeq ? 1 : this.#asked + 1;
+    const question = encodeFrame({ kind: "heartbeat", seq: this.#asked, isAnswer: false, leaseMs: 0 });
+    this.send(question, "heartbeat");
+    this.#noticePath?.send(question);
   }
 
   #refuse(use: FrameUse): SendOutcome {
@@ -204,6 +243,13 @@ export class Session implements Peer {
     }
     return "full";
   }
+}
+
+const mostSeq = 0xffff_ffff;
+
+function silent(timeoutMs: number): RpcStatus {
+  const details = `The worker gave no sign of life within ${timeoutMs} ms (the host's option heartbeatTimeoutMs).`;
+  return { code: StatusCode.unavailable, details };
 }
 
 const endedPath: RpcStatus = { code: StatusCode.ok, details: "The data channel has ended." };

@@ -75,6 +75,10 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
     this.#parts.onEnded(closingOf(end, this.#endedFor));
   }
 
+  get receivedBytes(): number {
+    return this.#open?.stream.receivedBytes ?? 0;
+  }
+
   /** False: the stream has ended, or its worker does not read it either. */
   send(notice: Uint8Array): boolean {
     if (!this.#open?.bound.hasRoom(notice.length, "notice")) return false;

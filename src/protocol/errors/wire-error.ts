@@ -173,11 +173,11 @@ function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(kinds, text);
 }
 
-export type ToolErrorClass = new (failure: ToolFailure, options?: HandlerErrorOptions) => ToolException;
+type ToolErrorClass = new (failure: ToolFailure, options?: HandlerErrorOptions) => ToolException;
 
 // protocol.md §5.5
 /** Returns the metadata that names the call and the tool of a failed tool agent; empty for any other error. */
-export function toolErrorMetadata(thrown: unknown): WireMetadata {
+function toolErrorMetadata(thrown: unknown): WireMetadata {
   if (!(thrown instanceof ToolException)) return {};
   return {
     [metadataKey.toolCallId]: wellFormed(thrown.callId),
@@ -185,7 +185,7 @@ export function toolErrorMetadata(thrown: unknown): WireMetadata {
   };
 }
 
-export function fromToolErrorMetadata(content: string, metadata: WireMetadata): ToolFailure {
+function fromToolErrorMetadata(content: string, metadata: WireMetadata): ToolFailure {
   const { [metadataKey.toolCallId]: callId = "", [metadataKey.toolName]: toolName = "" } = metadata;
   return { callId, content, toolName };
 }

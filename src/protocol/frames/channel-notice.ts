@@ -2,14 +2,10 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { type ChannelSignal, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
 import type { CancelFrame, CancelReason, HeartbeatFrame, LeavingFrame } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
-import { fromWireHeartbeat, toWireHeartbeat } from "./heartbeat.ts";
+import { fromWireHeartbeat, noticeTag, toWireHeartbeat } from "./heartbeat.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-export type NoticeFrame = CancelFrame | LeavingFrame | HeartbeatFrame;
-
-// protocol.md §11.2
-/** Field 1000 of the outer message, length-delimited. */
-export const noticeTag = (1000 << 3) | 2;
+type NoticeFrame = CancelFrame | LeavingFrame | HeartbeatFrame;
 
 const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
 

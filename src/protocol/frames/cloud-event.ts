@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { jsonContentType, protobufContentType } from "../../core/internal.ts";
+import { bareContentType, jsonContentType, protobufContentType } from "../../core/internal.ts";
 import {
   type CloudEvent_CloudEventAttributeValue as AttributeValue,
   CloudEvent_CloudEventAttributeValueSchema as AttributeValueSchema,
@@ -10,7 +10,6 @@ import {
 import { attribute, eventSpecVersion, publishKind, unknownSender } from "../wire-names.ts";
 import type { WireAgentId, WireEvent, WirePayload } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
-import { bareContentType } from "./payload.ts";
 
 // protocol.md §3.1
 /**

@@ -95,7 +95,7 @@ export interface LeavingFrame {
 }
 
 // protocol.md §11.12
-/** Something to carry, so that no proxy ends a quiet stream. Only between peers that both name `heartbeat`. */
+/** Keeps a quiet stream open: proxies end streams that carry nothing. Only peers that both name `heartbeat` send it. */
 export interface HeartbeatFrame {
   readonly kind: "heartbeat";
   /** The asker's number, which the answer repeats; a whole number below 2^32, as is `leaseMs`. */

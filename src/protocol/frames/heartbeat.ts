@@ -5,8 +5,9 @@ import { fromBinary, parsing } from "./from-binary.ts";
 import { RawReader } from "./raw-reader.ts";
 
 // protocol.md §11.2, §11.12
-/** Field 1000 of a message of the data channel, and in it arm 14 of the notice. */
-const noticeTag = (1000 << 3) | 2;
+/** Tag of a notice in a message of the data channel: field 1000, length-delimited. */
+export const noticeTag = (1000 << 3) | 2;
+/** Tag of a heartbeat in a notice: arm 14. */
 const armTag = (14 << 3) | 2;
 /** Field 1001 of a message of the control channel. */
 const controlTag = (1001 << 3) | 2;

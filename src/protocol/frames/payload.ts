@@ -3,9 +3,9 @@ import type { WirePayload } from "./frame.ts";
 
 // protocol.md §4.2
 /** Wire name of "no value", Python's `None`. */
-export const noneTypeName = "NoneType";
+const noneTypeName = "NoneType";
 
-export type PayloadFields = Pick<Payload, "dataType" | "dataContentType" | "data">;
+type PayloadFields = Pick<Payload, "dataType" | "dataContentType" | "data">;
 
 export function toWirePayload(payload: WirePayload): PayloadFields {
   return { dataType: payload.typeName, dataContentType: payload.contentType, data: payload.data };
@@ -19,11 +19,4 @@ export function fromWirePayload(payload: PayloadFields): WirePayload {
 /** Whether an answer carries no value: `NoneType`, or no payload. */
 export function isVoidPayload(payload: WirePayload | undefined): payload is undefined {
   return payload === undefined || payload.typeName === noneTypeName;
-}
-
-// protocol.md §3.1
-/** Returns a content type without its parameters, in lower case, for comparison. */
-export function bareContentType(contentType: string): string {
-  const semicolon = contentType.indexOf(";");
-  return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }

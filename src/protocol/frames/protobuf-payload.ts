@@ -1,9 +1,16 @@
-import { protobufContentType } from "../../core/internal.ts";
+// The payloads of peers that read protobuf alone, as .NET's workers do.
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import { bareContentType, protobufContentType } from "../../core/internal.ts";
+import { anyPrefix } from "../wire-names.ts";
 import type { WirePayload } from "./frame.ts";
-import { bareContentType } from "./payload.ts";
 import { RawReader, textAt, WireType } from "./raw-reader.ts";
 
-/** Reason for which a reader of protobuf alone can't take a payload. `foreign`: another content type. `broken`: no `Any` of the type that the payload names. */
+/**
+ * Reason for which a reader of protobuf alone can't take a payload. `foreign`: the payload has another content type. `broken`: it
+ * does not hold an `Any` of the type that it names.
+ */
 export type ProtobufFlaw = "foreign" | "broken";
 
 const typeUrlField = 1;
@@ -36,4 +43,17 @@ function typeUrlOf(bytes: Uint8Array): string | undefined {
     } else if (!reader.skip(tag & 7)) return undefined;
   }
   return url;
+}
+
+const statusTypeName = "google.rpc.Status";
+const codeTag = 0x08;
+const messageTag = 0x12;
+
+// protocol.md §7
+/** Packs a failure as a message `google.rpc.Status`: the number of a gRPC status, and a text. */
+export function rpcStatusPayload(code: number, message: string): WirePayload {
+  const writer = new BinaryWriter();
+  writer.uint32(codeTag).int32(code).uint32(messageTag).string(message);
+  const any = create(AnySchema, { typeUrl: anyPrefix + statusTypeName, value: writer.finish() });
+  return { typeName: statusTypeName, contentType: protobufContentType, data: toBinary(AnySchema, any) };
 }

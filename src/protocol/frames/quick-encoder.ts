@@ -1,4 +1,4 @@
-import { protobufContentType } from "../../core/internal.ts";
+import { bareContentType, protobufContentType } from "../../core/internal.ts";
 import { attribute, eventSpecVersion, publishKind, unknownSender } from "../wire-names.ts";
 import { ByteWriter, fieldBytes, textBytes, textFieldBytes } from "./byte-writer.ts";
 import type {
@@ -10,7 +10,6 @@ import type {
   WireMetadata,
   WirePayload,
 } from "./frame.ts";
-import { bareContentType } from "./payload.ts";
 
 // The fields: protocol.md §1.2
 /** Encodes calls, answers and events field by field, in a tenth of the generated code's time. */

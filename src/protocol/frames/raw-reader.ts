@@ -117,7 +117,7 @@ function isAsciiAt(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /** Expected content of a field: a number, a text, bytes, or a message. */
-export type FieldShape = "number" | "text" | "bytes" | Shape;
+type FieldShape = "number" | "text" | "bytes" | Shape;
 
 /** The fields of a message by number; index 0 is unused. */
 export type Shape = readonly (FieldShape | undefined)[];

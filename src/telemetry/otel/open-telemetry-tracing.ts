@@ -101,7 +101,7 @@ const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]
 
 // protocol.md §5.10
 /** Writes W3C Trace Context whatever propagator is registered, because peers expect it. */
-export function toCarrier(spanContext: SpanContext | undefined): TraceCarrier {
+function toCarrier(spanContext: SpanContext | undefined): TraceCarrier {
   if (spanContext === undefined || !isSpanContextValid(spanContext)) return {};
   const flags = (spanContext.traceFlags & 0xff).toString(16).padStart(2, "0");
   const traceparent = `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
@@ -110,7 +110,7 @@ export function toCarrier(spanContext: SpanContext | undefined): TraceCarrier {
 }
 
 /** Reads W3C Trace Context; undefined if it is missing or invalid (Python sends zeros with events). */
-export function fromCarrier(carrier: TraceCarrier | undefined): SpanContext | undefined {
+function fromCarrier(carrier: TraceCarrier | undefined): SpanContext | undefined {
   const traceparent = carrier?.traceparent;
   if (carrier === undefined || traceparent === undefined || traceparent.startsWith("ff")) return undefined;
   const [, traceId, spanId, flags] = traceparentPattern.exec(traceparent) ?? [];

@@ -1,5 +1,4 @@
 import { assertArgument, assertText, withMethods } from "../../core/internal.ts";
-import { runnerKind, type TestRunner } from "./link.ts";
 import { effectCases } from "./state-store/effect-cases.ts";
 import { faultCases } from "./state-store/fault-cases.ts";
 import { groupCases } from "./state-store/group-cases.ts";
@@ -7,6 +6,7 @@ import { listCases } from "./state-store/list-cases.ts";
 import { openingCases } from "./state-store/opening-cases.ts";
 import { recordCases } from "./state-store/record-cases.ts";
 import { type StateStoreAdapter, StoreLab } from "./state-store/store-case.ts";
+import { runnerKind, type TestRunner } from "./test-runner.ts";
 
 export type { BreakStore, StateStoreAdapter, StoreFaults, TestedStoreOptions } from "./state-store/store-case.ts";
 

@@ -65,12 +65,13 @@ type Refusal = Extract<Fault, { kind: "refuse" }>;
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   assertObject(options, "The options of startFaultProxy, { target },");
   assertOptions(options, shape, "startFaultProxy");
-  assertTarget(options.target);
   const server = createServer({ allowHalfOpen: true });
-  const { host, port } = hostAndPort(options.address ?? "127.0.0.1:0");
+  const { target, address = "127.0.0.1:0" } = options;
+  assertTarget(target);
+  const { host, port } = hostAndPort(address);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => {
-      const text = `The proxy can't listen on ${options.address}: ${errorText(cause)}`;
+      const text = `The proxy can't listen on ${address}: ${errorText(cause)}`;
       reject(new TroupeError("invalid-argument", text, { cause }));
     });
     server.listen(port, host, resolve);

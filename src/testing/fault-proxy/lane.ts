@@ -177,7 +177,7 @@ export class Lane {
 }
 
 /** Lasting faults of a lane. Of several of one kind the newest applies, and each ends by itself. */
-export class LaneFaults {
+class LaneFaults {
   #active: LastingFault[] = [];
 
   begin(fault: LastingFault): void {

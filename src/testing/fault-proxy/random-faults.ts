@@ -25,8 +25,15 @@ export interface RandomFaultsOptions {
   readonly maxLastsMs?: number | undefined;
 }
 
+const kindOfFault = word(...faultKinds);
+const listOfKinds = listOf(kindOfFault);
+
 export const randomFaultsKinds: OptionKinds<RandomFaultsOptions> = {
-  kinds: listOf(word(...faultKinds)),
+  kinds: {
+    ...listOfKinds,
+    expected: `a list with at least one kind of fault: ${kindOfFault.expected}`,
+    accepts: (value) => listOfKinds.accepts(value) && Array.isArray(value) && value.length > 0,
+  },
   maxFaults: number(anyRoom),
   withinBytes: number(someRoom),
   maxLastsMs: number(someTime),

@@ -95,6 +95,7 @@ const deadLink: Link = {
     unconfirmedFrames: 0,
     beforeAsking: () => () => undefined,
     unreadFrames: 0,
+    receivedBytes: 0,
     pause: () => undefined,
     resume: () => undefined,
     end: () => undefined,

@@ -117,7 +117,7 @@ export class FairAccountant implements MemoryAccountant {
     const fairShare = this.maxBytes / (this.#busy + 1);
     if (wanted > account.maxBytes || wanted > fairShare / 2) return false;
     for (let count = 0; count < mostGivingWay; count += 1) {
-      const hog = this.#hogFor(account, bytes);
+      const hog = this.#hog();
       if (hog === undefined || hog === account || hog.held < farMore * wanted) return false;
       this.#giveWay(hog);
       if (this.fits(account, bytes)) return true;
@@ -135,11 +135,9 @@ export class FairAccountant implements MemoryAccountant {
     return `${all}, ${held} of them for this ${kindOf(name)}. Try again later.`;
   }
 
-  /** The account that holds most, of the address that holds most; of the taker's own address, if that has more than its share. */
-  #hogFor({ party }: CountedAccount, bytes: number): CountedAccount | undefined {
-    const isOwn = party.held + bytes > 2 * (this.maxBytes - this.#held);
-    const crowd = isOwn ? party : this.#standings.top(({ held }) => held);
-    return crowd?.standings.top(({ held }) => held);
+  /** The account that holds most, of the address that holds most. */
+  #hog(): CountedAccount | undefined {
+    return this.#standings.top()?.standings.top();
   }
 
   #giveWay(hog: CountedAccount): void {

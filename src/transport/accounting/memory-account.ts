@@ -70,8 +70,9 @@ export interface MemoryAccountantOptions {
  * registered client. It decides who may take more.
  *
  * An account may hold as much as is free, and a peer address twice as much. So one account gets at most half of the total, an
- * address gets two thirds, and there is space for a newcomer. What small accounts keep may use twice as much of what is free, and what is urgent four times. An account that holds less than half of a fair share is served even if
- * it finds no space. The account that holds most gives way then, and loses its connection, if it holds twice as much.
+ * address gets two thirds, and there is space for a newcomer. What small accounts keep may use twice as much of what is free, and
+ * what is urgent four times as much. An account that holds less than half of a fair share is served even if it finds no space. The
+ * account that holds most gives way then, and loses its connection, if it holds twice as much.
  */
 export interface MemoryAccountant {
   readonly maxBytes: number;

@@ -38,13 +38,13 @@ export class Standings<T extends Holder> {
     if (level !== holder.level) this.#move(holder, level);
   }
 
-  /** The one of those that hold most for which `weigh` returns the largest number; undefined: none is listed. */
-  top(weigh: (holder: T) => number): T | undefined {
+  /** Returns the one that holds most among the first holders of the highest level. Undefined: no holder is listed. */
+  top(): T | undefined {
     for (let level = this.#levels.length - 1; level > 0; level -= 1) {
       let best: T | undefined;
       let count = 0;
       for (const holder of this.#levels[level] ?? []) {
-        if (best === undefined || weigh(holder) > weigh(best)) best = holder;
+        if (best === undefined || holder.held > best.held) best = holder;
         count += 1;
         if (count === compared) break;
       }

@@ -1,17 +1,15 @@
 import type { Clock } from "../../core/internal.ts";
 import { followAbort, unfollowAbort } from "../../core/internal.ts";
+import { serviceName } from "../../protocol/internal.ts";
 import type { FrameStream, StreamReceiver, UnaryOptions } from "../link.ts";
 import { nextTick } from "../real-time.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../rpc-status.ts";
 import { errorFromEnd } from "./call-errors.ts";
 import { startDeadline } from "./long-timer.ts";
 
-/** Service of methods that are called by their bare name. */
-const DEFAULT_SERVICE = "agents.AgentRpc";
-
 /** Returns the full path of a method: prefixes a bare name with `agents.AgentRpc`, keeps a path. */
 export function toMethodPath(method: string): string {
-  return method.startsWith("/") ? method : `/${DEFAULT_SERVICE}/${method}`;
+  return method.startsWith("/") ? method : `/${serviceName}/${method}`;
 }
 
 /** Sends one request over the stream that `open` creates, and resolves to its one answer. Rejects with `RpcError`. */
@@ -87,6 +85,7 @@ export function deadStream(receiver: StreamReceiver, status: RpcStatus): FrameSt
     unconfirmedFrames: 0,
     beforeAsking: () => () => undefined,
     unreadFrames: 0,
+    receivedBytes: 0,
     maxSendBytes: 0,
     send: () => false,
     pause: () => undefined,

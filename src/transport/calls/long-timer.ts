@@ -1,7 +1,4 @@
-import { type Clock, lateMs, readingMs, realClock, type Timer } from "../../core/internal.ts";
-
-/** Longest delay that Node's timers accept; a longer one fires immediately. */
-const LONGEST_TIMER_MS = 0x7fff_ffff;
+import { type Clock, lateMs, longestTimerMs, readingMs, realClock, type Timer } from "../../core/internal.ts";
 
 /**
  * Calls `onPassed` once after `delayMs`, which may exceed Node's longest timer. After this process was busy, it first reads what
@@ -12,7 +9,7 @@ export function startDeadline(delayMs: number, onPassed: () => void, clock: Cloc
   const dueMs = clock.now() + delayMs;
   let timer: Timer;
   const wait = (ms: number, then: () => void): void => {
-    timer = clock.setTimer(Math.min(ms, LONGEST_TIMER_MS), then, { keepAlive: true });
+    timer = clock.setTimer(Math.min(ms, longestTimerMs), then, { keepAlive: true });
   };
   const onTimer = (): void => {
     const leftMs = dueMs - clock.now();

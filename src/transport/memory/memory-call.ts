@@ -88,9 +88,9 @@ export class MemoryCall {
   }
 
   #makeClient(): FrameStream {
-    const up = this.#up;
+    const [up, down] = [this.#up, this.#down];
     return {
-      ...this.#halfOf(up, this.#down),
+      ...this.#halfOf(up, down),
       get queuedBytes() {
         return up.queuedBytes;
       },
@@ -103,19 +103,22 @@ export class MemoryCall {
       get unconfirmedFrames() {
         return up.unconfirmedFrames;
       },
+      get receivedBytes() {
+        return down.deliveredBytes;
+      },
       end: () => up.end(),
       cancel: () => this.#endClient({ by: "cancelled" }),
     };
   }
 
   #makeServer(): ServerStream {
-    const down = this.#down;
+    const [up, down] = [this.#up, this.#down];
     const finish = (status: RpcStatus): void => {
       this.#status ??= status;
       down.end();
     };
     return {
-      ...this.#halfOf(down, this.#up),
+      ...this.#halfOf(down, up),
       get queuedBytes() {
         return down.queuedBytes;
       },
@@ -127,6 +130,9 @@ export class MemoryCall {
       },
       get unconfirmedFrames() {
         return down.unconfirmedFrames;
+      },
+      get receivedBytes() {
+        return up.deliveredBytes;
       },
       respond: (metadata = {}) => this.#respond(toMetadataHeaders(metadata)),
       finish,
@@ -145,7 +151,10 @@ export class MemoryCall {
   #halfOf(
     outgoing: MemoryPipe,
     incoming: MemoryPipe,
-  ): Omit<FrameStream, "queuedBytes" | "queuedFrames" | "unsentFrames" | "unconfirmedFrames" | "end" | "cancel"> {
+  ): Omit<
+    FrameStream,
+    "queuedBytes" | "queuedFrames" | "unsentFrames" | "unconfirmedFrames" | "receivedBytes" | "end" | "cancel"
+  > {
     return {
       // The sender counts unread frames as unconfirmed.
       unreadFrames: 0,

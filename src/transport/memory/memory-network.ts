@@ -70,6 +70,12 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
   const servers = new Map<string, MemoryListening>();
   let nextPort = FIRST_FREE_PORT;
   let nextPeer = 1;
+  const freeAddress = (host: string): string => {
+    for (;;) {
+      const address = `${formatHost(host)}:${nextPort++}`;
+      if (!servers.has(address)) return address;
+    }
+  };
   return {
     dial(text) {
       const address = formatAddress(parseAddress(text));
@@ -88,7 +94,7 @@ export function createMemoryNetwork(options: MemoryNetworkOptions = {}): MemoryN
     async listen(text, services, { accountant = createMemoryAccountant() } = {}) {
       const wanted = parseAddress(text);
       const isAnyPort = wanted.kind === "tcp" && wanted.port === 0;
-      const address = isAnyPort ? `${formatHost(wanted.host)}:${nextPort++}` : formatAddress(wanted);
+      const address = isAnyPort ? freeAddress(wanted.host) : formatAddress(wanted);
       if (servers.has(address)) {
         throw new RpcError(
           StatusCode.unavailable,

@@ -32,6 +32,7 @@ export class MemoryPipe {
   #unconfirmedFrames = 0;
   #underWay: Uint8Array[] = [];
   #underWayBytes = 0;
+  #deliveredBytes = 0;
   /** A new pipe is paused until its receiver is ready. */
   #isPaused = true;
   #isPlanned = false;
@@ -61,6 +62,11 @@ export class MemoryPipe {
   /** Frames handed over that the receiver has not read. */
   get unconfirmedFrames(): number {
     return this.#isClosed ? this.#unconfirmedFrames : this.#underWay.length;
+  }
+
+  /** Bytes that the receiver has read. */
+  get deliveredBytes(): number {
+    return this.#deliveredBytes;
   }
 
   send(frame: FrameBytes): boolean {
@@ -141,11 +147,15 @@ export class MemoryPipe {
       const frame = this.#underWay.shift();
       if (frame === undefined) break;
       this.#underWayBytes -= frame.byteLength;
+      this.#deliveredBytes += frame.byteLength;
       const limit = this.#options.limits.maxReceiveMessageBytes;
       if (frame.byteLength > limit)
-        this.#options.onBadFrame(oversizeStatus(frame.byteLength, limit), frame.slice(0, HEAD_BYTES));
-      // A copy, as over a network: the receiver owns its bytes, and the sender may reuse its own.
-      else this.#options.onFrame(frame.slice());
+        this.#options.onBadFrame(
+          oversizeStatus(frame.byteLength, limit),
+          new Uint8Array(frame.subarray(0, HEAD_BYTES)),
+        );
+      // A copy, as over a network: the receiver owns its bytes. `slice` of a Buffer would be a view of the same memory.
+      else this.#options.onFrame(new Uint8Array(frame));
     }
   }
 

@@ -1,6 +1,6 @@
-import type { AgentCatalog } from "../../core/internal.ts";
 import {
   type Agent,
+  type AgentCatalog,
   type AgentId,
   type AgentMetadata,
   type AgentState,
@@ -36,7 +36,7 @@ export class AgentAccess {
   ensureMade(id: AgentId, options: WaitOptions): Promise<unknown> {
     return waitFor(`Getting ${id}`, options, async () => {
       if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id, options);
-      return this.#catalog.agentFor(id);
+      return this.#catalog.made(id);
     });
   }
 

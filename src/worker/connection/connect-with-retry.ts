@@ -1,4 +1,4 @@
-import { CancelledError, type Clock, errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { type Clock, errorText, TroupeError } from "../../core/internal.ts";
 import type { ReconnectSettings } from "../reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
@@ -63,7 +63,7 @@ export async function connectWithRetry<Found>(
   }
 }
 
-export type BackOff = Pick<ReconnectSettings, "initialDelayMs" | "maxDelayMs" | "factor" | "jitter">;
+type BackOff = Pick<ReconnectSettings, "initialDelayMs" | "maxDelayMs" | "factor" | "jitter">;
 
 /** Returns the milliseconds to wait after `failures` failures in a row. `random` returns a number from 0 up to 1. */
 export function backOffMs(failures: number, settings: BackOff, random: () => number): number {
@@ -75,19 +75,4 @@ export function backOffMs(failures: number, settings: BackOff, random: () => num
 /** Whether another host, or the same one later, may do better. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof TroupeError && (error.code === "disconnected" || error.code === "timed-out");
-}
-
-/** Creates the reason with which a stop cancels a search. */
-export function stopped(): Error {
-  return new UndeliverableException("The worker was stopped.", { code: "shutting-down" });
-}
-
-/** Whether a stop ended the search. The caller of `start` may cancel it, too; that start has failed. */
-export function isStop({ aborted, reason }: AbortSignal): boolean {
-  return aborted && !(reason instanceof CancelledError);
-}
-
-/** Creates the error of a start that its signal cancelled. */
-export function startCancelled(signal: AbortSignal | undefined): Error {
-  return new CancelledError("The start of the worker was cancelled.", { cause: signal?.reason });
 }

@@ -2,7 +2,7 @@ import { TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { RpcError, StatusCode, type StreamEnd } from "../../transport/internal.ts";
 
 /** The error codes of a refusal. */
-export type RefusalCode = "not-authorized" | "overloaded" | "disconnected";
+type RefusalCode = "not-authorized" | "overloaded" | "disconnected";
 
 /** The end of a connection and its reason. */
 export type ConnectionEnd =
@@ -15,6 +15,34 @@ export type ConnectionEnd =
    * the host read nothing there.
    */
   | { readonly by: "refused"; readonly reason: string; readonly code: RefusalCode; readonly isUnread: boolean };
+
+/** Facts about a connection whose data channel has ended. */
+interface EndedConnection {
+  readonly address: string;
+  /** Whether the host had accepted the data channel. */
+  readonly isAccepted: boolean;
+  /** Whether the host gave no sign of life. */
+  readonly isSilent: boolean;
+  /** The reason for which the worker gave up the host, if it did. */
+  readonly deadBecause: string | undefined;
+}
+
+/** Returns the end of a connection that the worker did not leave, for the end of its data channel. */
+export function lossOf(
+  end: StreamEnd,
+  { address, isAccepted, isSilent, deadBecause }: EndedConnection,
+): Exclude<ConnectionEnd, { readonly by: "left" }> {
+  const why = deadBecause ?? describeEnd(end);
+  const code = isAccepted ? undefined : refusalCode(end);
+  return code === undefined
+    ? { by: "lost", reason: `The connection to the host at ${address} is gone: ${why}`, isSilent }
+    : {
+        by: "refused",
+        reason: `The host at ${address} refused the worker: ${why}`,
+        code,
+        isUnread: isUnreadRefusal(end),
+      };
+}
 
 /** Describes the reason for the end of a stream, for people. */
 export function describeEnd(end: StreamEnd): string {
@@ -37,7 +65,7 @@ export function describeEnd(end: StreamEnd): string {
  * Returns the error code of a refusal. A host, or a proxy before it, refuses a channel with a status. Undefined for other ends,
  * after which the host may have handled messages.
  */
-export function refusalCode(end: StreamEnd): RefusalCode | undefined {
+function refusalCode(end: StreamEnd): RefusalCode | undefined {
   if (end.by !== "status") return undefined;
   switch (end.status.code) {
     case StatusCode.unauthenticated:
@@ -61,7 +89,7 @@ export function refusalCode(end: StreamEnd): RefusalCode | undefined {
  * what it got, and end the channel with UNAVAILABLE or RESOURCE_EXHAUSTED later.
  */
 // protocol.md §11.6
-export function isUnreadRefusal(end: StreamEnd): boolean {
+function isUnreadRefusal(end: StreamEnd): boolean {
   if (end.by !== "status") return false;
   if (end.isUnread === true) return true;
   const { code } = end.status;

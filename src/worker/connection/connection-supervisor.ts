@@ -1,21 +1,11 @@
 import { errorText, followAbort, UndeliverableException, unfollowAbort } from "../../core/internal.ts";
-import {
-  type ConnectingStep,
-  connectWithRetry,
-  isStop,
-  isUnreachable,
-  startCancelled,
-  stopped,
-} from "./connect-with-retry.ts";
 import { type ConnectionEnd, reasonOf } from "./connection-end.ts";
 import { ConnectionHandover } from "./connection-handover.ts";
 import {
-  type Cause,
   type ConnectionState,
   endBackground,
   type Found,
   isHeldIn,
-  isRegistrarOf,
   isSameStatus,
   outboxOf,
   pendingOf,
@@ -23,6 +13,7 @@ import {
   statusOf,
 } from "./connection-state.ts";
 import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import { HostSearch, startCancelled, stopped } from "./host-search.ts";
 import type { ConnectionSupervisorOptions, UsedConnection } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
@@ -31,10 +22,7 @@ const overdueMs = 1_000;
 /** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
 const longestGraceMs = 60_000;
 
-/** Links in a row, in one attempt, that may take no more calls (GOAWAY) before the worker has registered. */
-const mostLeavingLinks = 3;
-
-/** Owns the state of a worker towards its host, all its connections, and the search for the next connection. */
+/** Owns the state of a worker towards its host and all its connections. It begins the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
   readonly #options: ConnectionSupervisorOptions<Services>;
   /** All open connections: the current one, and those that the worker leaves. */
@@ -42,21 +30,24 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /** Connections whose hosts have announced that they leave. */
   readonly #leavingHosts = new WeakSet<HostConnection<Services>>();
   #state: ConnectionState<Services> = { at: "idle" };
-  #addressIndex = 0;
-  /** Number of connections that the worker lost soon after it opened them. It makes the next delay longer. */
-  #failedRounds = 0;
   readonly #onOutOfReach = new Set<() => void>();
-  /** Number of connections in a row that the host refused after they were open. */
-  #refusals = 0;
+  readonly #search: HostSearch<Services>;
   readonly #handover: ConnectionHandover<Services>;
 
   constructor(options: ConnectionSupervisorOptions<Services>) {
     this.#options = options;
-    this.#handover = new ConnectionHandover({
-      ...options,
+    const access = {
       state: () => this.#state,
-      become: (state) => this.#become(state),
-      watch: (connection) => this.#watch(connection),
+      become: (state: ConnectionState<Services>) => this.#become(state),
+      watch: (connection: HostConnection<Services>) => this.#watch(connection),
+    };
+    this.#search = new HostSearch({
+      ...{ ...options, ...access },
+      onFound: (found, search) => this.#onFound(found, search),
+      onFailed: (search, error) => this.#giveUp(search, error),
+    });
+    this.#handover = new ConnectionHandover({
+      ...{ ...options, ...access },
       onAccepted: (connection) => this.onAccepted(connection),
     });
   }
@@ -76,9 +67,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
    */
   async start(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) throw startCancelled(signal);
-    this.#failedRounds = 0;
-    this.#refusals = 0;
-    const search = this.#seek({ kind: "start", reason: "" });
+    const search = this.#search.begin({ kind: "start", reason: "" });
     const onAbort = () => search.abort.abort(startCancelled(signal));
     followAbort(signal, onAbort);
     try {
@@ -125,7 +114,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "registering") connection.cut(reason);
     if (state.at !== "connected") return;
     endBackground(state, reason);
-    this.#seek({ kind: "move", reason, leaving: { connection, graceMs } });
+    this.#search.begin({ kind: "move", reason, leaving: { connection, graceMs } });
   }
 
   /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
@@ -136,7 +125,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /** Handles that the host has accepted the data channel of a connection. */
   onAccepted(connection: HostConnection): void {
     if (this.current !== connection) return;
-    this.#refusals = 0;
+    this.#search.onAccepted();
     this.#follow();
   }
 
@@ -212,96 +201,9 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#options.queue.follow(outboxOf(this.#state), isHeldIn(this.#state));
   }
 
-  #seek(cause: Cause<Services>): Search<Services> {
-    const abort = new AbortController();
-    const { kind, reason, registrar } = cause;
-    const search: Search<Services> = { kind, reason, abort, registrar, found: undefined };
-    search.found = this.#search(search, cause.leaving);
-    // Only the caller of `start` waits for the outcome; all others read the state.
-    search.found.catch((error) => this.#options.settings.logger.debug(errorText(error)));
-    return search;
-  }
-
-  async #search(search: Search<Services>, leaving: Cause<Services>["leaving"]): Promise<void> {
-    const { addresses, reconnect, random, clock } = this.#options.settings;
-    const { kind, reason, abort } = search;
-    const { signal } = abort;
-    const isPatient = kind !== "start" || reconnect.startWaits;
-    // A worker tries the other hosts before it returns to one that leaves.
-    const isMoving = kind === "move" && addresses.length > 1;
-    const maxAttempts = isPatient && reconnect.maxAttempts > 0 ? reconnect.maxAttempts : addresses.length;
-    try {
-      if (leaving !== undefined && !isMoving) {
-        this.#step(search, { at: "waiting", delayMs: leaving.graceMs, reason });
-        await atMost(leaving.connection.closed, leaving.graceMs, clock, signal);
-      }
-      const isOver = reconnect.maxAttempts === 0 || this.#refusals >= maxAttempts;
-      if (kind !== "start" && isOver) throw new UndeliverableException(reason, { code: "disconnected" });
-      const { found, index } = await connectWithRetry({
-        ...{ addresses, reconnect, random, clock, signal, reason, maxAttempts },
-        firstIndex: this.#addressIndex + (isMoving ? 1 : 0),
-        failedRounds: kind === "start" || isMoving ? undefined : this.#failedRounds,
-        failedAttempts: this.#refusals,
-        onStep: (step) => this.#step(search, step),
-        open: (address) => this.#open(address, search),
-        isWorthRetrying: (error) => kind !== "start" || isUnreachable(error),
-      });
-      this.#addressIndex = index;
-      this.#connect(found, search);
-    } catch (error) {
-      if (!isStop(signal)) this.#giveUp(search, signal.aborted ? signal.reason : error);
-      throw signal.aborted ? signal.reason : error;
-    }
-  }
-
-  #step(search: Search<Services>, step: ConnectingStep): void {
-    if (search.abort.signal.aborted) return;
-    const state = this.#state;
-    if (state.at === "draining") this.#become({ ...state, search });
-    else if (state.at === "registering") this.#become({ ...state, step });
-    else this.#become({ at: "connecting", search, step });
-  }
-
-  /** Opens a connection and registers there. Rejects after it has closed what it opened. */
-  async #open(address: string, search: Search<Services>, tries = 1): Promise<Found<Services>> {
-    const { open, register } = this.#options;
-    const { kind } = search;
-    const { signal } = search.abort;
-    const connection = await open(address, signal);
-    this.#watch(connection);
-    const before = this.#state;
-    if (before.at === "connecting" && before.search === search)
-      this.#become({ at: "registering", search, step: before.step, connection });
-    // A caller that cancels the search does not wait for the host's answers.
-    const onAbort = () => void connection.leave(this.#options.hurry());
-    followAbort(signal, onAbort);
-    try {
-      signal.throwIfAborted();
-      const older = isRegistrarOf(search.registrar, connection) ? search.registrar : undefined;
-      if (kind === "farewell" || older !== undefined) await connection.confirm(signal);
-      else await register(connection, { kind, signal, onWaiting: (step) => this.#step(search, step) });
-      signal.throwIfAborted();
-      await connection.assertOpen();
-      return { connection, registrar: older ?? connection };
-    } catch (error) {
-      const now = this.#state;
-      if (now.at === "registering" && now.search === search) this.#become({ at: "connecting", search, step: now.step });
-      const isLinkLeaving = connection.isOpen && connection.isLinkLeaving;
-      await connection.leave(this.#options.hurry());
-      // The host is there: only this link takes no calls (GOAWAY).
-      if (isLinkLeaving && tries < mostLeavingLinks && isUnreachable(error) && !signal.aborted)
-        return await this.#open(address, search, tries + 1);
-      throw error;
-    } finally {
-      unfollowAbort(signal, onAbort);
-    }
-  }
-
-  #connect({ connection, registrar }: Found<Services>, { kind }: Search<Services>): void {
+  #onFound({ connection, registrar }: Found<Services>, { kind }: Search<Services>): void {
     const { settings, counts } = this.#options;
     const state = this.#state;
-    this.#failedRounds = kind === "start" ? 0 : this.#failedRounds + 1;
-    if (connection.isAccepted) this.#refusals = 0;
     if (state.at === "draining") this.#become({ ...state, connection, search: undefined });
     else {
       const sinceMs = settings.clock.now();
@@ -357,7 +259,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
 
   #onCurrentEnd(connection: HostConnection<Services>, end: ConnectionEnd): void {
     const { settings } = this.#options;
-    const { clock, logger, reconnect } = settings;
+    const { clock, logger } = settings;
     const state = this.#state;
     const reason = reasonOf(end);
     if (state.at === "draining" && state.connection === connection) {
@@ -369,19 +271,18 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at !== "connected" || state.connection !== connection) return;
     endBackground(state, reason);
     logger.error(reason);
-    if (end.by === "refused") this.#refusals += 1;
     // Older connections to the same host are lost, too.
     if (end.by === "lost" && end.isSilent)
       for (const older of this.#connections) if (older.address === connection.address) older.cut(reason);
-    if (clock.now() - state.sinceMs > reconnect.maxDelayMs) this.#failedRounds = 0;
+    this.#search.onLost(end, clock.now() - state.sinceMs);
     const registrar = state.registrar !== connection && state.registrar.isOpen ? state.registrar : undefined;
-    this.#seek({ kind: "return", reason, registrar });
+    this.#search.begin({ kind: "return", reason, registrar });
   }
 
   /** Connects once more if messages wait to be sent. */
   #sayFarewell(): void {
     if (this.#options.queue.waitingCount === 0) return;
-    this.#seek({ kind: "farewell", reason: "Messages wait to be sent." });
+    this.#search.begin({ kind: "farewell", reason: "Messages wait to be sent." });
   }
 
   get #isOutOfReach(): boolean {

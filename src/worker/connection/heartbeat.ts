@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/internal.ts";
+import { type Clock, watchingClock } from "../../core/internal.ts";
 import type { HeartbeatFrame } from "../../protocol/internal.ts";
 
 export interface HeartbeatOptions {
@@ -24,7 +24,7 @@ export class Heartbeat {
   #stop = () => {};
 
   constructor(options: HeartbeatOptions) {
-    this.#options = options;
+    this.#options = { ...options, clock: watchingClock(options.clock) };
   }
 
   /** Whether the host answers heartbeats. */
@@ -53,10 +53,11 @@ export class Heartbeat {
     return onAnswer !== undefined;
   }
 
-  /** Takes a heartbeat of the host from the data channel. */
-  take({ seq, isAnswer }: HeartbeatFrame): void {
+  /** Takes a heartbeat of the host from the data channel. Answers one that asks, unless frames wait to leave: those answer it. */
+  take(frame: HeartbeatFrame): void {
+    if (!frame.isAnswer) return void this.#options.askData(heartbeatAnswer(frame));
     const asked = this.#asked;
-    if (!isAnswer || asked?.seq !== seq) return;
+    if (asked?.seq !== frame.seq) return;
     this.#asked = undefined;
     asked.onAnswer();
   }
@@ -75,4 +76,9 @@ export class Heartbeat {
     });
     this.#stop = () => timer.cancel();
   }
+}
+
+/** Returns the worker's answer to a host that asks whether the worker lives. */
+export function heartbeatAnswer({ seq }: HeartbeatFrame): HeartbeatFrame {
+  return { kind: "heartbeat", seq, isAnswer: true, leaseMs: 0 };
 }

@@ -11,21 +11,14 @@ import {
 } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import {
-  type ConnectionEnd,
-  describeEnd,
-  endError,
-  isUnreadRefusal,
-  leavingError,
-  refusalCode,
-} from "./connection-end.ts";
+import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { reachHost, toError } from "./host-link.ts";
+import { droppedMessageError, reachHost } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
-import { atMost, withinMs } from "./time-limits.ts";
+import { atMost, withinLimit } from "./time-limits.ts";
 
 /** Answer of a generation 1 host to a registration; it comes on the data channel. */
 export type AckFrame = Extract<Frame, { readonly kind: "ack" }>;
@@ -52,6 +45,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onFrame: (frame: Frame, connection: HostConnection) => void;
   /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
+  /** Called with the number of messages that came after the end of the data channel. */
+  readonly onLate: (messages: number) => void;
   /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
   /** Called when the outbox takes messages again. */
@@ -80,6 +75,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
+  /** Whether the host has said in its headers that it is .NET's gateway. */
+  isDotnetGateway = false;
   readonly #link: Link;
   /** Carries calls and streams over this link until it leaves, then over a newer one. */
   readonly #carrier: LinkCarrier;
@@ -88,8 +85,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #keepAlive: KeepAlive;
   readonly #heartbeat: Heartbeat;
   readonly #options: HostConnectionOptions<Services>;
-  /** Whether the host has said in its headers that it is .NET's gateway. */
-  isDotnetGateway = false;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
   #isAccepted = false;
@@ -148,9 +143,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       maxKeptBytes: whileDisconnected.maxQueuedBytes,
     });
     this.#sideStream = new SideStream({
-      ...{ link, metadata: this.metadata, logger: settings.logger },
+      ...{ settings, onChange: () => this.review() },
+      openStream: (name, receiver) => this.openStream(name, receiver).stream,
       onNotice: (frame) => options.onFrame(frame, this),
-      onChange: () => this.review(),
     });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
@@ -162,7 +157,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive = new KeepAlive({
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
-      isInDoubt: () => this.#stream.unconfirmedFrames > 0,
+      ...{ isInDoubt: () => this.#stream.unconfirmedFrames > 0, receivedBytes: () => this.#stream.receivedBytes },
       askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
       isChannelRead: () => !this.#isPaused,
       isLinkLeaving: () => this.isLinkLeaving,
@@ -190,6 +185,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return this.#isAccepted;
   }
 
+  /** Whether the worker takes no calls on this connection, because it leaves it and may not be able to answer them. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /** Aborts when the connection ends. */
   get signal(): AbortSignal {
     return this.#ended.signal;
@@ -205,14 +205,14 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
   }
 
-  /** Opens another stream with the client id, on the link that carries calls. */
-  openStream(name: string, receiver: StreamReceiver): CarriedStream {
-    return this.#carrier.openStream(name, receiver);
-  }
-
   /** Number of `use`s that are not released. The worker does not leave the connection before. */
   get usersCount(): number {
     return this.#carrier.usersCount;
+  }
+
+  /** Opens another stream with the client id, on the link that carries calls. */
+  openStream(name: string, receiver: StreamReceiver): CarriedStream {
+    return this.#carrier.openStream(name, receiver);
   }
 
   /** Keeps the connection in use, so that the worker does not leave it for a newer one. Returns the function that ends the use. */
@@ -223,11 +223,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
   async confirm(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs, clock } = this.#options.settings;
-    const either = AbortSignal.any([signal, this.signal]);
     try {
-      const ask = (within: AbortSignal) =>
-        askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within });
-      await withinMs(startTimeoutMs, clock, either, ask, "startTimeoutMs");
+      const either = AbortSignal.any([signal, this.signal]);
+      const limit = { ms: startTimeoutMs, option: "startTimeoutMs", clock, signal: either };
+      await withinLimit(limit, (within) =>
+        askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within }),
+      );
     } catch (cause) {
       await this.assertOpen();
       const text = `The host at ${this.address} gave no answer of its own: ${errorText(cause)}`;
@@ -293,11 +294,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     await this.#link.close();
   }
 
-  /** Whether the worker takes no calls on this connection, because it leaves it and may not be able to answer them. */
-  get isLeaving(): boolean {
-    return this.#isLeaving;
-  }
-
   /**
    * Gives up the registrations on this connection. The host sends no more calls here, and tells the callers of those that are on
    * their way that they were not handled. Call it when each call that came here has its answer, and call `leave` next.
@@ -317,8 +313,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     return {
       onMetadata: (metadata) => this.#takeHeaders(metadata),
       onFrame: (bytes) => this.#receive(bytes),
-      onHalfClose: () => undefined,
-      onBadFrame: (status, head) => this.#options.onUnreadable(toError(status), head, this),
+      ...{ onHalfClose: () => undefined, onLate: this.#options.onLate },
+      onBadFrame: (status, head) => this.#options.onUnreadable(droppedMessageError(status), head, this),
       onDrain: () => {
         this.outbox.drained();
         this.review();
@@ -334,8 +330,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
-    const hasHeartbeat = readCapabilities(metadata).has("heartbeat");
-    if (hasHeartbeat && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+    if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
@@ -373,19 +368,13 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   }
 
   #onEnd(end: StreamEnd): void {
-    const refusal = this.#isAccepted ? undefined : refusalCode(end);
-    const why = this.#deadBecause ?? describeEnd(end);
-    const reason =
-      refusal === undefined
-        ? `The connection to the host at ${this.address} is gone: ${why}`
-        : `The host at ${this.address} refused the worker: ${why}`;
-    this.#finish({ code: "disconnected", text: reason });
+    const loss = lossOf(end, {
+      ...{ address: this.address, isAccepted: this.#isAccepted },
+      ...{ isSilent: this.#isSilent, deadBecause: this.#deadBecause },
+    });
+    this.#finish({ code: "disconnected", text: loss.reason });
     if (this.#isLeaving) return this.#resolveClosed({ by: "left" });
-    this.#resolveClosed(
-      refusal === undefined
-        ? { by: "lost", reason, isSilent: this.#isSilent }
-        : { by: "refused", reason, code: refusal, isUnread: isUnreadRefusal(end) },
-    );
+    this.#resolveClosed(loss);
     void this.#link.close();
   }
 

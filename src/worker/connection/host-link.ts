@@ -1,9 +1,9 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { type Dialer, type Link, type RpcStatus, StatusCode } from "../../transport/internal.ts";
+import { type Dialer, type Link, parseAddress, type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { withinMs } from "./time-limits.ts";
+import { withinLimit } from "./time-limits.ts";
 
-export interface HostToReach {
+interface HostToReach {
   readonly address: string;
   /** Cancels the attempt. */
   readonly signal: AbortSignal;
@@ -12,11 +12,11 @@ export interface HostToReach {
 
 /** Opens a link, and makes something of it once it stands. Throws `invalid-argument` for an invalid address, and `disconnected`. */
 export async function reachHost<Reached>(host: HostToReach, make: (link: Link) => Reached): Promise<Reached> {
-  const { address, signal: given, settings } = host;
+  const { address, signal, settings } = host;
   const link = dialTo(settings.dialer, address);
   try {
-    const { startTimeoutMs, clock } = settings;
-    await withinMs(startTimeoutMs, clock, given, (signal) => link.ready({ signal }), "startTimeoutMs");
+    const limit = { ms: settings.startTimeoutMs, option: "startTimeoutMs", clock: settings.clock, signal };
+    await withinLimit(limit, (within) => link.ready({ signal: within }));
     return make(link);
   } catch (cause) {
     await link.close();
@@ -25,16 +25,25 @@ export async function reachHost<Reached>(host: HostToReach, make: (link: Link) =
   }
 }
 
+/** Throws `invalid-argument` for the first address that no dialer can read, so that a wrong one does not wait for a lost host. */
+export function assertAddresses(addresses: readonly string[]): void {
+  for (const address of addresses) asInvalidArgument(() => parseAddress(address));
+}
+
 /** Opens a link to an address. Throws `invalid-argument` for an invalid address. */
 function dialTo(dialer: Dialer, address: string): Link {
+  return asInvalidArgument(() => dialer.dial(address));
+}
+
+function asInvalidArgument<Result>(body: () => Result): Result {
   try {
-    return dialer.dial(address);
+    return body();
   } catch (cause) {
     throw new TroupeError("invalid-argument", errorText(cause), { cause });
   }
 }
 
 /** Returns the error for a message that the transport has dropped. */
-export function toError({ code, details }: RpcStatus): TroupeError {
+export function droppedMessageError({ code, details }: RpcStatus): TroupeError {
   return new TroupeError(code === StatusCode.resourceExhausted ? "message-too-large" : "invalid-message", details);
 }

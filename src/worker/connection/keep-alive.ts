@@ -1,4 +1,4 @@
-import { type Clock, setPatientTimer } from "../../core/internal.ts";
+import { type Clock, setPatientTimer, watchingClock } from "../../core/internal.ts";
 import { type Link, type Metadata, RpcError, StatusCode } from "../../transport/internal.ts";
 
 export interface KeepAliveOptions {
@@ -15,6 +15,8 @@ export interface KeepAliveOptions {
   readonly isChannelRead: () => boolean;
   /** Whether the worker has sent frames without a sign of their arrival (`FrameStream.unconfirmedFrames`). An answer is that sign. */
   readonly isInDoubt: () => boolean;
+  /** Number of bytes that have come on the data channel. Those of a long message that is not whole yet are a sign of life, too. */
+  readonly receivedBytes: () => number;
   /** Whether the link takes no new calls, so that a question can't leave. The host is not silent then. */
   readonly isLinkLeaving: () => boolean;
   /** Called when the host has answered. */
@@ -45,10 +47,10 @@ export async function askForSignOfLife(
 }
 
 /**
- * Returns whether a failed call shows that the host lives. An error of this side does not. An HTTP status or a reset does not
+ * Whether a failed call shows that the host lives. An error of this side does not. An HTTP status or a reset does not
  * either, because a proxy may have sent it. Proxies that speak gRPC send UNAVAILABLE when they can't reach the host.
  */
-export function isHostsOwnAnswer(error: unknown): boolean {
+function isHostsOwnAnswer(error: unknown): boolean {
   return error instanceof RpcError && error.origin === "peer" && error.code !== StatusCode.unavailable;
 }
 
@@ -69,8 +71,8 @@ export class KeepAlive {
   #stop = () => {};
 
   constructor(options: KeepAliveOptions) {
-    this.#options = options;
-    this.#heardMs = options.clock.now();
+    this.#options = { ...options, clock: watchingClock(options.clock) };
+    this.#heardMs = this.#options.clock.now();
     if (options.afterMs > 0) this.#wait(options.afterMs);
   }
 
@@ -100,11 +102,12 @@ export class KeepAlive {
     const controller = new AbortController();
     const { signal } = controller;
     const askedMs = clock.now();
+    const receivedBytes = this.#options.receivedBytes();
     const isInChannel = this.#options.askInChannel();
     const timeUp = setPatientTimer(clock, timeoutMs, () => {
       this.#stop();
       // A message that the host has sent meanwhile is a sign of life, too.
-      if (this.#heardMs >= askedMs) this.#look();
+      if (this.#heardMs >= askedMs || this.#options.receivedBytes() > receivedBytes) this.#look();
       else if (isInChannel && !isChannelRead()) this.#ask();
       else onDead(`it gave no sign of life within ${timeoutMs} ms.`);
     });

@@ -70,7 +70,7 @@ export class LinkCarrier implements Pick<Link, "unary"> {
     const { timeoutMs = this.#options.timeoutMs, signal } = how;
     const endMs = clock.now() + timeoutMs;
     const isOver = () => signal?.aborted === true || clock.now() >= endMs;
-    for (let limits = how; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
+    for (let limits = { ...how, timeoutMs }; ; limits = { ...how, timeoutMs: endMs - clock.now() }) {
       const carrier = this.#newest;
       assertStays();
       try {

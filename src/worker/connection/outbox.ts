@@ -54,6 +54,8 @@ export class Outbox {
   #kept: QueuedMessage[] | undefined = [];
   #keptBytes = 0;
   #areKeptTaken = false;
+  #isRefused = false;
+  #sentEvents = 0;
   #closedBecause: UndeliverableReason | undefined;
   /** Called when the host's headers have come, or are not expected any more. */
   #onHeaders: () => void = () => {};
@@ -128,7 +130,10 @@ export class Outbox {
       if (stream.queuedBytes === 0) return false;
     }
     this.#sent.note(kind === "event", stream);
-    if (kind === "event") this.#sentMessages += 1;
+    if (kind === "event") {
+      this.#sentMessages += 1;
+      this.#sentEvents += 1;
+    }
     return true;
   }
 
@@ -153,6 +158,7 @@ export class Outbox {
   takeKept(isUnread: boolean): readonly QueuedMessage[] {
     const kept = this.#kept ?? [];
     this.#areKeptTaken = this.#kept !== undefined;
+    this.#isRefused = true;
     this.#kept = undefined;
     return isUnread ? kept : kept.filter(({ kind }) => kind === "event");
   }
@@ -165,6 +171,8 @@ export class Outbox {
   /** After the end of the connection: number of events that left without a sign of their arrival. */
   get unconfirmedEvents(): number {
     if (this.#areKeptTaken) return 0;
+    // Pings show that the events have reached the host's process. It reads nothing of a channel that it refuses.
+    if (this.#isRefused) return this.#sentEvents - this.unsentEvents;
     const { unsentFrames, unconfirmedFrames } = this.#options.stream;
     return this.#sent.eventsAmongLast(unsentFrames + unconfirmedFrames) - this.unsentEvents;
   }

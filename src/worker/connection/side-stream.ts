@@ -1,4 +1,4 @@
-import { errorText, type Logger } from "../../core/internal.ts";
+import { errorText } from "../../core/internal.ts";
 import {
   type CancelFrame,
   decodeFrame,
@@ -7,25 +7,47 @@ import {
   type LeavingFrame,
   signals,
 } from "../../protocol/internal.ts";
-import type { FrameStream, Link, Metadata } from "../../transport/internal.ts";
+import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../transport/internal.ts";
+import type { WorkerSettings } from "../worker-options.ts";
+import { backOffMs } from "./connect-with-retry.ts";
+import { heartbeatAnswer } from "./heartbeat.ts";
 
 export interface SideStreamOptions {
-  readonly link: Link;
-  readonly metadata: Metadata;
-  readonly logger: Logger;
+  readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;
+  readonly openStream: (name: string, receiver: StreamReceiver) => FrameStream;
   readonly onNotice: (frame: CancelFrame | LeavingFrame) => void;
   /** Called when the stream is open or has ended. */
   readonly onChange: () => void;
 }
 
-type State = "unopened" | "opening" | "open" | "ended";
+/**
+ * `waiting`: it has ended alone, and opens again after a delay. `ended`: the data channel has ended, or the host has no side stream
+ * for this worker.
+ */
+type State = "unopened" | "opening" | "open" | "waiting" | "ended";
 
-/** Carries a Troupe host's notices beside the data channel, which the worker may have paused. Never opens again after its end. */
+/** Delays between two attempts to open the stream. */
+const backOff = { initialDelayMs: 100, maxDelayMs: 30_000, factor: 2, jitter: 0.5 };
+
+/** Statuses of a host that serves no side streams, or none to this worker. */
+const refusals: ReadonlySet<number> = new Set([
+  StatusCode.unimplemented,
+  StatusCode.permissionDenied,
+  StatusCode.unauthenticated,
+]);
+
+/**
+ * Carries a Troupe host's notices beside the data channel, which the worker may have paused. Opens again when it ends while the data
+ * channel lives, unless the host refuses it.
+ */
 // protocol.md §11.7
 export class SideStream {
   readonly #options: SideStreamOptions;
   #state: State = "unopened";
   #stream: FrameStream | undefined;
+  /** Streams in a row that ended soon after their begin. */
+  #failures = 0;
+  #stopTimer = () => {};
 
   constructor(options: SideStreamOptions) {
     this.#options = options;
@@ -38,31 +60,45 @@ export class SideStream {
 
   /** Sends a heartbeat if the stream is open and nothing waits on it. */
   sayHeartbeat(heartbeat: HeartbeatFrame): void {
-    if (this.#state === "open" && this.#stream?.queuedBytes === 0) this.#stream.send(encodeFrame(heartbeat));
+    if (this.isOpen && this.#stream?.queuedBytes === 0) this.#stream.send(encodeFrame(heartbeat));
   }
 
   /** Opens the stream. Call it when the host has announced itself. */
   open(): void {
-    if (this.#state !== "unopened") return;
-    this.#state = "opening";
-    const { link, metadata } = this.#options;
-    this.#stream = link.openStream(
-      signals.path,
-      {
-        onMetadata: () => this.#become("open"),
-        onFrame: (bytes) => this.#receive(bytes),
-        onHalfClose: () => undefined,
-        onBadFrame: () => undefined,
-        onDrain: () => undefined,
-        onEnd: () => this.#become("ended"),
-      },
-      { metadata },
-    );
+    if (this.#state === "unopened") this.#open();
   }
 
   close(): void {
     this.#state = "ended";
+    this.#stopTimer();
     this.#stream?.cancel();
+  }
+
+  #open(): void {
+    const { openStream, settings } = this.#options;
+    const { clock } = settings;
+    const beganMs = clock.now();
+    this.#state = "opening";
+    this.#stream = openStream(signals.path, {
+      onMetadata: () => this.#become("open"),
+      onFrame: (bytes) => this.#receive(bytes),
+      onHalfClose: () => undefined,
+      onBadFrame: () => undefined,
+      onDrain: () => undefined,
+      onEnd: (end) => this.#onEnd(end, clock.now() - beganMs),
+    });
+  }
+
+  #onEnd(end: StreamEnd, livedMs: number): void {
+    if (this.#state === "ended") return;
+    const { clock, random } = this.#options.settings;
+    const isRefused = this.#state === "opening" && end.by === "status" && refusals.has(end.status.code);
+    this.#become(isRefused ? "ended" : "waiting");
+    if (isRefused) return;
+    if (livedMs >= backOff.maxDelayMs) this.#failures = 0;
+    const timer = clock.setTimer(backOffMs(this.#failures, backOff, random), () => this.#open());
+    this.#failures += 1;
+    this.#stopTimer = () => timer.cancel();
   }
 
   #become(state: State): void {
@@ -72,12 +108,14 @@ export class SideStream {
   }
 
   #receive(bytes: Uint8Array): void {
-    const { logger, onNotice } = this.#options;
+    const { settings, onNotice } = this.#options;
     try {
       const frame = decodeFrame(bytes);
       if (frame.kind === "cancel" || frame.kind === "leaving") onNotice(frame);
+      else if (frame.kind === "heartbeat" && !frame.isAnswer) this.sayHeartbeat(heartbeatAnswer(frame));
     } catch (error) {
-      logger.warn(`A signal from the host was passed over: ${errorText(error)}`);
+      const kind = "A notice from the host was passed over";
+      settings.logger.warn(`${kind}: ${errorText(error)}`, undefined, kind);
     }
   }
 }

@@ -1,22 +1,27 @@
 import { type Clock, followAbort, setPatientTimer, TimedOutError, unfollowAbort } from "../../core/internal.ts";
 
+export interface TimeLimit {
+  readonly ms: number;
+  /** Name of the option that sets the time, for the text of the error. */
+  readonly option: string;
+  readonly clock: Clock;
+  /** Ends `body` as well. */
+  readonly signal: AbortSignal;
+}
+
 /**
- * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as `given` does. `option` names the option that
- * sets the time, for the text. Time in which this process was busy counts only in part.
+ * Runs `body` with a signal that aborts with `TimedOutError` when the time is up, and as the signal of the limit does. Time in
+ * which this process was busy counts only in part.
  */
-export async function withinMs<T>(
-  ms: number,
-  clock: Clock,
-  given: AbortSignal,
+export async function withinLimit<T>(
+  { ms, option, clock, signal: given }: TimeLimit,
   body: (signal: AbortSignal) => Promise<T>,
-  option?: string,
 ): Promise<T> {
   const controller = new AbortController();
   const follow = () => controller.abort(given.reason);
   followAbort(given, follow);
   if (given.aborted) follow();
-  const setBy = option === undefined ? "" : ` (the option ${option})`;
-  const timeOut = () => controller.abort(new TimedOutError(`No answer within ${ms} ms${setBy}.`));
+  const timeOut = () => controller.abort(new TimedOutError(`No answer within ${ms} ms (the option ${option}).`));
   const timer = setPatientTimer(clock, ms, timeOut, { keepAlive: true });
   try {
     return await body(controller.signal);

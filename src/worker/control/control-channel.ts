@@ -214,7 +214,8 @@ export class ControlChannel {
   }
 
   #passOver(why: string): void {
-    this.#options.settings.logger.warn(`A message on the control channel was passed over: ${why}`);
+    const kind = "A message on the control channel was passed over";
+    this.#options.settings.logger.warn(`${kind}: ${why}`, undefined, kind);
   }
 
   #onEnd(end: StreamEnd, carried: CarriedStream): void {

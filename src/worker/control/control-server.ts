@@ -2,9 +2,9 @@ import {
   type AgentCatalog,
   type AgentId,
   errorText,
-  type Logger,
   loggableError,
   loggableText,
+  type RuntimeLog,
 } from "../../core/internal.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/internal.ts";
 import { inLoadContext } from "../load-context.ts";
@@ -13,7 +13,7 @@ import { formatState, parseState } from "./state-text.ts";
 
 /** Creates a server that saves, loads and describes agents of a catalog for other workers. It makes agents that do not live yet. */
 // protocol.md §1.8
-export function createControlServer(catalog: AgentCatalog, logger: Logger): ControlServer {
+export function createControlServer(catalog: AgentCatalog, logger: RuntimeLog): ControlServer {
   const answer = async (request: ControlRequest): Promise<ControlAnswer> => {
     try {
       if (request.agentId === undefined) return controlFailure(request, "The request names no agent.");
@@ -22,7 +22,7 @@ export function createControlServer(catalog: AgentCatalog, logger: Logger): Cont
       return await serve(request, id, catalog);
     } catch (error) {
       const text = `A ${request.kind} over the control channel failed: ${errorText(error)}`;
-      logger.warn(loggableText(text), { error: loggableError(error) });
+      logger.warn(loggableText(text), { error: loggableError(error) }, "A request over the control channel failed");
       return controlFailure(request, errorText(error));
     }
   };

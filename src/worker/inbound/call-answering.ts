@@ -1,7 +1,6 @@
 import {
   type AgentCatalog,
   type AgentId,
-  type CodecRegistry,
   type Deadline,
   type Delivery,
   type DeliveryOwner,
@@ -18,7 +17,6 @@ import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from 
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
-import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -27,11 +25,9 @@ import { PendingResponse, type PendingResponseOptions } from "./pending-response
 export interface CallAnsweringOptions extends PendingResponseOptions {
   readonly settings: PendingResponseOptions["settings"] & Pick<WorkerSettings, "clock" | "tracing">;
   readonly catalog: AgentCatalog;
-  readonly registry: CodecRegistry;
   readonly dispatcher: Dispatcher;
   readonly work: InFlight;
   readonly slots: ConcurrencyLimiter;
-  readonly counts: WorkerCounters;
 }
 
 /** A call whose handler runs. */

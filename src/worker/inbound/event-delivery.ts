@@ -87,7 +87,7 @@ export class EventDelivery {
       counts.unreadableEvents += 1;
       const name = `${wire.payload.typeName} on ${wire.topicType}/${wire.topicSource}`;
       const text = `An event (${loggableText(name)}) was dropped: ${loggableText(errorText(error))}`;
-      settings.logger.warn(text, { error: loggableError(error) });
+      settings.logger.warn(text, { error: loggableError(error) }, "An event was dropped");
       return;
     }
     for (const recipient of recipients) this.#take(recipient, event);

@@ -1,5 +1,4 @@
-import type { AgentId, Clock } from "../../core/internal.ts";
-import { IndexedSet } from "../../core/internal.ts";
+import { type AgentId, type Clock, IndexedSet } from "../../core/internal.ts";
 import { atMost } from "../connection/time-limits.ts";
 
 /** A handler that runs, or a parked message. */

@@ -82,7 +82,8 @@ export class Inbox {
   /** Drops a message that the worker cannot read. If its beginning names a call, the caller gets an error. */
   passOver(error: TroupeError, head: Uint8Array | undefined, { outbox }: HostConnection): void {
     this.#options.counts.unreadableFrames += 1;
-    this.#options.settings.logger.warn(loggableText(`A message from the host was passed over: ${error.message}`));
+    const kind = "A message from the host was passed over";
+    this.#options.settings.logger.warn(loggableText(`${kind}: ${error.message}`), undefined, kind);
     const call = head === undefined ? undefined : readFrameHead(head);
     if (call === undefined) return;
     if (call.kind === "request") this.#answering.refuseUnreadable(call.requestId, error, outbox);

@@ -54,6 +54,11 @@ export class PendingResponse implements Work {
     return this.#context?.scope.agentId;
   }
 
+  /** Whether the caller has given the call up, and the handler knows. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
   /** Sends the answer, or a failure when the answer cannot be encoded or is too large. Never throws. */
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isOver()) return;
@@ -76,10 +81,35 @@ export class PendingResponse implements Work {
     try {
       this.#sendFailure(thrown, this.#outbox.isHostAnnounced, notHandled);
     } catch (cause) {
-      const text = `The answer to a call could not be sent: ${errorText(cause)}`;
-      this.#options.settings.logger.warn(loggableText(text));
+      const kind = "The answer to a call could not be sent";
+      this.#options.settings.logger.warn(loggableText(`${kind}: ${errorText(cause)}`), undefined, kind);
       this.#explain(cause);
     }
+  }
+
+  /** Takes the context of the handler before it runs. Aborts it if the caller has given the call up. */
+  begin(context: HandlerContext): void {
+    this.#context = context;
+    if (this.#abortReason !== undefined) context.abort(this.#abortReason);
+  }
+
+  /** Whether the answer leaves by this connection. */
+  leavesBy(outbox: Outbox): boolean {
+    return this.#outbox === outbox;
+  }
+
+  /** Gives the work up: answers with the reason and aborts the handler. */
+  abandon(reason: Error): void {
+    // A parked call has no context yet.
+    this.fail(reason, this.#context === undefined);
+    this.#abort(reason);
+  }
+
+  /** Gives the call up: sends no answer, because no caller waits for one, and aborts the handler. */
+  cancel(reason: Error): void {
+    this.#isCancelled = true;
+    this.#isPaid = true;
+    this.#abort(reason);
   }
 
   /** Whether no answer is due any more. The host answers the calls of a connection that has ended. */
@@ -113,34 +143,6 @@ export class PendingResponse implements Work {
     const { [metadataKey.errorDetail]: detail, ...rest } = frame.metadata;
     const isTooLong = detail !== undefined && encodeFrame(frame).length > this.#outbox.maxBytes;
     this.#outbox.send(isTooLong ? { ...frame, metadata: rest } : frame);
-  }
-
-  /** Takes the context of the handler before it runs. Aborts it if the caller has given the call up. */
-  begin(context: HandlerContext): void {
-    this.#context = context;
-    if (this.#abortReason !== undefined) context.abort(this.#abortReason);
-  }
-
-  /** Whether the caller has given the call up, and the handler knows. */
-  get isCancelled(): boolean {
-    return this.#isCancelled;
-  }
-
-  leavesBy(outbox: Outbox): boolean {
-    return this.#outbox === outbox;
-  }
-
-  abandon(reason: Error): void {
-    // A parked call has no context yet.
-    this.fail(reason, this.#context === undefined);
-    this.#abort(reason);
-  }
-
-  /** Gives the call up: sends no answer, because no caller waits for one, and aborts the handler. */
-  cancel(reason: Error): void {
-    this.#isCancelled = true;
-    this.#isPaid = true;
-    this.#abort(reason);
   }
 
   #abort(reason: Error): void {

@@ -1,5 +1,5 @@
 import { type AgentId, timedOutText, wrongResultText } from "../../core/internal.ts";
-import { metadataKey, type ResponseFrame, saysNotHandled } from "../../protocol/internal.ts";
+import { metadataKey, type ResponseFrame, saysNotHandled, type WireMetadata } from "../../protocol/internal.ts";
 
 /** The agent that was called, and the type of the message. */
 export interface Called {
@@ -76,4 +76,14 @@ function notTaken(who: string): string {
 
 function handlerOf({ recipient, messageType }: Called): string {
   return `The handler of ${recipient} for ${messageType}`;
+}
+
+const gatewayNotFound = /^Agent not found(\.| and no compatible gateways were found\.)$/;
+
+// protocol.md §2.2
+/** Returns the metadata of a failed call, with the code where .NET's gateway says by its text alone that no agent is there. */
+export function withGatewayCode(text: string, metadata: WireMetadata): WireMetadata {
+  const isCoded = metadata[metadataKey.errorCode] !== undefined || metadata[metadataKey.errorType] !== undefined;
+  if (isCoded || !gatewayNotFound.test(text)) return metadata;
+  return { ...metadata, [metadataKey.errorCode]: "undeliverable" };
 }

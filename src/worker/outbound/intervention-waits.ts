@@ -3,6 +3,8 @@ import { type CallBounds, type Deadline, type HandlerContext, isThenable, Pendin
 export interface InterventionWaitOptions {
   /** Bounds of the call or event; they count from the moment at which the user made it. */
   readonly bounds: CallBounds;
+  /** Whether the intervention decides before the message is sent. */
+  readonly isBefore: boolean;
   readonly deadline: Deadline | undefined;
   readonly recipient?: { toString(): string } | undefined;
   /** The context that the intervention sees. Its signal aborts when the wait is given up. */
@@ -13,11 +15,16 @@ export interface InterventionWaitOptions {
 
 type TimedOut = (ms: number | undefined, recipient: { toString(): string } | undefined) => string;
 
+/** Makes the error of a wait that the end of a run gives up. `notHandled`: it is certain that no handler has seen the message. */
+type MakeEndError = (notHandled: boolean) => Error;
+
 class InterventionWait extends PendingCall<unknown> {
+  readonly isBefore: boolean;
   readonly #timedOut: TimedOut | undefined;
 
-  constructor(timedOut: TimedOut | undefined) {
+  constructor({ isBefore, timedOut }: InterventionWaitOptions) {
     super();
+    this.isBefore = isBefore;
     this.#timedOut = timedOut;
   }
 
@@ -28,10 +35,10 @@ class InterventionWait extends PendingCall<unknown> {
 
 /** Waits for asynchronous interventions, a human approval for instance. A bound, or the end of the runtime, ends each wait. */
 export class InterventionWaits {
-  readonly #waits = new Set<PendingCall<unknown>>();
+  readonly #waits = new Set<InterventionWait>();
   readonly #onSettled = new Set<() => void>();
   /** Makes the error of a wait that begins after the end of the run. Undefined: the run continues. */
-  #makeEndError: (() => Error) | undefined;
+  #makeEndError: MakeEndError | undefined;
 
   /** Number of messages for which an intervention has not decided yet. */
   get size(): number {
@@ -44,9 +51,9 @@ export class InterventionWaits {
   }
 
   /** Gives up every wait, and those that begin before `reopen`. `makeError` is called for each, so that each has its own error object. */
-  rejectAll(makeError: () => Error): void {
+  rejectAll(makeError: MakeEndError): void {
     this.#makeEndError = makeError;
-    for (const wait of this.#waits) wait.reject(makeError());
+    for (const wait of this.#waits) wait.reject(makeError(wait.isBefore));
   }
 
   /** Allows waits again after `rejectAll`, for the next run. */
@@ -61,7 +68,7 @@ export class InterventionWaits {
 
   async #within(decided: PromiseLike<unknown>, options: InterventionWaitOptions): Promise<unknown> {
     const { bounds, deadline, recipient, context } = options;
-    const wait = new InterventionWait(options.timedOut);
+    const wait = new InterventionWait(options);
     let isDecided = false;
     const settle = (pass: () => void) => {
       isDecided ||= !wait.isSettled;
@@ -73,7 +80,7 @@ export class InterventionWaits {
     );
     this.#waits.add(wait);
     if (this.#makeEndError === undefined) wait.within(bounds, deadline, recipient);
-    else wait.reject(this.#makeEndError());
+    else wait.reject(this.#makeEndError(wait.isBefore));
     try {
       return await wait.promise;
     } catch (error) {

@@ -35,8 +35,7 @@ import {
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { type Called, explained } from "./error-hints.ts";
-import { withGatewayCode } from "./gateway-errors.ts";
+import { type Called, explained, withGatewayCode } from "./error-hints.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import { OutgoingCall, renewing } from "./outgoing-call.ts";
 import type { SendQueue } from "./send-queue.ts";
@@ -117,7 +116,7 @@ export class OutgoingCalls {
     const notSent = `${text} The call was waiting for a worker that serves its agent type, and was not handled.`;
     for (const search of [...this.#searches])
       search.end(new UndeliverableException(notSent, { code, notHandled: true }));
-    this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
+    this.#interventions.rejectAll((notHandled) => new UndeliverableException(text, { code, notHandled }));
   }
 
   /** Allows calls again after `rejectAll`, for the next run. */
@@ -248,6 +247,7 @@ export class OutgoingCalls {
       const decided = this.#parts.interventions.onSend(message, { messageContext, recipient });
       const result = await this.#interventions.of(decided, {
         ...timed,
+        isBefore: true,
         context: messageContext,
         timedOut: undecidedText,
       });
@@ -278,7 +278,11 @@ export class OutgoingCalls {
       const answer = this.#read(frame, called);
       const { interventions, log } = this.#parts;
       const decided = interventions.onResponse(answer, { sender: recipient, recipient: sender });
-      const result = await this.#interventions.of(decided, { ...timed, timedOut: answerUndecidedText });
+      const result = await this.#interventions.of(decided, {
+        ...timed,
+        isBefore: false,
+        timedOut: answerUndecidedText,
+      });
       if (result !== DropMessage) return this.#checked(result, recipient, sender, promised);
       log?.dropped("MessageKind.RESPOND", { message: answer, sender: recipient, receiver: sender });
       throw new MessageDroppedException();

@@ -54,7 +54,7 @@ export class OutgoingEvents {
 
   /** Rejects the events for which an intervention has not decided. Its later decision is ignored. */
   rejectAll({ code, text }: UndeliverableReason): void {
-    this.#interventions.rejectAll(() => new UndeliverableException(text, { code }));
+    this.#interventions.rejectAll((notHandled) => new UndeliverableException(text, { code, notHandled }));
   }
 
   /** Allows events again after `rejectAll`, for the next run. */
@@ -111,7 +111,7 @@ export class OutgoingEvents {
     const messageContext = new HandlerContext({ sender, topicId, isRpc: false, messageId, signal, metadata });
     try {
       const decided = this.#decide(message, topicId, messageContext);
-      const wait = { bounds: { signal }, deadline: undefined, context: messageContext };
+      const wait = { bounds: { signal }, deadline: undefined, isBefore: true, context: messageContext };
       const result = await this.#interventions.of(decided, wait);
       if (result === failed) return DropMessage;
       if (result === DropMessage)
@@ -130,7 +130,7 @@ export class OutgoingEvents {
     const { interventions, settings } = this.#parts;
     const fail = (error: unknown) => {
       const text = `An intervention failed on an event for ${topicId}, which is dropped: ${errorText(error)}`;
-      settings.logger.error(loggableText(text), { error: loggableError(error) });
+      settings.logger.error(loggableText(text), { error: loggableError(error) }, "An intervention failed on an event");
       return failed;
     };
     try {

@@ -1,10 +1,4 @@
-import {
-  CancelledError,
-  followAbort,
-  type UndeliverableCode,
-  UndeliverableException,
-  unfollowAbort,
-} from "../../core/internal.ts";
+import { CancelledError, followAbort, unfollowAbort } from "../../core/internal.ts";
 import {
   assertLength,
   type Outbox,
@@ -15,6 +9,7 @@ import {
 import type { OutboundQueue } from "../connection/supervisor-options.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
+import { SendRefusals, unreachable } from "./send-refusals.ts";
 
 export type { QueuedMessage, WaitingMessage as Waiting } from "../connection/outbox.ts";
 
@@ -33,6 +28,7 @@ export class SendQueue implements OutboundQueue {
   #isHeld = false;
   #closedBecause: UndeliverableReason | undefined;
   #run = 0;
+  readonly #refusals: SendRefusals;
   readonly #onStranded: () => void;
   readonly #onEmpty = new Set<() => void>();
 
@@ -40,6 +36,7 @@ export class SendQueue implements OutboundQueue {
   constructor(settings: WorkerSettings, counts: WorkerCounters, onStranded: () => void) {
     this.#settings = settings;
     this.#counts = counts;
+    this.#refusals = new SendRefusals(settings, counts);
     this.#onStranded = onStranded;
   }
 
@@ -59,6 +56,11 @@ export class SendQueue implements OutboundQueue {
     return this.#waiting.size;
   }
 
+  /** Throws as `post` does when the queue takes no message of this kind, however short. It saves the work of encoding one. */
+  assertRoom(kind: QueuedMessage["kind"]): void {
+    if (this.#waiting.size > 0) this.#assertPlace(kind, 1);
+  }
+
   /**
    * Sends a message or queues it. Returns undefined when it has left, else an entry that `takeBack` removes. Throws
    * `message-too-large`, `overloaded`, or `UndeliverableException` when there is no connection and it may not wait.
@@ -73,7 +75,7 @@ export class SendQueue implements OutboundQueue {
       this.#leave(departure, departure.bytes, this.#outbox)
     )
       return;
-    this.#assertPlace(departure);
+    this.#assertPlace(departure.kind, departure.bytes.length);
     const waiting: Waiting = { departure, renew: undefined, timer: undefined };
     this.#waiting.add(waiting);
     this.#waitingBytes += departure.bytes.length;
@@ -198,26 +200,24 @@ export class SendQueue implements OutboundQueue {
   }
 
   /** Throws when the message may not wait in the queue. */
-  #assertPlace({ kind, bytes }: QueuedMessage): void {
+  #assertPlace(kind: QueuedMessage["kind"], length: number): void {
     const { maxOutboxBytes, maxOutboxMessages, whileDisconnected } = this.#settings;
-    const total = this.#waitingBytes + bytes.length;
+    const total = this.#waitingBytes + length;
     if (this.#outbox !== undefined) {
       const isRoomy = this.#waiting.size < 2 * maxOutboxMessages && total <= 2 * maxOutboxBytes;
       if (this.#waiting.size === 0 || isRoomy) return;
-      throw this.#overloaded("the host takes too slowly what is sent");
+      throw this.#refuse("the host takes too slowly what is sent");
     }
     const { events, maxQueuedMessages, maxQueuedBytes } = whileDisconnected;
     if (kind === "event" && events === "reject") {
       throw unreachable({ code: "disconnected", text: "There is no connection to a host at the moment." });
     }
     if (this.#waiting.size < maxQueuedMessages && total <= maxQueuedBytes) return;
-    throw this.#overloaded("there is no connection to a host");
+    throw this.#refuse("there is no connection to a host");
   }
 
-  #overloaded(why: string): Error {
-    this.#counts.overloadedSends += 1;
-    const text = `${this.#waiting.size} messages (${this.#waitingBytes} bytes) wait to be sent: ${why}. Send more slowly, or later.`;
-    return unreachable({ code: "overloaded", text });
+  #refuse(why: string): Error {
+    return this.#refusals.refuse({ messages: this.#waiting.size, bytes: this.#waitingBytes }, why);
   }
 
   /** Limits the wait of a call for a connection. */
@@ -279,6 +279,7 @@ export class SendQueue implements OutboundQueue {
     if (!this.#waiting.delete(waiting)) return false;
     this.#waitingBytes -= waiting.departure.bytes.length;
     if (this.#waiting.size === 0) {
+      this.#refusals.end();
       for (const resolve of this.#onEmpty) resolve();
       this.#onEmpty.clear();
     }
@@ -288,14 +289,4 @@ export class SendQueue implements OutboundQueue {
 
 function eventOf({ bytes }: QueuedMessage) {
   return { kind: "event", bytes } as const;
-}
-
-interface Unsent {
-  readonly code: UndeliverableCode;
-  readonly text: string;
-}
-
-/** The error of a message that has not left. */
-function unreachable({ code, text }: Unsent): Error {
-  return new UndeliverableException(text, { code, notHandled: true });
 }

@@ -2,7 +2,7 @@ import { type Clock, PendingCalls, UndeliverableException } from "../../core/int
 import type { Frame, WireSubscription } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { legacyRefusalError, legacyTypeRefusalError } from "./refusal.ts";
+import { legacySubscriptionRefusalError, legacyTypeRefusalError } from "./refusal.ts";
 
 type Ack = Extract<Frame, { readonly kind: "ack" }>;
 
@@ -35,10 +35,11 @@ export class ChannelRegistry implements HostRegistry {
     if (refusal !== undefined) throw legacyTypeRefusalError(agentType, refusal);
   }
 
-  async addSubscription({ pattern }: WireSubscription, signal?: AbortSignal): Promise<void> {
+  async addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+    const { pattern } = subscription;
     const requestId = String(this.#options.nextRequestNumber());
     const refusal = refusalIn(await this.#ask({ kind: "subscribe", requestId, pattern }, signal));
-    if (refusal !== undefined) throw legacyRefusalError("add the subscription", refusal);
+    if (refusal !== undefined) throw legacySubscriptionRefusalError(subscription, refusal);
   }
 
   async removeSubscription(): Promise<void> {}

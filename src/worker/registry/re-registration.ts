@@ -4,7 +4,7 @@ import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { TypeTakenError } from "./refusal.ts";
+import { SubscriptionTakenError, TypeTakenError } from "./refusal.ts";
 
 export interface ReRegistrationOptions {
   readonly registry: HostRegistry;
@@ -43,13 +43,20 @@ export class ReRegistration implements HostRegistry {
     const refusal = await this.#insist(() => registry.registerType(agentType), { isAskedOnce: wasElsewhere });
     if (refusal === undefined) {
       this.#taken.add(agentType);
-      if (elsewhere.delete(agentType)) settings.logger.info(`Agent type ${agentType} is served by this worker again.`);
+      if (elsewhere.delete(agentType))
+        settings.logger.info(
+          `Agent type ${agentType} is served by this worker again.`,
+          undefined,
+          "An agent type is served by this worker again",
+        );
       return;
     }
     elsewhere.add(agentType);
     if (wasElsewhere) return;
     settings.logger.warn(
       `Agent type ${agentType} is left to another worker: ${loggableText(refusal)} It is asked for again when this worker next comes to a host.`,
+      undefined,
+      "An agent type is left to another worker",
     );
   }
 
@@ -68,6 +75,8 @@ export class ReRegistration implements HostRegistry {
     if (refusal === undefined) return;
     settings.logger.warn(
       `Subscription ${loggableText(id)} for agent type ${agentType} is left out. The host says: ${loggableText(refusal)}. It is asked for again when this worker next comes to a host.`,
+      undefined,
+      "A subscription is left out",
     );
   }
 
@@ -107,7 +116,7 @@ export class ReRegistration implements HostRegistry {
           const patienceMs = owner === undefined && !isForeign ? unnamedPatienceMs : foreignPatienceMs;
           if (how.isAskedOnce === true || isLast || clock.now() + delayMs - startMs > patienceMs) return message;
         }
-        logger.debug(`The host refuses a registration: ${message}`);
+        logger.debug(`The host refuses a registration: ${message}`, undefined, "The host refuses a registration");
         onWaiting({ at: "waiting", delayMs, reason: message });
         await sleepMs(delayMs, clock, signal);
       }
@@ -117,8 +126,12 @@ export class ReRegistration implements HostRegistry {
 
 /** A refused subscription: the host does not say whose it is. */
 function ownerless(
-  { message }: TroupeError,
+  error: TroupeError,
   { isForeign = false }: { readonly isForeign?: boolean },
 ): Pick<TypeTakenError, "refusal" | "owner" | "isForeign"> {
-  return { refusal: message, owner: undefined, isForeign };
+  return {
+    refusal: error instanceof SubscriptionTakenError ? error.refusal : error.message,
+    owner: undefined,
+    isForeign,
+  };
 }

@@ -1,6 +1,7 @@
 import { loggableText, TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { refusalKey } from "../../protocol/internal.ts";
+import { refusalKey, type WireSubscription } from "../../protocol/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
+import { subscriptionText } from "./wire-subscription.ts";
 
 /** The host refuses an agent type since another worker serves it (code `already-exists`). */
 export class TypeTakenError extends TroupeError {
@@ -41,6 +42,24 @@ export function typeRefusalError(agentType: string, thrown: unknown, isHostAnnou
   return new TypeTakenError(refusal, holder, { cause: thrown });
 }
 
+/** The host refuses a subscription since an equal one exists (code `already-exists`). The host does not say which, or whose it is. */
+export class SubscriptionTakenError extends TroupeError {
+  /** The refusal itself, in the words of the host. */
+  readonly refusal: string;
+
+  constructor(refusal: string, subscription: WireSubscription, options?: ErrorOptions) {
+    super("already-exists", `${refusal.replace(/\.$/, "")}: ${subscriptionText(subscription)}.`, options);
+    this.refusal = refusal;
+  }
+}
+
+/** Turns a host's refusal of a subscription into an error that names the subscription. */
+export function subscriptionRefusalError(subscription: WireSubscription, thrown: unknown): Error {
+  const error = refusalError(`add the subscription (${subscriptionText(subscription)})`, thrown);
+  const exists = error instanceof TroupeError && error.code === "already-exists";
+  return exists ? new SubscriptionTakenError(error.message, subscription, { cause: thrown }) : error;
+}
+
 /** Turns a host's refusal into an error. "Already" in its text means taken, whatever the status. */
 // protocol.md §2.2, W18
 export function refusalError(what: string, thrown: unknown): Error {
@@ -73,10 +92,17 @@ export function refusalError(what: string, thrown: unknown): Error {
 }
 
 /** Turns a refusal of generation 1, which has a text and no status, into an error. */
-export function legacyRefusalError(what: string, text: string): Error {
+function legacyRefusalError(what: string, text: string): Error {
   return isTaken(text)
     ? new TroupeError("already-exists", text)
     : new UndeliverableException(`The host did not ${what}: ${text}`);
+}
+
+/** As `legacyRefusalError`, for a subscription. */
+export function legacySubscriptionRefusalError(subscription: WireSubscription, text: string): Error {
+  return isTaken(text)
+    ? new SubscriptionTakenError(text, subscription)
+    : legacyRefusalError(`add the subscription (${subscriptionText(subscription)})`, text);
 }
 
 /** As `legacyRefusalError`, for an agent type. */

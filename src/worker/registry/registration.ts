@@ -6,7 +6,6 @@ import {
   assertAgentType,
   assertNotAborted,
   followAbort,
-  loggableText,
   noSubscription,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
@@ -17,12 +16,11 @@ import {
   untilAborted,
   type WaitOptions,
 } from "../../core/internal.ts";
-import { backOffMs } from "../connection/connect-with-retry.ts";
-import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import type { HostRegistry, UsedRegistry } from "./host-registry.ts";
+import { type HostRegistry, stoppedError, stoppedWaiting, type UsedRegistry } from "./host-registry.ts";
+import { settleAll } from "./paced-registry.ts";
 import { TypeTakenError } from "./refusal.ts";
-import { stoppedError, stoppedWaiting } from "./stopped.ts";
+import { waitWhileTaken } from "./taken-wait.ts";
 import { toWireSubscription } from "./wire-subscription.ts";
 
 export interface RegistrationOptions {
@@ -34,9 +32,6 @@ export interface RegistrationOptions {
   /** Returns a signal that aborts when the present run of the worker stops. */
   readonly run: () => AbortSignal;
 }
-
-/** Delays between two attempts to register a type that another worker serves, in milliseconds. */
-const takenBackOff = { initialDelayMs: 100, maxDelayMs: 1_000, factor: 2, jitter: 0.5 };
 
 /**
  * Registers agents and subscriptions here and at the host. The catalog's types and the table's subscriptions are the record,
@@ -86,7 +81,7 @@ export class Registration {
       if (taken === undefined) return;
       assertNotAborted(options, what);
       if (options.whenTaken !== "wait") throw taken;
-      await this.#waitWhileTaken(type, taken, { attempt, signal: options.signal, run: this.#run() });
+      await waitWhileTaken(type, taken, { ...this.#settings, attempt, signal: options.signal, run: this.#run() });
     }
   }
 
@@ -134,26 +129,6 @@ export class Registration {
     this.#patient.set(type, { signal, settle: () => unfollowAbort(signal, onAbort) });
   }
 
-  /** Says once what it waits for. Rejects when the signal aborts, and when the run ends: the wait does not reach into the next. */
-  async #waitWhileTaken(type: string, { refusal }: TypeTakenError, { attempt, signal, run }: TakenWait): Promise<void> {
-    const { clock, random, logger } = this.#settings;
-    if (attempt === 1) {
-      logger.info(`${loggableText(refusal)} This worker waits until agent type ${type} is free (whenTaken).`);
-    }
-    const sleep = new AbortController();
-    const onStop = () => sleep.abort(stoppedWaiting(type));
-    followAbort(run, onStop);
-    if (run?.aborted === true) onStop();
-    const slept = sleepMs(backOffMs(attempt - 1, takenBackOff, random), clock, sleep.signal);
-    try {
-      await untilAborted(slept, { signal }, `Waiting for agent type ${type}`);
-    } finally {
-      slept.catch(() => undefined);
-      unfollowAbort(run, onStop);
-      sleep.abort();
-    }
-  }
-
   /** Registers the type at the host with its first instance. Further instances wait for what the host says to the first. */
   async addInstance(agent: Agent, id: AgentId, options: RegisterAgentInstanceOptions = {}): Promise<void> {
     const catalog = this.#catalog;
@@ -172,7 +147,7 @@ export class Registration {
       } catch (error) {
         // It may still be on its way to be bound.
         void added.then(
-          () => this.#takeBack(id),
+          () => this.#takeBack(id, agent),
           () => this.#forgetIfGone(id.type),
         );
         throw error;
@@ -182,7 +157,7 @@ export class Registration {
         const { subscriptions, signal } = options;
         await this.#addAll(subscriptions, { existing: "keep", signal, host, type: id.type });
       } catch (error) {
-        this.#takeBack(id);
+        this.#takeBack(id, agent);
         assertNotAborted(options, what);
         throw error;
       }
@@ -200,8 +175,8 @@ export class Registration {
   }
 
   /** Removes an instance that could not be registered. */
-  #takeBack(id: AgentId): void {
-    this.#catalog.removeInstance(id);
+  #takeBack(id: AgentId, agent: Agent): void {
+    this.#catalog.removeInstance(id, agent);
     this.#forgetIfGone(id.type);
   }
 
@@ -330,13 +305,16 @@ export class Registration {
 
   /**
    * Announces everything to a host that knows nothing of it yet: types, then subscriptions. Leaves out what no host has
-   * confirmed since the start. Rejects with the first refusal.
+   * confirmed since the start. Rejects with the first refusal, when no call is under way any more. `onFailure` learns at once of each
+   * failure, so that it can end the calls that wait for their turn.
    */
-  async replay(host: HostRegistry, signal: AbortSignal): Promise<void> {
+  async replay(host: HostRegistry, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<void> {
     const subscriptions = this.#confirmedSubscriptions();
-    await all(this.#confirmedTypes().map((type) => this.#announce(type, host, signal)));
+    const types = this.#confirmedTypes().map((type) => this.#announce(type, host, signal));
+    await settleAll(types, onFailure);
     signal.throwIfAborted();
-    await all(subscriptions.map((known) => host.addSubscription(toWireSubscription(known))));
+    const added = subscriptions.map((known) => host.addSubscription(toWireSubscription(known)));
+    await settleAll(added, onFailure);
   }
 
   #confirmedTypes(): string[] {
@@ -361,7 +339,7 @@ export class Registration {
       } catch (error) {
         if (own === undefined || !(error instanceof TypeTakenError)) throw error;
         const either = own.signal === undefined ? signal : AbortSignal.any([signal, own.signal]);
-        await this.#waitWhileTaken(type, error, { attempt, signal: either });
+        await waitWhileTaken(type, error, { ...this.#settings, attempt, signal: either });
       }
     }
   }
@@ -370,13 +348,6 @@ export class Registration {
 interface Patient extends WaitOptions {
   /** Ends the wait for the signal. */
   readonly settle: () => void;
-}
-
-interface TakenWait extends WaitOptions {
-  /** From 1. */
-  readonly attempt: number;
-  /** Aborts when the run stops. Undefined: `signal` does that too. */
-  readonly run?: AbortSignal;
 }
 
 interface AddAllOptions extends WaitOptions {
@@ -391,9 +362,4 @@ interface Told {
   /** The registry that was told; undefined before the start. */
   readonly registry: HostRegistry | undefined;
   readonly outcome: Promise<void>;
-}
-
-/** Waits for all of them, so that none is under way after a failed start. */
-async function all(calls: readonly Promise<void>[]): Promise<void> {
-  for (const end of await Promise.allSettled(calls)) if (end.status === "rejected") throw end.reason;
 }

@@ -12,7 +12,14 @@ import {
 import type { Link, Metadata } from "../../transport/internal.ts";
 import type { FirstRoundTrip } from "./first-round-trip.ts";
 import type { HostRegistry } from "./host-registry.ts";
-import { isNotImplemented, isUnknownSubscription, refusalError, TypeTakenError, typeRefusalError } from "./refusal.ts";
+import {
+  isNotImplemented,
+  isUnknownSubscription,
+  refusalError,
+  subscriptionRefusalError,
+  TypeTakenError,
+  typeRefusalError,
+} from "./refusal.ts";
 
 export interface UnaryRegistryOptions {
   readonly link: Pick<Link, "unary">;
@@ -57,7 +64,7 @@ export class UnaryRegistry implements HostRegistry {
       await this.#options.firstRoundTrip.wait(signal);
       await this.#call(method.addSubscription, encodeAddSubscriptionRequest(subscription), signal);
     } catch (error) {
-      throw isNotImplemented(error) ? error : refusalError("add the subscription", error);
+      throw isNotImplemented(error) ? error : subscriptionRefusalError(subscription, error);
     }
   }
 

@@ -1,4 +1,10 @@
-import { type Subscription, TroupeError, TypePrefixSubscription, TypeSubscription } from "../../core/internal.ts";
+import {
+  quoted,
+  type Subscription,
+  TroupeError,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../core/internal.ts";
 import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 
 /** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
@@ -17,4 +23,17 @@ function toPattern(subscription: Subscription): WirePattern {
     "invalid-argument",
     "Only TypeSubscription and TypePrefixSubscription can be told to a host; this subscription is of another kind.",
   );
+}
+
+/** Says in an error which subscription it is. */
+export function subscriptionText({ id, pattern }: WireSubscription): string {
+  const name = `id ${quoted(id)}`;
+  switch (pattern?.kind) {
+    case "type":
+      return `agent type ${pattern.agentType}, topic type ${quoted(pattern.topicType)}, ${name}`;
+    case "prefix":
+      return `agent type ${pattern.agentType}, topic types with the prefix ${quoted(pattern.topicTypePrefix)}, ${name}`;
+    case undefined:
+      return name;
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, AgentType, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { AgentId, type AgentRuntime, AgentType, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Answer, Ask, echo, Note, Order, Probe, type Suite, seeInto } from "./world.ts";
 
@@ -84,6 +84,27 @@ export function describeAgents({ openStage, unless }: Suite): void {
       expect(probes).toHaveLength(1);
     });
 
+    test("get of an agent whose factory hangs ends with the runtime", async () => {
+      await using stage = await openStage();
+      const making = new Gate();
+      const release = new Gate();
+      await stage.callee.registerFactory("slow", async () => {
+        making.open();
+        await release.opened;
+        return new Probe();
+      });
+      const got = stage.callee.get("slow", "k", { lazy: false });
+      const end = expect(got).rejects.toMatchObject({
+        code: "shutting-down",
+        message: expect.stringContaining("slow/k"),
+      });
+      await making.opened;
+      const closed = stage.callee === stage.caller ? stage.world.close() : stage.callee.stop();
+      await end;
+      release.open();
+      await closed;
+    });
+
     test("two messages to one agent are handled concurrently", async () => {
       await using stage = await openStage();
       const gate = new Gate();
@@ -149,6 +170,30 @@ export function describeAgents({ openStage, unless }: Suite): void {
       await stage.callee.registerAgentInstance(new Probe(echo), new AgentId("inst", "k1"));
       const call = stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("inst", "k2"));
       await expect(call).rejects.toThrow("agent instance that was not registered");
+    });
+
+    test("one that is not bound yet when its runtime ends is refused, and leaves no subscription behind", async () => {
+      await using stage = await openStage();
+      const [binding, release] = [new Gate(), new Gate()];
+      class SlowProbe extends Probe {
+        override async bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): Promise<void> {
+          binding.open();
+          await release.opened;
+          super.bindIdAndRuntime(id, runtime);
+        }
+      }
+      const subscriptions = [new TypeSubscription("news", "inst", "left")];
+      const registered = stage.callee.registerAgentInstance(new SlowProbe(), new AgentId("inst", "k"), {
+        subscriptions,
+      });
+      const end = expect(registered).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
+      await binding.opened;
+      const stopped = stage.callee.stop();
+      const closed = stage.callee === stage.caller ? stage.world.close() : stopped;
+      release.open();
+      await closed;
+      await end;
+      await expect(stage.callee.removeSubscription("left")).rejects.toMatchObject({ code: "not-found" });
     });
 
     test("one can be registered at any moment after a message for its id", async () => {

@@ -1,10 +1,23 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, type InterventionHandler, TopicId } from "../../../src/core/index.ts";
+import {
+  AgentId,
+  type InterventionHandler,
+  TopicId,
+  type UndeliverableException,
+  type WaitOptions,
+} from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Ask, echo, Note, Probe, type Stage, type Suite, seeInto } from "./world.ts";
 
 const echoId = new AgentId("echo", "k");
 const news = new TopicId("news", "k");
+
+/** Expects that the end of the runtime ends the call. */
+async function expectEnd(call: Promise<unknown>, { notHandled }: { readonly notHandled: boolean }): Promise<void> {
+  const error = await call.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
+  expect((error as UndeliverableException).notHandled === true).toBe(notHandled);
+}
 
 export function describeHangingInterventions({ openStage }: Suite): void {
   /** A stage whose caller asks a human about what says "ask", and does not hear until the gate opens. */
@@ -27,6 +40,21 @@ export function describeHangingInterventions({ openStage }: Suite): void {
     return { stage, decision, asked, aborts };
   }
 
+  /** The same with a call, or an event, that the intervention has been asked about. `end` settles as the call or event does. */
+  async function openAsked(where: keyof InterventionHandler, options: WaitOptions = {}) {
+    const asking = await openAsking(where);
+    const { stage, asked } = asking;
+    if (where === "onPublish") await stage.listen("news", "reader");
+    const end =
+      where === "onPublish"
+        ? stage.caller.publishMessage(Note({ text: "ask" }), news, options)
+        : stage.caller.sendMessage(Ask({ text: "ask" }), echoId, options);
+    // The test looks at it later.
+    end.catch(() => undefined);
+    await asked.opened;
+    return { ...asking, end };
+  }
+
   /** Nothing but the message "after" reaches the agent from now on. */
   async function nothingElseArrives({ caller, seen }: Stage): Promise<void> {
     await caller.sendMessage(Ask({ text: "after" }), echoId);
@@ -47,68 +75,52 @@ export function describeHangingInterventions({ openStage }: Suite): void {
     });
 
     test.each(["onSend", "onResponse"] as const)("in %s, aborting rejects the call at once", async (where) => {
-      const { stage, asked } = await openAsking(where);
-      await using _stage = stage;
       const aborting = new AbortController();
-      const call = stage.caller.sendMessage(Ask({ text: "ask" }), echoId, { signal: aborting.signal });
-      await asked.opened;
+      const { stage, end } = await openAsked(where, { signal: aborting.signal });
+      await using _stage = stage;
       aborting.abort("enough");
-      await expect(call).rejects.toMatchObject({ name: "CancelledError", code: "cancelled", cause: "enough" });
+      await expect(end).rejects.toMatchObject({ name: "CancelledError", code: "cancelled", cause: "enough" });
     });
 
     test.each(["onSend", "onResponse"] as const)("in %s, the end of the runtime ends the call", async (where) => {
-      const { stage, asked } = await openAsking(where);
+      const { stage, end } = await openAsked(where);
       await using _stage = stage;
-      const call = stage.caller.sendMessage(Ask({ text: "ask" }), echoId);
-      const end = expect(call).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
-      await asked.opened;
       await stage.world.close();
-      await end;
+      await expectEnd(end, { notHandled: where === "onSend" });
     });
 
     test("a call that was given up is not sent when the intervention lets it go later", async () => {
-      const { stage, asked, decision } = await openAsking("onSend");
-      await using _stage = stage;
       const aborting = new AbortController();
-      const call = stage.caller.sendMessage(Ask({ text: "ask" }), echoId, { signal: aborting.signal });
-      await asked.opened;
+      const { stage, end, decision } = await openAsked("onSend", { signal: aborting.signal });
+      await using _stage = stage;
       aborting.abort();
-      await expect(call).rejects.toMatchObject({ code: "cancelled" });
+      await expect(end).rejects.toMatchObject({ code: "cancelled" });
       decision.open();
       await nothingElseArrives(stage);
     });
 
     test("a stop ends the call, and the next run does not send it", async () => {
-      const { stage, asked, decision } = await openAsking("onSend");
+      const { stage, end, decision } = await openAsked("onSend");
       await using _stage = stage;
-      const call = stage.caller.sendMessage(Ask({ text: "ask" }), echoId);
-      const end = expect(call).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
-      await asked.opened;
       await stage.caller.stop();
-      await end;
+      await expectEnd(end, { notHandled: true });
       await stage.caller.start();
       decision.open();
       await nothingElseArrives(stage);
     });
 
     test("in onResponse, a stop ends the call", async () => {
-      const { stage, asked } = await openAsking("onResponse");
+      const { stage, end } = await openAsked("onResponse");
       await using _stage = stage;
-      const call = stage.caller.sendMessage(Ask({ text: "ask" }), echoId);
-      const end = expect(call).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
-      await asked.opened;
       await stage.caller.stop();
-      await end;
+      await expectEnd(end, { notHandled: false });
     });
 
     test("a stop ends an event, and the next run does not publish it", async () => {
-      const { stage, asked, decision } = await openAsking("onPublish");
+      const { stage, end, decision } = await openAsked("onPublish");
       await using _stage = stage;
-      await stage.listen("news", "reader");
-      const published = stage.caller.publishMessage(Note({ text: "ask" }), news).catch((error: unknown) => error);
-      await asked.opened;
       await stage.caller.stop();
-      await published;
+      await end.catch(() => undefined);
       await stage.caller.start();
       decision.open();
       await stage.caller.publishMessage(Note({ text: "after" }), news);
@@ -116,15 +128,11 @@ export function describeHangingInterventions({ openStage }: Suite): void {
     });
 
     test("an event whose publisher aborts is not published when the intervention lets it go later", async () => {
-      const { stage, asked, decision } = await openAsking("onPublish");
-      await using _stage = stage;
-      await stage.listen("news", "reader");
       const aborting = new AbortController();
-      const { signal } = aborting;
-      const published = stage.caller.publishMessage(Note({ text: "ask" }), news, { signal }).catch(() => undefined);
-      await asked.opened;
+      const { stage, end, decision } = await openAsked("onPublish", { signal: aborting.signal });
+      await using _stage = stage;
       aborting.abort();
-      await published;
+      await end.catch(() => undefined);
       decision.open();
       await stage.caller.publishMessage(Note({ text: "after" }), news);
       expect((await stage.seen.take()).text).toBe("after");

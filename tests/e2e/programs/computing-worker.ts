@@ -20,9 +20,10 @@ await call("warm", 10_000);
 // Pieces that are shorter than the time of the host, but a question needs several turns for its way; then longer ones.
 await computeInPieces(6, 200, 1);
 await computeInPieces(3, 700, 4);
-// The answer comes while the loop is blocked, and the time of the call passes in the same block.
+// The answer comes after this line, while the loop is blocked. The time of the call passes in the same block.
 const outcome = call("hello", 300);
 await computeInPieces(1, 0, 5);
+process.stdout.write("computing\n");
 block(600);
 process.stdout.write(`${JSON.stringify({ reconnections: worker.counters().reconnections, call: await outcome })}\n`);
 await worker.stop();

@@ -24,7 +24,7 @@ const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
 });
 await host.start();
 serveCommands(
-  { address: host.address },
+  { address: host.address, pid: process.pid },
   {
     counters: () => host.counters(),
     memory,

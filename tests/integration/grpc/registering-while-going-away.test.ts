@@ -1,25 +1,15 @@
 import { expect, test } from "vitest";
 import { AgentId, TypeSubscription } from "../../../src/core/index.ts";
-import { GrpcWorkerAgentRuntime, type GrpcWorkerAgentRuntimeOptions } from "../../../src/grpc/index.ts";
+import type { GrpcWorkerAgentRuntime } from "../../../src/grpc/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { type RawAnswer, type RawChannel, RawGrpcHost, type RawUnary } from "../../support/raw-grpc-host.ts";
-import { RecordingLogger } from "../../support/recording-logger.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
+import { newMovingWorker } from "../../support/worker/moving-worker.ts";
 
 const message = MyMessage({ content: "q" });
 const target = new AgentId("b", "k");
 const agent = () => new FunctionAgent();
-
-function newWorker(address: string, options: GrpcWorkerAgentRuntimeOptions = {}): GrpcWorkerAgentRuntime {
-  const worker = new GrpcWorkerAgentRuntime(address, {
-    ...{ logger: new RecordingLogger(), halfCloseWaitMs: 20, controlChannel: "when-needed" },
-    ...{ reconnect: { initialDelayMs: 1, maxDelayMs: 1 } },
-    ...options,
-  });
-  worker.addMessageSerializer(MyMessage);
-  return worker;
-}
 
 /** A host that lets the first call about a subject wait. The test gets that call. */
 function holding(host: RawGrpcHost, method: string, subject?: string): Promise<RawUnary> {
@@ -56,7 +46,7 @@ async function until(isSo: () => boolean): Promise<void> {
 
 /** A worker on its second connection, after a GOAWAY on the first. A call keeps the first one, whose client id has the registrations. */
 async function openMoved(host: RawGrpcHost) {
-  const worker = newWorker(host.address);
+  const worker = newMovingWorker(host.address);
   await worker.start();
   const first = await host.channels.take();
   const pending = worker.sendMessage(message, target).catch((error: unknown) => error);
@@ -73,7 +63,7 @@ async function openMoved(host: RawGrpcHost) {
 
 test("a registration under way at a GOAWAY gets the host's answer, and the host knows the type afterwards", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.start();
   const first = await host.channels.take();
   const held = holding(host, "RegisterAgent", "late");
@@ -91,7 +81,7 @@ test("a registration under way at a GOAWAY gets the host's answer, and the host 
 
 test("a registration that the host refuses after a GOAWAY is not at the host afterwards", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.registerFactory("own", agent);
   await worker.start();
   const first = await host.channels.take();
@@ -110,7 +100,7 @@ test("a registration that the host refuses after a GOAWAY is not at the host aft
 
 test("a registration that a GOAWAY turned away goes to the host over the next link", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.start();
   const first = await host.channels.take();
   const held = holding(host, "RegisterAgent", "late");
@@ -174,7 +164,7 @@ for (const { what, begin, method } of [
 
 test("a removal under way at a GOAWAY gets the host's answer, and the subscription does not come back", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.registerFactory("own", agent, { subscriptions: [new TypeSubscription("t", "own", "gone")] });
   await worker.start();
   const first = await host.channels.take();
@@ -204,7 +194,7 @@ test("a registration that begins while the worker leaves the old connection goes
 
 test("links that go away one after the other while the worker registers anew do not cut a channel in use", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.registerFactory("own", agent);
   await worker.start();
   const channels = [await host.channels.take()];
@@ -239,7 +229,7 @@ test("links that go away one after the other while the worker registers anew do 
 
 test("a worker with nothing to register keeps its channel, when a link goes away while it asks the host", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.start();
   await host.channels.take();
   let asked = 0;
@@ -268,7 +258,7 @@ test("a worker with nothing to register keeps its channel, when a link goes away
 
 test("a worker starts although the first link goes away while it registers", async () => {
   await using host = await new RawGrpcHost().listen();
-  await using worker = newWorker(host.address);
+  await using worker = newMovingWorker(host.address);
   await worker.registerFactory("own", agent);
   host.onCall = (call): RawAnswer => {
     if (call.method === "AreYouThere") return { grpc: 12 };
@@ -283,7 +273,7 @@ test("a worker starts although the first link goes away while it registers", asy
 
 test("a stop while the worker registers anew after a GOAWAY ends, and ends every connection", async () => {
   await using host = await new RawGrpcHost().listen();
-  const worker = newWorker(host.address);
+  const worker = newMovingWorker(host.address);
   await worker.registerFactory("own", agent);
   await worker.start();
   const first = await host.channels.take();

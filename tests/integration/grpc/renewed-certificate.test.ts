@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { expect, test } from "vitest";
-import { followTlsFiles } from "../../../src/cli/commands/follow-tls-files.ts";
+import { followTlsFiles } from "../../../src/cli/commands/tls-files.ts";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { startFaultProxy } from "../../../src/testing/index.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";

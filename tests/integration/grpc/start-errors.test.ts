@@ -6,6 +6,7 @@ import { TroupeError } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { startFaultProxy } from "troupe/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { testCertificate, testKey } from "../../support/test-certificate.ts";
 
 /** Fails in one of Troupe's own errors; returns its code and text. */
 async function failureOf(act: () => unknown): Promise<{ readonly code: string; readonly message: string }> {
@@ -27,7 +28,7 @@ async function startHost(address: string, options = {}) {
   return host;
 }
 
-async function startWorker(address: string, options = {}) {
+async function startWorker(address: string | readonly string[], options = {}) {
   const worker = new GrpcWorkerAgentRuntime(address, { reconnect: false, ...options });
   onTestFinished(() => worker[Symbol.asyncDispose]());
   await worker.start();
@@ -72,6 +73,15 @@ describe("a worker that can't be made or started says what to do:", () => {
     expect({ code, message }).toEqual({ code: "invalid-argument", message: expect.stringContaining(says) });
   });
 
+  test("an address that can't be read is refused also behind one that answers", async () => {
+    const { address } = await startHost("127.0.0.1:0");
+    const { code, message } = await failureOf(() => startWorker([address, "backup.example"]));
+    expect({ code, message }).toEqual({
+      code: "invalid-argument",
+      message: expect.stringContaining('"backup.example" is not an address: the port is missing'),
+    });
+  });
+
   test.each([
     ["a bad certificate", { tls: { cert: "worker.crt", key: "worker.key" } }, "The option tls can't be used"],
     ["metadata under a reserved name", { metadata: { "content-type": "x" } }, "The option metadata can't be used"],
@@ -90,6 +100,21 @@ describe("a worker that can't be made or started says what to do:", () => {
     expect(message).toContain(`Nothing listens on ${address} (connection refused). Start the host there`);
   });
 });
+
+test.each(["TLSv1.3", "TLSv1.2"] as const)(
+  "a worker without the client certificate that a host wants over %s fails at once, and says so",
+  async (maxVersion) => {
+    const tls = { cert: testCertificate, key: testKey, ca: testCertificate, requestCert: true };
+    const { address } = await startHost("127.0.0.1:0", { channelOptions: { tls } });
+    // No time limit of the worker ends the attempt.
+    const channelOptions = { tls: { ca: testCertificate, maxVersion }, connectTimeoutMs: 1_000_000 };
+    const { code, message } = await failureOf(() =>
+      startWorker(address, { channelOptions, startTimeoutMs: 1_000_000 }),
+    );
+    expect(code).toBe("disconnected");
+    expect(message).toContain("Check whether it uses TLS and whether it wants a client certificate.");
+  },
+);
 
 describe("a start against a peer that accepts and never answers says what was waited for", () => {
   test.each([

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AgentId, type AgentState } from "../../../src/core/index.ts";
 import {
-  GrpcWorkerAgentRuntime,
+  type GrpcWorkerAgentRuntime,
   GrpcWorkerAgentRuntimeHost,
   type GrpcWorkerAgentRuntimeOptions,
 } from "../../../src/grpc/index.ts";
@@ -10,28 +10,19 @@ import { GoAwayProxy } from "../../support/goaway-proxy.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
+import { newMovingWorker } from "../../support/worker/moving-worker.ts";
 
 const message = MyMessage({ content: "q" });
 const still = new AgentId("still", "k");
 const agent = () => new FunctionAgent();
-
-function newWorker(address: string, options: GrpcWorkerAgentRuntimeOptions = {}): GrpcWorkerAgentRuntime {
-  const worker = new GrpcWorkerAgentRuntime(address, {
-    ...{ logger: new RecordingLogger(), halfCloseWaitMs: 20, controlChannel: "when-needed" },
-    ...{ reconnect: { initialDelayMs: 1, maxDelayMs: 1 } },
-    ...options,
-  });
-  worker.addMessageSerializer(MyMessage);
-  return worker;
-}
 
 test("a state request under way at a GOAWAY gets its answer, on either side", async () => {
   const logger = new RecordingLogger();
   await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger });
   await host.start();
   await using proxy = await new GoAwayProxy(host.address).listen();
-  await using asking = newWorker(proxy.address);
-  await using asked = newWorker(proxy.address, { controlChannel: "at-start" });
+  await using asking = newMovingWorker(proxy.address);
+  await using asked = newMovingWorker(proxy.address, { controlChannel: "at-start" });
   const [begun, release] = [new Gate(), new Gate()];
   class SlowAgent extends FunctionAgent {
     override async saveState(): Promise<AgentState> {
@@ -67,7 +58,7 @@ async function openBehindProxy(
     if (text.includes(moment)) act(worker, proxy);
   };
   const logger = Object.assign(new RecordingLogger(), { info });
-  const worker = newWorker(proxy.address, { ...options, logger });
+  const worker = newMovingWorker(proxy.address, { ...options, logger });
   const dispose = async () => {
     await worker.stop();
     await proxy[Symbol.asyncDispose]();
@@ -78,7 +69,7 @@ async function openBehindProxy(
 async function openHostWithAgent(logger: RecordingLogger) {
   const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger });
   await host.start();
-  const still = newWorker(host.address, { controlChannel: "at-start" });
+  const still = newMovingWorker(host.address, { controlChannel: "at-start" });
   await still.registerFactory("still", () => Object.assign(new FunctionAgent(), { state: { is: "here" } }));
   await still.start();
   const dispose = async () => {
@@ -103,7 +94,7 @@ for (const late of ["taken", "turned away"] as const)
 test("a state request on a new stream that a GOAWAY turned away gets its answer over the next link", async () => {
   await using world = await openHostWithAgent(new RecordingLogger());
   await using proxy = await new GoAwayProxy(world.host.address).listen();
-  await using worker = newWorker(proxy.address);
+  await using worker = newMovingWorker(proxy.address);
   await worker.start();
   proxy.takingStreams[0]?.goAway("turned away");
   expect(await worker.agentSaveState(still)).toEqual({ is: "here" });

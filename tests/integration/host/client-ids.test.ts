@@ -24,7 +24,7 @@ const refusal = {
 async function allGone(rig: HostRig): Promise<void> {
   const watcher = new RawWorker(rig.dial("watcher"), "watcher");
   for (let open = 1; open > 0; ) {
-    await watcher.subscriptions();
+    await watcher.unsubscribe("none").catch(() => undefined);
     const { channels, controlChannels } = rig.host.counters();
     open = channels + controlChannels;
   }
@@ -183,11 +183,14 @@ describe.each(hostTransports)("what another principal has registered, over $name
     const last = ids.at(-1) ?? "";
     worker.stream.end();
     await allGone(rig);
+    for (let lot = 0; lot < 10; lot += 1) clock.advance(1);
     const foreign = await new RawWorker(rig.dial("bob"), "B").join();
     await foreign.subscribe(last, exact("t", "b"));
     const back = await new RawWorker(rig.dial("alice"), "W").join();
-    await back.unsubscribe(last);
+    const removal = back.unsubscribe(last);
+    await back.settled();
     for (let lot = 0; lot < 10; lot += 1) clock.advance(1);
+    await removal;
     expect(await back.subscriptions()).toHaveLength(ids.length);
     await expect(back.unsubscribe(last)).rejects.toMatchObject({ code: StatusCode.permissionDenied });
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ControlBody } from "../../../src/protocol/internal.ts";
+import { limits } from "../../../src/host/limits.ts";
+import type { ControlBody, ControlEnvelope } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
@@ -123,6 +124,56 @@ describe.each(hostTransports)("the control channel over $name", ({ start }) => {
   });
 });
 
+describe.each(hostTransports)("a control channel that ends while thousands wait for it, over $name", ({ start }) => {
+  it("is answered for in batches, and each request once", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock });
+    const askers = await Promise.all(["A", "B", "C"].map((id) => RawControl.open(rig.dial(), id)));
+    const target = await RawControl.open(rig.dial(), "T");
+    const each = limits.controlWaitsPerAsker;
+    for (const [index, asker] of askers.entries()) {
+      const respondTo = `clientid=${["A", "B", "C"][index]}`;
+      for (let count = 0; count < each; count += 1) {
+        asker.send({ rpcId: `${count}`, destination: "clientid=T", respondTo, body: loadRequest });
+      }
+      await asker.settled();
+    }
+    target.stream.cancel();
+    const answersNow = async () => (await Promise.all(askers.map((asker) => asker.settled()))).flat();
+    const first: ControlEnvelope[] = [];
+    while (rig.host.counters().controlChannels > askers.length) first.push(...(await answersNow()));
+    first.push(...(await answersNow()));
+    expect(first).toHaveLength(limits.batchSize);
+    clock.advance(0);
+    const all = [...first, ...(await answersNow())];
+    expect(new Set(all.map(({ rpcId, destination }) => `${destination} ${rpcId}`)).size).toBe(3 * each);
+    expect(all).toHaveLength(3 * each);
+  });
+});
+
+it("forgets the requests of a client whose control channel ends in batches", async () => {
+  const [inMemory] = hostTransports;
+  if (inMemory === undefined) throw new Error("there is a memory link");
+  const clock = new ManualClock();
+  await using rig = await inMemory.start({ clock });
+  const target = await RawControl.open(rig.dial(), "T");
+  const asker = await RawControl.open(rig.dial(), "A");
+  const held = () => rig.host.counters().heldBytes;
+  const before = held();
+  const count = limits.controlWaitsPerAsker;
+  for (let index = 0; index < count; index += 1) {
+    const rpcId = String(index).padStart(4, "0");
+    asker.send({ rpcId, destination: "clientid=T", respondTo: "clientid=A", body: loadRequest });
+  }
+  await asker.settled();
+  const each = (held() - before) / count;
+  asker.stream.cancel();
+  while (rig.host.counters().controlChannels > 1) await target.settled();
+  const left = held();
+  clock.advance(0);
+  expect(left - held()).toBe((count - limits.batchSize) * each);
+});
+
 describe.each(hostTransports)("a control channel that nobody reads, over $name", ({ start }) => {
   it.each(["is replaced", "is half-closed"] as const)("is cut off after a while when it %s", async (how) => {
     const clock = new ManualClock();
@@ -141,6 +192,7 @@ describe.each(hostTransports)("a control channel that nobody reads, over $name",
     else lazy.stream.end();
     // Each request without an answer has one now: the channel is out of the host's tables.
     for (let answers = 0; answers < 1; answers += (await asker.settled()).length);
+    clock.advance(0);
     expect(clock.pendingTimers).toBe(1);
     clock.advance(5_000);
     await lazy.ended;

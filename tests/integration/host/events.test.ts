@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { limits } from "../../../src/host/limits.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { exact, prefix, RawWorker } from "../../support/raw-worker.ts";
 
@@ -150,3 +152,35 @@ describe.each(hostTransports)("events through the host over $name", ({ start }) 
     expect(types).toEqual(["echo:", "echo:x", "echo:rpc_request=y"]);
   });
 });
+
+describe.each(hostTransports)("the registration of a type that thousands subscribe to, over $name", ({ start }) => {
+  it.each(["by its own call", "in the channel"] as const)(
+    "%s is answered when all of them get its events",
+    async (how) => {
+      const clock = new ManualClock();
+      await using rig = await start({ clock });
+      const early = await new RawWorker(rig.dial(), "E").join();
+      const ids = Array.from({ length: 3 * limits.batchSize }, (_, index) => `t${index}`);
+      await Promise.all(ids.map((id) => early.subscribe(id, exact(id, "a"))));
+      const owner = await new RawWorker(rig.dial(), how === "in the channel" ? undefined : "O").join();
+      let isRegistered = false;
+      const registering = how === "in the channel" ? inChannel(owner) : owner.register("a");
+      const registered = registering.then(() => {
+        isRegistered = true;
+      });
+      await (how === "in the channel" ? early : owner).settled();
+      await early.settled();
+      expect(isRegistered).toBe(false);
+      clock.advance(0);
+      await registered;
+      for (const topicType of ids.slice(-3)) early.publish(topicType);
+      for (const topicType of ids.slice(-3)) expect(await owner.nextEvent()).toMatchObject({ topicType });
+    },
+  );
+});
+
+/** Registers the type "a" as a worker of generation 1. */
+async function inChannel(worker: RawWorker): Promise<void> {
+  worker.send({ kind: "register-type", requestId: "1", agentType: "a" });
+  expect(await worker.next()).toMatchObject({ kind: "ack", requestId: "1", success: true });
+}

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { HostOccurrence } from "../../../src/host/index.ts";
 import { hostTransports } from "../../support/host-transports.ts";
 import { exact, RawWorker } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const gone = "Client for agent type echo disconnected.";
 
@@ -81,5 +83,28 @@ describe.each(hostTransports)("a worker that says it is leaving, at the host ove
     stock.send({ kind: "leaving", graceMs: 1_000 });
     await stock.settled();
     expect(rig.host.counters()).toMatchObject({ agentTypes: 1, emptyFrames: 1 });
+  });
+});
+
+describe.each(hostTransports)("the log of a host that a worker leaves, over $name", ({ start }) => {
+  it("names the types that it gave up; a repeated notice, or one of a worker without types, adds nothing", async () => {
+    const logger = new RecordingLogger();
+    const givenUp: HostOccurrence[] = [];
+    const observer = (what: HostOccurrence) => {
+      if (what.at === "registration" && what.what === "given-up") givenUp.push(what);
+    };
+    await using rig = await start({ logger, observer });
+    const idle = await new RawWorker(rig.dial(), "I", { isAnnounced: true }).join();
+    idle.send({ kind: "leaving", graceMs: 1_000 });
+    const worker = await new RawWorker(rig.dial(), "W", { isAnnounced: true }).join();
+    await worker.register("a");
+    await worker.register("b");
+    worker.send({ kind: "leaving", graceMs: 1_000 });
+    worker.send({ kind: "leaving", graceMs: 1_000 });
+    await Promise.all([idle.settled(), worker.settled()]);
+    const types = ["a", "b"];
+    expect(givenUp).toEqual([{ at: "registration", what: "given-up", clientId: "W", types, typeCount: 2 }]);
+    const lines = logger.lines.filter(({ text }) => text === "a worker leaves and gave up its agent types");
+    expect(lines).toMatchObject([{ level: "info", fields: { clientId: "W", types } }]);
   });
 });

@@ -14,6 +14,8 @@ import {
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { startTestHost } from "../../../src/testing/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const Ask = defineMessage("Ask", z.object({ text: z.string() }));
 
@@ -150,16 +152,49 @@ test("under vitest's fake timers a worker and a host talk over gRPC, however far
   endFakes = () => void vi.useRealTimers();
   const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
   await host.start();
-  const worker = new GrpcWorkerAgentRuntime(host.address, { keepAliveMs: 0 });
+  const worker = new GrpcWorkerAgentRuntime(host.address);
   await worker.start();
   await Echo.register(worker, "echo", () => new Echo("echoes"));
   const { clientId } = await statusOf(worker);
-  vi.advanceTimersByTime(3_600_000);
+  // Keep-alive and heartbeats of both ends do not notice.
+  for (let hours = 0; hours < 5; hours += 1) vi.advanceTimersByTime(3_600_000);
   expect(await worker.sendMessage(Ask({ text: "x" }), echoId)).toEqual(Ask({ text: "x" }));
   expect((await statusOf(worker)).clientId, "the connection is the same").toBe(clientId);
   await worker.stop();
   await host.stop();
 });
+
+test("under vitest's fake timers a worker asks a silent host in real time, and comes back when the time moves", async () => {
+  vi.useFakeTimers();
+  endFakes = () => void vi.useRealTimers();
+  await using host = await new RawGrpcHost().listen();
+  host.capabilities = "heartbeat";
+  const quick = { keepAliveMs: 30, keepAliveTimeoutMs: 50, heartbeatMs: 20, controlChannel: "when-needed" } as const;
+  const worker = new GrpcWorkerAgentRuntime(host.address, { ...quick, logger: new RecordingLogger() });
+  await worker.start();
+  const channel = await host.channels.take();
+  expect(await channel.received.take(), "a heartbeat").toMatchObject({ kind: "heartbeat", isAnswer: false });
+  // It never answers.
+  for await (const { at } of worker.status()) if (at === "waiting") break;
+  const isBack = host.channels.take();
+  vi.advanceTimersByTime(5_000);
+  await isBack;
+  const stopped = worker.stop({ signal: AbortSignal.abort() });
+  await tickUntil(stopped);
+});
+
+/** Moves the fake time until the promise is settled. */
+async function tickUntil(promise: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const over = promise.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    await realTurn();
+    vi.advanceTimersByTime(100);
+  }
+  await over;
+}
 
 async function statusOf(worker: WorkerRuntime) {
   for await (const status of worker.status()) if (status.at === "connected") return status;

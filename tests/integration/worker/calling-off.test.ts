@@ -3,8 +3,19 @@ import { emptyMessage } from "../../../src/protocol/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { next, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
-import { MyMessage } from "../../support/worker/messages.ts";
+import type { ScriptedHost } from "../../support/worker/scripted-host.ts";
 import { latest, openStage, settled, until } from "../../support/worker/stage.ts";
+import { serveStuck } from "../../support/worker/stuck-agent.ts";
+
+/** Makes a host answer no unary call any more. The gate opens when one has come. */
+function fallSilent(host: ScriptedHost): Gate {
+  const asked = new Gate();
+  host.script = () => {
+    asked.open();
+    return new Promise<never>(() => {});
+  };
+  return asked;
+}
 
 describe("a start that is called off by its signal", () => {
   test("while no host is there ends at once, and the worker can be started again", async () => {
@@ -28,11 +39,7 @@ describe("a start that is called off by its signal", () => {
     await using stage = await openStage();
     const { host, worker } = stage;
     await worker.registerFactory("a", () => new FunctionAgent());
-    const asked = new Gate();
-    host.script = () => {
-      asked.open();
-      return new Promise<never>(() => {});
-    };
+    const asked = fallSilent(host);
     const off = new AbortController();
     const started = worker.start({ signal: off.signal }).catch((error: unknown) => error);
     await asked.opened;
@@ -59,11 +66,7 @@ describe("a stop", () => {
     await using stage = await openStage();
     const { host, worker } = stage;
     await worker.registerFactory("a", () => new FunctionAgent());
-    const asked = new Gate();
-    host.script = () => {
-      asked.open();
-      return new Promise<never>(() => {});
-    };
+    const asked = fallSilent(host);
     const started = worker.start().catch((error: unknown) => error);
     await asked.opened;
     const stopped = worker.stop();
@@ -95,16 +98,7 @@ describe("a stop", () => {
   test("whose signal aborts waits for handlers no longer", async () => {
     await using stage = await openStage({ drainTimeoutMs: 60_000 });
     const { host, worker, clock } = stage;
-    const told = new Gate<unknown>();
-    worker.addMessageSerializer(MyMessage);
-    await worker.registerFactory(
-      "a",
-      () =>
-        new FunctionAgent((_message, { signal }) => {
-          signal.addEventListener("abort", () => told.open(signal.reason));
-          return new Promise(() => {});
-        }),
-    );
+    const told = await serveStuck(worker);
     await worker.start();
     const channel = await host.channels.take();
     channel.send(requestFrame("a/k"));

@@ -52,7 +52,7 @@ describe("a worker that drains", () => {
     expect(seen).toEqual(["first"]);
   });
 
-  test("starts no handler whose answer can't leave, and logs no false warning", async () => {
+  test("starts no handler whose answer can't leave, and says which one it gives up", async () => {
     await using host = await new ScriptedHost().listen();
     host.isTroupe = true;
     const [worker, channel] = await host.worker({ drainTimeoutMs: 0, halfCloseWaitMs: 60_000 });
@@ -68,7 +68,7 @@ describe("a worker that drains", () => {
     await stopped;
     expect(seen).toEqual(["first"]);
     expect(worker.counters().unsentAnswers).toBe(0);
-    expect(host.logger.texts("warn")).toEqual([]);
+    expect(host.logger.texts("warn")).toEqual(["The worker stops. It gives up 1 handler: a/first."]);
   });
 
   test("starts no handler of its own call after it has given its handlers up", async () => {

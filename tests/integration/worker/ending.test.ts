@@ -1,12 +1,13 @@
 import { constants } from "node:os";
 import { describe, expect, test } from "vitest";
 import { AgentId, TopicId } from "../../../src/core/index.ts";
-import { Gate } from "../../support/gate.ts";
+import type { Gate } from "../../support/gate.ts";
 import { next, requestFrame, responseFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage, Reply } from "../../support/worker/messages.ts";
 import { ScriptedHost } from "../../support/worker/scripted-host.ts";
 import { latest, openStage, type Stage, settled, until } from "../../support/worker/stage.ts";
+import { serveStuck } from "../../support/worker/stuck-agent.ts";
 
 const message = MyMessage({ content: "q" });
 const target = new AgentId("b", "k");
@@ -93,16 +94,7 @@ describe("a second process signal", () => {
   async function openStuck(): Promise<Stage & { readonly told: Gate<unknown> }> {
     const stage = await openStage({ drainTimeoutMs: 60_000 });
     const { worker } = stage;
-    const told = new Gate<unknown>();
-    worker.addMessageSerializer(MyMessage);
-    await worker.registerFactory(
-      "a",
-      () =>
-        new FunctionAgent((_message, { signal }) => {
-          signal.addEventListener("abort", () => told.open(signal.reason));
-          return new Promise(() => {});
-        }),
-    );
+    const told = await serveStuck(worker);
     await worker.start();
     return { ...stage, told };
   }

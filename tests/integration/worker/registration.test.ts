@@ -92,8 +92,11 @@ describe("registration", () => {
     const exists = new RpcError(StatusCode.invalidArgument, "Subscription already exists");
     await using host = await new ScriptedHost(refusing(exists, "AddSubscription")).listen();
     const [worker] = await host.worker();
-    const subscription = new TypeSubscription("t", "a");
-    await expect(worker.addSubscription(subscription)).rejects.toMatchObject({ code: "already-exists" });
+    const subscription = new TypeSubscription("t", "a", "s1");
+    await expect(worker.addSubscription(subscription)).rejects.toMatchObject({
+      code: "already-exists",
+      message: 'Subscription already exists: agent type a, topic type "t", id "s1".',
+    });
     host.script = () => emptyMessage;
     await worker.addSubscription(subscription);
     await expect(worker.addSubscription(new TypeSubscription("t", "a"))).rejects.toMatchObject({
@@ -115,8 +118,9 @@ describe("registration", () => {
     await worker.addSubscription(new TypeSubscription("t", "b", "s"));
     host.script = refusing(refusal, ...methods);
     const expected = { code, message: expect.stringContaining("that is why") };
+    const named = { code, message: expect.stringMatching(/\(agent type a, topic type "t", id .*\): that is why/) };
     await expect(worker.registerFactory("a", () => new FunctionAgent())).rejects.toMatchObject(expected);
-    await expect(worker.addSubscription(new TypeSubscription("t", "a"))).rejects.toMatchObject(expected);
+    await expect(worker.addSubscription(new TypeSubscription("t", "a"))).rejects.toMatchObject(named);
     await expect(worker.removeSubscription("s")).rejects.toMatchObject(expected);
   });
 

@@ -5,8 +5,9 @@ import { next, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
 import { ScriptedHost } from "../../support/worker/scripted-host.ts";
+import { openStage, pass } from "../../support/worker/stage.ts";
 
-// Found by the simulation: the stop had rejected all calls just before, and nobody ended this one.
+// The stop rejects all calls just before the handler makes this one.
 test("a call that a handler makes when the stop gives it up is refused, and does not wait for ever", async () => {
   await using host = await new ScriptedHost().listen();
   const [worker, channel] = await host.worker({ drainTimeoutMs: 20 });
@@ -32,12 +33,12 @@ test("a call that a handler makes when the stop gives it up is refused, and does
   expect(worker.pendingCallsCount).toBe(0);
 });
 
-// Each waits for what never comes: nobody can end it, and a process that is told to end does.
+// The worker can end neither, and the process must still end.
 test.each(["a factory", "an agent's close"])(
   "%s that never ends does not keep the worker from stopping",
   async (what) => {
-    await using host = await new ScriptedHost().listen();
-    const [worker, channel] = await host.worker({ drainTimeoutMs: 20 });
+    await using stage = await openStage({ drainTimeoutMs: 20 });
+    const { host, worker, clock } = stage;
     const never = new Promise<never>(() => {});
     const made = new Gate();
     const agent = Object.assign(new FunctionAgent(), { close: () => never });
@@ -46,9 +47,10 @@ test.each(["a factory", "an agent's close"])(
       made.open();
       return what === "a factory" ? never : agent;
     });
-    channel.send(requestFrame("a/k"));
+    await worker.start();
+    (await host.channels.take()).send(requestFrame("a/k"));
     await made.opened;
-    await worker.stop();
+    await pass(clock, worker.stop());
     expect(host.logger.texts("error").join()).toContain("had not ended when the worker stopped");
   },
 );

@@ -131,7 +131,7 @@ export class FakeLink implements Link {
         return true;
       },
       maxSendBytes: Number.POSITIVE_INFINITY,
-      ...{ queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+      ...{ queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0, receivedBytes: 0 },
       beforeAsking: () => () => {},
       pause: () => {
         if (isChannel) this.isRead = false;

@@ -22,17 +22,18 @@ export async function openStage(
   return { host, clock, worker, [Symbol.asyncDispose]: () => pass(clock, host[Symbol.asyncDispose]()) };
 }
 
-/** Lets time pass until it is done. */
-async function pass(clock: ManualClock, done: Promise<void>): Promise<void> {
+/** Lets the time of a clock pass until a promise settles, and settles as it does. */
+export async function pass(clock: ManualClock, done: Promise<unknown>): Promise<void> {
   let isDone = false;
-  const ended = done.finally(() => {
+  const mark = () => {
     isDone = true;
-  });
+  };
+  done.then(mark, mark);
   while (!isDone) {
     await settled();
     clock.advance(1_000);
   }
-  await ended;
+  await done;
 }
 
 type At<Name extends WorkerStatus["at"]> = Extract<WorkerStatus, { readonly at: Name }>;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { exposureWarning } from "../../../src/cli/commands/exposure.ts";
+import { exposureWarning } from "../../../src/cli/commands/host.ts";
 
 it.each(["127.0.0.1:50051", "127.1.2.3:1", "localhost:50051", "[::1]:50051", "unix:/run/troupe.sock"])(
   "warns of nothing at %s",

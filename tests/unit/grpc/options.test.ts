@@ -42,6 +42,7 @@ describe("a value among the options that can't be meant is refused, naming the o
   test.each<[string, GrpcWorkerAgentRuntimeHostOptions]>([
     ["maxSessions", { maxSessions: 0 }],
     ["maxQueuedBytes", { maxQueuedBytes: 10 }],
+    ["maxHeldBytes", { maxQueuedBytes: 64 * 2 ** 20, channelOptions: { maxHeldBytes: 32 * 2 ** 20 } }],
     ["callTimeoutMs", { callTimeoutMs: Number.NaN }],
     ["channelWaitMs", { channelWaitMs: -1 }],
     ["maxConcurrentStreams", { channelOptions: { maxConcurrentStreams: Number.POSITIVE_INFINITY } }],

@@ -1,38 +1,118 @@
 import { expect, it } from "vitest";
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { limits } from "../../../src/host/limits.ts";
-import { ManualClock } from "../../../src/testing/index.ts";
+import { TurnClock } from "../../support/turn-clock.ts";
+
+const { batchSize, batchShare } = limits;
 
 function setUp() {
-  const clock = new ManualClock();
-  const done: string[] = [];
-  const tasks = (name: string, count: number) => Array.from({ length: count }, () => () => void done.push(name));
-  return { clock, done, tasks, work: new BatchRunner(clock) };
+  const clock = new TurnClock();
+  const work = new BatchRunner(clock);
+  let done: string[] = [];
+  return {
+    work,
+    clock,
+    task: (name: string) => () => void done.push(name),
+    add: (name: string, count: number) =>
+      work.add(
+        name,
+        Array.from({ length: count }, () => () => void done.push(name)),
+      ),
+    /** Names of the tasks that ran since the last look. */
+    ran: () => {
+      const names = done;
+      done = [];
+      return names;
+    },
+  };
 }
 
-it("does short work at once, without a timer", () => {
-  const { clock, done, tasks, work } = setUp();
-  work.add(tasks("a", limits.batchSize - 1));
-  expect(done).toHaveLength(limits.batchSize - 1);
-  expect(clock.pendingTimers).toBe(0);
+function countOf(names: readonly string[], name: string): number {
+  return names.filter((one) => one === name).length;
+}
+
+it("does short work at once", () => {
+  const { clock, add, ran } = setUp();
+  add("a", batchSize);
+  expect(ran()).toHaveLength(batchSize);
+  expect(clock.turns()).toBe(1);
 });
 
-it("does long work lot by lot, each in a turn of its own", () => {
-  const { clock, done, tasks, work } = setUp();
-  work.add(tasks("a", 2 * limits.batchSize + 10));
-  expect(done).toHaveLength(limits.batchSize);
-  work.add(tasks("b", 10));
-  expect(done.at(-1)).toBe("b");
-  clock.advance(0);
-  expect(done).toHaveLength(2 * limits.batchSize + 20);
-  expect(clock.pendingTimers).toBe(0);
+it("does long work in later turns, a batch in each", () => {
+  const { clock, add, ran } = setUp();
+  add("a", 3 * batchSize);
+  const perTurn = [ran().length];
+  while (clock.turn()) perTurn.push(ran().length);
+  expect(perTurn).toEqual([batchSize, batchSize, batchSize, 0]);
+});
+
+it("runs no more than one batch in a turn, however many add work", () => {
+  const { clock, add, ran } = setUp();
+  for (let index = 0; index < 100; index += 1) add(`client-${index}`, 100);
+  const perTurn = [ran().length];
+  while (clock.turn()) perTurn.push(ran().length);
+  expect(Math.max(...perTurn)).toBe(batchSize);
+  expect(perTurn.reduce((sum, count) => sum + count, 0)).toBe(10_000);
+});
+
+it("lets ten tasks of one client pass a million of another", () => {
+  const { clock, work, add, ran } = setUp();
+  work.add("greedy", aMillion());
+  clock.turn();
+  add("modest", 10);
+  expect(ran()).toEqual([]);
+  clock.turn();
+  expect(countOf(ran(), "modest")).toBe(10);
+});
+
+it("gives every owner the same share, and keeps the order of each", () => {
+  const { clock, add, ran, work, task } = setUp();
+  add("first", batchSize);
+  for (const name of ["a", "b", "c"]) add(name, batchSize);
+  work.add("a", [task("a, last")]);
+  ran();
+  clock.turn();
+  const names = ran();
+  for (const name of ["a", "b", "c"]) {
+    expect(Math.abs(countOf(names, name) - batchSize / 3)).toBeLessThanOrEqual(batchShare);
+  }
+  clock.turns();
+  expect(
+    ran()
+      .filter((name) => name.startsWith("a"))
+      .at(-1),
+  ).toBe("a, last");
+});
+
+it("runs what a task adds within the bound of the turn", () => {
+  const { clock, work, ran, task } = setUp();
+  const chain = (): void => {
+    task("link")();
+    work.add({}, [chain]);
+  };
+  work.add("a", [chain]);
+  expect(ran()).toHaveLength(1);
+  clock.turn();
+  expect(ran()).toHaveLength(batchSize);
 });
 
 it("does the rest at once when it is told to finish", () => {
-  const { clock, done, tasks, work } = setUp();
-  work.add(tasks("a", 5 * limits.batchSize));
-  work.add(tasks("b", 5 * limits.batchSize));
+  const { clock, work, add, ran } = setUp();
+  add("a", 5 * batchSize);
+  add("b", 5 * batchSize);
   work.finish();
-  expect(done).toHaveLength(10 * limits.batchSize);
-  expect(clock.pendingTimers).toBe(0);
+  expect(ran()).toHaveLength(10 * batchSize);
+  expect(clock.turns()).toBe(0);
 });
+
+it("does everything at once after its end, without a timer", () => {
+  const { clock, work, add, ran } = setUp();
+  work.close();
+  add("a", 5 * batchSize);
+  expect(ran()).toHaveLength(5 * batchSize);
+  expect(clock.turns()).toBe(0);
+});
+
+function* aMillion(): Iterable<() => void> {
+  for (let count = 0; count < 1_000_000; count += 1) yield () => undefined;
+}

@@ -23,6 +23,16 @@ describe("random faults", () => {
     expect(plans.some((plan) => plan.length === 0)).toBe(true);
   });
 
+  test("need at least one kind to choose from", () => {
+    const kinds = [] as unknown as ["stall"];
+    expect(() => randomFaults(7, 0, { kinds })).toThrow(
+      expect.objectContaining({
+        code: "invalid-argument",
+        message: expect.stringContaining("at least one kind of fault"),
+      }),
+    );
+  });
+
   test("respect the limits of kinds, number, position and duration", () => {
     const options = { kinds: ["stall"], maxFaults: 2, withinBytes: 100, maxLastsMs: 30 } as const;
     for (const connection of connections) {

@@ -121,14 +121,14 @@ export const flowCases: readonly LinkCase[] = [
         () => opened.queuedBytes,
       );
       const flushed = opened.flushed();
-      const { queuedFrames } = opened;
+      const queuedFrames = opened.queuedFrames + opened.unconfirmedFrames;
       equal(opened.unsentFrames, 0);
       opened.finish({ code: StatusCode.ok, details: "" });
       opened.abort({ code: StatusCode.resourceExhausted, details: "too slow" });
       await flushed;
       equal(opened.queuedBytes, 0);
       equal(opened.queuedFrames, 0);
-      equal(opened.unsentFrames, queuedFrames);
+      equal(opened.unsentFrames + opened.unconfirmedFrames, queuedFrames);
       endsWithStatus(await server.ended(), StatusCode.resourceExhausted);
       endsWithStatus(await client.ended(), StatusCode.resourceExhausted);
     },

@@ -203,6 +203,11 @@ export class ClientConnection {
     session.on("error", (error) => this.#onError(error));
     session.on("goaway", (code: number, _lastStreamId: number, data?: Uint8Array) => this.#onGoaway(code, data));
     session.once("close", () => this.#settleClosed());
+    // Node's session does not always end with its socket: not when a server refuses the certificate after the handshake (TLS 1.3).
+    socket.once("error", (error) => {
+      this.#onError(error);
+      this.#cut();
+    });
   }
 
   #onReady(session: ClientHttp2Session): void {

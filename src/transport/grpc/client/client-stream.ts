@@ -47,6 +47,7 @@ export class GrpcClientStream implements FrameStream {
     });
     http2.on("trailers", (headers) => {
       this.#status ??= fromTrailers(headers);
+      this.#pipe.writer.peerEnded();
     });
     // Every error also closes the stream. The close handler reports it.
     http2.on("error", () => undefined);
@@ -80,6 +81,10 @@ export class GrpcClientStream implements FrameStream {
 
   get unreadFrames(): number {
     return this.#pipe.unreadFrames;
+  }
+
+  get receivedBytes(): number {
+    return this.#pipe.receivedBytes;
   }
 
   get maxSendBytes(): number {

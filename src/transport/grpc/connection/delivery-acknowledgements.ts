@@ -1,8 +1,8 @@
 import type { FrameWriter } from "../framing/frame-writer.ts";
 
 /**
- * Tracks which messages have arrived over one connection. HTTP/2 keeps its order, so the answer to a PING or a call
- * confirms everything written before it, on every stream. It adds no traffic of its own.
+ * Tracks which messages have arrived over one connection. HTTP/2 keeps its order: the answer to a PING or a call
+ * confirms everything written before it. It confirms nothing on streams that the peer has ended. It adds no traffic of its own.
  */
 export class DeliveryAcknowledgements {
   readonly #writers = new Set<FrameWriter>();
@@ -19,7 +19,7 @@ export class DeliveryAcknowledgements {
   readonly beforeAsking = (): (() => void) => {
     const written = [...this.#writers].map((writer) => [writer, writer.writtenCount] as const);
     return () => {
-      for (const [writer, count] of written) writer.confirm(count);
+      for (const [writer, count] of written) if (writer.isConfirmable) writer.confirm(count);
     };
   };
 }

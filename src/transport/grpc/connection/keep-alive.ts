@@ -1,12 +1,15 @@
 import type { Http2Session } from "node:http2";
 import { realClock, setPatientTimer } from "../../../core/internal.ts";
 import { clearTimeout, setTimeout } from "../../real-time.ts";
+import { afterRead } from "./after-read.ts";
 
 export interface KeepAliveOptions {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   /** Called for each ping; its result is called when the answer arrives. */
   readonly beforeAsking: () => () => void;
+  /** Returns true while this side does not read the session. Default: it always does. */
+  readonly isHeldBack?: () => boolean;
   /** Called when neither an answer nor any other byte came in time. */
   readonly onDead: () => void;
 }
@@ -21,7 +24,8 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
     session.ping((error) => {
       stop();
       if (error !== null || session.destroyed) return;
-      onAnswer();
+      // An answer overtakes the end of a stream that the peer sent before it. Node reads that in this turn.
+      afterRead(onAnswer);
       later();
     });
   };
@@ -37,7 +41,7 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
     const timer = setPatientTimer(realClock, options.timeoutMs, () => {
       if (session.destroyed) return;
       const bytesNow = bytesRead(session);
-      if (bytesNow === bytesBefore) options.onDead();
+      if (bytesNow === bytesBefore && options.isHeldBack?.() !== true) options.onDead();
       else awaitSign(bytesNow);
     });
     stop = () => timer.cancel();

@@ -62,6 +62,7 @@ export class FrameParser {
   #isReported = false;
   #begunCount = 0;
   #isCounting = false;
+  #isHalted = false;
   #isClosed = false;
 
   constructor(sink: FrameSink, { maxMessageBytes, account, headBytes = HEAD_BYTES }: FrameParserOptions) {
@@ -86,15 +87,23 @@ export class FrameParser {
     return this.#messageBytes - this.#missingBytes;
   }
 
-  push(chunk: Uint8Array): void {
-    let offset = 0;
-    while (offset < chunk.byteLength && !this.#isClosed) {
+  /** Reads `chunk` from `from` on. Returns where it has stopped: behind the chunk, unless the sink has called `halt`. */
+  push(chunk: Uint8Array, from = 0): number {
+    let offset = from;
+    this.#isHalted = false;
+    while (offset < chunk.byteLength && !this.#isClosed && !this.#isHalted) {
       if (this.#missingBytes > 0)
         offset = this.#skippedFor === undefined ? this.#fill(chunk, offset) : this.#skip(chunk, offset);
       else if (this.#prefixFilled > 0 || chunk.byteLength - offset < PREFIX_BYTES)
         offset = this.#fillPrefix(chunk, offset);
       else offset = this.#begin(chunk, offset + PREFIX_BYTES, chunk, offset);
     }
+    return this.#isClosed ? chunk.byteLength : offset;
+  }
+
+  /** Reads no further in the present chunk, for now. */
+  halt(): void {
+    this.#isHalted = true;
   }
 
   /** Skips the rest of the unfinished message, and reports it now. */

@@ -37,7 +37,10 @@ export class FrameWriter {
   #hasEnded = false;
   #isClosed = false;
   #owesDrain = false;
+  #hasPeerEnded = false;
   #queuedCount = 0;
+  /** Messages handed to the network, with those of the write that is in progress. */
+  #begunCount = 0;
   #writtenCount = 0;
   #confirmedCount = 0;
   #flushWaiters: { readonly untilCount: number; readonly resolve: () => void }[] = [];
@@ -56,23 +59,34 @@ export class FrameWriter {
     return this.#isClosed ? 0 : this.#queuedCount - this.#writtenCount;
   }
 
-  /** After the end: messages that were never handed to the network. */
+  /** After the end: messages of which nothing was handed to the network. */
   get unsentFrames(): number {
-    return this.#isClosed ? this.#queuedCount - this.#writtenCount : 0;
+    return this.#isClosed ? this.#queuedCount - this.#begunCount : 0;
   }
 
-  /** Messages handed to the network; `unconfirmedFrames` counts those without proof of arrival. */
+  /** Messages handed to the network. */
   get writtenCount(): number {
     return this.#writtenCount;
   }
 
+  /** Messages without proof of arrival. After the end also those of a write that was not over: some may have arrived. */
   get unconfirmedFrames(): number {
-    return this.#writtenCount - this.#confirmedCount;
+    return (this.#isClosed ? this.#begunCount : this.#writtenCount) - this.#confirmedCount;
   }
 
   /** Everything queued has been written, and nothing more will be. */
   get isAllSent(): boolean {
     return this.#hasEnded && this.#writtenCount === this.#queuedCount;
+  }
+
+  /** Notes that the peer has ended the stream. It may not read what arrives from now on, although it answers pings. */
+  peerEnded(): void {
+    this.#hasPeerEnded = true;
+  }
+
+  /** Whether an answer of the peer, on another stream or to a ping, still shows that messages have arrived on this one. */
+  get isConfirmable(): boolean {
+    return !this.#hasPeerEnded && !this.#stream.closed;
   }
 
   /** Notes that the first `count` messages have arrived. Does nothing after the end. */
@@ -162,6 +176,7 @@ export class FrameWriter {
   #write(batch: PackedMessages): void {
     const stream = this.#stream;
     this.#writingBytes = batch.bytes;
+    this.#begunCount += batch.count;
     const last = batch.chunks.length - 1;
     stream.cork();
     batch.chunks.forEach(({ bytes }, index) => {

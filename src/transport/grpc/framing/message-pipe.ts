@@ -3,8 +3,8 @@ import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import type { MessageLimits } from "../../limits.ts";
 import type { StreamEnd, StreamReceiver } from "../../link.ts";
 import { nextTick } from "../../real-time.ts";
-import type { FairShare } from "../connection/fair-share.ts";
 import type { MessageSource, UnfinishedMessages } from "../connection/unfinished-messages.ts";
+import type { Lane } from "../turns/lane.ts";
 import type { Inflate } from "./compression.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { MessageReader, type MessageReaderOptions } from "./message-reader.ts";
@@ -12,8 +12,8 @@ import { UnreadBytes } from "./unread-bytes.ts";
 
 export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account" | "counters"> {
   readonly limits: MessageLimits;
-  /** Share of the process that the stream's connection may use. Default: no limit. */
-  readonly fairShare?: FairShare;
+  /** Turns of the stream's connection. Default: all is read at once. */
+  readonly lane?: Lane;
   /** Gives up messages that come too slowly. Default: none is given up. */
   readonly unfinished?: UnfinishedMessages;
   /** Called when the receiver has paused the stream and Node buffers more of it than the account has space for. */
@@ -21,6 +21,12 @@ export interface MessagePipeOptions extends Pick<MessageReaderOptions, "account"
   /** Called when the receiver throws, which it must not. */
   readonly onReceiverFailure: (error: unknown) => void;
 }
+
+/** Time after which a stream looks at its connection's share, in milliseconds, and messages after which it does in any case. */
+const LOOK_MS = 0.25;
+const MAX_UNSEEN = 16;
+/** Bytes that count as one message more. */
+const LONG_BYTES = 4_096;
 
 /** Common part of client and server streams: messages over one HTTP/2 stream, a receiver, and exactly one end. */
 export class MessagePipe implements MessageSource {
@@ -34,8 +40,19 @@ export class MessagePipe implements MessageSource {
   #reader: MessageReader | undefined;
   #isPaused = false;
   #isWaiting = false;
+  /** The chunk that is being read or waits for its turn, and the place from which on it is left. */
+  #rest: Uint8Array | undefined;
+  #restFrom = 0;
+  /** The peer has sent all, and part of it waits. */
+  #isPeerDone = false;
+  #perLook = 1;
+  #unseen = 0;
   #hasEnded = false;
+  #isReading = false;
+  #isCounting = false;
+  #onPeerDone: () => void = () => undefined;
   #unreadFrames = 0;
+  #receivedBytes = 0;
 
   constructor(http2: Http2Stream, receiver: StreamReceiver, options: MessagePipeOptions) {
     this.#options = options;
@@ -49,10 +66,9 @@ export class MessagePipe implements MessageSource {
       account: options.account,
       onDrain: () => this.tell(() => receiver.onDrain()),
     });
+    http2.once("close", () => this.#reportLate());
     const { account, onNoRoom } = options;
-    // What waits for its turn is read on, so that its messages are refused one by one. What the receiver does not want is not.
-    this.#unread =
-      account && new UnreadBytes(http2, account, () => (this.#isPaused ? onNoRoom?.(account) : this.#goOn()));
+    this.#unread = account && new UnreadBytes(http2, account, () => onNoRoom?.(account));
   }
 
   get hasEnded(): boolean {
@@ -63,9 +79,14 @@ export class MessagePipe implements MessageSource {
     return this.#isPaused;
   }
 
-  /** After the end: whole messages that had arrived and were not read. */
+  /** After the end: messages that had arrived before it and were not read. */
   get unreadFrames(): number {
     return this.#unreadFrames;
+  }
+
+  /** Bytes that have come and were read. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Starts to pass messages to the receiver; calls `onPeerDone` after the last one. */
@@ -80,20 +101,22 @@ export class MessagePipe implements MessageSource {
       // One read may hold many messages, and the receiver may end the stream at any of them.
       onMessage: (message) => {
         if (!this.#hasEnded) receiver.onFrame(message);
+        this.#look(message.byteLength);
       },
       onBadMessage: (status, head, isOverload) => {
         if (!this.#hasEnded) receiver.onBadFrame(status, head, isOverload);
+        this.#look(0);
       },
     });
     this.#reader = reader;
-    this.#http2.on("data", (chunk: Uint8Array) => this.#read(reader, chunk));
+    this.#onPeerDone = onPeerDone;
+    this.#http2.on("data", (chunk: Uint8Array) => this.#read(chunk));
     this.#http2.on("end", () => {
       // Node also emits "end" for a stream that was reset. That is not a half-close; "close" reports it.
       if (this.#http2.destroyed || this.#http2.rstCode !== constants.NGHTTP2_NO_ERROR) return;
-      this.tell(() => {
-        reader.end();
-        if (!this.#hasEnded) onPeerDone();
-      });
+      // Node tells it although the stream is paused.
+      if (this.#rest === undefined) this.#endReading();
+      else this.#isPeerDone = true;
     });
   }
 
@@ -118,17 +141,28 @@ export class MessagePipe implements MessageSource {
     this.#isPaused = true;
     if (this.#hasEnded) return;
     this.#http2.pause();
-    this.#unread?.pause();
+    this.#unread?.pause(this.#restBytes);
   }
 
   resume(): void {
     this.#isPaused = false;
-    if (!this.#hasEnded && !this.#isWaiting) this.#goOn();
+    if (this.#hasEnded || this.#isWaiting) return;
+    if (this.#rest === undefined) this.#goOn();
+    else this.#wait();
   }
 
   #goOn(): void {
     this.#unread?.release();
     this.#http2.resume();
+    if (this.#isPeerDone) this.#endReading();
+  }
+
+  #endReading(): void {
+    this.#isPeerDone = false;
+    this.tell(() => {
+      this.#reader?.end();
+      if (!this.#hasEnded) this.#onPeerDone();
+    });
   }
 
   /**
@@ -141,34 +175,113 @@ export class MessagePipe implements MessageSource {
     this.writer.close();
     this.#unread?.release();
     this.#options.unfinished?.forget(this);
-    this.#unreadFrames = this.#reader?.close(unreadChunks(this.#http2)) ?? 0;
-    nextTick(() => {
-      try {
-        this.#receiver.onEnd(end);
-      } catch (error) {
-        this.#onReceiverFailure(error);
-      }
-    });
+    this.#reader?.countOnly();
+    // A chunk that is being read comes before those that wait.
+    if (!this.#isReading) this.#unreadFrames = this.#countUnread();
+    nextTick(() => this.#callEnded(() => this.#receiver.onEnd(end)));
   }
 
-  #read(reader: MessageReader, chunk: Uint8Array): void {
-    // Reading the unread rest emits "data" too.
-    if (this.#hasEnded) return;
-    const { fairShare, unfinished } = this.#options;
-    const read = () => this.tell(() => reader.push(chunk));
-    if (fairShare === undefined) return read();
-    const isUsedUp = fairShare.spend(read);
-    if (reader.unfinished !== 0 && !this.#hasEnded) unfinished?.watch(this);
-    if (!isUsedUp || this.#isWaiting || this.#hasEnded) return;
+  /** Reports the messages that came after the end of the stream, until the peer knew of it. */
+  #reportLate(): void {
+    if (!this.#hasEnded) return;
+    const late = this.#countUnread() - this.#unreadFrames;
+    if (late > 0) nextTick(() => this.#callEnded(() => this.#receiver.onLate?.(late)));
+  }
+
+  #callEnded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#onReceiverFailure(error);
+    }
+  }
+
+  /** Counts what has arrived and the receiver has not read, and returns the number of all unread messages. */
+  #countUnread(): number {
+    const reader = this.#reader;
+    if (reader === undefined) return 0;
+    this.#isCounting = true;
+    for (const chunk of this.#unreadChunks()) reader.push(chunk);
+    this.#isCounting = false;
+    return reader.counted;
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#hasEnded) {
+      // Counting what waits emits "data" too.
+      if (!this.#isCounting) this.#reader?.push(chunk);
+      return;
+    }
+    this.#receivedBytes += chunk.byteLength;
+    const { lane } = this.#options;
+    this.#rest = chunk;
+    this.#restFrom = 0;
+    if (lane === undefined) this.#readRest();
+    else if (lane.isFree) lane.run(this.#readRest);
+    else this.#wait();
+  }
+
+  /** Reads what is left of the chunk, until the connection's share is used up. */
+  readonly #readRest = (): void => {
+    const reader = this.#reader;
+    const chunk = this.#rest;
+    const from = this.#restFrom;
+    this.#rest = undefined;
+    if (reader === undefined || chunk === undefined || this.#hasEnded) return;
+    let at: number | undefined;
+    this.#isReading = true;
+    this.tell(() => {
+      at = reader.push(chunk, from);
+    });
+    this.#isReading = false;
+    // A receiver that throws leaves the rest of the chunk unread, so that the next one begins anywhere.
+    if (at === undefined) reader.close();
+    if (this.#hasEnded) {
+      this.#unreadFrames = this.#countUnread();
+      return;
+    }
+    if (reader.unfinished !== 0) this.#options.unfinished?.watch(this);
+    if (at !== undefined && at < chunk.byteLength) {
+      this.#rest = chunk;
+      this.#restFrom = at;
+    }
+    // A connection that is not read may still have data here.
+    if (this.#options.lane?.isHeld === true) this.#wait();
+  };
+
+  /** Continues in the connection's turn. */
+  #wait(): void {
+    if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#http2.pause();
-    this.#unread?.halt();
-    fairShare.wait(() => {
-      this.#isWaiting = false;
-      // An ended stream must be drained so that it can close.
-      if (this.#hasEnded) this.#http2.resume();
-      else if (!this.#isPaused) this.#goOn();
-    });
+    this.#unread?.halt(this.#restBytes);
+    this.#options.lane?.queue(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isWaiting = false;
+    // An ended stream must be drained so that it can close.
+    if (this.#hasEnded) this.#http2.resume();
+    if (this.#hasEnded || this.#isPaused) return;
+    this.#readRest();
+    if (!this.#hasEnded && !this.#isWaiting && !this.#isPaused) this.#goOn();
+  };
+
+  get #restBytes(): number {
+    return this.#rest === undefined ? 0 : this.#rest.byteLength - this.#restFrom;
+  }
+
+  /** Looks at the connection's share, after every few messages or a dear one. */
+  #look(bytes: number): void {
+    const { lane } = this.#options;
+    if (lane === undefined) return;
+    this.#unseen += 1 + Math.floor(bytes / LONG_BYTES);
+    if (this.#unseen < this.#perLook) return;
+    const ms = lane.look();
+    this.#perLook = Math.max(1, Math.min(MAX_UNSEEN, Math.floor((this.#unseen * LOOK_MS) / Math.max(ms, 0.001))));
+    this.#unseen = 0;
+    // What comes behind the end of the stream is only counted.
+    if (lane.isHeld && !this.#hasEnded) this.#reader?.halt();
   }
 
   /** Calls the receiver, unless the stream has ended. */
@@ -180,9 +293,11 @@ export class MessagePipe implements MessageSource {
       this.#onReceiverFailure(error);
     }
   }
-}
 
-/** Yields the chunks that Node has received and the receiver has not read. */
-function* unreadChunks(http2: Http2Stream): Iterable<Uint8Array> {
-  for (let chunk: Uint8Array | null = http2.read(); chunk !== null; chunk = http2.read()) yield chunk;
+  /** Yields what Node has received and the receiver has not read. */
+  *#unreadChunks(): Iterable<Uint8Array> {
+    if (this.#rest !== undefined) yield this.#rest.subarray(this.#restFrom);
+    this.#rest = undefined;
+    for (let chunk: Uint8Array | null = this.#http2.read(); chunk !== null; chunk = this.#http2.read()) yield chunk;
+  }
 }

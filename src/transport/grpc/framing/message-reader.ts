@@ -44,7 +44,8 @@ export class MessageReader {
         else this.#deliver(message, isCompressed);
       },
       onSkipped: (skipped: SkippedMessage) => {
-        if (!this.#isCounting) this.#skip(skipped);
+        if (this.#isCounting) this.#counted += 1;
+        else this.#skip(skipped);
       },
     };
     this.#parser = new FrameParser(sink, options);
@@ -65,8 +66,14 @@ export class MessageReader {
     this.#parser.giveUp("too-slow");
   }
 
-  push(chunk: Uint8Array): void {
-    this.#parser.push(chunk);
+  /** Reads `chunk` from `from` on. Returns where it has stopped: behind the chunk, unless `halt` was called meanwhile. */
+  push(chunk: Uint8Array, from?: number): number {
+    return this.#parser.push(chunk, from);
+  }
+
+  /** Reads no further in the present chunk, for now. To be called in `onMessage` or `onBadMessage`. */
+  halt(): void {
+    this.#parser.halt();
   }
 
   /** The peer sends no more: reports an incomplete message as bad. */
@@ -76,13 +83,20 @@ export class MessageReader {
     this.#refuse({ code: StatusCode.internal, details: "The stream ended in the middle of a message." });
   }
 
-  /** Stops reading. Returns the number of whole messages in `unread`, which the receiver will not get. */
-  close(unread: Iterable<Uint8Array> = []): number {
+  /** Number of messages since `countOnly`. The receiver does not get them. */
+  get counted(): number {
+    return this.#counted;
+  }
+
+  /** From now on the reader only counts messages. It keeps nothing of them. */
+  countOnly(): void {
     this.#isCounting = true;
     this.#parser.countOnly();
-    for (const chunk of unread) this.#parser.push(chunk);
+  }
+
+  /** Stops reading. */
+  close(): void {
     this.#parser.close();
-    return this.#counted;
   }
 
   #skip(skipped: SkippedMessage): void {

@@ -2,8 +2,8 @@ import type { Http2Stream } from "node:http2";
 import type { MemoryAccount } from "../../accounting/memory-account.ts";
 
 /**
- * Counts what Node buffers for a stream that this side does not read: up to a flow-control window. Node does not tell. A wait of
- * one turn is counted when it begins. For a longer one `push`, by which Node hands over each chunk, is wrapped from the first on.
+ * Counts what Node buffers for a stream that this side does not read: up to a flow-control window. Node does not tell. A wait for
+ * the connection's turn is counted when it begins. For a longer one `push`, by which Node hands over each chunk, is wrapped from the first on.
  */
 export class UnreadBytes {
   readonly #http2: Http2Stream;
@@ -20,16 +20,18 @@ export class UnreadBytes {
     this.#onNoRoom = onNoRoom;
   }
 
-  /** The stream is not read until a later turn. */
-  halt(): void {
-    this.#take(this.#http2.readableLength - this.#held);
+  /** The stream is not read until a later turn; `restBytes` of its last chunk are left. They are here, so nothing is refused. */
+  halt(restBytes: number): void {
+    const more = this.#http2.readableLength + restBytes - this.#held;
+    this.#account.add(more);
+    this.#held += more;
   }
 
-  /** The stream is not read until the receiver wants it. */
-  pause(): void {
+  /** The stream is not read until the receiver wants it; `restBytes` of its last chunk are left. */
+  pause(restBytes: number): void {
     if (!this.#isWrapped) this.#wrap();
     this.#isHalted = true;
-    this.halt();
+    this.#take(Math.max(0, this.#http2.readableLength + restBytes - this.#held));
   }
 
   /** The stream is read again, or has ended. */

@@ -1,15 +1,20 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
-import { clearTimeout, nowMs, setTimeout } from "../../real-time.ts";
+import { clearTimeout, nowMs, setImmediate, setTimeout } from "../../real-time.ts";
+import { RESET_MS } from "../turns/costs.ts";
+import type { Lane } from "../turns/lane.ts";
 
 export interface ConnectionGuardParts {
   readonly http2: ServerHttp2Session;
   readonly counters: MutableListenerCounters;
+  readonly lane: Lane;
   readonly handshakeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxResetsPerMinute: number;
   /** Ends the connection with every call, after the current read. */
   readonly cut: (reason: string, code: number) => void;
+  /** Called when the connection is cut for too many resets. */
+  readonly onFlood: () => void;
 }
 
 const MINUTE_MS = 60_000;
@@ -28,17 +33,19 @@ export class ConnectionGuard {
   constructor(parts: ConnectionGuardParts) {
     this.#parts = parts;
     const { http2, handshakeTimeoutMs } = parts;
-    this.#timer = timerOf(handshakeTimeoutMs, () => this.#onSilence());
+    this.#timer = timerOf(handshakeTimeoutMs, () => this.#onTimer());
     http2.once("remoteSettings", () => this.#onOpened());
     http2.once("close", () => clearTimeout(this.#timer));
   }
 
   /** Notes a new call on the connection. */
   onStream(stream: ServerHttp2Stream): void {
-    const { counters } = this.#parts;
+    const { counters, lane } = this.#parts;
+    lane.openCall();
     this.#streams += 1;
     counters.streams += 1;
     stream.once("close", () => {
+      lane.endCall();
       this.#streams -= 1;
       counters.streams -= 1;
       // A client may also reset a call with NO_ERROR; the end of its connection aborts calls with any code.
@@ -51,7 +58,19 @@ export class ConnectionGuard {
   #onOpened(): void {
     this.#hasOpened = true;
     clearTimeout(this.#timer);
-    this.#timer = timerOf(this.#parts.idleTimeoutMs, () => this.#onSilence());
+    this.#timer = timerOf(this.#parts.idleTimeoutMs, () => this.#onTimer());
+  }
+
+  /** Reads what has come before it judges: a client is not to blame for what this side has not read. */
+  #onTimer(): void {
+    const timer = this.#timer;
+    if (this.#parts.lane.isHeld) timer?.refresh();
+    else
+      setImmediate(() => {
+        if (timer !== this.#timer) return;
+        if (this.#parts.lane.isHeld) timer?.refresh();
+        else this.#onSilence();
+      });
   }
 
   #onSilence(): void {
@@ -68,8 +87,9 @@ export class ConnectionGuard {
   }
 
   #onReset(): void {
-    const { http2, counters, cut, maxResetsPerMinute } = this.#parts;
+    const { http2, counters, cut, lane, onFlood, maxResetsPerMinute } = this.#parts;
     counters.resetStreams += 1;
+    lane.charge(RESET_MS);
     // Calls that end with their connection are not resets by the client.
     if (http2.destroyed) return;
     const atMs = nowMs();
@@ -81,6 +101,7 @@ export class ConnectionGuard {
     // The connection is cut only once, while later resets are still being read.
     if (this.#resets !== maxResetsPerMinute + 1) return;
     counters.floodingConnections += 1;
+    onFlood();
     cut(`The client reset more than ${maxResetsPerMinute} calls in a minute.`, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }

@@ -20,6 +20,8 @@ import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { listenError } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import { HEADER_COST_BYTES } from "../framing/headers.ts";
+import { FairTurns } from "../turns/fair-turns.ts";
+import { Arrivals } from "./arrivals.ts";
 import { bindServers, portOf } from "./binding.ts";
 import { Certificates } from "./certificates.ts";
 import { ServerConnection } from "./server-connection.ts";
@@ -85,6 +87,8 @@ class GrpcListening implements Listening {
   readonly #connections = new Map<ServerHttp2Stream["session"], ServerConnection>();
   readonly #sockets = new Set<Socket>();
   readonly #counters = createListenerCounters();
+  readonly #turns = new FairTurns();
+  readonly #arrivals = new Arrivals(this.#turns);
   /** One for each address that the host's name has. */
   #servers: readonly AnyServer[] = [];
   readonly #accountant: MemoryAccountant;
@@ -110,7 +114,7 @@ class GrpcListening implements Listening {
 
   /** Attaches the handlers before the server is bound, so that the first connection is not missed. */
   #attach(server: AnyServer, dispatch: ServerDispatch, settings: GrpcListenerSettings): void {
-    server.on("connection", (socket: Socket) => this.#onConnection(socket));
+    this.#arrivals.attach(server, (socket) => this.#onConnection(socket));
     server.on("tlsClientError", () => {
       this.#counters.unopenedConnections += 1;
     });
@@ -176,12 +180,13 @@ class GrpcListening implements Listening {
     });
   }
 
-  #onConnection(socket: Socket): void {
+  /** Whether the connection is accepted. */
+  #onConnection(socket: Socket): boolean {
     // Each server counts its own connections only.
     if (this.#sockets.size >= this.#maxConnections) {
       this.#counters.refusedConnections += 1;
       socket.destroy();
-      return;
+      return false;
     }
     this.#counters.acceptedConnections += 1;
     this.#sockets.add(socket);
@@ -190,6 +195,7 @@ class GrpcListening implements Listening {
       this.#sockets.delete(socket);
       account.close();
     });
+    return true;
   }
 
   /** A connection costs memory before HTTP/2 and TLS have begun. It is hung up on if there is none. */
@@ -207,14 +213,20 @@ class GrpcListening implements Listening {
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
+    const lane = this.#arrivals.laneOf(http2);
     const session = new ServerConnection(http2, {
       settings,
       counters: this.#counters,
       accountant: this.#accountant,
+      lane,
+      onFlood: () => this.#turns.noteFlood(lane),
     });
     this.#connections.set(http2, session);
     if (settings.pingIntervalMs > 0) session.watch(settings.pingIntervalMs, settings.pingTimeoutMs);
-    http2.once("close", () => this.#connections.delete(http2));
+    http2.once("close", () => {
+      this.#connections.delete(http2);
+      lane.close();
+    });
     if (this.#isClosing) http2.close();
   }
 }

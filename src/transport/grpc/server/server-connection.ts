@@ -6,9 +6,9 @@ import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { describeLoss, errorCode } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
-import { FairShare } from "../connection/fair-share.ts";
 import { startKeepAlive } from "../connection/keep-alive.ts";
 import { UnfinishedMessages } from "../connection/unfinished-messages.ts";
+import type { Lane } from "../turns/lane.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
@@ -16,6 +16,10 @@ export interface ServerConnectionParts {
   readonly settings: GrpcListenerSettings;
   readonly counters: MutableListenerCounters;
   readonly accountant: MemoryAccountant;
+  /** Turns of the connection. */
+  readonly lane: Lane;
+  /** Called when the connection is cut for flooding. */
+  readonly onFlood: () => void;
 }
 
 /** The server's side of one client's connection. */
@@ -25,26 +29,30 @@ export class ServerConnection {
   /** For all that this connection makes the host keep. */
   readonly account: MemoryAccount;
   readonly unfinished: UnfinishedMessages;
-  readonly fairShare = new FairShare();
+  readonly lane: Lane;
   readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #http2: ServerHttp2Session;
   readonly #guard: ConnectionGuard;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session, { settings, counters, accountant }: ServerConnectionParts) {
+  constructor(http2: ServerHttp2Session, { settings, counters, accountant, lane, onFlood }: ServerConnectionParts) {
     this.#http2 = http2;
+    this.lane = lane;
     this.unfinished = new UnfinishedMessages(settings.messageTimeoutMs);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {
-      if (isBreach(error)) counters.brokenConnections += 1;
+      if (isBreach(error)) {
+        counters.brokenConnections += 1;
+        onFlood();
+      }
       this.#reason ??= describeLoss(this.peer, error);
     });
     const cut = (reason: string, code: number): void => {
       this.#announceEnd(reason, code);
       afterRead(() => http2.destroy());
     };
-    this.#guard = new ConnectionGuard({ http2, counters, cut, ...settings });
+    this.#guard = new ConnectionGuard({ http2, counters, cut, lane, onFlood, ...settings });
     this.account = accountant.openAccount({
       ...{ party: partyOf(remoteAddress), name: `connection ${this.peer}` },
       ...{ maxBytes: settings.maxHeldBytes, maxBytesName: "maxHeldBytes" },
@@ -75,6 +83,7 @@ export class ServerConnection {
     const onDead = (): void => this.cut(`${this.peer} did not answer a keep-alive ping within ${pingTimeoutMs} ms.`);
     const stop = startKeepAlive(this.#http2, {
       ...{ intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs, onDead },
+      isHeldBack: () => this.lane.isHeld,
       beforeAsking: this.acknowledgements.beforeAsking,
     });
     this.#http2.once("close", stop);

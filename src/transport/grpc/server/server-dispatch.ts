@@ -9,9 +9,9 @@ import type { MutableListenerCounters } from "../../listener-counters.ts";
 import { fromRawHeaders } from "../../metadata.ts";
 import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import type { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
-import type { FairShare } from "../connection/fair-share.ts";
 import type { UnfinishedMessages } from "../connection/unfinished-messages.ts";
 import { headerBytesOf, isGrpcContentType, refuseLongHeaders } from "../framing/headers.ts";
+import type { Lane } from "../turns/lane.ts";
 import { type CallRequest, readCallRequest } from "./call-request.ts";
 import { refuse, refuseHttp } from "./server-response.ts";
 import { GrpcServerStream } from "./server-stream.ts";
@@ -24,7 +24,8 @@ export interface CallOrigin {
   readonly lossReason: () => string | undefined;
   readonly account: MemoryAccount;
   readonly unfinished: UnfinishedMessages;
-  readonly fairShare: FairShare;
+  /** Turns of the connection: calls are opened, read and answered in them. */
+  readonly lane: Lane;
   readonly acknowledgements: DeliveryAcknowledgements;
 }
 
@@ -71,19 +72,36 @@ export class ServerDispatch {
     else this.#acceptCall(http2, { headers, rawHeaders, headerBytes }, origin);
   }
 
+  /** Takes the memory of the call, and opens it when its connection may. */
   #acceptCall(
     http2: ServerHttp2Stream,
     { headers, rawHeaders, headerBytes }: CallHeaders & { readonly headerBytes: number },
     origin: CallOrigin,
   ): void {
-    try {
+    this.#orRefuse(http2, () => {
       refuseLongHeaders(headerBytes, this.#parts.maxHeaderBytes);
       this.#charge(http2, headerBytes, origin.account);
-      const request = readCallRequest(headers, this.#services);
-      if (request.timeoutMs === 0) throw new RpcError(deadlineExceeded.code, deadlineExceeded.details);
-      const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin);
-      const finishNow = this.#serve(http2, { request, call, origin });
-      if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
+      origin.lane.run(() => this.#orRefuse(http2, () => this.#openCall(http2, { headers, rawHeaders }, origin)));
+    });
+  }
+
+  #openCall(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
+    if (http2.destroyed || http2.closed) return;
+    // The caller has given up while the call waited. Node reports the end behind the data, which is read to no purpose.
+    if (http2.aborted) {
+      http2.resume();
+      return;
+    }
+    const request = readCallRequest(headers, this.#services);
+    if (request.timeoutMs === 0) throw new RpcError(deadlineExceeded.code, deadlineExceeded.details);
+    const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin);
+    const finishNow = this.#serve(http2, { request, call, origin });
+    if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
+  }
+
+  #orRefuse(http2: ServerHttp2Stream, open: () => void): void {
+    try {
+      open();
     } catch (error) {
       const status = toRpcStatus(error);
       this.#parts.counters[status.code === StatusCode.unimplemented ? "unknownMethods" : "refusedStreams"] += 1;
@@ -114,7 +132,8 @@ export class ServerDispatch {
     const { service, shape, inflate } = serving.request;
     const { limits, counters, requestTimeoutMs } = this.#parts;
     if (shape === "unary") {
-      serveUnary(http2, { service, call, limits, inflate, account: origin.account, counters, requestTimeoutMs });
+      const { account, lane } = origin;
+      serveUnary(http2, { service, call, limits, inflate, account, lane, counters, requestTimeoutMs });
       return (status) => refuse(http2, status);
     }
     const receiver = service.stream(call);

@@ -9,12 +9,12 @@ import { RpcError, type RpcStatus, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import type { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
-import type { FairShare } from "../connection/fair-share.ts";
 import type { UnfinishedMessages } from "../connection/unfinished-messages.ts";
 import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { MessagePipe } from "../framing/message-pipe.ts";
 import type { MessageCounters } from "../framing/message-reader.ts";
+import type { Lane } from "../turns/lane.ts";
 import { GRPC_RESPONSE_HEADERS, refuse, release } from "./server-response.ts";
 
 export interface ServerStreamOptions {
@@ -26,7 +26,7 @@ export interface ServerStreamOptions {
   readonly account: MemoryAccount;
   readonly unfinished: UnfinishedMessages;
   readonly counters: MessageCounters;
-  readonly fairShare: FairShare;
+  readonly lane: Lane;
   readonly acknowledgements: DeliveryAcknowledgements;
 }
 
@@ -52,7 +52,7 @@ export class GrpcServerStream implements ServerStream {
       unfinished: options.unfinished,
       onNoRoom: (account) => this.abort({ code: StatusCode.resourceExhausted, details: account.whyNot(0) }),
       counters: options.counters,
-      fairShare: options.fairShare,
+      lane: options.lane,
       onReceiverFailure: (error) =>
         this.finishNow({
           code: StatusCode.internal,
@@ -98,6 +98,10 @@ export class GrpcServerStream implements ServerStream {
 
   get unreadFrames(): number {
     return this.#pipe.unreadFrames;
+  }
+
+  get receivedBytes(): number {
+    return this.#pipe.receivedBytes;
   }
 
   get maxSendBytes(): number {

@@ -11,6 +11,8 @@ import { toTrailers } from "../framing/call-status.ts";
 import type { Inflate } from "../framing/compression.ts";
 import { packMessages } from "../framing/message-packing.ts";
 import { MessageReader } from "../framing/message-reader.ts";
+import { ANSWER_MS } from "../turns/costs.ts";
+import type { Lane } from "../turns/lane.ts";
 import { GRPC_RESPONSE_HEADERS, refuse } from "./server-response.ts";
 
 export interface UnaryServing {
@@ -20,6 +22,7 @@ export interface UnaryServing {
   readonly inflate: Inflate;
   /** Account for requests, and for answers that their callers have not read. */
   readonly account: MemoryAccount;
+  readonly lane: Lane;
   readonly counters: MutableListenerCounters;
   /** Milliseconds in which the request must arrive. */
   readonly requestTimeoutMs: number;
@@ -45,7 +48,8 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
       problem ??= status;
     },
   });
-  const callOffWait = startDeadline(serving.requestTimeoutMs, () => {
+  const { lane } = serving;
+  const callOffWait = startRequestWait(serving, () => {
     serving.counters.unfinishedRequests += 1;
     problem ??= {
       code: StatusCode.deadlineExceeded,
@@ -53,21 +57,35 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     };
     refuse(http2, problem);
   });
-  http2.on("data", (chunk: Uint8Array) => {
+  const read = (chunk: Uint8Array): void => {
     try {
-      reader.push(chunk);
+      if (!http2.closed) reader.push(chunk);
     } catch (error) {
       // There was no memory for the message.
       problem ??= toRpcStatus(error);
     }
     if (problem !== undefined) refuse(http2, problem);
+  };
+  http2.on("data", (chunk: Uint8Array) => {
+    if (lane.isFree) return lane.run(() => read(chunk));
+    http2.pause();
+    serving.account.add(chunk.byteLength);
+    lane.queue(() => {
+      serving.account.release(chunk.byteLength);
+      read(chunk);
+      http2.resume();
+    });
   });
   http2.once("end", () => {
     callOffWait();
-    reader.end();
-    if (request === undefined) problem ??= { code: StatusCode.unimplemented, details: "A unary call needs a message." };
-    if (problem !== undefined || request === undefined) refuse(http2, problem ?? toRpcStatus(undefined));
-    else void answer(http2, request, serving);
+    lane.run(() => {
+      if (http2.closed) return;
+      reader.end();
+      if (request === undefined)
+        problem ??= { code: StatusCode.unimplemented, details: "A unary call needs a message." };
+      if (problem !== undefined || request === undefined) refuse(http2, problem ?? toRpcStatus(undefined));
+      else void answer(http2, request, serving);
+    });
   });
   http2.once("close", () => {
     callOffWait();
@@ -79,11 +97,22 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
   });
 }
 
+/** Calls back when the request has had its time. Time in which the connection is not read does not count. */
+function startRequestWait({ requestTimeoutMs, lane }: UnaryServing, onPassed: () => void): () => void {
+  let stop: () => void;
+  const wait = (): void => {
+    stop = startDeadline(requestTimeoutMs, () => (lane.isHeld ? wait() : onPassed()));
+  };
+  wait();
+  return () => stop();
+}
+
 /** Answers the call; an error becomes the call's status. Never rejects. */
 async function answer(http2: ServerHttp2Stream, request: Uint8Array, serving: UnaryServing): Promise<void> {
   try {
     serving.call.requestBytes = request.byteLength;
     const response = await serving.service.unary(request, serving.call);
+    serving.lane.charge(ANSWER_MS);
     respond(http2, response, serving);
   } catch (error) {
     refuse(http2, toRpcStatus(error));

@@ -320,3 +320,35 @@ describe("strictness", () => {
     expect(() => event([Note, notYet])((() => undefined) as never, context)).toThrow("import each other");
   });
 });
+
+describe("a handler that would get no message", () => {
+  const answer = () => Answer({ from: "x" });
+  const hidden = expect.objectContaining({
+    code: "invalid-argument",
+    message: expect.stringContaining("two handlers of"),
+  });
+
+  test("is refused when it is declared", () => {
+    const asks = handlerTable<RoutedAgent>().rpc(Ask, answer);
+    expect(() => asks.rpc(Ask, answer)).toThrow(hidden);
+    expect(() => asks.rpc([Ask], answer, { match: () => true })).toThrow(hidden);
+    expect(() =>
+      handlerTable<RoutedAgent>()
+        .message(Note, () => undefined)
+        .event(Note, () => undefined),
+    ).toThrow(hidden);
+  });
+
+  test("is none if the earlier one has a match or another kind, or comes from a table that is included behind it", () => {
+    const table = handlerTable<RoutedAgent>()
+      .rpc(Ask, answer, { match: () => false })
+      .rpc(Ask, answer)
+      .event(Ask, () => undefined);
+    expect(table.including(table).handlers).toHaveLength(6);
+    expect(
+      handlerTable<RoutedAgent>()
+        .event(Note, () => undefined)
+        .message(Note, () => undefined).handlers,
+    ).toHaveLength(2);
+  });
+});

@@ -29,14 +29,14 @@ class Special extends Plain {}
 
 const id = new AgentId("a", "k");
 
-function openShelf(options: Partial<AgentCatalogOptions> = {}): { catalog: AgentCatalog; runtime: AgentRuntime } {
+function openCatalog(options: Partial<AgentCatalogOptions> = {}): { catalog: AgentCatalog; runtime: AgentRuntime } {
   const runtime = new SingleThreadedAgentRuntime({ logger: new RecordingLogger() });
   return { runtime, catalog: new AgentCatalog({ runtime, ...options }) };
 }
 
 describe("AgentCatalog", () => {
   test("an agent is made once, and handed out at once from then on", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     catalog.addFactory("a", () => new Plain());
     const [first, second] = await Promise.all([catalog.agentFor(id), catalog.agentFor(id)]);
     expect(first).toBe(second);
@@ -46,7 +46,7 @@ describe("AgentCatalog", () => {
   });
 
   test("whoever waited for an agent gets it before those who find it live", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     const gate = new Gate();
     catalog.addFactory("a", async () => {
       await gate.opened;
@@ -68,7 +68,7 @@ describe("AgentCatalog", () => {
   test("a failed attempt is logged and recorded in the message log, and is not kept", async () => {
     const records: MessageLogRecord[] = [];
     const logger = new RecordingLogger();
-    const { catalog } = openShelf({
+    const { catalog } = openCatalog({
       logger,
       messageLog: { withPayloads: false, emit: (record) => records.push(record) },
     });
@@ -89,7 +89,7 @@ describe("AgentCatalog", () => {
       ["subclass", undefined],
       ["exact", "wrong-class"],
     ] as const) {
-      const { catalog } = openShelf({ classCheck });
+      const { catalog } = openCatalog({ classCheck });
       catalog.addFactory("a", () => new Special(), { expectedClass: Plain });
       const made = Promise.resolve(catalog.agentFor(id));
       if (code === undefined) expect(await made).toBeInstanceOf(Special);
@@ -98,7 +98,7 @@ describe("AgentCatalog", () => {
   });
 
   test("a factory that is none, or that returns nothing, is told by its type", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     const instead = new Plain() as never;
     expect(() => catalog.addFactory("a", instead)).toThrow("The factory of agent type a must be a function");
     catalog.addFactory("a", () => undefined as never);
@@ -106,7 +106,7 @@ describe("AgentCatalog", () => {
   });
 
   test("a factory can be taken back, so that the type is free again", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     catalog.addFactory("a", () => new Plain());
     catalog.removeFactory("a");
     expect(() => catalog.agentFor(id)).toThrow("Agent with name a not found.");
@@ -116,17 +116,19 @@ describe("AgentCatalog", () => {
   });
 
   test("an instance that can not be bound leaves nothing behind", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     const bound = new Plain();
     await catalog.addInstance(bound, id);
     await expect(catalog.addInstance(bound, new AgentId("b", "k"))).rejects.toMatchObject({ code: "wrong-state" });
     expect(catalog.types()).toEqual(["a"]);
-    catalog.removeInstance(id);
+    catalog.removeInstance(id, new Plain());
+    expect(catalog.hasType("a")).toBe(true);
+    catalog.removeInstance(id, bound);
     expect(catalog.hasType("a")).toBe(false);
   });
 
   test("an instance gets no message before it is bound", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     const gate = new Gate();
     const agent = new Plain();
     const bind = agent.bindIdAndRuntime.bind(agent);
@@ -145,8 +147,40 @@ describe("AgentCatalog", () => {
     expect((await found).id.toString()).toBe("a/k");
   });
 
+  test("an instance that is bound when the catalog closes is closed, and its registration fails", async () => {
+    const { catalog } = openCatalog();
+    const gate = new Gate();
+    const agent = Object.assign(new Plain(), { bindIdAndRuntime: () => gate.opened });
+    const added = catalog.addInstance(agent, id);
+    const end = expect(added).rejects.toMatchObject({ name: "UndeliverableException", code: "shutting-down" });
+    const closed = catalog.close();
+    gate.open();
+    await closed;
+    await end;
+    expect(agent.closed).toBe(1);
+    expect(catalog.hasType("a")).toBe(false);
+  });
+
+  test("an instance that fails to be bound after a close leaves the next one under its id alone", async () => {
+    const { catalog } = openCatalog();
+    const gate = new Gate();
+    const fail = async () => {
+      await gate.opened;
+      throw new Error("no database");
+    };
+    const failing = catalog.addInstance(Object.assign(new Plain(), { bindIdAndRuntime: fail }), id);
+    const end = expect(failing).rejects.toThrow("no database");
+    const closed = catalog.close();
+    const next = new Plain();
+    await catalog.addInstance(next, id);
+    gate.open();
+    await end;
+    await closed;
+    expect(catalog.peek(id)).toBe(next);
+  });
+
   test("closing closes each agent once, those in the making too, and tells what failed", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     const agents: Plain[] = [];
     catalog.addFactory("a", async ({ id: made }) => {
       const agent = new Plain();
@@ -167,7 +201,7 @@ describe("AgentCatalog", () => {
   });
 
   test("one agent that fails to close is told with its own error", async () => {
-    const { catalog } = openShelf();
+    const { catalog } = openCatalog();
     const agent = new Plain();
     agent.close = () => {
       throw new Error("stuck");

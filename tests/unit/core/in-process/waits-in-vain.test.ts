@@ -35,10 +35,35 @@ describe("a process that awaits a call and has no other work", () => {
   test.each([
     ["start-forgotten", "A message waits in a runtime that does not run. The runtime is not started: call start()"],
     ["sent-after-stop", "A message waits in a runtime that does not run. The runtime is not started: call start()"],
+    ["awaits-idle", "stopWhenIdle() still waits for 1 handler: silent/k (Say)."],
     ["stopped-under-way", "The runtime has stopped, but 1 call has no outcome yet: silent/k (Say)."],
   ])("says why before it ends: %s", async (fault, text) => {
     await using program = new NodeProgram("tests/unit/core/in-process/programs/waits-in-vain.ts", [fault]);
     expect(await program.ended).toMatchObject({ code: 13, stderr: expect.stringContaining(text) });
+  });
+});
+
+describe("a wait until all is handled", () => {
+  test("is told which handlers run: after a second, and every 30 s", async () => {
+    const gate = new Gate();
+    const { clock, runtime, lines, registered } = open(
+      () => new Doer(() => gate.opened.then(() => Said({ text: "done" }))),
+    );
+    await registered;
+    await runtime.start();
+    const call = runtime.sendMessage(Say({}), id);
+    const idle = runtime.stopWhenIdle();
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(999);
+    expect(lines("warn")).toEqual([]);
+    clock.advance(1);
+    clock.advance(30_000);
+    expect(lines("warn")).toEqual(Array(2).fill(expect.stringContaining("waits for 1 handler: doer/k (Say).")));
+    gate.open();
+    await Promise.all([call, idle]);
+    clock.advance(60_000);
+    expect(lines("warn")).toHaveLength(2);
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 

@@ -81,6 +81,11 @@ describe("a wrong item of a list is named with its place and value", () => {
       () => new SingleThreadedAgentRuntime({ interceptors: given({}) }),
       "The option interceptors must be a list; each of its items is a function, not a value of Object.",
     ],
+    [
+      "an item that is in no list",
+      () => new SingleThreadedAgentRuntime({ interceptors: given(() => undefined) }),
+      "The option interceptors must be a list. Put the value into one: [value].",
+    ],
   ])("%s", (_what, make, text) => {
     expect(make).toThrow(text);
   });

@@ -1,8 +1,11 @@
 import { expect, it } from "vitest";
+import type { Clock } from "../../../../src/core/index.ts";
+import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { CallRouter } from "../../../../src/host/calls/call-router.ts";
 import { DotnetAnswers } from "../../../../src/host/calls/dotnet-answers.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
+import { limits } from "../../../../src/host/limits.ts";
 import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
 import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
 import type { FrameUse, Peer, SendOutcome } from "../../../../src/host/sessions/peer.ts";
@@ -17,6 +20,7 @@ import {
 } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { createUncountedAccount } from "../../../../src/transport/internal.ts";
+import { TurnClock } from "../../../support/turn-clock.ts";
 
 /** A peer without a session: as a worker at another host would be. */
 class FarPeer implements Peer {
@@ -50,7 +54,7 @@ class FarPeer implements Peer {
   }
 }
 
-function setUp() {
+function setUp({ clock = new ManualClock(), maxPendingCalls = 10 }: { clock?: Clock; maxPendingCalls?: number } = {}) {
   const [caller, target] = [new FarPeer("C"), new FarPeer("T")];
   const peers = new Map([caller, target].map((peer) => [peer.id, peer]));
   const owners = new SoleOwner();
@@ -60,8 +64,8 @@ function setUp() {
   const calls = new CallRouter({
     ...shared,
     dotnetAnswers: new DotnetAnswers({ dotnetErrors: "withhold", counters, logger: undefined }),
-    bounds: { maxPendingCalls: 10, maxPendingCallsPerSession: 10 },
-    ...{ callTimeoutMs: 1_000, channelWaitMs: 0, clock: new ManualClock(), makeId: () => "mark" },
+    bounds: { maxPendingCalls, maxPendingCallsPerSession: maxPendingCalls },
+    ...{ callTimeoutMs: 1_000, channelWaitMs: 0, clock, batches: new BatchRunner(clock), makeId: () => "mark" },
   });
   const topics = new TopicIndex();
   const events = new EventRouter({ ...shared, topics, logger: undefined });
@@ -102,6 +106,49 @@ it("fails the calls of a peer that ends", () => {
   calls.route(caller, request("1"));
   calls.peerEnded(target, { inOrder: false });
   expect(caller.got).toMatchObject([["answer", { requestId: "1", metadata: { agerrorcode: "disconnected" } }]]);
+});
+
+const many = 4 * limits.batchSize;
+
+/** The answers that the caller gets in this turn of the event loop, and in each later one. */
+function perTurn(caller: FarPeer, clock: TurnClock): readonly number[] {
+  const counts: number[] = [];
+  do counts.push(caller.got.splice(0).length);
+  while (clock.turn());
+  return counts;
+}
+
+it("answers calls that time out all at once in batches, each once", () => {
+  const times = new ManualClock();
+  const turns = new TurnClock();
+  // Time limits by one clock, turns of the event loop by the other.
+  const clock: Clock = {
+    now: () => times.now(),
+    wallNow: () => times.wallNow(),
+    setTimer: (delayMs, callback) => (delayMs > 0 ? times : turns).setTimer(delayMs, callback),
+  };
+  const { caller, target, calls } = setUp({ clock, maxPendingCalls: many });
+  for (let index = 0; index < many; index += 1) calls.route(caller, request(`${index}`));
+  const asked = target.got.flatMap(([, frame]) => (frame.kind === "request" ? [frame.requestId] : []));
+  times.advance(1_000);
+  expect(calls.pendingCount).toBe(0);
+  for (const requestId of asked) {
+    calls.answer(target, peeked({ kind: "response", requestId, payload: undefined, error: "", metadata: {} }));
+  }
+  const counts = perTurn(caller, turns);
+  expect(Math.max(...counts)).toBe(limits.batchSize);
+  expect(counts.reduce((sum, count) => sum + count)).toBe(many);
+});
+
+it("ends the calls of a host that stops in batches", async () => {
+  const clock = new TurnClock();
+  const { caller, calls } = setUp({ clock, maxPendingCalls: many });
+  for (let index = 0; index < many; index += 1) calls.route(caller, request(`${index}`));
+  const drained = calls.drain();
+  const counts = perTurn(caller, clock);
+  expect(Math.max(...counts)).toBe(limits.batchSize);
+  expect(counts.reduce((sum, count) => sum + count)).toBe(many);
+  await drained;
 });
 
 it("sends an event to such a peer once, however many of its types match", () => {

@@ -57,6 +57,12 @@ describe("what one may hold", () => {
     expect(account.whyNot(1)).toBe("This connection makes the host keep 5000 bytes already, of 5000 (maxHeldBytes).");
   });
 
+  it("names the option of its own total in the text, if it has one", () => {
+    const accountant = createMemoryAccountant({ maxBytes: total, optionName: "gatewayMemoryBytes" });
+    const account = accountant.openAccount({ party: "a", name: "connection a", giveWay: () => undefined });
+    expect(account.whyNot(1)).toContain("of 1000000 (gatewayMemoryBytes)");
+  });
+
   it("is a little more for one who holds little, so that nobody has to give way for it", () => {
     const { open, gone } = setUp();
     const crowd = Array.from({ length: 20 }, (_, nr) => open(`${nr}`, "10.0.0.7"));
@@ -123,6 +129,16 @@ describe("who holds most", () => {
     for (let nr = 0; nr < 6; nr += 1)
       open(`${nr}`, `10.0.1.${nr}`).take(Math.floor((total - accountant.heldBytes) / 2));
     expect(open("late", "10.0.0.9").take(10_000)).toBe(true);
+    expect(gone).toEqual(["connection most"]);
+  });
+
+  it("is found for an address that holds nothing, though next to nothing is free", () => {
+    const { accountant, open, gone } = setUp();
+    open("most", "10.0.0.2").take(500_000);
+    for (let nr = 0; nr < 8; nr += 1)
+      open(`${nr}`, `10.0.1.${nr}`).take(Math.floor((total - accountant.heldBytes) / 2));
+    const free = total - accountant.heldBytes;
+    expect(open("late", "10.0.0.9").take(10 * free)).toBe(true);
     expect(gone).toEqual(["connection most"]);
   });
 });

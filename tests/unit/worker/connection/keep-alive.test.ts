@@ -4,7 +4,7 @@ import { type Link, RpcError, StatusCode } from "../../../../src/transport/index
 import { KeepAlive } from "../../../../src/worker/connection/keep-alive.ts";
 
 /** The host knows no heartbeats. */
-const byCall = { askInChannel: () => false, isChannelRead: () => true };
+const byCall = { askInChannel: () => false, isChannelRead: () => true, receivedBytes: () => 0 };
 
 /** A keep-alive that asks after 1 s of silence and waits 500 ms for an answer, on a link that never answers. */
 function askInVain(isInDoubt = () => false) {
@@ -95,7 +95,7 @@ test("a host that was asked inside the channel is asked again by a call, if the 
   };
   const keepAlive = new KeepAlive({
     ...{ link: { unary }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
-    ...{ isInDoubt: () => false, isLinkLeaving: () => false, onAnswer: () => {} },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => false, receivedBytes: () => 0, onAnswer: () => {} },
     askInChannel: () => {
       if (isRead) inChannel += 1;
       return isRead;
@@ -109,4 +109,23 @@ test("a host that was asked inside the channel is asked again by a call, if the 
   expect([inChannel, byUnary, deaths]).toEqual([1, 1, []]);
   keepAlive.stop();
   expect(clock.pendingTimers).toBe(0);
+});
+
+test("a host whose long message is under way for longer than the timeout is not lost", () => {
+  const clock = new ManualClock();
+  const deaths: string[] = [];
+  let receivedBytes = 0;
+  const keepAlive = new KeepAlive({
+    ...{ link: { unary: () => new Promise<never>(() => {}) }, metadata: {}, clock, afterMs: 1_000, timeoutMs: 500 },
+    ...{ isInDoubt: () => false, isLinkLeaving: () => false, receivedBytes: () => receivedBytes, onAnswer: () => {} },
+    ...{ askInChannel: () => true, isChannelRead: () => true, onDead: (reason) => deaths.push(reason) },
+  });
+  for (let part = 0; part < 20; part += 1) {
+    clock.advance(400);
+    receivedBytes += 100;
+  }
+  expect(deaths).toEqual([]);
+  clock.advance(2_000);
+  expect(deaths).toHaveLength(1);
+  keepAlive.stop();
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeFrame, type Frame } from "../../../../src/protocol/index.ts";
+import { decodeFrame, encodeFrame, type Frame } from "../../../../src/protocol/index.ts";
 import type { FrameStream } from "../../../../src/transport/index.ts";
 // Inside the room: users see only what it does to their calls.
 import { Outbox } from "../../../../src/worker/connection/outbox.ts";
@@ -11,7 +11,15 @@ function signals() {
       sent.push(decodeFrame(bytes as Uint8Array));
       return true;
     },
-    ...{ maxSendBytes: 1_000, queuedBytes: 0, queuedFrames: 0, unsentFrames: 0, unconfirmedFrames: 0, unreadFrames: 0 },
+    ...{
+      maxSendBytes: 1_000,
+      queuedBytes: 0,
+      queuedFrames: 0,
+      unsentFrames: 0,
+      unconfirmedFrames: 0,
+      unreadFrames: 0,
+      receivedBytes: 0,
+    },
     beforeAsking: () => () => {},
     ...{ pause: () => {}, resume: () => {}, end: () => {}, cancel: () => {}, flushed: async () => {} },
   };
@@ -51,4 +59,23 @@ test("what waits for a host's headers is bounded", () => {
   for (let call = 0; call < 5_000; call += 1) to.cancelCall(String(call), "cancelled");
   to.takeHeaders(true);
   expect(sent).toHaveLength(1_000);
+});
+
+test("events that a refused channel had taken are in doubt beyond the bound, though pings were answered", () => {
+  const { to } = signals();
+  to.takeHeaders(true);
+  const event: Frame = {
+    kind: "event",
+    event: {
+      ...{ id: "E", topicType: "t", topicSource: "s", sender: undefined, attributes: {} },
+      payload: { typeName: "T", contentType: "application/json", data: new Uint8Array(2) },
+    },
+  };
+  const bytes = encodeFrame(event);
+  for (let count = 0; count < 3; count += 1) {
+    to.write(bytes, "event");
+    to.keep({ kind: "event", bytes, onFailed: () => {} });
+  }
+  expect(to.takeKept(false)).toEqual([]);
+  expect(to.unconfirmedEvents).toBe(3);
 });

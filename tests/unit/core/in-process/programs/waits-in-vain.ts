@@ -21,6 +21,11 @@ if (fault === "sent-after-stop") {
   await runtime.stop();
   await send();
 }
+if (fault === "awaits-idle") {
+  await runtime.start();
+  send().catch(() => undefined);
+  await runtime.stopWhenIdle();
+}
 if (fault === "stopped-under-way") {
   await runtime.start();
   const call = send();

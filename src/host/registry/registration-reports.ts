@@ -1,0 +1,113 @@
+import type { Logger } from "../../core/internal.ts";
+import type { WireSubscription } from "../../protocol/internal.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import { firstOf } from "../first-of.ts";
+import { limits } from "../limits.ts";
+import type { HostObserver } from "../observer.ts";
+import { keptText } from "./name-checks.ts";
+import type { SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
+import type { HeldSubscription } from "./subscription-book.ts";
+import type { TypeOwners } from "./type-owners.ts";
+
+export interface RegistrationReportsParts {
+  readonly owners: TypeOwners;
+  readonly counters: MutableHostCounters;
+  readonly logger: Logger | undefined;
+  readonly observer: HostObserver | undefined;
+}
+
+/** Tells the observer, the counters and the log what becomes of registrations. */
+export class RegistrationReports {
+  readonly #parts: RegistrationReportsParts;
+
+  constructor(parts: RegistrationReportsParts) {
+    this.#parts = parts;
+  }
+
+  typeRegistered(clientId: string, agentType: string, outcome: TypeOutcome): void {
+    const { observer } = this.#parts;
+    if (outcome.at === "registered") observer?.({ at: "registration", what: "type", clientId, agentType });
+    else {
+      observer?.({
+        at: "registration",
+        what: "refused",
+        clientId,
+        agentType: keptText(agentType),
+        subscriptionId: undefined,
+        reason: outcome.at === "taken" ? "Another client holds the agent type." : keptText(outcome.reason),
+        holder: outcome.at === "taken" ? outcome.by : undefined,
+      });
+    }
+  }
+
+  subscriptionAdded(
+    clientId: string,
+    { id: subscriptionId, pattern }: WireSubscription,
+    outcome: SubscriptionOutcome,
+  ): void {
+    const { observer } = this.#parts;
+    if (observer === undefined) return;
+    const about = { at: "registration", clientId, agentType: pattern?.agentType, subscriptionId } as const;
+    if (outcome.at === "added") observer({ ...about, what: "subscribed" });
+    else {
+      const reason = outcome.at === "exists" ? "An equal subscription exists." : outcome.reason;
+      const refused = {
+        agentType: about.agentType && keptText(about.agentType),
+        subscriptionId: keptText(subscriptionId),
+      };
+      observer({ ...about, ...refused, what: "refused", reason: keptText(reason), holder: undefined });
+    }
+  }
+
+  subscriptionRemoved(clientId: string, subscriptionId: string): void {
+    const what = "unsubscribed";
+    this.#parts.observer?.({ at: "registration", what, clientId, agentType: undefined, subscriptionId });
+  }
+
+  typesGivenUp(clientId: string, types: ReadonlySet<string>): void {
+    const { observer } = this.#parts;
+    if (observer === undefined || types.size === 0) return;
+    const listed = firstOf(types, limits.listedTypes);
+    observer({ at: "registration", what: "given-up", clientId, types: listed, typeCount: types.size });
+  }
+
+  /** The host has forgotten a client that never opened its channel. */
+  expired(clientId: string): void {
+    const { counters, logger, observer } = this.#parts;
+    counters.expiredClients += 1;
+    logger?.warn("a client registered but never opened its channel; its registrations are forgotten", { clientId });
+    observer?.({ at: "registration", what: "expired", clientId });
+  }
+
+  limited(clientId: string, detail: string): void {
+    const { counters, observer } = this.#parts;
+    counters.refusedByLimit += 1;
+    observer?.({ at: "limited", what: "registrations", clientId, detail });
+  }
+
+  subscriptionEntered({ pattern, holder }: HeldSubscription): void {
+    this.#warnIfUseless(pattern.agentType, holder.clientId);
+  }
+
+  /** Warns of the first subscriptions that others have for a type which is served from now on. The log would leave out the rest. */
+  typeHasSubscriptions(agentType: string, subscriptions: Iterable<HeldSubscription>): void {
+    if (this.#parts.logger === undefined) return;
+    const holders = new Set<string>();
+    let count = 0;
+    for (const { holder, isLive } of subscriptions) {
+      if (isLive) holders.add(holder.clientId);
+      count += 1;
+      if (count === limits.logLines) break;
+    }
+    for (const clientId of holders) this.#warnIfUseless(agentType, clientId);
+  }
+
+  // protocol.md §0, H17
+  /** Warns of a subscription that has no effect: a worker matches events against its own subscriptions only. */
+  #warnIfUseless(agentType: string, clientId: string): void {
+    const owners = this.#parts.owners.owners(agentType);
+    if (owners.length === 0 || owners.includes(clientId)) return;
+    const text = "a subscription for an agent type of another worker has no effect there";
+    this.#parts.logger?.warn(text, { agentType, clientId });
+  }
+}

@@ -1,0 +1,251 @@
+import { DueHeap } from "../../../core/internal.ts";
+import { nowMs, setImmediate } from "../../real-time.ts";
+import { LANES_PER_NEWCOMER, SHARE_MS, TURN_MS } from "./costs.ts";
+import { Lane, type Rounds } from "./lane.ts";
+import { Party, progressOf } from "./party.ts";
+
+/** Parties that are remembered without a connection, because connections of theirs were cut. */
+const MAX_FLOODERS = 1_000;
+
+export interface FairTurnsOptions {
+  /** Milliseconds that never decrease. Default: the process's own. */
+  readonly now?: () => number;
+  /** Calls back when the event loop has gone round. Default: `setImmediate`. */
+  readonly later?: (act: () => void) => void;
+}
+
+/**
+ * Shares the time of a listener between peer addresses, and between the connections of each.
+ *
+ * A turn is what happens between two calls of `setImmediate`. While the time of the turn and the connection's share of it last, work
+ * runs at once. What comes later waits, and its connection is not read meanwhile. The party goes first that would
+ * have used least after its turn, and of that the connection: a weighted fair queue with finish tags. So a client that uses little
+ * goes before all that use much, whatever these have in line.
+ */
+export class FairTurns implements Rounds {
+  readonly now: () => number;
+  readonly #later: (act: () => void) => void;
+  readonly #parties = new Map<string, Party>();
+  readonly #flooders = new Set<Party>();
+  readonly #waiting = new DueHeap<Party>();
+  readonly #held = new Set<Lane>();
+  readonly #newcomers = new WeakSet<Lane>();
+  #turn = 1;
+  #epoch = 1;
+  #spentMs = 0;
+  #lastSpentMs = 0;
+  #virtualMs = 0;
+  #order = 0;
+  #isPlanned = false;
+  #hasSwept = false;
+  #hasLetPass = false;
+
+  constructor({ now = nowMs, later = setImmediate }: FairTurnsOptions = {}) {
+    this.now = now;
+    this.#later = later;
+  }
+
+  get turn(): number {
+    return this.#turn;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get isOver(): boolean {
+    return this.#spentMs > TURN_MS;
+  }
+
+  /** For lanes. */
+  isAhead({ party, usedMs }: Lane): boolean {
+    if (this.#held.size === 0) return false;
+    if (party.waiting.size > 0 && usedMs > party.virtualMs + SHARE_MS) return true;
+    return this.#waiting.size > Math.sign(party.waiting.size) && party.usedMs > this.#virtualMs + TURN_MS;
+  }
+
+  /** Connections that wait for their turn. */
+  get waiting(): number {
+    return this.#held.size;
+  }
+
+  /** Connections that have joined and not closed. */
+  get size(): number {
+    let size = 0;
+    for (const { lanes } of this.#parties.values()) size += lanes.size;
+    return size;
+  }
+
+  /** Returns the lane of a new connection. Close it when the connection ends. */
+  join(partyName: string): Lane {
+    let party = this.#parties.get(partyName);
+    if (party === undefined) {
+      party = new Party(partyName);
+      this.#parties.set(partyName, party);
+    }
+    const lane = new Lane(this, party);
+    party.lanes.add(lane);
+    return lane;
+  }
+
+  /**
+   * Runs `open`, which begins to read a new connection: at once, or in its turn while others wait or the party is suspect.
+   */
+  admit(lane: Lane, open: () => void): void {
+    const mayOpen = this.#held.size === 0 && lane.isFree && !lane.party.isSuspect(this.now());
+    if (mayOpen) return lane.run(open);
+    this.#newcomers.add(lane);
+    lane.queue(open);
+  }
+
+  /** The lane's connection was cut for flooding. */
+  noteFlood({ party }: Lane): void {
+    const atMs = this.now();
+    party.noteFlood(atMs);
+    this.#flooders.delete(party);
+    this.#flooders.add(party);
+    for (const oldest of this.#flooders) {
+      if (this.#flooders.size <= MAX_FLOODERS && oldest.hasFlooded(atMs)) break;
+      this.#flooders.delete(oldest);
+      this.#leave(oldest);
+    }
+  }
+
+  /** For lanes. */
+  spend(ms: number): void {
+    this.#spentMs += ms;
+    if (this.#waiting.size > 0) this.#virtualMs += progressOf(ms, this.#waiting.size);
+    if (this.#spentMs <= TURN_MS / 2) return;
+    this.plan();
+    if (this.#spentMs > TURN_MS && !this.#hasSwept) this.#sweep();
+  }
+
+  /** For lanes. */
+  plan(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    this.#later(this.#begin);
+  }
+
+  /** For lanes. */
+  wait(lane: Lane): void {
+    if (lane.isHeld || lane.isClosed) return;
+    const { party } = lane;
+    party.refresh(this.#epoch);
+    lane.hold();
+    lane.startMs = Math.max(lane.usedMs, party.virtualMs);
+    if (this.#newcomers.delete(lane)) {
+      lane.startMs = Math.max(lane.startMs, party.newcomersMs);
+      party.newcomersMs =
+        lane.startMs + lane.expectedMs * Math.min(1, LANES_PER_NEWCOMER / Math.max(1, party.waiting.size));
+    }
+    this.#order += 1;
+    lane.dueOrder = this.#order;
+    lane.dueMs = lane.startMs + lane.likelyMs;
+    this.#held.add(lane);
+    if (party.waiting.size === 0) party.startMs = Math.max(party.usedMs, this.#virtualMs);
+    party.waiting.add(lane);
+    this.#place(party);
+    this.plan();
+  }
+
+  /** For lanes. */
+  forget(lane: Lane): void {
+    const { party } = lane;
+    if (lane.isHeld) this.#release(lane);
+    party.lanes.delete(lane);
+    this.#leave(party);
+  }
+
+  /** The time of the turn is used up: those whose next read may be dear wait, too. */
+  #sweep(): void {
+    this.#hasSwept = true;
+    for (const { lanes } of this.#parties.values()) {
+      for (const lane of lanes) if (lane.worstMs > SHARE_MS) this.wait(lane);
+    }
+  }
+
+  readonly #begin = (): void => {
+    this.#isPlanned = false;
+    this.#lastSpentMs = this.#spentMs;
+    this.#turn += 1;
+    this.#spentMs = 0;
+    this.#hasSwept = false;
+    // Node reads on when a write has ended.
+    for (const lane of this.#held) lane.stop();
+    this.#serve();
+    if (this.#held.size > 0) return this.plan();
+    // Nothing waits, so no connection was put at a disadvantage.
+    this.#epoch += 1;
+    this.#virtualMs = 0;
+  };
+
+  #serve(): void {
+    const served = new Set<Lane>();
+    let expectedMs = 0;
+    for (let lane = this.#next(); lane !== undefined; lane = this.#next()) {
+      if (served.has(lane)) return;
+      const wouldUseMs = this.#spentMs + expectedMs + lane.worstMs;
+      if (served.size > 0 && wouldUseMs > TURN_MS) return;
+      if (lane.worstMs > TURN_MS && this.#letsPass()) return;
+      served.add(lane);
+      this.#take(lane);
+      lane.serve();
+      if (!lane.isHeld) expectedMs += lane.worstMs;
+    }
+  }
+
+  /** After a turn that was too long, what has come meanwhile is read before the next dear lane is: once for each. */
+  #letsPass(): boolean {
+    this.#hasLetPass = !this.#hasLetPass && this.#lastSpentMs > TURN_MS;
+    return this.#hasLetPass;
+  }
+
+  /** The lane that goes first. */
+  #next(): Lane | undefined {
+    for (let party = this.#waiting.first; party !== undefined; party = this.#waiting.first) {
+      // What has used time since it began to wait goes back.
+      if (dueOf(party) <= party.dueMs) return party.waiting.first;
+      this.#place(party);
+    }
+    return undefined;
+  }
+
+  #take(lane: Lane): void {
+    const { party } = lane;
+    party.usedMs = Math.max(party.usedMs, party.startMs);
+    this.#virtualMs = Math.max(this.#virtualMs, party.usedMs);
+    party.startMs = party.usedMs;
+    party.virtualMs = Math.max(party.virtualMs, lane.startMs);
+    this.#release(lane);
+  }
+
+  #release(lane: Lane): void {
+    this.#held.delete(lane);
+    lane.party.waiting.remove(lane);
+    lane.duePlace = -1;
+    this.#place(lane.party);
+  }
+
+  /** Puts a party where it belongs among those that wait. */
+  #place(party: Party): void {
+    if (party.duePlace >= 0) {
+      this.#waiting.remove(party);
+      party.duePlace = -1;
+    }
+    if (party.waiting.size === 0) return;
+    party.dueMs = dueOf(party);
+    this.#order += 1;
+    party.dueOrder = this.#order;
+    this.#waiting.add(party);
+  }
+
+  #leave(party: Party): void {
+    if (party.lanes.size > 0 || this.#flooders.has(party)) return;
+    this.#parties.delete(party.name);
+  }
+}
+
+function dueOf({ startMs, usedMs, waiting }: Party): number {
+  return Math.max(startMs, usedMs) + (waiting.first?.likelyMs ?? 0);
+}

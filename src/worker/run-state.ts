@@ -1,0 +1,60 @@
+import { TroupeError, UndeliverableException } from "../core/internal.ts";
+import type { ConnectionState } from "./connection/connection-state.ts";
+import type { HostServices } from "./host-services.ts";
+
+type State = ConnectionState<HostServices>;
+
+// The first sentence is Python's: protocol.md §5.9.
+export const notRunningText =
+  "Runtime is not running. This worker was never started, or its start failed: call start() first.";
+
+/** Whether the worker is between its start and its stop in this state, and has not given up its host. */
+export function isRunningIn(state: State): boolean {
+  switch (state.at) {
+    case "connecting":
+    case "registering":
+      return state.search.kind !== "start";
+    case "connected":
+      return true;
+    case "idle":
+    case "draining":
+    case "closed":
+      return false;
+  }
+}
+
+/** Whether the worker can be started in this state. */
+export function isIdleIn(state: State): boolean {
+  return state.at === "idle" || (state.at === "closed" && state.by !== "lost");
+}
+
+/**
+ * Throws unless a worker in this state can send a message now or later: `wrong-state` or `UndeliverableException`. `doing` is for
+ * the text.
+ */
+export function assertSendingIn(state: State, doing: string): void {
+  switch (state.at) {
+    case "connected":
+    case "registering":
+    case "draining":
+      return;
+    case "connecting":
+      if (state.search.kind !== "start") return;
+      throw notRunning(doing);
+    case "idle":
+      throw notRunning(doing);
+    case "closed":
+      if (state.by === "lost") {
+        const text = `${state.reason} Stop the worker and start it again.`;
+        throw new UndeliverableException(text, { code: "disconnected" });
+      }
+      if (state.by === "start-failed") throw notRunning(doing);
+      throw new UndeliverableException(`Runtime must be running when ${doing}. It has been stopped.`, {
+        code: "shutting-down",
+      });
+  }
+}
+
+function notRunning(doing: string): TroupeError {
+  return new TroupeError("wrong-state", `Runtime must be running when ${doing}.`);
+}
