@@ -99,6 +99,14 @@ describe("who holds most", () => {
     expect([accountant.gaveWay, accountant.heldBytes]).toEqual([1, 3 * 85_000 + 50_000]);
   });
 
+  it("gives way to an answer only until the answer finds the space that urgent things may use", () => {
+    const { open, gone } = setUp();
+    for (let nr = 0; nr < 60; nr += 1) open(`${nr}`, "10.0.0.7").take(10_000);
+    for (let nr = 0; nr < 50; nr += 1) open(`other-${nr}`, `10.0.1.${nr}`).take(8_000);
+    expect(open("late", "10.0.0.7").take(2_000, "urgent")).toBe(true);
+    expect(gone).toHaveLength(7);
+  });
+
   it("does not give way to one who then holds more than half as much", () => {
     const { open, gone } = setUp();
     for (const name of ["a", "b", "c", "d"]) open(name, "10.0.0.7").take(150_000);
