@@ -292,7 +292,7 @@ export class ChannelLifecycle {
       replaced.finish(replacedStatus, "replaced");
       calls.peerEnded(replaced, { inOrder: false });
     }
-    registry.clientArrived(session.id, session.owner.principal, session.account);
+    registry.clientArrived(session.id, { principal: session.owner.principal, account: session.account });
     calls.peerOpened(session);
     this.#sideWaits.channelOpened(session.id, session.owner.principal);
     if (session.dotnet?.channels === 2) this.#warnOfReopened(session);

@@ -3,8 +3,8 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
-import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import type { Client } from "./client.ts";
+import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { Clients, type ClientsParts } from "./clients.ts";
 import { EventRoutes } from "./event-routes.ts";
 import type { KeptRegistrations } from "./kept-registrations.ts";
@@ -35,6 +35,14 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly giveWay: (clientId: string, reason: string) => void;
   /** Opens an account for a list of subscriptions, which no client has to itself. `giveWay`: the list is forgotten. */
   readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
+}
+
+/** Who asks for a registration, beside the client id. */
+export interface Registrant {
+  /** A client that is new belongs to this principal from now on. Default: it is anonymous. */
+  readonly principal?: Principal | undefined;
+  /** The account of the connection that asks. Default: nothing is counted for a client that is new. */
+  readonly account?: MemoryAccount | undefined;
 }
 
 // protocol.md H13, H14
@@ -95,22 +103,15 @@ export class Registry {
     return this.#clients.ownerOf(clientId);
   }
 
-  /** A client that is new belongs to `principal` from now on. `from`: the account of the connection that asks. */
-  registerType(clientId: string, agentType: string, principal?: Principal, from?: MemoryAccount): TypeOutcome {
-    const outcome = this.#registerType(clientId, agentType, principal, from);
+  registerType(clientId: string, agentType: string, from: Registrant = {}): TypeOutcome {
+    const outcome = this.#registerType(clientId, agentType, from);
     this.#accounts.settle(clientId);
     this.#reports.typeRegistered(clientId, agentType, outcome);
     return outcome;
   }
 
-  /** As for `registerType`. */
-  addSubscription(
-    clientId: string,
-    subscription: WireSubscription,
-    principal?: Principal,
-    from?: MemoryAccount,
-  ): SubscriptionOutcome {
-    const outcome = this.#addSubscription(clientId, subscription, principal, from);
+  addSubscription(clientId: string, subscription: WireSubscription, from: Registrant = {}): SubscriptionOutcome {
+    const outcome = this.#addSubscription(clientId, subscription, from);
     this.#accounts.settle(clientId);
     this.#reports.subscriptionAdded(clientId, subscription, outcome);
     return outcome;
@@ -140,11 +141,11 @@ export class Registry {
   }
 
   /** The client's channel is open: what it registered ahead stays from now on, and it gets back what it had before. */
-  clientArrived(clientId: string, principal: Principal | undefined, from?: MemoryAccount): void {
-    const { client, before } = this.#clients.arrive(clientId, principal);
+  clientArrived(clientId: string, from: Registrant = {}): void {
+    const { client, before } = this.#clients.arrive(clientId, from.principal);
     if (before === undefined) return;
     client.restoring = before;
-    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from));
+    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from.account));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
@@ -179,12 +180,7 @@ export class Registry {
     this.#clients.close();
   }
 
-  #registerType(
-    clientId: string,
-    agentType: string,
-    principal: Principal | undefined,
-    from: MemoryAccount | undefined,
-  ): TypeOutcome {
+  #registerType(clientId: string, agentType: string, from: Registrant): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners, bounds } = this.#parts;
@@ -195,14 +191,14 @@ export class Registry {
       return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
     }
     if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
-    const account = this.#accounts.of(clientId, from);
+    const account = this.#accounts.of(clientId, from.account);
     const bytes = registrationCost.type(agentType);
     if (!account.mayTake(bytes)) return this.#full(clientId, account.whyNot(bytes));
     const isFirst = owners.owners(agentType).length === 0;
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
-    (known ?? this.#clients.expect(clientId, principal)).addType(agentType);
+    (known ?? this.#clients.expect(clientId, from.principal)).addType(agentType);
     account.add(bytes);
     if (isFirst) this.#routes.ownersChanged(agentType, clientId);
     this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));
@@ -224,12 +220,8 @@ export class Registry {
     this.#parts.batches.add(clientId, this.#lossesOf(client));
   }
 
-  #addSubscription(
-    clientId: string,
-    { id, pattern }: WireSubscription,
-    principal: Principal | undefined,
-    from: MemoryAccount | undefined,
-  ): SubscriptionOutcome {
+  #addSubscription(clientId: string, { id, pattern }: WireSubscription, from: Registrant): SubscriptionOutcome {
+    const { principal } = from;
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
@@ -240,7 +232,7 @@ export class Registry {
       case "known":
         return { at: "added" };
       case undefined: {
-        const account = this.#accounts.of(clientId, from);
+        const account = this.#accounts.of(clientId, from.account);
         const refusal = this.#whyFull(clientId) ?? this.#whyNoRoom(clientId, { id, pattern }, account);
         if (refusal !== undefined) return refusal;
         const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal);
@@ -344,9 +336,13 @@ export class Registry {
     if (client.restoring === undefined) client.forgetLosses();
   }
 
-  *#restorationsOf(client: Client, before: KeptRegistrations, from: MemoryAccount | undefined): Iterable<() => void> {
+  *#restorationsOf(
+    client: Client,
+    before: KeptRegistrations,
+    account: MemoryAccount | undefined,
+  ): Iterable<() => void> {
     // The client may leave again; then the rest is kept with what it had.
-    while (!client.isGone && !before.isEmpty) yield () => this.#restore(client, before.next(), from);
+    while (!client.isGone && !before.isEmpty) yield () => this.#restore(client, before.next(), account);
     if (client.isGone) return;
     before.drop();
     client.restoring = undefined;
@@ -354,12 +350,13 @@ export class Registry {
     this.#accounts.settle(client.clientId);
   }
 
-  #restore(client: Client, entry: string | HeldSubscription | undefined, from: MemoryAccount | undefined): void {
+  #restore(client: Client, entry: string | HeldSubscription | undefined, account: MemoryAccount | undefined): void {
     const { clientId, principal } = client;
+    const from: Registrant = { principal, account };
     // protocol.md §2.1: what others have claimed meanwhile stays theirs.
-    if (typeof entry === "string") this.registerType(clientId, entry, principal, from);
+    if (typeof entry === "string") this.registerType(clientId, entry, from);
     else if (entry !== undefined && !client.hasLost(entry)) {
-      this.addSubscription(clientId, { id: entry.id, pattern: entry.pattern }, principal, from);
+      this.addSubscription(clientId, { id: entry.id, pattern: entry.pattern }, from);
     }
   }
 
