@@ -4,9 +4,15 @@ import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import { keptText } from "./name-checks.ts";
-import type { SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
 import type { HeldSubscription } from "./subscription-book.ts";
 import type { TypeOwners } from "./type-owners.ts";
+
+export type TypeOutcome = { readonly at: "registered" } | { readonly at: "taken"; readonly by: string } | Refusal;
+
+export type SubscriptionOutcome = { readonly at: "added" } | { readonly at: "exists" } | Refusal;
+
+/** `full`: a bound of the host's options is reached. */
+export type Refusal = { readonly at: "invalid" | "full"; readonly reason: string };
 
 export interface RegistrationReportsParts {
   readonly owners: TypeOwners;

@@ -9,19 +9,17 @@ import { Clients, type ClientsParts } from "./clients.ts";
 import { EventRoutes } from "./event-routes.ts";
 import type { KeptRegistrations } from "./kept-registrations.ts";
 import { topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
-import type { Refusal, SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
-import { RegistrationReports, type RegistrationReportsParts } from "./registration-reports.ts";
+import { RegistrationBounds, type RegistryBounds } from "./registration-bounds.ts";
+import {
+  type Refusal,
+  RegistrationReports,
+  type RegistrationReportsParts,
+  type SubscriptionOutcome,
+  type TypeOutcome,
+} from "./registration-reports.ts";
 import { type HeldSubscription, type NewSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { SubscriptionListing } from "./subscription-listing.ts";
 import type { TopicIndex } from "./topic-index.ts";
-
-export interface RegistryBounds {
-  /** Clients that are known at once. */
-  readonly maxSessions: number;
-  readonly maxTypesPerClient: number;
-  readonly maxSubscriptionsPerClient: number;
-  readonly maxSubscriptions: number;
-}
 
 export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, RegistrationReportsParts {
   readonly clock: Clock;
@@ -55,6 +53,7 @@ export class Registry {
   readonly #clients: Clients;
   readonly #accounts: ClientAccounts;
   readonly #reports: RegistrationReports;
+  readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
   #subscriptionCount = 0;
 
@@ -76,6 +75,12 @@ export class Registry {
     const book = this.#book;
     this.#routes = new EventRoutes({ owners, batches, lastNumber: () => book.lastNumber });
     this.listing = new SubscriptionListing({ book, batches, openAccount });
+    this.#bounds = new RegistrationBounds({
+      bounds: parts.bounds,
+      clients: this.#clients,
+      book,
+      reports: this.#reports,
+    });
   }
 
   /** Finds the agent types that an event goes to. */
@@ -183,17 +188,16 @@ export class Registry {
   #registerType(clientId: string, agentType: string, from: Registrant): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
-    const { owners, bounds } = this.#parts;
+    const { owners } = this.#parts;
     const known = this.#clients.find(clientId);
     if (known?.isLeaving) return leaving;
     if (known?.own.types.has(agentType)) return { at: "registered" };
-    if (known !== undefined && known.own.types.size >= bounds.maxTypesPerClient) {
-      return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
-    }
-    if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
+    const tooMany = this.#bounds.whyNoMoreTypes(clientId);
+    if (tooMany !== undefined) return tooMany;
     const account = this.#accounts.of(clientId, from.account);
     const bytes = registrationCost.type(agentType);
-    if (!account.mayTake(bytes)) return this.#full(clientId, account.whyNot(bytes));
+    const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
+    if (noRoom !== undefined) return noRoom;
     const isFirst = owners.owners(agentType).length === 0;
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
@@ -233,7 +237,9 @@ export class Registry {
         return { at: "added" };
       case undefined: {
         const account = this.#accounts.of(clientId, from.account);
-        const refusal = this.#whyFull(clientId) ?? this.#whyNoRoom(clientId, { id, pattern }, account);
+        const bytes = registrationCost.subscription({ id, pattern });
+        const refusal =
+          this.#bounds.whyNoMoreSubscriptions(clientId) ?? this.#bounds.whyNoRoom(clientId, account, bytes);
         if (refusal !== undefined) return refusal;
         const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal);
         return this.#enter({ id, pattern, holder, account });
@@ -358,32 +364,6 @@ export class Registry {
     else if (entry !== undefined && !client.hasLost(entry)) {
       this.addSubscription(clientId, { id: entry.id, pattern: entry.pattern }, from);
     }
-  }
-
-  /** Returns a refusal if the host can't keep one more subscription of this client. */
-  #whyFull(clientId: string): Refusal | undefined {
-    const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
-    const client = this.#clients.find(clientId);
-    if (client === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
-    if (client !== undefined && client.own.subscriptions.size >= maxSubscriptionsPerClient) {
-      return this.#full(clientId, `This host takes ${maxSubscriptionsPerClient} subscriptions of one client.`);
-    }
-    const isTooMany = this.#book.size >= maxSubscriptions;
-    return isTooMany ? this.#full(clientId, `This host takes ${maxSubscriptions} subscriptions.`) : undefined;
-  }
-
-  #whyNoRoom(clientId: string, subscription: WireSubscription, account: MemoryAccount): Refusal | undefined {
-    const bytes = registrationCost.subscription(subscription);
-    return account.mayTake(bytes) ? undefined : this.#full(clientId, account.whyNot(bytes));
-  }
-
-  #tooManyClients(clientId: string): Refusal {
-    return this.#full(clientId, `This host takes ${this.#parts.bounds.maxSessions} clients.`);
-  }
-
-  #full(clientId: string, reason: string): Refusal {
-    this.#reports.limited(clientId, reason);
-    return { at: "full", reason };
   }
 }
 
