@@ -155,7 +155,7 @@ export class FairAccountant implements MemoryAccountant {
 
 /** The first word of an account's name: what it is. */
 function kindOf(name: string): string {
-  return name.slice(0, name.indexOf(" "));
+  return name.split(" ", 1)[0] ?? name;
 }
 
 const shape = optionShape<MemoryAccountantOptions>({

@@ -57,6 +57,11 @@ describe("what one may hold", () => {
     expect(account.whyNot(1)).toBe("This connection makes the host keep 5000 bytes already, of 5000 (maxHeldBytes).");
   });
 
+  it("is named in the text by the first word of its name, also if that is the only one", () => {
+    const account = createMemoryAccountant().openAccount({ party: "a", name: "gateway", giveWay: () => undefined });
+    expect(account.whyNot(1)).toContain(" 0 of them for this gateway.");
+  });
+
   it("names the option of its own total in the text, if it has one", () => {
     const accountant = createMemoryAccountant({ maxBytes: total, optionName: "gatewayMemoryBytes" });
     const account = accountant.openAccount({ party: "a", name: "connection a", giveWay: () => undefined });
