@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SHARE_MS, TURN_MS } from "../../../../../src/transport/grpc/turns/costs.ts";
-import { LoopRig } from "./rig.ts";
+import { LoopRig, type RigClient } from "./rig.ts";
 
 /** A client that has worked for a while and costs little. */
 function honestClient(rig: LoopRig, party = "honest") {
@@ -103,6 +103,19 @@ describe("turns", () => {
       rig.turn();
     }
     expect(old.done.length).toBe(600);
+  });
+
+  it("come to a dear connection again and again, though 60 new ones of its address always wait", () => {
+    const rig = new LoopRig();
+    const old = rig.client("crowd").send(tenths(300)).send(tenths(300));
+    let crowd: RigClient[] = [];
+    for (let turn = 0; turn < 800; turn += 1) {
+      for (const one of crowd) if (one.done.length === one.sent) one.lane.close();
+      crowd = crowd.filter(({ lane }) => !lane.isClosed);
+      while (crowd.length < 60) crowd.push(rig.client("crowd").send(tenths(15)));
+      rig.turn();
+    }
+    expect(old.done.length).toBeGreaterThan(150);
   });
 });
 
