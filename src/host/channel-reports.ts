@@ -69,7 +69,7 @@ export class ChannelReports {
     );
   }
 
-  /** What a session tells of its worker, which gives no sign of life or reads too slowly. */
+  /** Returns the callbacks of a session, whose worker may give no sign of life or read too slowly. */
   ofSession(heartbeatTimeoutMs: number): Pick<SessionParts, "onSilent" | "onOverflow" | "onRelief" | "onCutOff"> {
     const { counters, logger, observer } = this.#parts;
     return {

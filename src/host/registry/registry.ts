@@ -35,7 +35,7 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
 
-/** Who asks for a registration, beside the client id. */
+/** The client that asks for a registration, beside its id. */
 export interface Registrant {
   /** A client that is new belongs to this principal from now on. Default: it is anonymous. */
   readonly principal?: Principal | undefined;
