@@ -98,9 +98,11 @@ export class FairTurns implements Rounds {
     lane.queue(open);
   }
 
-  /** The lane's connection was cut for flooding. */
-  noteFlood({ party }: Lane): void {
+  /** The lane's connection was cut for flooding. Node tells of some cuts when the lane has closed, and its party with it. */
+  noteFlood(lane: Lane): void {
     const atMs = this.now();
+    const party = this.#parties.get(lane.party.name) ?? lane.party;
+    this.#parties.set(party.name, party);
     party.noteFlood(atMs);
     this.#flooders.delete(party);
     this.#flooders.add(party);
