@@ -24,6 +24,7 @@ import { FairTurns } from "../turns/fair-turns.ts";
 import { Arrivals } from "./arrivals.ts";
 import { bindServers, portOf } from "./binding.ts";
 import { Certificates } from "./certificates.ts";
+import { watchLoop } from "./late-loop.ts";
 import { GOODBYE_MS, ServerConnection } from "./server-connection.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
@@ -145,6 +146,7 @@ class GrpcListening implements Listening {
     }
     // After binding, an error concerns one connection that could not be accepted (no file descriptors left). Its client sees it.
     for (const server of this.#servers) server.on("error", () => undefined);
+    void this.closed.then(watchLoop((isFirst) => this.#turns.noteReads(isFirst)));
     const port = portOf(this.#servers[0]);
     this.#address = address.kind === "unix" ? formatAddress(address) : `${formatHost(address.host)}:${port}`;
   }
