@@ -1,11 +1,14 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, createServer } from "node:http2";
 import { connect as connectSocket } from "node:net";
+import process from "node:process";
+import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { StreamRecorder } from "../../../src/testing/contracts/link/stream-recorder.ts";
 import { testService } from "../../../src/testing/contracts/link/test-service.ts";
 import { startFaultProxy } from "../../../src/testing/index.ts";
 import { type GrpcListenerOptions, grpcDialer, grpcListener } from "../../../src/transport/index.ts";
+import { testCertificate, testKey } from "../../support/test-certificate.ts";
 
 const cleanUps: (() => unknown)[] = [];
 
@@ -25,6 +28,13 @@ async function listen(options: GrpcListenerOptions) {
   cleanUps.push(() => proxy.close());
   return { listening, server, proxy };
 }
+
+/** The opening of HTTP/2 and a GOAWAY. */
+const goAway = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+  Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+]);
 
 /** A client with an open call that takes as much as is sent to it. */
 async function openCall(address: string): Promise<ClientHttp2Session> {
@@ -46,9 +56,7 @@ describe("a listener lets a connection go", () => {
     cleanUps.push(() => socket.destroy());
     socket.on("error", () => undefined);
     socket.resume();
-    const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    const goAway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Buffer.from([...settings, ...goAway])]));
+    socket.write(goAway);
     await once(socket, "end");
     await vi.waitFor(() => expect(listening.counters().connections).toBe(0), 5_000);
   });
@@ -63,6 +71,38 @@ describe("a listener lets a connection go", () => {
   });
 });
 
+// Only Linux has 127.0.0.2 without being told.
+it.runIf(process.platform === "linux")(
+  "a client may use one port for two connections: the end of one is not that of the other",
+  async () => {
+    const tls = { cert: testCertificate, key: testKey };
+    const listening = await grpcListener({ tls, idleTimeoutMs: 200, pingIntervalMs: 0 }).listen("https://0.0.0.0:0", [
+      testService({}),
+    ]);
+    cleanUps.push(() => listening.close());
+    const port = Number(listening.address.split(":")[1]);
+    const open = async (host: string, localPort: number) => {
+      const socket = connectSocket({ host, port, localAddress: "127.0.0.1", localPort, allowHalfOpen: true });
+      const options = { allowHalfOpen: true, ca: testCertificate, servername: "localhost", ALPNProtocols: ["h2"] };
+      const secure = connectTls({ socket, ...options });
+      cleanUps.push(() => secure.destroy());
+      secure.on("error", () => undefined);
+      await once(secure, "secureConnect");
+      return { secure, localPort: socket.localPort ?? 0 };
+    };
+    const first = await open("127.0.0.1", 0);
+    const second = await open("127.0.0.2", first.localPort);
+    const session = connect("https://localhost", { createConnection: () => second.secure });
+    const request = session.request(headers, { endStream: false });
+    request.on("error", () => undefined);
+    await once(request, "response");
+    first.secure.resume();
+    first.secure.write(goAway);
+    await vi.waitFor(() => expect(listening.counters().connections).toBe(1), 5_000);
+    await new Promise<void>((resolve, reject) => session.ping((error) => (error === null ? resolve() : reject(error))));
+  },
+);
+
 describe("after a GOAWAY", () => {
   it("a client that falls silent is noticed", async () => {
     const { server, proxy } = await listen(pings);
@@ -71,7 +111,10 @@ describe("after a GOAWAY", () => {
     await vi.waitFor(() => expect(client.closed).toBe(true));
     await once(client, "remoteSettings");
     proxy.apply({ kind: "stall" });
-    expect(await server.ended()).toMatchObject({ by: "connection-lost", reason: expect.stringContaining("keep-alive") });
+    expect(await server.ended()).toMatchObject({
+      by: "connection-lost",
+      reason: expect.stringContaining("keep-alive"),
+    });
   });
 
   it("a client that lives keeps its call", async () => {

@@ -1,6 +1,6 @@
 import type { ServerHttp2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
-import { Server as TlsServer, type TLSSocket } from "node:tls";
+import { type TLSSocket, Server as TlsServer } from "node:tls";
 import { partyOf } from "../../accounting/party-of.ts";
 import { CONNECTION_MS, HANDSHAKE_MS } from "../turns/costs.ts";
 import type { FairTurns } from "../turns/fair-turns.ts";

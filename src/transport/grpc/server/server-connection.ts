@@ -113,8 +113,8 @@ export class ServerConnection {
   }
 
   /**
-   * Destroys the session, and then the socket. Node does that only when the client has read what is left, and for a session that the client's GOAWAY
-   * has ended when the client closes its side.
+   * Destroys the session, and then the socket. Node closes that only when the client has read what is left. After a client's GOAWAY it
+   * waits for the client to close its side.
    */
   #end(): void {
     const socket = this.#socket;

@@ -1,5 +1,14 @@
 import type { Due } from "../../../core/internal.ts";
-import { EVENT_MS, FIRST_READ_MS, LEAST_MS, SHARE_MS, STREAM_END_MS, STREAM_MS, UNKNOWN_MS, UNSEEN_BYTE_MS } from "./costs.ts";
+import {
+  EVENT_MS,
+  FIRST_READ_MS,
+  LEAST_MS,
+  SHARE_MS,
+  STREAM_END_MS,
+  STREAM_MS,
+  UNKNOWN_MS,
+  UNSEEN_BYTE_MS,
+} from "./costs.ts";
 import type { Party } from "./party.ts";
 
 /** The part of `FairTurns` that a lane uses. */
@@ -152,7 +161,7 @@ export class Lane implements Due {
     else if (this.#spentMs > SHARE_MS / 2) this.#rounds.plan();
   }
 
-  /** So many bytes of messages have come; the work on them is measured. */
+  /** Notes bytes of messages that have come. The work on them is measured, so that `chargeUnseen` leaves them out. */
   see(bytes: number): void {
     this.#seenBytes += bytes;
   }
