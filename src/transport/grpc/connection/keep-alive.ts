@@ -18,9 +18,15 @@ export interface KeepAliveOptions {
 export function startKeepAlive(session: Http2Session, options: KeepAliveOptions): () => void {
   let stop: () => void;
   let isStopped = false;
+  let isPeerLeaving = false;
+  session.once("goaway", () => {
+    isPeerLeaving = true;
+  });
   const ping = (): void => {
     // Node waits for the peer to read what is left, and to close its side.
     if (session.destroyed) return options.onDead();
+    // This side has said GOAWAY, and bounds the rest of the connection by other means.
+    if (session.closed && !isPeerLeaving) return later();
     awaitSign(bytesRead(session));
     const onAnswer = options.beforeAsking();
     ask(session, (error) => {
@@ -55,7 +61,7 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
   };
 }
 
-/** Asks for an answer. Node sends no PING once either side has sent a GOAWAY, so there an empty SETTINGS frame asks. */
+/** Asks for an answer. Node sends no PING once the peer has sent a GOAWAY, so there an empty SETTINGS frame asks. */
 function ask(session: Http2Session, onAnswer: (error: Error | null) => void): void {
   if (session.closed) session.settings({}, onAnswer);
   else session.ping(onAnswer);
