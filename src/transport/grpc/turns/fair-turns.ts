@@ -30,6 +30,8 @@ export class FairTurns implements Rounds {
   readonly #waiting = new DueHeap<Party>();
   readonly #held = new Set<Lane>();
   readonly #newcomers = new WeakSet<Lane>();
+  /** Those that were served in this turn. */
+  #served = new Set<Lane>();
   #turn = 1;
   #epoch = 1;
   #spentMs = 0;
@@ -113,6 +115,19 @@ export class FairTurns implements Rounds {
     }
   }
 
+  /**
+   * The event loop is late: charges each connection for what Node has read of it since the last call and handled by itself. `isFirst`: the last
+   * call is long ago, so counting begins.
+   */
+  noteReads(isFirst: boolean): void {
+    for (const { lanes } of this.#parties.values()) {
+      for (const lane of lanes) {
+        if (isFirst) lane.watchReads();
+        else lane.chargeUnseen();
+      }
+    }
+  }
+
   /** For lanes. */
   spend(ms: number): void {
     this.#spentMs += ms;
@@ -168,6 +183,7 @@ export class FairTurns implements Rounds {
   }
 
   readonly #begin = (): void => {
+    for (const lane of this.#served) lane.chargeUnseen();
     this.#isPlanned = false;
     this.#lastSpentMs = this.#spentMs;
     this.#turn += 1;
@@ -175,26 +191,27 @@ export class FairTurns implements Rounds {
     this.#hasSwept = false;
     // Node reads on when a write has ended.
     for (const lane of this.#held) lane.stop();
-    this.#serve();
-    if (this.#held.size > 0) return this.plan();
+    this.#served = this.#serve();
+    if (this.#held.size > 0 || this.#served.size > 0) return this.plan();
     // Nothing waits, so no connection was put at a disadvantage.
     this.#epoch += 1;
     this.#virtualMs = 0;
   };
 
-  #serve(): void {
+  #serve(): Set<Lane> {
     const served = new Set<Lane>();
     let expectedMs = 0;
     for (let lane = this.#next(); lane !== undefined; lane = this.#next()) {
-      if (served.has(lane)) return;
+      if (served.has(lane)) return served;
       const wouldUseMs = this.#spentMs + expectedMs + lane.worstMs;
-      if (served.size > 0 && wouldUseMs > TURN_MS) return;
-      if (lane.worstMs > TURN_MS && this.#letsPass()) return;
+      if (served.size > 0 && wouldUseMs > TURN_MS) return served;
+      if (lane.worstMs > TURN_MS && this.#letsPass()) return served;
       served.add(lane);
       this.#take(lane);
       lane.serve();
       if (!lane.isHeld) expectedMs += lane.worstMs;
     }
+    return served;
   }
 
   /** After a turn that was too long, what has come meanwhile is read before the next dear lane is: once for each. */
