@@ -27,7 +27,7 @@ function setUp() {
   };
   const laneFrom = async ({ server, origin }: Awaited<ReturnType<typeof open>>): Promise<Lane> => {
     const arrived = new Promise<Lane>((resolve) => {
-      server.once("session", (session: ServerHttp2Session) => resolve(arrivals.laneOf(session)));
+      server.once("session", (session: ServerHttp2Session) => resolve(arrivals.arrivalOf(session).lane));
     });
     const client = connect(origin);
     opened.unshift(client);
