@@ -66,6 +66,7 @@ export class Lane implements Due {
   #works = 0;
   #calls = 0;
   #isRunning = false;
+  #isHeld = false;
   #isClosed = false;
 
   constructor(rounds: Rounds, party: Party) {
@@ -102,7 +103,7 @@ export class Lane implements Due {
 
   /** True: the connection waits for its turn. Nothing of it is read, and what comes all the same is put in line. */
   get isHeld(): boolean {
-    return this.duePlace !== nowhere;
+    return this.#isHeld;
   }
 
   /** True: work runs at once. */
@@ -194,7 +195,13 @@ export class Lane implements Due {
     this.refresh();
     this.usedMs = Math.min(this.usedMs, this.#usedBeforeMs + surprise * this.expectedMs + someMs);
     this.#learn();
+    this.#isHeld = true;
     this.#gate?.stop();
+  }
+
+  /** Waits no more. For `FairTurns`. */
+  release(): void {
+    this.#isHeld = false;
   }
 
   /** Expects more of a connection that has cost more. */
