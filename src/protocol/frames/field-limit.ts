@@ -8,8 +8,8 @@ const endGroup = 4;
 const leastFieldBytes = 2;
 
 /**
- * Throws `Error` for a message with more than `MAX_FIELDS` fields. A message that is long enough for so many must have the wire types of its
- * schema too, because the generated code reads others in a way of its own. Stops after `MAX_FIELDS` fields.
+ * Throws `Error` for a message with more than `MAX_FIELDS` fields, and stops there. A message that is long enough for so many must have
+ * the wire types of its schema. The generated code reads others in a way of its own.
  */
 export function assertFewFields(schema: DescMessage, bytes: Uint8Array): void {
   if (bytes.length <= MAX_FIELDS * leastFieldBytes) return;
@@ -63,7 +63,7 @@ function walkEntry(reader: RawReader, valueSchema: DescMessage | undefined): boo
   return true;
 }
 
-/** The wire type that every encoder writes for a field of this protocol: its numbers are varints, its lists hold texts or messages. */
+/** The wire type that every encoder writes for a field of this protocol: its lists hold texts or messages. */
 function wireTypeOf({ fieldKind, scalar }: DescField): number {
   const isNumber =
     fieldKind === "enum" || (fieldKind === "scalar" && scalar !== ScalarType.STRING && scalar !== ScalarType.BYTES);
