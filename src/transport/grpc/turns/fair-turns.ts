@@ -150,20 +150,33 @@ export class FairTurns implements Rounds {
     const { party } = lane;
     party.refresh(this.#epoch);
     lane.hold();
-    lane.startMs = Math.max(lane.usedMs, party.virtualMs);
-    if (this.#newcomers.delete(lane)) {
-      lane.startMs = Math.max(lane.startMs, party.newcomersMs);
-      party.newcomersMs =
-        lane.startMs + lane.expectedMs * Math.min(1, LANES_PER_NEWCOMER / Math.max(1, party.waiting.size));
-    }
-    this.#order += 1;
-    lane.dueOrder = this.#order;
-    lane.dueMs = lane.startMs + lane.likelyMs;
     this.#held.add(lane);
     if (party.waiting.size === 0) party.startMs = Math.max(party.usedMs, this.#virtualMs);
-    party.waiting.add(lane);
+    if (this.#newcomers.delete(lane)) {
+      party.addNewcomer(lane);
+      this.#letComeNext(party);
+    } else this.#lineUp(lane, Math.max(lane.usedMs, party.virtualMs));
     this.#place(party);
     this.plan();
+  }
+
+  /** Of a party's new connections one is in line. The newest and the oldest follow in turn, so that one does not wait for a crowd. */
+  #letComeNext(party: Party): void {
+    if (party.newcomer !== undefined) return;
+    const lane = party.nextNewcomer();
+    if (lane === undefined) return;
+    party.newcomer = lane;
+    this.#lineUp(lane, Math.max(lane.usedMs, party.virtualMs, party.newcomersMs));
+    const part = Math.min(1, LANES_PER_NEWCOMER / party.waiting.size);
+    party.newcomersMs = lane.startMs + lane.expectedMs * part;
+  }
+
+  #lineUp(lane: Lane, startMs: number): void {
+    this.#order += 1;
+    lane.startMs = startMs;
+    lane.dueOrder = this.#order;
+    lane.dueMs = startMs + lane.likelyMs;
+    lane.party.waiting.add(lane);
   }
 
   /** For lanes. */
@@ -240,10 +253,17 @@ export class FairTurns implements Rounds {
   }
 
   #release(lane: Lane): void {
+    const { party } = lane;
     this.#held.delete(lane);
-    lane.party.waiting.remove(lane);
+    lane.release();
+    if (lane.duePlace < 0) return party.forgetNewcomer();
+    party.waiting.remove(lane);
     lane.duePlace = -1;
-    this.#place(lane.party);
+    if (party.newcomer === lane) {
+      party.newcomer = undefined;
+      this.#letComeNext(party);
+    }
+    this.#place(party);
   }
 
   /** Puts a party where it belongs among those that wait. */

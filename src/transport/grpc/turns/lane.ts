@@ -79,6 +79,7 @@ export class Lane implements Due {
   #readBytes = 0;
   #seenBytes = 0;
   #isRunning = false;
+  #isHeld = false;
   #isClosed = false;
 
   constructor(rounds: Rounds, party: Party) {
@@ -115,7 +116,7 @@ export class Lane implements Due {
 
   /** True: the connection waits for its turn. Nothing of it is read, and what comes all the same is put in line. */
   get isHeld(): boolean {
-    return this.duePlace !== nowhere;
+    return this.#isHeld;
   }
 
   /** True: work runs at once. */
@@ -232,7 +233,13 @@ export class Lane implements Due {
     this.refresh();
     this.usedMs = Math.min(this.usedMs, this.#usedBeforeMs + surprise * this.expectedMs + someMs);
     this.#learn();
+    this.#isHeld = true;
     this.#gate?.stop();
+  }
+
+  /** Waits no more. For `FairTurns`. */
+  release(): void {
+    this.#isHeld = false;
   }
 
   /** Expects more of a connection that has cost more. */

@@ -138,6 +138,36 @@ describe("new connections", () => {
     expect(crowd.every(({ isOpen }) => isOpen)).toBe(true);
   });
 
+  it("come quickly behind a crowd of others that came first, and the oldest of the crowd as well", () => {
+    const rig = new LoopRig();
+    rig.client("a").send(tenths(1_000));
+    rig.turn();
+    const crowd = Array.from({ length: 600 }, () => rig.client("a", { isNew: true }));
+    const newcomer = rig.client("a", { isNew: true });
+    for (let turn = 0; turn < 20; turn += 1) rig.turn();
+    expect(newcomer.isOpen).toBe(true);
+    expect(crowd[0]?.isOpen).toBe(true);
+    expect(crowd.filter(({ isOpen }) => !isOpen).length).toBeGreaterThan(500);
+  });
+
+  it("that end while they wait are forgotten", () => {
+    const rig = new LoopRig();
+    rig.client("a").send(tenths(1_000));
+    rig.turn();
+    const first = rig.client("a", { isNew: true });
+    const { party } = first.lane;
+    for (let count = 0; count < 1_000; count += 1) {
+      const stays = rig.client("a", { isNew: true });
+      const leaves = rig.client("a", { isNew: true });
+      leaves.lane.close();
+      if (count > 10) stays.lane.close();
+    }
+    expect(party.newcomers).toBe(11);
+    for (let turn = 0; turn < 2_000; turn += 1) rig.turn();
+    expect(party.newcomers).toBe(0);
+    expect(rig.clients.filter(({ lane, isOpen }) => !lane.isClosed && !isOpen)).toEqual([]);
+  });
+
   it.each(["before", "after"] as const)(
     "of a party that was cut for flooding several times, told %s each connection closes, are opened one in a turn",
     (when) => {
