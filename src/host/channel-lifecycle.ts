@@ -10,14 +10,14 @@ import {
 } from "../transport/internal.ts";
 import type { BatchRunner } from "./batch-runner.ts";
 import type { CallRouter } from "./calls/call-router.ts";
+import { ChannelReports } from "./channel-reports.ts";
 import type { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlChannel } from "./control/control-channel.ts";
 import type { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import type { MutableHostCounters } from "./counters.ts";
-import { firstOf } from "./first-of.ts";
 import { limits } from "./limits.ts";
-import type { ChannelKind, HostObserver } from "./observer.ts";
+import type { HostObserver } from "./observer.ts";
 import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
 import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -35,7 +35,7 @@ import type { ChannelTable } from "./sessions/channel-table.ts";
 import { DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
 import type { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import { peerTraits } from "./sessions/peer.ts";
-import { Session, type StreamOwner } from "./sessions/session.ts";
+import { Session, type SessionParts, type StreamOwner } from "./sessions/session.ts";
 import { SideStream } from "./sessions/side-stream.ts";
 import { SideWaits } from "./sessions/side-waits.ts";
 
@@ -74,18 +74,21 @@ interface OpenOptions {
 export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
   readonly #uncounted = createUncountedAccount();
+  readonly #reports: ChannelReports;
   readonly #sideWaits: SideWaits;
   /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
   #openings = 0;
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
+    const { counters, options, observer } = parts;
+    this.#reports = new ChannelReports({ counters, logger: options.logger, observer });
     this.#sideWaits = new SideWaits(parts.admission);
   }
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
   openData(call: CallContext): ServerStreamReceiver {
-    const { options, sessions, counters, router } = this.#parts;
+    const { options, sessions, router } = this.#parts;
     const { acceptLegacyWorkers, makeId } = options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     const capabilities = capabilitiesOf(options);
@@ -102,14 +105,8 @@ export class ChannelLifecycle {
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
-        onEnded: ({ lostEvents, unconfirmedEvents, unreadFrames }) => {
-          counters.lostEvents += lostEvents;
-          counters.unconfirmedEvents += unconfirmedEvents;
-          counters.unreadFrames += unreadFrames;
-        },
-        onUnread: (frames) => {
-          counters.unreadFrames += frames;
-        },
+        onEnded: (session) => this.#reports.dataEnded(session),
+        onUnread: (frames) => this.#reports.unread(frames),
       });
     };
     return this.#open(call, createReceiver, {
@@ -155,8 +152,8 @@ export class ChannelLifecycle {
         account: this.#accountOf(call),
         bounds: options,
         clock: options.clock,
-        onOpened: () => this.#opened("side", owner, true),
-        onEnded: (closing) => this.#closed("side", owner, closing),
+        onOpened: () => this.#reports.opened("side", owner, true),
+        onEnded: (closing) => this.#reports.closed("side", owner, closing),
       });
     };
     // The worker's own data channel may wait for `authorize` too, perhaps beside those of others under its id.
@@ -230,32 +227,15 @@ export class ChannelLifecycle {
     });
   }
 
-  #createSession(
-    parts: Pick<ConstructorParameters<typeof Session>[0], "owner" | "openedAs" | "traits" | "stream" | "account">,
-  ): Session {
-    const { options, counters, observer, dotnetWorkers } = this.#parts;
-    const { clock, heartbeatMs, heartbeatTimeoutMs, logger } = options;
+  #createSession(parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "stream" | "account">): Session {
+    const { options, dotnetWorkers } = this.#parts;
+    const { clock, heartbeatMs, heartbeatTimeoutMs } = options;
     return new Session({
       ...parts,
       dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
       bounds: options,
       ...{ clock, heartbeatMs, heartbeatTimeoutMs },
-      onSilent: ({ id }) =>
-        logger?.warn("a worker is given up: it gave no sign of life", { clientId: id, heartbeatTimeoutMs }),
-      onOverflow: ({ id: clientId, queuedFrames, queuedBytes }) => {
-        logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
-          clientId,
-          queuedFrames,
-          queuedBytes,
-        });
-        const detail = `${queuedFrames} frames and ${queuedBytes} bytes wait for the worker.`;
-        observer?.({ at: "limited", what: "queue", clientId, detail });
-      },
-      onRelief: ({ id }, lost) => logger?.info("a worker that read too slowly has caught up", { clientId: id, lost }),
-      onCutOff: ({ id }) => {
-        counters.overflowedChannels += 1;
-        logger?.warn("a worker is cut off: it does not read what it is sent", { clientId: id });
-      },
+      ...this.#reports.ofSession(heartbeatTimeoutMs),
     });
   }
 
@@ -267,7 +247,7 @@ export class ChannelLifecycle {
     channels: ChannelTable<Session> | ChannelTable<ControlSession>,
     { call, clientId, openedAs, principal }: Entry,
   ): void {
-    const { options, counters, observer, admission, clientIds } = this.#parts;
+    const { options, admission, clientIds } = this.#parts;
     // It may have begun to stop while the stream waited for `authorize`.
     admission.assertOpen();
     clientIds.check(call, principal);
@@ -277,9 +257,8 @@ export class ChannelLifecycle {
     }
     const { maxSessions } = options;
     if (channels.size < maxSessions || current !== undefined) return;
-    counters.refusedByLimit += 1;
     const detail = `This host takes ${maxSessions} channels at once.`;
-    observer?.({ at: "limited", what: "sessions", clientId, detail });
+    this.#reports.refused(clientId, detail);
     throw new RpcError(StatusCode.resourceExhausted, detail);
   }
 
@@ -287,36 +266,24 @@ export class ChannelLifecycle {
     const { sessions, counters, calls, registry } = this.#parts;
     const replaced = sessions.enter(session);
     // After the entry, so that an observer that looks at the host finds the session.
-    this.#opened("data", session.owner, session.traits.isAnnounced);
+    this.#reports.opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
       calls.peerEnded(replaced, { inOrder: false });
     }
-    registry.clientArrived(session.id, session.owner.principal, session.account);
+    registry.clientArrived(session.id, { principal: session.owner.principal, account: session.account });
     calls.peerOpened(session);
     this.#sideWaits.channelOpened(session.id, session.owner.principal);
-    if (session.dotnet?.channels === 2) this.#warnOfReopened(session);
+    if (session.dotnet?.channels === 2) this.#reports.reopened(session.id, registry.declaredBy(session.id).types);
     return session;
   }
 
-  // protocol.md §7
-  #warnOfReopened({ id: clientId }: Session): void {
-    const { options, registry } = this.#parts;
-    options.logger?.warn(
-      "a .NET worker has opened its channel again, after an exception or a lost host: it answers no calls until it is restarted",
-      { clientId, types: firstOf(registry.declaredBy(clientId).types, limits.listedTypes) },
-    );
-  }
-
   #dataGone(session: Session, closing: StreamClosing): void {
-    const { sessions, calls, registry, observer } = this.#parts;
+    const { sessions, calls, registry } = this.#parts;
     const isCurrent = sessions.leave(session);
-    if (observer !== undefined) {
-      // A channel that was replaced has left its types to the one that replaced it.
-      const types = isCurrent ? registry.declaredBy(session.id).types : noTypes;
-      this.#closed("data", session.owner, closing, { session, types });
-    }
+    // A channel that was replaced has left its types to the one that replaced it.
+    this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
     calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
@@ -324,7 +291,7 @@ export class ChannelLifecycle {
   #controlOpened(session: ControlSession): void {
     const { controlSessions, control } = this.#parts;
     const replaced = controlSessions.enter(session);
-    this.#opened("control", session.owner, false);
+    this.#reports.opened("control", session.owner, false);
     if (replaced === undefined) return;
     replaced.finish(replacedStatus, "replaced");
     control.sessionEnded(replaced);
@@ -334,29 +301,7 @@ export class ChannelLifecycle {
     const { controlSessions, control } = this.#parts;
     controlSessions.leave(session);
     control.sessionEnded(session);
-    this.#closed("control", session.owner, closing);
-  }
-
-  #opened(channel: ChannelKind, owner: StreamOwner, isAnnounced: boolean): void {
-    this.#parts.observer?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
-  }
-
-  #closed(
-    channel: ChannelKind,
-    { clientId, address, principal }: StreamOwner,
-    { reason, detail }: StreamClosing,
-    of?: { readonly session: Session; readonly types: ReadonlySet<string> },
-  ): void {
-    this.#parts.observer?.({
-      at: "session",
-      what: "closed",
-      channel,
-      ...{ clientId, address, principal, reason, detail },
-      types: firstOf(of?.types ?? noTypes, limits.listedTypes),
-      typeCount: of?.types.size ?? 0,
-      droppedEvents: of?.session.droppedEvents ?? 0,
-      refusedCalls: of?.session.refusedCalls ?? 0,
-    });
+    this.#reports.closed("control", session.owner, closing);
   }
 }
 

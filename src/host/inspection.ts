@@ -1,8 +1,7 @@
 import { anyRoom, assertOptions, number, optionShape, signal as signalKind } from "../core/internal.ts";
 import type { BatchRunner } from "./batch-runner.ts";
 import type { HostCounters } from "./counters.ts";
-import { firstOf } from "./first-of.ts";
-import { limits } from "./limits.ts";
+import { firstListed } from "./limits.ts";
 import type { Principal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { TypeOwners } from "./registry/type-owners.ts";
@@ -136,7 +135,7 @@ export class Inspection {
         isCut = true;
         break;
       }
-      yield () => types.push({ agentType, owners: firstOf(owners.owners(agentType), limits.listedTypes) });
+      yield () => types.push({ agentType, owners: firstListed(owners.owners(agentType)) });
     }
     if (signal?.aborted) reject(signal.reason);
     else resolve({ sessions, types, isCut, totals: counters() });
@@ -154,7 +153,7 @@ export class Inspection {
       ...{ isAnnounced, takesJsonEvents, reconnectGraceMs },
       maxFrameBytes: Number.isFinite(maxFrameBytes) ? maxFrameBytes : undefined,
       hasControlChannel: controlSessions.of(session.id) !== undefined,
-      types: firstOf(types, limits.listedTypes),
+      types: firstListed(types),
       typeCount: types.size,
       subscriptionCount,
     };

@@ -18,9 +18,8 @@ export const limits = {
   nameChars: 1_024,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
-  /** Streams and calls that wait for `authorize` at once, and milliseconds that each waits. */
+  /** Streams and calls that wait for `authorize` at once, those of one connection, and milliseconds that each waits. */
   pendingAdmissions: 10_000,
-  /** Those of one connection. */
   pendingAdmissionsPerPeer: 1_000,
   admissionMs: 30_000,
   /** Bytes of the requests of unary calls that wait for `authorize`, and those of one connection. One request may always wait alone. */
@@ -34,7 +33,7 @@ export const limits = {
   /** The longest request of server reflection, in bytes, and the answers that may wait on one stream. */
   reflectionRequestBytes: 4_096,
   reflectionQueuedBytes: 1024 * 1024,
-  /** Agent types of one worker that `inspect()` and an occurrence list. */
+  /** Agent types of one worker, and owners of one type, that `inspect()` and an occurrence list. */
   listedTypes: 100,
   /** The longest error text of the host's own, in characters. */
   errorChars: 2_000,
@@ -65,3 +64,13 @@ export const limits = {
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;
+
+/** The agent types or owners that `inspect()` and an occurrence list; the whole set is not copied. */
+export function firstListed(items: Iterable<string>): string[] {
+  const first: string[] = [];
+  for (const item of items) {
+    if (first.length >= limits.listedTypes) break;
+    first.push(item);
+  }
+  return first;
+}

@@ -9,7 +9,7 @@ const maxListed = 20;
 const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029\p{Cs}]/gu;
 
 /** Makes a text from outside safe for one line of a log: cut to 200 characters, unprintable characters as `\\u001b`. */
-export function logText(text: string): string {
+function logText(text: string): string {
   const isLong = text.length > maxValueChars;
   const kept = isLong ? text.slice(0, maxValueChars) : text;
   const escaped = kept.replace(
@@ -20,7 +20,7 @@ export function logText(text: string): string {
 }
 
 /** The fields of a log line with every text in them made safe. */
-export function logFields(fields: LogFields): LogFields {
+function logFields(fields: LogFields): LogFields {
   const known = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(known.map(([name, value]) => [name, logValue(value)]));
 }

@@ -61,7 +61,7 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, principal, call.account);
+    const outcome = this.#parts.registry.registerType(clientId, agentType, { principal, account: call.account });
     switch (outcome.at) {
       case "registered":
         return this.#parts.registry.routed(agentType);
@@ -83,7 +83,8 @@ export class HostServicer {
     const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription, principal, call.account);
+    const from = { principal, account: call.account };
+    const outcome = this.#parts.registry.addSubscription(clientId, subscription, from);
     switch (outcome.at) {
       case "added":
         return;

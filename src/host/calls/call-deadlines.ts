@@ -10,7 +10,7 @@ export interface CallDeadlinesParts {
   readonly onDue: (call: PendingCall) => void;
 }
 
-/** Calls that have left and are kept before a sweep, at least. */
+/** Places of calls that have left before the list is made shorter, at least. */
 const mostLeft = 1_024;
 
 /**
@@ -19,8 +19,8 @@ const mostLeft = 1_024;
  */
 export class CallDeadlines {
   readonly #parts: CallDeadlinesParts;
-  /** Calls with the common timeout, the oldest first; some of them have left. */
-  #common: PendingCall[] = [];
+  /** Calls with the common timeout, the oldest first; undefined stands for one that has left. */
+  #common: (PendingCall | undefined)[] = [];
   #leftCount = 0;
   #timer: Timer | undefined;
   #isReading = false;
@@ -35,6 +35,7 @@ export class CallDeadlines {
     if (timeoutMs === 0) return;
     call.dueMs = clock.now() + timeoutMs;
     if (timeoutMs === commonMs) {
+      call.dueSlot = this.#common.length;
       this.#common.push(call);
       if (this.#timer === undefined) this.#arm(timeoutMs);
     } else {
@@ -70,7 +71,7 @@ export class CallDeadlines {
   /** True once after the loop was blocked. */
   #isLate(): boolean {
     const { clock } = this.#parts;
-    const first = this.#common.find(({ dueMs }) => dueMs > 0);
+    const first = this.#common.find((call) => call !== undefined);
     this.#isReading = !this.#isReading && first !== undefined && clock.now() - first.dueMs > lateMs;
     return this.#isReading;
   }
@@ -78,17 +79,26 @@ export class CallDeadlines {
   #leave(call: PendingCall): void {
     if (call.dueMs === 0) return;
     call.dueMs = 0;
+    this.#common[call.dueSlot] = undefined;
     this.#leftCount += 1;
     const isAll = this.#leftCount === this.#common.length;
     if (!isAll && (this.#leftCount < mostLeft || 2 * this.#leftCount < this.#common.length)) return;
-    this.#common = isAll ? [] : this.#common.filter(({ dueMs }) => dueMs > 0);
+    this.#shorten(isAll);
+  }
+
+  #shorten(isAll: boolean): void {
+    const common = isAll ? [] : this.#common.filter((call) => call !== undefined);
+    common.forEach((call, slot) => {
+      call.dueSlot = slot;
+    });
+    this.#common = common;
     this.#leftCount = 0;
   }
 
   #sweep(): void {
     const { clock, onDue } = this.#parts;
     for (const call of this.#common) {
-      if (call.dueMs === 0) continue;
+      if (call === undefined || call.dueMs === 0) continue;
       const leftMs = call.dueMs - clock.now();
       if (leftMs > 0) return this.#arm(leftMs);
       onDue(call);

@@ -67,6 +67,7 @@ export class CallTable {
       dueMs: 0,
       timer: undefined,
       target: undefined,
+      dueSlot: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };

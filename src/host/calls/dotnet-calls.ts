@@ -6,11 +6,8 @@ import {
   joinFrame,
   type RequestFrame,
 } from "../../protocol/internal.ts";
-import type { DotnetWorker } from "../sessions/dotnet-worker.ts";
+import { type DotnetWorker, isPortableKey } from "../sessions/dotnet-worker.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
-
-/** Printable ASCII that is not blank alone. */
-const portableKey = /^(?=.*[^ ])[ -~]+$/;
 
 // protocol.md §7
 /**
@@ -28,8 +25,8 @@ export function whyNotForDotnet(worker: DotnetWorker, agentType: string, call: F
     return callFailure.unreadableRequest("its bytes are no call.");
   }
   const { source, target, payload } = request;
-  if (target !== undefined && !portableKey.test(target.key)) return callFailure.notPortable(agentType, "target");
-  if (source !== undefined && !(isPortableAgentType(source.type) && portableKey.test(source.key)))
+  if (target !== undefined && !isPortableKey(target.key)) return callFailure.notPortable(agentType, "target");
+  if (source !== undefined && !(isPortableAgentType(source.type) && isPortableKey(source.key)))
     return callFailure.notPortable(agentType, "source");
   if (payload === undefined) return callFailure.notProtobuf(agentType, "has no payload");
   const name = loggableText(payload.typeName);

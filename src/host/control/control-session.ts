@@ -2,7 +2,7 @@ import type { Clock } from "../../core/internal.ts";
 import type { MemoryAccount, RpcStatus, ServerStream } from "../../transport/internal.ts";
 import type { CloseReason } from "../observer.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
-import { OutboundBound, type QueueBounds } from "../sessions/queue-bound.ts";
+import { QueueBound, type QueueBounds } from "../sessions/queue-bound.ts";
 import type { StreamOwner } from "../sessions/session.ts";
 
 export interface ControlSessionParts {
@@ -24,7 +24,7 @@ export class ControlSession {
   readonly openedAs: number;
   readonly account: MemoryAccount;
   readonly #stream: ServerStream;
-  readonly #bound: OutboundBound;
+  readonly #bound: QueueBound;
   readonly #close: GracefulClose;
   #isOpen = true;
   #endedFor: CloseReason | undefined;
@@ -35,7 +35,7 @@ export class ControlSession {
     this.openedAs = openedAs;
     this.account = account;
     this.#stream = stream;
-    this.#bound = new OutboundBound(stream, bounds, account);
+    this.#bound = new QueueBound(stream, bounds, account);
     this.#close = new GracefulClose(stream, clock);
   }
 

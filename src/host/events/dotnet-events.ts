@@ -1,7 +1,5 @@
 import { decodeFrame, type PeekedEvent } from "../../protocol/internal.ts";
-
-/** Printable ASCII that is not blank alone. The worker makes an agent's key of the source, and refuses any other. */
-const portableSource = /^(?=.*[^ ])[ -~]+$/;
+import { isPortableKey } from "../sessions/dotnet-worker.ts";
 
 // protocol.md §7
 /**
@@ -24,9 +22,9 @@ export class DotnetEvents {
 function isPortable(bytes: Uint8Array): boolean {
   try {
     const frame = decodeFrame(bytes);
-    return (
-      frame.kind === "event" && frame.event.payload.typeName !== "" && portableSource.test(frame.event.topicSource)
-    );
+    if (frame.kind !== "event" || frame.event.payload.typeName === "") return false;
+    // The worker makes an agent's key of the source.
+    return isPortableKey(frame.event.topicSource);
   } catch {
     return false;
   }

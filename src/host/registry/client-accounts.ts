@@ -1,5 +1,6 @@
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { createUncountedAccount, type MemoryAccount } from "../../transport/internal.ts";
+import { topicOf } from "./name-checks.ts";
 
 /**
  * Memory beside the names, measured with 100 000 of each and rounded up. A client without a channel takes 1 330 bytes. An agent
@@ -35,8 +36,7 @@ function costOfClient(clientId: string): number {
 
 function patternChars(pattern: WireSubscription["pattern"]): number {
   if (pattern === undefined) return 0;
-  const topic = pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
-  return topic.length + pattern.agentType.length;
+  return topicOf(pattern).length + pattern.agentType.length;
 }
 
 /**

@@ -15,7 +15,7 @@ export class LegacyRegistration {
   }
 
   registerType(peer: Peer, requestId: string, agentType: string): void {
-    const outcome = this.#registry.registerType(peer.id, agentType, undefined, peer.account);
+    const outcome = this.#registry.registerType(peer.id, agentType, { account: peer.account });
     switch (outcome.at) {
       case "registered": {
         const routed = this.#registry.routed(agentType);
@@ -33,7 +33,7 @@ export class LegacyRegistration {
 
   /** Generation 1 knows no subscription ids: the host makes one and keeps it to itself. */
   subscribe(peer: Peer, requestId: string, pattern: WirePattern | undefined): void {
-    const outcome = this.#registry.addSubscription(peer.id, { id: this.#makeId(), pattern }, undefined, peer.account);
+    const outcome = this.#registry.addSubscription(peer.id, { id: this.#makeId(), pattern }, { account: peer.account });
     switch (outcome.at) {
       case "added":
         return acknowledge(peer, "subscribe", requestId, undefined);

@@ -21,9 +21,4 @@ export class Multiset<T> {
   visit(visit: (item: T) => void): void {
     for (const item of this.#counts.keys()) visit(item);
   }
-
-  /** The different items, in the order in which they came. */
-  items(): readonly T[] {
-    return [...this.#counts.keys()];
-  }
 }

@@ -1,13 +1,18 @@
 import type { Logger } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import { firstOf } from "../first-of.ts";
-import { limits } from "../limits.ts";
+import { firstListed, limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import { keptText } from "./name-checks.ts";
-import type { SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
 import type { HeldSubscription } from "./subscription-book.ts";
 import type { TypeOwners } from "./type-owners.ts";
+
+export type TypeOutcome = { readonly at: "registered" } | { readonly at: "taken"; readonly by: string } | Refusal;
+
+export type SubscriptionOutcome = { readonly at: "added" } | { readonly at: "exists" } | Refusal;
+
+/** `full`: a bound of the host's options is reached. */
+export type Refusal = { readonly at: "invalid" | "full"; readonly reason: string };
 
 export interface RegistrationReportsParts {
   readonly owners: TypeOwners;
@@ -67,7 +72,7 @@ export class RegistrationReports {
   typesGivenUp(clientId: string, types: ReadonlySet<string>): void {
     const { observer } = this.#parts;
     if (observer === undefined || types.size === 0) return;
-    const listed = firstOf(types, limits.listedTypes);
+    const listed = firstListed(types);
     observer({ at: "registration", what: "given-up", clientId, types: listed, typeCount: types.size });
   }
 

@@ -3,24 +3,23 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
+import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
-import { type Client, Clients, type ClientsParts } from "./clients.ts";
+import { Clients, type ClientsParts } from "./clients.ts";
 import { EventRoutes } from "./event-routes.ts";
 import type { KeptRegistrations } from "./kept-registrations.ts";
 import { topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
-import type { Refusal, SubscriptionOutcome, TypeOutcome } from "./outcomes.ts";
-import { RegistrationReports, type RegistrationReportsParts } from "./registration-reports.ts";
+import { RegistrationBounds, type RegistryBounds } from "./registration-bounds.ts";
+import {
+  type Refusal,
+  RegistrationReports,
+  type RegistrationReportsParts,
+  type SubscriptionOutcome,
+  type TypeOutcome,
+} from "./registration-reports.ts";
 import { type HeldSubscription, type NewSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { SubscriptionListing } from "./subscription-listing.ts";
 import type { TopicIndex } from "./topic-index.ts";
-
-export interface RegistryBounds {
-  /** Clients that are known at once. */
-  readonly maxSessions: number;
-  readonly maxTypesPerClient: number;
-  readonly maxSubscriptionsPerClient: number;
-  readonly maxSubscriptions: number;
-}
 
 export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, RegistrationReportsParts {
   readonly clock: Clock;
@@ -36,6 +35,14 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
 
+/** The client that asks for a registration, beside its id. */
+export interface Registrant {
+  /** A client that is new belongs to this principal from now on. Default: it is anonymous. */
+  readonly principal?: Principal | undefined;
+  /** The account of the connection that asks. Default: nothing is counted for a client that is new. */
+  readonly account?: MemoryAccount | undefined;
+}
+
 // protocol.md H13, H14
 /** The agent types and subscriptions of every client. Nothing invalid gets in. */
 export class Registry {
@@ -46,6 +53,7 @@ export class Registry {
   readonly #clients: Clients;
   readonly #accounts: ClientAccounts;
   readonly #reports: RegistrationReports;
+  readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
   #subscriptionCount = 0;
 
@@ -67,6 +75,12 @@ export class Registry {
     const book = this.#book;
     this.#routes = new EventRoutes({ owners, batches, lastNumber: () => book.lastNumber });
     this.listing = new SubscriptionListing({ book, batches, openAccount });
+    this.#bounds = new RegistrationBounds({
+      bounds: parts.bounds,
+      clients: this.#clients,
+      book,
+      reports: this.#reports,
+    });
   }
 
   /** Finds the agent types that an event goes to. */
@@ -94,22 +108,15 @@ export class Registry {
     return this.#clients.ownerOf(clientId);
   }
 
-  /** A client that is new belongs to `principal` from now on. `from`: the account of the connection that asks. */
-  registerType(clientId: string, agentType: string, principal?: Principal, from?: MemoryAccount): TypeOutcome {
-    const outcome = this.#registerType(clientId, agentType, principal, from);
+  registerType(clientId: string, agentType: string, from: Registrant = {}): TypeOutcome {
+    const outcome = this.#registerType(clientId, agentType, from);
     this.#accounts.settle(clientId);
     this.#reports.typeRegistered(clientId, agentType, outcome);
     return outcome;
   }
 
-  /** As for `registerType`. */
-  addSubscription(
-    clientId: string,
-    subscription: WireSubscription,
-    principal?: Principal,
-    from?: MemoryAccount,
-  ): SubscriptionOutcome {
-    const outcome = this.#addSubscription(clientId, subscription, principal, from);
+  addSubscription(clientId: string, subscription: WireSubscription, from: Registrant = {}): SubscriptionOutcome {
+    const outcome = this.#addSubscription(clientId, subscription, from);
     this.#accounts.settle(clientId);
     this.#reports.subscriptionAdded(clientId, subscription, outcome);
     return outcome;
@@ -139,11 +146,11 @@ export class Registry {
   }
 
   /** The client's channel is open: what it registered ahead stays from now on, and it gets back what it had before. */
-  clientArrived(clientId: string, principal: Principal | undefined, from?: MemoryAccount): void {
-    const { client, before } = this.#clients.arrive(clientId, principal);
+  clientArrived(clientId: string, from: Registrant = {}): void {
+    const { client, before } = this.#clients.arrive(clientId, from.principal);
     if (before === undefined) return;
     client.restoring = before;
-    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from));
+    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from.account));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
@@ -179,30 +186,24 @@ export class Registry {
     this.#clients.close();
   }
 
-  #registerType(
-    clientId: string,
-    agentType: string,
-    principal: Principal | undefined,
-    from: MemoryAccount | undefined,
-  ): TypeOutcome {
+  #registerType(clientId: string, agentType: string, from: Registrant): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
-    const { owners, bounds } = this.#parts;
+    const { owners } = this.#parts;
     const known = this.#clients.find(clientId);
     if (known?.isLeaving) return leaving;
     if (known?.own.types.has(agentType)) return { at: "registered" };
-    if (known !== undefined && known.own.types.size >= bounds.maxTypesPerClient) {
-      return this.#full(clientId, `This host takes ${bounds.maxTypesPerClient} agent types of one client.`);
-    }
-    if (known === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
-    const account = this.#accounts.of(clientId, from);
+    const tooMany = this.#bounds.whyNoMoreTypes(clientId);
+    if (tooMany !== undefined) return tooMany;
+    const account = this.#accounts.of(clientId, from.account);
     const bytes = registrationCost.type(agentType);
-    if (!account.mayTake(bytes)) return this.#full(clientId, account.whyNot(bytes));
+    const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
+    if (noRoom !== undefined) return noRoom;
     const isFirst = owners.owners(agentType).length === 0;
     const claim = owners.claim(agentType, clientId);
     if (claim.at === "held") return { at: "taken", by: claim.by };
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
-    (known ?? this.#clients.expect(clientId, principal)).addType(agentType);
+    (known ?? this.#clients.expect(clientId, from.principal)).addType(agentType);
     account.add(bytes);
     if (isFirst) this.#routes.ownersChanged(agentType, clientId);
     this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));
@@ -224,12 +225,8 @@ export class Registry {
     this.#parts.batches.add(clientId, this.#lossesOf(client));
   }
 
-  #addSubscription(
-    clientId: string,
-    { id, pattern }: WireSubscription,
-    principal: Principal | undefined,
-    from: MemoryAccount | undefined,
-  ): SubscriptionOutcome {
+  #addSubscription(clientId: string, { id, pattern }: WireSubscription, from: Registrant): SubscriptionOutcome {
+    const { principal } = from;
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
     const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
     if (reason !== undefined) return { at: "invalid", reason };
@@ -240,8 +237,10 @@ export class Registry {
       case "known":
         return { at: "added" };
       case undefined: {
-        const account = this.#accounts.of(clientId, from);
-        const refusal = this.#whyFull(clientId) ?? this.#whyNoRoom(clientId, { id, pattern }, account);
+        const account = this.#accounts.of(clientId, from.account);
+        const bytes = registrationCost.subscription({ id, pattern });
+        const refusal =
+          this.#bounds.whyNoMoreSubscriptions(clientId) ?? this.#bounds.whyNoRoom(clientId, account, bytes);
         if (refusal !== undefined) return refusal;
         const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal);
         return this.#enter({ id, pattern, holder, account });
@@ -344,9 +343,13 @@ export class Registry {
     if (client.restoring === undefined) client.forgetLosses();
   }
 
-  *#restorationsOf(client: Client, before: KeptRegistrations, from: MemoryAccount | undefined): Iterable<() => void> {
+  *#restorationsOf(
+    client: Client,
+    before: KeptRegistrations,
+    account: MemoryAccount | undefined,
+  ): Iterable<() => void> {
     // The client may leave again; then the rest is kept with what it had.
-    while (!client.isGone && !before.isEmpty) yield () => this.#restore(client, before.next(), from);
+    while (!client.isGone && !before.isEmpty) yield () => this.#restore(client, before.next(), account);
     if (client.isGone) return;
     before.drop();
     client.restoring = undefined;
@@ -354,39 +357,14 @@ export class Registry {
     this.#accounts.settle(client.clientId);
   }
 
-  #restore(client: Client, entry: string | HeldSubscription | undefined, from: MemoryAccount | undefined): void {
+  #restore(client: Client, entry: string | HeldSubscription | undefined, account: MemoryAccount | undefined): void {
     const { clientId, principal } = client;
+    const from: Registrant = { principal, account };
     // protocol.md §2.1: what others have claimed meanwhile stays theirs.
-    if (typeof entry === "string") this.registerType(clientId, entry, principal, from);
+    if (typeof entry === "string") this.registerType(clientId, entry, from);
     else if (entry !== undefined && !client.hasLost(entry)) {
-      this.addSubscription(clientId, { id: entry.id, pattern: entry.pattern }, principal, from);
+      this.addSubscription(clientId, { id: entry.id, pattern: entry.pattern }, from);
     }
-  }
-
-  /** Returns a refusal if the host can't keep one more subscription of this client. */
-  #whyFull(clientId: string): Refusal | undefined {
-    const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
-    const client = this.#clients.find(clientId);
-    if (client === undefined && this.#clients.isFull) return this.#tooManyClients(clientId);
-    if (client !== undefined && client.own.subscriptions.size >= maxSubscriptionsPerClient) {
-      return this.#full(clientId, `This host takes ${maxSubscriptionsPerClient} subscriptions of one client.`);
-    }
-    const isTooMany = this.#book.size >= maxSubscriptions;
-    return isTooMany ? this.#full(clientId, `This host takes ${maxSubscriptions} subscriptions.`) : undefined;
-  }
-
-  #whyNoRoom(clientId: string, subscription: WireSubscription, account: MemoryAccount): Refusal | undefined {
-    const bytes = registrationCost.subscription(subscription);
-    return account.mayTake(bytes) ? undefined : this.#full(clientId, account.whyNot(bytes));
-  }
-
-  #tooManyClients(clientId: string): Refusal {
-    return this.#full(clientId, `This host takes ${this.#parts.bounds.maxSessions} clients.`);
-  }
-
-  #full(clientId: string, reason: string): Refusal {
-    this.#reports.limited(clientId, reason);
-    return { at: "full", reason };
   }
 }
 

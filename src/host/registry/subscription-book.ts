@@ -2,6 +2,7 @@ import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import { EqualsIndex } from "./equals-index.ts";
+import { topicOf } from "./name-checks.ts";
 
 /** The client that a subscription belongs to. */
 export interface SubscriptionHolder {
@@ -135,6 +136,5 @@ export class SubscriptionBook {
 }
 
 function contentOf(pattern: WirePattern): string {
-  const topic = pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
-  return JSON.stringify([pattern.kind, topic, pattern.agentType]);
+  return JSON.stringify([pattern.kind, topicOf(pattern), pattern.agentType]);
 }

@@ -50,10 +50,6 @@ export class Admission {
     this.#parts = parts;
   }
 
-  get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
   /** Admits a call, at once if `authorize` answers at once. Throws, or rejects with, the `RpcError` that refuses the call. */
   admit(call: CallContext): Admitted | PendingAdmission {
     this.assertOpen();

@@ -96,7 +96,7 @@ export class DataChannel implements ServerStreamReceiver {
 }
 
 /** The response headers of a data channel: the host announces itself to Troupe's workers only. */
-export function answerMetadata({ isAnnounced }: PeerTraits, capabilities: ReadonlySet<Capability>): Metadata {
+function answerMetadata({ isAnnounced }: PeerTraits, capabilities: ReadonlySet<Capability>): Metadata {
   return isAnnounced ? announcementOf(capabilities) : {};
 }
 

@@ -43,6 +43,12 @@ export class DotnetWorkers {
   }
 }
 
+// protocol.md §7
+/** Whether a worker of .NET's takes a text as an agent's key: printable ASCII that is not blank alone. */
+export function isPortableKey(text: string): boolean {
+  return /^(?=.*[^ ])[ -~]+$/.test(text);
+}
+
 /** About what an entry occupies beside its id. */
 const entryBytes = 150;
 

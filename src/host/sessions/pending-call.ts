@@ -19,6 +19,8 @@ export interface PendingCall {
   readonly openedMs: number;
   /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
   dueMs: number;
+  /** Its place among those with the common timeout. Written by the deadlines. */
+  dueSlot: number;
   timer: Timer | undefined;
   /** Undefined while the call waits for the target's channel. */
   target: Peer | undefined;

@@ -24,7 +24,7 @@ function isUrgent(use: FrameUse): boolean {
 }
 
 /** The bound on what waits for one worker, and its connection's account. It says when the bound is reached, and when there is space again. */
-export class OutboundBound {
+export class QueueBound {
   readonly #queue: Queue;
   readonly #bounds: QueueBounds;
   readonly #account: MemoryAccount;

@@ -13,7 +13,7 @@ import type { DotnetWorker } from "./dotnet-worker.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "./peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "./pending-call.ts";
-import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
+import { QueueBound, type QueueBounds } from "./queue-bound.ts";
 import { SignsOfLife } from "./signs-of-life.ts";
 
 /** A way for notices past all that waits on the worker's data channel: its side stream. */
@@ -77,7 +77,7 @@ export class Session implements Peer {
   droppedEvents = 0;
   refusedCalls = 0;
   readonly #stream: ServerStream;
-  readonly #bound: OutboundBound;
+  readonly #bound: QueueBound;
   readonly #sent = new SentFrames();
   readonly #parts: SessionParts;
   readonly #close: GracefulClose;
@@ -96,7 +96,7 @@ export class Session implements Peer {
     this.dotnet = parts.dotnet;
     this.account = parts.account;
     this.#stream = parts.stream;
-    this.#bound = new OutboundBound(parts.stream, parts.bounds, parts.account);
+    this.#bound = new QueueBound(parts.stream, parts.bounds, parts.account);
     this.#close = new GracefulClose(parts.stream, parts.clock);
     this.#parts = parts;
     this.#signsOfLife = this.#watch();

@@ -12,7 +12,7 @@ import type { CloseReason } from "../observer.ts";
 import { closingOf, type StreamClosing } from "./data-channel.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import { heartbeatAnswer } from "./heartbeat-answer.ts";
-import { OutboundBound, type QueueBounds } from "./queue-bound.ts";
+import { QueueBound, type QueueBounds } from "./queue-bound.ts";
 import type { NoticePath, Session } from "./session.ts";
 
 export interface SideStreamParts {
@@ -26,7 +26,7 @@ export interface SideStreamParts {
 
 interface OpenStream {
   readonly stream: ServerStream;
-  readonly bound: OutboundBound;
+  readonly bound: QueueBound;
   readonly close: GracefulClose;
 }
 
@@ -43,7 +43,7 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
 
   onOpen(stream: ServerStream): void {
     const { session, account, bounds, clock, onOpened } = this.#parts;
-    this.#open = { stream, bound: new OutboundBound(stream, bounds, account), close: new GracefulClose(stream, clock) };
+    this.#open = { stream, bound: new QueueBound(stream, bounds, account), close: new GracefulClose(stream, clock) };
     session.openNoticePath(this);
     onOpened();
   }

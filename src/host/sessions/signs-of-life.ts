@@ -16,11 +16,11 @@ export interface SignsOfLifeParts {
   readonly onSilent: () => void;
 }
 
+// protocol.md §11.12
 /**
  * Notices a worker that is frozen behind a proxy. The proxy answers PINGs and keeps the connection, so only what comes inside the
  * worker's streams shows that the worker lives.
  */
-// protocol.md §11.12
 export class SignsOfLife {
   readonly #parts: SignsOfLifeParts;
   #heard = 0;

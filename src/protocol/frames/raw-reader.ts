@@ -4,6 +4,12 @@ import { knownTextAt } from "./known-text.ts";
 /** Wire types of protobuf that current encoders write. Groups are not among them; the slow path handles those. */
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
+/**
+ * Most fields of a message that a client may send, with those of the messages in it. The generated code takes 300 ns for a field. So it
+ * would take 600 ms for a message of 4 MiB whose fields have two bytes each.
+ */
+export const MAX_FIELDS = 10_000;
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /**
  * Limits in bytes below which a loop is faster than a call into the engine: for checking bytes, and for building text.
@@ -20,6 +26,7 @@ export class RawReader {
   /** End of the current message; callers move it when they enter and leave nested messages. */
   end: number;
   position: number;
+  #fields = 0;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
     this.bytes = bytes;
@@ -29,6 +36,17 @@ export class RawReader {
 
   get atEnd(): boolean {
     return this.position >= this.end;
+  }
+
+  /** Whether more than `MAX_FIELDS` tags were read. */
+  get hasTooMany(): boolean {
+    return this.#fields > MAX_FIELDS;
+  }
+
+  /** Reads the tag of a field; -1 if it is malformed, or one more than `MAX_FIELDS`. */
+  tag(): number {
+    this.#fields += 1;
+    return this.hasTooMany ? -1 : this.number();
   }
 
   /** Reads a tag or a length; -1 if it is malformed. */
@@ -151,7 +169,7 @@ function stepThrough(shape: Shape, reader: RawReader, end: number): boolean {
   const outerEnd = reader.end;
   reader.end = end;
   while (!reader.atEnd) {
-    const tag = reader.number();
+    const tag = reader.tag();
     const expected = shape[tag >>> 3];
     if (tag < 8 || !stepOver(expected, tag & 7, reader)) return false;
     // The generated code misreads an unknown field in a map's entry; no encoder writes one.

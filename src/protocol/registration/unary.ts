@@ -3,7 +3,7 @@ import { assertObject, assertText } from "../../core/internal.ts";
 import { ByteWriter, fieldBytes, textFieldBytes } from "../frames/byte-writer.ts";
 import { assertPattern } from "../frames/checked-frame.ts";
 import type { WireAgentId, WirePattern } from "../frames/frame.ts";
-import { fromBinary, parsing } from "../frames/from-binary.ts";
+import { fromBinary, fromLongBinary, parsing } from "../frames/from-binary.ts";
 import {
   AddSubscriptionRequestSchema,
   AgentIdSchema,
@@ -67,7 +67,7 @@ export function decodeRemoveSubscriptionRequest(bytes: Uint8Array): string {
 /** Decodes the answer of GetSubscriptions. Throws `invalid-message`. */
 export function decodeGetSubscriptionsResponse(bytes: Uint8Array): readonly WireSubscription[] {
   return parsing("a GetSubscriptions answer", () =>
-    fromBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),
+    fromLongBinary(GetSubscriptionsResponseSchema, bytes).subscriptions.map(fromWire),
   );
 }
 

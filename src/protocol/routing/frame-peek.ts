@@ -86,7 +86,7 @@ export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
   const arm = reader.number();
   if ((arm !== requestArm && arm !== responseArm) || reader.number() < 0) return undefined;
   while (!reader.atEnd) {
-    const tag = reader.number();
+    const tag = reader.tag();
     if (tag === requestIdField) {
       const end = reader.length();
       if (end < 0) return undefined;

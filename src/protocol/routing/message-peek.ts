@@ -36,7 +36,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let timeoutMs: number | undefined;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
-    const tag = reader.number();
+    const tag = reader.tag();
     if (tag < 8) return undefined;
     const field = tag >>> 3;
     if (field === requestMetadata) {
@@ -71,7 +71,7 @@ export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedRespon
   let hasTroupeKeys = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
-    const tag = reader.number();
+    const tag = reader.tag();
     if (tag < 8) return undefined;
     const field = tag >>> 3;
     if (field === responseMetadata) {
@@ -92,7 +92,7 @@ export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | u
   let topicType = "";
   let dataArm = 0;
   while (!reader.atEnd) {
-    const tag = reader.number();
+    const tag = reader.tag();
     if (tag < 8) return undefined;
     const field = tag >>> 3;
     const valueStart = reader.position;

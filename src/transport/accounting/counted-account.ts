@@ -36,7 +36,7 @@ export class CountedAccount implements MemoryAccount {
   }
 
   mayTake(bytes: number, use: AccountUse = "keeping"): boolean {
-    return this.#isClosed || this.#accountant.fits(this, bytes, use) || this.#accountant.makeRoom(this, bytes);
+    return this.#isClosed || this.#accountant.fits(this, bytes, use) || this.#accountant.makeRoom(this, bytes, use);
   }
 
   add(bytes: number): void {

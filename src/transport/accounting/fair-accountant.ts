@@ -82,7 +82,7 @@ export class FairAccountant implements MemoryAccountant {
   }
 
   /** Whether the account may hold `bytes` more without anybody giving way. For its accounts. */
-  fits(account: CountedAccount, bytes: number, use: AccountUse = "keeping"): boolean {
+  fits(account: CountedAccount, bytes: number, use: AccountUse): boolean {
     const left = this.maxBytes - this.#held;
     const isSmall = use === "keeping" && account.held + bytes <= this.#smallBytes;
     const free = left * (use === "urgent" ? 4 : isSmall ? 2 : 1);
@@ -112,7 +112,7 @@ export class FairAccountant implements MemoryAccountant {
   }
 
   /** Lets others give way, if the account holds little. True: it may take the bytes now. For its accounts. */
-  makeRoom(account: CountedAccount, bytes: number): boolean {
+  makeRoom(account: CountedAccount, bytes: number, use: AccountUse): boolean {
     const wanted = account.held + bytes;
     const fairShare = this.maxBytes / (this.#busy + 1);
     if (wanted > account.maxBytes || wanted > fairShare / 2) return false;
@@ -120,7 +120,8 @@ export class FairAccountant implements MemoryAccountant {
       const hog = this.#hog();
       if (hog === undefined || hog === account || hog.held < farMore * wanted) return false;
       this.#giveWay(hog);
-      if (this.fits(account, bytes)) return true;
+      // Something new for which others gave way need leave no more space than what is kept.
+      if (this.fits(account, bytes, use === "opening" ? "keeping" : use)) return true;
     }
     return false;
   }
@@ -152,7 +153,7 @@ export class FairAccountant implements MemoryAccountant {
 
 /** The first word of an account's name: what it is. */
 function kindOf(name: string): string {
-  return name.slice(0, name.indexOf(" "));
+  return name.split(" ", 1)[0] ?? name;
 }
 
 const shape = optionShape<MemoryAccountantOptions>({

@@ -17,15 +17,9 @@ const compared = 64;
 export class Standings<T extends Holder> {
   readonly #levels: Set<T>[] = [];
   readonly #leastBytes: number;
-  #size = 0;
 
   constructor(leastBytes: number) {
     this.#leastBytes = Math.max(1, leastBytes);
-  }
-
-  /** The number of holders of `leastBytes` and more. */
-  get size(): number {
-    return this.#size;
   }
 
   /** Takes note of what a holder holds now. */
@@ -55,12 +49,8 @@ export class Standings<T extends Holder> {
 
   #move(holder: T, level: number): void {
     if (holder.level > 0) this.#levels[holder.level]?.delete(holder);
-    else this.#size += 1;
     holder.level = level;
-    if (level === 0) {
-      this.#size -= 1;
-      return;
-    }
+    if (level === 0) return;
     for (let at = this.#levels.length; at <= level; at += 1) this.#levels[at] = new Set();
     this.#levels[level]?.add(holder);
   }

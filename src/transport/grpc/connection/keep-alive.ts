@@ -10,22 +10,30 @@ export interface KeepAliveOptions {
   readonly beforeAsking: () => () => void;
   /** Returns true while this side does not read the session. Default: it always does. */
   readonly isHeldBack?: () => boolean;
-  /** Called when neither an answer nor any other byte came in time. */
+  /** Called when neither an answer nor any other byte came in time, and when the session has ended and its socket stays open. */
   readonly onDead: () => void;
 }
 
-/** Pings a session at an interval, until the returned function is called. */
+/** Pings a session at an interval, until the returned function is called. Call it when the session has closed. */
 export function startKeepAlive(session: Http2Session, options: KeepAliveOptions): () => void {
   let stop: () => void;
+  let isStopped = false;
+  let isPeerLeaving = false;
+  session.once("goaway", () => {
+    isPeerLeaving = true;
+  });
   const ping = (): void => {
-    if (session.destroyed) return;
+    // Node waits for the peer to read what is left, and to close its side.
+    if (session.destroyed) return options.onDead();
+    // This side has said GOAWAY, and bounds the rest of the connection by other means.
+    if (session.closed && !isPeerLeaving) return later();
     awaitSign(bytesRead(session));
     const onAnswer = options.beforeAsking();
-    session.ping((error) => {
+    ask(session, (error) => {
+      if (isStopped) return;
       stop();
-      if (error !== null || session.destroyed) return;
       // An answer overtakes the end of a stream that the peer sent before it. Node reads that in this turn.
-      afterRead(onAnswer);
+      if (error === null && !session.destroyed) afterRead(onAnswer);
       later();
     });
   };
@@ -39,7 +47,7 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
    */
   const awaitSign = (bytesBefore: number): void => {
     const timer = setPatientTimer(realClock, options.timeoutMs, () => {
-      if (session.destroyed) return;
+      if (session.destroyed) return options.onDead();
       const bytesNow = bytesRead(session);
       if (bytesNow === bytesBefore && options.isHeldBack?.() !== true) options.onDead();
       else awaitSign(bytesNow);
@@ -47,7 +55,16 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
     stop = () => timer.cancel();
   };
   later();
-  return () => stop();
+  return () => {
+    isStopped = true;
+    stop();
+  };
+}
+
+/** Asks for an answer. Node sends no PING once the peer has sent a GOAWAY, so there an empty SETTINGS frame asks. */
+function ask(session: Http2Session, onAnswer: (error: Error | null) => void): void {
+  if (session.closed) session.settings({}, onAnswer);
+  else session.ping(onAnswer);
 }
 
 function bytesRead(session: Http2Session): number {

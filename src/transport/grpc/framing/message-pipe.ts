@@ -214,6 +214,7 @@ export class MessagePipe implements MessageSource {
     }
     this.#receivedBytes += chunk.byteLength;
     const { lane } = this.#options;
+    lane?.see(chunk.byteLength);
     this.#rest = chunk;
     this.#restFrom = 0;
     if (lane === undefined) this.#readRest();

@@ -1,19 +1,26 @@
 import type { ServerHttp2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
+import { type TLSSocket, Server as TlsServer } from "node:tls";
 import { partyOf } from "../../accounting/party-of.ts";
 import { CONNECTION_MS, HANDSHAKE_MS } from "../turns/costs.ts";
 import type { FairTurns } from "../turns/fair-turns.ts";
 import type { Lane } from "../turns/lane.ts";
 import { gateOf } from "./socket-gate.ts";
 
+/** A connection that has arrived. */
+export interface Arrival {
+  readonly lane: Lane;
+  /** The socket below TLS and HTTP/2. Undefined for TLS over a Unix socket. */
+  readonly socket: Socket | undefined;
+}
+
 /** The connections of a listener from their arrival on: each gets its lane, and is opened in its turn. */
 export class Arrivals {
   readonly #turns: FairTurns;
-  /** Lanes of connections by the peer's address and port. */
-  readonly #lanes = new Map<string, Lane>();
-  /** The lane whose connection is being opened. */
-  #opening: Lane | undefined;
+  /** By the addresses and ports of both ends. */
+  readonly #arrivals = new Map<string, Arrival>();
+  /** The connection that is being opened. */
+  #opening: Arrival | undefined;
 
   constructor(turns: FairTurns) {
     this.#turns = turns;
@@ -29,42 +36,43 @@ export class Arrivals {
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
       if (!check(socket)) return;
-      const lane = this.#join(socket);
+      const arrival = this.#join(socket);
+      const { lane } = arrival;
       lane.charge(costMs);
       this.#turns.admit(lane, () => {
         if (socket.destroyed) return;
-        this.#opening = lane;
+        this.#opening = arrival;
         for (const open of openers) open.call(server, socket);
         this.#opening = undefined;
       });
     });
   }
 
-  /** The lane of an HTTP/2 connection. */
-  laneOf(http2: ServerHttp2Session): Lane {
-    const { remoteAddress, remotePort } = http2.socket;
-    const known = this.#opening ?? this.#lanes.get(keyOf(remoteAddress, remotePort));
+  /** The arrival of an HTTP/2 connection. */
+  arrivalOf(http2: ServerHttp2Session): Arrival {
+    const known = this.#opening ?? this.#arrivals.get(keyOf(http2.socket));
     if (known !== undefined) return known;
     // Over a Unix socket nothing names the connection below TLS.
-    const lane = this.#turns.join(partyOf(remoteAddress));
+    const lane = this.#turns.join(partyOf(http2.socket.remoteAddress));
     http2.once("close", () => lane.close());
-    return lane;
+    return { lane, socket: undefined };
   }
 
-  #join(socket: Socket): Lane {
-    const { remoteAddress, remotePort } = socket;
-    const lane = this.#turns.join(partyOf(remoteAddress));
+  #join(socket: Socket): Arrival {
+    const lane = this.#turns.join(partyOf(socket.remoteAddress));
     lane.setGate(gateOf(socket));
-    const key = keyOf(remoteAddress, remotePort);
-    if (remotePort !== undefined) this.#lanes.set(key, lane);
+    const key = keyOf(socket);
+    const arrival = { lane, socket };
+    if (socket.remotePort !== undefined) this.#arrivals.set(key, arrival);
     socket.once("close", () => {
       lane.close();
-      if (this.#lanes.get(key) === lane) this.#lanes.delete(key);
+      if (this.#arrivals.get(key) === arrival) this.#arrivals.delete(key);
     });
-    return lane;
+    return arrival;
   }
 }
 
-function keyOf(address: string | undefined, port: number | undefined): string {
-  return `${address} ${port}`;
+/** A client may use one port of its own for several addresses of this side. */
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket | TLSSocket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

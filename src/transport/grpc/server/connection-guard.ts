@@ -74,9 +74,9 @@ export class ConnectionGuard {
   }
 
   #onSilence(): void {
-    const { http2, counters, cut, handshakeTimeoutMs, idleTimeoutMs } = this.#parts;
+    const { counters, cut, handshakeTimeoutMs, idleTimeoutMs } = this.#parts;
     // A connection with calls is not idle. The end of its last call restarts the timer.
-    if (this.#streams > 0 || http2.destroyed) return;
+    if (this.#streams > 0) return;
     if (this.#hasOpened) {
       counters.idleConnections += 1;
       cut(`The connection had no call for ${idleTimeoutMs} ms.`, constants.NGHTTP2_NO_ERROR);

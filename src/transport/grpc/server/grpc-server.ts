@@ -24,16 +24,14 @@ import { FairTurns } from "../turns/fair-turns.ts";
 import { Arrivals } from "./arrivals.ts";
 import { bindServers, portOf } from "./binding.ts";
 import { Certificates } from "./certificates.ts";
-import { ServerConnection } from "./server-connection.ts";
+import { watchLoop } from "./late-loop.ts";
+import { GOODBYE_MS, ServerConnection } from "./server-connection.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
 
 /** Memory of a connection without calls: 26 KB, and 40 KB more with TLS, measured with 2 000 and 600 of them. */
 const CONNECTION_COST_BYTES = 26 * 1024;
 const TLS_COST_BYTES = 40 * 1024;
-
-/** Time in which a closed connection may send its last bytes, in milliseconds, but no more than a quarter of the grace. */
-const GOODBYE_MS = 1_000;
 
 /**
  * Creates a listener for gRPC over HTTP/2. Without `tls` it listens in plaintext.
@@ -148,6 +146,7 @@ class GrpcListening implements Listening {
     }
     // After binding, an error concerns one connection that could not be accepted (no file descriptors left). Its client sees it.
     for (const server of this.#servers) server.on("error", () => undefined);
+    void this.closed.then(watchLoop((isFirst) => this.#turns.noteReads(isFirst)));
     const port = portOf(this.#servers[0]);
     this.#address = address.kind === "unix" ? formatAddress(address) : `${formatHost(address.host)}:${port}`;
   }
@@ -159,6 +158,7 @@ class GrpcListening implements Listening {
       void Promise.all(closing).then(() => this.#resolveClosed());
       for (const session of this.#connections.values()) session.goAway();
     }
+    // No more than a quarter of the grace.
     const goodbyeMs = Math.min(GOODBYE_MS, graceMs / 4);
     const stopCut = startDeadline(graceMs - goodbyeMs, () => this.#cut());
     const stopDrop = startDeadline(graceMs, () => this.#drop());
@@ -213,12 +213,12 @@ class GrpcListening implements Listening {
 
   #onSession(http2: ServerHttp2Session, settings: GrpcListenerSettings): void {
     http2.setLocalWindowSize(settings.limits.windowBytes);
-    const lane = this.#arrivals.laneOf(http2);
+    const { lane, socket } = this.#arrivals.arrivalOf(http2);
     const session = new ServerConnection(http2, {
       settings,
       counters: this.#counters,
       accountant: this.#accountant,
-      lane,
+      ...{ lane, socket },
       onFlood: () => this.#turns.noteFlood(lane),
     });
     this.#connections.set(http2, session);

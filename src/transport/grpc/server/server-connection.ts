@@ -1,8 +1,10 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
 import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatHost } from "../../address.ts";
 import type { MutableListenerCounters } from "../../listener-counters.ts";
+import { clearTimeout, setTimeout } from "../../real-time.ts";
 import { describeLoss, errorCode } from "../../system-error.ts";
 import { afterRead } from "../connection/after-read.ts";
 import { DeliveryAcknowledgements } from "../connection/delivery-acknowledgements.ts";
@@ -12,12 +14,17 @@ import type { Lane } from "../turns/lane.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import type { GrpcListenerSettings } from "./server-options.ts";
 
+/** Time in which a closed connection may send its last bytes, in milliseconds. */
+export const GOODBYE_MS = 1_000;
+
 export interface ServerConnectionParts {
   readonly settings: GrpcListenerSettings;
   readonly counters: MutableListenerCounters;
   readonly accountant: MemoryAccountant;
   /** Turns of the connection. */
   readonly lane: Lane;
+  /** The socket below TLS and HTTP/2, if it is known. */
+  readonly socket: Socket | undefined;
   /** Called when the connection is cut for flooding. */
   readonly onFlood: () => void;
 }
@@ -32,11 +39,15 @@ export class ServerConnection {
   readonly lane: Lane;
   readonly acknowledgements = new DeliveryAcknowledgements();
   readonly #http2: ServerHttp2Session;
+  readonly #socket: Socket | undefined;
   readonly #guard: ConnectionGuard;
+  #goodbye: NodeJS.Timeout | undefined;
   #reason: string | undefined;
 
-  constructor(http2: ServerHttp2Session, { settings, counters, accountant, lane, onFlood }: ServerConnectionParts) {
+  constructor(http2: ServerHttp2Session, parts: ServerConnectionParts) {
+    const { settings, counters, accountant, lane, onFlood } = parts;
     this.#http2 = http2;
+    this.#socket = parts.socket;
     this.lane = lane;
     this.unfinished = new UnfinishedMessages(settings.messageTimeoutMs);
     const { remoteAddress, remotePort } = http2.socket;
@@ -50,7 +61,7 @@ export class ServerConnection {
     });
     const cut = (reason: string, code: number): void => {
       this.#announceEnd(reason, code);
-      afterRead(() => http2.destroy());
+      afterRead(() => this.#end());
     };
     this.#guard = new ConnectionGuard({ http2, counters, cut, lane, onFlood, ...settings });
     this.account = accountant.openAccount({
@@ -62,6 +73,7 @@ export class ServerConnection {
       },
     });
     http2.once("close", () => {
+      clearTimeout(this.#goodbye);
       this.unfinished.close();
       this.account.close();
     });
@@ -97,7 +109,18 @@ export class ServerConnection {
   /** Ends the connection and every call. `code` is the HTTP/2 code that the client gets. */
   cut(reason: string, code: number = constants.NGHTTP2_NO_ERROR): void {
     this.#announceEnd(reason, code);
+    this.#end();
+  }
+
+  /**
+   * Destroys the session, and then the socket. Node closes that only when the client has read what is left. After a client's GOAWAY it
+   * waits for the client to close its side.
+   */
+  #end(): void {
+    const socket = this.#socket;
+    if (this.#http2.destroyed && this.#goodbye === undefined) socket?.destroy();
     this.#http2.destroy();
+    this.#goodbye ??= setTimeout(() => socket?.destroy(), GOODBYE_MS).unref();
   }
 
   #announceEnd(reason: string, code: number): void {

@@ -67,6 +67,7 @@ export function serveUnary(http2: ServerHttp2Stream, serving: UnaryServing): voi
     if (problem !== undefined) refuse(http2, problem);
   };
   http2.on("data", (chunk: Uint8Array) => {
+    lane.see(chunk.byteLength);
     if (lane.isFree) return lane.run(() => read(chunk));
     http2.pause();
     serving.account.add(chunk.byteLength);

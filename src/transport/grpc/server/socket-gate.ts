@@ -6,6 +6,7 @@ interface ReadHandle {
   readStop(): void;
   readStart(): void;
   readonly writeQueueSize?: number;
+  readonly bytesRead?: number;
 }
 
 /**
@@ -15,6 +16,9 @@ interface ReadHandle {
 export function gateOf(socket: Socket): Gate | undefined {
   if (readHandleOf(socket) === undefined) return undefined;
   return {
+    get bytesRead() {
+      return readHandleOf(socket)?.bytesRead ?? 0;
+    },
     stop: () => readHandleOf(socket)?.readStop(),
     start: () => {
       const handle = readHandleOf(socket);

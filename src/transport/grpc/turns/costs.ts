@@ -32,3 +32,5 @@ export const ANSWER_MS = 0.03;
 /** The opening of HTTP/2, and a TLS handshake. */
 export const CONNECTION_MS = 0.3;
 export const HANDSHAKE_MS = 1.5;
+/** A byte of frames that Node handles by itself: the dearest are those of 9 to 14 bytes. */
+export const UNSEEN_BYTE_MS = 4e-6;

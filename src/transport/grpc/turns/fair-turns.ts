@@ -30,6 +30,8 @@ export class FairTurns implements Rounds {
   readonly #waiting = new DueHeap<Party>();
   readonly #held = new Set<Lane>();
   readonly #newcomers = new WeakSet<Lane>();
+  /** Those that were served in this turn. */
+  #served = new Set<Lane>();
   #turn = 1;
   #epoch = 1;
   #spentMs = 0;
@@ -98,9 +100,11 @@ export class FairTurns implements Rounds {
     lane.queue(open);
   }
 
-  /** The lane's connection was cut for flooding. */
-  noteFlood({ party }: Lane): void {
+  /** The lane's connection was cut for flooding. Node tells of some cuts when the lane has closed, and its party with it. */
+  noteFlood(lane: Lane): void {
     const atMs = this.now();
+    const party = this.#parties.get(lane.party.name) ?? lane.party;
+    this.#parties.set(party.name, party);
     party.noteFlood(atMs);
     this.#flooders.delete(party);
     this.#flooders.add(party);
@@ -108,6 +112,19 @@ export class FairTurns implements Rounds {
       if (this.#flooders.size <= MAX_FLOODERS && oldest.hasFlooded(atMs)) break;
       this.#flooders.delete(oldest);
       this.#leave(oldest);
+    }
+  }
+
+  /**
+   * The event loop is late: charges each connection for what Node has read of it since the last call and handled by itself. `isFirst`: the last
+   * call is long ago, so counting begins.
+   */
+  noteReads(isFirst: boolean): void {
+    for (const { lanes } of this.#parties.values()) {
+      for (const lane of lanes) {
+        if (isFirst) lane.watchReads();
+        else lane.chargeUnseen();
+      }
     }
   }
 
@@ -133,20 +150,33 @@ export class FairTurns implements Rounds {
     const { party } = lane;
     party.refresh(this.#epoch);
     lane.hold();
-    lane.startMs = Math.max(lane.usedMs, party.virtualMs);
-    if (this.#newcomers.delete(lane)) {
-      lane.startMs = Math.max(lane.startMs, party.newcomersMs);
-      party.newcomersMs =
-        lane.startMs + lane.expectedMs * Math.min(1, LANES_PER_NEWCOMER / Math.max(1, party.waiting.size));
-    }
-    this.#order += 1;
-    lane.dueOrder = this.#order;
-    lane.dueMs = lane.startMs + lane.likelyMs;
     this.#held.add(lane);
     if (party.waiting.size === 0) party.startMs = Math.max(party.usedMs, this.#virtualMs);
-    party.waiting.add(lane);
+    if (this.#newcomers.delete(lane)) {
+      party.addNewcomer(lane);
+      this.#letComeNext(party);
+    } else this.#lineUp(lane, Math.max(lane.usedMs, party.virtualMs));
     this.#place(party);
     this.plan();
+  }
+
+  /** Of a party's new connections one is in line. The newest and the oldest follow in turn, so that one does not wait for a crowd. */
+  #letComeNext(party: Party): void {
+    if (party.newcomer !== undefined) return;
+    const lane = party.nextNewcomer();
+    if (lane === undefined) return;
+    party.newcomer = lane;
+    this.#lineUp(lane, Math.max(lane.usedMs, party.virtualMs, party.newcomersMs));
+    const part = Math.min(1, LANES_PER_NEWCOMER / party.waiting.size);
+    party.newcomersMs = lane.startMs + lane.expectedMs * part;
+  }
+
+  #lineUp(lane: Lane, startMs: number): void {
+    this.#order += 1;
+    lane.startMs = startMs;
+    lane.dueOrder = this.#order;
+    lane.dueMs = startMs + lane.likelyMs;
+    lane.party.waiting.add(lane);
   }
 
   /** For lanes. */
@@ -166,6 +196,7 @@ export class FairTurns implements Rounds {
   }
 
   readonly #begin = (): void => {
+    for (const lane of this.#served) lane.chargeUnseen();
     this.#isPlanned = false;
     this.#lastSpentMs = this.#spentMs;
     this.#turn += 1;
@@ -173,26 +204,27 @@ export class FairTurns implements Rounds {
     this.#hasSwept = false;
     // Node reads on when a write has ended.
     for (const lane of this.#held) lane.stop();
-    this.#serve();
-    if (this.#held.size > 0) return this.plan();
+    this.#served = this.#serve();
+    if (this.#held.size > 0 || this.#served.size > 0) return this.plan();
     // Nothing waits, so no connection was put at a disadvantage.
     this.#epoch += 1;
     this.#virtualMs = 0;
   };
 
-  #serve(): void {
+  #serve(): Set<Lane> {
     const served = new Set<Lane>();
     let expectedMs = 0;
     for (let lane = this.#next(); lane !== undefined; lane = this.#next()) {
-      if (served.has(lane)) return;
+      if (served.has(lane)) return served;
       const wouldUseMs = this.#spentMs + expectedMs + lane.worstMs;
-      if (served.size > 0 && wouldUseMs > TURN_MS) return;
-      if (lane.worstMs > TURN_MS && this.#letsPass()) return;
+      if (served.size > 0 && wouldUseMs > TURN_MS) return served;
+      if (lane.worstMs > TURN_MS && this.#letsPass()) return served;
       served.add(lane);
       this.#take(lane);
       lane.serve();
       if (!lane.isHeld) expectedMs += lane.worstMs;
     }
+    return served;
   }
 
   /** After a turn that was too long, what has come meanwhile is read before the next dear lane is: once for each. */
@@ -221,10 +253,17 @@ export class FairTurns implements Rounds {
   }
 
   #release(lane: Lane): void {
+    const { party } = lane;
     this.#held.delete(lane);
-    lane.party.waiting.remove(lane);
+    lane.release();
+    if (lane.duePlace < 0) return party.forgetNewcomer();
+    party.waiting.remove(lane);
     lane.duePlace = -1;
-    this.#place(lane.party);
+    if (party.newcomer === lane) {
+      party.newcomer = undefined;
+      this.#letComeNext(party);
+    }
+    this.#place(party);
   }
 
   /** Puts a party where it belongs among those that wait. */

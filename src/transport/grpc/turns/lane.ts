@@ -1,5 +1,14 @@
 import type { Due } from "../../../core/internal.ts";
-import { EVENT_MS, FIRST_READ_MS, LEAST_MS, SHARE_MS, STREAM_END_MS, STREAM_MS, UNKNOWN_MS } from "./costs.ts";
+import {
+  EVENT_MS,
+  FIRST_READ_MS,
+  LEAST_MS,
+  SHARE_MS,
+  STREAM_END_MS,
+  STREAM_MS,
+  UNKNOWN_MS,
+  UNSEEN_BYTE_MS,
+} from "./costs.ts";
 import type { Party } from "./party.ts";
 
 /** The part of `FairTurns` that a lane uses. */
@@ -23,6 +32,8 @@ export interface Rounds {
 
 /** Stops and starts the reading of a connection. */
 export interface Gate {
+  /** Bytes that were read so far. */
+  readonly bytesRead: number;
   stop(): void;
   start(): void;
 }
@@ -65,7 +76,10 @@ export class Lane implements Due {
   #beganMs = 0;
   #works = 0;
   #calls = 0;
+  #readBytes = 0;
+  #seenBytes = 0;
   #isRunning = false;
+  #isHeld = false;
   #isClosed = false;
 
   constructor(rounds: Rounds, party: Party) {
@@ -102,7 +116,7 @@ export class Lane implements Due {
 
   /** True: the connection waits for its turn. Nothing of it is read, and what comes all the same is put in line. */
   get isHeld(): boolean {
-    return this.duePlace !== nowhere;
+    return this.#isHeld;
   }
 
   /** True: work runs at once. */
@@ -146,6 +160,31 @@ export class Lane implements Due {
     this.#rounds.spend(ms);
     if (this.#isOver) this.#rounds.wait(this);
     else if (this.#spentMs > SHARE_MS / 2) this.#rounds.plan();
+  }
+
+  /** Notes bytes of messages that have come. The work on them is measured, so that `chargeUnseen` leaves them out. */
+  see(bytes: number): void {
+    this.#seenBytes += bytes;
+  }
+
+  /** Charges for what Node has read since the last call and handled by itself: frames of HTTP/2 that carry no message. */
+  chargeUnseen(): void {
+    const unseenBytes = this.#readSince();
+    if (unseenBytes > 0) this.charge(unseenBytes * UNSEEN_BYTE_MS);
+  }
+
+  /** Bytes that no message had, since the last call. */
+  #readSince(): number {
+    const readBytes = this.#gate?.bytesRead ?? this.#readBytes;
+    const unseenBytes = readBytes - this.#readBytes - this.#seenBytes;
+    this.#readBytes = readBytes;
+    this.#seenBytes = 0;
+    return unseenBytes;
+  }
+
+  /** Forgets what was read before: `chargeUnseen` counts from here. */
+  watchReads(): void {
+    this.#readSince();
   }
 
   /** Charges the running work so far, and returns its milliseconds since it began or since the last look. 0: none is running. */
@@ -194,7 +233,13 @@ export class Lane implements Due {
     this.refresh();
     this.usedMs = Math.min(this.usedMs, this.#usedBeforeMs + surprise * this.expectedMs + someMs);
     this.#learn();
+    this.#isHeld = true;
     this.#gate?.stop();
+  }
+
+  /** Waits no more. For `FairTurns`. */
+  release(): void {
+    this.#isHeld = false;
   }
 
   /** Expects more of a connection that has cost more. */
@@ -216,6 +261,7 @@ export class Lane implements Due {
     }
     this.#tasks.splice(0, this.#nextTask);
     this.#nextTask = 0;
+    this.watchReads();
     if (!this.isHeld && !this.#isClosed) this.#gate?.start();
   }
 

@@ -18,14 +18,49 @@ export class Party implements Due {
   usedMs = 0;
   /** Virtual time: the start of the lane that was served last, or more. A lane that begins to wait starts here. */
   virtualMs = 0;
+  /** The new connection that waits among the others; the rest of them follow one by one. Written by `FairTurns` alone. */
+  newcomer: Lane | undefined;
   /** The start of the next new connection: all new ones together get a part of the turns, however many they are. */
   newcomersMs = 0;
+  /** New connections in the order of their arrival, and how many of them have ended meanwhile. */
+  #newcomers: Lane[] = [];
+  #gone = 0;
+  #isNewestNext = true;
   #epoch = 0;
   #floods = 0;
   #minuteBeganMs = Number.NEGATIVE_INFINITY;
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  /** New connections that wait to follow. */
+  get newcomers(): number {
+    return this.#newcomers.length - this.#gone;
+  }
+
+  addNewcomer(lane: Lane): void {
+    this.#newcomers.push(lane);
+  }
+
+  /** A new connection that waits to follow has ended, and is not held any more. */
+  forgetNewcomer(): void {
+    this.#gone += 1;
+    if (2 * this.#gone <= this.#newcomers.length) return;
+    this.#newcomers = this.#newcomers.filter(({ isHeld }) => isHeld);
+    this.#gone = 0;
+  }
+
+  /** Takes out the newest of the new connections, the next time the oldest. */
+  nextNewcomer(): Lane | undefined {
+    for (;;) {
+      const lane = this.#isNewestNext ? this.#newcomers.pop() : this.#newcomers.shift();
+      if (lane?.isHeld === false) this.#gone -= 1;
+      else {
+        this.#isNewestNext = !this.#isNewestNext;
+        return lane;
+      }
+    }
   }
 
   /** Takes note of the present busy time. */
@@ -40,7 +75,8 @@ export class Party implements Due {
   spend(ms: number, epoch: number): void {
     if (this.#epoch !== epoch) this.refresh(epoch);
     this.usedMs += ms;
-    if (this.waiting.size > 0) this.virtualMs += progressOf(ms, this.waiting.size);
+    const waiting = this.waiting.size + this.newcomers;
+    if (waiting > 0) this.virtualMs += progressOf(ms, waiting);
   }
 
   /** A connection of the party was cut for flooding. */

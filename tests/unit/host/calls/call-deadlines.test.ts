@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import type { Clock } from "../../../../src/core/index.ts";
 import { CallDeadlines } from "../../../../src/host/calls/call-deadlines.ts";
@@ -5,6 +8,9 @@ import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { StallingClock } from "../../../support/stalling-clock.ts";
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
 
 function setUp<Of extends Clock>(commonMs: number, clock: Of) {
   const due: string[] = [];
@@ -34,6 +40,7 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
       dueMs: 0,
       timer: undefined,
       target: undefined,
+      dueSlot: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };
@@ -101,4 +108,20 @@ it.each([
   remove(answered);
   clock.turnAfter(10);
   expect(due).toEqual(["silent"]);
+});
+
+it("does not keep a call that has left, however many others stay", async () => {
+  const { add, remove } = setUp(100, new ManualClock());
+  for (let count = 0; count < 3_000; count += 1) add("stays", 100);
+  const leave = (): WeakRef<PendingCall> => {
+    const call = add("leaves", 100);
+    remove(call);
+    return new WeakRef(call);
+  };
+  const left = Array.from({ length: 500 }, leave);
+  // A weak reference holds its object until the turn of the event loop ends.
+  await nextTurn();
+  collect();
+  // The stack may still hold the last one.
+  expect(left.filter((call) => call.deref() !== undefined).length).toBeLessThan(10);
 });

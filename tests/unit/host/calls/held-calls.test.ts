@@ -19,6 +19,7 @@ function call(targetKey: string): PendingCall {
     dueMs: 0,
     timer: undefined,
     target: undefined,
+    dueSlot: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

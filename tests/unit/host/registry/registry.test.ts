@@ -27,7 +27,7 @@ test("the successor of a worker that leaves adds the same subscriptions at once,
   const { registry } = openRegistry();
   const add = (clientId: string, index: number) =>
     registry.addSubscription(clientId, { id: `${clientId}-${index}`, pattern: exact(`t${index}`, "a") });
-  for (const clientId of ["old", "new"]) registry.clientArrived(clientId, undefined);
+  for (const clientId of ["old", "new"]) registry.clientArrived(clientId);
   registry.registerType("old", "a");
   for (const index of indexes) add("old", index);
   registry.clientLeaving("old");
@@ -40,7 +40,7 @@ test("the successor of a worker that leaves adds the same subscriptions at once,
 describe("an event", () => {
   test("passes over no agent type that no client serves", () => {
     const { registry, clock } = openRegistry();
-    registry.clientArrived("X", undefined);
+    registry.clientArrived("X");
     for (const index of indexes)
       registry.addSubscription("X", { id: `${index}`, pattern: prefix("", `nobody-${index}`) });
     expect(passed(registry, "t")).toEqual([]);
@@ -53,7 +53,7 @@ describe("an event", () => {
 
   test("goes by all subscriptions of a type that has just got its first owner, once that is registered", async () => {
     const { registry, clock } = openRegistry();
-    for (const clientId of ["early", "owner"]) registry.clientArrived(clientId, undefined);
+    for (const clientId of ["early", "owner"]) registry.clientArrived(clientId);
     subscribe(registry, "early", "a");
     expect(registry.registerType("owner", "a")).toEqual({ at: "registered" });
     const routed = registry.routed("a");
@@ -68,7 +68,7 @@ describe("an event", () => {
 
   test("goes by a subscription that comes while its type gets its first owner", () => {
     const { registry } = openRegistry();
-    for (const clientId of ["early", "owner"]) registry.clientArrived(clientId, undefined);
+    for (const clientId of ["early", "owner"]) registry.clientArrived(clientId);
     subscribe(registry, "early", "a");
     registry.registerType("owner", "a");
     registry.addSubscription("owner", { id: "late", pattern: exact("late", "a") });
@@ -77,7 +77,7 @@ describe("an event", () => {
 
   test("goes by the present owners, though the type lost and got them while the index followed", async () => {
     const { registry, clock } = openRegistry();
-    for (const clientId of ["early", "owner", "heir"]) registry.clientArrived(clientId, undefined);
+    for (const clientId of ["early", "owner", "heir"]) registry.clientArrived(clientId);
     subscribe(registry, "early", "a");
     registry.registerType("owner", "a");
     clock.turn();
@@ -95,7 +95,7 @@ describe("an event", () => {
 
   test("goes by a shared type's subscriptions until its last owner leaves", () => {
     const { registry, clock } = openRegistry({ owners: new SharedOwners(() => 0), allowMultipleOwners: true });
-    for (const clientId of ["one", "two", "watcher"]) registry.clientArrived(clientId, undefined);
+    for (const clientId of ["one", "two", "watcher"]) registry.clientArrived(clientId);
     registry.addSubscription("watcher", { id: "S", pattern: exact("t", "a") });
     for (const clientId of ["one", "two"]) registry.registerType(clientId, "a");
     registry.clientLeft("one", 0);
@@ -111,14 +111,14 @@ describe("a client that leaves and comes back", () => {
   test("costs one turn no more than a batch, however often it does and however much it has", () => {
     const seen: HostOccurrence[] = [];
     const { registry, clock } = openRegistry({ observer: (occurrence) => void seen.push(occurrence) });
-    registry.clientArrived("W", undefined);
+    registry.clientArrived("W");
     for (const index of indexes) registry.registerType("W", `type-${index}`);
     subscribe(registry, "W", "type-0");
     clock.turns();
     seen.length = 0;
     for (let count = 0; count < 50; count += 1) {
       registry.clientLeft("W", 500);
-      registry.clientArrived("W", undefined);
+      registry.clientArrived("W");
     }
     expect(seen.length).toBeLessThanOrEqual(batchSize);
     let before = seen.length;
@@ -139,11 +139,11 @@ describe("a client that leaves and comes back", () => {
 
   test("is told to wait with a removal until it has its registrations again", async () => {
     const { registry, clock } = openRegistry();
-    registry.clientArrived("W", undefined);
+    registry.clientArrived("W");
     subscribe(registry, "W", "a");
     registry.clientLeft("W", 500);
     clock.turns();
-    registry.clientArrived("W", undefined);
+    registry.clientArrived("W");
     const restored = registry.restored("W");
     expect(await hasSettled(restored)).toBe(false);
     clock.turns();
@@ -158,7 +158,7 @@ describe("a client that answers no calls", () => {
 
   test("loses a type's subscriptions at once, and the host sweeps them in batches", () => {
     const { registry, clock } = deaf();
-    for (const clientId of ["deaf", "heir"]) registry.clientArrived(clientId, undefined);
+    for (const clientId of ["deaf", "heir"]) registry.clientArrived(clientId);
     for (const type of ["a", "b"]) registry.registerType("deaf", type);
     subscribe(registry, "deaf", "a");
     registry.addSubscription("deaf", { id: "kept", pattern: exact("t", "b") });
@@ -176,15 +176,15 @@ describe("a client that answers no calls", () => {
 
   test("gets nothing of a lost type back that the host was restoring", () => {
     const { registry, clock } = deaf();
-    for (const clientId of ["deaf", "heir"]) registry.clientArrived(clientId, undefined);
+    for (const clientId of ["deaf", "heir"]) registry.clientArrived(clientId);
     registry.registerType("deaf", "a");
     subscribe(registry, "deaf", "a");
     registry.clientLeft("deaf", 500);
     clock.turns();
-    registry.clientArrived("deaf", undefined);
+    registry.clientArrived("deaf");
     registry.registerType("heir", "a");
     registry.clientLeft("deaf", 500);
-    registry.clientArrived("deaf", undefined);
+    registry.clientArrived("deaf");
     clock.turns();
     expect(registry.subscriptions()).toEqual([]);
     expect(registry.subscriptionCount).toBe(0);

@@ -23,7 +23,7 @@ function setUp(accountant: MemoryAccountant = createMemoryAccountant()) {
       return accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay });
     },
   });
-  registry.clientArrived("X", undefined);
+  registry.clientArrived("X");
   for (let index = 0; index < count; index += 1)
     registry.addSubscription("X", { id: `S${index}`, pattern: exact("t", `a${index}`) });
   const call = (options: { signal?: AbortSignal; account?: MemoryAccount } = {}) =>

@@ -16,6 +16,7 @@ function call(ownId: string): PendingCall {
     dueMs: 0,
     timer: undefined,
     target: undefined,
+    dueSlot: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { OutboundBound } from "../../../../src/host/sessions/queue-bound.ts";
+import { QueueBound } from "../../../../src/host/sessions/queue-bound.ts";
 import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 
 const bounds = { maxQueuedFrames: 10, maxQueuedBytes: 1_000, whenFull: "drop" } as const;
 
 function boundOn(queuedFrames: number, queuedBytes: number) {
-  return new OutboundBound({ queuedFrames, queuedBytes }, bounds, createUncountedAccount());
+  return new QueueBound({ queuedFrames, queuedBytes }, bounds, createUncountedAccount());
 }
 
 it("has room for calls and events up to the bound in frames and in bytes", () => {
@@ -27,7 +27,7 @@ it("lets a single frame pass that is longer than the bound when nothing else wai
 
 it("tells of losses when they begin, and how many there were when half the room is free again", () => {
   const queue = { queuedFrames: 10, queuedBytes: 1_000 };
-  const bound = new OutboundBound(queue, bounds, createUncountedAccount());
+  const bound = new QueueBound(queue, bounds, createUncountedAccount());
   expect([bound.noteLoss(), bound.noteLoss()]).toEqual([true, false]);
   queue.queuedFrames = 5;
   expect(bound.takeRelief()).toBe(0);

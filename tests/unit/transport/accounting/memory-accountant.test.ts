@@ -57,6 +57,11 @@ describe("what one may hold", () => {
     expect(account.whyNot(1)).toBe("This connection makes the host keep 5000 bytes already, of 5000 (maxHeldBytes).");
   });
 
+  it("is named in the text by the first word of its name, also if that is the only one", () => {
+    const account = createMemoryAccountant().openAccount({ party: "a", name: "gateway", giveWay: () => undefined });
+    expect(account.whyNot(1)).toContain(" 0 of them for this gateway.");
+  });
+
   it("names the option of its own total in the text, if it has one", () => {
     const accountant = createMemoryAccountant({ maxBytes: total, optionName: "gatewayMemoryBytes" });
     const account = accountant.openAccount({ party: "a", name: "connection a", giveWay: () => undefined });
@@ -97,6 +102,14 @@ describe("who holds most", () => {
     expect(gone).toEqual(["connection hog"]);
     expect(hog.held).toBe(0);
     expect([accountant.gaveWay, accountant.heldBytes]).toEqual([1, 3 * 85_000 + 50_000]);
+  });
+
+  it("gives way to an answer only until the answer finds the space that urgent things may use", () => {
+    const { open, gone } = setUp();
+    for (let nr = 0; nr < 60; nr += 1) open(`${nr}`, "10.0.0.7").take(10_000);
+    for (let nr = 0; nr < 50; nr += 1) open(`other-${nr}`, `10.0.1.${nr}`).take(8_000);
+    expect(open("late", "10.0.0.7").take(2_000, "urgent")).toBe(true);
+    expect(gone).toHaveLength(7);
   });
 
   it("does not give way to one who then holds more than half as much", () => {

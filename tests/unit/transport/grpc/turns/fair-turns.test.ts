@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SHARE_MS, TURN_MS } from "../../../../../src/transport/grpc/turns/costs.ts";
-import { LoopRig } from "./rig.ts";
+import { LoopRig, type RigClient } from "./rig.ts";
 
 /** A client that has worked for a while and costs little. */
 function honestClient(rig: LoopRig, party = "honest") {
@@ -104,6 +104,19 @@ describe("turns", () => {
     }
     expect(old.done.length).toBe(600);
   });
+
+  it("come to a dear connection again and again, though 60 new ones of its address always wait", () => {
+    const rig = new LoopRig();
+    const old = rig.client("crowd").send(tenths(300)).send(tenths(300));
+    let crowd: RigClient[] = [];
+    for (let turn = 0; turn < 800; turn += 1) {
+      for (const one of crowd) if (one.done.length === one.sent) one.lane.close();
+      crowd = crowd.filter(({ lane }) => !lane.isClosed);
+      while (crowd.length < 60) crowd.push(rig.client("crowd").send(tenths(15)));
+      rig.turn();
+    }
+    expect(old.done.length).toBeGreaterThan(150);
+  });
 });
 
 describe("new connections", () => {
@@ -125,26 +138,61 @@ describe("new connections", () => {
     expect(crowd.every(({ isOpen }) => isOpen)).toBe(true);
   });
 
-  it("of a party that was cut for flooding several times within a minute are opened one in a turn", () => {
+  it("come quickly behind a crowd of others that came first, and the oldest of the crowd as well", () => {
     const rig = new LoopRig();
-    for (let count = 0; count < 3; count += 1) {
-      const flooder = rig.client("flooder", { isNew: true });
-      rig.turns.noteFlood(flooder.lane);
-      flooder.lane.close();
-    }
-    const crowd = Array.from({ length: 20 }, () => rig.client("flooder", { isNew: true }));
-    const other = rig.client("other", { isNew: true });
-    for (let turn = 0; turn < 21; turn += 1) {
-      const before = crowd.filter(({ isOpen }) => isOpen).length;
-      rig.turn();
-      expect(crowd.filter(({ isOpen }) => isOpen).length - before).toBeLessThanOrEqual(1);
-      if (turn === 1) expect(other.isOpen).toBe(true);
-    }
-    expect(crowd.every(({ isOpen }) => isOpen)).toBe(true);
-    // Two minutes later nothing is held against it.
-    rig.nowMs += 121_000;
-    expect(rig.client("flooder", { isNew: true }).isOpen).toBe(true);
+    rig.client("a").send(tenths(1_000));
+    rig.turn();
+    const crowd = Array.from({ length: 600 }, () => rig.client("a", { isNew: true }));
+    const newcomer = rig.client("a", { isNew: true });
+    for (let turn = 0; turn < 20; turn += 1) rig.turn();
+    expect(newcomer.isOpen).toBe(true);
+    expect(crowd[0]?.isOpen).toBe(true);
+    expect(crowd.filter(({ isOpen }) => !isOpen).length).toBeGreaterThan(500);
   });
+
+  it("that end while they wait are forgotten", () => {
+    const rig = new LoopRig();
+    rig.client("a").send(tenths(1_000));
+    rig.turn();
+    const first = rig.client("a", { isNew: true });
+    const { party } = first.lane;
+    for (let count = 0; count < 1_000; count += 1) {
+      const stays = rig.client("a", { isNew: true });
+      const leaves = rig.client("a", { isNew: true });
+      leaves.lane.close();
+      if (count > 10) stays.lane.close();
+    }
+    expect(party.newcomers).toBe(11);
+    for (let turn = 0; turn < 2_000; turn += 1) rig.turn();
+    expect(party.newcomers).toBe(0);
+    expect(rig.clients.filter(({ lane, isOpen }) => !lane.isClosed && !isOpen)).toEqual([]);
+  });
+
+  it.each(["before", "after"] as const)(
+    "of a party that was cut for flooding several times, told %s each connection closes, are opened one in a turn",
+    (when) => {
+      const rig = new LoopRig();
+      for (let count = 0; count < 3; count += 1) {
+        const { lane } = rig.client("flooder", { isNew: true });
+        if (when === "after") lane.close();
+        rig.turns.noteFlood(lane);
+        lane.close();
+      }
+      const crowd = Array.from({ length: 20 }, () => rig.client("flooder", { isNew: true }));
+      expect(crowd.filter(({ isOpen }) => isOpen)).toEqual([]);
+      const other = rig.client("other", { isNew: true });
+      for (let turn = 0; turn < 21; turn += 1) {
+        const before = crowd.filter(({ isOpen }) => isOpen).length;
+        rig.turn();
+        expect(crowd.filter(({ isOpen }) => isOpen).length - before).toBeLessThanOrEqual(1);
+        if (turn === 1) expect(other.isOpen).toBe(true);
+      }
+      expect(crowd.every(({ isOpen }) => isOpen)).toBe(true);
+      // Two minutes later nothing is held against it.
+      rig.nowMs += 121_000;
+      expect(rig.client("flooder", { isNew: true }).isOpen).toBe(true);
+    },
+  );
 });
 
 const step = fc.record({

@@ -46,6 +46,7 @@ export class RigClient {
     this.#rig = rig;
     this.lane = lane;
     const gate: Gate = {
+      bytesRead: 0,
       stop: () => {
         this.#isStopped = true;
       },

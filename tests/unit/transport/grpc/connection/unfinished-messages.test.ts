@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { UnfinishedMessages } from "../../../../src/transport/grpc/connection/unfinished-messages.ts";
+import { UnfinishedMessages } from "../../../../../src/transport/grpc/connection/unfinished-messages.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

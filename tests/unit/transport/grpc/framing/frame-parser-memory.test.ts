@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { createMemoryAccountant } from "../../../../src/transport/accounting/fair-accountant.ts";
-import type { MemoryAccount } from "../../../../src/transport/accounting/memory-account.ts";
-import { FrameParser, type SkippedMessage } from "../../../../src/transport/grpc/framing/frame-parser.ts";
+import { createMemoryAccountant } from "../../../../../src/transport/accounting/fair-accountant.ts";
+import type { MemoryAccount } from "../../../../../src/transport/accounting/memory-account.ts";
+import { FrameParser, type SkippedMessage } from "../../../../../src/transport/grpc/framing/frame-parser.ts";
 
 /** An account that may hold so much, and no more. */
 function accountOf(maxBytes: number, accountant = createMemoryAccountant()): MemoryAccount {

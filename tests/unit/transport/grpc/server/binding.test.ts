@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, expect, test } from "vitest";
-import { bindServers, portOf } from "../../../../src/transport/grpc/server/binding.ts";
+import { bindServers, portOf } from "../../../../../src/transport/grpc/server/binding.ts";
 
 const opened: Server[] = [];
 afterEach(async () => {

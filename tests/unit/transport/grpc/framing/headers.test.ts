@@ -7,11 +7,11 @@ import {
   fromTrailers,
   statusFromHttp,
   toTrailers,
-} from "../../../../src/transport/grpc/framing/call-status.ts";
-import { inflaterFor } from "../../../../src/transport/grpc/framing/compression.ts";
-import { formatTimeout, isGrpcContentType, parseTimeout } from "../../../../src/transport/grpc/framing/headers.ts";
-import { StatusCode } from "../../../../src/transport/index.ts";
-import { fromRawHeaders } from "../../../../src/transport/metadata.ts";
+} from "../../../../../src/transport/grpc/framing/call-status.ts";
+import { inflaterFor } from "../../../../../src/transport/grpc/framing/compression.ts";
+import { formatTimeout, isGrpcContentType, parseTimeout } from "../../../../../src/transport/grpc/framing/headers.ts";
+import { StatusCode } from "../../../../../src/transport/index.ts";
+import { fromRawHeaders } from "../../../../../src/transport/metadata.ts";
 
 describe("received metadata", () => {
   it("keeps the last value of a repeated key, as both reference implementations do", () => {

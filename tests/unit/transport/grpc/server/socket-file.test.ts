@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { bindSocketFile, isDeadSocket } from "../../../../src/transport/grpc/server/socket-file.ts";
+import { bindSocketFile, isDeadSocket } from "../../../../../src/transport/grpc/server/socket-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,0 +1,111 @@
+import type { Logger } from "../core/internal.ts";
+import type { MutableHostCounters } from "./counters.ts";
+import { firstListed } from "./limits.ts";
+import type { ChannelKind, HostObserver } from "./observer.ts";
+import type { StreamClosing } from "./sessions/data-channel.ts";
+import type { Session, SessionParts, StreamOwner } from "./sessions/session.ts";
+
+export interface ChannelReportsParts {
+  readonly counters: MutableHostCounters;
+  readonly logger: Logger | undefined;
+  readonly observer: HostObserver | undefined;
+}
+
+/** A data channel that has ended, and the agent types that its worker served. */
+interface EndedChannel {
+  readonly session: Session;
+  readonly types: ReadonlySet<string>;
+}
+
+/** Tells the observer, the counters and the log what becomes of channels. */
+export class ChannelReports {
+  readonly #parts: ChannelReportsParts;
+
+  constructor(parts: ChannelReportsParts) {
+    this.#parts = parts;
+  }
+
+  opened(channel: ChannelKind, owner: StreamOwner, isAnnounced: boolean): void {
+    this.#parts.observer?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
+  }
+
+  /** `typesOf` is called only if there is an observer. */
+  dataClosed(session: Session, closing: StreamClosing, typesOf: () => ReadonlySet<string>): void {
+    if (this.#parts.observer !== undefined) {
+      this.#closed("data", session.owner, { ...closing, ended: { session, types: typesOf() } });
+    }
+  }
+
+  closed(channel: "control" | "side", owner: StreamOwner, closing: StreamClosing): void {
+    this.#closed(channel, owner, { ...closing, ended: undefined });
+  }
+
+  /** The stream of a data channel has ended, and nothing leaves on it any more. */
+  dataEnded({ lostEvents, unconfirmedEvents, unreadFrames }: Session): void {
+    const { counters } = this.#parts;
+    counters.lostEvents += lostEvents;
+    counters.unconfirmedEvents += unconfirmedEvents;
+    counters.unreadFrames += unreadFrames;
+  }
+
+  /** Frames came on a channel that the host has ended. */
+  unread(frames: number): void {
+    this.#parts.counters.unreadFrames += frames;
+  }
+
+  /** A channel is refused, because there are `maxSessions` already. */
+  refused(clientId: string, detail: string): void {
+    const { counters, observer } = this.#parts;
+    counters.refusedByLimit += 1;
+    observer?.({ at: "limited", what: "sessions", clientId, detail });
+  }
+
+  // protocol.md §7
+  /** A .NET worker has opened its second channel. */
+  reopened(clientId: string, types: ReadonlySet<string>): void {
+    this.#parts.logger?.warn(
+      "a .NET worker has opened its channel again, after an exception or a lost host: it answers no calls until it is restarted",
+      { clientId, types: firstListed(types) },
+    );
+  }
+
+  /** Returns the callbacks of a session, whose worker may give no sign of life or read too slowly. */
+  ofSession(heartbeatTimeoutMs: number): Pick<SessionParts, "onSilent" | "onOverflow" | "onRelief" | "onCutOff"> {
+    const { counters, logger, observer } = this.#parts;
+    return {
+      onSilent: ({ id }) =>
+        logger?.warn("a worker is given up: it gave no sign of life", { clientId: id, heartbeatTimeoutMs }),
+      onOverflow: ({ id: clientId, queuedFrames, queuedBytes }) => {
+        logger?.warn("a worker reads too slowly; what it is sent is dropped or refused from now on", {
+          clientId,
+          queuedFrames,
+          queuedBytes,
+        });
+        const detail = `${queuedFrames} frames and ${queuedBytes} bytes wait for the worker.`;
+        observer?.({ at: "limited", what: "queue", clientId, detail });
+      },
+      onRelief: ({ id }, lost) => logger?.info("a worker that read too slowly has caught up", { clientId: id, lost }),
+      onCutOff: ({ id }) => {
+        counters.overflowedChannels += 1;
+        logger?.warn("a worker is cut off: it does not read what it is sent", { clientId: id });
+      },
+    };
+  }
+
+  #closed(
+    channel: ChannelKind,
+    { clientId, address, principal }: StreamOwner,
+    { reason, detail, ended }: StreamClosing & { readonly ended: EndedChannel | undefined },
+  ): void {
+    this.#parts.observer?.({
+      at: "session",
+      what: "closed",
+      channel,
+      ...{ clientId, address, principal, reason, detail },
+      types: firstListed(ended?.types ?? []),
+      typeCount: ended?.types.size ?? 0,
+      droppedEvents: ended?.session.droppedEvents ?? 0,
+      refusedCalls: ended?.session.refusedCalls ?? 0,
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import type { MemoryAccount } from "../../transport/internal.ts";
+import type { Clients } from "./clients.ts";
+import type { Refusal, RegistrationReports } from "./registration-reports.ts";
+import type { SubscriptionBook } from "./subscription-book.ts";
+
+export interface RegistryBounds {
+  /** Clients that are known at once. */
+  readonly maxSessions: number;
+  readonly maxTypesPerClient: number;
+  readonly maxSubscriptionsPerClient: number;
+  readonly maxSubscriptions: number;
+}
+
+export interface RegistrationBoundsParts {
+  readonly bounds: RegistryBounds;
+  readonly clients: Clients;
+  readonly book: SubscriptionBook;
+  readonly reports: RegistrationReports;
+}
+
+/** Keeps the registry within its bounds. Each method reports the refusal that it returns; undefined: the client may register. */
+export class RegistrationBounds {
+  readonly #parts: RegistrationBoundsParts;
+
+  constructor(parts: RegistrationBoundsParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns why the host takes no more agent types of the client. */
+  whyNoMoreTypes(clientId: string): Refusal | undefined {
+    const { maxTypesPerClient } = this.#parts.bounds;
+    const client = this.#parts.clients.find(clientId);
+    if (client === undefined) return this.#whyNoMoreClients(clientId);
+    if (client.own.types.size < maxTypesPerClient) return undefined;
+    return this.#full(clientId, `This host takes ${maxTypesPerClient} agent types of one client.`);
+  }
+
+  /** Returns why the host takes no more subscriptions of the client. */
+  whyNoMoreSubscriptions(clientId: string): Refusal | undefined {
+    const { clients, book } = this.#parts;
+    const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
+    const client = clients.find(clientId);
+    const tooManyClients = client === undefined ? this.#whyNoMoreClients(clientId) : undefined;
+    if (tooManyClients !== undefined) return tooManyClients;
+    if (client !== undefined && client.own.subscriptions.size >= maxSubscriptionsPerClient) {
+      return this.#full(clientId, `This host takes ${maxSubscriptionsPerClient} subscriptions of one client.`);
+    }
+    if (book.size < maxSubscriptions) return undefined;
+    return this.#full(clientId, `This host takes ${maxSubscriptions} subscriptions.`);
+  }
+
+  /** Returns why the client's account has no space for a registration. */
+  whyNoRoom(clientId: string, account: MemoryAccount, bytes: number): Refusal | undefined {
+    return account.mayTake(bytes) ? undefined : this.#full(clientId, account.whyNot(bytes));
+  }
+
+  #whyNoMoreClients(clientId: string): Refusal | undefined {
+    const { clients, bounds } = this.#parts;
+    return clients.isFull ? this.#full(clientId, `This host takes ${bounds.maxSessions} clients.`) : undefined;
+  }
+
+  #full(clientId: string, reason: string): Refusal {
+    this.#parts.reports.limited(clientId, reason);
+    return { at: "full", reason };
+  }
+}
