@@ -106,7 +106,7 @@ export default {
       severity: "error",
       from: { path: "^src/([^/]+)/" },
       to: {
-        path: "^src/(core|grpc|host|protocol|storage|telemetry|transport|worker)/index\\.ts$",
+        path: "^src/(core|grpc|host|protocol|telemetry|transport|worker)/index\\.ts$",
         pathNot: "^src/$1/",
       },
     },
@@ -144,6 +144,13 @@ export default {
       severity: "error",
       from: { path: "^src/", pathNot: "^src/testing/contracts/" },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only", "npm-peer"] },
+    },
+    {
+      name: "sqlite-at-its-entry-point",
+      comment: "who does not open troupe/storage/sqlite needs no SQLite",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(storage/sqlite|testing)/" },
+      to: { path: "^src/storage/sqlite/|@photostructure/sqlite" },
     },
     {
       name: "no-cycles",

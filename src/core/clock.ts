@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds; never decreases. */
   now(): number;
+  /** Milliseconds since 1970, as the system's date has them. It may go back. */
+  wallNow(): number;
   /**
    * Calls `callback` once after `delayMs`; never if the delay exceeds Node's timers (24 days). A pending timer keeps
    * the process alive only with `keepAlive`.
@@ -38,6 +40,7 @@ type TimerFunctions = Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 // Taken when the module loads. A program that installs fake timers replaces the global functions later.
 const real: TimerFunctions = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
 const realPerformance = globalThis.performance;
+const RealDate = globalThis.Date;
 
 /**
  * Clock of the system. Fake timers of a test move its time limits. A delay of 0 is not a time limit. The caller waits for the next
@@ -45,12 +48,14 @@ const realPerformance = globalThis.performance;
  */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallNow: () => Date.now(),
   setTimer: (delayMs, callback, options) => startTimer(delayMs > 0 ? globalThis : real, delayMs, callback, options),
 };
 
 /** Clock of the system that no fake timers move. For waits that a test must not have to end. */
 export const realClock: Clock = {
   now: () => realPerformance.now(),
+  wallNow: () => RealDate.now(),
   setTimer: (delayMs, callback, options) => startTimer(real, delayMs, callback, options),
 };
 

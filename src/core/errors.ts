@@ -12,6 +12,7 @@ import { brandClass } from "./copies.ts";
  * - `unexpected-answer`: the answer is not of the type that the call promises. `overloaded`: a bound is reached.
  * - `not-authorized`: the host does not let this worker do it.
  * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that cannot be served.
+ * - `state-unavailable`: the state store can't read or write now, and nothing has changed. `state-unknown`: it may have written.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
  */
 export type ErrorCode =
@@ -35,6 +36,8 @@ export type ErrorCode =
   | "already-exists"
   | "wrong-class"
   | "wrong-state"
+  | "state-unavailable"
+  | "state-unknown"
   | "tool-not-found"
   | "invalid-tool-arguments"
   | "tool-failed";

@@ -85,6 +85,47 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
+export { type AgentName, shardOf } from "./state/agent-name.ts";
+export type {
+  DeadLetter,
+  DeadQuery,
+  DeadReason,
+  DurableLog,
+  DurableMessage,
+  KeptMessage,
+  ShardHold,
+  ShardReader,
+} from "./state/durable-log.ts";
+export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
+export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
+export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
+export type {
+  Commit,
+  CommitOutcome,
+  DueQuery,
+  Expected,
+  ListedState,
+  ListPage,
+  ListQuery,
+  Mail,
+  MailQuery,
+  MailSettlement,
+  OpenStoreOptions,
+  RememberedMessage,
+  ReminderChange,
+  ReminderTick,
+  Settlements,
+  ShardQuery,
+  StateRecord,
+  StateStore,
+  StateWrite,
+  StoredMail,
+  StoredReminder,
+  StoreOpening,
+  StoreStats,
+} from "./state/state-store.ts";
+export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
+export { storeLimits } from "./state/store-limits.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,

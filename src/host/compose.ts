@@ -121,7 +121,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   return {
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
-    states: new LegacyState(options.stateStore),
+    states: new LegacyState(options.stateStore, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }

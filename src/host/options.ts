@@ -9,10 +9,12 @@ import {
   type Logger,
   logger,
   type MakeId,
+  MemoryStateStore,
   number,
   type OptionKinds,
   optionShape,
   randomId,
+  type StateStore,
   someRoom,
   someTime,
   systemClock,
@@ -20,7 +22,6 @@ import {
   word,
 } from "../core/internal.ts";
 import type { Capability } from "../protocol/internal.ts";
-import { MemoryStateStore, type StateStore } from "../storage/internal.ts";
 import type { HostObserver } from "./observer.ts";
 import type { Authorize } from "./principal.ts";
 
@@ -116,7 +117,10 @@ export interface HostOptions {
   readonly authorize?: Authorize | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
-  /** Keeps the states of GetState and SaveState. Default: in memory, bounded. */
+  /**
+   * Keeps the states of GetState and SaveState. The host opens it when it needs it first, and does not close it. Default: in
+   * memory, bounded.
+   */
   readonly stateStore?: StateStore | undefined;
   /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
   readonly reflection?: boolean | undefined;
@@ -179,7 +183,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   authorize: callable,
   observer: callable,
   reflection: flag,
-  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "load", "save"),
+  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit"),
   logger,
   clock,
   makeId: callable,
@@ -217,7 +221,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     authorize: options.authorize,
     observer: options.observer,
     reflection: options.reflection ?? false,
-    stateStore: options.stateStore ?? new MemoryStateStore({ makeId }),
+    stateStore: options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock }),
     logger: options.logger,
     clock: options.clock ?? systemClock,
     makeId,

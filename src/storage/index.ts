@@ -1,5 +1,5 @@
 /**
- * The store in which a host keeps the states that workers of AutoGen 0.4.0 to 0.4.5 save: the port and the store in memory.
+ * Stores of agents' states: the port `StateStore`, and the store in memory. `troupe/storage/sqlite` has one that outlives the process.
  *
  * @example
  * ```ts
@@ -12,6 +12,47 @@
  * @packageDocumentation
  */
 
-export type { MemoryStateStoreOptions } from "./memory-state-store.ts";
-export { MemoryStateStore } from "./memory-state-store.ts";
-export type { SaveOutcome, StateStore, StateVersion } from "./state-store.ts";
+export type {
+  AgentName,
+  Commit,
+  CommitOutcome,
+  DeadLetter,
+  DeadQuery,
+  DeadReason,
+  DueQuery,
+  DurableLog,
+  DurableMessage,
+  Epoch,
+  Expected,
+  KeptMessage,
+  ListedState,
+  ListPage,
+  ListQuery,
+  Mail,
+  MailQuery,
+  MailSettlement,
+  MemoryStateStoreOptions,
+  OpenStoreOptions,
+  RememberedMessage,
+  ReminderChange,
+  ReminderTick,
+  Settlements,
+  ShardHold,
+  ShardQuery,
+  ShardReader,
+  StateRecord,
+  StateStore,
+  StateWrite,
+  StoredMail,
+  StoredReminder,
+  StoreErrorCode,
+  StoreOpening,
+  StoreStats,
+} from "../core/internal.ts";
+export {
+  compareEpochs,
+  MemoryStateStore,
+  StoreError,
+  shardOf,
+  storeLimits,
+} from "../core/internal.ts";

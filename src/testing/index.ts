@@ -18,6 +18,7 @@
 
 export type { LinkNetwork, LinkNetworkOptions } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
+export type { BreakStore, StateStoreAdapter, StoreFaults, TestedStoreOptions } from "./contracts/state-store.ts";
 export { describeStateStore } from "./contracts/state-store.ts";
 export type { TestRunner } from "./contracts/test-runner.ts";
 export type {

@@ -35,6 +35,11 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  /** The same as `now()`: the time since 1970 begins with 0, or with `startMs`. */
+  wallNow(): number {
+    return this.#nowMs;
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     if (delayMs > longestTimerMs) return { cancel: () => undefined };
     const pending = { dueMs: this.#nowMs + Math.max(0, delayMs), callback };

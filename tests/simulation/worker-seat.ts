@@ -317,6 +317,7 @@ function keepingTimers(clock: Clock): Clock {
   let count = 0;
   return {
     now: () => clock.now(),
+    wallNow: () => clock.wallNow(),
     setTimer: (delayMs, callback) => {
       const timer = clock.setTimer(delayMs, callback);
       count += 1;

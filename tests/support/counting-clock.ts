@@ -17,6 +17,10 @@ export class CountingClock implements Clock {
     return this.#clock.now();
   }
 
+  wallNow(): number {
+    return this.#clock.wallNow();
+  }
+
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer {
     const inner = this.#clock.setTimer(
       delayMs,

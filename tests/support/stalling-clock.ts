@@ -14,6 +14,10 @@ export class StallingClock implements Clock {
     return this.#nowMs;
   }
 
+  wallNow(): number {
+    return this.#nowMs;
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     const pending = { dueMs: this.#nowMs + delayMs, callback };
     this.#timers.push(pending);

@@ -8,6 +8,10 @@ export class TurnClock implements Clock {
     return 0;
   }
 
+  wallNow(): number {
+    return 0;
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     const own = () => callback();
     if (delayMs <= 0) this.#waiting.add(own);

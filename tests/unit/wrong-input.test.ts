@@ -5,6 +5,7 @@ import * as grpc from "troupe/grpc";
 import * as host from "troupe/host";
 import * as protobuf from "troupe/protobuf";
 import * as storage from "troupe/storage";
+import * as sqlite from "troupe/storage/sqlite";
 import * as telemetry from "troupe/telemetry";
 import * as otel from "troupe/telemetry/otel";
 import * as testing from "troupe/testing";
@@ -64,6 +65,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   GrpcListenerOptions: (options) => [() => transport.grpcListener(options), () => newHost({ channelOptions: options })],
   MemoryNetworkOptions: (options) => () => transport.createMemoryNetwork(options),
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
+  OpenStoreOptions: (options) => () => new storage.MemoryStateStore().open(options),
+  SqliteStoreOptions: (options) => () => sqlite.openSqliteStore(":memory:", options),
   ProtobufMessageOptions: (options) => () => protobuf.protobufMessage(AnySchema, options),
   ClassMessageOptions: (options) => () => troupe.classMessage("Old", class Old {}, options),
   DefineMessageOptions: (options) => () => defineMessage("Other", z.object({}), options),
@@ -148,6 +151,7 @@ const takenByNothing: Record<string, string> = {
   ToolRunOptions: "Troupe gives them to a user's tool",
   TimerOptions: "Troupe gives them to a user's clock",
   LinkNetworkOptions: "a suite gives them to a user's network",
+  TestedStoreOptions: "a suite gives them to a user's store",
   StreamOptions: "a worker gives them to a user's link",
   UnaryOptions: "a worker gives them to a user's link",
   AccountOptions: "a listener of Troupe's or a user's gives them for each connection",
@@ -224,6 +228,7 @@ test("a test host is taken as the options of a worker", async () => {
 
 const modules: Record<string, object> = {
   ...{ troupe, "troupe/grpc": grpc, "troupe/host": host, "troupe/protobuf": protobuf, "troupe/storage": storage },
+  "troupe/storage/sqlite": sqlite,
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },
   ...{ "troupe/transport": transport, "troupe/worker": worker },
 };
@@ -232,6 +237,7 @@ const modules: Record<string, object> = {
 const unchecked: Record<string, string> = {
   "new RpcError": "an error must not fail while it is made",
   "TroupeError.from": "it takes anything that was thrown",
+  compareEpochs: "a store calls it with each commit",
   "new SimulatedProcess": "`Simulation.process` makes it",
   "new FaultProxy": "`startFaultProxy` makes it",
 };

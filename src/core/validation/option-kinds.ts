@@ -69,7 +69,7 @@ export function withMethods(what: string, ...methods: readonly string[]): Option
 
 export const logger = withMethods("a logger", "debug", "info", "warn", "error");
 
-export const clock = withMethods("a clock", "now", "setTimer");
+export const clock = withMethods("a clock", "now", "wallNow", "setTimer");
 
 export const agentId: OptionKind = {
   expected: 'an AgentId, such as new AgentId("greeter", "ada")',

@@ -80,6 +80,8 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "already-exists": plain("already-exists"),
   "wrong-class": plain("wrong-class"),
   "wrong-state": plain("wrong-state"),
+  "state-unavailable": plain("state-unavailable"),
+  "state-unknown": plain("state-unknown"),
   "tool-not-found": tool("ToolNotFoundException", ToolNotFoundException),
   "invalid-tool-arguments": tool("InvalidToolArgumentsException", InvalidToolArgumentsException),
   "tool-failed": tool("ToolExecutionException", ToolExecutionException),

@@ -6,7 +6,8 @@ export interface TestRunner {
   readonly it: (name: string, body: () => Promise<void>) => unknown;
 }
 
-const runnerKind = withMethods("a test runner, { describe, it },", "describe", "it");
+/** The kind of a test runner. */
+export const runnerKind = withMethods("a test runner, { describe, it },", "describe", "it");
 
 /** Checks the arguments of a contract suite. */
 export function assertSuite(name: unknown, open: unknown, runner: unknown): void {

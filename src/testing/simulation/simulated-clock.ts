@@ -28,6 +28,11 @@ export class SimulatedClock implements Clock {
     return this.#nowMs;
   }
 
+  /** The same as `now()`. */
+  wallNow(): number {
+    return this.#nowMs;
+  }
+
   setTimer(delayMs: number, callback: () => void): Timer {
     if (delayMs > longestTimerMs) return { cancel: () => undefined };
     const due = { atMs: this.#nowMs + Math.max(0, delayMs), draw: this.#dice.next(), callback, isCancelled: false };

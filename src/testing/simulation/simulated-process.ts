@@ -31,7 +31,11 @@ export class SimulatedProcess {
     this.killed = new Promise((resolve) => {
       this.#markKilled = resolve;
     });
-    this.clock = { now: () => clock.now(), setTimer: (delayMs, callback) => this.#setTimer(clock, delayMs, callback) };
+    this.clock = {
+      now: () => clock.now(),
+      wallNow: () => clock.wallNow(),
+      setTimer: (delayMs, callback) => this.#setTimer(clock, delayMs, callback),
+    };
     this.dialer = { dial: (address) => this.#dial(dialer, address) };
   }
 

@@ -1,48 +1,103 @@
 import { describe, expect, it } from "vitest";
-import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { MemoryStateStore } from "../../../src/core/internal.ts";
+import {
+  bytesOf,
+  commitOf,
+  commitOne,
+  putOf,
+  reminderAt,
+} from "../../../src/testing/contracts/state-store/store-case.ts";
 import { describeStateStore } from "../../../src/testing/contracts/state-store.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
-describeStateStore("memory", () => new MemoryStateStore(), { describe, it });
+describeStateStore(
+  "memory",
+  {
+    create: ({ clock }) => new MemoryStateStore({ clock }),
+    reopen: (store) => {
+      if (!(store instanceof MemoryStateStore)) throw new Error("It is another store.");
+      return store.reopen();
+    },
+  },
+  { describe, it },
+);
+
+async function opened(options: ConstructorParameters<typeof MemoryStateStore>[0]): Promise<MemoryStateStore> {
+  const store = new MemoryStateStore(options);
+  await store.open();
+  return store;
+}
+
+const ofKey = (key: string) => ({ agent: { type: "a", key } });
 
 describe("memory: bounds", () => {
-  const data = { kind: "text", text: "12345" } as const;
-
   it("refuses a new agent beyond its number of entries, and takes known ones still", async () => {
-    const store = new MemoryStateStore({ maxEntries: 1 });
-    await store.save({ type: "a", key: "1" }, data, "");
-    expect(await store.save({ type: "a", key: "2" }, data, "")).toEqual({ at: "full", limit: "1 agents with a state" });
-    expect(await store.save({ type: "a", key: "1" }, data, "")).toMatchObject({ at: "saved" });
+    const store = await opened({ maxEntries: 1 });
+    await commitOne(store, putOf("12345", ofKey("1")));
+    const limit = "1 agents with a state";
+    expect(await commitOne(store, putOf("12345", ofKey("2")))).toEqual({ at: "refused", limit });
+    expect(await commitOne(store, putOf("12345", ofKey("1")))).toMatchObject({ at: "committed" });
   });
 
   it("counts the bytes that are stored, not those that were", async () => {
-    const store = new MemoryStateStore({ maxBytes: 700 });
+    const store = await opened({ maxBytes: 1_100 });
     for (let count = 0; count < 3; count += 1) {
-      expect(await store.save({ type: "a", key: "1" }, data, "")).toMatchObject({ at: "saved" });
+      expect(await commitOne(store, putOf("12345", ofKey("1")))).toMatchObject({ at: "committed" });
     }
-    expect(await store.save({ type: "a", key: "2" }, data, "")).toMatchObject({ at: "full" });
-    expect((await store.load({ type: "a", key: "1" }))?.data).toEqual(data);
+    expect(await commitOne(store, putOf("12345", ofKey("2")))).toMatchObject({ at: "refused" });
+    expect(await store.load({ type: "a", key: "1" })).toMatchObject({ data: bytesOf("12345") });
   });
 
-  it("counts the names of its agents, and frees them when a state is deleted", async () => {
-    const store = new MemoryStateStore({ maxBytes: 10_000 });
+  it("counts names, reminders, mail and remembered messages, and frees each when it goes", async () => {
+    const clock = new ManualClock();
+    const store = await opened({ maxBytes: 10_000, clock });
     const key = "k".repeat(4_000);
-    expect(await store.save({ type: "a", key }, undefined, "")).toMatchObject({ at: "saved" });
-    expect(await store.save({ type: "b", key }, undefined, "")).toMatchObject({ at: "full" });
-    await store.delete({ type: "a", key });
-    expect(await store.save({ type: "b", key }, undefined, "")).toMatchObject({ at: "saved" });
+    const parts = [
+      putOf("", ofKey(key)),
+      commitOf({ ...ofKey("1"), reminders: [{ ...reminderAt("r", 1), message: new Uint8Array(8_000) }] }),
+      commitOf({ ...ofKey("1"), remembered: [{ id: "1", principal: "", answer: new Uint8Array(8_000) }] }),
+      commitOf({
+        ...ofKey("2"),
+        mail: [{ id: "1", receiver: ofKey("1").agent, kind: "call", frame: new Uint8Array(8_000) }],
+      }),
+    ];
+    for (const part of parts) {
+      expect(await commitOne(store, part)).toMatchObject({ at: "committed" });
+      for (const other of parts) {
+        if (other !== part) expect(await commitOne(store, other)).toMatchObject({ at: "refused" });
+      }
+      // The mail was sent to the agent with the key 1.
+      for (const gone of [key, "1"]) await commitOne(store, commitOf({ ...ofKey(gone), write: { at: "delete" } }));
+    }
+    expect(await commitOne(store, putOf("", ofKey(key)))).toMatchObject({ at: "committed" });
+  });
+
+  it("frees what is settled or cancelled", async () => {
+    const store = await opened({ maxBytes: 10_000 });
+    const mail = [{ id: "1", receiver: ofKey("1").agent, kind: "call", frame: new Uint8Array(8_000) } as const];
+    const reminder = { ...reminderAt("r", 1), message: new Uint8Array(8_000) };
+    for (let count = 0; count < 3; count += 1) {
+      expect(await commitOne(store, commitOf({ ...ofKey("2"), mail }))).toMatchObject({ at: "committed" });
+      const [kept] = await store.mail({ limit: 1 });
+      await store.settle({ ticks: [], mail: [{ place: kept?.place ?? 0, nextMs: undefined, attempts: 1 }] });
+      expect(await commitOne(store, commitOf({ ...ofKey("1"), reminders: [reminder] }))).toMatchObject({
+        at: "committed",
+      });
+      const cancel = [{ at: "cancel", name: "r" } as const];
+      await commitOne(store, commitOf({ ...ofKey("1"), reminders: cancel }));
+    }
   });
 
   it("forgets a state that was not saved again in time, and no other", async () => {
     const clock = new ManualClock();
-    const store = new MemoryStateStore({ maxEntries: 2, expireAfterMs: 1_000, clock });
-    await store.save({ type: "a", key: "old" }, data, "");
-    await store.save({ type: "a", key: "kept" }, data, "");
+    const store = await opened({ maxEntries: 2, expireAfterMs: 1_000, clock });
+    await commitOne(store, putOf("12345", ofKey("old")));
+    await commitOne(store, putOf("12345", ofKey("kept")));
     clock.advance(600);
-    await store.save({ type: "a", key: "kept" }, data, "");
+    await commitOne(store, putOf("12345", ofKey("kept")));
     clock.advance(600);
     expect(await store.load({ type: "a", key: "old" })).toBeUndefined();
-    expect((await store.load({ type: "a", key: "kept" }))?.data).toEqual(data);
-    expect(await store.save({ type: "a", key: "new" }, data, "")).toMatchObject({ at: "saved" });
+    expect(await store.load({ type: "a", key: "kept" })).toMatchObject({ data: bytesOf("12345") });
+    expect(await commitOne(store, putOf("12345", ofKey("new")))).toMatchObject({ at: "committed" });
   });
 });

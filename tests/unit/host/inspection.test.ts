@@ -27,6 +27,7 @@ it("gathers 10,000 sessions in turns between which the host has time for message
   const due: (() => void)[] = [];
   const clock: Clock = {
     now: () => 0,
+    wallNow: () => 0,
     setTimer: (_delayMs, task) => {
       due.push(task);
       return { cancel: () => undefined };
@@ -59,6 +60,7 @@ it("lists a worker once that leaves and comes back meanwhile, and its types too"
   const due: (() => void)[] = [];
   const clock: Clock = {
     now: () => 0,
+    wallNow: () => 0,
     setTimer: (delayMs, task) => {
       if (delayMs === 0) due.push(task);
       return { cancel: () => undefined };

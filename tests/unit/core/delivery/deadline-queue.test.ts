@@ -94,6 +94,7 @@ test("nothing expires early when a timer comes before its time", () => {
   let nowMs = 0;
   const clock: Clock = {
     now: () => nowMs,
+    wallNow: () => nowMs,
     setTimer: (_delayMs, callback) => {
       fire = callback;
       return { cancel: () => undefined };

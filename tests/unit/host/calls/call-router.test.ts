@@ -124,6 +124,7 @@ it("answers calls that time out all at once in batches, each once", () => {
   // Time limits by one clock, turns of the event loop by the other.
   const clock: Clock = {
     now: () => times.now(),
+    wallNow: () => times.wallNow(),
     setTimer: (delayMs, callback) => (delayMs > 0 ? times : turns).setTimer(delayMs, callback),
   };
   const { caller, target, calls } = setUp({ clock, maxPendingCalls: many });

@@ -1,0 +1,21 @@
+// `npm run bench -- state [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
+// Measures commits to the state stores: compare-and-set of 512 bytes, each saver with an agent of its own and one commit under way.
+import { compare } from "../support/comparing.ts";
+import { StoreContender, type StoreLoad } from "./contenders.ts";
+
+const loads: readonly StoreLoad[] = [1, 16, 64, 256].map((savers) => ({ savers }));
+
+await compare({
+  benchmark: "state",
+  title: "commits to a state store, each of 512 bytes",
+  unit: "commits/s",
+  contenders: [
+    new StoreContender("SQLite, full", { kind: "sqlite", synchronous: "full" }),
+    new StoreContender("SQLite, normal", { kind: "sqlite", synchronous: "normal" }),
+    new StoreContender("SQLite, full, in the main thread", { kind: "sqlite", synchronous: "full", thread: false }),
+    new StoreContender("memory", { kind: "memory" }),
+  ],
+  baseline: "SQLite, full, in the main thread",
+  loads,
+  loadText: ({ savers }) => `${savers} savers`,
+});

@@ -1,0 +1,82 @@
+import type { ErrorCode } from "../errors.ts";
+import type { AgentName } from "./agent-name.ts";
+
+/** A message for a mailbox. */
+export interface DurableMessage {
+  readonly id: string;
+  readonly kind: "call" | "event";
+  /** The message as it goes over the wire. */
+  readonly frame: Uint8Array;
+  /** Wall clock, milliseconds since 1970. */
+  readonly sentAtMs: number;
+}
+
+/** A message in a mailbox. */
+export interface KeptMessage extends DurableMessage {
+  readonly mailbox: AgentName;
+  readonly place: number;
+  /** Readers of the shard that were lost while they had this message. */
+  readonly priorTakeovers: number;
+}
+
+/** The reason for which a message became a dead letter. */
+export interface DeadReason {
+  readonly code: ErrorCode | "too-many-takeovers" | "expired" | "mailbox-full";
+  readonly text: string;
+  readonly attempts: number;
+}
+
+/** A dead letter. */
+export interface DeadLetter extends KeptMessage {
+  readonly why: DeadReason;
+  readonly diedAtMs: number;
+}
+
+/** Which dead letters to read. */
+export interface DeadQuery {
+  /** Default: of all mailboxes. */
+  readonly mailbox?: AgentName | undefined;
+  /** The id with which the last page ended. Default: from the oldest. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** Takes the messages of a shard. */
+export interface ShardReader {
+  /** Gets each message, in the order of the log. */
+  onMessage(message: KeptMessage): void;
+  /** Another reader has taken the shard, or the log can't be reached: stop at once. */
+  onLost(reason: string): void;
+}
+
+/** A shard that a reader holds. */
+export interface ShardHold {
+  /** Ends a message's time in its mailbox. `lost`: another reader has the shard. */
+  settle(message: KeptMessage): Promise<"settled" | "lost">;
+  leave(): Promise<void>;
+}
+
+/**
+ * Keeps messages in one mailbox for each agent. Every mailbox belongs to a shard, and a shard has one reader at a time. Methods reject
+ * only when the log can't be reached.
+ */
+export interface DurableLog {
+  readonly shards: number;
+  /** Resolves when the message is kept. `known`: a message of this id was kept before. `full`: the mailbox takes no more. */
+  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
+  /** Begins with the oldest message. A reader before this one settles nothing any more. */
+  take(shard: number, token: number, reader: ShardReader): Promise<ShardHold>;
+  /** Moves the later messages of a mailbox out of the way of its shard. */
+  spill(shard: number, mailbox: AgentName, message: KeptMessage): Promise<void>;
+  /** The mailboxes of a shard that have spilled messages. */
+  spilled(shard: number): Promise<readonly AgentName[]>;
+  /** Reads the spilled messages of a mailbox back, in order. */
+  unspill(shard: number, mailbox: AgentName): AsyncIterable<KeptMessage>;
+  /** Ends a message's time in its mailbox, and keeps it as a dead letter. */
+  bury(message: KeptMessage, why: DeadReason): Promise<void>;
+  deadLetters(query: DeadQuery): Promise<{ readonly letters: readonly DeadLetter[]; readonly isLast: boolean }>;
+  /** Puts dead letters into their mailboxes again. Resolves to their number. */
+  replay(ids: readonly string[]): Promise<number>;
+  /** Drops dead letters. Resolves to their number. */
+  drop(ids: readonly string[]): Promise<number>;
+}

@@ -1,0 +1,221 @@
+import { type Clock, type MakeId, randomId, systemClock } from "../clock.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { callable, clock as clockKind, flag, number } from "../validation/option-kinds.ts";
+import { anyRoom, someTime } from "../validation/option-values.ts";
+import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
+import { byName, inShards, type Moment, StateMemory } from "./state-memory.ts";
+import type {
+  Commit,
+  CommitOutcome,
+  DueQuery,
+  ListPage,
+  ListQuery,
+  MailQuery,
+  OpenStoreOptions,
+  RememberedMessage,
+  Settlements,
+  StateRecord,
+  StateStore,
+  StoredMail,
+  StoredReminder,
+  StoreOpening,
+  StoreStats,
+} from "./state-store.ts";
+import { StoreError } from "./store-error.ts";
+import { storeLimits } from "./store-limits.ts";
+
+/** Options of a `MemoryStateStore`. */
+export interface MemoryStateStoreOptions {
+  /** Limit of all that is stored, names included, in bytes. Default: 256 MiB. */
+  readonly maxBytes?: number | undefined;
+  /** Limit of agents with a state. Default: 100 000. */
+  readonly maxEntries?: number | undefined;
+  /** Milliseconds after its last save until a state is forgotten, with all that belongs to its agent. Default: never. */
+  readonly expireAfterMs?: number | undefined;
+  /** Creates eTags. Default: random UUIDs. */
+  readonly makeId?: MakeId | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+const shape = optionShape<MemoryStateStoreOptions>({
+  maxBytes: number(anyRoom),
+  maxEntries: number(anyRoom),
+  expireAfterMs: number(someTime),
+  makeId: callable,
+  clock: clockKind,
+});
+
+const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
+
+/**
+ * Keeps agent states in this process, within limits. It refuses a commit beyond a limit and keeps what is stored. All of it is lost
+ * with the process.
+ *
+ * @example
+ * ```ts
+ * const store = new MemoryStateStore({ maxBytes: 64 * 1024 * 1024 });
+ * await store.open();
+ * ```
+ */
+export class MemoryStateStore implements StateStore {
+  readonly writers = "one";
+  readonly log = undefined;
+  #memory: StateMemory;
+  readonly #clock: Clock;
+  /** Of the last `open`; 0: never opened. */
+  #incarnation = 0;
+  #isClosed = false;
+
+  /** Throws `invalid-argument` for unknown options and for values of a wrong kind. */
+  constructor(options: MemoryStateStoreOptions = {}) {
+    assertOptions(options, shape, "MemoryStateStore");
+    this.#clock = options.clock ?? systemClock;
+    this.#memory = new StateMemory({
+      maxBytes: options.maxBytes ?? 256 * 1024 * 1024,
+      maxEntries: options.maxEntries ?? 100_000,
+      expireAfterMs: options.expireAfterMs ?? Number.POSITIVE_INFINITY,
+      makeId: options.makeId ?? randomId,
+    });
+  }
+
+  /**
+   * Creates another store over the same memory, as a second process opens the same file. For tests of what outlives a host, and of two
+   * hosts on one store.
+   */
+  reopen(): MemoryStateStore {
+    const other = new MemoryStateStore({ clock: this.#clock });
+    other.#memory = this.#memory;
+    return other;
+  }
+
+  async open(options: OpenStoreOptions = {}): Promise<StoreOpening> {
+    assertOptions(options, openShape, "open");
+    this.#assertNotClosed();
+    const memory = this.#memory;
+    const isOwn = this.#incarnation === memory.incarnation;
+    if (memory.isHeld && !isOwn && options.takesOver !== true) {
+      throw new StoreError("in-use", "Another store holds this memory. Close it, or open this one with takesOver.");
+    }
+    const { newestGeneration } = memory;
+    const incarnation = Math.max(newestGeneration + 1, Math.floor(this.#clock.wallNow() / 1_000));
+    memory.incarnation = incarnation;
+    memory.newestGeneration = incarnation;
+    memory.isHeld = true;
+    this.#incarnation = incarnation;
+    return { incarnation, newestGeneration };
+  }
+
+  async load(
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | "unchanged" | undefined> {
+    const record = this.#read().records.get(textOfName(agent));
+    if (record === undefined) return undefined;
+    if (options.unless === record.eTag) return "unchanged";
+    const { eTag, revision, schemaVersion, contentType, data, savedAtMs, epoch } = record;
+    return { eTag, revision, schemaVersion, contentType, data: new Uint8Array(data), savedAtMs, epoch };
+  }
+
+  async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    const memory = this.#write();
+    const moment = this.#moment();
+    return commits.map((commit) => memory.commit(commit, moment));
+  }
+
+  async remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
+    return this.#read().remembered(agent, id, principal, this.#moment());
+  }
+
+  async list({ type, keyPrefix = "", after, limit = storeLimits.listed }: ListQuery = {}): Promise<ListPage> {
+    const most = Math.min(limit, storeLimits.mostListed);
+    const found = [...this.#read().records.values()]
+      .filter(({ agent }) => type === undefined || agent.type === type)
+      .filter(({ agent }) => agent.key.startsWith(keyPrefix))
+      .filter(({ agent }) => after === undefined || compareNames(agent, after) > 0)
+      .sort((a, b) => compareNames(a.agent, b.agent));
+    const records = found.slice(0, most).map(({ data, savedMs: _, ...record }) => ({ ...record, bytes: data.length }));
+    return { records, isLast: found.length <= most };
+  }
+
+  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+    return [...(this.#read().reminders.get(textOfName(agent))?.values() ?? [])].sort(byName).map(copyOfReminder);
+  }
+
+  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+    const isWanted = inShards(shards);
+    return [...this.#read().reminders.values()]
+      .flatMap((ofAgent) => [...ofAgent.values()])
+      .filter(({ agent, dueMs }) => dueMs < beforeMs && isWanted(agent))
+      .sort((a, b) => a.dueMs - b.dueMs || a.seq - b.seq)
+      .slice(0, limit)
+      .map(copyOfReminder);
+  }
+
+  async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
+    const isWanted = inShards(shards);
+    const found: StoredMail[] = [];
+    for (const mail of this.#read().mail.values()) {
+      if (found.length >= limit) break;
+      if (mail.place > after && isWanted(mail.receiver)) found.push({ ...mail, frame: new Uint8Array(mail.frame) });
+    }
+    return found;
+  }
+
+  async settle(done: Settlements): Promise<void> {
+    this.#write().settle(done);
+  }
+
+  async stats(): Promise<StoreStats> {
+    const memory = this.#read();
+    const types = new Map<string, { type: string; records: number; bytes: number }>();
+    let bytes = 0;
+    for (const { agent, data } of memory.records.values()) {
+      const ofType = types.get(agent.type) ?? { type: agent.type, records: 0, bytes: 0 };
+      types.set(agent.type, ofType);
+      ofType.records += 1;
+      ofType.bytes += data.length;
+      bytes += data.length;
+    }
+    const sorted = [...types.values()].sort((a, b) => compareBytes(a.type, b.type));
+    let reminders = 0;
+    for (const ofAgent of memory.reminders.values()) reminders += ofAgent.size;
+    return { records: memory.records.size, bytes, reminders, mail: memory.mail.size, types: sorted };
+  }
+
+  async close(): Promise<void> {
+    if (this.#incarnation !== 0 && this.#incarnation === this.#memory.incarnation) this.#memory.isHeld = false;
+    this.#isClosed = true;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #read(): StateMemory {
+    this.#assertNotClosed();
+    this.#memory.expire(this.#moment());
+    return this.#memory;
+  }
+
+  #write(): StateMemory {
+    const memory = this.#read();
+    if (this.#incarnation === 0) throw new StoreError("not-open", "Call open() before you write to this store.");
+    if (this.#incarnation !== memory.incarnation) {
+      throw new StoreError("fenced", "Another store has taken this memory over. This one does not write any more.");
+    }
+    return memory;
+  }
+
+  #assertNotClosed(): void {
+    if (this.#isClosed) throw new StoreError("closed", "This store is closed.");
+  }
+
+  #moment(): Moment {
+    return { nowMs: this.#clock.now(), wallMs: this.#clock.wallNow() };
+  }
+}
+
+function copyOfReminder(reminder: StoredReminder): StoredReminder {
+  return { ...reminder, message: new Uint8Array(reminder.message) };
+}

@@ -1,0 +1,260 @@
+import type { AgentName } from "./agent-name.ts";
+import type { DurableLog } from "./durable-log.ts";
+import type { Epoch } from "./epoch.ts";
+
+/** A stored state. */
+export interface StateRecord {
+  /** Names this version. Never empty; a store never uses one twice, not even for a record that was deleted and made again. */
+  readonly eTag: string;
+  /** 1 with the first save of a record; each save adds 1. */
+  readonly revision: number;
+  /** Version of the state's definition. 0: the writer named none. */
+  readonly schemaVersion: number;
+  readonly contentType: string;
+  /** The caller may change these bytes. */
+  readonly data: Uint8Array;
+  /** When it was saved: wall clock, milliseconds since 1970. */
+  readonly savedAtMs: number;
+  /** The newest epoch that wrote to this agent. Undefined: no writer named one. */
+  readonly epoch: Epoch | undefined;
+}
+
+/** The version that must be stored for a commit to happen. */
+export type Expected =
+  | { readonly at: "anything" }
+  | { readonly at: "nothing" }
+  /** The record that has this eTag. */
+  | { readonly at: "version"; readonly eTag: string };
+
+/** The part of a commit that changes the record. */
+export type StateWrite =
+  | {
+      readonly at: "put";
+      readonly contentType: string;
+      readonly schemaVersion: number;
+      readonly data: Uint8Array;
+    }
+  /** Deletes the record, the agent's reminders, what it remembers, and mail to it. What the same commit adds is written after that. */
+  | { readonly at: "delete" }
+  /** The record stays as it is, and its eTag too. */
+  | { readonly at: "keep" };
+
+/** A reminder that a commit sets or cancels. Setting one of the same name replaces it. */
+export type ReminderChange =
+  | {
+      readonly at: "set";
+      readonly name: string;
+      /** Wall clock, milliseconds since 1970. */
+      readonly dueMs: number;
+      /** Says when it is due again. The store does not read it. */
+      readonly rule: string;
+      readonly message: Uint8Array;
+    }
+  | { readonly at: "cancel"; readonly name: string };
+
+/** A message that has to reach another agent. */
+export interface Mail {
+  readonly id: string;
+  readonly receiver: AgentName;
+  readonly kind: "call" | "event";
+  /** The message as it goes over the wire. */
+  readonly frame: Uint8Array;
+}
+
+/** A message that an agent has handled, so that it is not handled twice. A later one of the same id and principal replaces it. */
+export interface RememberedMessage {
+  readonly id: string;
+  /** The principal of its sender; empty if the host knows none. Ids of different principals are different. */
+  readonly principal: string;
+  /** Undefined: the message was mail, which has no answer. */
+  readonly answer?: Uint8Array | undefined;
+}
+
+/** One write to a store: a record with everything that belongs to it. All of it happens, or nothing. */
+export interface Commit {
+  readonly agent: AgentName;
+  /** The commit is `stale` if the stored epoch is newer; else this one is stored. Undefined: not compared, and the stored one stays. */
+  readonly epoch: Epoch | undefined;
+  readonly expected: Expected;
+  readonly write: StateWrite;
+  readonly reminders: readonly ReminderChange[];
+  readonly mail: readonly Mail[];
+  readonly remembered: readonly RememberedMessage[];
+}
+
+/** The outcome of a commit. Only `committed` has changed anything. */
+export type CommitOutcome =
+  /** The eTag and the revision that hold now; an empty text and 0 if no record is stored. */
+  | { readonly at: "committed"; readonly eTag: string; readonly revision: number }
+  /** Another version is stored; its eTag. Undefined: no record is stored. */
+  | { readonly at: "conflict"; readonly eTag?: string | undefined }
+  /** A commit under this newer epoch was there before. */
+  | { readonly at: "stale"; readonly epoch: Epoch }
+  /** This commit is over a limit of the store; `limit` names it, for people. */
+  | { readonly at: "refused"; readonly limit: string };
+
+/** A reminder as it is stored. */
+export interface StoredReminder {
+  readonly agent: AgentName;
+  readonly name: string;
+  readonly dueMs: number;
+  readonly rule: string;
+  readonly message: Uint8Array;
+  /** Another one each time the reminder is set or settled; it rises. */
+  readonly seq: number;
+  /** Times that this tick was tried. */
+  readonly attempts: number;
+}
+
+/** Says that a reminder has fired. It changes nothing if the reminder's `seq` is another one by now. */
+export interface ReminderTick {
+  readonly agent: AgentName;
+  readonly name: string;
+  readonly seq: number;
+  /** Undefined: the reminder is over. */
+  readonly nextDueMs: number | undefined;
+  readonly attempts: number;
+}
+
+/** Mail as it is stored. */
+export interface StoredMail extends Mail {
+  /** Its place in the store; later mail has a higher one, and none is used twice. */
+  readonly place: number;
+  readonly sender: AgentName;
+  readonly keptAtMs: number;
+  /** Times that it was tried. */
+  readonly attempts: number;
+  /** When to try it: wall clock, milliseconds since 1970. */
+  readonly nextMs: number;
+}
+
+/** Says what became of mail. It changes nothing if the mail is gone. */
+export interface MailSettlement {
+  readonly place: number;
+  /** Undefined: it is done, and the store drops it. */
+  readonly nextMs: number | undefined;
+  readonly attempts: number;
+}
+
+/** Which records to list. */
+export interface ListQuery {
+  /** Default: of all types. */
+  readonly type?: string | undefined;
+  /** Default: all keys. */
+  readonly keyPrefix?: string | undefined;
+  /** The name with which the last page ended. Default: from the first. */
+  readonly after?: AgentName | undefined;
+  /** Records at most, up to 10 000. Default: 1 000. */
+  readonly limit?: number | undefined;
+}
+
+/** A record in a list. */
+export interface ListedState extends Omit<StateRecord, "data"> {
+  readonly agent: AgentName;
+  /** Length of its data. */
+  readonly bytes: number;
+}
+
+/** One page of a list: by type, then by key, in the order of their bytes in UTF-8. */
+export interface ListPage {
+  readonly records: readonly ListedState[];
+  readonly isLast: boolean;
+}
+
+/** Which part of the mail or of the reminders to read. */
+export interface ShardQuery {
+  /** Shards of the receivers, or of the reminders' agents. Default: all. */
+  readonly shards?: readonly number[] | undefined;
+  readonly limit: number;
+}
+
+/** Which reminders to read. */
+export interface DueQuery extends ShardQuery {
+  /** Those due before this time: wall clock, milliseconds since 1970. */
+  readonly beforeMs: number;
+}
+
+/** Which mail to read. */
+export interface MailQuery extends ShardQuery {
+  /** The place with which the last page ended. Default: from the first. */
+  readonly after?: number | undefined;
+}
+
+/** Reminders and mail to settle together. */
+export interface Settlements {
+  readonly ticks: readonly ReminderTick[];
+  readonly mail: readonly MailSettlement[];
+}
+
+/** How much a store holds. */
+export interface StoreStats {
+  readonly records: number;
+  /** Bytes of the records' data. */
+  readonly bytes: number;
+  readonly reminders: number;
+  readonly mail: number;
+  /** Of each agent type that has a record, in the order of their bytes in UTF-8. */
+  readonly types: readonly { readonly type: string; readonly records: number; readonly bytes: number }[];
+}
+
+/** Options of `open`. */
+export interface OpenStoreOptions {
+  /** Takes the store from a holder that lives, or whose lock stands. Default: false. */
+  readonly takesOver?: boolean | undefined;
+}
+
+/** The numbers of an opening. */
+export interface StoreOpening {
+  /** Number of this opening: higher than each before, and at least the seconds since 1970. */
+  readonly incarnation: number;
+  /** The highest generation of an epoch or an opening before it; 0 if there was none. */
+  readonly newestGeneration: number;
+}
+
+/**
+ * Stores the states of agents, their reminders, the messages that they remember, and mail. Everything of one commit happens together.
+ * A store copies the bytes that it is given before the call returns. Methods reject with a `StoreError`.
+ */
+export interface StateStore extends AsyncDisposable {
+  /**
+   * `one`: one opening writes at a time; who opens the store takes it from the opening before. `many`: several write, and epochs keep
+   * them apart.
+   */
+  readonly writers: "one" | "many";
+  /** The mailboxes that this store keeps. Undefined: it has none of its own. */
+  readonly log: DurableLog | undefined;
+  /**
+   * Takes the store to write to it. An opening before that is refused from now on, as `fenced`. Rejects as `in-use` if the store can
+   * tell that its holder lives, unless `takesOver` is set. Reading does not need it.
+   */
+  open(options?: OpenStoreOptions): Promise<StoreOpening>;
+  /**
+   * Reads a record; undefined if there is none. It sees every commit that was acknowledged before.
+   * `unless`: resolves to `unchanged` if the record has this eTag.
+   */
+  load(
+    agent: AgentName,
+    options?: { readonly unless?: string | undefined },
+  ): Promise<StateRecord | "unchanged" | undefined>;
+  /**
+   * Tries each commit, in their order; the outcomes have the same order. A conflict or refusal of one does not touch the others. When
+   * it resolves, what is `committed` stays. Rejects if none of them has happened, or as `unknown` if the store can't say.
+   */
+  commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]>;
+  /** Finds a message that the agent has handled, within the limits of `storeLimits`. */
+  remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined>;
+  /** Lists records, a page at a time. No record is missed or repeated if others are written meanwhile. */
+  list(query?: ListQuery): Promise<ListPage>;
+  /** The reminders of an agent, by name in the order of their bytes. */
+  reminders(agent: AgentName): Promise<readonly StoredReminder[]>;
+  /** Reminders that are due, the earliest first. */
+  due(query: DueQuery): Promise<readonly StoredReminder[]>;
+  /** Mail by its place, whether it is due or not. */
+  mail(query: MailQuery): Promise<readonly StoredMail[]>;
+  /** Writes what became of reminders and mail, all of it together. It may wait for the next commit. */
+  settle(done: Settlements): Promise<void>;
+  /** Counts what is stored. It may read the whole store. */
+  stats(): Promise<StoreStats>;
+  /** Ends the opening. What was asked before is done first; later calls reject as `closed`. You may call it twice. */
+  close(): Promise<void>;
+}

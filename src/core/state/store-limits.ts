@@ -1,0 +1,27 @@
+const kiB = 1024;
+const dayMs = 24 * 60 * 60 * 1_000;
+
+/** Limits of every store. They are no options, so that a program works the same on each store. */
+export const storeLimits = {
+  /** Characters of an agent's type, and of its key. A store may refuse longer ones. */
+  nameCharacters: 1_024,
+  /** Reminders of one agent. Those whose names begin with `troupe.` do not count. */
+  reminders: 1_000,
+  /** Characters of a reminder's name. */
+  reminderNameCharacters: 256,
+  /** Bytes of a reminder's message. */
+  reminderMessageBytes: 64 * kiB,
+  /** Answers that a store remembers for one agent; the oldest goes first. As many ids of mail are remembered apart from them. */
+  remembered: 64,
+  /** Bytes of a remembered answer. */
+  answerBytes: 16 * kiB,
+  /** Milliseconds for which a message is remembered. */
+  rememberedMs: dayMs,
+  /** Records of a page of `list`, if the query names no number. */
+  listed: 1_000,
+  /** Records of a page of `list` at most. */
+  mostListed: 10_000,
+} as const;
+
+/** Names of reminders that do not count among an agent's own begin so. */
+export const ownReminderPrefix = "troupe.";

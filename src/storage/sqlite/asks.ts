@@ -1,0 +1,88 @@
+import type {
+  AgentName,
+  Commit,
+  CommitOutcome,
+  DueQuery,
+  ListPage,
+  ListQuery,
+  MailQuery,
+  RememberedMessage,
+  Settlements,
+  StateRecord,
+  StoredMail,
+  StoredReminder,
+  StoreErrorCode,
+  StoreOpening,
+  StoreStats,
+} from "../../core/internal.ts";
+
+/** The arguments of each question that a store asks its database. `nowMs` is the wall clock's. */
+export interface Questions {
+  readonly open: { readonly takesOver: boolean; readonly nowMs: number };
+  readonly commit: { readonly commits: readonly Commit[]; readonly nowMs: number };
+  readonly settle: { readonly done: Settlements };
+  readonly load: { readonly agent: AgentName; readonly unless: string | undefined };
+  readonly remembered: {
+    readonly agent: AgentName;
+    readonly messageId: string;
+    readonly principal: string;
+    readonly nowMs: number;
+  };
+  readonly list: { readonly query: ListQuery };
+  readonly reminders: { readonly agent: AgentName };
+  readonly due: { readonly query: DueQuery };
+  readonly mail: { readonly query: MailQuery };
+  readonly stats: object;
+  /** Looks whether the file is still there, and takes the lock if it was left to another holder. */
+  readonly look: object;
+  readonly close: object;
+}
+
+/** The answers to them. */
+export interface Answers {
+  readonly open: StoreOpening;
+  readonly commit: readonly CommitOutcome[];
+  readonly settle: undefined;
+  readonly load: StateRecord | "unchanged" | undefined;
+  readonly remembered: RememberedMessage | undefined;
+  readonly list: ListPage;
+  readonly reminders: readonly StoredReminder[];
+  readonly due: readonly StoredReminder[];
+  readonly mail: readonly StoredMail[];
+  readonly stats: StoreStats;
+  readonly look: undefined;
+  readonly close: undefined;
+}
+
+export type Kind = keyof Questions;
+
+/** One question, with the number of its answer and about how many bytes it has. */
+export type Ask = {
+  readonly [K in Kind]: Questions[K] & { readonly kind: K; readonly id: number; readonly bytes: number };
+}[Kind];
+
+export type AskOf<K extends Kind> = Ask & { readonly kind: K };
+
+/** A `StoreError` on its way between threads. */
+export interface StoreFailure {
+  readonly storeCode: StoreErrorCode;
+  readonly message: string;
+}
+
+/** The answer to the question with this number. */
+export type Reply =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly failure: StoreFailure };
+
+/** The options of a database, which go to its thread. */
+export interface DatabaseOptions {
+  readonly file: string;
+  readonly synchronous: "full" | "normal";
+  readonly maxValueBytes: number;
+  /** Infinity: no limit. */
+  readonly maxFileBytes: number;
+  readonly checksOnOpen: boolean;
+  readonly busyTimeoutMs: number;
+  /** The incarnation of an earlier thread of the same store. Another one in the file means that it was taken over. */
+  readonly heldIncarnation: number;
+}

@@ -1,0 +1,314 @@
+import {
+  type AgentName,
+  assertOptions,
+  type Clock,
+  type Commit,
+  type CommitOutcome,
+  type DueQuery,
+  flag,
+  type ListPage,
+  type ListQuery,
+  type Logger,
+  type MailQuery,
+  nextTurn,
+  type OpenStoreOptions,
+  optionShape,
+  type RememberedMessage,
+  type Settlements,
+  type StateRecord,
+  type StateStore,
+  type StoredMail,
+  type StoredReminder,
+  StoreError,
+  type StoreOpening,
+  type StoreStats,
+  type Timer,
+} from "../../core/internal.ts";
+import { copyOfCommit, copyOfName, copyOfSettlements, sizeOfCommit } from "./ask-copies.ts";
+import type { Answers, Ask, Kind, Questions, Reply } from "./asks.ts";
+import { type Executor, type ExecutorEvents, toError } from "./executor.ts";
+
+/** The parts of a `SqliteStateStore`. */
+export interface SqliteStateStoreParts {
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+  readonly maxQueuedBytes: number;
+  /** Starts what answers. `heldIncarnation`: that of the executor before, which was lost. */
+  readonly start: (heldIncarnation: number, events: ExecutorEvents) => Promise<Executor>;
+}
+
+/** A question without its answer. */
+interface Pending {
+  readonly ask: Ask;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: StoreError) => void;
+  isSent: boolean;
+}
+
+const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
+/** Milliseconds between two looks whether the file is still there. */
+const lookEveryMs = 30_000;
+/** Bytes of a question that has no data. */
+const smallAskBytes = 100;
+/** Of 100 failures the first is logged. */
+const failuresPerLine = 100;
+
+/** SQLite before this version has a rare fault: two connections that write or checkpoint at the same moment may damage the file. */
+const soundVersion = "3.51.3";
+
+/** A state store whose database an executor asks, in a thread or in this one. */
+export class SqliteStateStore implements StateStore {
+  readonly writers = "one";
+  readonly log = undefined;
+  readonly #parts: SqliteStateStoreParts;
+  readonly #pending = new Map<number, Pending>();
+  #gathered: Pending[] = [];
+  #executor: Promise<Executor> | undefined;
+  #running: Executor | undefined;
+  /** Of the last opening; 0: never opened. */
+  #incarnation = 0;
+  #lastId = 0;
+  #queuedBytes = 0;
+  #failures = 0;
+  #lookTimer: Timer | undefined;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(parts: SqliteStateStoreParts) {
+    this.#parts = parts;
+  }
+
+  /** Opens the file. Rejects with a `StoreError`. */
+  async start(): Promise<void> {
+    const { sqliteVersion } = await this.#ensureRunning();
+    if (isOlder(sqliteVersion, soundVersion)) {
+      const text =
+        "this SQLite may damage a file to which two programs write: let no other program write to the state store";
+      this.#parts.logger?.warn(text, { sqliteVersion });
+    }
+    this.#lookLater();
+  }
+
+  async open(options: OpenStoreOptions = {}): Promise<StoreOpening> {
+    assertOptions(options, openShape, "open");
+    const { takesOver = false } = options;
+    const opening = await this.#ask("open", { takesOver, nowMs: this.#nowMs() });
+    this.#incarnation = opening.incarnation;
+    if (takesOver) this.#parts.logger?.warn("the state store was opened with takesOver", { ...opening });
+    return opening;
+  }
+
+  async load(
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | "unchanged" | undefined> {
+    return this.#ask("load", { agent: copyOfName(agent), unless: options.unless });
+  }
+
+  async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
+    return this.#ask("commit", () => ({ commits: commits.map(copyOfCommit), nowMs: this.#nowMs() }), bytes);
+  }
+
+  async remembered(agent: AgentName, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
+    return this.#ask("remembered", { agent: copyOfName(agent), messageId, principal, nowMs: this.#nowMs() });
+  }
+
+  async list({ type, keyPrefix, after, limit }: ListQuery = {}): Promise<ListPage> {
+    return this.#ask("list", { query: { type, keyPrefix, limit, after: after && copyOfName(after) } });
+  }
+
+  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+    return this.#ask("reminders", { agent: copyOfName(agent) });
+  }
+
+  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], limit } });
+  }
+
+  async mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {
+    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit } });
+  }
+
+  async settle(done: Settlements): Promise<void> {
+    const bytes = smallAskBytes * (1 + done.ticks.length + done.mail.length);
+    return this.#ask("settle", () => ({ done: copyOfSettlements(done) }), bytes);
+  }
+
+  async stats(): Promise<StoreStats> {
+    return this.#ask("stats", {});
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Asks a question. Its bytes are copied within this call. */
+  #ask<K extends Kind>(
+    kind: K,
+    question: Questions[K] | (() => Questions[K]),
+    bytes: number = smallAskBytes,
+  ): Promise<Answers[K]> {
+    if (this.#closing !== undefined) return Promise.reject(new StoreError("closed", "This store is closed."));
+    const { maxQueuedBytes } = this.#parts;
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > maxQueuedBytes) {
+      const text = `More than ${maxQueuedBytes} bytes would wait for the state store. Ask again later.`;
+      return Promise.reject(new StoreError("overloaded", text));
+    }
+    return new Promise((resolve, reject) => {
+      const content = typeof question === "function" ? question() : question;
+      this.#lastId += 1;
+      // The kind and the question belong together, which TypeScript loses in the union.
+      const ask = { ...content, kind, id: this.#lastId, bytes } as unknown as Ask;
+      // The executor's answer to this kind of question.
+      this.#gather({ ask, resolve: (value) => resolve(value as Answers[K]), reject, isSent: false });
+    });
+  }
+
+  /** Questions of one turn of the event loop are sent together. */
+  #gather(pending: Pending): void {
+    this.#queuedBytes += pending.ask.bytes;
+    if (this.#pending.size === 0) this.#running?.keepAlive(true);
+    this.#pending.set(pending.ask.id, pending);
+    this.#gathered.push(pending);
+    if (this.#gathered.length === 1) void this.#sendLater();
+  }
+
+  async #sendLater(): Promise<void> {
+    await nextTurn();
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    try {
+      const executor = await this.#ensureRunning();
+      for (const one of gathered) one.isSent = true;
+      executor.send(gathered.map(({ ask }) => ask));
+    } catch (error) {
+      for (const { ask } of gathered) this.#settle(ask.id, ({ reject }) => reject(storeError(error)));
+    }
+  }
+
+  /** Starts an executor if there is none. One after another that was lost opens the store again, unless another process has it. */
+  #ensureRunning(): Promise<Executor> {
+    this.#executor ??= this.#startExecutor().catch((error: unknown) => {
+      const isOver = error instanceof StoreError && error.storeCode === "fenced";
+      if (!isOver) this.#executor = undefined;
+      throw error;
+    });
+    return this.#executor;
+  }
+
+  async #startExecutor(): Promise<Executor> {
+    let onReopened: ((reply: Reply) => void) | undefined;
+    const executor = await this.#parts.start(this.#incarnation, {
+      onReplies: (replies) => {
+        for (const reply of replies) {
+          if (reply.id === 0) onReopened?.(reply);
+          else this.#takeReply(reply);
+        }
+      },
+      onLost: (error) => this.#lose(error),
+    });
+    if (this.#incarnation !== 0) {
+      const reopened = new Promise<Reply>((resolve) => {
+        onReopened = resolve;
+      });
+      executor.send([{ kind: "open", id: 0, bytes: 0, takesOver: false, nowMs: this.#nowMs() }]);
+      const reply = await reopened;
+      if ("failure" in reply) {
+        await executor.stop();
+        throw toError(reply.failure);
+      }
+      // The executor answers `open` with this.
+      this.#incarnation = (reply.value as StoreOpening).incarnation;
+    }
+    this.#running = executor;
+    executor.keepAlive(this.#pending.size > 0);
+    return executor;
+  }
+
+  /** Rejects the questions that were sent: they may have been answered. The others go to the next executor. */
+  #lose(error: StoreError): void {
+    this.#executor = undefined;
+    this.#running = undefined;
+    this.#parts.logger?.error("the thread of the state store is lost", { error });
+    for (const { ask, isSent } of [...this.#pending.values()]) {
+      if (!isSent) continue;
+      const isWrite = ask.kind === "commit" || ask.kind === "settle" || ask.kind === "open";
+      const failure = isWrite ? new StoreError("unknown", `${error.message} The commit may have happened.`) : error;
+      this.#settle(ask.id, ({ reject }) => reject(failure));
+    }
+  }
+
+  #takeReply(reply: Reply): void {
+    this.#settle(reply.id, ({ resolve, reject }) => {
+      if ("value" in reply) return resolve(reply.value);
+      const error = toError(reply.failure);
+      this.#noteFailure(error);
+      reject(error);
+    });
+  }
+
+  #settle(id: number, end: (pending: Pending) => void): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    this.#queuedBytes -= pending.ask.bytes;
+    end(pending);
+    if (this.#pending.size > 0) return;
+    this.#running?.keepAlive(false);
+    this.#onIdle?.();
+  }
+
+  #noteFailure(error: StoreError): void {
+    if (error.storeCode === "not-open" || error.storeCode === "in-use") return;
+    if (this.#failures % failuresPerLine === 0) {
+      this.#parts.logger?.error("the state store failed", { error, failures: this.#failures + 1 });
+    }
+    this.#failures += 1;
+  }
+
+  #lookLater(): void {
+    this.#lookTimer = this.#parts.clock.setTimer(lookEveryMs, () => {
+      void this.#ask("look", {}).catch(() => undefined);
+      this.#lookLater();
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.#lookTimer?.cancel();
+    if (this.#pending.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    const executor = await this.#executor?.catch(() => undefined);
+    if (executor === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      const ask = { kind: "close", id: -1, bytes: 0 } as const;
+      const end = (): void => resolve();
+      this.#pending.set(-1, { ask, resolve: end, reject: end, isSent: true });
+    });
+    executor.keepAlive(true);
+    executor.send([{ kind: "close", id: -1, bytes: 0 }]);
+    await closed;
+    await executor.stop();
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.wallNow();
+  }
+}
+
+function storeError(error: unknown): StoreError {
+  return error instanceof StoreError ? error : new StoreError("unavailable", String(error), { cause: error });
+}
+
+/** Whether a version is older than another one. */
+export function isOlder(version: string, other: string): boolean {
+  return version.localeCompare(other, "en", { numeric: true }) < 0;
+}

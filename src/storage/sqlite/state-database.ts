@@ -1,0 +1,272 @@
+import { statSync } from "node:fs";
+import { hostname } from "node:os";
+import process from "node:process";
+import { type CommitOutcome, loggableText, StoreError, type StoreOpening } from "../../core/internal.ts";
+import type { AskOf, DatabaseOptions } from "./asks.ts";
+import { Connection } from "./connection.ts";
+import type { SqliteDriver } from "./driver.ts";
+import { migrate } from "./schema.ts";
+import { codeOf, damagedError, goneError, isOfOneCommit, sqliteCode, toStoreError } from "./sqlite-error.ts";
+import { StoreLock } from "./store-lock.ts";
+import type { TableReads } from "./table-reads.ts";
+
+export type WriteAsk = AskOf<"commit"> | AskOf<"settle">;
+export type WriteResult = { readonly value: readonly CommitOutcome[] | undefined } | { readonly error: StoreError };
+
+/** I/O errors in a row after which the file is opened again. */
+const mostIoErrors = 3;
+/** Milliseconds between two deletions of remembered messages that are too old. */
+const forgetEveryMs = 60_000;
+/** The file of a database in memory, which needs no lock. */
+export const inMemory = ":memory:";
+
+/** The tables of one SQLite file, and the right to write to them. Synchronous; it runs in the store's thread. */
+export class StateDatabase {
+  readonly #driver: SqliteDriver;
+  readonly #options: DatabaseOptions;
+  #connection: Connection;
+  #lock: StoreLock | undefined;
+  /** 0: `open` has not been called. */
+  #incarnation = 0;
+  #eTags = 0;
+  #newestGeneration = 0;
+  readonly #fileId: string | undefined;
+  #ioErrors = 0;
+  #forgotAtMs = 0;
+  /** The error with which a store ends that is damaged or fenced. */
+  #end: StoreError | undefined;
+
+  /** Opens the file, and makes the tables of a new one. Throws a `StoreError`. */
+  constructor(driver: SqliteDriver, options: DatabaseOptions) {
+    this.#driver = driver;
+    this.#options = options;
+    try {
+      this.#connection = this.#connect();
+    } catch (error) {
+      throw toStoreError(error, options.file);
+    }
+    this.#fileId = this.#readFileId();
+  }
+
+  get sqliteVersion(): string {
+    return this.#connection.sqliteVersion;
+  }
+
+  open({ takesOver, nowMs }: AskOf<"open">): StoreOpening {
+    this.#assertSound();
+    try {
+      this.#takeLock(takesOver);
+      const damage = this.#options.checksOnOpen ? this.#connection.findDamage() : undefined;
+      if (damage !== undefined) throw damagedError(this.#options.file, damage);
+      migrate(this.#connection.database, this.#options.file);
+      return this.#takeOver(nowMs);
+    } catch (error) {
+      if (this.#incarnation === 0) this.#releaseLock();
+      throw this.#failure(error);
+    }
+  }
+
+  /** Reads with the prepared statements. */
+  read<T>(use: (reads: TableReads) => T): T {
+    this.#assertNotDamaged();
+    try {
+      return use(this.#connection.reads);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  /** Writes all of it in one transaction. If one commit fails by itself, each is written in a transaction of its own. */
+  write(asks: readonly WriteAsk[]): readonly WriteResult[] {
+    try {
+      const results = this.#writeTogether(asks);
+      this.#ioErrors = 0;
+      return results.map((value) => ({ value }));
+    } catch (error) {
+      if (isOfOneCommit(error)) return asks.map((ask) => this.#writeAlone(ask));
+      const failure = this.#failure(error);
+      return asks.map(() => ({ error: failure }));
+    }
+  }
+
+  /** Looks whether the file is still the one that was opened. Takes the lock, if an older holder has let it go. */
+  look(): undefined {
+    this.#assertNotDamaged();
+    if (this.#options.file === inMemory) return undefined;
+    if (this.#readFileId() !== this.#fileId) throw this.#failure(goneError(this.#options.file));
+    const isHolder = this.#incarnation !== 0 && this.#end === undefined;
+    if (isHolder) this.#lock ??= StoreLock.take(this.#driver, this.#options.file);
+    return undefined;
+  }
+
+  close(): undefined {
+    if (this.#incarnation !== 0 && this.#end === undefined) this.#connection.emptyWriteAheadLog();
+    this.#connection.close();
+    this.#releaseLock();
+    return undefined;
+  }
+
+  #writeTogether(asks: readonly WriteAsk[]): readonly (readonly CommitOutcome[] | undefined)[] {
+    this.#assertSound();
+    if (this.#incarnation === 0) throw new StoreError("not-open", "Call open() before you write to this store.");
+    const generation = this.#newestIn(asks);
+    const connection = this.#connection;
+    const write = () => {
+      if (connection.number("incarnation") !== this.#incarnation) throw this.#fencedError();
+      const results = asks.map((ask) => {
+        if (ask.kind === "settle") return void connection.writes.settle(ask.done);
+        return ask.commits.map((commit) => connection.writes.commit(commit, ask.nowMs));
+      });
+      if (generation > this.#newestGeneration) connection.setMeta("newest_generation", generation);
+      this.#forget(asks);
+      return results;
+    };
+    const results = connection.transaction(write, (error, isCommitting) =>
+      isCommitting && codeOf(error) === sqliteCode.ioError ? this.#undecidedError(error) : error,
+    );
+    this.#newestGeneration = generation;
+    return results;
+  }
+
+  #writeAlone(ask: WriteAsk): WriteResult {
+    if (ask.kind === "settle") return this.#writeOne(ask);
+    const outcomes: CommitOutcome[] = [];
+    for (const commit of ask.commits) {
+      const result = this.#writeOne({ ...ask, commits: [commit] });
+      if ("error" in result) {
+        // Some commits of this call may have happened.
+        const isPartial = outcomes.some(({ at }) => at === "committed");
+        return isPartial ? { error: new StoreError("unknown", result.error.message, { cause: result.error }) } : result;
+      }
+      outcomes.push(...(result.value ?? []));
+    }
+    return { value: outcomes };
+  }
+
+  #writeOne(ask: WriteAsk): WriteResult {
+    try {
+      return { value: this.#writeTogether([ask])[0] };
+    } catch (error) {
+      if (ask.kind === "commit" && codeOf(error) === sqliteCode.tooBig) {
+        return { value: [{ at: "refused", limit: "bytes of a row in SQLite" }] };
+      }
+      return { error: this.#failure(error) };
+    }
+  }
+
+  /** Makes the next incarnation, which ends the one before. */
+  #takeOver(nowMs: number): StoreOpening {
+    const connection = this.#connection;
+    const held = this.#incarnation || this.#options.heldIncarnation;
+    const opening = connection.transaction(() => {
+      const stored = connection.number("incarnation");
+      if (held !== 0 && stored !== held) throw this.#fencedError();
+      const newestGeneration = Math.max(stored, connection.number("newest_generation"));
+      const incarnation = Math.max(newestGeneration + 1, Math.floor(nowMs / 1_000));
+      connection.setMeta("incarnation", incarnation);
+      connection.setMeta("newest_generation", incarnation);
+      const since = new Date(nowMs).toISOString();
+      connection.setMeta("holder", JSON.stringify({ host: hostname(), pid: process.pid, since }));
+      return { incarnation, newestGeneration };
+    });
+    this.#incarnation = opening.incarnation;
+    this.#newestGeneration = opening.incarnation;
+    this.#eTags = 0;
+    return opening;
+  }
+
+  #takeLock(takesOver: boolean): void {
+    const { file } = this.#options;
+    if (file === inMemory || this.#lock !== undefined) return;
+    this.#lock = StoreLock.take(this.#driver, file);
+    if (this.#lock !== undefined || takesOver) return;
+    const holder = `The state store ${loggableText(file)} is in use by ${this.#holderText()}.`;
+    throw new StoreError("in-use", `${holder} Stop that program, or name another file.`);
+  }
+
+  #releaseLock(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  /** Describes the holder as it has written itself down. */
+  #holderText(): string {
+    try {
+      const { host, pid, since } = JSON.parse(this.#connection.holder());
+      return loggableText(`process ${pid} on ${host} since ${since}`);
+    } catch {
+      return "another process";
+    }
+  }
+
+  #connect(): Connection {
+    return Connection.open(this.#driver, this.#options, () => {
+      this.#eTags += 1;
+      return `${this.#incarnation.toString(36)}-${this.#eTags.toString(36)}`;
+    });
+  }
+
+  /** Turns an error into a `StoreError`, and keeps it if the store ends with it. */
+  #failure(error: unknown): StoreError {
+    const failure = toStoreError(error, this.#options.file);
+    if (failure.storeCode === "corrupt" || failure.storeCode === "fenced") this.#end ??= failure;
+    if (failure.storeCode === "fenced") this.#releaseLock();
+    if (codeOf(failure.cause) === sqliteCode.ioError) this.#countIoError();
+    return failure;
+  }
+
+  #countIoError(): void {
+    this.#ioErrors += 1;
+    if (this.#ioErrors < mostIoErrors || this.#options.file === inMemory) return;
+    this.#ioErrors = 0;
+    const old = this.#connection;
+    try {
+      this.#connection = this.#connect();
+    } catch {
+      // The next questions try the old connection, and their errors come here again.
+      return;
+    }
+    old.close();
+  }
+
+  #assertSound(): void {
+    if (this.#end !== undefined) throw this.#end;
+  }
+
+  /** A fenced store may read. */
+  #assertNotDamaged(): void {
+    if (this.#end?.storeCode === "corrupt") throw this.#end;
+  }
+
+  #fencedError(): StoreError {
+    const holder = `Another process has taken the state store ${loggableText(this.#options.file)}: ${this.#holderText()}.`;
+    return new StoreError("fenced", `${holder} This one does not write to it any more.`);
+  }
+
+  #undecidedError(cause: unknown): StoreError {
+    const { message } = toStoreError(cause, this.#options.file);
+    return new StoreError("unknown", `${message} The commit may have happened.`, { cause });
+  }
+
+  #newestIn(asks: readonly WriteAsk[]): number {
+    let newest = this.#newestGeneration;
+    for (const ask of asks) {
+      if (ask.kind !== "commit") continue;
+      for (const { epoch } of ask.commits) newest = Math.max(newest, epoch?.generation ?? 0);
+    }
+    return newest;
+  }
+
+  #forget(asks: readonly WriteAsk[]): void {
+    const nowMs = asks.reduce((latest, ask) => (ask.kind === "commit" ? Math.max(latest, ask.nowMs) : latest), 0);
+    if (nowMs - this.#forgotAtMs < forgetEveryMs) return;
+    this.#forgotAtMs = nowMs;
+    this.#connection.writes.forget(nowMs);
+  }
+
+  #readFileId(): string | undefined {
+    if (this.#options.file === inMemory) return undefined;
+    const found = statSync(this.#options.file, { bigint: true, throwIfNoEntry: false });
+    return found && `${found.dev}:${found.ino}`;
+  }
+}

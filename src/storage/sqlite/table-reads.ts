@@ -1,0 +1,148 @@
+import {
+  type AgentName,
+  type DueQuery,
+  type ListPage,
+  type ListQuery,
+  type MailQuery,
+  type RememberedMessage,
+  type StateRecord,
+  type StoredMail,
+  type StoredReminder,
+  type StoreStats,
+  storeLimits,
+} from "../../core/internal.ts";
+import { bytesIn, mailIn, nameIn, numberIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
+import type { Database, Row, Statement } from "./driver.ts";
+
+const noBytes = new Uint8Array(0);
+/** Comes after each text in UTF-8. */
+const afterAll = Uint8Array.of(0xff);
+
+/** Reads the tables of a state store. */
+export class TableReads {
+  readonly #load: Statement;
+  readonly #remembered: Statement;
+  readonly #listOfType: Statement;
+  readonly #listOfAll: Statement;
+  readonly #reminders: Statement;
+  readonly #due: Statement;
+  readonly #mail: Statement;
+  readonly #types: Statement;
+  readonly #others: Statement;
+
+  constructor(database: Database) {
+    const listed = `select ${recordColumns}, length(data) as bytes from state`;
+    this.#load = database.prepare(`select ${recordColumns}, data from state where type = ? and key = ?`);
+    this.#remembered = database.prepare(
+      "select answer from remembered where type = ? and key = ? and principal = ? and id = ? and at > ?",
+    );
+    this.#listOfType = database.prepare(`${listed} where type = ? and key >= ? and key < ? order by key limit ?`);
+    // The part of an empty blob is null.
+    this.#listOfAll = database.prepare(
+      `${listed} where (type, key) >= (?1, ?2) and (?3 = 0 or substring(key, 1, ?3) = ?4) order by type, key limit ?5`,
+    );
+    this.#reminders = database.prepare("select * from reminders where type = ? and key = ? order by name");
+    this.#due = database.prepare(
+      "select * from reminders where due < ? and (1 << shard) & ? order by due, seq limit ?",
+    );
+    this.#mail = database.prepare("select * from mail where place > ? and (1 << shard) & ? order by place limit ?");
+    this.#types = database.prepare(
+      "select type, count(*) as records, sum(length(data)) as bytes from state group by type order by type",
+    );
+    this.#others = database.prepare(
+      "select (select count(*) from reminders) as reminders, (select count(*) from mail) as mail",
+    );
+  }
+
+  load({ type, key }: AgentName, unless: string | undefined): StateRecord | "unchanged" | undefined {
+    const row = this.#load.get(toBlob(type), toBlob(key));
+    if (row === undefined) return undefined;
+    if (row.etag === unless) return "unchanged";
+    return { ...recordIn(row), data: bytesIn(row, "data") };
+  }
+
+  remembered({ type, key }: AgentName, id: string, principal: string, nowMs: number): RememberedMessage | undefined {
+    const oldestMs = nowMs - storeLimits.rememberedMs;
+    const row = this.#remembered.get(toBlob(type), toBlob(key), toBlob(principal), toBlob(id), oldestMs);
+    return row && { id, principal, answer: row.answer === null ? undefined : bytesIn(row, "answer") };
+  }
+
+  list({ type, keyPrefix = "", after, limit = storeLimits.listed }: ListQuery): ListPage {
+    const most = Math.max(1, Math.min(limit, storeLimits.mostListed));
+    const prefix = toBlob(keyPrefix);
+    const rows =
+      type === undefined
+        ? this.#ofAll(prefix, after, most + 1)
+        : this.#listOfType.all(toBlob(type), firstKey(toBlob(type), prefix, after), endOf(prefix), most + 1);
+    const records = rows.slice(0, most).map(listedIn);
+    return { records, isLast: rows.length <= most };
+  }
+
+  reminders({ type, key }: AgentName): readonly StoredReminder[] {
+    return this.#reminders.all(toBlob(type), toBlob(key)).map(reminderIn);
+  }
+
+  due({ beforeMs, shards, limit }: DueQuery): readonly StoredReminder[] {
+    return this.#due.all(beforeMs, maskOf(shards), limit).map(reminderIn);
+  }
+
+  mail({ shards, after = 0, limit }: MailQuery): readonly StoredMail[] {
+    return this.#mail.all(after, maskOf(shards), limit).map(mailIn);
+  }
+
+  stats(): StoreStats {
+    const types = this.#types.all().map((row) => ({
+      type: textIn(row, "type"),
+      records: numberIn(row, "records"),
+      bytes: numberIn(row, "bytes"),
+    }));
+    const others = this.#others.get() ?? {};
+    return {
+      records: types.reduce((sum, { records }) => sum + records, 0),
+      bytes: types.reduce((sum, { bytes }) => sum + bytes, 0),
+      reminders: numberIn(others, "reminders"),
+      mail: numberIn(others, "mail"),
+      types,
+    };
+  }
+
+  #ofAll(prefix: Uint8Array, after: AgentName | undefined, limit: number): readonly Row[] {
+    const from = after === undefined ? [noBytes, noBytes] : [toBlob(after.type), nextAfter(toBlob(after.key))];
+    return this.#listOfAll.all(from[0] ?? noBytes, from[1] ?? noBytes, prefix.length, prefix, limit);
+  }
+}
+
+function listedIn(row: Row) {
+  return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
+}
+
+/** The key with which a page of one type begins. */
+function firstKey(type: Uint8Array, prefix: Uint8Array, after: AgentName | undefined): Uint8Array {
+  if (after === undefined) return prefix;
+  const order = Buffer.compare(toBlob(after.type), type);
+  if (order !== 0) return order < 0 ? prefix : afterAll;
+  const next = nextAfter(toBlob(after.key));
+  return Buffer.compare(next, prefix) > 0 ? next : prefix;
+}
+
+/** The first text after this one. */
+function nextAfter(text: Uint8Array): Uint8Array {
+  const next = new Uint8Array(text.length + 1);
+  next.set(text);
+  return next;
+}
+
+/** The first bytes after all texts with this prefix. No byte of UTF-8 is 255, so that adding 1 is enough. */
+function endOf(prefix: Uint8Array): Uint8Array {
+  const end = Uint8Array.from(prefix);
+  const last = end.length - 1;
+  if (last < 0) return afterAll;
+  end[last] = (end[last] ?? 0) + 1;
+  return end;
+}
+
+/** Shards as bits. Undefined: all of them. */
+function maskOf(shards: readonly number[] | undefined): number {
+  if (shards === undefined) return 2 ** 32 - 1;
+  return [...new Set(shards)].reduce((sum, shard) => sum + 2 ** shard, 0);
+}

@@ -1,0 +1,177 @@
+import {
+  type Commit,
+  type CommitOutcome,
+  type Epoch,
+  judgeCommit,
+  limitOver,
+  remindersOver,
+  type Settlements,
+  type StateWrite,
+  type StoredVersion,
+  shardOf,
+  storeLimits,
+} from "../../core/internal.ts";
+import { epochIn, numberIn, textIn, toBlob } from "./columns.ts";
+import type { Database, Statement } from "./driver.ts";
+
+/** The name of an agent as it is stored. */
+interface Key {
+  readonly type: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+/** Forgotten messages that one group deletes at most. */
+const mostForgotten = 1_000;
+
+/** Writes to the tables of a state store, inside the transaction of its caller. */
+export class TableWrites {
+  readonly #maxValueBytes: number;
+  readonly #makeETag: () => string;
+  readonly #version: Statement;
+  readonly #put: Statement;
+  readonly #setEpoch: Statement;
+  readonly #deletions: readonly Statement[];
+  readonly #reminderNames: Statement;
+  readonly #setReminder: Statement;
+  readonly #cancelReminder: Statement;
+  readonly #moveReminder: Statement;
+  readonly #endReminder: Statement;
+  readonly #keepMail: Statement;
+  readonly #postponeMail: Statement;
+  readonly #dropMail: Statement;
+  readonly #remember: Statement;
+  readonly #trimRemembered: Statement;
+  readonly #forget: Statement;
+
+  constructor(database: Database, options: { readonly maxValueBytes: number; readonly makeETag: () => string }) {
+    this.#maxValueBytes = options.maxValueBytes;
+    this.#makeETag = options.makeETag;
+    const ofAgent = "where type = ? and key = ?";
+    this.#version = database.prepare(`select etag, revision, generation, era, number from state ${ofAgent}`);
+    this.#put = database.prepare(`insert into state(
+      type, key, revision, etag, schema_version, content_type, saved_at, generation, era, number, data)
+      values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict(type, key) do update set
+      revision = excluded.revision, etag = excluded.etag, schema_version = excluded.schema_version,
+      content_type = excluded.content_type, saved_at = excluded.saved_at, generation = excluded.generation,
+      era = excluded.era, number = excluded.number, data = excluded.data`);
+    this.#setEpoch = database.prepare(`update state set generation = ?, era = ?, number = ? ${ofAgent}`);
+    this.#deletions = ["state", "reminders", "remembered", "mail"].map((table) =>
+      database.prepare(`delete from ${table} ${ofAgent}`),
+    );
+    this.#reminderNames = database.prepare(`select name from reminders ${ofAgent}`);
+    // A replaced row gets another seq, which is never one that was there before.
+    this.#setReminder = database.prepare(
+      "insert or replace into reminders(type, key, name, shard, due, attempts, rule, message) values(?, ?, ?, ?, ?, 0, ?, ?)",
+    );
+    this.#cancelReminder = database.prepare(`delete from reminders ${ofAgent} and name = ?`);
+    this.#moveReminder =
+      database.prepare(`insert or replace into reminders(type, key, name, shard, due, attempts, rule, message)
+      select type, key, name, shard, ?, ?, rule, message from reminders ${ofAgent} and name = ? and seq = ?`);
+    this.#endReminder = database.prepare(`delete from reminders ${ofAgent} and name = ? and seq = ?`);
+    this.#keepMail = database.prepare(`insert into mail(
+      type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
+      values(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`);
+    this.#postponeMail = database.prepare("update mail set next_at = ?, attempts = ? where place = ?");
+    this.#dropMail = database.prepare("delete from mail where place = ?");
+    this.#remember = database.prepare(
+      "insert or replace into remembered(type, key, principal, id, at, answer) values(?, ?, ?, ?, ?, ?)",
+    );
+    this.#trimRemembered =
+      database.prepare(`delete from remembered ${ofAgent} and (answer is null) = ? and rowid not in (
+      select rowid from remembered ${ofAgent} and (answer is null) = ? order by rowid desc limit ${storeLimits.remembered})`);
+    this.#forget = database.prepare(
+      `delete from remembered where rowid in (select rowid from remembered where at <= ? limit ${mostForgotten})`,
+    );
+  }
+
+  /** Writes one commit, or says why not. */
+  commit(commit: Commit, nowMs: number): CommitOutcome {
+    const limit = limitOver(commit, this.#maxValueBytes, storeLimits.nameCharacters);
+    if (limit !== undefined) return { at: "refused", limit };
+    const { agent, write } = commit;
+    const key: Key = { type: toBlob(agent.type), key: toBlob(agent.key) };
+    const stored = this.#storedVersion(key);
+    const refusal = judgeCommit(commit, stored);
+    if (refusal !== undefined) return refusal;
+    const reminders = commit.reminders.length === 0 ? undefined : remindersOver(commit, this.#namesOf(key));
+    if (reminders !== undefined) return { at: "refused", limit: reminders };
+    if (write.at === "delete") for (const deletion of this.#deletions) deletion.run(key.type, key.key);
+    const version = this.#write(key, commit, stored, nowMs);
+    this.#writeEffects(key, commit, nowMs);
+    return { at: "committed", eTag: version?.eTag ?? "", revision: version?.revision ?? 0 };
+  }
+
+  settle({ ticks, mail }: Settlements): void {
+    for (const { agent, name, seq, nextDueMs, attempts } of ticks) {
+      const tick = [toBlob(agent.type), toBlob(agent.key), toBlob(name), seq] as const;
+      if (nextDueMs === undefined) this.#endReminder.run(...tick);
+      else this.#moveReminder.run(nextDueMs, attempts, ...tick);
+    }
+    for (const { place, nextMs, attempts } of mail) {
+      if (nextMs === undefined) this.#dropMail.run(place);
+      else this.#postponeMail.run(nextMs, attempts, place);
+    }
+  }
+
+  /** Deletes some of the remembered messages that are too old. */
+  forget(nowMs: number): void {
+    this.#forget.run(nowMs - storeLimits.rememberedMs);
+  }
+
+  /** Writes the record; returns the version that is stored then. */
+  #write(key: Key, { write, epoch }: Commit, stored: StoredVersion | undefined, nowMs: number) {
+    switch (write.at) {
+      case "put":
+        return this.#putRecord(key, write, stored, epoch ?? stored?.epoch, nowMs);
+      case "delete":
+        return undefined;
+      case "keep":
+        if (epoch !== undefined) this.#setEpoch.run(epoch.generation, epoch.era, epoch.number, key.type, key.key);
+        return stored;
+    }
+  }
+
+  #putRecord(
+    { type, key }: Key,
+    { schemaVersion, contentType, data }: StateWrite & { readonly at: "put" },
+    stored: StoredVersion | undefined,
+    epoch: Epoch | undefined,
+    nowMs: number,
+  ) {
+    const version = { eTag: this.#makeETag(), revision: (stored?.revision ?? 0) + 1 };
+    this.#put.run(
+      ...[type, key, version.revision, version.eTag, schemaVersion, toBlob(contentType), nowMs],
+      ...[epoch?.generation ?? null, epoch?.era ?? null, epoch?.number ?? null, data],
+    );
+    return version;
+  }
+
+  #writeEffects({ type, key }: Key, { agent, reminders, mail, remembered }: Commit, nowMs: number): void {
+    for (const change of reminders) {
+      const name = toBlob(change.name);
+      if (change.at === "cancel") this.#cancelReminder.run(type, key, name);
+      else this.#setReminder.run(type, key, name, shardOf(agent), change.dueMs, toBlob(change.rule), change.message);
+    }
+    for (const { id, receiver, kind, frame } of mail) {
+      this.#keepMail.run(
+        ...[toBlob(receiver.type), toBlob(receiver.key), shardOf(receiver), type, key],
+        ...[toBlob(id), kind, nowMs, nowMs, frame],
+      );
+    }
+    for (const { id, principal, answer } of remembered) {
+      this.#remember.run(type, key, toBlob(principal), toBlob(id), nowMs, answer ?? null);
+    }
+    for (const isMail of new Set(remembered.map(({ answer }) => (answer === undefined ? 1 : 0)))) {
+      this.#trimRemembered.run(type, key, isMail, type, key, isMail);
+    }
+  }
+
+  #storedVersion({ type, key }: Key): StoredVersion | undefined {
+    const row = this.#version.get(type, key);
+    return row && { eTag: String(row.etag), revision: numberIn(row, "revision"), epoch: epochIn(row) };
+  }
+
+  #namesOf({ type, key }: Key): readonly string[] {
+    return this.#reminderNames.all(type, key).map((row) => textIn(row, "name"));
+  }
+}

@@ -1,0 +1,59 @@
+// The program of a store's thread.
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { AskQueue } from "./ask-queue.ts";
+import type { Ask } from "./asks.ts";
+import { copyDatabase, findDamage } from "./copy-and-check.ts";
+import { loadDriver } from "./driver.ts";
+import type { ThreadMessage, ThreadTask } from "./executor.ts";
+import { toStoreError } from "./sqlite-error.ts";
+import { StateDatabase } from "./state-database.ts";
+
+// What `startWorker` of executor.ts gives it.
+const task = workerData as ThreadTask;
+
+function post(message: ThreadMessage): void {
+  parentPort?.postMessage(message);
+}
+
+async function work(): Promise<void> {
+  const driver = await loadDriver();
+  switch (task.kind) {
+    case "backup":
+      copyDatabase(driver, task.file, task.target);
+      return post({ at: "done", value: [] });
+    case "check":
+      return post({ at: "done", value: findDamage(driver, task.file) });
+    case "serve": {
+      const { options } = task;
+      const database = new StateDatabase(driver, options);
+      const reply = (replies: ThreadMessage & { at: "replies" }) => post(replies);
+      const queue = new AskQueue({
+        database,
+        file: options.file,
+        reply: (replies) => reply({ at: "replies", replies }),
+        drain: () => {
+          if (parentPort === null) return;
+          for (
+            let next = receiveMessageOnPort(parentPort);
+            next !== undefined;
+            next = receiveMessageOnPort(parentPort)
+          ) {
+            queue.add(next.message);
+          }
+        },
+      });
+      parentPort?.on("message", (asks: readonly Ask[]) => {
+        queue.add(asks);
+        queue.run();
+      });
+      return post({ at: "ready", sqliteVersion: database.sqliteVersion });
+    }
+  }
+}
+
+try {
+  await work();
+} catch (error) {
+  const { storeCode, message } = toStoreError(error, task.kind === "serve" ? task.options.file : task.file);
+  post({ at: "failed", failure: { storeCode, message } });
+}

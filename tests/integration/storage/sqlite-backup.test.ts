@@ -1,0 +1,86 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  backupSqliteStoreWith,
+  checkSqliteStoreWith,
+  openSqliteStoreWith,
+} from "../../../src/storage/sqlite/open-sqlite-store.ts";
+import { committed, putOf, reminderAt } from "../../../src/testing/contracts/state-store/store-case.ts";
+import { newFolder, sqliteThreadFile } from "../../support/sqlite-stores.ts";
+
+async function opened(file: string) {
+  const store = await openSqliteStoreWith(file, {}, { threadFile: await sqliteThreadFile() });
+  onTestFinished(() => store.close());
+  await store.open();
+  return store;
+}
+
+const ofKey = (key: number) => ({ agent: { type: "a", key: String(key).padStart(4, "0") } });
+
+test("a backup has all that was acknowledged before it, while the store is written to", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  const store = await opened(file);
+  await store.commit(Array.from({ length: 200 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
+  await committed(store, putOf("x", { reminders: [reminderAt("r", 1)] }));
+  let isCopied = false;
+  const copying = backupSqliteStoreWith(file, target, parts).then(() => {
+    isCopied = true;
+  });
+  for (let key = 200; !isCopied; key += 1) await committed(store, putOf("x", ofKey(key)));
+  await copying;
+  expect(await checkSqliteStoreWith(target, parts)).toEqual([]);
+  expect(await checkSqliteStoreWith(file, parts)).toEqual([]);
+  const restored = await opened(target);
+  const keys = new Set((await restored.list({ type: "a" })).records.map(({ agent }) => agent.key));
+  for (let key = 0; key < 200; key += 1) expect(keys).toContain(ofKey(key).agent.key);
+  expect(await restored.stats()).toMatchObject({ reminders: 1 });
+  await committed(restored, putOf("goes on"));
+  await expect(backupSqliteStoreWith(file, target, parts)).rejects.toMatchObject({ message: /exists/ });
+});
+
+test("a backup that fails leaves no file", async () => {
+  const folder = newFolder();
+  const file = join(folder, "store.db");
+  const parts = { threadFile: await sqliteThreadFile() };
+  await expect(backupSqliteStoreWith(file, join(folder, "backup.db"), parts)).rejects.toMatchObject({
+    storeCode: "unavailable",
+    message: expect.stringMatching(/^There is no state store .*store\.db\.$/),
+  });
+  expect(existsSync(file)).toBe(false);
+  writeFileSync(file, "no database ".repeat(1_000));
+  await expect(backupSqliteStoreWith(file, join(folder, "backup.db"), parts)).rejects.toMatchObject({
+    storeCode: "corrupt",
+  });
+  const damaged = join(folder, "damaged.db");
+  const store = await opened(damaged);
+  await store.commit(Array.from({ length: 300 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
+  await store.close();
+  const bytes = readFileSync(damaged);
+  writeFileSync(damaged, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
+  const copying = backupSqliteStoreWith(damaged, join(folder, "backup.db"), parts);
+  await expect(copying).rejects.toMatchObject({ storeCode: "corrupt" });
+  expect(existsSync(join(folder, "backup.db"))).toBe(false);
+  expect(existsSync(join(folder, "backup.db.partial"))).toBe(false);
+});
+
+test("a check names the faults of a damaged file", async () => {
+  const folder = newFolder();
+  const file = join(folder, "store.db");
+  const parts = { threadFile: await sqliteThreadFile() };
+  const store = await opened(file);
+  await store.commit(Array.from({ length: 300 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
+  await store.close();
+  expect(await checkSqliteStoreWith(file, parts)).toEqual([]);
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
+  const faults = await checkSqliteStoreWith(file, parts);
+  expect(faults.length).toBeGreaterThan(0);
+  writeFileSync(file, "no database ".repeat(1_000));
+  expect(await checkSqliteStoreWith(file, parts)).toEqual(["file is not a database"]);
+  await expect(checkSqliteStoreWith(join(folder, "none.db"), parts)).rejects.toMatchObject({
+    storeCode: "unavailable",
+  });
+});
