@@ -1,8 +1,9 @@
 import { AgentId, defineMessage, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost, type GrpcWorkerAgentRuntimeOptions } from "troupe/grpc";
-import type { HostOccurrence } from "troupe/host";
+import type { HostOccurrence, HostOptions } from "troupe/host";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { NodeProgram } from "../../support/node-program.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
@@ -20,8 +21,8 @@ function workerAt(address: string, options: GrpcWorkerAgentRuntimeOptions = {}):
   return worker;
 }
 
-async function hostAt(address: string, observer?: (what: HostOccurrence) => void): Promise<GrpcWorkerAgentRuntimeHost> {
-  const host = new GrpcWorkerAgentRuntimeHost(address, observer === undefined ? {} : { observer });
+async function hostAt(address: string, options: HostOptions = {}): Promise<GrpcWorkerAgentRuntimeHost> {
+  const host = new GrpcWorkerAgentRuntimeHost(address, options);
   await host.start();
   return host;
 }
@@ -42,7 +43,7 @@ describe.each([nginx, haproxy])("behind $name, configured as in the guide", (kin
     if (reason !== undefined) context.skip(reason);
     const closed: HostOccurrence[] = [];
     const note = (what: HostOccurrence) => what.at === "session" && what.what === "closed" && closed.push(what);
-    await using host = await hostAt("127.0.0.1:0", note);
+    await using host = await hostAt("127.0.0.1:0", { observer: note });
     await using proxy = await ProxyProcess.start(kind, { host: host.address, silenceSeconds: 1 });
     // With a bound on handlers there is a side stream, too.
     await using quiet = workerAt(proxy.address, { heartbeatMs: 200, maxConcurrentHandlers: 5, keepAliveMs: 0 });
@@ -97,11 +98,17 @@ describe.each([nginx, haproxy])("behind $name, configured as in the guide", (kin
     for await (const status of worker.status()) if (status.at === "connecting" && status.attempt >= 3) break;
     expect(worker.counters().reconnections).toBe(0);
     const got = new Inbox<unknown>();
-    await using second = await hostAt(address);
-    const listener = workerAt(second.address);
+    // The worker's next attempt may come before the listener has subscribed.
+    const isListening = new Gate();
+    const authorize: HostOptions["authorize"] = async ({ metadata }) => {
+      if (metadata["x-listener"] === undefined) await isListening.opened;
+    };
+    await using second = await hostAt(address, { authorize });
+    const listener = workerAt(second.address, { channelOptions: { metadata: { "x-listener": "1" } } });
     await listener.registerFactory("l", () => new FunctionAgent((message) => got.put(message)));
     await listener.addSubscription(new TypeSubscription("t", "l"));
     await listener.start();
+    isListening.open();
     await worker.publishMessage(Note({ text: "4" }), topic);
     const texts = (await got.takeMany(4)).map((message) => (message as { readonly text: string }).text);
     expect(texts).toEqual(["1", "2", "3", "4"]);
