@@ -89,7 +89,9 @@ export class WorkerRuntime implements AgentRuntime {
     const counts = this.#counters;
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone });
+    const { sequentialAgents } = settings;
+    const checks = { classCheck: "exact", onTypeGone, sequentialAgents } as const;
+    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =
       messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));

@@ -17,6 +17,7 @@ import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeTurns } from "./agent-runtime/turns.ts";
 import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
 import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
 import { createSuite, type Deviations, type MakeWorld } from "./agent-runtime/world.ts";
@@ -36,6 +37,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeEvents(suite);
     describeMetadata(suite);
     describeAgents(suite);
+    describeTurns(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);
     describeState(suite);

@@ -39,6 +39,10 @@ export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
+  /** Whether the message waits for its turn: no handler has seen it yet. */
+  isWaiting = false;
+  /** Called once when the context aborts. Set while the message waits for its turn. */
+  onAbort: ((reason: unknown) => void) | undefined;
   #messageId: string | MakeId;
   readonly #agentId: AgentId | undefined;
   readonly #runtime: AgentRuntime | undefined;
@@ -108,6 +112,7 @@ export class HandlerContext implements MessageContext {
     this.#aborted = { reason };
     this.release();
     this.#controller?.abort(reason);
+    this.onAbort?.(reason);
   }
 
   /**

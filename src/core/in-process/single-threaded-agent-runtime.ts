@@ -109,6 +109,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
+  #droppedEvents = 0;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -116,7 +117,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for unknown options, and for values of a wrong kind. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
-    const { ambient, tracing, messageLog, clock = systemClock } = options;
+    const { ambient, tracing, messageLog, sequentialAgents, clock = systemClock } = options;
     this.logger = guardedLogger(options.logger ?? defaultLogger);
     const logger = new LimitedLog(this.logger, clock);
     this.#limitedLog = logger;
@@ -134,7 +135,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone });
+    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents });
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
@@ -153,6 +154,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       onEventFailure: (error) => {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
+      onEventDropped: () => {
+        this.#droppedEvents += 1;
+      },
     });
     this.#pump = new MessagePump(router, clock, logger);
   }
@@ -160,6 +164,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** The number of calls, events and answers that wait in the queue. */
   get unprocessedMessagesCount(): number {
     return this.#pump.waiting;
+  }
+
+  /** The number of events that were dropped because too many messages waited for a turn at their agent (`maxQueuedPerAgent`). */
+  get droppedEventsCount(): number {
+    return this.#droppedEvents;
   }
 
   /**
@@ -314,7 +323,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     assertInstanceRegistration(id, options);
     const what = `The registration of ${id}`;
     assertNotAborted(options, what);
-    const added = this.#catalog.addInstance(agent, id);
+    const added = this.#catalog.addInstance(agent, id, options);
     try {
       await untilAborted(added, options, what);
       this.#subscriptions.addAll(options.subscriptions, { keepsExisting: true });
