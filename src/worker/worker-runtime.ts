@@ -26,6 +26,7 @@ import {
   type ClassOf,
   CodecRegistry,
   createLayers,
+  type Delivery,
   Dispatcher,
   defaultLogger,
   type GetOptions,
@@ -90,7 +91,11 @@ export class WorkerRuntime implements AgentRuntime {
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
     const { sequentialAgents } = settings;
-    const checks = { classCheck: "exact", onTypeGone, sequentialAgents } as const;
+    let lastToken = 0;
+    // A call's request id is unique at its host. An event's id may come several times.
+    const turnTokenOf = ({ context }: Delivery) =>
+      context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
+    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf } as const;
     const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =
@@ -103,7 +108,8 @@ export class WorkerRuntime implements AgentRuntime {
     let lastRequestNumber = 0;
     const nextRequestNumber = () => ++lastRequestNumber;
     const outgoing = { settings, registry, interventions, log, sendQueue };
-    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber });
+    const pathOf = (sender: AgentId | undefined) => catalog.pathOf(sender);
+    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf });
     const elsewhere = new Set<string>();
     const inbox = new Inbox({
       ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },

@@ -14,6 +14,7 @@ import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
+import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
@@ -38,6 +39,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeMetadata(suite);
     describeAgents(suite);
     describeTurns(suite);
+    describeReEntrancy(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);
     describeState(suite);

@@ -15,9 +15,8 @@ export type AgentState = { readonly [field: string]: unknown };
 
 /**
  * An actor with an id: it handles messages, and its state is its own. Its handlers interleave: while one awaits something, the
- * runtime gives the agent its next message, so that a field may have changed after an `await`. With the runtime's option
- * `sequentialAgents`, or registered as `sequential`, each agent handles one message at a time. A call that waits for its own agent
- * then needs a `timeoutMs` to end.
+ * runtime gives the agent its next message, so that a field may have changed after an `await`. An agent of a
+ * `sequential` type handles one message at a time, and lets in calls that its own turn waits for.
  */
 export interface Agent {
   /** Throws `wrong-state` until the agent is bound. */

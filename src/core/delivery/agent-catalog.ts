@@ -6,6 +6,7 @@ import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
+import { type CallPath, noPath } from "../scope/call-path.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
 import {
   type AgentKind,
@@ -17,8 +18,10 @@ import {
   createAgentKind,
 } from "./agent-kind.ts";
 import { AgentTurns } from "./agent-turns.ts";
+import type { Delivery } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import { emitRecord } from "./message-log.ts";
+import { RunningPaths } from "./running-paths.ts";
 
 export interface AgentCatalogOptions {
   /** The runtime to which agents are bound. */
@@ -30,6 +33,8 @@ export interface AgentCatalogOptions {
   readonly classCheck?: ClassCheck | undefined;
   /** Whether agents are sequential if neither their registration nor their class says otherwise. Default: false. */
   readonly sequentialAgents?: boolean | undefined;
+  /** Makes the tokens of turns; see `SharedTurns`. Default: numbers, for a runtime whose turns no other one sees. */
+  readonly turnTokenOf?: ((delivery: Delivery) => string) | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
@@ -54,6 +59,9 @@ export class AgentCatalog {
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
   #hasTurns = false;
+  #lastToken = 0;
+  /** The running handlers for whose calls turns wait. */
+  readonly paths = new RunningPaths();
 
   constructor(options: AgentCatalogOptions) {
     this.#options = options;
@@ -177,6 +185,13 @@ export class AgentCatalog {
     return this.#kinds.get(id.type)?.live.get(id.key);
   }
 
+  /** Returns the path of a call that the agent makes in its own name without its handler's signal or scope. */
+  pathOf(sender: AgentId | undefined): CallPath {
+    if (sender === undefined || this.paths.isEmpty) return noPath;
+    const agent = this.peek(sender);
+    return agent === undefined ? noPath : this.paths.of(agent);
+  }
+
   /** Returns all live agents with their ids. */
   *liveAgents(): IterableIterator<readonly [id: AgentId, agent: Agent]> {
     for (const [type, kind] of this.#kinds) {
@@ -256,7 +271,8 @@ export class AgentCatalog {
     const byDefault = this.#options.sequentialAgents === true ? "sequential" : "interleaved";
     if ((options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "interleaved") return undefined;
     this.#hasTurns = true;
-    return new AgentTurns(options);
+    const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
+    return new AgentTurns({ paths: this.paths, tokenOf }, options);
   }
 
   /** Closes an agent, once it is made. */

@@ -1,8 +1,11 @@
 import type { Agent } from "../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../agents/turns.ts";
 import { UndeliverableException } from "../errors.ts";
+import { type CallingTurn, isSameTurn, nameInPath } from "../scope/call-path.ts";
 import { isThenable } from "../thenable.ts";
+import type { HandlerContext } from "./handler-context.ts";
 import type { Delivery } from "./layers.ts";
+import type { RunningPaths } from "./running-paths.ts";
 import { type Turn, type TurnLimits, TurnQueue } from "./turn-queue.ts";
 
 /** The handler slot of a message, in a runtime that bounds its handlers. A message that waits for its turn holds none. */
@@ -21,12 +24,24 @@ export interface TurnSlot {
   end(): void;
 }
 
+/** The parts that the turns of a runtime share. */
+export interface SharedTurns {
+  readonly paths: RunningPaths;
+  /** Makes the token of a turn: no other turn of the agent has it, in any runtime. */
+  readonly tokenOf: (delivery: Delivery) => string;
+}
+
 /** The turns of the agents of one type. An agent that has nothing to do costs nothing. */
 export class AgentTurns {
   readonly #limits: TurnLimits;
   readonly #queues = new Map<Agent, TurnQueue>();
+  readonly #shared: SharedTurns;
 
-  constructor({ maxQueuedPerAgent = 1_000, maxQueuedBytesPerAgent = 16 * 1024 * 1024 }: TurnOptions) {
+  constructor(
+    shared: SharedTurns,
+    { maxQueuedPerAgent = 1_000, maxQueuedBytesPerAgent = 16 * 1024 * 1024 }: TurnOptions,
+  ) {
+    this.#shared = shared;
     this.#limits = { maxQueued: maxQueuedPerAgent, maxQueuedBytes: maxQueuedBytesPerAgent };
   }
 
@@ -35,23 +50,32 @@ export class AgentTurns {
    * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `next` runs.
    */
   inTurn(delivery: Delivery, next: () => unknown, agent: Agent): unknown {
+    const { context, agentId } = delivery;
     const kind = turnKindOf(agent, delivery);
-    if (kind === "interleaving") return next();
+    if (kind === "interleaving") {
+      return context.path.length === 0 ? next() : this.#shared.paths.around(agent, context, next);
+    }
     const queue = this.#queueOf(agent);
-    const turn = new MessageTurn(kind, delivery);
+    const turn = new MessageTurn(kind, delivery, {
+      token: this.#shared.tokenOf(delivery),
+      type: nameInPath(agentId.type),
+      key: nameInPath(agentId.key),
+    });
     switch (queue.ask(turn)) {
       case "begun":
         return this.#run(agent, queue, turn, next);
       case "waits":
         return this.#runLater(agent, queue, turn, next);
       case "full":
-        delivery.context.isWaiting = true;
+        context.isWaiting = true;
         throw queueIsFull(delivery, queue.waitingCount);
     }
   }
 
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
-  #run(agent: Agent, queue: TurnQueue, turn: Turn, next: () => unknown): unknown {
+  #run(agent: Agent, queue: TurnQueue, turn: MessageTurn, next: () => unknown): unknown {
+    turn.context.turn = turn.own;
+    this.#shared.paths.add(agent, turn.context);
     let answer: unknown;
     try {
       answer = next();
@@ -64,7 +88,7 @@ export class AgentTurns {
     return answer;
   }
 
-  async #settle(agent: Agent, queue: TurnQueue, turn: Turn, answer: PromiseLike<unknown>): Promise<unknown> {
+  async #settle(agent: Agent, queue: TurnQueue, turn: MessageTurn, answer: PromiseLike<unknown>): Promise<unknown> {
     try {
       return await answer;
     } finally {
@@ -91,7 +115,8 @@ export class AgentTurns {
     return queue;
   }
 
-  #end(agent: Agent, queue: TurnQueue, turn: Turn): void {
+  #end(agent: Agent, queue: TurnQueue, turn: MessageTurn): void {
+    this.#shared.paths.delete(agent, turn.context);
     queue.end(turn);
     if (queue.isIdle && this.#queues.get(agent) === queue) this.#queues.delete(agent);
   }
@@ -100,12 +125,27 @@ export class AgentTurns {
 /** The turn of one message. */
 class MessageTurn implements Turn {
   readonly kind: Turn["kind"];
+  /** As it stands in the paths of the calls that it makes. */
+  readonly own: CallingTurn;
   readonly #delivery: Delivery;
   #resolve: () => void = () => undefined;
 
-  constructor(kind: Turn["kind"], delivery: Delivery) {
+  constructor(kind: Turn["kind"], delivery: Delivery, own: CallingTurn) {
     this.kind = kind;
+    this.own = own;
     this.#delivery = delivery;
+  }
+
+  get context(): HandlerContext {
+    return this.#delivery.context;
+  }
+
+  get hasPath(): boolean {
+    return this.context.path.length > 0;
+  }
+
+  isAwaitedBy(running: MessageTurn): boolean {
+    return this.context.path.some((turn) => isSameTurn(turn, running.own));
   }
 
   get bytes(): number {

@@ -93,7 +93,8 @@ export class Dispatcher {
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     try {
-      const handle = this.#catalog.hasTurns ? this.#handleInTurn : this.#handle;
+      const isInTurns = this.#catalog.hasTurns || delivery.context.path.length > 0;
+      const handle = isInTurns ? this.#handleInTurn : this.#handle;
       answer = this.#tracing === undefined ? handle(agent, delivery) : this.#trace(agent, delivery, owner, handle);
     } catch (error) {
       return this.#fail(delivery, owner, error);

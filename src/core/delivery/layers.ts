@@ -45,7 +45,9 @@ export function createLayers({ ambient, interceptors = [] }: LayerOptions): Laye
 export function turnsLayer(catalog: AgentCatalog): Layer {
   return (delivery, next, agent) => {
     const turns = catalog.turnsOf(delivery.agentId.type);
-    return turns === undefined ? next() : turns.inTurn(delivery, next, agent);
+    if (turns !== undefined) return turns.inTurn(delivery, next, agent);
+    const { context } = delivery;
+    return context.path.length === 0 ? next() : catalog.paths.around(agent, context, next);
   };
 }
 

@@ -8,6 +8,10 @@ export interface Turn {
   readonly bytes: number;
   /** Whether a handler that runs may wait for this message, so that nothing before it may wait for a free slot. */
   readonly isUrgent: boolean;
+  /** Whether turns wait for this message, which the queue may have to let in for that. */
+  readonly hasPath: boolean;
+  /** Whether the other turn waits for this message. */
+  isAwaitedBy(running: Turn): boolean;
   /** Begins a turn that has waited. Must not call the queue. `hurries`: an urgent message waits behind it. */
   begin(hurries: boolean): void;
   /** Tells a turn that runs that an urgent message waits behind it. */
@@ -23,7 +27,8 @@ export interface TurnLimits {
 
 /**
  * The turns of one agent. One turn runs at a time, or several that read. The others wait in the order of their arrival, up to a
- * bound. A reading turn does not overtake one that waits.
+ * bound. A reading turn does not overtake one that waits. A turn is let in beside others if each of them waits for it, and then it
+ * overtakes all that waits.
  */
 export class TurnQueue {
   readonly #limits: TurnLimits;
@@ -31,6 +36,7 @@ export class TurnQueue {
   readonly #waiting = new Set<Turn>();
   #waitingBytes = 0;
   #urgentCount = 0;
+  #pathCount = 0;
 
   constructor(limits: TurnLimits) {
     this.#limits = limits;
@@ -46,7 +52,7 @@ export class TurnQueue {
 
   /** Asks for a turn. `waits`: the queue calls `begin` later, unless `end` comes first. `full`: the turn is refused. */
   ask(turn: Turn): "begun" | "waits" | "full" {
-    if (this.#waiting.size === 0 && this.#letsIn(turn)) {
+    if (this.#isAwaitedByAll(turn) || (this.#waiting.size === 0 && this.#letsIn(turn))) {
       this.#running.add(turn);
       return "begun";
     }
@@ -55,6 +61,7 @@ export class TurnQueue {
     if (this.#waiting.size >= maxQueued || isTooMuch) return "full";
     this.#waiting.add(turn);
     this.#waitingBytes += turn.bytes;
+    if (turn.hasPath) this.#pathCount += 1;
     if (!turn.isUrgent) return "waits";
     this.#urgentCount += 1;
     for (const running of this.#running) running.hurry();
@@ -64,18 +71,37 @@ export class TurnQueue {
   /** Ends a turn, or the wait for it, and begins the next ones. */
   end(turn: Turn): void {
     if (!this.#running.delete(turn) && !this.#leave(turn)) return;
+    this.#beginAwaited();
     for (const next of this.#waiting) {
       if (!this.#letsIn(next)) return;
-      this.#leave(next);
-      this.#running.add(next);
-      next.begin(this.#urgentCount > 0);
+      this.#begin(next);
     }
   }
 
-  #letsIn({ kind }: Turn): boolean {
-    if (this.#running.size === 0) return true;
-    if (kind !== "reading") return false;
-    for (const running of this.#running) if (running.kind !== "reading") return false;
+  /** Begins the turns for which all that run wait. */
+  #beginAwaited(): void {
+    if (this.#pathCount === 0 || this.#running.size === 0) return;
+    for (const next of this.#waiting) if (this.#isAwaitedByAll(next)) this.#begin(next);
+  }
+
+  #begin(next: Turn): void {
+    this.#leave(next);
+    this.#running.add(next);
+    next.begin(this.#urgentCount > 0);
+  }
+
+  /** Whether turns run, and each of them waits for this one. */
+  #isAwaitedByAll(turn: Turn): boolean {
+    if (!turn.hasPath || this.#running.size === 0) return false;
+    for (const running of this.#running) if (!turn.isAwaitedBy(running)) return false;
+    return true;
+  }
+
+  #letsIn(turn: Turn): boolean {
+    for (const running of this.#running) {
+      if (turn.isAwaitedBy(running)) continue;
+      if (turn.kind !== "reading" || running.kind !== "reading") return false;
+    }
     return true;
   }
 
@@ -83,6 +109,7 @@ export class TurnQueue {
     if (!this.#waiting.delete(turn)) return false;
     this.#waitingBytes -= turn.bytes;
     if (turn.isUrgent) this.#urgentCount -= 1;
+    if (turn.hasPath) this.#pathCount -= 1;
     return true;
   }
 }

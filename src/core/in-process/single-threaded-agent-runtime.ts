@@ -13,7 +13,7 @@ import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-bounds.ts";
+import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
@@ -25,6 +25,7 @@ import { InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
+import { assertPathLength } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
@@ -407,6 +408,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const { sender, metadata, messageId = this.#makeId } = options;
     const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
+    const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
+    if (path.length > 0) assertPathLength(path, recipient);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
@@ -434,6 +437,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       runtime: this,
       deadline,
       isDeadlineWatched: true,
+      path,
       metadata,
     });
     const call = new LocalCall(context, message, this.#pump);

@@ -14,7 +14,7 @@ import {
   TroupeError,
   UndeliverableException,
 } from "../../core/internal.ts";
-import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
+import { type CancelFrame, fromWireAgentId, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
@@ -199,6 +199,7 @@ export class CallAnswering {
       agentId,
       runtime: catalog.runtime,
       deadline,
+      path: pathOf(frame.metadata),
       sentMetadata: frame.metadata,
     });
     owed.begin(context);

@@ -4,7 +4,13 @@ import { type Turn, TurnQueue } from "../../../src/core/internal.ts";
 
 /** One thing that happens; numbers pick among what is there at that moment. */
 type Step =
-  | { readonly do: "ask"; readonly kind: Turn["kind"]; readonly bytes: number; readonly isUrgent: boolean }
+  | {
+      readonly do: "ask";
+      readonly kind: Turn["kind"];
+      readonly bytes: number;
+      readonly isUrgent: boolean;
+      readonly above: readonly number[];
+    }
   | { readonly do: "end running" | "give up"; readonly pick: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -15,6 +21,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constantFrom("alone" as const, "reading" as const),
       bytes: fc.nat({ max: 5 }),
       isUrgent: fc.boolean(),
+      above: fc.array(fc.nat({ max: 4 }), { maxLength: 2 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("end running" as const), pick: fc.nat() }) },
@@ -23,6 +30,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 interface ModelTurn extends Turn {
   readonly name: number;
+  /** The names of the turns that wait for it. */
+  readonly above: ReadonlySet<number>;
 }
 
 /** The rules as they are written down: two lists, looked through from the beginning each time. */
@@ -30,12 +39,22 @@ class Model {
   running: ModelTurn[] = [];
   waiting: ModelTurn[] = [];
 
+  /** Turns that run and do not wait for it. */
+  others(turn: ModelTurn): ModelTurn[] {
+    return this.running.filter(({ name }) => !turn.above.has(name));
+  }
+
   letsIn(turn: ModelTurn): boolean {
-    return this.running.length === 0 || [turn, ...this.running].every(({ kind }) => kind === "reading");
+    const others = this.others(turn);
+    return others.length === 0 || [turn, ...others].every(({ kind }) => kind === "reading");
+  }
+
+  overtakes(turn: ModelTurn): boolean {
+    return this.running.length > 0 && this.others(turn).length === 0;
   }
 
   ask(turn: ModelTurn, maxQueued: number, maxBytes: number): "begun" | "waits" | "full" {
-    if (this.waiting.length === 0 && this.letsIn(turn)) {
+    if (this.overtakes(turn) || (this.waiting.length === 0 && this.letsIn(turn))) {
       this.running.push(turn);
       return "begun";
     }
@@ -50,11 +69,13 @@ class Model {
     this.running = this.running.filter((one) => one !== turn);
     this.waiting = this.waiting.filter((one) => one !== turn);
     const begun: [number, boolean][] = [];
-    for (let next = this.waiting[0]; next !== undefined && this.letsIn(next); next = this.waiting[0]) {
-      this.waiting.shift();
+    const begin = (next: ModelTurn) => {
+      this.waiting = this.waiting.filter((one) => one !== next);
       this.running.push(next);
       begun.push([next.name, this.waiting.some(({ isUrgent }) => isUrgent)]);
-    }
+    };
+    for (const next of this.waiting) if (this.overtakes(next)) begin(next);
+    for (let next = this.waiting[0]; next !== undefined && this.letsIn(next); next = this.waiting[0]) begin(next);
     return begun;
   }
 }
@@ -69,8 +90,13 @@ test("turns begin in the order of arrival, alone or with others that read, withi
       const hurried = new Set<number>();
       for (const [name, step] of steps.entries()) {
         if (step.do === "ask") {
+          // Turns wait only for what they asked for after they began.
+          const above = new Set(step.above.flatMap((at) => model.running[at]?.name ?? []));
           const turn: ModelTurn = {
             ...{ name, kind: step.kind, bytes: step.bytes, isUrgent: step.isUrgent },
+            above,
+            hasPath: above.size > 0,
+            isAwaitedBy: (running) => model.running.some((one) => one === running && above.has(one.name)),
             begin: (hurries) => begun.push([name, hurries]),
             hurry: () => hurried.add(name),
           };
