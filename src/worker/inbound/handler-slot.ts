@@ -10,6 +10,8 @@ export class HandlerSlot implements TurnSlot {
   #isUrgent: boolean;
   #state: SlotState = "held";
   #run: () => void = () => undefined;
+  /** The slot is given up as soon as the messages before the next parked one have reached the agent, which may just be made. */
+  #isLeaving = false;
   readonly #parked: Parked;
 
   /** The message has begun at the limiter. */
@@ -27,7 +29,8 @@ export class HandlerSlot implements TurnSlot {
   leave(): void {
     this.#state = "waits for its turn";
     this.#limiter.addWaiting(this.bytes);
-    this.#limiter.end();
+    this.#isLeaving = true;
+    queueMicrotask(() => this.#left());
   }
 
   take(run: () => void): void {
@@ -46,6 +49,7 @@ export class HandlerSlot implements TurnSlot {
   end(): void {
     const before = this.#state;
     this.#state = "none";
+    this.#left();
     switch (before) {
       case "held":
         this.#limiter.end();
@@ -58,6 +62,12 @@ export class HandlerSlot implements TurnSlot {
         return;
       case "none":
     }
+  }
+
+  #left(): void {
+    if (!this.#isLeaving) return;
+    this.#isLeaving = false;
+    this.#limiter.end();
   }
 
   #begin(): void {

@@ -153,3 +153,27 @@ test("a call that waits for its turn is taken out when its caller is gone", asyn
   await ask(caller, account, "next");
   expect(begun.rest).toEqual(["next"]);
 });
+
+test("events keep their order when a slot is given up while others wait for their agent to be made", async () => {
+  await using rig = await startRig();
+  const publisher = await rig.worker();
+  publisher.addMessageSerializer(MyMessage);
+  const worker = await rig.worker({ maxConcurrentHandlers: 3 });
+  worker.addMessageSerializer(MyMessage);
+  const made = new Gate();
+  const seen = new Inbox<string>();
+  const create = async () => {
+    await made.opened;
+    return new FunctionAgent(async (message) => {
+      if (MyMessage.is(message)) seen.put(message.content);
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+  };
+  const subscriptions = [new TypeSubscription("notes", "account")];
+  await worker.registerFactory("account", create, { concurrency: "sequential", subscriptions });
+  const contents = ["1", "2", "3", "4", "5", "6"];
+  for (const content of contents) await publisher.publishMessage(MyMessage({ content }), new TopicId("notes", "ada"));
+  while (worker.handlers.parked < 3) await new Promise((resolve) => setImmediate(resolve));
+  made.open();
+  expect(await seen.takeMany(6)).toEqual(contents);
+});
