@@ -60,6 +60,7 @@ export { handles } from "./agents/handles.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
 export { RoutedAgent } from "./agents/routed-agent.ts";
+export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
@@ -97,6 +98,7 @@ export {
 export type { LogFields, Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
+export type { CallingTurn, CallPath } from "./scope/call-path.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export type { Deadline } from "./scope/deadline.ts";
 export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";

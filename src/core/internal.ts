@@ -35,19 +35,20 @@ export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
+export type { TurnSlot } from "./delivery/agent-turns.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
-export { abortError, boundsOf, type CallBounds, errorBeforeSend } from "./delivery/call-bounds.ts";
+export { abortError, boundsOf, type CallBounds, errorBeforeSend, scopePathOf } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
-export { Mailboxes } from "./delivery/mailboxes.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,
@@ -72,6 +73,7 @@ export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./log
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
+export { assertPathLength, type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";

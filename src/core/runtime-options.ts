@@ -37,9 +37,9 @@ export interface RuntimeOptions {
   /** Creates message ids. Default: random UUIDs. */
   readonly makeId?: MakeId | undefined;
   /**
-   * Lets each agent handle one message at a time, in the order of arrival. Default: false: handlers of one agent interleave at
-   * their awaits, as in Python. When true, a call that comes back to its own agent, directly or through others, needs a
-   * `timeoutMs`. Without it that call never ends.
+   * Makes agent types `sequential` that say nothing else in their registration or class. Each agent then handles one message at a
+   * time, in the order of arrival, and lets in calls that its own turn waits for. Default: false: handlers of one agent interleave
+   * at their awaits, as in Python.
    */
   readonly sequentialAgents?: boolean | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */

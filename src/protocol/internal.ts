@@ -1,4 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+
+export { pathMetadata, pathOf } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
@@ -35,7 +37,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead, withoutTroupeKeys } from "./routing/frame-peek.ts";
+export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";

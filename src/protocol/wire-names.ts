@@ -45,6 +45,7 @@ export const metadataKey = {
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
+  path: "agpath",
 } as const;
 
 // protocol.md §11.9

@@ -26,6 +26,7 @@ import {
   type ClassOf,
   CodecRegistry,
   createLayers,
+  type Delivery,
   Dispatcher,
   defaultLogger,
   type GetOptions,
@@ -89,7 +90,13 @@ export class WorkerRuntime implements AgentRuntime {
     const counts = this.#counters;
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, classCheck: "exact", onTypeGone });
+    const { sequentialAgents } = settings;
+    let lastToken = 0;
+    // A call's request id is unique at its host. An event's id may come several times.
+    const turnTokenOf = ({ context }: Delivery) =>
+      context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
+    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf } as const;
+    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =
       messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
@@ -101,7 +108,8 @@ export class WorkerRuntime implements AgentRuntime {
     let lastRequestNumber = 0;
     const nextRequestNumber = () => ++lastRequestNumber;
     const outgoing = { settings, registry, interventions, log, sendQueue };
-    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber });
+    const pathOf = (sender: AgentId | undefined) => catalog.pathOf(sender);
+    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf });
     const elsewhere = new Set<string>();
     const inbox = new Inbox({
       ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },

@@ -32,7 +32,7 @@ describe("the simulation", { timeout: 120_000 }, () => {
 describe("a failing plan", { timeout: 120_000 }, () => {
   test("is shrunk to fewer actions that fail the same way, and can be replayed from their numbers", async () => {
     const plant = plantedBugs.find(({ name }) => name === "a host that duplicates events")?.plant;
-    const plan = makePlan(2);
+    const plan = makePlan(3);
     const failure = await runPlan(plan, { plant });
     expect(failure.breaches).not.toEqual([]);
     const { kept, report } = await shrink(plan, failure, { plant });

@@ -25,6 +25,8 @@ export interface CallRecord {
   readonly plan: PlannedCall;
   readonly target: AgentId;
   readonly callerSeat: number;
+  /** The call in whose handler this one was made. */
+  readonly parent: CallRecord | undefined;
   readonly process: SimulatedProcess;
   readonly startedAt: number;
   readonly startedMs: number;
@@ -136,7 +138,7 @@ export class Ledger {
     this.breaches.push({ checker, text });
   }
 
-  openCall(details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "process">): CallRecord {
+  openCall(details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "process" | "parent">): CallRecord {
     const record: CallRecord = {
       ...details,
       name: `c${this.calls.length}`,

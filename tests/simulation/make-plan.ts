@@ -50,18 +50,16 @@ function faultsOf(dice: Dice): readonly FaultKind[] {
 }
 
 function makeSeat(dice: Dice): PlannedSeat {
-  // Messages that wait for a sequential agent hold slots for handlers: an agent that waits for itself would block all others.
-  const sequentialAgents = dice.chance(0.2);
   return {
     topics: topics.filter(() => dice.chance(0.6)),
-    sequentialAgents,
+    sequentialAgents: dice.chance(0.2),
     drainTimeoutMs: dice.pick([0, 200, 2_000]),
     makeMs: dice.chance(0.7) ? 0 : dice.between(1, 200),
     reconnects: dice.chance(0.8),
     eventsWhileDisconnected: dice.chance(0.8) ? "queue" : "reject",
     callsWhileDisconnected: dice.chance(0.7) ? "reject" : "queue",
     keepAliveMs: dice.chance(0.5) ? 0 : dice.between(500, 3_000),
-    maxConcurrentHandlers: sequentialAgents || dice.chance(0.8) ? Number.POSITIVE_INFINITY : dice.between(3, 6),
+    maxConcurrentHandlers: dice.chance(0.8) ? Number.POSITIVE_INFINITY : dice.between(3, 6),
   };
 }
 

@@ -129,6 +129,17 @@ function loseFirstCalls(): Gate {
   });
 }
 
+/** Every call says that the call before it, to the same agent, waits for it. */
+function forgePaths(): Gate {
+  const before = new Map<string, string>();
+  return meddler("request", 1, (frame, pass) => {
+    const agent = `${frame.target?.type}/${frame.target?.key}`;
+    const agpath = `${before.get(agent) ?? "none"}@${agent}`;
+    before.set(agent, frame.requestId);
+    return pass(encodeFrame({ ...frame, metadata: { ...frame.metadata, agpath } }));
+  });
+}
+
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "a host that answers twice",
@@ -211,5 +222,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: { ghostCalls: true, atWorker: hideGhosts },
     caughtBy: ["leftovers"],
   },
+  { name: "a worker that lets the turns of an agent interleave", plant: { mixesTurns: true }, caughtBy: ["turns"] },
+  { name: "a host that says of calls that others wait for them", plant: { atHost: forgePaths }, caughtBy: ["turns"] },
   { name: "a worker that does not cancel its timers", plant: { keepsTimers: true }, caughtBy: ["leftovers"] },
 ];

@@ -16,6 +16,8 @@ import type { WorldParts } from "./world-parts.ts";
 export interface SimulatedAgentParts extends WorldParts {
   readonly seat: number;
   readonly process: SimulatedProcess;
+  /** Whether the agent takes one message after the other. */
+  readonly isSequential: boolean;
 }
 
 /** An agent that does for each call what the plan says, and writes down all that reaches it. */
@@ -24,6 +26,8 @@ export class SimulatedAgent implements Agent {
   #id: AgentId | undefined;
   #runtime: AgentRuntime | undefined;
   #runs = 0;
+  /** What its handlers handle: a call, or an event. */
+  readonly #running = new Set<{ readonly call: CallRecord | undefined }>();
 
   constructor(parts: SimulatedAgentParts) {
     this.#parts = parts;
@@ -78,7 +82,7 @@ export class SimulatedAgent implements Agent {
     };
     call.runs.push(run);
     ledger.trace.note(`${run.token} handles ${name}`);
-    const answer = await this.#behave(call, context, run);
+    const answer = await this.#inTurn(call, () => this.#behave(call, context, run));
     run.ended = "answered";
     run.endedMs = this.#parts.simulation.clock.now();
     ledger.trace.note(`${run.token} answers ${name}`);
@@ -119,7 +123,26 @@ export class SimulatedAgent implements Agent {
     ledger.trace.note(`${process.name} ${this.id} hears ${name}`);
     if (context.topicId?.type !== event.topic) ledger.breach("events", `${name} came under topic ${context.topicId}`);
     if (String(context.sender) !== String(event.sender)) ledger.breach("events", `${name} came from ${context.sender}`);
-    await this.#sleep(3);
+    await this.#inTurn(undefined, () => this.#sleep(3));
+  }
+
+  /** Writes down a turn that runs beside one that does not wait for it. */
+  async #inTurn<T>(call: CallRecord | undefined, body: () => Promise<T>): Promise<T> {
+    const { ledger, isSequential } = this.#parts;
+    if (isSequential && hasExactPath(call)) {
+      for (const other of this.#running) {
+        if (isAbove(other.call, call)) continue;
+        const beside = other.call?.name ?? "an event";
+        ledger.breach("turns", `${this.id} handles ${call?.name ?? "an event"} beside ${beside}`);
+      }
+    }
+    const own = { call };
+    this.#running.add(own);
+    try {
+      return await body();
+    } finally {
+      this.#running.delete(own);
+    }
   }
 
   #bound(): AgentRuntime {
@@ -132,6 +155,18 @@ export class SimulatedAgent implements Agent {
   }
 }
 
+/** Whether one call waits for the other. */
+function isAbove(one: CallRecord | undefined, other: CallRecord | undefined): boolean {
+  for (let above = other?.parent; above !== undefined; above = above.parent) if (above === one) return true;
+  return false;
+}
+
+/** A call without its handler's signal may have the paths of other handlers of its agent, too. */
+function hasExactPath(call: CallRecord | undefined): boolean {
+  for (let one = call; one?.parent !== undefined; one = one.parent) if (!one.plan.inheritsSignal) return false;
+  return true;
+}
+
 export interface CallOrigin {
   readonly sender: AgentId | undefined;
   readonly context: MessageContext | undefined;
@@ -141,13 +176,13 @@ export interface CallOrigin {
 
 /** Makes a call and writes down its outcome; never rejects. */
 export async function makeCall(
-  { ledger, process, seat, simulation }: SimulatedAgentParts,
+  { ledger, process, seat, simulation }: Omit<SimulatedAgentParts, "isSequential">,
   runtime: AgentRuntime,
   plan: PlannedCall,
   origin: CallOrigin,
 ): Promise<void> {
   const target = new AgentId(plan.target === undefined ? "nobody" : `type-${plan.target}`, plan.key);
-  const record = ledger.openCall({ plan, target, callerSeat: seat, process });
+  const record = ledger.openCall({ plan, target, callerSeat: seat, process, parent: origin.call });
   const { signal, stop } = bounds(
     plan,
     origin,
@@ -170,7 +205,7 @@ export async function makeCall(
 
 /** Publishes an event and writes down what came of it; rejects when it was refused. */
 export async function publish(
-  { ledger, process, seat }: SimulatedAgentParts,
+  { ledger, process, seat }: Omit<SimulatedAgentParts, "isSequential">,
   runtime: AgentRuntime,
   topic: string,
   sender: AgentId | undefined,

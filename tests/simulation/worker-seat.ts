@@ -198,7 +198,8 @@ export class WorkerSeat {
   }
 
   async #declare(process: SimulatedProcess, worker: WorkerRuntime): Promise<void> {
-    await worker.registerFactory(this.agentType, () => this.#makeAgent(process));
+    const options = this.#parts.plant?.mixesTurns ? ({ concurrency: "interleaved" } as const) : {};
+    await worker.registerFactory(this.agentType, () => this.#makeAgent(process), options);
     for (const topic of this.#plan.topics) {
       const id = `${process.name}-${topic}`;
       await this.#subscribe(process, worker, new TypeSubscription(topic, this.agentType, id));
@@ -209,7 +210,7 @@ export class WorkerSeat {
     const { simulation } = this.#parts;
     const { makeMs } = this.#plan;
     if (makeMs > 0) await new Promise<void>((resolve) => simulation.clock.setTimer(makeMs, resolve));
-    return new SimulatedAgent({ ...this.#parts, seat: this.index, process });
+    return new SimulatedAgent({ ...this.#parts, seat: this.index, process, isSequential: this.#plan.sequentialAgents });
   }
 
   async #subscribe(process: SimulatedProcess, worker: WorkerRuntime, subscription: Subscription): Promise<void> {

@@ -10,6 +10,8 @@ export interface Plant {
   readonly atWorker?: () => Gate;
   /** Timers that are cancelled stay. */
   readonly keepsTimers?: boolean;
+  /** Agents that should take one message after the other take them as they come. */
+  readonly mixesTurns?: boolean;
   /** Calls that the worker makes beside those it is asked for. */
   readonly ghostCalls?: boolean;
 }

@@ -93,6 +93,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     onBoth((runtime) => troupe.ClosureAgent.registerClosure(runtime, "closure", () => undefined, options)),
   ClosureAgentOptions: (options) => () =>
     new troupe.ClosureAgent({ id, runtime: newRuntime() }, () => undefined, options),
+  TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),
   WaitOptions: (options) => [
     ...onBoth((runtime) => runtime.start(options)),

@@ -1,6 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "./agent-id.ts";
 import type { MessageContext } from "./message-context.ts";
+import type { TurnKind } from "./turns.ts";
 
 /** Describes an agent: the two parts of its id, and a text for people. */
 export interface AgentMetadata {
@@ -14,9 +15,8 @@ export type AgentState = { readonly [field: string]: unknown };
 
 /**
  * An actor with an id: it handles messages, and its state is its own. Its handlers interleave: while one awaits something, the
- * runtime gives the agent its next message, so that a field may have changed after an `await`. With the runtime's option
- * `sequentialAgents`, each agent handles one message at a time. A call that waits for its own agent then needs a `timeoutMs` to
- * end.
+ * runtime gives the agent its next message, so that a field may have changed after an `await`. An agent of a
+ * `sequential` type handles one message at a time, and lets in calls that its own turn waits for.
  */
 export interface Agent {
   /** Throws `wrong-state` until the agent is bound. */
@@ -27,6 +27,8 @@ export interface Agent {
   bindIdAndRuntime(id: AgentId, runtime: AgentRuntime): void | Promise<void>;
   /** Returns or resolves to the answer of a call; what an event's handler returns is ignored. */
   onMessage(message: unknown, context: MessageContext): unknown;
+  /** Says how a message takes its turn at a sequential agent, before it is handled. Default: `alone`. */
+  turnKind?(message: unknown, context: MessageContext): TurnKind;
   /** Returns the state that `loadState` takes back. */
   saveState(): AgentState | Promise<AgentState>;
   /** Takes over a state that `saveState` returned. */

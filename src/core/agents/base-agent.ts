@@ -17,6 +17,7 @@ import {
   registerAgent,
   registerAgentClass,
 } from "./register-agent.ts";
+import type { AgentConcurrency, TurnKind } from "./turns.ts";
 
 /** An agent class that `register` can register. */
 export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
@@ -29,6 +30,8 @@ export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): rea
 export abstract class BaseAgent implements Agent {
   /** Factories of the subscriptions that registering the class adds. Not inherited; `@typeSubscription` adds to them. */
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
+  /** The turns of the class's agents, unless the registration says otherwise. Default: as the runtime says. */
+  static readonly concurrency: AgentConcurrency | undefined = undefined;
 
   readonly #description: string;
   #id: AgentId | undefined;
@@ -107,6 +110,11 @@ export abstract class BaseAgent implements Agent {
   /** Called by runtimes; override `onMessageImpl` instead. */
   onMessage(message: unknown, context: MessageContext): unknown {
     return this.onMessageImpl(message, context);
+  }
+
+  /** Called by runtimes before a message of a sequential agent is handled. By default every message has its turn alone. */
+  turnKind(_message: unknown, _context: MessageContext): TurnKind {
+    return "alone";
   }
 
   /** Handles a message. The value that it returns or resolves to is the answer of a call. */

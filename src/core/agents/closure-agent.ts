@@ -16,6 +16,7 @@ import { classSubscriptionFactories, type SubscriptionFactory } from "./class-su
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
+import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Lets a closure send and publish in its agent's name. */
 export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
@@ -40,7 +41,10 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
 }
 
 /** Options of `ClosureAgent.registerClosure`. All are optional. */
-export interface RegisterClosureOptions<Types extends MessageTypes> extends ClosureAgentOptions<Types>, WaitOptions {
+export interface RegisterClosureOptions<Types extends MessageTypes>
+  extends ClosureAgentOptions<Types>,
+    WaitOptions,
+    TurnOptions {
   /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** The same as in `RegisterOptions`. Default: `fail`. */
@@ -58,6 +62,7 @@ const closureShape = optionShape<ClosureAgentOptions<MessageTypes>>(closureKinds
 
 const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...waitKinds,
+  ...turnKinds,
   ...closureKinds,
   subscriptions: oneOrMany({
     ...callable,
@@ -129,7 +134,10 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     return registerAgentClass(ClosureAgent, runtime, {
       type: agentTypeText(type),
       factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
-      options: { skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
+      options: {
+        ...turnOptionsOf(options),
+        ...{ skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
+      },
       moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),
     });
   }

@@ -9,6 +9,7 @@ import { assertFunction } from "../validation/assert-arguments.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, flag } from "../validation/option-kinds.ts";
 import type { MessageContext } from "./message-context.ts";
+import type { TurnKind } from "./turns.ts";
 import { wrongResultError } from "./wrong-result.ts";
 
 /** One message type or several; a handler of several gets the union of their values. */
@@ -32,9 +33,24 @@ export interface HandlerOptions<Message> {
   readonly match?: ((message: Message, context: MessageContext) => boolean) | undefined;
   /** Whether an answer of an undeclared type is an error (true) or a warning (false). Default: true. */
   readonly strict?: boolean | undefined;
+  /**
+   * At a sequential agent: the handler runs together with others that are `readOnly`, and never beside one that is not. It must not
+   * change the agent. Default: false.
+   */
+  readonly readOnly?: boolean | undefined;
+  /**
+   * At a sequential agent: the handler begins at once, whatever runs, and keeps no message waiting. For messages such as "stop" while
+   * another handler waits for a model. Default: false.
+   */
+  readonly interleaves?: boolean | undefined;
 }
 
-const handlerShape = optionShape<HandlerOptions<unknown>>({ match: callable, strict: flag });
+const handlerShape = optionShape<HandlerOptions<unknown>>({
+  match: callable,
+  strict: flag,
+  readOnly: flag,
+  interleaves: flag,
+});
 
 /** Checks the message types and the options of a handler; `taker` names what it was declared with. */
 export function assertDeclared(types: MessageTypes, options: unknown, taker: string): void {
@@ -58,6 +74,8 @@ export interface DeclaredHandler {
   readonly handle: Erased["handle"];
   readonly match?: Erased["match"] | undefined;
   readonly strict?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly interleaves?: boolean | undefined;
 }
 
 /** The part of an agent that its handlers need. */
@@ -77,6 +95,8 @@ interface HandlerReach {
 export class Handler {
   readonly types: readonly MessageType[];
   readonly kind: HandlerKind;
+  /** The kind of turn that its messages take at a sequential agent. */
+  readonly turn: TurnKind;
   readonly #handle: Erased["handle"];
   readonly #match: Erased["match"] | undefined;
   readonly #strict: boolean;
@@ -91,6 +111,7 @@ export class Handler {
     assertHandledTypes(this.types);
     assertFunction(declared.handle, "The function of a handler");
     this.kind = declared.kind;
+    this.turn = turnOf(declared);
     this.#handle = declared.handle;
     this.#match = declared.match;
     this.#strict = declared.strict ?? true;
@@ -153,6 +174,11 @@ export class Handler {
   }
 }
 brandClass(Handler, "Handler");
+
+function turnOf({ interleaves, readOnly }: DeclaredHandler): TurnKind {
+  if (interleaves === true) return "interleaving";
+  return readOnly === true ? "reading" : "alone";
+}
 
 /** Throws for an undefined type: modules that import each other can see constants before they are set. */
 function assertHandledTypes(types: readonly (MessageType | undefined)[]): void {

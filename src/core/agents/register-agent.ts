@@ -11,9 +11,10 @@ import type { AgentFactory } from "./agent.ts";
 import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
+import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Options of `BaseAgent.register`. All are optional. */
-export interface RegisterOptions extends WaitOptions {
+export interface RegisterOptions extends WaitOptions, TurnOptions {
   /**
    * Decides about a type that another worker serves. `fail` rejects with `already-exists`. `wait` registers the type as soon
    * as it is free, for instance in a rolling restart. Default: `fail`.
@@ -26,7 +27,7 @@ export interface RegisterOptions extends WaitOptions {
 }
 
 /** Options of `BaseAgent.registerInstance`. All are optional. */
-export interface RegisterInstanceOptions extends WaitOptions {
+export interface RegisterInstanceOptions extends WaitOptions, TurnOptions {
   /** Leave out the subscriptions that come with the class. Default: true. */
   readonly skipClassSubscriptions?: boolean | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
@@ -35,6 +36,7 @@ export interface RegisterInstanceOptions extends WaitOptions {
 
 const instanceKinds: OptionKinds<RegisterInstanceOptions> = {
   ...waitKinds,
+  ...turnKinds,
   skipClassSubscriptions: flag,
   skipDirectMessageSubscription: flag,
 };
@@ -66,7 +68,8 @@ export async function registerAgentClass<T extends BaseAgent>(
     ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
   ];
   const { signal, whenTaken } = options;
-  const registration = { expectedClass: agentClass, subscriptions, signal, whenTaken };
+  const turns = turnOptionsOf(options);
+  const registration = { ...turns, expectedClass: agentClass, subscriptions, signal, whenTaken };
   const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);
   return agentType;
@@ -101,7 +104,8 @@ export async function registerAgent(
     // The type's other instances have added it already.
     ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),
   ];
-  const id = await runtime.registerAgentInstance(agent, agentId, { subscriptions, signal: options.signal });
+  const registration = { ...turnOptionsOf(options), subscriptions, signal: options.signal };
+  const id = await runtime.registerAgentInstance(agent, agentId, registration);
   warnUnlessPortable(runtime, id.type);
   return id;
 }

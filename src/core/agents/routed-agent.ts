@@ -7,6 +7,7 @@ import { decoratedHandlers } from "./decorators.ts";
 import type { Handler } from "./handler.ts";
 import { type HandlerSource, handlerTable } from "./handler-table.ts";
 import type { MessageContext } from "./message-context.ts";
+import type { TurnKind } from "./turns.ts";
 
 /**
  * An agent that hands each message to the first handler that is declared for its exact type and accepts it. Handlers of the
@@ -46,13 +47,20 @@ export abstract class RoutedAgent extends BaseAgent {
   }
 
   protected override onMessageImpl(message: unknown, context: MessageContext): unknown {
+    const handler = this.#handlerOf(message, context);
+    return handler === undefined ? this.onUnhandledMessage(message, context) : handler.run(this, message, context);
+  }
+
+  /** Returns the kind that the handler of the message declares by `interleaves` and `readOnly`. */
+  override turnKind(message: unknown, context: MessageContext): TurnKind {
+    return this.#handlerOf(message, context)?.turn ?? "alone";
+  }
+
+  #handlerOf(message: unknown, context: MessageContext): Handler | undefined {
     const handlers = this.#handlers.find(message);
-    if (handlers !== undefined) {
-      for (const handler of handlers) {
-        if (handler.accepts(message, context)) return handler.run(this, message, context);
-      }
-    }
-    return this.onUnhandledMessage(message, context);
+    if (handlers === undefined) return undefined;
+    for (const handler of handlers) if (handler.accepts(message, context)) return handler;
+    return undefined;
   }
 
   /** Called for a message that no handler takes. It returns the answer of a call. By default it logs at level `info`. */

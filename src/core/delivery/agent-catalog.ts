@@ -1,10 +1,12 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
+import { classConcurrency, type TurnOptions } from "../agents/turns.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
+import { type CallPath, noPath } from "../scope/call-path.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
 import {
   type AgentKind,
@@ -15,8 +17,11 @@ import {
   classNameOf,
   createAgentKind,
 } from "./agent-kind.ts";
+import { AgentTurns } from "./agent-turns.ts";
+import type { Delivery } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import { emitRecord } from "./message-log.ts";
+import { RunningPaths } from "./running-paths.ts";
 
 export interface AgentCatalogOptions {
   /** The runtime to which agents are bound. */
@@ -26,6 +31,10 @@ export interface AgentCatalogOptions {
   readonly logger?: RuntimeLog | undefined;
   /** The check of `expectedClass`. Default: `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
+  /** Whether agents are sequential if neither their registration nor their class says otherwise. Default: false. */
+  readonly sequentialAgents?: boolean | undefined;
+  /** Makes the tokens of turns; see `SharedTurns`. Default: numbers, for a runtime whose turns no other one sees. */
+  readonly turnTokenOf?: ((delivery: Delivery) => string) | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
@@ -49,6 +58,10 @@ export class AgentCatalog {
   readonly #unended = new Set<UnendedAgent>();
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
+  #hasTurns = false;
+  #lastToken = 0;
+  /** The running handlers for whose calls turns wait. */
+  readonly paths = new RunningPaths();
 
   constructor(options: AgentCatalogOptions) {
     this.#options = options;
@@ -63,12 +76,14 @@ export class AgentCatalog {
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
-    options: { readonly expectedClass?: ClassOf<T> | undefined } = {},
+    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions = {},
   ): void {
     assertAgentType(type);
     assertFactory(type, factory);
     this.assertFree(type);
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass: options.expectedClass }));
+    const { expectedClass } = options;
+    const turns = this.#createTurns(expectedClass, options);
+    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns));
   }
 
   /** Throws `already-exists` when the type is taken. */
@@ -86,7 +101,7 @@ export class AgentCatalog {
    * Binds the agent and adds it to the catalog. Rejects with `shutting-down` when the catalog closes meanwhile; the close then closes
    * the agent. When it rejects, the catalog does not hold the agent.
    */
-  async addInstance(agent: Agent, id: AgentId): Promise<void> {
+  async addInstance(agent: Agent, id: AgentId, options: TurnOptions = {}): Promise<void> {
     assertAgentId(id, "id of an instance");
     assertAgent(agent);
     const kind = this.#kinds.get(id.type);
@@ -100,7 +115,7 @@ export class AgentCatalog {
     if (kind !== undefined && kind.source.prototype !== prototype) {
       throw new TroupeError("wrong-class", "Agent instances must be the same object type.");
     }
-    const home = kind ?? createAgentKind({ by: "instances", prototype });
+    const home = kind ?? createAgentKind({ by: "instances", prototype }, this.#createTurns(agent.constructor, options));
     this.#kinds.set(id.type, home);
     try {
       await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
@@ -123,6 +138,16 @@ export class AgentCatalog {
 
   hasType(type: string): boolean {
     return this.#kinds.has(type);
+  }
+
+  /** Whether a sequential type was ever registered. While it is false, no message pays for turns. */
+  get hasTurns(): boolean {
+    return this.#hasTurns;
+  }
+
+  /** Returns the turns of a sequential type. Undefined for other types. */
+  turnsOf(type: string): AgentTurns | undefined {
+    return this.#kinds.get(type)?.turns;
   }
 
   /** Returns the registered types, in the order of their registration. */
@@ -158,6 +183,13 @@ export class AgentCatalog {
   /** Returns the live agent, or undefined. It does not make one. */
   peek(id: AgentId): Agent | undefined {
     return this.#kinds.get(id.type)?.live.get(id.key);
+  }
+
+  /** Returns the path of a call that the agent makes in its own name without its handler's signal or scope. */
+  pathOf(sender: AgentId | undefined): CallPath {
+    if (sender === undefined || this.paths.isEmpty) return noPath;
+    const agent = this.peek(sender);
+    return agent === undefined ? noPath : this.paths.of(agent);
   }
 
   /** Returns all live agents with their ids. */
@@ -233,6 +265,14 @@ export class AgentCatalog {
     const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
+  }
+
+  #createTurns(agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
+    const byDefault = this.#options.sequentialAgents === true ? "sequential" : "interleaved";
+    if ((options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "interleaved") return undefined;
+    this.#hasTurns = true;
+    const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
+    return new AgentTurns({ paths: this.paths, tokenOf }, options);
   }
 
   /** Closes an agent, once it is made. */

@@ -1,6 +1,7 @@
 import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
+import type { AgentTurns } from "./agent-turns.ts";
 
 /** The check of a made agent: `exact` takes only the promised class, `subclass` its subclasses too. */
 export type ClassCheck = "exact" | "subclass";
@@ -21,10 +22,12 @@ export interface AgentKind {
   readonly live: Map<string, Agent>;
   /** Agents that are being made, by key. Later callers share the one attempt. */
   readonly making: Map<string, Promise<Agent>>;
+  /** Undefined: the handlers of one agent interleave. */
+  readonly turns: AgentTurns | undefined;
 }
 
-export function createAgentKind(source: AgentSource): AgentKind {
-  return { source, live: new Map(), making: new Map() };
+export function createAgentKind(source: AgentSource, turns?: AgentTurns): AgentKind {
+  return { source, live: new Map(), making: new Map(), turns };
 }
 
 /** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */

@@ -1,5 +1,6 @@
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { CancelledError, TimedOutError } from "../errors.ts";
+import { type CallPath, noPath } from "../scope/call-path.ts";
 import { type CallScope, scopeOf } from "../scope/call-scope.ts";
 
 /** The bounds of a call: its timeout, and the signal that ends it early. */
@@ -36,6 +37,13 @@ export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeB
   if (left !== undefined) return { signal, timeoutMs: timeoutMs === undefined ? left : Math.min(timeoutMs, left) };
   if (signal === undefined) return timeoutMs === undefined ? unbounded : { timeoutMs };
   return { signal, timeoutMs };
+}
+
+/** Returns the turns that wait for a call, as its scope or its signal tells. Undefined: the call names neither. */
+export function scopePathOf(own: OwnBounds, ambient: AmbientContexts | undefined): CallPath | undefined {
+  if (own.scope !== undefined) return own.scope.path ?? noPath;
+  const signal = own.signal ?? ambient?.handlerSignal();
+  return signal === undefined ? undefined : scopeOf(signal)?.path;
 }
 
 /** Returns the error of a call whose bounds are reached before it begins. Undefined: the call may begin. */

@@ -6,7 +6,7 @@ import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
-import { type Delivery, type Handle, type Layer, withLayers } from "./layers.ts";
+import { type Delivery, type Handle, type Layer, turnsLayer, withLayers } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import type { MessageLog } from "./message-log.ts";
 
@@ -16,7 +16,7 @@ export interface DispatcherOptions {
   /** Set only if the runtime has a sink for message-log records. */
   readonly log: MessageLog | undefined;
   readonly tracing: Tracing | undefined;
-  /** The layers around each handler, inside its span; the outermost comes first. */
+  /** The layers around each handler, inside its span and its turn; the outermost comes first. */
   readonly layers: readonly Layer[];
 }
 
@@ -30,6 +30,11 @@ export interface DeliveryOwner<D extends Delivery> {
   answered(delivery: D, answer: unknown): void;
   /** Called when there is no agent, or its handler failed with this error. The dispatcher has logged the error. */
   failed(delivery: D, error: unknown): void;
+  /**
+   * Called in place of `failed` when the message had no turn at a sequential agent, so that no handler has seen it. Too many messages
+   * waited (`overloaded`), or it was given up while it waited. Default: `failed`.
+   */
+  refused?(delivery: D, error: unknown): void;
 }
 
 /**
@@ -44,6 +49,8 @@ export class Dispatcher {
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #handle: Handle;
+  /** The same for agents of sequential types. */
+  readonly #handleInTurn: Handle;
 
   constructor({ catalog, logger, log, tracing, layers }: DispatcherOptions) {
     this.#catalog = catalog;
@@ -51,6 +58,7 @@ export class Dispatcher {
     this.#log = log;
     this.#tracing = tracing;
     this.#handle = withLayers(layers);
+    this.#handleInTurn = withLayers([turnsLayer(catalog), ...layers]);
   }
 
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
@@ -85,7 +93,9 @@ export class Dispatcher {
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     try {
-      answer = this.#tracing === undefined ? this.#handle(agent, delivery) : this.#trace(agent, delivery, owner);
+      const isInTurns = this.#catalog.hasTurns || delivery.context.path.length > 0;
+      const handle = isInTurns ? this.#handleInTurn : this.#handle;
+      answer = this.#tracing === undefined ? handle(agent, delivery) : this.#trace(agent, delivery, owner, handle);
     } catch (error) {
       return this.#fail(delivery, owner, error);
     }
@@ -111,21 +121,35 @@ export class Dispatcher {
     owner.answered(delivery, answer);
   }
 
-  #trace<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): unknown {
+  #trace<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>, handle: Handle): unknown {
     return this.#tracing?.span("process", owner.spanDetails(delivery), () => {
       owner.onSpan?.(delivery);
-      const answer = this.#handle(agent, delivery);
+      const answer = handle(agent, delivery);
       // A span waits for native promises only, not for those of a library.
       return isThenable(answer) && !(answer instanceof Promise) ? Promise.resolve(answer) : answer;
     });
   }
 
   #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): undefined {
+    if (delivery.context.isWaiting) return this.#refuse(delivery, owner, thrown);
     const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);
     this.#tell(delivery, error);
     delivery.context.release();
     owner.failed(delivery, error);
+    return undefined;
+  }
+
+  /** Ends a delivery that had no turn. A call's owner tells its caller; an event that found no place is logged. */
+  #refuse<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+    const { context, agentId, message } = delivery;
+    if (context.topicId !== undefined && error instanceof TroupeError && error.code === "overloaded") {
+      const text = `An event for ${agentId} (${messageTypeText(message)}) was dropped: ${error.message}`;
+      this.#logger.warn(loggableText(text), undefined, `An event for ${agentId.type} was dropped`);
+    }
+    context.release();
+    if (owner.refused === undefined) owner.failed(delivery, error);
+    else owner.refused(delivery, error);
     return undefined;
   }
 

@@ -4,6 +4,7 @@ import type { MessageContext } from "../agents/message-context.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
+import { type CallingTurn, type CallPath, noPath } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -28,6 +29,8 @@ export interface HandlerContextDetails {
   readonly deadline?: Deadline | undefined;
   /** True: the caller is in this process and aborts this context itself when its time is up. Default: false. */
   readonly isDeadlineWatched?: boolean;
+  /** The turns that wait for this call. Default: none. */
+  readonly path?: CallPath | undefined;
   /** Metadata that the runtime has checked. */
   readonly metadata?: MessageMetadata | undefined;
   /** Metadata as a peer sent it: the context filters it when a handler asks. */
@@ -39,6 +42,14 @@ export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
+  /** Whether the message waits for its turn: no handler has seen it yet. */
+  isWaiting = false;
+  /** Called once when the context aborts. Set while the message waits for its turn. */
+  onAbort: ((reason: unknown) => void) | undefined;
+  /** The turns that wait for this message. */
+  readonly path: CallPath;
+  /** The message's own turn at a sequential agent, when it has begun. */
+  turn: CallingTurn | undefined;
   #messageId: string | MakeId;
   readonly #agentId: AgentId | undefined;
   readonly #runtime: AgentRuntime | undefined;
@@ -57,6 +68,7 @@ export class HandlerContext implements MessageContext {
     this.sender = details.sender;
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
+    this.path = details.path ?? noPath;
     this.#messageId = details.messageId;
     this.#agentId = details.agentId;
     this.#runtime = details.runtime;
@@ -88,6 +100,11 @@ export class HandlerContext implements MessageContext {
     return this.#scope;
   }
 
+  /** The turns that wait for a call of this handler. */
+  get callPath(): CallPath {
+    return this.turn === undefined ? this.path : [...this.path, this.turn];
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= this.#makeController();
     return this.#controller.signal;
@@ -108,6 +125,7 @@ export class HandlerContext implements MessageContext {
     this.#aborted = { reason };
     this.release();
     this.#controller?.abort(reason);
+    this.onAbort?.(reason);
   }
 
   /**
@@ -132,7 +150,16 @@ export class HandlerContext implements MessageContext {
         "This message context belongs to no handler, so it has no scope. Only the context of a handler has one.";
       throw new TroupeError("wrong-state", text);
     }
-    return Object.freeze({ agentId: this.#agentId, runtime: this.#runtime, deadline: this.#deadline });
+    const context = this;
+    return Object.freeze({
+      agentId: this.#agentId,
+      runtime: this.#runtime,
+      deadline: this.#deadline,
+      // The scope may be made before the turn begins.
+      get path() {
+        return context.callPath;
+      },
+    });
   }
 
   #makeController(): AbortController {

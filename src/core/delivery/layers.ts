@@ -3,8 +3,9 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import type { HandlerInterceptor } from "../interceptor.ts";
 import type { TraceCarrier } from "../tracing.ts";
+import type { AgentCatalog } from "./agent-catalog.ts";
+import type { TurnSlot } from "./agent-turns.ts";
 import type { HandlerContext } from "./handler-context.ts";
-import { Mailboxes } from "./mailboxes.ts";
 
 /** One message on its way to one agent. A runtime adds its own fields to the same object. */
 export interface Delivery {
@@ -14,6 +15,8 @@ export interface Delivery {
   readonly context: HandlerContext;
   /** The trace context that came with the message. */
   readonly link: TraceCarrier | undefined;
+  /** Its handler slot, in a runtime that bounds its handlers. Set only for a message to a sequential agent. */
+  readonly handlerSlot?: TurnSlot | undefined;
 }
 
 /**
@@ -26,22 +29,26 @@ export type Layer = (delivery: Delivery, next: () => unknown, agent: Agent) => u
 export type Handle = (agent: Agent, delivery: Delivery) => unknown;
 
 export interface LayerOptions {
-  /** True: one message at a time for each agent. Otherwise the handlers of one agent interleave at their awaits. */
-  readonly sequentialAgents?: boolean | undefined;
   /** Sets the ambient handler context around the handler. */
   readonly ambient?: AmbientContexts | undefined;
   readonly interceptors?: readonly HandlerInterceptor[] | undefined;
 }
 
-/** Returns the layers of a runtime's options, outermost first: turns, ambient context, the user's interceptors. */
-export function createLayers({ sequentialAgents, ambient, interceptors = [] }: LayerOptions): Layer[] {
+/** Returns the layers of a runtime's options, outermost first: ambient context, the user's interceptors. */
+export function createLayers({ ambient, interceptors = [] }: LayerOptions): Layer[] {
   const layers: Layer[] = [];
-  if (sequentialAgents === true) {
-    const mailboxes = new Mailboxes();
-    layers.push((_delivery, next, agent) => mailboxes.inTurn(agent, next));
-  }
   if (ambient !== undefined) layers.push(({ context }, next, agent) => ambient.inHandler(agent.id, next, context));
   return [...layers, ...interceptors.map(layerOf)];
+}
+
+/** Returns the layer that lets the agents of sequential types take one message after the other. It is outermost. */
+export function turnsLayer(catalog: AgentCatalog): Layer {
+  return (delivery, next, agent) => {
+    const turns = catalog.turnsOf(delivery.agentId.type);
+    if (turns !== undefined) return turns.inTurn(delivery, next, agent);
+    const { context } = delivery;
+    return context.path.length === 0 ? next() : catalog.paths.around(agent, context, next);
+  };
 }
 
 /** Composes once the code that runs for each message. Without layers it is the handler alone. */

@@ -6,7 +6,7 @@ import type { DeliveryOwner, Dispatcher } from "../delivery/dispatcher.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
-import { errorText } from "../errors.ts";
+import { errorText, TroupeError } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageType } from "../serialization/message-type.ts";
@@ -41,6 +41,8 @@ export interface EnvelopeRouterOptions {
   readonly refusalOfAnswer: ((answer: unknown, promised: MessageType | undefined) => Error | undefined) | undefined;
   /** Called when an event's handler or subscription has failed and the failure is logged. */
   readonly onEventFailure: (error: unknown) => void;
+  /** Called when an event found no place among those that wait for a turn at its agent. */
+  readonly onEventDropped: () => void;
 }
 
 /**
@@ -82,6 +84,10 @@ export class EnvelopeRouter {
       failed: (event, error) => {
         this.#running.delete(event);
         options.onEventFailure(error);
+      },
+      refused: (event, error) => {
+        this.#running.delete(event);
+        if (error instanceof TroupeError && error.code === "overloaded") options.onEventDropped();
       },
     };
   }

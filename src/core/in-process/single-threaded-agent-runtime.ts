@@ -13,7 +13,7 @@ import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { boundsOf, errorBeforeSend, type RuntimeBounds } from "../delivery/call-bounds.ts";
+import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
@@ -25,6 +25,7 @@ import { InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
+import { assertPathLength } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
@@ -109,6 +110,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
+  #droppedEvents = 0;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -116,7 +118,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** Throws `invalid-argument` for unknown options, and for values of a wrong kind. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
     assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
-    const { ambient, tracing, messageLog, clock = systemClock } = options;
+    const { ambient, tracing, messageLog, sequentialAgents, clock = systemClock } = options;
     this.logger = guardedLogger(options.logger ?? defaultLogger);
     const logger = new LimitedLog(this.logger, clock);
     this.#limitedLog = logger;
@@ -134,7 +136,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone });
+    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents });
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
@@ -153,6 +155,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       onEventFailure: (error) => {
         if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
       },
+      onEventDropped: () => {
+        this.#droppedEvents += 1;
+      },
     });
     this.#pump = new MessagePump(router, clock, logger);
   }
@@ -160,6 +165,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** The number of calls, events and answers that wait in the queue. */
   get unprocessedMessagesCount(): number {
     return this.#pump.waiting;
+  }
+
+  /** The number of events that were dropped because too many messages waited for a turn at their agent (`maxQueuedPerAgent`). */
+  get droppedEventsCount(): number {
+    return this.#droppedEvents;
   }
 
   /**
@@ -314,7 +324,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     assertInstanceRegistration(id, options);
     const what = `The registration of ${id}`;
     assertNotAborted(options, what);
-    const added = this.#catalog.addInstance(agent, id);
+    const added = this.#catalog.addInstance(agent, id, options);
     try {
       await untilAborted(added, options, what);
       this.#subscriptions.addAll(options.subscriptions, { keepsExisting: true });
@@ -398,6 +408,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const { sender, metadata, messageId = this.#makeId } = options;
     const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
+    const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
+    if (path.length > 0) assertPathLength(path, recipient);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
@@ -425,6 +437,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       runtime: this,
       deadline,
       isDeadlineWatched: true,
+      path,
       metadata,
     });
     const call = new LocalCall(context, message, this.#pump);

@@ -3,6 +3,7 @@ import type { AgentId } from "../agents/agent-id.ts";
 import { sharedByCopies } from "../copies.ts";
 import { assertSignal } from "../validation/option-kinds.ts";
 import { wrongValue } from "../validation/option-values.ts";
+import type { CallPath } from "./call-path.ts";
 import type { Deadline } from "./deadline.ts";
 
 /** The handler that makes a call: the call inherits the time that is left to it. `context.scope` is the scope of a handler. */
@@ -13,6 +14,11 @@ export interface CallScope {
   readonly runtime: AgentRuntime;
   /** When the handler's own caller stops waiting. Undefined: without a limit. */
   readonly deadline: Deadline | undefined;
+  /**
+   * The turns of sequential agents that wait for a call of the handler, the outermost first; its own turn is the last one. Empty where
+   * nothing is sequential.
+   */
+  readonly path: CallPath;
 }
 
 /** Makes its scope on first use. */

@@ -7,6 +7,7 @@ import type {
   SendOptionsWithAnswer,
 } from "../agent-runtime.ts";
 import type { Agent } from "../agents/agent.ts";
+import { turnKinds } from "../agents/turns.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
 import { assertOptions, optionShape } from "./assert-options.ts";
@@ -46,12 +47,17 @@ const getShape = optionShape<GetOptions>({ ...waitKinds, lazy: flag });
 
 const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
   ...waitKinds,
+  ...turnKinds,
   expectedClass: callable,
   subscriptions: listOf(subscription),
   whenTaken: word("fail", "wait"),
 });
 
-const instanceShape = optionShape<RegisterAgentInstanceOptions>({ ...waitKinds, subscriptions: listOf(subscription) });
+const instanceShape = optionShape<RegisterAgentInstanceOptions>({
+  ...waitKinds,
+  ...turnKinds,
+  subscriptions: listOf(subscription),
+});
 
 /**
  * Checks the arguments of a call. Throws `invalid-argument` and says what to write instead. A valid call costs a few

@@ -8,9 +8,11 @@ import {
   type FrameHead,
   type PeekedRequest,
   type PeekedResponse,
+  peekFrame,
   requestIdBytes,
   requestIdText,
   spliceRequestId,
+  withoutPath,
   withoutTroupeKeys,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
@@ -114,8 +116,9 @@ export class CallRouter {
     if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
-    const frame = spliceRequestId(request, this.#calls.idBytesOf(call));
     const target = this.#peers.of(clientId);
+    const bare = target?.traits.isAnnounced === false ? withoutPath(request) : request;
+    const frame = spliceRequestId(bare, this.#calls.idBytesOf(call));
     if (target !== undefined) return this.#forward(call, frame, target);
     const failure = this.#held.hold(clientId, call, frame);
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
@@ -222,7 +225,9 @@ export class CallRouter {
 
   /** Sends the calls that waited for this client's channel. */
   peerOpened(peer: Peer): void {
-    for (const { call, frame } of this.#held.release(peer.id)) this.#forward(call, frame, peer);
+    for (const { call, frame } of this.#held.release(peer.id)) {
+      this.#forward(call, peer.traits.isAnnounced ? frame : pathless(frame), peer);
+    }
   }
 
   // protocol.md H4, H5
@@ -372,4 +377,10 @@ function whyNotSent(
 function unknownTarget(agentType: string): CallFailure {
   const reason = whyInvalidAgentType(agentType);
   return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
+}
+
+/** Returns a held call as a stock worker gets it. */
+function pathless(frame: Uint8Array): Uint8Array {
+  const peeked = peekFrame(frame);
+  return peeked.kind === "request" ? withoutPath(peeked).bytes : frame;
 }

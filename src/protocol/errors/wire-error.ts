@@ -74,6 +74,7 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "invalid-message": plain("invalid-message"),
   "message-too-large": plain("message-too-large"),
   "unexpected-answer": plain("unexpected-answer"),
+  "loop-detected": plain("loop-detected"),
   "not-authorized": plain("not-authorized"),
   "invalid-argument": plain("invalid-argument"),
   "not-found": plain("not-found"),

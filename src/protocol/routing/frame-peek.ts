@@ -7,7 +7,7 @@ import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
 import { metadataKey } from "../wire-names.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
-import type { FrameHead, PeekedFrame, PeekedResponse } from "./peeked-frame.ts";
+import type { FrameHead, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
 
 // protocol.md §1.2
 /**
@@ -31,6 +31,22 @@ export function withoutTroupeKeys(response: PeekedResponse): PeekedResponse {
   } catch {
     // The caller cannot read such an answer either, so it gets the answer as it came.
     return response;
+  }
+}
+
+// protocol.md §11.13
+/** Returns the call for a target that has not announced itself: without the key `agpath`. */
+export function withoutPath(request: PeekedRequest): PeekedRequest {
+  if (!request.hasPath) return request;
+  try {
+    const frame = decodeFrame(request.bytes);
+    if (frame.kind !== "request") return request;
+    const { [metadataKey.path]: _path, ...metadata } = frame.metadata;
+    const bare = peekFrame(encodeFrame({ ...frame, metadata }));
+    return bare.kind === "request" ? bare : request;
+  } catch {
+    // The target cannot read such a call either, so it gets the call as it came.
+    return request;
   }
 }
 

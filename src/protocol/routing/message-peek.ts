@@ -34,6 +34,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let requestId = noRequestId;
   let targetId: { readonly type: string; readonly key: string } | undefined;
   let timeoutMs: number | undefined;
+  let hasPath = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -44,6 +45,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
       if (value === undefined) return undefined;
       // Of a repeated entry the last one counts, even if it is empty.
       if (value.isTimeout) timeoutMs = value.timeoutMs;
+      else if (value.isPath) hasPath = true;
       continue;
     }
     const valueStart = reader.position;
@@ -62,6 +64,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     targetType: targetId?.type,
     targetKey: targetId?.key ?? "",
     timeoutMs,
+    hasPath,
   };
 }
 
@@ -149,12 +152,15 @@ interface Entry {
   readonly isTimeout: boolean;
   /** Whether only announced peers get the entry of an answer. */
   readonly isTroupeKey: boolean;
+  /** Whether it is the path of a call. */
+  readonly isPath: boolean;
   readonly timeoutMs: number | undefined;
 }
 
-const otherEntry: Entry = { isTimeout: false, isTroupeKey: false, timeoutMs: undefined };
-const emptyTimeout: Entry = { isTimeout: true, isTroupeKey: false, timeoutMs: undefined };
-const troupeEntry: Entry = { isTimeout: false, isTroupeKey: true, timeoutMs: undefined };
+const otherEntry: Entry = { isTimeout: false, isTroupeKey: false, isPath: false, timeoutMs: undefined };
+const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
+const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
+const pathEntry: Entry = { ...otherEntry, isPath: true };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -167,15 +173,16 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
   const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
   const isTroupeKey = !isTimeout && isTroupeKeyAt(bytes, reader.position, keyEnd);
+  const isPath = isKey(metadataKey.path, bytes, reader.position, keyEnd);
   reader.position = keyEnd;
-  const untimed = isTroupeKey ? troupeEntry : otherEntry;
+  const untimed = isTroupeKey ? troupeEntry : isPath ? pathEntry : otherEntry;
   if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
   if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
   reader.position = end;
   if (!isTimeout) return untimed;
-  return { isTimeout, isTroupeKey, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
+  return { ...emptyTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
 }
 
 function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {

@@ -30,6 +30,9 @@ export interface PeekedRequest {
   // protocol.md H6
   /** The caller's time limit, from the metadata key `agtimeoutms`. */
   readonly timeoutMs: number | undefined;
+  // protocol.md §11.13
+  /** Whether the metadata has the key `agpath`, which only announced peers get. */
+  readonly hasPath: boolean;
 }
 
 /** Position of the request id of an answer, and the bytes that it stands in. */

@@ -19,6 +19,8 @@ export interface OutboxOptions {
 export interface QueuedMessage {
   readonly kind: "call" | "event";
   readonly bytes: Uint8Array;
+  /** Makes the bytes for a stock host. Undefined: they are the same. */
+  readonly forStock?: (() => Uint8Array) | undefined;
   /** Called when the message has gone to this connection. Not called after `onFailed`. */
   onSent?(outbox: Outbox): void;
   /** Called when the host refused the connection. The message waits again, as `waiting`. False: no caller needs it any more. */

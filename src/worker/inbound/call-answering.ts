@@ -11,14 +11,16 @@ import {
   remainingMs,
   TimedOutError,
   type TraceCarrier,
+  TroupeError,
   UndeliverableException,
 } from "../../core/internal.ts";
-import { type CancelFrame, fromWireAgentId, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
+import { type CancelFrame, fromWireAgentId, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
+import { HandlerSlot } from "./handler-slot.ts";
 import type { InFlight } from "./in-flight.ts";
 import { PendingResponse, type PendingResponseOptions } from "./pending-response.ts";
 
@@ -35,6 +37,7 @@ interface IncomingCall extends Delivery {
   /** The type name of the message on the wire. */
   readonly typeName: string;
   readonly owed: PendingResponse;
+  readonly handlerSlot: HandlerSlot | undefined;
 }
 
 /** Answers the calls that reach this worker. It sends exactly one answer for each call, except for a call that its caller gave up. */
@@ -54,13 +57,18 @@ export class CallAnswering {
       onSpan: ({ owed }) => {
         owed.carrier = options.settings.tracing?.inject();
       },
-      answered: ({ owed, agentId, context }, answer) => {
+      answered: ({ owed, handlerSlot, agentId, context }, answer) => {
         owed.succeed(answer, agentId, context.sender);
-        this.#end(owed);
+        this.#end(owed, handlerSlot);
       },
-      failed: ({ owed }, error) => {
+      failed: ({ owed, handlerSlot }, error) => {
         owed.fail(error);
-        this.#end(owed);
+        this.#end(owed, handlerSlot);
+      },
+      refused: ({ owed, handlerSlot }, error) => {
+        if (error instanceof TroupeError && error.code === "overloaded") options.counts.refusedCalls += 1;
+        owed.fail(error, true);
+        this.#end(owed, handlerSlot);
       },
     };
   }
@@ -121,7 +129,7 @@ export class CallAnswering {
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     const owed = new PendingResponse(frame.requestId, outbox, this.#options);
     work.add(owed);
-    if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline);
+    if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline, isUrgent);
     this.#owed.add(owed);
     this.#park(frame, owed, deadline);
   }
@@ -134,7 +142,7 @@ export class CallAnswering {
       run: () => {
         timer?.cancel();
         owed.onGivenUp = undefined;
-        this.#run(frame, owed, deadline);
+        this.#run(frame, owed, deadline, false);
       },
     };
     owed.onGivenUp = () => {
@@ -146,11 +154,11 @@ export class CallAnswering {
   }
 
   /** Runs the handler. Remembers the request id until the handler ends, unless the handler answers at once. */
-  #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
+  #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined, isUrgent: boolean): void {
     this.#options.slots.begin();
     let call: IncomingCall;
     try {
-      call = this.#open(frame, owed, deadline);
+      call = this.#open(frame, owed, deadline, isUrgent);
     } catch (error) {
       owed.fail(error, true);
       this.#end(owed);
@@ -161,8 +169,10 @@ export class CallAnswering {
   }
 
   /** The slot of a handler that a stop has given up is free already. */
-  #end(owed: PendingResponse): void {
-    if (this.#forget(owed)) this.#options.slots.end();
+  #end(owed: PendingResponse, slot?: HandlerSlot): void {
+    if (!this.#forget(owed)) return;
+    if (slot === undefined) this.#options.slots.end();
+    else slot.end();
   }
 
   /** Returns false for a call that a stop has given up. */
@@ -172,8 +182,8 @@ export class CallAnswering {
   }
 
   /** Reads the frame. Throws the error for the caller if the worker cannot deliver the call. */
-  #open(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): IncomingCall {
-    const { registry, catalog } = this.#options;
+  #open(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined, isUrgent: boolean): IncomingCall {
+    const { registry, catalog, slots } = this.#options;
     if (frame.target === undefined) throw new UndeliverableException("The call names no target.");
     const agentId: AgentId = fromWireAgentId(frame.target);
     const sender = frame.source === undefined ? undefined : fromWireAgentId(frame.source);
@@ -189,11 +199,14 @@ export class CallAnswering {
       agentId,
       runtime: catalog.runtime,
       deadline,
+      path: pathOf(frame.metadata),
       sentMetadata: frame.metadata,
     });
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;
-    return { agentId, message, context, link, typeName, owed };
+    const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
+    const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
+    return { agentId, message, context, link, typeName, owed, handlerSlot };
   }
 }
 

@@ -13,12 +13,19 @@ export interface ConcurrencyLimiterOptions {
   readonly onChange: () => void;
 }
 
-/** Limits the number of handlers that run at the same time. It parks further messages in order, up to a bound. */
+/**
+ * Limits the number of handlers that run at the same time. It parks further messages in order, up to a bound. Messages that wait
+ * for their turn at a sequential agent count as parked, although they are kept elsewhere.
+ */
 // protocol.md W23
 export class ConcurrencyLimiter {
   readonly #options: ConcurrencyLimiterOptions;
   readonly #parked = new Set<Parked>();
+  /** Parked messages that go before the others, since they have waited for their turn already. */
+  readonly #first = new Set<Parked>();
   #parkedBytes = 0;
+  #waiting = 0;
+  #waitingBytes = 0;
   #running = 0;
   #isReleasing = false;
 
@@ -31,7 +38,7 @@ export class ConcurrencyLimiter {
   }
 
   get parkedCount(): number {
-    return this.#parked.size;
+    return this.#parked.size + this.#first.size + this.#waiting;
   }
 
   get hasFree(): boolean {
@@ -40,14 +47,20 @@ export class ConcurrencyLimiter {
 
   /** Whether half of the bound is parked; the worker should stop reading then. */
   get isCrowded(): boolean {
-    const { maxParkedMessages, maxParkedBytes } = this.#options;
-    return !this.hasFree && (2 * this.#parked.size >= maxParkedMessages || 2 * this.#parkedBytes >= maxParkedBytes);
+    return this.#hasAtLeast(0.5);
   }
 
   /** Whether the limiter can park nothing more. */
   get isFull(): boolean {
-    const { maxParkedMessages, maxParkedBytes } = this.#options;
-    return !this.hasFree && (this.#parked.size >= maxParkedMessages || this.#parkedBytes >= maxParkedBytes);
+    return this.#hasAtLeast(1);
+  }
+
+  /** Whether this share of the bound is reached. Without a bound of handlers each agent's own bound counts alone. */
+  #hasAtLeast(share: number): boolean {
+    const { maxParkedMessages, maxParkedBytes, maxConcurrentHandlers } = this.#options;
+    if (maxConcurrentHandlers === Number.POSITIVE_INFINITY || (this.hasFree && this.#waiting === 0)) return false;
+    const bytes = this.#parkedBytes + this.#waitingBytes;
+    return this.parkedCount >= share * maxParkedMessages || bytes >= share * maxParkedBytes;
   }
 
   /** Counts a handler that begins. It has a free slot, or none if it must not wait. */
@@ -63,16 +76,23 @@ export class ConcurrencyLimiter {
     if (this.#isReleasing) return;
     this.#isReleasing = true;
     try {
-      for (const parked of this.#parked) {
-        if (!this.hasFree) return;
-        this.withdraw(parked);
-        parked.run();
-      }
+      this.#beginThose(this.#first);
+      if (this.hasFree) this.#beginThose(this.#parked);
     } finally {
       this.#isReleasing = false;
     }
     // With a bound of 0 nothing was parked whose start would tell that there is room.
     if (wasCrowded && !this.isCrowded) this.#options.onChange();
+  }
+
+  #beginThose(waiting: ReadonlySet<Parked>): void {
+    for (const parked of waiting) {
+      if (!this.hasFree) return;
+      this.withdraw(parked);
+      parked.run();
+      // Those whose turn began meanwhile go before the others.
+      if (waiting !== this.#first && this.#first.size > 0) this.#beginThose(this.#first);
+    }
   }
 
   /** Frees every slot, because the worker has given up the handlers that hold them. Nothing may be parked. */
@@ -86,9 +106,29 @@ export class ConcurrencyLimiter {
     this.#options.onChange();
   }
 
+  /** Parks a message whose turn has begun, before all that have not waited yet. */
+  parkFirst(parked: Parked): void {
+    this.#first.add(parked);
+    this.#parkedBytes += parked.bytes;
+    this.#options.onChange();
+  }
+
+  /** Counts a message that waits for its turn and holds no slot. */
+  addWaiting(bytes: number): void {
+    this.#waiting += 1;
+    this.#waitingBytes += bytes;
+    this.#options.onChange();
+  }
+
+  removeWaiting(bytes: number): void {
+    this.#waiting -= 1;
+    this.#waitingBytes -= bytes;
+    this.#options.onChange();
+  }
+
   /** Removes a parked message. Returns false when its handler runs or has run. */
   withdraw(parked: Parked): boolean {
-    if (!this.#parked.delete(parked)) return false;
+    if (!this.#parked.delete(parked) && !this.#first.delete(parked)) return false;
     this.#parkedBytes -= parked.bytes;
     this.#options.onChange();
     return true;

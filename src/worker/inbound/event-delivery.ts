@@ -14,12 +14,14 @@ import {
   type SubscriptionTable,
   type TopicId,
   type TraceCarrier,
+  TroupeError,
 } from "../../core/internal.ts";
 import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/internal.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
+import { HandlerSlot } from "./handler-slot.ts";
 import type { InFlight, Work } from "./in-flight.ts";
 
 export interface EventDeliveryOptions {
@@ -59,6 +61,11 @@ export class EventDelivery {
       answered: (event) => this.#end(event),
       failed: (event) => {
         options.counts.failedEventHandlers += 1;
+        this.#end(event);
+      },
+      refused: (event, error) => {
+        if (error instanceof TroupeError && error.code === "overloaded") options.counts.droppedEvents += 1;
+        else options.counts.eventsAfterStop += 1;
         this.#end(event);
       },
     };
@@ -144,14 +151,19 @@ export class EventDelivery {
   }
 
   #run(event: IncomingEvent): void {
-    const { slots, dispatcher } = this.#options;
+    const { slots, dispatcher, catalog } = this.#options;
     slots.begin();
+    if (catalog.turnsOf(event.agentId.type) !== undefined) {
+      event.handlerSlot = new HandlerSlot(slots, event.wire.payload.data.length, false);
+    }
     void deliverInLoadContext(dispatcher, event, this.#owner);
   }
 
   /** The slot of a handler that a stop has given up is free already. */
   #end(event: IncomingEvent): void {
-    if (this.#options.work.delete(event)) this.#options.slots.end();
+    if (!this.#options.work.delete(event)) return;
+    if (event.handlerSlot === undefined) this.#options.slots.end();
+    else event.handlerSlot.end();
   }
 }
 
@@ -161,6 +173,7 @@ class IncomingEvent implements Delivery, Work {
   readonly message: unknown;
   readonly context: HandlerContext;
   readonly wire: WireEvent;
+  handlerSlot: HandlerSlot | undefined;
   workSlot = 0;
   /** Removes the event from the parked ones; set while it is parked. */
   onGivenUp: (() => void) | undefined;

@@ -1,5 +1,5 @@
 import { loggableText, TroupeError } from "../../core/internal.ts";
-import { type Frame, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
+import { type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
 import { CallAnswering, type CallAnsweringOptions } from "./call-answering.ts";
@@ -104,10 +104,10 @@ export class Inbox {
       else this.#answering.refuse(frame, outbox);
       return;
     }
-    const isOwn = this.#isOwn(frame);
-    if (!isOwn && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
+    const isUrgent = this.#isOwn(frame) || this.#isNested(frame);
+    if (!isUrgent && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);
-    else this.#answering.answer(frame, outbox, isOwn);
+    else this.#answering.answer(frame, outbox, isUrgent);
   }
 
   /**
@@ -116,6 +116,12 @@ export class Inbox {
    */
   #isOverloaded(connection: HostConnection): boolean {
     return this.#options.slots.isFull && !connection.isPaused;
+  }
+
+  /** Whether a turn that runs here waits for the call: the turn holds a slot, and its agent. */
+  #isNested({ metadata }: RequestFrame): boolean {
+    const { paths } = this.#options.catalog;
+    return !paths.isEmpty && paths.hasTurnOf(pathOf(metadata));
   }
 
   /** Whether an agent of this worker may have made the call. A handler that holds a slot may need its answer. */

@@ -100,8 +100,8 @@ export class PendingResponse implements Work {
 
   /** Gives the work up: answers with the reason and aborts the handler. */
   abandon(reason: Error): void {
-    // A parked call has no context yet.
-    this.fail(reason, this.#context === undefined);
+    // A parked call has no context yet. One that waits for its turn has not begun either.
+    this.fail(reason, this.#context === undefined || this.#context.isWaiting);
     this.#abort(reason);
   }
 

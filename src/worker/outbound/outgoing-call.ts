@@ -8,6 +8,7 @@ import {
 import {
   type CancelReason,
   encodeFrame,
+  metadataKey,
   type RequestFrame,
   type ResponseFrame,
   timeoutMetadata,
@@ -38,6 +39,16 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
   /** The connection by which it left, once it has. */
   get sentBy(): Outbox | undefined {
     return this.#sentBy;
+  }
+
+  /** Makes the bytes without the path, for a stock host. Undefined: the call has no path. */
+  get forStock(): (() => Uint8Array) | undefined {
+    if (this.request.metadata[metadataKey.path] === undefined) return undefined;
+    return () => {
+      const { [metadataKey.path]: _path, ...metadata } = this.request.metadata;
+      const request = { ...this.request, metadata };
+      return renewing(request, this.deadline)?.() ?? encodeFrame(request);
+    };
   }
 
   onSent(outbox: Outbox): void {

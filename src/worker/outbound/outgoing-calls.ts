@@ -2,8 +2,10 @@ import {
   type AgentId,
   answerUndecidedText,
   assertAnswer,
+  assertPathLength,
   boundsOf,
   type CallBounds,
+  type CallPath,
   type CodecRegistry,
   type Deadline,
   DropMessage,
@@ -18,6 +20,7 @@ import {
   NumberMap,
   remainingMs,
   type SendOptions,
+  scopePathOf,
   type TraceCarrier,
   UndeliverableException,
   undecidedText,
@@ -27,6 +30,7 @@ import {
   encodeFrame,
   fromWireError,
   isVoidPayload,
+  pathMetadata,
   type RequestFrame,
   type ResponseFrame,
   timeoutMetadata,
@@ -54,6 +58,8 @@ export interface OutgoingCallsOptions {
   readonly counts: WorkerCounters;
   /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
   readonly nextRequestNumber: () => number;
+  /** Returns the path of a call that an agent makes without its handler's signal or scope. */
+  readonly pathOf: (sender: AgentId | undefined) => CallPath;
 }
 
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
@@ -144,6 +150,9 @@ export class OutgoingCalls {
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
+    const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
+    if (path.length > 0) assertPathLength(path, recipient);
+    const onPath = pathMetadata(path);
     const isTold = bounds.timeoutMs !== undefined;
     const kept = isTold ? bounds : withLastResort(bounds);
     // The bounds begin here, so that an intervention can't take the call out of them.
@@ -171,7 +180,7 @@ export class OutgoingCalls {
       const number = this.#parts.nextRequestNumber();
       const requestId = settings.requestIdPrefix + number;
       const told = isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
-      const metadata = { ...options.metadata, ...tracing?.inject(), ...told };
+      const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
       const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
       this.#calls.add(number, call);

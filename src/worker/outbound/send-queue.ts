@@ -240,7 +240,8 @@ export class SendQueue implements OutboundQueue {
       const outbox = this.#outbox;
       if (this.#isHeld || outbox?.isWritable !== true) return;
       const { departure } = waiting;
-      if (departure.bytes.length > outbox.maxBytes && outbox.awaitsHeaders) {
+      const isLong = departure.bytes.length > outbox.maxBytes;
+      if ((isLong || departure.forStock !== undefined) && outbox.awaitsHeaders) {
         void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
         return;
       }
@@ -258,8 +259,10 @@ export class SendQueue implements OutboundQueue {
    * connection, because this one has just ended. Throws `message-too-large`.
    */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
-    if (bytes.length > outbox.maxBytes && outbox.awaitsHeaders) return false;
-    if (!outbox.write(bytes, departure.kind === "event" ? "event" : "other")) return false;
+    const { forStock } = departure;
+    if ((bytes.length > outbox.maxBytes || forStock !== undefined) && outbox.awaitsHeaders) return false;
+    const sent = forStock === undefined || outbox.isHostAnnounced ? bytes : forStock();
+    if (!outbox.write(sent, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
     if (outbox.isKeeping) outbox.keep(departure);
     return true;

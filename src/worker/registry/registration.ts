@@ -141,7 +141,7 @@ export class Registration {
         this.#told.delete(id.type);
         if (host !== undefined) this.#unconfirmed.types.add(id.type);
       }
-      const added = catalog.addInstance(agent, id);
+      const added = catalog.addInstance(agent, id, options);
       try {
         await untilAborted(added, options, what);
       } catch (error) {

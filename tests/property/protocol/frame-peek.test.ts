@@ -17,7 +17,10 @@ const bytes = fc.uint8Array({ maxLength: 200 });
 const agentId = fc.record({ type: text, key: text });
 const payload = fc.record({ dataType: text, dataContentType: text, data: bytes });
 const metadata = fc
-  .dictionary(fc.oneof(text, fc.constant("agtimeoutms")), fc.oneof(text, fc.constantFrom("500", "0", "-1", "1e3")))
+  .dictionary(
+    fc.oneof(text, fc.constantFrom("agtimeoutms", "agpath")),
+    fc.oneof(text, fc.constantFrom("500", "0", "-1", "1e3")),
+  )
   // protobuf-es keeps maps as plain objects, and this key does not survive in one.
   .map(({ __proto__: _lost, ...rest }) => rest);
 const attribute = fc.oneof(
@@ -71,8 +74,9 @@ function routingOf({ message }: Message): object {
     case "request": {
       const { requestId, target, metadata } = message.value;
       const own = metadata.agtimeoutms ?? "";
+      const hasPath = metadata.agpath !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
-      return { kind: "request", requestId, targetType: target?.type, targetKey: target?.key ?? "", timeoutMs };
+      return { kind: "request", requestId, targetType: target?.type, targetKey: target?.key ?? "", timeoutMs, hasPath };
     }
     case "response":
       return { kind: "response", requestId: message.value.requestId };
@@ -86,8 +90,8 @@ function routingOf({ message }: Message): object {
 function routingOfPeek(peeked: PeekedFrame): object {
   switch (peeked.kind) {
     case "request": {
-      const { kind, targetType, targetKey, timeoutMs } = peeked;
-      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs };
+      const { kind, targetType, targetKey, timeoutMs, hasPath } = peeked;
+      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs, hasPath };
     }
     case "response":
       return { kind: "response", requestId: requestIdText(peeked) };

@@ -41,3 +41,38 @@ test.each([{ maxParkedMessages: 0 }, { maxParkedBytes: 0 }])(
     expect(changes).toEqual([false]);
   },
 );
+
+test("messages that wait for their turn count as parked while handlers are bounded, so that the worker stops reading", () => {
+  const bounds = { maxParkedMessages: 4, maxParkedBytes: 1_000, onChange: () => undefined };
+  const slots = new ConcurrencyLimiter({ ...bounds, maxConcurrentHandlers: 2 });
+  slots.begin();
+  const states: [parked: number, isCrowded: boolean, isFull: boolean][] = [];
+  for (let count = 1; count <= 4; count += 1) {
+    slots.addWaiting(1);
+    states.push([slots.parkedCount, slots.isCrowded, slots.isFull]);
+  }
+  expect(states).toEqual([
+    [1, false, false],
+    [2, true, false],
+    [3, true, false],
+    [4, true, true],
+  ]);
+  for (let count = 1; count <= 4; count += 1) slots.removeWaiting(1);
+  expect([slots.parkedCount, slots.isCrowded, slots.isFull]).toEqual([0, false, false]);
+
+  const unbounded = new ConcurrencyLimiter({ ...bounds, maxConcurrentHandlers: Number.POSITIVE_INFINITY });
+  for (let count = 1; count <= 4; count += 1) unbounded.addWaiting(1);
+  expect([unbounded.parkedCount, unbounded.isCrowded, unbounded.isFull]).toEqual([4, false, false]);
+});
+
+test("a message whose turn has begun gets a slot before those that have not waited yet", () => {
+  const bounds = { maxParkedMessages: 4, maxParkedBytes: 1_000, onChange: () => undefined };
+  const slots = new ConcurrencyLimiter({ ...bounds, maxConcurrentHandlers: 1 });
+  slots.begin();
+  const begun: string[] = [];
+  slots.park({ bytes: 1, run: () => begun.push("parked") });
+  slots.parkFirst({ bytes: 1, run: () => begun.push("in turn") });
+  expect(slots.parkedCount).toBe(2);
+  slots.end();
+  expect(begun).toEqual(["in turn", "parked"]);
+});

@@ -1,0 +1,43 @@
+import { type CallPath, noPath, TroupeError } from "../core/internal.ts";
+import type { WireMetadata } from "./frames/frame.ts";
+import { metadataKey } from "./wire-names.ts";
+
+// protocol.md §11.13
+/** Elements and characters of a path that a peer reads. */
+const mostTurns = 32;
+const longestPath = 8 * 1024;
+
+/** Returns the metadata for the path of a call: `token@type/key` for each turn, joined by `,`. Throws `loop-detected` for too long a path. */
+export function pathMetadata(path: CallPath): WireMetadata | undefined {
+  if (path.length === 0) return undefined;
+  const text = path.map(({ token, type, key }) => `${escaped(token)}@${escaped(`${type}/${key}`)}`).join(",");
+  if (text.length <= longestPath) return { [metadataKey.path]: text };
+  const advice = "It was not sent. Use shorter agent keys, or let fewer agents wait for each other.";
+  throw new TroupeError("loop-detected", `The path of the call has more than ${longestPath} characters. ${advice}`);
+}
+
+/** Returns the turns that wait for a call. None for a path that no Troupe worker writes. */
+export function pathOf(metadata: WireMetadata): CallPath {
+  const text = metadata[metadataKey.path];
+  if (text === undefined || text === "" || text.length > longestPath) return noPath;
+  const elements = text.split(",");
+  if (elements.length > mostTurns) return noPath;
+  const path = elements.map(parsedTurn);
+  return path.every((turn) => turn !== undefined) ? path : noPath;
+}
+
+function parsedTurn(text: string) {
+  const at = text.indexOf("@");
+  const name = unescaped(text.slice(at + 1));
+  const slash = name.indexOf("/");
+  if (at < 1 || slash < 1) return undefined;
+  return { token: unescaped(text.slice(0, at)), type: name.slice(0, slash), key: name.slice(slash + 1) };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[%,@]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function unescaped(text: string): string {
+  return text.replace(/%(25|2C|40)/g, (_all, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}

@@ -1,0 +1,195 @@
+import { describe, expect, test } from "vitest";
+import {
+  AgentId,
+  BaseAgent,
+  type MessageContext,
+  type RegisterFactoryOptions,
+  type SendOptions,
+  withScope,
+} from "../../../src/core/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { Answer, Ask, type Stage, type Suite } from "./world.ts";
+
+type Body = (text: string, agent: Actor, context: MessageContext) => Promise<string> | string;
+
+/** An agent that answers what its function returns, and notes when that begins and ends. */
+class Actor extends BaseAgent {
+  readonly #body: Body;
+  readonly #log: string[];
+
+  constructor(body: Body, log: string[]) {
+    super("an actor");
+    this.#body = body;
+    this.#log = log;
+  }
+
+  protected override async onMessageImpl({ text }: { readonly text: string }, context: MessageContext) {
+    this.#log.push(`${this.id.type} begins ${text}`);
+    const answer = await this.#body(text, this, context);
+    this.#log.push(`${this.id.type} ends ${text}`);
+    return Answer({ text: answer });
+  }
+
+  async ask(type: string, text: string, options: SendOptions = {}): Promise<string> {
+    return (await this.sendMessage(Ask({ text }), new AgentId(type, "k"), options)).text;
+  }
+}
+
+type Roles = {
+  readonly [type: string]: readonly [home: "caller" | "callee", concurrency: "sequential" | "interleaved", body: Body];
+};
+
+async function cast(stage: Stage, roles: Roles): Promise<string[]> {
+  const log: string[] = [];
+  for (const [type, [home, concurrency, body]] of Object.entries(roles)) {
+    const options: RegisterFactoryOptions<Actor> = { concurrency };
+    await stage[home].registerFactory(type, () => new Actor(body, log), options);
+  }
+  return log;
+}
+
+const ask = async (stage: Stage, type: string, text: string) =>
+  (await stage.caller.sendMessage(Ask({ text }), new AgentId(type, "k"))).text;
+
+const ways: [string, (context: MessageContext) => SendOptions][] = [
+  ["with its signal", ({ signal }) => ({ signal })],
+  ["with its scope", ({ scope }) => ({ scope })],
+  ["with a signal that has its scope", ({ scope }) => ({ signal: withScope(new AbortController().signal, scope) })],
+  ["without either", () => ({})],
+];
+
+export function describeReEntrancy({ openStage }: Suite): void {
+  describe("a call that comes back to a sequential agent", () => {
+    test.each(ways)("from itself, made %s, is let in", async (_way, options) => {
+      await using stage = await openStage();
+      const log = await cast(stage, {
+        a: [
+          "callee",
+          "sequential",
+          (text, a, context) => (text === "out" ? a.ask("a", "in", options(context)) : "done"),
+        ],
+      });
+      expect(await ask(stage, "a", "out")).toBe("done");
+      expect(log).toEqual(["a begins out", "a begins in", "a ends in", "a ends out"]);
+    });
+
+    test.each(ways)(
+      "by way of two other agents, of which one interleaves, made %s, is let in",
+      async (_way, options) => {
+        await using stage = await openStage();
+        const log = await cast(stage, {
+          a: [
+            "callee",
+            "sequential",
+            (text, a, context) => (text === "out" ? a.ask("b", text, options(context)) : "done"),
+          ],
+          b: ["caller", "interleaved", (text, b, context) => b.ask("c", text, options(context))],
+          c: ["callee", "sequential", (_text, c, context) => c.ask("a", "in", options(context))],
+        });
+        expect(await ask(stage, "a", "out")).toBe("done");
+        expect(log).toEqual([
+          "a begins out",
+          "b begins out",
+          "c begins out",
+          "a begins in",
+          "a ends in",
+          "c ends out",
+          "b ends out",
+          "a ends out",
+        ]);
+      },
+    );
+
+    test("is let in before a call that waits, and the call that waits has its turn afterwards", async () => {
+      await using stage = await openStage();
+      const go = new Gate();
+      const begun = new Gate();
+      const log = await cast(stage, {
+        a: [
+          "callee",
+          "sequential",
+          async (text, a, { signal }) => {
+            if (text !== "out") return text;
+            begun.open();
+            await go.opened;
+            return a.ask("b", "in", { signal });
+          },
+        ],
+        b: ["callee", "interleaved", (text, b, { signal }) => (text === "in" ? b.ask("a", "in", { signal }) : text)],
+      });
+      const first = ask(stage, "a", "out");
+      await begun.opened;
+      const second = ask(stage, "a", "other");
+      await ask(stage, "b", "all before has arrived");
+      go.open();
+      expect(await Promise.all([first, second])).toEqual(["in", "other"]);
+      expect(log.filter((line) => line.startsWith("a"))).toEqual([
+        "a begins out",
+        "a begins in",
+        "a ends in",
+        "a ends out",
+        "a begins other",
+        "a ends other",
+      ]);
+    });
+
+    test("twice at once, by two agents that its turn asks, is let in one after the other", async () => {
+      await using stage = await openStage();
+      const comeBack: Body = (text, b, { signal }) => b.ask("a", text, { signal });
+      const log = await cast(stage, {
+        a: [
+          "callee",
+          "sequential",
+          async (text, a, { signal }) => {
+            if (text === "out") {
+              const both = ["b", "c"].map((type) => a.ask(type, type, { signal }));
+              return (await Promise.all(both)).join();
+            }
+            await new Promise((resolve) => setImmediate(resolve));
+            return text;
+          },
+        ],
+        b: ["caller", "interleaved", comeBack],
+        c: ["caller", "interleaved", comeBack],
+      });
+      expect(await ask(stage, "a", "out")).toBe("b,c");
+      const turns = log.filter((line) => line.startsWith("a"));
+      const [first, second] = turns[1] === "a begins b" ? ["b", "c"] : ["c", "b"];
+      expect(turns).toEqual(
+        ["out", first, first, second, second, "out"].map(
+          (text, at) => `a ${[0, 1, 3].includes(at) ? "begins" : "ends"} ${text}`,
+        ),
+      );
+    });
+
+    test("without end, fails as loop-detected after 32 turns", async () => {
+      await using stage = await openStage();
+      const log = await cast(stage, { a: ["callee", "sequential", (text, a) => a.ask("a", text)] });
+      await expect(ask(stage, "a", "again")).rejects.toMatchObject({
+        code: "loop-detected",
+        message: expect.stringContaining("a/k → a/k"),
+      });
+      expect(log).toHaveLength(32);
+    });
+
+    test("tells its handler which turns wait for it", async () => {
+      await using stage = await openStage();
+      const paths: string[][] = [];
+      const pathOf = ({ scope }: MessageContext) => scope.path.map(({ type, key }) => `${type}/${key}`);
+      await cast(stage, {
+        a: ["callee", "sequential", (_text, a, context) => a.ask("b", "x", { scope: context.scope })],
+        b: [
+          "caller",
+          "interleaved",
+          (_text, _b, context) => {
+            paths.push(pathOf(context));
+            return "";
+          },
+        ],
+      });
+      await ask(stage, "a", "x");
+      await ask(stage, "b", "y");
+      expect(paths).toEqual([["a/k"], []]);
+    });
+  });
+}
