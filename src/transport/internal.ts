@@ -2,6 +2,7 @@
 export { createMemoryAccountant, createUncountedAccount } from "./accounting/fair-accountant.ts";
 export type { FairCountOptions, Place } from "./accounting/fair-count.ts";
 export { FairCount } from "./accounting/fair-count.ts";
+export { FairShare } from "./accounting/fair-share.ts";
 export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 export { partyOfCall } from "./accounting/party-of.ts";
 export { parseAddress } from "./address.ts";

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { GrpcWorkerAgentRuntimeHost, type GrpcWorkerAgentRuntimeHostOptions } from "../../../src/grpc/index.ts";
+import { metadataKey } from "../../../src/protocol/index.ts";
 import { grpcDialer, type Link, StatusCode } from "../../../src/transport/index.ts";
 import { AddressProxy } from "../../support/address-proxy.ts";
 import { RawControl } from "../../support/raw-control.ts";
-import { RawWorker } from "../../support/raw-worker.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 /** A host, and links to it from two addresses. */
@@ -51,6 +52,7 @@ class TwoAddresses implements AsyncDisposable {
 }
 
 const tooMuch = { by: "status", status: { code: StatusCode.resourceExhausted } };
+const refusal = { status: tooMuch.status };
 
 describe.runIf(process.platform === "linux")("a worker from another address", () => {
   test("gets its channels though one machine has opened all that the host takes: that one loses its newest", async () => {
@@ -82,6 +84,24 @@ describe.runIf(process.platform === "linux")("a worker from another address", ()
     ]);
     // It takes no place back from one that has half as much.
     expect(await new RawWorker(rig.greedy(), "greedy 3").open().ended).toMatchObject(tooMuch);
+  });
+
+  test("registers and calls though one machine has as many subscriptions and calls under way as the host takes of it", async () => {
+    await using rig = await TwoAddresses.start({ maxSubscriptions: 6, maxPendingCalls: 6 });
+    const greedy = await new RawWorker(rig.greedy(), "greedy").join();
+    await greedy.register("greedy");
+    for (const topic of ["1", "2", "3", "4"]) await greedy.subscribe(topic, exact(topic, "greedy"));
+    await expect(greedy.subscribe("5", exact("5", "greedy"))).rejects.toMatchObject(refusal);
+    const caller = await new RawWorker(rig.greedy(), "caller").join();
+    for (const id of ["1", "2", "3", "4", "5"]) caller.request(id, "greedy/k");
+    const refused = await caller.nextResponse();
+    expect([refused.requestId, refused.metadata[metadataKey.errorCode]]).toEqual(["5", "overloaded"]);
+    const modest = await new RawWorker(rig.modest(), "modest").join();
+    await modest.register("modest");
+    await modest.subscribe("mine", exact("news", "modest"));
+    modest.request("mine", "modest/k");
+    modest.respond((await modest.nextRequest()).requestId, "served");
+    expect((await modest.nextResponse()).error).toBe("");
   });
 
   test("connects though one machine has all connections: that one loses its newest", async () => {
