@@ -3,6 +3,7 @@ import {
   type CallContext,
   createUncountedAccount,
   type MemoryAccount,
+  partyOfCall,
   RpcError,
   type RpcStatus,
   type ServerStreamReceiver,
@@ -241,7 +242,7 @@ export class ChannelLifecycle {
 
   /**
    * Throws `RpcError` when the host stops, when the client id is another principal's, or when a newer stream of the client was
-   * admitted first. It also throws when there are `maxSessions` channels, but a client may always replace its own older one.
+   * admitted first. It also throws when there are `maxSessions` channels and none gives way; but a client may always replace its own older one.
    */
   #checkEntry(
     channels: ChannelTable<Session> | ChannelTable<ControlSession>,
@@ -256,7 +257,7 @@ export class ChannelLifecycle {
       throw new RpcError(replacedStatus.code, replacedStatus.details);
     }
     const { maxSessions } = options;
-    if (channels.size < maxSessions || current !== undefined) return;
+    if (current !== undefined || channels.mayEnter(partyOfCall(call))) return;
     const detail = `This host takes ${maxSessions} channels at once.`;
     this.#reports.refused(clientId, detail);
     throw new RpcError(StatusCode.resourceExhausted, detail);

@@ -1,4 +1,4 @@
-import { createMemoryAccountant } from "../transport/internal.ts";
+import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../transport/internal.ts";
 import { BatchRunner } from "./batch-runner.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { DotnetAnswers } from "./calls/dotnet-answers.ts";
@@ -11,6 +11,7 @@ import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
 import { hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
+import { limits } from "./limits.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
@@ -35,9 +36,28 @@ export function composeHost(hostOptions: HostOptions) {
   const seldom = bothObservers(observer, logger && hostLog(logger, clock));
   const counters = createHostCounters();
   const batches = new BatchRunner(clock);
-  const sessions = new ChannelTable<Session>();
-  const controlSessions = new ChannelTable<ControlSession>();
-  const { maxMemoryBytes } = options;
+  const { maxMemoryBytes, maxSessions } = options;
+  let placesLost = 0;
+  const shared = (bound: string, max: number): FairCountOptions => ({
+    max,
+    onGaveWay: ({ party: address, held }) => {
+      placesLost += 1;
+      logger?.warn("a client gave way: its address held most, and others needed a place", {
+        bound,
+        max,
+        address,
+        held,
+      });
+    },
+  });
+  const giveChannelWay = (channel: Session | ControlSession): void => {
+    const details = `This host takes ${maxSessions} channels at once (maxSessions). The clients of this address had most of them, and others needed one.`;
+    clock.setTimer(0, () => channel.abort({ code: StatusCode.resourceExhausted, details }, "too-much"));
+  };
+  const sessions = new ChannelTable<Session>({ ...shared("maxSessions", maxSessions), giveWay: giveChannelWay });
+  const controlSessions = new ChannelTable<ControlSession>({
+    ...{ ...shared("maxSessions, control channels", maxSessions), giveWay: giveChannelWay },
+  });
   const accountant = createMemoryAccountant({
     maxBytes: maxMemoryBytes,
     onGaveWay: ({ name, heldBytes }) =>
@@ -48,7 +68,10 @@ export function composeHost(hostOptions: HostOptions) {
   const owners = allowMultipleOwners
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
     : new SoleOwner(isDeaf);
-  const admission = new Admission({ ...options, counters, observer: seldom });
+  const admission = new Admission({
+    ...{ ...options, counters, observer: seldom },
+    places: shared("pendingAdmissions", limits.pendingAdmissions),
+  });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
   const giveWay = (clientId: string, reason: string): void => {
     clock.setTimer(0, () => lifecycle.giveWay(clientId, reason));
@@ -109,7 +132,7 @@ export function composeHost(hostOptions: HostOptions) {
       ...counters,
       reservedClients: registry.reservedCount,
       heldBytes: accountant.heldBytes,
-      gaveWay: accountant.gaveWay,
+      gaveWay: accountant.gaveWay + placesLost,
       queuedFrames,
       queuedBytes,
       channels: sessions.size,
@@ -121,6 +144,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   return {
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
+    shared,
     states: new LegacyState(options.stateStore, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };

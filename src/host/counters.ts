@@ -14,7 +14,7 @@ export interface HostCounters {
   readonly queuedBytes: number;
   /** Now: bytes that the host keeps for all its clients together; `maxMemoryBytes` bounds them. */
   readonly heldBytes: number;
-  /** Connections and clients that held most, and were ended because others needed space. */
+  /** Connections and clients that held most, and channels, streams and waiting calls of an address that had most, ended because others needed space. */
   readonly gaveWay: number;
   /** Calls from callers, and answers of targets passed back to them. */
   readonly calls: number;

@@ -7,8 +7,16 @@ import {
   type ServingStatus,
   serviceName,
 } from "../protocol/internal.ts";
-import { type CallContext, type LinkService, RpcError, type ServerStream, StatusCode } from "../transport/internal.ts";
-import { limits } from "./limits.ts";
+import {
+  type CallContext,
+  FairCount,
+  type FairCountOptions,
+  type LinkService,
+  partyOfCall,
+  RpcError,
+  type ServerStream,
+  StatusCode,
+} from "../transport/internal.ts";
 import { shuttingDownText } from "./sessions/admission.ts";
 
 /** The names under which the host's health is asked for: of the whole host, and of its one service. */
@@ -24,8 +32,13 @@ export class HealthService implements LinkService {
   readonly streamMethods: ReadonlySet<string> = new Set([health.watch]);
   /** Open watches. True: the watched service is known. */
   readonly #watches = new Map<ServerStream, boolean>();
-  #opened = 0;
+  readonly #places: FairCount;
   #status: ServingStatus = "serving";
+
+  /** `places` bounds the open watches. */
+  constructor(places: FairCountOptions) {
+    this.#places = new FairCount(places);
+  }
 
   async unary(request: Uint8Array, { method }: CallContext): Promise<Uint8Array> {
     if (method === health.list) return encodeHealthListResponse(services, this.#status);
@@ -33,15 +46,21 @@ export class HealthService implements LinkService {
     throw new RpcError(StatusCode.notFound, "The host has no service of this name.");
   }
 
-  stream() {
-    if (this.#opened >= limits.healthWatches) {
-      throw new RpcError(StatusCode.resourceExhausted, `At most ${limits.healthWatches} health checks watch at once.`);
+  stream(call: CallContext) {
+    const party = partyOfCall(call);
+    if (!this.#places.mayTake(party)) {
+      throw new RpcError(StatusCode.resourceExhausted, `At most ${this.#places.size} health checks watch at once.`);
     }
-    this.#opened += 1;
     let stream: ServerStream | undefined;
+    let isLost = false;
+    const place = this.#places.take(party, () => {
+      isLost = true;
+      stream?.abort(gaveWay);
+    });
     return {
       onOpen: (opened: ServerStream) => {
         stream = opened;
+        if (isLost) stream.abort(gaveWay);
       },
       onFrame: (request: Uint8Array) => {
         if (stream !== undefined) this.#watch(stream, request);
@@ -52,7 +71,7 @@ export class HealthService implements LinkService {
       onBadFrame: (status: { readonly code: StatusCode; readonly details: string }) => stream?.finish(status),
       onDrain: () => undefined,
       onEnd: () => {
-        this.#opened -= 1;
+        place.leave();
         if (stream !== undefined) this.#watches.delete(stream);
       },
     };
@@ -86,6 +105,10 @@ export class HealthService implements LinkService {
   }
 }
 
+const gaveWay = {
+  code: StatusCode.resourceExhausted,
+  details: "The clients of this address had most of the watches that this host takes, and others needed one.",
+};
 const noRequest = { code: StatusCode.invalidArgument, details: "A watch needs a request." };
 
 function readService(request: Uint8Array): string {

@@ -94,12 +94,21 @@ export interface HostOptions {
   readonly maxQueuedBytes?: number | undefined;
   /** `disconnect`: a call or event that finds a worker's queue full ends the channel with RESOURCE_EXHAUSTED. Default `drop`. */
   readonly whenFull?: "drop" | "disconnect" | undefined;
-  /** Calls without an outcome, of each calling worker and of all together; the host answers one more with `overloaded`. Defaults: 50 000, 500 000. */
+  /**
+   * Calls without an outcome, of each calling worker and of all together; the host answers one more with `overloaded`. The workers of one
+   * address may have two thirds of the latter. Defaults: 50 000, 500 000.
+   */
   readonly maxPendingCallsPerSession?: number | undefined;
   readonly maxPendingCalls?: number | undefined;
-  /** Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. Default 10 000. */
+  /**
+   * Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. A channel opens all
+   * the same if its address would have at most half as many as the one with most; the newest channel of that one ends. Default 10 000.
+   */
   readonly maxSessions?: number | undefined;
-  /** Agent types and subscriptions of one client, and subscriptions of all together; one more gets RESOURCE_EXHAUSTED. Defaults: 10 000, 100 000, 1 000 000. */
+  /**
+   * Agent types and subscriptions of one client, and subscriptions of all together; one more gets RESOURCE_EXHAUSTED. The clients of one
+   * address may have two thirds of the latter. Defaults: 10 000, 100 000, 1 000 000.
+   */
   readonly maxTypesPerClient?: number | undefined;
   readonly maxSubscriptionsPerClient?: number | undefined;
   readonly maxSubscriptions?: number | undefined;

@@ -1,6 +1,15 @@
 import { errorText } from "../core/internal.ts";
 import { answerReflection, reflection } from "../protocol/internal.ts";
-import { type LinkService, RpcError, type ServerStream, StatusCode } from "../transport/internal.ts";
+import {
+  type CallContext,
+  FairCount,
+  type FairCountOptions,
+  type LinkService,
+  partyOfCall,
+  RpcError,
+  type ServerStream,
+  StatusCode,
+} from "../transport/internal.ts";
 import { limits } from "./limits.ts";
 import { shuttingDownText } from "./sessions/admission.ts";
 
@@ -11,9 +20,11 @@ import { shuttingDownText } from "./sessions/admission.ts";
 export class ReflectionServices {
   readonly services: readonly LinkService[];
   readonly #streams = new Set<ServerStream>();
-  #opened = 0;
+  readonly #places: FairCount;
 
-  constructor() {
+  /** `places` bounds the streams of both services together. */
+  constructor(places: FairCountOptions) {
+    this.#places = new FairCount(places);
     this.services = reflection.serviceNames.map((serviceName) => ({
       serviceName,
       unaryMethods: new Set<string>(),
@@ -21,7 +32,7 @@ export class ReflectionServices {
       unary: async () => {
         throw new RpcError(StatusCode.unimplemented, "Server reflection has no unary method.");
       },
-      stream: () => this.#open(),
+      stream: (call) => this.#open(call),
     }));
   }
 
@@ -30,17 +41,23 @@ export class ReflectionServices {
     for (const stream of this.#streams) stream.finish({ code: StatusCode.unavailable, details: shuttingDownText });
   }
 
-  #open() {
-    if (this.#opened >= limits.reflectionStreams) {
-      const text = `At most ${limits.reflectionStreams} streams of server reflection are open at once.`;
+  #open(call: CallContext) {
+    const party = partyOfCall(call);
+    if (!this.#places.mayTake(party)) {
+      const text = `At most ${this.#places.size} streams of server reflection are open at once.`;
       throw new RpcError(StatusCode.resourceExhausted, text);
     }
-    this.#opened += 1;
     let stream: ServerStream | undefined;
+    let isLost = false;
+    const place = this.#places.take(party, () => {
+      isLost = true;
+      stream?.abort(gaveWay);
+    });
     return {
       onOpen: (opened: ServerStream) => {
         stream = opened;
         this.#streams.add(opened);
+        if (isLost) stream.abort(gaveWay);
       },
       onFrame: (request: Uint8Array) => {
         if (stream !== undefined) answer(stream, request);
@@ -49,12 +66,17 @@ export class ReflectionServices {
       onBadFrame: (status: { readonly code: StatusCode; readonly details: string }) => stream?.finish(status),
       onDrain: () => undefined,
       onEnd: () => {
-        this.#opened -= 1;
+        place.leave();
         if (stream !== undefined) this.#streams.delete(stream);
       },
     };
   }
 }
+
+const gaveWay = {
+  code: StatusCode.resourceExhausted,
+  details: "The clients of this address had most of the streams of server reflection, and others needed one.",
+};
 
 function answer(stream: ServerStream, request: Uint8Array): void {
   // An answer repeats its request.

@@ -20,6 +20,7 @@ import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
 import { HealthService } from "./health-service.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
+import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
 import { isSamePrincipal } from "./principal.ts";
@@ -33,13 +34,16 @@ import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./
  */
 export class HostServicer {
   readonly #parts: HostComposition;
-  readonly #health = new HealthService();
+  readonly #health: HealthService;
   readonly #reflection: ReflectionServices | undefined;
 
   /** Throws `invalid-argument` for invalid options. */
   constructor(options: HostOptions = {}) {
     this.#parts = composeHost(options);
-    this.#reflection = options.reflection ? new ReflectionServices() : undefined;
+    const { shared } = this.#parts;
+    this.#health = new HealthService(shared("healthWatches", limits.healthWatches));
+    const streams = shared("reflectionStreams", limits.reflectionStreams);
+    this.#reflection = options.reflection ? new ReflectionServices(streams) : undefined;
   }
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */

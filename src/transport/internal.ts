@@ -1,6 +1,10 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { createMemoryAccountant, createUncountedAccount } from "./accounting/fair-accountant.ts";
+export type { FairCountOptions, Place } from "./accounting/fair-count.ts";
+export { FairCount } from "./accounting/fair-count.ts";
+export { FairShare } from "./accounting/fair-share.ts";
 export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
+export { partyOfCall } from "./accounting/party-of.ts";
 export { parseAddress } from "./address.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";

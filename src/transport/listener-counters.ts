@@ -33,7 +33,7 @@ export interface ListenerCounters {
   readonly overloadedConnections: number;
   /** Messages discarded because their bytes came too slowly. */
   readonly unfinishedMessages: number;
-  /** Connections ended because they held most, and others needed space. */
+  /** Connections ended because they held most, or because their address had most connections, and others needed space. */
   readonly gaveWay: number;
 }
 

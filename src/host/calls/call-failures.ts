@@ -50,7 +50,10 @@ export const callFailure = {
     undeliverable(`This worker waits for ${max} answers already. Try again when some have come.`, "overloaded"),
   noRoom: (why: string) => undeliverable(why, "overloaded"),
   tooManyCallsHere: () =>
-    undeliverable("The host has as many calls under way as it takes. Try again later.", "overloaded"),
+    undeliverable(
+      "The host has as many calls under way as it takes of this address or in all (maxPendingCalls). Try again later.",
+      "overloaded",
+    ),
   longRequestId: (bytes: number) =>
     undeliverable(`The request id of ${bytes} bytes is longer than this host keeps.`, "invalid-message"),
   unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`, "invalid-message"),

@@ -87,6 +87,7 @@ export class CallRouter {
       clock,
       makeId,
       defaultTimeoutMs: callTimeoutMs,
+      maxCalls: bounds.maxPendingCalls,
       isTimed: observer !== undefined,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
@@ -283,10 +284,10 @@ export class CallRouter {
 
   /** Keeps the table of calls within its bounds. */
   #whyNotTaken(caller: Peer, { requestId, targetKey }: PeekedRequest, targetType: string): CallFailure | undefined {
-    const { maxPendingCalls, maxPendingCallsPerSession } = this.#bounds;
+    const { maxPendingCallsPerSession } = this.#bounds;
     if (caller.outgoingCalls.size >= maxPendingCallsPerSession)
       return callFailure.tooManyCalls(maxPendingCallsPerSession);
-    if (this.#calls.size >= maxPendingCalls) return callFailure.tooManyCallsHere();
+    if (!this.#calls.mayOpen(caller)) return callFailure.tooManyCallsHere();
     const idBytes = requestId.end - requestId.textStart;
     if (idBytes > limits.requestIdBytes) return callFailure.longRequestId(idBytes);
     const bytes = costOfCall(idBytes, targetType, targetKey);

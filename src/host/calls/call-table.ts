@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
 import type { PeekedResponse } from "../../protocol/internal.ts";
+import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
@@ -12,6 +13,7 @@ export interface CallTableParts {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly defaultTimeoutMs: number;
+  readonly maxCalls: number;
   /** True: the table notes when each call came. */
   readonly isTimed: boolean;
   /** The call has timed out and has left the table already. */
@@ -23,11 +25,14 @@ export class CallTable {
   readonly #calls = new NumberMap<PendingCall>();
   readonly #deadlines: CallDeadlines;
   readonly #ids: HostIds;
+  /** Shares `maxCalls` between the addresses of the callers. */
+  readonly #share: FairShare;
   readonly #defaultTimeoutMs: number;
   readonly #clock: Clock | undefined;
   #count = 0;
 
-  constructor({ clock, makeId, defaultTimeoutMs, isTimed, onTimeout }: CallTableParts) {
+  constructor({ clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout }: CallTableParts) {
+    this.#share = new FairShare(maxCalls);
     this.#clock = isTimed ? clock : undefined;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
@@ -43,6 +48,11 @@ export class CallTable {
 
   get size(): number {
     return this.#calls.size;
+  }
+
+  /** Whether the caller's address may have one call more. */
+  mayOpen(caller: Peer): boolean {
+    return this.#share.mayAdd(caller.account.party);
   }
 
   /** Enters a call before the host forwards it. The caller's account must have space for it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
@@ -73,6 +83,7 @@ export class CallTable {
     };
     this.#calls.add(hostId, pending);
     caller.account.add(heldBytes);
+    this.#share.add(caller.account.party);
     caller.outgoingCalls.add(pending);
     this.#deadlines.add(pending);
     return pending;
@@ -107,6 +118,7 @@ export class CallTable {
   take(call: PendingCall): boolean {
     if (!this.#calls.delete(call.hostId)) return false;
     call.caller.account.release(call.heldBytes);
+    this.#share.remove(call.caller.account.party);
     call.caller.outgoingCalls.delete(call);
     call.target?.incomingCalls.delete(call);
     this.#deadlines.remove(call);

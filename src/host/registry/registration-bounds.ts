@@ -36,7 +36,7 @@ export class RegistrationBounds {
   }
 
   /** Returns why the host takes no more subscriptions of the client. */
-  whyNoMoreSubscriptions(clientId: string): Refusal | undefined {
+  whyNoMoreSubscriptions(clientId: string, account: MemoryAccount): Refusal | undefined {
     const { clients, book } = this.#parts;
     const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
     const client = clients.find(clientId);
@@ -45,8 +45,11 @@ export class RegistrationBounds {
     if (client !== undefined && client.own.subscriptions.size >= maxSubscriptionsPerClient) {
       return this.#full(clientId, `This host takes ${maxSubscriptionsPerClient} subscriptions of one client.`);
     }
-    if (book.size < maxSubscriptions) return undefined;
-    return this.#full(clientId, `This host takes ${maxSubscriptions} subscriptions.`);
+    if (book.mayAdd(account)) return undefined;
+    return this.#full(
+      clientId,
+      `This host takes ${maxSubscriptions} subscriptions, and two thirds of them from one address.`,
+    );
   }
 
   /** Returns why the client's account has no space for a registration. */

@@ -59,7 +59,10 @@ export class Registry {
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
-    this.#book = new SubscriptionBook({ comparesClients: !parts.allowMultipleOwners });
+    this.#book = new SubscriptionBook({
+      comparesClients: !parts.allowMultipleOwners,
+      maxSubscriptions: parts.bounds.maxSubscriptions,
+    });
     this.#accounts = new ClientAccounts(parts.giveWay);
     this.#reports = new RegistrationReports(parts);
     const { maxSessions: maxClients, maxSubscriptions: maxReservedEntries } = parts.bounds;
@@ -240,7 +243,7 @@ export class Registry {
         const account = this.#accounts.of(clientId, from.account);
         const bytes = registrationCost.subscription({ id, pattern });
         const refusal =
-          this.#bounds.whyNoMoreSubscriptions(clientId) ?? this.#bounds.whyNoRoom(clientId, account, bytes);
+          this.#bounds.whyNoMoreSubscriptions(clientId, account) ?? this.#bounds.whyNoRoom(clientId, account, bytes);
         if (refusal !== undefined) return refusal;
         const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal);
         return this.#enter({ id, pattern, holder, account });

@@ -1,5 +1,5 @@
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
-import type { MemoryAccount } from "../../transport/internal.ts";
+import { FairShare, type MemoryAccount } from "../../transport/internal.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import { EqualsIndex } from "./equals-index.ts";
 import { topicOf } from "./name-checks.ts";
@@ -66,15 +66,23 @@ export class SubscriptionBook {
   readonly #byId = new EqualsIndex<HeldSubscription>();
   readonly #byContent = new EqualsIndex<HeldSubscription>();
   readonly #comparesClients: boolean;
+  /** Shares the bound of subscriptions between the addresses of their clients. */
+  readonly #share: FairShare;
   #lastNumber = 0;
 
-  constructor(options: { readonly comparesClients: boolean }) {
+  constructor(options: { readonly comparesClients: boolean; readonly maxSubscriptions: number }) {
+    this.#share = new FairShare(options.maxSubscriptions);
     this.#comparesClients = options.comparesClients;
   }
 
   /** Counts those that are not live too, until they are removed. */
   get size(): number {
     return this.#all.size;
+  }
+
+  /** Whether a client with this account may add one more. */
+  mayAdd({ party }: MemoryAccount): boolean {
+    return this.#share.mayAdd(party);
   }
 
   /** The number of the subscription that came last. */
@@ -104,13 +112,14 @@ export class SubscriptionBook {
     this.#lastNumber += 1;
     const held = new HeldSubscription(added, this.#lastNumber, this.#scopeOf(added.holder));
     this.#all.add(held);
+    this.#share.add(held.account.party);
     this.#byId.add(held.id, held);
     this.#byContent.add(contentOf(held.pattern), held);
     return held;
   }
 
   remove(held: HeldSubscription): void {
-    this.#all.delete(held);
+    if (this.#all.delete(held)) this.#share.remove(held.account.party);
     this.#byId.remove(held.id, held);
     this.#byContent.remove(contentOf(held.pattern), held);
   }

@@ -1,6 +1,13 @@
 import { type Clock, errorText, followAbort, type Logger, unfollowAbort } from "../../core/internal.ts";
 import { clientIdKey } from "../../protocol/internal.ts";
-import { type CallContext, RpcError, StatusCode } from "../../transport/internal.ts";
+import {
+  type CallContext,
+  FairCount,
+  type FairCountOptions,
+  partyOfCall,
+  RpcError,
+  StatusCode,
+} from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
@@ -28,6 +35,8 @@ export interface AdmissionParts {
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
   readonly observer: HostObserver | undefined;
+  /** The bound of the calls and streams that wait at once. */
+  readonly places: FairCountOptions;
 }
 
 /** The result of an admission: the principal, or undefined for an anonymous caller. */
@@ -38,6 +47,8 @@ export type Admitted = Principal | undefined;
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #pending = new Set<PendingAdmission>();
+  /** Shares the places of what waits between peer addresses. */
+  readonly #places: FairCount;
   /** Number and request bytes of the calls of each connection that wait. */
   readonly #byPeer = new Map<string, { calls: number; bytes: number }>();
   /** The calls and streams of each client id that wait. */
@@ -48,6 +59,7 @@ export class Admission {
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
+    this.#places = new FairCount(parts.places);
   }
 
   /** Admits a call, at once if `authorize` answers at once. Throws, or rejects with, the `RpcError` that refuses the call. */
@@ -101,16 +113,17 @@ export class Admission {
 
   /** Throws `RpcError` when a limit of what waits is reached, for the host or for the connection. */
   #checkRoom(call: CallContext): void {
-    const { pendingAdmissions, pendingAdmissionsPerPeer, pendingRequestBytes, pendingRequestBytesPerPeer } = limits;
-    if (this.#pending.size >= pendingAdmissions) this.#limited(call, `${pendingAdmissions} calls`);
+    const { pendingAdmissionsPerPeer, pendingRequestBytes, pendingRequestBytesPerPeer } = limits;
     const ofPeer = this.#byPeer.get(call.peer);
     if ((ofPeer?.calls ?? 0) >= pendingAdmissionsPerPeer)
       this.#limited(call, `${pendingAdmissionsPerPeer} calls of this connection`);
     if (isOver(this.#bytes, call.requestBytes, pendingRequestBytes))
       this.#limited(call, `Requests of ${this.#bytes} bytes`);
     const bytes = ofPeer?.bytes ?? 0;
-    if (!isOver(bytes, call.requestBytes, pendingRequestBytesPerPeer)) return;
-    this.#limited(call, `Requests of ${bytes} bytes of this connection`);
+    if (isOver(bytes, call.requestBytes, pendingRequestBytesPerPeer))
+      this.#limited(call, `Requests of ${bytes} bytes of this connection`);
+    // Last, since another call may have to give way for it.
+    if (!this.#places.mayTake(partyOfCall(call))) this.#limited(call, `${this.#places.size} calls`);
   }
 
   #limited(call: CallContext, calls: string): never {
@@ -166,6 +179,7 @@ export class Admission {
   ): PendingAdmission {
     const hangUp = (): void => pending.cancel();
     const onEnd = (): void => {
+      place.leave();
       this.#leave(call, pending);
       timer.cancel();
       unfollowAbort(call.signal, hangUp);
@@ -173,6 +187,7 @@ export class Admission {
     };
     const pending = new PendingAdmission(call.method, onEnd, wait.principal);
     const timer = this.#parts.clock.setTimer(limits.admissionMs, () => wait.onLate(pending));
+    const place = this.#places.take(partyOfCall(call), () => pending.refuse(gaveWay()));
     this.#enter(call, pending);
     followAbort(call.signal, hangUp);
     if (call.signal.aborted) hangUp();
@@ -230,6 +245,12 @@ export class Admission {
 /** Whether a request finds no room beside what waits. A request that waits alone does: the transport bounds it. */
 function isOver(heldBytes: number, requestBytes: number | undefined, maxBytes: number): boolean {
   return requestBytes !== undefined && heldBytes > 0 && heldBytes + requestBytes > maxBytes;
+}
+
+function gaveWay(): RpcError {
+  const text =
+    "The clients of this address had most of the calls that wait for the host's authorize option, and others needed a place. Try again later.";
+  return new RpcError(StatusCode.resourceExhausted, text);
 }
 
 function shuttingDown(): RpcError {

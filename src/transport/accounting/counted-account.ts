@@ -6,7 +6,9 @@ export class CountedAccount implements MemoryAccount {
   readonly name: string;
   readonly maxBytes: number;
   readonly maxBytesName: string;
-  readonly party: Party;
+  readonly party: string;
+  /** What all accounts of its party hold. */
+  readonly totals: Party;
   readonly #accountant: FairAccountant;
   /** Its place among those that hold most; written by `Standings`. */
   level = 0;
@@ -18,7 +20,8 @@ export class CountedAccount implements MemoryAccount {
 
   constructor(accountant: FairAccountant, party: Party, options: AccountOptions) {
     this.#accountant = accountant;
-    this.party = party;
+    this.party = party.name;
+    this.totals = party;
     this.name = options.name;
     this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
     this.maxBytesName = options.maxBytesName ?? accountant.optionName;
@@ -59,7 +62,7 @@ export class CountedAccount implements MemoryAccount {
   }
 
   openSibling(options: SiblingOptions): CountedAccount {
-    return this.#accountant.openAccount({ ...options, party: this.party.name });
+    return this.#accountant.openAccount({ ...options, party: this.party });
   }
 
   #change(bytes: number): void {

@@ -89,14 +89,14 @@ export class FairAccountant implements MemoryAccountant {
     return (
       bytes <= left &&
       account.held + bytes <= free &&
-      account.party.held + bytes <= 2 * free &&
+      account.totals.held + bytes <= 2 * free &&
       account.held + bytes <= account.maxBytes
     );
   }
 
   /** Books a change that the account has made. For its accounts. */
   book(account: CountedAccount, bytes: number): void {
-    const { party } = account;
+    const { totals: party } = account;
     this.#held += bytes;
     party.held += bytes;
     const wasBusy = account.level > 0;
@@ -106,7 +106,7 @@ export class FairAccountant implements MemoryAccountant {
   }
 
   /** The account has ended. For its accounts. */
-  forget({ party }: CountedAccount): void {
+  forget({ totals: party }: CountedAccount): void {
     party.accounts -= 1;
     if (party.accounts === 0) this.#parties.delete(party.name);
   }

@@ -30,6 +30,8 @@ export type AccountUse = "opening" | "keeping" | "urgent";
  * releases them. After its end an account counts nothing and refuses nothing.
  */
 export interface MemoryAccount {
+  /** The party that the account belongs to: the peer address without its port. */
+  readonly party: string;
   readonly held: number;
   /** Takes `bytes` for something that is kept for the client. False: it must not be kept; nothing was taken. */
   take(bytes: number, use?: AccountUse): boolean;

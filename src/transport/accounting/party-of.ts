@@ -1,3 +1,5 @@
+import type { MemoryAccount } from "./memory-account.ts";
+
 /** Groups of an IPv6 address that name a network: a client that has one of its addresses usually has all of them. */
 const networkGroups = 4;
 
@@ -14,4 +16,9 @@ export function partyOf(address: string | undefined): string {
   const tail = after === undefined || after === "" ? [] : after.split(":");
   const zeros = after === undefined ? [] : new Array<string>(Math.max(0, 8 - head.length - tail.length)).fill("0");
   return `${[...head, ...zeros, ...tail].slice(0, networkGroups).join(":")}::/64`;
+}
+
+/** The party of the peer that makes a call. All callers of a listener that counts nothing are one. */
+export function partyOfCall({ account }: { readonly account?: MemoryAccount | undefined }): string {
+  return account?.party ?? "";
 }

@@ -19,6 +19,7 @@ import {
   ServerReflectionResponseSchema,
 } from "../../../src/protocol/gen/grpc/reflection/v1/reflection_pb.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
+import { AddressProxy } from "../../support/address-proxy.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { GrpcJsClient } from "../transport/grpc-js-peer.ts";
 
@@ -145,7 +146,37 @@ describe("a watch of the host's health", () => {
     await over;
     expect(await watch(client).next()).toBe(Status.SERVING);
   });
+
+  test.runIf(process.platform === "linux")(
+    "is served to a balancer from another address though one machine has all that there are: that one loses its newest",
+    async () => {
+      const { host } = await start({ channelOptions: { maxConcurrentStreams: 2_000 } });
+      const greedy = new GrpcJsClient(host.address, { "grpc.max_concurrent_streams": 2_000 });
+      const proxy = await AddressProxy.to(host.address);
+      const balancer = new GrpcJsClient(proxy.address);
+      cleanUps.push(
+        () => proxy[Symbol.asyncDispose](),
+        () => greedy.close(),
+        () => balancer.close(),
+      );
+      const streams = await openAll(greedy, { path: "/grpc.health.v1.Health/Watch", count: 1_000 });
+      const lost = Promise.race(streams.map((stream) => new Promise((resolve) => stream.once("status", resolve))));
+      const { next } = watch(balancer);
+      expect(await next()).toBe(Status.SERVING);
+      expect(await lost).toMatchObject({ code: GrpcStatus.RESOURCE_EXHAUSTED });
+      expect(host.counters().gaveWay).toBe(1);
+      expect((await watch(greedy).ended).code).toBe(GrpcStatus.RESOURCE_EXHAUSTED);
+    },
+  );
 });
+
+/** Opens streams, and waits until the host has accepted each. */
+async function openAll(client: GrpcJsClient, { path, count }: { readonly path: string; readonly count: number }) {
+  const streams = Array.from({ length: count }, () => client.stream(path));
+  for (const stream of streams) stream.on("error", () => undefined);
+  await Promise.all(streams.map((stream) => new Promise((resolve) => stream.once("metadata", resolve))));
+  return streams;
+}
 
 function importsFirst(files: readonly FileDescriptorProto[]): FileDescriptorProto[] {
   const sorted = new Set<FileDescriptorProto>();
@@ -177,6 +208,24 @@ describe.each(["grpc.reflection.v1", "grpc.reflection.v1alpha"])("server reflect
       code: GrpcStatus.UNIMPLEMENTED,
     });
   });
+
+  test.runIf(process.platform === "linux")(
+    "answers a tool from another address though one machine has all streams: that one loses its newest",
+    async () => {
+      const { host, client: greedy } = await start({ reflection: true });
+      const proxy = await AddressProxy.to(host.address);
+      const tool = new GrpcJsClient(proxy.address);
+      cleanUps.push(
+        () => proxy[Symbol.asyncDispose](),
+        () => tool.close(),
+      );
+      const streams = await openAll(greedy, { path, count: 100 });
+      const lost = Promise.race(streams.map((stream) => new Promise((resolve) => stream.once("status", resolve))));
+      expect((await ask(tool, { case: "listServices", value: "*" })).case).toBe("listServicesResponse");
+      expect(await lost).toMatchObject({ code: GrpcStatus.RESOURCE_EXHAUSTED });
+      expect(host.counters().gaveWay).toBe(1);
+    },
+  );
 
   test("lists the services, and describes them so that a tool can call them", async () => {
     const { client } = await start({ reflection: true });

@@ -27,8 +27,10 @@ function unreadStream() {
   return { stream: stream as unknown as ServerStream, ends };
 }
 
+const places = { max: 100, onGaveWay: () => undefined };
+
 test("a client that asks and never reads is cut off, and holds a bounded number of bytes", () => {
-  const [service] = new ReflectionServices().services;
+  const [service] = new ReflectionServices(places).services;
   const receiver = service?.stream(call);
   const { stream, ends } = unreadStream();
   receiver?.onOpen(stream);
@@ -38,7 +40,7 @@ test("a client that asks and never reads is cut off, and holds a bounded number 
 });
 
 test("a host has a bounded number of reflection streams, and ends them when it stops", () => {
-  const services = new ReflectionServices();
+  const services = new ReflectionServices(places);
   const open = () => services.services[0]?.stream(call);
   const receivers = Array.from({ length: 100 }, open);
   expect(open).toThrow(expect.objectContaining({ code: StatusCode.resourceExhausted }));

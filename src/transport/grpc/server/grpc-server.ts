@@ -1,4 +1,5 @@
 import {
+  constants,
   createSecureServer,
   createServer,
   type Http2SecureServer,
@@ -10,6 +11,7 @@ import {
 import type { Socket } from "node:net";
 import { type SecureContextOptions, Server as TlsServer } from "node:tls";
 import { createMemoryAccountant } from "../../accounting/fair-accountant.ts";
+import { FairCount } from "../../accounting/fair-count.ts";
 import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
@@ -81,9 +83,11 @@ type AnyServer = Http2Server | Http2SecureServer;
 class GrpcListening implements Listening {
   readonly closed: Promise<void>;
   readonly #makeServer: () => AnyServer;
-  readonly #maxConnections: number;
+  /** Shares `maxConnections` between peer addresses. */
+  readonly #places: FairCount;
   readonly #connections = new Map<ServerHttp2Stream["session"], ServerConnection>();
-  readonly #sockets = new Set<Socket>();
+  /** Open sockets, with the connections of those on which HTTP/2 has begun. */
+  readonly #sockets = new Map<Socket, ServerConnection | undefined>();
   readonly #counters = createListenerCounters();
   readonly #turns = new FairTurns();
   readonly #arrivals = new Arrivals(this.#turns);
@@ -96,7 +100,12 @@ class GrpcListening implements Listening {
   #resolveClosed: () => void = () => undefined;
 
   constructor(services: readonly LinkService[], settings: ListeningSettings, certificates: Certificates) {
-    this.#maxConnections = settings.maxConnections;
+    this.#places = new FairCount({
+      max: settings.maxConnections,
+      onGaveWay: () => {
+        this.#counters.gaveWay += 1;
+      },
+    });
     this.#accountant = settings.accountant;
     this.#connectionBytes = CONNECTION_COST_BYTES + (settings.tls === undefined ? 0 : TLS_COST_BYTES);
     this.closed = new Promise((resolve) => {
@@ -115,9 +124,6 @@ class GrpcListening implements Listening {
     this.#arrivals.attach(server, (socket) => this.#onConnection(socket));
     server.on("tlsClientError", () => {
       this.#counters.unopenedConnections += 1;
-    });
-    server.on("drop", () => {
-      this.#counters.refusedConnections += 1;
     });
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
@@ -170,32 +176,42 @@ class GrpcListening implements Listening {
   #cut(): void {
     for (const session of this.#connections.values()) session.cut("This host was stopped.");
     // Pending bytes are still sent, but a client that does not close its side is not waited for.
-    for (const socket of this.#sockets) socket.destroySoon();
+    for (const socket of this.#sockets.keys()) socket.destroySoon();
   }
 
   /** Ends connections whose clients do not read what is pending. */
   #drop(): void {
     afterRead(() => {
-      for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#sockets.keys()) socket.destroy();
     });
   }
 
   /** Whether the connection is accepted. */
   #onConnection(socket: Socket): boolean {
-    // Each server counts its own connections only.
-    if (this.#sockets.size >= this.#maxConnections) {
+    const party = partyOf(socket.remoteAddress);
+    if (!this.#places.mayTake(party)) {
       this.#counters.refusedConnections += 1;
       socket.destroy();
       return false;
     }
     this.#counters.acceptedConnections += 1;
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, undefined);
+    const place = this.#places.take(party, () => afterRead(() => this.#giveWay(socket)));
     const account = this.#charge(socket);
     socket.once("close", () => {
+      place.leave();
       this.#sockets.delete(socket);
       account.close();
     });
     return true;
+  }
+
+  /** Others needed the place of a connection. */
+  #giveWay(socket: Socket): void {
+    const connection = this.#sockets.get(socket);
+    const text = "The clients of this address had most of the connections that this host takes, and others needed one.";
+    if (connection === undefined) socket.destroy();
+    else connection.cut(text, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   /** A connection costs memory before HTTP/2 and TLS have begun. It is hung up on if there is none. */
@@ -222,6 +238,7 @@ class GrpcListening implements Listening {
       onFlood: () => this.#turns.noteFlood(lane),
     });
     this.#connections.set(http2, session);
+    if (socket !== undefined && this.#sockets.has(socket)) this.#sockets.set(socket, session);
     if (settings.pingIntervalMs > 0) session.watch(settings.pingIntervalMs, settings.pingTimeoutMs);
     http2.once("close", () => {
       this.#connections.delete(http2);
@@ -251,6 +268,5 @@ function createHttp2Server(settings: GrpcListenerSettings, certificates: Certifi
       ? createServer(options)
       : createSecureServer({ handshakeTimeout: handshakeTimeoutMs, ...tls, ...options, allowHTTP1: false });
   if (server instanceof TlsServer) certificates.follow(server);
-  server.maxConnections = settings.maxConnections;
   return server;
 }

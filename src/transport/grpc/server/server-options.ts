@@ -26,7 +26,10 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
    * Maximum concurrent calls of one connection; further calls wait at the client. A worker needs two. Default: 1 000.
    */
   readonly maxConcurrentStreams?: number | undefined;
-  /** Maximum number of connections; the listener closes further ones. Default: 10 000. */
+  /**
+   * Maximum number of connections; the listener closes further ones. One from an address that would have at most half as many as the
+   * address with most is served, and the newest connection of that one ends. Default: 10 000.
+   */
   readonly maxConnections?: number | undefined;
   /**
    * Maximum length of a call's headers in bytes, with 32 bytes added for each. Longer ones are refused. Default: 64

@@ -64,7 +64,8 @@ function setUp({ clock = new ManualClock(), maxPendingCalls = 10 }: { clock?: Cl
   const calls = new CallRouter({
     ...shared,
     dotnetAnswers: new DotnetAnswers({ dotnetErrors: "withhold", counters, logger: undefined }),
-    bounds: { maxPendingCalls, maxPendingCallsPerSession: maxPendingCalls },
+    // One address gets two thirds of them.
+    bounds: { maxPendingCalls: 2 * maxPendingCalls, maxPendingCallsPerSession: maxPendingCalls },
     ...{ callTimeoutMs: 1_000, channelWaitMs: 0, clock, batches: new BatchRunner(clock), makeId: () => "mark" },
   });
   const topics = new TopicIndex();

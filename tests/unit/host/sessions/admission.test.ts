@@ -5,14 +5,17 @@ import type { Authorize, HostOccurrence } from "../../../../src/host/index.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { Admission, PendingAdmission } from "../../../../src/host/sessions/admission.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { type CallContext, StatusCode } from "../../../../src/transport/index.ts";
+import { type CallContext, createMemoryAccountant, StatusCode } from "../../../../src/transport/index.ts";
 
 function setUp(authorize: Authorize) {
   const clock = new ManualClock();
   const counters = createHostCounters();
   const occurrences: HostOccurrence[] = [];
   const observer = (what: HostOccurrence) => occurrences.push(what);
-  const admission = new Admission({ authorize, clock, counters, logger: undefined, observer });
+  const admission = new Admission({
+    ...{ authorize, clock, counters, logger: undefined, observer },
+    places: { max: limits.pendingAdmissions, onGaveWay: () => undefined },
+  });
   return { admission, clock, counters, occurrences };
 }
 
@@ -160,4 +163,26 @@ it.each([
   expect(counters.deniedCalls).toBe(1);
   expect(occurrences).toMatchObject([{ at: "denied", reason: status.message }]);
   expect(clock.pendingTimers).toBe(0);
+});
+
+it("lets the newest of the address with most of the waiting calls give way to a call from another one", async () => {
+  const { admission } = setUp(() => new Promise<never>(() => {}));
+  const accountant = createMemoryAccountant();
+  const callFrom = (party: string, peer: string): CallContext => ({
+    ...callOf(peer),
+    account: accountant.openAccount({ party, name: `connection ${peer}`, giveWay: () => undefined }),
+  });
+  const wait = (call: CallContext): PendingAdmission => {
+    const admitted = admission.admit(call);
+    if (!(admitted instanceof PendingAdmission)) throw new Error("It does not wait.");
+    return admitted;
+  };
+  const each = limits.pendingAdmissionsPerPeer;
+  const connections = Array.from({ length: limits.pendingAdmissions / each }, (_, nr) => callFrom("greedy", `${nr}`));
+  const all = connections.flatMap((call) => Array.from({ length: each }, () => wait(call)));
+  expect(() => admission.admit(callFrom("greedy", "new"))).toThrow("calls wait");
+  const modest = wait(callFrom("modest", "modest"));
+  await expect(all.at(-1)?.outcome).rejects.toMatchObject({ code: StatusCode.resourceExhausted });
+  const others = [...all.slice(0, -1), modest].map(({ outcome }) => outcome);
+  expect(await Promise.race([...others, Promise.resolve("all wait")])).toBe("all wait");
 });
