@@ -107,7 +107,7 @@ test("pending calls with long ids are counted", async () => {
     );
     call.stream.write(Buffer.concat(lot));
   }
-  await host.until(({ overloadedCalls, gaveWay }) => overloadedCalls > 500 || gaveWay > 2);
+  await host.until(({ overloadedCalls, gaveWay }) => overloadedCalls > 100 || gaveWay > 1);
   expect(await host.honestCall()).toBe("");
   await host.expectBounded("30,000 pending calls with ids of 1,000 bytes");
 });
