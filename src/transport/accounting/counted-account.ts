@@ -7,7 +7,7 @@ export class CountedAccount implements MemoryAccount {
   readonly maxBytes: number;
   readonly maxBytesName: string;
   readonly party: string;
-  /** What all accounts of its party hold. */
+  /** The sum of all accounts of its party. */
   readonly totals: Party;
   readonly #accountant: FairAccountant;
   /** Its place among those that hold most; written by `Standings`. */

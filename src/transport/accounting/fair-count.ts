@@ -1,6 +1,6 @@
 import { type Holder, Standings } from "./standings.ts";
 
-/** A party gives way only to one that then has at most this part of what it has: of two that are alike, neither loses anything. */
+/** A party gives way only if it has so many times what the other then has. Of two that are alike, neither loses anything. */
 const farMore = 2;
 
 /** Options of a `FairCount`. */

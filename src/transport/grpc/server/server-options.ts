@@ -27,8 +27,8 @@ export interface GrpcListenerOptions extends ConnectionLimitOptions {
    */
   readonly maxConcurrentStreams?: number | undefined;
   /**
-   * Maximum number of connections; the listener closes further ones. One from an address that would have at most half as many as the
-   * address with most is served, and the newest connection of that one ends. Default: 10 000.
+   * Maximum number of connections; the listener closes further ones. One more is served if its address would have at most half as many as
+   * another. The newest connection of the address with most ends. Default: 10 000.
    */
   readonly maxConnections?: number | undefined;
   /**
