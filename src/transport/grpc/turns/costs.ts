@@ -7,6 +7,12 @@ export const TURN_MS = 5;
 /** Part of it that one connection may use. */
 export const SHARE_MS = 2;
 
+/** A turn up to this is short: that of a client that calls now and then. */
+export const SHORT_MS = 0.7;
+
+/** Short turns may be this far ahead while dear ones wait. From there on each kind gets half of the time. */
+export const SHORT_LEAD_MS = 50;
+
 /** Expected cost of the next turn of a connection that has done nothing yet. It is more than the share of one that is known. */
 export const UNKNOWN_MS = 4;
 
@@ -25,6 +31,8 @@ export const STREAM_MS = 0.03;
 export const STREAM_END_MS = 0.03;
 /** The event around each piece of work, for instance a DATA frame. */
 export const EVENT_MS = 0.005;
+/** Any piece of work takes so long at least. */
+export const WORK_MS = 0.01;
 /** A reset beside that. */
 export const RESET_MS = 0.02;
 /** The answer of a unary call, which is written after its service has resolved. */

@@ -1,8 +1,9 @@
-import { DueHeap } from "../../../core/internal.ts";
 import { nowMs, setImmediate } from "../../real-time.ts";
-import { LANES_PER_NEWCOMER, SHARE_MS, TURN_MS } from "./costs.ts";
+import { SHARE_MS, SHORT_LEAD_MS, TURN_MS } from "./costs.ts";
 import { Lane, type Rounds } from "./lane.ts";
-import { Party, progressOf } from "./party.ts";
+import { Line } from "./line.ts";
+import { Party } from "./party.ts";
+import type { PartyQueue } from "./party-queue.ts";
 
 /** Parties that are remembered without a connection, because connections of theirs were cut. */
 const MAX_FLOODERS = 1_000;
@@ -18,16 +19,16 @@ export interface FairTurnsOptions {
  * Shares the time of a listener between peer addresses, and between the connections of each.
  *
  * A turn is what happens between two calls of `setImmediate`. While the time of the turn and the connection's share of it last, work
- * runs at once. What comes later waits, and its connection is not read meanwhile. The party goes first that would
- * have used least after its turn, and of that the connection: a weighted fair queue with finish tags. So a client that uses little
- * goes before all that use much, whatever these have in line.
+ * runs at once. What comes later waits in one of two lines, and its connection is not read meanwhile. Connections with short turns go
+ * before the others while these have half of the time: a crowd that begins at once has used nothing yet, so its use alone does not
+ * tell it from them.
  */
 export class FairTurns implements Rounds {
   readonly now: () => number;
   readonly #later: (act: () => void) => void;
   readonly #parties = new Map<string, Party>();
   readonly #flooders = new Set<Party>();
-  readonly #waiting = new DueHeap<Party>();
+  readonly #lines = { short: new Line(), dear: new Line() };
   readonly #held = new Set<Lane>();
   readonly #newcomers = new WeakSet<Lane>();
   /** Those that were served in this turn. */
@@ -36,8 +37,8 @@ export class FairTurns implements Rounds {
   #epoch = 1;
   #spentMs = 0;
   #lastSpentMs = 0;
-  #virtualMs = 0;
-  #order = 0;
+  /** Time that short turns have used while dear ones waited, less the time of these. */
+  #shortLeadMs = 0;
   #isPlanned = false;
   #hasSwept = false;
   #hasLetPass = false;
@@ -59,11 +60,16 @@ export class FairTurns implements Rounds {
     return this.#spentMs > TURN_MS;
   }
 
+  get isBusy(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** For lanes. */
-  isAhead({ party, usedMs }: Lane): boolean {
+  isAhead({ place, usedMs }: Lane): boolean {
     if (this.#held.size === 0) return false;
-    if (party.waiting.size > 0 && usedMs > party.virtualMs + SHARE_MS) return true;
-    return this.#waiting.size > Math.sign(party.waiting.size) && party.usedMs > this.#virtualMs + TURN_MS;
+    const { line, waiting } = place;
+    if (waiting.size > 0 && usedMs > place.virtualMs + SHARE_MS) return true;
+    return line.size > Math.sign(waiting.size) && place.usedMs > line.virtualMs + TURN_MS;
   }
 
   /** Connections that wait for their turn. */
@@ -82,7 +88,7 @@ export class FairTurns implements Rounds {
   join(partyName: string): Lane {
     let party = this.#parties.get(partyName);
     if (party === undefined) {
-      party = new Party(partyName);
+      party = new Party(partyName, this.#lines);
       this.#parties.set(partyName, party);
     }
     const lane = new Lane(this, party);
@@ -129,9 +135,14 @@ export class FairTurns implements Rounds {
   }
 
   /** For lanes. */
-  spend(ms: number): void {
+  spend(ms: number, place?: PartyQueue): void {
+    const { dear } = this.#lines;
     this.#spentMs += ms;
-    if (this.#waiting.size > 0) this.#virtualMs += progressOf(ms, this.#waiting.size);
+    place?.spend(ms, this.#epoch);
+    const line = place?.line ?? dear;
+    line.spend(ms);
+    if (line === dear) this.#shortLeadMs = Math.max(0, this.#shortLeadMs - ms);
+    else if (dear.size > 0) this.#shortLeadMs += ms;
     if (this.#spentMs <= TURN_MS / 2) return;
     this.plan();
     if (this.#spentMs > TURN_MS && !this.#hasSwept) this.#sweep();
@@ -147,42 +158,23 @@ export class FairTurns implements Rounds {
   /** For lanes. */
   wait(lane: Lane): void {
     if (lane.isHeld || lane.isClosed) return;
-    const { party } = lane;
-    party.refresh(this.#epoch);
+    const { short, dear } = lane.party;
+    short.refresh(this.#epoch);
+    dear.refresh(this.#epoch);
     lane.hold();
     this.#held.add(lane);
-    if (party.waiting.size === 0) party.startMs = Math.max(party.usedMs, this.#virtualMs);
-    if (this.#newcomers.delete(lane)) {
-      party.addNewcomer(lane);
-      this.#letComeNext(party);
-    } else this.#lineUp(lane, Math.max(lane.usedMs, party.virtualMs));
-    this.#place(party);
+    if (this.#newcomers.delete(lane)) this.#lines.dear.addNewcomer(lane);
+    else lane.place.line.add(lane);
     this.plan();
-  }
-
-  /** Of a party's new connections one is in line. The newest and the oldest follow in turn, so that one does not wait for a crowd. */
-  #letComeNext(party: Party): void {
-    if (party.newcomer !== undefined) return;
-    const lane = party.nextNewcomer();
-    if (lane === undefined) return;
-    party.newcomer = lane;
-    this.#lineUp(lane, Math.max(lane.usedMs, party.virtualMs, party.newcomersMs));
-    const part = Math.min(1, LANES_PER_NEWCOMER / party.waiting.size);
-    party.newcomersMs = lane.startMs + lane.expectedMs * part;
-  }
-
-  #lineUp(lane: Lane, startMs: number): void {
-    this.#order += 1;
-    lane.startMs = startMs;
-    lane.dueOrder = this.#order;
-    lane.dueMs = startMs + lane.likelyMs;
-    lane.party.waiting.add(lane);
   }
 
   /** For lanes. */
   forget(lane: Lane): void {
     const { party } = lane;
-    if (lane.isHeld) this.#release(lane);
+    if (lane.isHeld) {
+      this.#endWait(lane);
+      lane.place.line.remove(lane);
+    }
     party.lanes.delete(lane);
     this.#leave(party);
   }
@@ -208,7 +200,9 @@ export class FairTurns implements Rounds {
     if (this.#held.size > 0 || this.#served.size > 0) return this.plan();
     // Nothing waits, so no connection was put at a disadvantage.
     this.#epoch += 1;
-    this.#virtualMs = 0;
+    this.#lines.short.virtualMs = 0;
+    this.#lines.dear.virtualMs = 0;
+    this.#shortLeadMs = 0;
   };
 
   #serve(): Set<Lane> {
@@ -220,7 +214,8 @@ export class FairTurns implements Rounds {
       if (served.size > 0 && wouldUseMs > TURN_MS) return served;
       if (lane.worstMs > TURN_MS && this.#letsPass()) return served;
       served.add(lane);
-      this.#take(lane);
+      lane.place.line.take(lane);
+      this.#endWait(lane);
       lane.serve();
       if (!lane.isHeld) expectedMs += lane.worstMs;
     }
@@ -235,56 +230,25 @@ export class FairTurns implements Rounds {
 
   /** The lane that goes first. */
   #next(): Lane | undefined {
-    for (let party = this.#waiting.first; party !== undefined; party = this.#waiting.first) {
-      // What has used time since it began to wait goes back.
-      if (dueOf(party) <= party.dueMs) return party.waiting.first;
-      this.#place(party);
+    const { short, dear } = this.#lines;
+    while (short.size > 0 && (dear.size === 0 || this.#shortLeadMs <= SHORT_LEAD_MS)) {
+      const lane = short.first;
+      if (lane?.hasShortTurns !== false) return lane;
+      // Its last read has brought many calls.
+      short.remove(lane);
+      lane.chooseLine();
+      lane.place.line.add(lane);
     }
-    return undefined;
+    return dear.first;
   }
 
-  #take(lane: Lane): void {
-    const { party } = lane;
-    party.usedMs = Math.max(party.usedMs, party.startMs);
-    this.#virtualMs = Math.max(this.#virtualMs, party.usedMs);
-    party.startMs = party.usedMs;
-    party.virtualMs = Math.max(party.virtualMs, lane.startMs);
-    this.#release(lane);
-  }
-
-  #release(lane: Lane): void {
-    const { party } = lane;
+  #endWait(lane: Lane): void {
     this.#held.delete(lane);
     lane.release();
-    if (lane.duePlace < 0) return party.forgetNewcomer();
-    party.waiting.remove(lane);
-    lane.duePlace = -1;
-    if (party.newcomer === lane) {
-      party.newcomer = undefined;
-      this.#letComeNext(party);
-    }
-    this.#place(party);
-  }
-
-  /** Puts a party where it belongs among those that wait. */
-  #place(party: Party): void {
-    if (party.duePlace >= 0) {
-      this.#waiting.remove(party);
-      party.duePlace = -1;
-    }
-    if (party.waiting.size === 0) return;
-    party.dueMs = dueOf(party);
-    this.#order += 1;
-    party.dueOrder = this.#order;
-    this.#waiting.add(party);
   }
 
   #leave(party: Party): void {
     if (party.lanes.size > 0 || this.#flooders.has(party)) return;
     this.#parties.delete(party.name);
   }
-}
-
-function dueOf({ startMs, usedMs, waiting }: Party): number {
-  return Math.max(startMs, usedMs) + (waiting.first?.likelyMs ?? 0);
 }

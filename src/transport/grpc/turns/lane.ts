@@ -4,12 +4,14 @@ import {
   FIRST_READ_MS,
   LEAST_MS,
   SHARE_MS,
+  SHORT_MS,
   STREAM_END_MS,
   STREAM_MS,
-  UNKNOWN_MS,
   UNSEEN_BYTE_MS,
 } from "./costs.ts";
 import type { Party } from "./party.ts";
+import type { PartyQueue } from "./party-queue.ts";
+import { bitsIn, ReadCosts } from "./read-costs.ts";
 
 /** The part of `FairTurns` that a lane uses. */
 export interface Rounds {
@@ -18,11 +20,13 @@ export interface Rounds {
   readonly epoch: number;
   /** Whether the time of this turn is used up. */
   readonly isOver: boolean;
+  /** Whether lanes wait. */
+  readonly isBusy: boolean;
   /** Whether others wait that have used less than the lane or its party. */
   isAhead(lane: Lane): boolean;
   now(): number;
-  /** Notes time that was used. */
-  spend(ms: number): void;
+  /** Notes time that was used. `place`: by whom. */
+  spend(ms: number, place?: PartyQueue): void;
   /** Sees to it that a next turn begins soon. */
   plan(): void;
   /** Makes the lane wait for its turn. */
@@ -41,16 +45,18 @@ export interface Gate {
 /** The `duePlace` of a lane that does not wait. */
 const nowhere = -1;
 
-/** Part of a dear expectation that is left after each cheaper piece of work. */
-const calming = 0.75;
-
 /**
  * How much dearer than expected one turn may count. The clock also measures collections of garbage and other processes. A connection
  * that stays dear counts in full after a few turns.
  */
 const surprise = 2;
-const learning = 2;
 const someMs = 0.1;
+
+/** One bit for each of the last turns, some of which may be busy. */
+const rememberedTurns = 0xff;
+const busyTurnsOfShort = 4;
+/** A connection with work in so many turns one after the other always has more. */
+const turnsOfBusy = 3;
 
 /** The turns of one connection: runs its work at once, or in order when its turn comes. */
 export class Lane implements Due {
@@ -62,13 +68,13 @@ export class Lane implements Due {
   startMs = 0;
   /** Time used since it last had nothing to do, counted from the virtual time of its party. */
   usedMs = 0;
-  /** Expected cost of its next turn. */
-  expectedMs = UNKNOWN_MS;
+  /** Where it waits, or would wait. */
+  place: PartyQueue;
   readonly #rounds: Rounds;
+  readonly #costs = new ReadCosts();
   #gate: Gate | undefined;
   #tasks: (() => void)[] = [];
   #nextTask = 0;
-  #worstMs = FIRST_READ_MS;
   #spentMs = 0;
   #usedBeforeMs = 0;
   #turn = 0;
@@ -76,6 +82,13 @@ export class Lane implements Due {
   #beganMs = 0;
   #works = 0;
   #calls = 0;
+  /** A bit is set for each turn that followed at once on another. */
+  #busyTurns = 0;
+  /** In this turn it had to wait again, right after it was served. */
+  #hasMore = false;
+  /** Turns one after the other in which it has used time. */
+  #turnsInRow = 0;
+  #servedTurn = Number.NEGATIVE_INFINITY;
   #readBytes = 0;
   #seenBytes = 0;
   #isRunning = false;
@@ -85,6 +98,7 @@ export class Lane implements Due {
   constructor(rounds: Rounds, party: Party) {
     this.#rounds = rounds;
     this.party = party;
+    this.place = party.dear;
     this.refresh();
   }
 
@@ -94,12 +108,23 @@ export class Lane implements Due {
    */
   get worstMs(): number {
     // Its first work is its opening.
-    return Math.max(this.#worstMs, this.likelyMs, this.#works > 1 ? 0 : FIRST_READ_MS);
+    return Math.max(this.#costs.worstMs, this.likelyMs, this.#works > 1 ? 0 : FIRST_READ_MS);
+  }
+
+  /** Expected cost of its next turn. */
+  get expectedMs(): number {
+    return this.#costs.expectedMs;
   }
 
   /** Cost by which it takes its place among those that wait: one with many calls may have ended, and goes later. */
   get likelyMs(): number {
     return Math.max(this.expectedMs, this.#calls * STREAM_END_MS);
+  }
+
+  /** Whether it uses little: its turns are short and apart from each other. */
+  get hasShortTurns(): boolean {
+    if (this.#calls * STREAM_END_MS > SHORT_MS || !this.#costs.isShort) return false;
+    return bitsIn(this.#busyTurns) <= busyTurnsOfShort;
   }
 
   /** A call has come. */
@@ -151,13 +176,17 @@ export class Lane implements Due {
 
   /** Charges time that was used beside the work that is measured. */
   charge(ms: number): void {
+    this.#spend(ms, true);
+  }
+
+  #spend(ms: number, isCounted: boolean): void {
     // The end of a connection takes time of the turn, too.
     if (this.#isClosed) return this.#rounds.spend(ms);
     if (this.#turn !== this.#rounds.turn) this.refresh();
     this.#spentMs += ms;
+    this.#costs.add(ms, isCounted);
     this.usedMs += ms;
-    this.party.spend(ms, this.#rounds.epoch);
-    this.#rounds.spend(ms);
+    this.#rounds.spend(ms, this.place);
     if (this.#isOver) this.#rounds.wait(this);
     else if (this.#spentMs > SHARE_MS / 2) this.#rounds.plan();
   }
@@ -196,7 +225,7 @@ export class Lane implements Due {
     const nowMs = this.#rounds.now();
     const ms = nowMs - this.#beganMs;
     this.#beganMs = nowMs;
-    this.charge(ms);
+    this.#spend(ms, false);
     return ms;
   }
 
@@ -218,11 +247,12 @@ export class Lane implements Due {
   refresh(): void {
     const { turn, epoch } = this.#rounds;
     if (this.#turn === turn) return;
-    this.#learn();
+    this.#endTurn(turn);
+    if (!this.isHeld) this.chooseLine();
     if (this.#epoch !== epoch) this.usedMs = 0;
     // It was read for a whole turn and nothing came, so it does not count among those that always have more.
-    else if (turn - this.#turn > 1 && !this.isHeld) this.usedMs = Math.min(this.usedMs, this.party.virtualMs);
-    this.#usedBeforeMs = Math.max(this.usedMs, this.party.virtualMs);
+    else if (turn - this.#turn > 1 && !this.isHeld) this.usedMs = Math.min(this.usedMs, this.place.virtualMs);
+    this.#usedBeforeMs = Math.max(this.usedMs, this.place.virtualMs);
     this.#spentMs = 0;
     this.#epoch = epoch;
     this.#turn = turn;
@@ -232,7 +262,9 @@ export class Lane implements Due {
   hold(): void {
     this.refresh();
     this.usedMs = Math.min(this.usedMs, this.#usedBeforeMs + surprise * this.expectedMs + someMs);
-    this.#learn();
+    this.#costs.learn(this.#spentMs);
+    if (this.#rounds.turn - this.#servedTurn <= 1) this.#hasMore = true;
+    this.chooseLine();
     this.#isHeld = true;
     this.#gate?.stop();
   }
@@ -242,16 +274,28 @@ export class Lane implements Due {
     this.#isHeld = false;
   }
 
-  /** Expects more of a connection that has cost more. */
-  #learn(): void {
-    const spentMs = this.#spentMs;
-    this.#worstMs = Math.max(this.#worstMs, spentMs);
-    if (spentMs > this.expectedMs) this.expectedMs = Math.min(spentMs, learning * this.expectedMs + someMs);
+  /** Notes whether the turn that is over followed at once on another. */
+  #endTurn(turn: number): void {
+    if (this.#spentMs === 0) return;
+    this.#turnsInRow = this.#rounds.isBusy && turn - this.#turn === 1 ? this.#turnsInRow + 1 : 0;
+    const isBusy = this.#hasMore || this.#turnsInRow >= turnsOfBusy;
+    this.#busyTurns = ((this.#busyTurns << 1) | Number(isBusy)) & rememberedTurns;
+    this.#hasMore = false;
+  }
+
+  /** Chooses the line of its turns. Its lead in the one counts in the other. For `FairTurns`. */
+  chooseLine(): void {
+    const place = this.hasShortTurns ? this.party.short : this.party.dear;
+    if (place === this.place) return;
+    place.refresh(this.#rounds.epoch);
+    this.usedMs = place.virtualMs + Math.max(0, this.usedMs - this.place.virtualMs);
+    this.place = place;
   }
 
   /** It is the connection's turn: runs what waits until its share is used up, then lets it be read. For `FairTurns`. */
   serve(): void {
     this.refresh();
+    this.#servedTurn = this.#rounds.turn;
     this.usedMs = Math.max(this.usedMs, this.startMs);
     this.charge(LEAST_MS);
     while (this.#nextTask < this.#tasks.length && !this.isHeld) {
@@ -274,14 +318,14 @@ export class Lane implements Due {
     this.#works += 1;
     this.#isRunning = true;
     this.#beganMs = this.#rounds.now();
+    this.#costs.beginWork(this.#beganMs);
     try {
       work();
     } finally {
       this.#beganMs -= EVENT_MS;
       this.#lap();
       this.#isRunning = false;
-      if (this.#spentMs < this.expectedMs) this.expectedMs = Math.max(this.#spentMs, calming * this.expectedMs);
-      if (this.#spentMs < this.#worstMs) this.#worstMs = Math.max(this.#spentMs, calming * this.#worstMs);
+      this.#costs.endWork(this.#beganMs, this.#spentMs);
     }
   }
 }

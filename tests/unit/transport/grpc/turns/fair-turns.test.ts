@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../../../../src/testing/seeded-random.ts";
 import { SHARE_MS, TURN_MS } from "../../../../../src/transport/grpc/turns/costs.ts";
 import { LoopRig, type RigClient } from "./rig.ts";
 
@@ -9,6 +10,7 @@ function honestClient(rig: LoopRig, party = "honest") {
   for (let count = 0; count < 20; count += 1) {
     honest.send([0.1]);
     rig.turn();
+    rig.nowMs += 1;
   }
   return honest;
 }
@@ -71,6 +73,47 @@ describe("turns", () => {
       expect(waited).toBeLessThanOrEqual(2);
     }
   });
+
+  // Dear reads of honest clients stand for collections of garbage, which the clock measures too.
+  it.each([
+    ["its own address", ["honest"], 0.05],
+    ["another address", ["crowd"], 0.15],
+    ["29 addresses", Array.from({ length: 29 }, (_, at) => `crowd ${at}`), 0.05],
+  ] as const)(
+    "come quickly to clients that call now and then, when 600 connections from %s begin at once",
+    (_, parties, dear) => {
+      const { next: draw } = seededRandom(7);
+      const rig = new LoopRig();
+      const callers = Array.from({ length: 3 }, () => ({ client: honestClient(rig), sentTurn: -1, nextMs: 0 }));
+      const crowd = Array.from({ length: 600 }, (__, at) => ({
+        client: rig.client(parties[at % parties.length] ?? "", { isNew: true }),
+        nextTurn: 0,
+      }));
+      const waits: number[] = [];
+      for (let turn = 0; turn < 4_000; turn += 1) {
+        for (const one of crowd) {
+          const { isOpen, done, sent } = one.client;
+          if (!isOpen || done.length < sent || turn < one.nextTurn) continue;
+          one.client.send(new Array<number>(182).fill(0.03), 0.2);
+          one.nextTurn = turn + 20 * draw();
+        }
+        for (const one of callers) {
+          const { done, sent } = one.client;
+          if (one.sentTurn >= 0 && done.length === sent) {
+            waits.push(turn - one.sentTurn);
+            one.sentTurn = -1;
+            one.nextMs = rig.nowMs + 2 + 10 * draw();
+          }
+          if (one.sentTurn >= 0 || rig.nowMs < one.nextMs) continue;
+          one.client.send([draw() < dear ? 10 : 0.05 + 0.2 * draw()], 0.02);
+          one.sentTurn = turn;
+        }
+        rig.turn();
+      }
+      expect(waits.length).toBeGreaterThan(1_000);
+      expect(Math.max(...waits)).toBeLessThanOrEqual(20);
+    },
+  );
 
   it("are shared by addresses first: one connection gets a third of what a crowd of 50 gets, or more", () => {
     const rig = new LoopRig();
@@ -162,9 +205,9 @@ describe("new connections", () => {
       leaves.lane.close();
       if (count > 10) stays.lane.close();
     }
-    expect(party.newcomers).toBe(11);
+    expect(party.dear.newcomers).toBe(11);
     for (let turn = 0; turn < 2_000; turn += 1) rig.turn();
-    expect(party.newcomers).toBe(0);
+    expect(party.dear.newcomers).toBe(0);
     expect(rig.clients.filter(({ lane, isOpen }) => !lane.isClosed && !isOpen)).toEqual([]);
   });
 
