@@ -61,17 +61,19 @@ export function quoteName(name: string): string {
 
 /** Reads the version of a schema; 0: it has no tables of a store. Throws for a version that this program does not know. */
 export async function readSchemaVersion(session: Session, { schema, quoted, steps }: SchemaPlace): Promise<number> {
-  const [found] = await session.query({
-    text: "select to_regclass($1) is not null as there",
-    values: [`${quoted}.meta`],
-  });
-  if (found?.there !== "t") return 0;
+  // `to_regclass` may remember, until the end of its transaction, that there is none.
+  const text = `select count(*) as count from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and c.relname = 'meta'`;
+  const [found] = await session.query({ text, values: [schema] });
+  if (found?.count !== "1") return 0;
   const [row] = await session.query({ text: `select schema_version from ${quoted}.meta`, values: [] });
   const version = Number(row?.schema_version);
   if (version <= steps.length) return version;
   const versions = `it has version ${version}, and this program knows versions up to ${steps.length}`;
-  const text = `A newer version of Troupe has written the schema "${schema}": ${versions}. Upgrade this program.`;
-  throw new StoreError("unavailable", text);
+  throw new StoreError(
+    "unavailable",
+    `A newer version of Troupe has written the schema "${schema}": ${versions}. Upgrade this program.`,
+  );
 }
 
 /** Brings a schema to the newest version, each step in a transaction of its own. */
@@ -85,8 +87,11 @@ export async function migrate(session: Session, place: SchemaPlace): Promise<voi
       const step = steps[version];
       if (step !== undefined) {
         // `create schema if not exists` needs the right to make schemas also for one that is there.
-        const [row] = await session.query({ text: "select to_regnamespace($1) is null as missing", values: [quoted] });
-        if (row?.missing === "t") await session.query({ text: `create schema ${quoted}`, values: [] });
+        const found = await session.query({
+          text: "select from pg_catalog.pg_namespace where nspname = $1",
+          values: [place.schema],
+        });
+        if (found.length === 0) await session.query({ text: `create schema ${quoted}`, values: [] });
         await session.script(`${step(quoted)}; update ${quoted}.meta set schema_version = ${version + 1}`);
       }
       await session.query({ text: "commit", values: [] });
