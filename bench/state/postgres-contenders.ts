@@ -30,7 +30,7 @@ export class PostgresContender implements Contender<StoreLoad> {
   }
 }
 
-/** What a program writes by hand with the package `pg`: each save is a transaction that locks its row, compares, and updates. */
+/** Saves as a program does by hand with the package `pg`: each is a transaction that locks its row, compares, and updates. */
 export class PlainPgContender implements Contender<StoreLoad> {
   readonly name = "pg by hand: SELECT … FOR UPDATE, UPDATE";
   readonly absent = postgresAbsence();

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { listenOnFreePort } from "./listen-on-free-port.ts";
 
 /** Where Debian keeps the programs of the server, which are not on the PATH. */
@@ -87,6 +88,14 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** Copies a schema as SQL with pg_dump. */
+  async dump(schema: string): Promise<string> {
+    const args = ["--schema", schema, "--inserts", this.url()];
+    const { stdout } = await promisify(execFile)(program("pg_dump"), args, { maxBuffer: 100_000_000 });
+    // Newer dumps begin with a command of psql's.
+    return stdout.replaceAll(/^\\.*$/gm, "");
+  }
+
   /** Starts the server after it was stopped or killed; resolves when it takes connections. */
   async restart(): Promise<void> {
     // Processes of a server that was killed may be there for a moment.
@@ -111,16 +120,6 @@ export class PostgresServer implements AsyncDisposable {
   /** Kills one of its processes with -9, whose id the server names: the server then ends all others and recovers. */
   killBackend(pid: number): void {
     process.kill(pid, "SIGKILL");
-  }
-
-  /** The server's process, for signals. */
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.kill(name);
-  }
-
-  /** The name of a file of the server's data. */
-  fileOf(relation: string): string {
-    return join(this.#folder, relation);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,8 +154,8 @@ function program(name: string): string {
 /** The folder with the newest server; undefined: there is none. */
 function programFolder(): string | undefined {
   const versions = existsSync(debianFolder) ? readdirSync(debianFolder) : [];
-  const folders_ = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debianFolder, version, "bin"));
-  const all = [...folders_, ...(process.env.PATH ?? "").split(":")];
+  const debian = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debianFolder, version, "bin"));
+  const all = [...debian, ...(process.env.PATH ?? "").split(":")];
   return all.find((folder) => existsSync(join(folder, "postgres")) && existsSync(join(folder, "initdb")));
 }
 

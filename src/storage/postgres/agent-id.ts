@@ -19,9 +19,9 @@ export interface LockKeys {
   readonly holder: string;
   /** Each write shares it; an opening has it alone. */
   readonly fence: string;
-  /** Whoever writes to the table of mail has it, so that places become visible in their order. */
+  /** A group that writes to the table of mail has it, so that places become visible in their order. */
   readonly mail: string;
-  /** Whoever makes or migrates the tables has it. */
+  /** A store that makes or migrates the tables has it. */
   readonly schema: string;
   /** Added to the key of each agent. */
   readonly salt: bigint;

@@ -28,13 +28,13 @@ export interface OwnPool extends PostgresPool {
   end(): Promise<void>;
 }
 
-/** What a pool of the store's own needs. */
+/** Options of a pool of the store's own. */
 export interface PoolOptions {
   readonly url: string;
   readonly size: number;
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
-  /** Hears of a connection that broke while nobody used it. */
+  /** Hears of a connection that broke while it was idle. */
   readonly onIdleError: (error: Error) => void;
 }
 
@@ -62,7 +62,7 @@ export interface PgModule {
   };
 }
 
-/** Makes a pool of the store's own. It connects with the first query. What the url says counts over these settings. */
+/** Makes a pool of the store's own. It connects with the first query. What the URL says counts over these settings. */
 export function createPool({ Pool }: PgModule, options: PoolOptions): OwnPool {
   const pool = new Pool({
     connectionString: options.url,

@@ -9,7 +9,7 @@ export interface EncodedWrite {
   readonly touchesMail: boolean;
   /** Of its epoch; 0: it has none. */
   readonly generation: number;
-  /** What is not bytes. */
+  /** Everything but texts of users and bytes. */
   readonly fields: object;
   /** Texts and bytes; `fields` names them as [offset, length]. */
   readonly bytes: Buffer;

@@ -58,7 +58,7 @@ export class GroupQueue {
     return ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [{ error: one.reason }]));
   }
 
-  /** What is asked in one turn of the event loop goes together. */
+  /** Sends the writes of one turn of the event loop together. */
   #sendLater(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;

@@ -82,11 +82,11 @@ export interface PostgresParts {
  * Opens a PostgreSQL database as a state store, and makes its tables if there are none. Reading is possible at once; `open()` takes the
  * right to write. Needs the package `pg`, version 8. The store connects anew by itself.
  *
- * `urlOrPool`: `postgres://user@host:5432/database`, or a `Pool` of `pg` that you end yourself. A setting in the url counts over an
- * option. What the url leaves out, `pg` takes from PGHOST and the other variables of PostgreSQL.
+ * `urlOrPool`: `postgres://user@host:5432/database`, or a `Pool` of `pg` that you end yourself. A setting in the URL counts over an
+ * option. What the URL leaves out, `pg` takes from PGHOST and the other variables of PostgreSQL.
  *
- * Rejects with a `StoreError`. It is `unavailable` without the package, for a server that can't be reached, for a role that lacks
- * rights, and for tables of a newer version of Troupe. It is `corrupt` if the tables of the schema belong to another program.
+ * Rejects with a `StoreError`. It is `unavailable` without the package, for a server that can't be reached, and for a role that lacks
+ * rights. It is so for tables of a newer version of Troupe, too. It is `corrupt` if the tables of the schema belong to another program.
  *
  * @example
  * ```ts
@@ -112,7 +112,7 @@ export async function openPostgresStoreWith(
     assertArgument(
       urlOrPool,
       "The first argument of openPostgresStore",
-      withMethods("a url or a pool of pg,", "connect"),
+      withMethods("a URL or a pool of pg,", "connect"),
     );
   }
   assertOptions(options, shape, "openPostgresStore");
@@ -150,17 +150,17 @@ export async function openPostgresStoreWith(
   return store;
 }
 
-/** Host, port and database of a url, without its user and its password. The url itself never goes into an error. */
+/** Host, port and database of a URL, without its user and its password. The URL itself never goes into an error. */
 function serverOf(url: string): string {
   let parsed: URL;
   try {
     parsed = new URL(url);
   } catch {
-    throw new TroupeError("invalid-argument", `The url of a PostgreSQL database is no url. ${urlAdvice}`);
+    throw new TroupeError("invalid-argument", `The text is not a URL of a PostgreSQL database. ${urlAdvice}`);
   }
   if (parsed.protocol !== "postgres:" && parsed.protocol !== "postgresql:") {
     const scheme = loggableText(parsed.protocol);
-    throw new TroupeError("invalid-argument", `The url of a PostgreSQL database begins with "${scheme}". ${urlAdvice}`);
+    throw new TroupeError("invalid-argument", `The URL of a PostgreSQL database begins with "${scheme}". ${urlAdvice}`);
   }
   const host = parsed.host || parsed.searchParams.get("host") || "";
   return loggableText(`postgres://${host}${parsed.pathname}`);
@@ -180,7 +180,7 @@ function poolOf(own: OwnPool | undefined): PostgresPool {
   return own;
 }
 
-/** Ends a pool. A server that has stopped answering holds nobody up. */
+/** Ends a pool. It waits 5 s at most for a server that has stopped answering. */
 async function ended(own: OwnPool | undefined, clock: Clock): Promise<void> {
   if (own === undefined) return;
   await new Promise<void>((resolve) => {

@@ -55,7 +55,7 @@ interface Meaning {
 const goneAdvice = "Its tables are gone or changed. Stop what uses it, and restore a backup.";
 const damagedAdvice = "Its data is damaged. Stop what uses it, check it with pg_amcheck, and restore a backup.";
 const rightsAdvice =
-  "Grant its role usage on the schema, select, insert, update and delete on its tables, usage on its sequences, and create on the database to make the schema.";
+  "Grant its role usage on the schema and its sequences; select, insert, update and delete on its tables. To make the schema it needs create on the database.";
 
 /** By SQLSTATE, or by its class. */
 const meanings = new Map<string, Meaning>([
@@ -66,7 +66,7 @@ const meanings = new Map<string, Meaning>([
   ["55P03", { storeCode: "unavailable", advice: "Another session locks its tables. See pg_locks." }],
   ["25006", { storeCode: "unavailable", advice: "This server is a standby. Name the primary." }],
   ["42501", { storeCode: "unavailable", advice: rightsAdvice }],
-  ["28", { storeCode: "unavailable", advice: "Look at the user and the password of the url, and at pg_hba.conf." }],
+  ["28", { storeCode: "unavailable", advice: "Look at the user and the password of the URL, and at pg_hba.conf." }],
   ["3D000", { storeCode: "unavailable", advice: "Make the database, or name another one." }],
   ["42P01", { storeCode: "corrupt", advice: goneAdvice }],
   ["42703", { storeCode: "corrupt", advice: goneAdvice }],

@@ -214,7 +214,7 @@ export class PostgresStateStore implements StateStore {
         // A fenced store may read.
         if (this.#end?.storeCode === "corrupt") throw this.#end;
         try {
-          // The server may have closed a connection that nobody used: another one answers.
+          // The server may have closed a connection that was idle: another one answers.
           const again = (error: unknown) => {
             if (isOfConnection(error)) return connections.query(statement);
             throw error;

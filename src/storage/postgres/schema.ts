@@ -45,7 +45,7 @@ export type SchemaStep = (schema: string) => string;
 /** None is ever changed. */
 export const schemaSteps: readonly SchemaStep[] = [(s) => `${tablesOf(s)}${functionsOf(s)}`];
 
-/** What reading and migrating a schema needs. */
+/** A schema, and the steps to its versions. */
 export interface SchemaPlace {
   readonly schema: string;
   /** The schema as SQL names it. */
@@ -103,7 +103,7 @@ export async function migrate(session: Session, place: SchemaPlace): Promise<voi
   }
 }
 
-/** The error for a schema that nobody has made, or that is of an older version, if this program may not change it. */
+/** The error for a schema that is not there or of an older version, if this program may not change it. */
 export function noSchemaError(schema: string, version: number): StoreError {
   const state =
     version === 0 ? `There is no state store in the schema "${schema}".` : `The schema "${schema}" is older.`;

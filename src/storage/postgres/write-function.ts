@@ -44,8 +44,9 @@ end $body$;
 }
 
 /**
- * Writes commits and settlements in their order. A write names bytes as [offset, length] from its own \`base\`, which counts from 1.
- * Results: [0, eTag, revision] committed, [1, eTag] conflict, [2, generation, era, number] stale, [3] too many reminders.
+ * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
+ * A result is [0, eTag, revision] for committed, [1, eTag] for a conflict, [2, generation, era, number] for stale. [3] says that an agent
+ * would have too many reminders.
  */
 function writeFunction(s: string): string {
   const slice = (value: string): string => `substr(p_bytes, v_base + (${value}->>0)::integer, (${value}->>1)::integer)`;

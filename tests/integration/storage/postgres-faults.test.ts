@@ -390,7 +390,7 @@ describe("passwords", () => {
     const error: unknown = await openRig(url, { logger }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       storeCode: "unavailable",
-      message: expect.stringMatching(/password authentication failed.*Look at the user and the password of the url/),
+      message: expect.stringMatching(/password authentication failed.*Look at the user and the password of the URL/),
     });
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("wr0ng-secret");
   });

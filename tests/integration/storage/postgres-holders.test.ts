@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import type { StateStore } from "../../../src/core/internal.ts";
 import { type SchemaStep, schemaSteps } from "../../../src/storage/postgres/schema.ts";
 import {
@@ -232,7 +232,7 @@ describe("rights", () => {
     await expect(openRig(server.url("reader"))).rejects.toMatchObject({
       storeCode: "unavailable",
       message: expect.stringMatching(
-        /permission denied.*Grant its role usage on the schema, select, insert, update and delete on its tables/,
+        /permission denied.*Grant its role usage on the schema and its sequences; select, insert, update and delete on its tables/,
       ),
     });
     const { schema } = await openedRig(server.url());
@@ -319,4 +319,23 @@ describe("versions of the schema", () => {
     await server.run(`create schema ${schema}; create table ${schema}.meta(name text)`);
     await expect(openRig(server.url(), { schema })).rejects.toMatchObject({ storeCode: "corrupt" });
   });
+});
+
+test("a dump that is taken while a store writes has all that was acknowledged before, and can be restored", async () => {
+  const { store, schema } = await openedRig(server.url());
+  await store.commit(
+    Array.from({ length: 64 }, (_, key) => putOf("before", { agent: { type: "a", key: String(key) } })),
+  );
+  let isDumped = false;
+  const dumping = server.dump(schema).finally(() => {
+    isDumped = true;
+  });
+  while (!isDumped) await committed(store, putOf("meanwhile"));
+  const dump = await dumping;
+  await store.close();
+  await server.run(`drop schema ${schema} cascade`);
+  await server.run(dump);
+  const restored = await openedRig(server.url(), { schema });
+  expect((await restored.store.list({ type: "a" })).records).toHaveLength(64);
+  await committed(restored.store, putOf("after"));
 });
