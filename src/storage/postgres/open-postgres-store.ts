@@ -167,7 +167,7 @@ function serverOf(url: string): string {
 }
 
 const urlAdvice =
-  'Write it as "postgres://user:password@host:5432/database"; in the password, write "/" as %2F and "@" as %40.';
+  'Write it as `postgres://user:password@host:5432/database`. In the password, write "/" as %2F and "@" as %40.';
 
 function assertSchemaName(schema: string): void {
   if (/^[a-z_][a-z0-9_]{0,62}$/i.test(schema)) return;
@@ -176,7 +176,7 @@ function assertSchemaName(schema: string): void {
 }
 
 function poolOf(own: OwnPool | undefined): PostgresPool {
-  if (own === undefined) throw new Error("A pool was made for the url.");
+  if (own === undefined) throw new Error("A pool was made for the URL.");
   return own;
 }
 

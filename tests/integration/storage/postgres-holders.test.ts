@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import type { StateStore } from "../../../src/core/internal.ts";
 import { type SchemaStep, schemaSteps } from "../../../src/storage/postgres/schema.ts";
@@ -69,6 +70,28 @@ describe("the holder of a PostgreSQL store", () => {
     const third = await openRig(server.url(), { schema: first.schema });
     await expect(third.store.open()).rejects.toMatchObject({ storeCode: "in-use" });
     await committed(second.store, putOf("x"));
+  });
+
+  it("is taken over only when what it has under way is over, so that the next one sees it", async () => {
+    const patient = [{ statementTimeoutMs: 60_000 }, { lockTimeoutMs: 60_000 }] as const;
+    const first = await openedRig(server.url(), ...patient);
+    const second = await openRig(server.url(), { ...patient[0], schema: first.schema }, patient[1]);
+    const blocker = new pg.Client(server.url());
+    await blocker.connect();
+    await blocker.query(`begin; lock table ${first.schema}.state in access exclusive mode`);
+    const waiting = async () => Number((await server.run("select count(*) from pg_locks where not granted"))[0]);
+    const commit = first.store.commit([putOf("under way")]);
+    await until(async () => (await waiting()) === 1);
+    let isOpen = false;
+    const opening = second.store.open({ takesOver: true }).then(() => {
+      isOpen = true;
+    });
+    await until(async () => isOpen || (await waiting()) === 2);
+    expect(isOpen).toBe(false);
+    await blocker.end();
+    expect(await commit).toMatchObject([{ at: "committed" }]);
+    await opening;
+    expect(textOf((await loaded(second.store)).data)).toBe("under way");
   });
 
   it("that lies about itself forges no line of a log", async () => {
