@@ -1,4 +1,11 @@
-import { type Commit, ownReminderPrefix, type Settlements, shardOf } from "../../core/internal.ts";
+import {
+  type Commit,
+  type CommitOutcome,
+  ownReminderPrefix,
+  type Settlements,
+  shardOf,
+  storeLimits,
+} from "../../core/internal.ts";
 import { idOfAgent, idOfMessage } from "./agent-id.ts";
 
 /** A commit or a settlement as `write_group` takes it. */
@@ -130,4 +137,23 @@ export function toWhole(value: number): number {
 /** Returns the ids of agents that a write may change. */
 export function agentsOf(writes: readonly EncodedWrite[]): readonly string[] {
   return writes.flatMap(({ agents }) => agents);
+}
+
+/** Reads a result of `write_group`. */
+export function decodeOutcome(result: unknown): CommitOutcome {
+  if (!Array.isArray(result)) {
+    // A commit that PostgreSQL has refused for a limit of its own.
+    return { at: "refused", limit: (result as { readonly refused: string }).refused };
+  }
+  const [code, first, second, third] = result;
+  switch (code) {
+    case 0:
+      return { at: "committed", eTag: first, revision: second };
+    case 1:
+      return { at: "conflict", eTag: first ?? undefined };
+    case 2:
+      return { at: "stale", epoch: { generation: first, era: second, number: third } };
+    default:
+      return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
+  }
 }
