@@ -153,6 +153,13 @@ export default {
       to: { path: "^src/storage/sqlite/|@photostructure/sqlite" },
     },
     {
+      name: "postgres-at-its-entry-point",
+      comment: "who does not open troupe/storage/postgres needs no pg",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(storage/postgres|testing)/" },
+      to: { path: "^src/storage/postgres/|/node_modules/pg/|^pg$" },
+    },
+    {
       name: "no-cycles",
       comment: "a cycle of type imports alone is allowed: it is gone after compilation",
       severity: "error",

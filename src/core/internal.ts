@@ -127,7 +127,7 @@ export type {
   StoreStats,
 } from "./state/state-store.ts";
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
-export { storeLimits } from "./state/store-limits.ts";
+export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,

@@ -5,6 +5,7 @@ import * as grpc from "troupe/grpc";
 import * as host from "troupe/host";
 import * as protobuf from "troupe/protobuf";
 import * as storage from "troupe/storage";
+import * as postgres from "troupe/storage/postgres";
 import * as sqlite from "troupe/storage/sqlite";
 import * as telemetry from "troupe/telemetry";
 import * as otel from "troupe/telemetry/otel";
@@ -66,6 +67,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   MemoryNetworkOptions: (options) => () => transport.createMemoryNetwork(options),
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
   OpenStoreOptions: (options) => () => new storage.MemoryStateStore().open(options),
+  PostgresStoreOptions: (options) => () => postgres.openPostgresStore("postgres://127.0.0.1:1/none", options),
   SqliteStoreOptions: (options) => () => sqlite.openSqliteStore(":memory:", options),
   ProtobufMessageOptions: (options) => () => protobuf.protobufMessage(AnySchema, options),
   ClassMessageOptions: (options) => () => troupe.classMessage("Old", class Old {}, options),
@@ -229,7 +231,7 @@ test("a test host is taken as the options of a worker", async () => {
 
 const modules: Record<string, object> = {
   ...{ troupe, "troupe/grpc": grpc, "troupe/host": host, "troupe/protobuf": protobuf, "troupe/storage": storage },
-  "troupe/storage/sqlite": sqlite,
+  ...{ "troupe/storage/postgres": postgres, "troupe/storage/sqlite": sqlite },
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },
   ...{ "troupe/transport": transport, "troupe/worker": worker },
 };

@@ -24,7 +24,8 @@ import {
   type StoreStats,
   type Timer,
 } from "../../core/internal.ts";
-import { copyOfCommit, copyOfName, copyOfSettlements, sizeOfCommit } from "./ask-copies.ts";
+import { sizeOfCommit } from "../commit-size.ts";
+import { copyOfCommit, copyOfName, copyOfSettlements } from "./ask-copies.ts";
 import type { Answers, Ask, Kind, Questions, Reply } from "./asks.ts";
 import { type Executor, type ExecutorEvents, toError } from "./executor.ts";
 

@@ -11,12 +11,11 @@ import {
   type StoreStats,
   storeLimits,
 } from "../../core/internal.ts";
+import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
 import { bytesIn, mailIn, nameIn, numberIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
-/** Comes after each text in UTF-8. */
-const afterAll = Uint8Array.of(0xff);
 
 /** Reads the tables of a state store. */
 export class TableReads {
@@ -114,31 +113,6 @@ export class TableReads {
 
 function listedIn(row: Row) {
   return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
-}
-
-/** The key with which a page of one type begins. */
-function firstKey(type: Uint8Array, prefix: Uint8Array, after: AgentName | undefined): Uint8Array {
-  if (after === undefined) return prefix;
-  const order = Buffer.compare(toBlob(after.type), type);
-  if (order !== 0) return order < 0 ? prefix : afterAll;
-  const next = nextAfter(toBlob(after.key));
-  return Buffer.compare(next, prefix) > 0 ? next : prefix;
-}
-
-/** The first text after this one. */
-function nextAfter(text: Uint8Array): Uint8Array {
-  const next = new Uint8Array(text.length + 1);
-  next.set(text);
-  return next;
-}
-
-/** The first bytes after all texts with this prefix. No byte of UTF-8 is 255, so that adding 1 is enough. */
-function endOf(prefix: Uint8Array): Uint8Array {
-  const end = Uint8Array.from(prefix);
-  const last = end.length - 1;
-  if (last < 0) return afterAll;
-  end[last] = (end[last] ?? 0) + 1;
-  return end;
 }
 
 /** Shards as bits. Undefined: all of them. */
