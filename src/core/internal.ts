@@ -44,10 +44,12 @@ export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
+export { LongWaits, type WaitReports } from "./delivery/long-waits.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { deadlockText, RingWatch, type WaitingCall } from "./delivery/ring-watch.ts";
 export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {

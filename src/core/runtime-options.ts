@@ -18,6 +18,7 @@ import {
   type OptionKind,
   withMethods,
 } from "./validation/option-kinds.ts";
+import { anyTime } from "./validation/option-values.ts";
 
 /** Options of every runtime. */
 export interface RuntimeOptions {
@@ -42,6 +43,11 @@ export interface RuntimeOptions {
    * at their awaits, as in Python.
    */
   readonly sequentialAgents?: boolean | undefined;
+  /**
+   * Milliseconds that a call may wait for its turn at a sequential agent before the runtime looks whether calls wait for each other. If
+   * they do, one of them fails (`deadlock`). A worker leaves the search to its host, which must be Troupe's. 0 turns it off. Default 1 000.
+   */
+  readonly stuckAfterMs?: number | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -74,6 +80,7 @@ export const runtimeKinds: OptionKinds<RuntimeOptions> = {
   clock,
   makeId: callable,
   sequentialAgents: flag,
+  stuckAfterMs: number(anyTime),
   // With Infinity a call waits without a limit. With 0 the runtime would send no call.
   defaultTimeoutMs: number({ from: 1 }),
 };

@@ -17,6 +17,7 @@ import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../d
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
+import { LongWaits } from "../delivery/long-waits.ts";
 import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
@@ -58,6 +59,7 @@ import { closeAgents } from "./close-agents.ts";
 import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
+import { createRingReports } from "./ring-reports.ts";
 
 /** Options of `SingleThreadedAgentRuntime`. All are optional. */
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
@@ -136,7 +138,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents });
+    const { stuckAfterMs: afterMs = 1_000 } = options;
+    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports: createRingReports() });
+    const parts = { runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents, longWaits };
+    this.#catalog = new AgentCatalog(parts);
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
