@@ -1,6 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 
-export { pathMetadata, pathOf } from "./call-path.ts";
+export { parsePath, pathMetadata, pathOf, pathText } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
@@ -13,6 +13,8 @@ export type {
   LeavingFrame,
   RequestFrame,
   ResponseFrame,
+  StuckFrame,
+  UnstuckFrame,
   WireAgentId,
   WireEvent,
   WireMetadata,

@@ -93,7 +93,12 @@ export class AgentTurns {
     return answer;
   }
 
-  async #settle(agent: Agent, queue: TurnQueue<MessageTurn>, turn: MessageTurn, answer: PromiseLike<unknown>): Promise<unknown> {
+  async #settle(
+    agent: Agent,
+    queue: TurnQueue<MessageTurn>,
+    turn: MessageTurn,
+    answer: PromiseLike<unknown>,
+  ): Promise<unknown> {
     try {
       return await answer;
     } finally {
@@ -102,7 +107,12 @@ export class AgentTurns {
   }
 
   /** Waits in the async context of the message, so that its handler runs there. */
-  async #runLater(agent: Agent, queue: TurnQueue<MessageTurn>, turn: MessageTurn, next: () => unknown): Promise<unknown> {
+  async #runLater(
+    agent: Agent,
+    queue: TurnQueue<MessageTurn>,
+    turn: MessageTurn,
+    next: () => unknown,
+  ): Promise<unknown> {
     try {
       await turn.begun(() => this.#end(agent, queue, turn));
     } catch (error) {

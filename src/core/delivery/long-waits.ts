@@ -86,7 +86,11 @@ export class LongWaits {
       if (!turn.hasPath) continue;
       const long = behind.filter((running) => this.#isLong(turn, running, nowMs));
       if (long.length < behind.length) isYoung = true;
-      if (long.length > 0) wanted.set(turn, long.map(({ token }) => token));
+      if (long.length > 0)
+        wanted.set(
+          turn,
+          long.map(({ token }) => token),
+        );
       if (wanted.size === mostReports) break;
     }
     this.#tell(queue, wanted);

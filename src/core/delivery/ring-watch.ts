@@ -2,9 +2,6 @@ import type { CallPath } from "../scope/call-path.ts";
 
 /** A call that waits for its turn at a sequential agent, as its runtime reports it. */
 export interface WaitingCall {
-  /** The agent at which it waits. */
-  readonly type: string;
-  readonly key: string;
   /** The turns that wait for the call. */
   readonly path: CallPath;
   /** The tokens of the running turns for which the call waits. */
@@ -62,12 +59,12 @@ export class RingWatch<Call> {
   }
 
   /** Takes the first report of a call, or a later one with other turns before it. Returns false if there is no place for the call. */
-  report(call: Call, { type, key, path, behind }: WaitingCall): boolean {
+  report(call: Call, { path, behind }: WaitingCall): boolean {
     const known = this.#calls.get(call);
     if (known === undefined && this.#calls.size >= this.#options.maxCalls) return false;
     const order = known?.order ?? ++this.#reports;
     if (known !== undefined) this.#remove(known);
-    const reported = { call, type, key, path, behind, order };
+    const reported = { call, path, behind, order };
     this.#calls.set(call, reported);
     for (const { token } of path) this.#add(token, reported);
     this.#resolveRings(reported);
@@ -130,10 +127,7 @@ export class RingWatch<Call> {
 }
 
 /** Returns the edges up to this one, from the beginning of the search on. */
-function wayTo<Call>(
-  last: Edge<Call>,
-  reachedBy: ReadonlyMap<Reported<Call>, Edge<Call>>,
-): readonly Edge<Call>[] {
+function wayTo<Call>(last: Edge<Call>, reachedBy: ReadonlyMap<Reported<Call>, Edge<Call>>): readonly Edge<Call>[] {
   const way = [last];
   for (let edge = reachedBy.get(last.from); edge !== undefined; edge = reachedBy.get(edge.from)) way.unshift(edge);
   return way;

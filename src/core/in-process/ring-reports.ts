@@ -2,7 +2,6 @@ import type { Delivery } from "../delivery/layers.ts";
 import type { WaitReports } from "../delivery/long-waits.ts";
 import { deadlockText, RingWatch } from "../delivery/ring-watch.ts";
 import { TroupeError } from "../errors.ts";
-import { nameInPath } from "../scope/call-path.ts";
 
 /**
  * Ends a call of each ring of calls that wait for each other in this process, with the error `deadlock`. There is no bound, since what is
@@ -15,9 +14,7 @@ export function createRingReports(): WaitReports {
   });
   return {
     report: (delivery, behind) => {
-      const { agentId, context } = delivery;
-      const [type, key] = [nameInPath(agentId.type), nameInPath(agentId.key)];
-      watch.report(delivery, { type, key, path: context.path, behind });
+      watch.report(delivery, { path: delivery.context.path, behind });
     },
     withdraw: (delivery) => watch.withdraw(delivery),
   };

@@ -24,6 +24,7 @@ import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
+import { CallRings } from "./call-rings.ts";
 import { CallTable, costOfCall } from "./call-table.ts";
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
@@ -67,6 +68,8 @@ export class CallRouter {
   readonly #dotnetAnswers: DotnetAnswers;
   readonly #observer: HostObserver | undefined;
   readonly #calls: CallTable;
+  /** Takes the workers' reports of calls that wait for their turn. */
+  readonly rings: CallRings;
   readonly #held: HeldCalls;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
@@ -93,6 +96,12 @@ export class CallRouter {
         this.#counters.timedOutCalls += 1;
         this.#batches.add(call.caller.id, [() => this.#timeOut(call)]);
       },
+      onReportedLeft: (call) => this.rings.forget(call),
+    });
+    this.rings = new CallRings({
+      counters,
+      callNamed: (idText) => this.#calls.named(idText),
+      onRing: (call, ring) => this.#breakRing(call, ring),
     });
     this.#batches = batches;
     this.#held = new HeldCalls(clock, channelWaitMs, (call) => {
@@ -118,7 +127,7 @@ export class CallRouter {
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const target = this.#peers.of(clientId);
-    const bare = target?.traits.isAnnounced === false ? withoutPath(request) : request;
+    const bare = target !== undefined && !knowsTurns(target) ? withoutPath(request) : request;
     const frame = spliceRequestId(bare, this.#calls.idBytesOf(call));
     if (target !== undefined) return this.#forward(call, frame, target);
     const failure = this.#held.hold(clientId, call, frame);
@@ -227,7 +236,7 @@ export class CallRouter {
   /** Sends the calls that waited for this client's channel. */
   peerOpened(peer: Peer): void {
     for (const { call, frame } of this.#held.release(peer.id)) {
-      this.#forward(call, peer.traits.isAnnounced ? frame : pathless(frame), peer);
+      this.#forward(call, knowsTurns(peer) ? frame : pathless(frame), peer);
     }
   }
 
@@ -311,6 +320,14 @@ export class CallRouter {
     this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
   }
 
+  /** Fails a call that waits, by way of others, for itself. */
+  #breakRing(call: PendingCall, ring: string): void {
+    if (!this.#calls.take(call)) return;
+    this.#counters.deadlockedCalls += 1;
+    this.#tellTarget(call, "cancelled");
+    this.#fail(call, callFailure.deadlock(ring));
+  }
+
   /** Ends a call whose caller no longer waits for the outcome. */
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
@@ -380,7 +397,12 @@ function unknownTarget(agentType: string): CallFailure {
   return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
 }
 
-/** Returns a held call as a stock worker gets it. */
+// protocol.md §11.13
+function knowsTurns({ traits }: Peer): boolean {
+  return traits.capabilities.has("turns");
+}
+
+/** Returns a held call as a worker gets it that knows no paths. */
 function pathless(frame: Uint8Array): Uint8Array {
   const peeked = peekFrame(frame);
   return peeked.kind === "request" ? withoutPath(peeked).bytes : frame;

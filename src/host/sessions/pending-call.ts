@@ -13,6 +13,8 @@ export interface PendingCall {
   readonly targetKey: string;
   /** Memory of the call, taken from the caller's account. */
   readonly heldBytes: number;
+  /** Memory of the report that the call waits for its turn, taken from the target's account; 0: it is not reported. */
+  reportBytes: number;
   /** 0: no bound. */
   readonly timeoutMs: number;
   /** When the call came, by the host's clock; 0 while no observer wants to know. */

@@ -49,4 +49,3 @@ export async function cast(stage: Stage, roles: Roles): Promise<string[]> {
 /** Asks the agent `k` of a type from outside. */
 export const ask = async (stage: Stage, type: string, text: string) =>
   (await stage.caller.sendMessage(Ask({ text }), new AgentId(type, "k"))).text;
-

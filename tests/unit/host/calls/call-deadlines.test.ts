@@ -35,6 +35,7 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
       caller,
       ...ids,
       heldBytes: 0,
+      reportBytes: 0,
       timeoutMs,
       openedMs: 0,
       dueMs: 0,

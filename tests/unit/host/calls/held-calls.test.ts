@@ -14,6 +14,7 @@ function call(targetKey: string): PendingCall {
     caller,
     ...ids,
     heldBytes: 0,
+    reportBytes: 0,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,

@@ -11,6 +11,7 @@ function call(ownId: string): PendingCall {
     caller,
     ...ids,
     heldBytes: 0,
+    reportBytes: 0,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,
