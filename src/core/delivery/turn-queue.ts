@@ -56,16 +56,18 @@ export class TurnQueue<T extends Turn = Turn> {
   }
 
   /**
-   * Returns the turns that wait, in their order, with the running turns that must end first. A turn that reads may wait for one that
-   * does not, and so for what this one waits for.
+   * Returns the turns that wait, in their order, with the running turns that must end first. A turn may begin in two ways: when all that
+   * run wait for it, or after those that wait before it. So a turn that reads waits only for what both ways need. If there is nothing,
+   * those before it wait for turns that wait for it. Then the first way is the only one.
    */
   *waits(): Iterable<{ readonly turn: T; readonly behind: readonly T[] }> {
     const ahead = new Set<T>();
     for (const turn of this.#waiting) {
-      const behind = [...this.#running].filter((running) => {
-        if (turn.isAwaitedBy(running)) return false;
-        return turn.kind !== "reading" || running.kind !== "reading" || ahead.has(running);
-      });
+      const others = [...this.#running].filter((running) => !turn.isAwaitedBy(running));
+      const both = others.filter(
+        (running) => turn.kind !== "reading" || running.kind !== "reading" || ahead.has(running),
+      );
+      const behind = both.length > 0 ? both : others;
       for (const running of behind) ahead.add(running);
       yield { turn, behind };
     }
