@@ -39,7 +39,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys } from "./routing/frame-peek.ts";
+export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";

@@ -11,7 +11,7 @@ function call(ownId: string): PendingCall {
     caller,
     ...ids,
     heldBytes: 0,
-    reportBytes: 0,
+    reportBytes: 0, stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,
