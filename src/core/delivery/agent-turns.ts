@@ -200,6 +200,7 @@ class MessageTurn implements Turn, WatchedTurn {
   }
 
   begin(hurries: boolean): void {
+    this.seenMs = undefined;
     const { handlerSlot: slot } = this.delivery;
     if (slot === undefined) return this.#resolve();
     if (hurries) slot.hurry();

@@ -21,7 +21,7 @@ export interface WatchedTurn {
   readonly delivery: Delivery;
   readonly token: string;
   readonly hasPath: boolean;
-  /** When a review first saw it. */
+  /** When a review first saw it wait or, once it has begun, run. */
   seenMs: number | undefined;
 }
 
