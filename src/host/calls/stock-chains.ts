@@ -5,8 +5,9 @@ import { sourceOf } from "./request-source.ts";
 
 // protocol.md §11.13
 /**
- * The paths of calls to workers that know no paths. Such a worker passes no path on with the calls that its agents make. If exactly one pending
- * call to the agent has a path, the host takes it for the path of the agent's own calls. With several it can't know.
+ * The paths of calls to workers that know no paths. Such a worker passes no path on with the calls that its agents make. If one pending call to
+ * the agent has a path, the host takes it for the path of the agent's own calls. Of several calls of one chain it takes the longest path.
+ * Otherwise it can't know.
  */
 export class StockChains {
   /** The pending calls with a path, by worker and by agent. */
@@ -29,9 +30,11 @@ export class StockChains {
     const agents = this.#kept.get(caller);
     const source = agents === undefined ? undefined : sourceOf(request.bytes);
     const calls = source === undefined ? undefined : agents?.get(source);
-    if (calls?.size !== 1) return undefined;
-    const [call] = calls;
-    return call?.stockPath?.path;
+    const paths = [...(calls ?? [])].map((call) => call.stockPath?.path ?? "");
+    const longest = paths.reduce((one, other) => (other.length > one.length ? other : one), "");
+    // A chain may come to the same agent several times. Then each path begins with the one before.
+    const isOneChain = paths.every((path) => path === longest || longest.startsWith(`${path},`));
+    return longest !== "" && isOneChain ? longest : undefined;
   }
 
   /** Forgets the path of a call that leaves the table. */

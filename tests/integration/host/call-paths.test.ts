@@ -95,6 +95,17 @@ describe.each(hostTransports)("a chain of calls through stock agents over $name"
     expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-2@b/k" });
   });
 
+  it("keeps the longest path if the chain comes to the same stock agent several times", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    a.request("2", "p/k", { metadata: { agpath: "h-1@a/k,h-2@a/k" } });
+    await p.nextRequest();
+    await p.nextRequest();
+    p.request("3", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k,h-2@a/k" });
+  });
+
   it("keeps no more of a path whose call has its outcome", async () => {
     await using world = await open();
     const { a, p } = world;
