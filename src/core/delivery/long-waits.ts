@@ -43,7 +43,7 @@ const mostReports = 100;
  */
 export class LongWaits {
   readonly #options: LongWaitsOptions;
-  /** What was reported of each queue. */
+  /** The reports of each queue. */
   readonly #told = new Map<WatchedQueue, Told>();
   /** Queues with waits that are not long yet. */
   readonly #young = new Set<WatchedQueue>();
@@ -125,7 +125,7 @@ export class LongWaits {
   }
 }
 
-/** What was reported of the calls of one queue: the turns that each waits for. */
+/** The reports of one queue: its calls, and the turns that each waits for. */
 interface Told {
   readonly turns: Map<WatchedTurn, readonly string[]>;
   reviews: number;

@@ -77,7 +77,7 @@ export class RingWatch<Call> {
     if (known !== undefined) this.#remove(known);
   }
 
-  /** What a report adds are ways through its call, so that each new ring has the call in it. */
+  /** Each way that a report adds goes through its call, so that each new ring has the call in it. */
   #resolveRings(reported: Reported<Call>): void {
     while (this.#calls.get(reported.call) === reported) {
       const ring = this.#ringThrough(reported);
