@@ -75,9 +75,10 @@ export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./log
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
-export { assertPathLength, type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
+export { type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
+export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {

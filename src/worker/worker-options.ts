@@ -8,7 +8,9 @@ import {
   callable,
   defaultLogger,
   flag,
+  type Guards,
   guardedLogger,
+  guardsOf,
   jsonContentType,
   LimitedLog,
   type MakeId,
@@ -174,6 +176,7 @@ export interface WorkerSettings {
   readonly sequentialAgents: boolean;
   /** 0: calls that wait for their turn are not reported. */
   readonly stuckAfterMs: number;
+  readonly guards: Guards;
   readonly defaultTimeoutMs: number | undefined;
   readonly startTimeoutMs: number;
   readonly registrationTimeoutMs: number;
@@ -258,6 +261,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     clock: clockOf(options),
     makeId: options.makeId ?? randomId,
     sequentialAgents: options.sequentialAgents ?? false,
+    guards: guardsOf(options.guards),
     stuckAfterMs: finiteOr0(options.stuckAfterMs ?? 1_000),
     defaultTimeoutMs: options.defaultTimeoutMs,
     startTimeoutMs: options.startTimeoutMs ?? 20_000,

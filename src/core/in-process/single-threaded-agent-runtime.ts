@@ -26,8 +26,8 @@ import { InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
-import { assertPathLength } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
+import { assertWithinGuards, type Guards, guardsOf } from "../scope/guards.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
@@ -109,6 +109,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #clock: Clock;
   readonly #makeId: () => string;
   readonly #bounds: RuntimeBounds;
+  readonly #guards: Guards;
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
@@ -130,6 +131,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
     this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
+    this.#guards = guardsOf(options.guards);
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     this.#closeTimeoutMs = Math.max(this.#drainTimeoutMs, 5000);
     this.#checksMessages = options.checksMessages ?? true;
@@ -414,7 +416,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
     const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
-    if (path.length > 0) assertPathLength(path, recipient);
+    if (path.length > 0) assertWithinGuards(path, recipient, this.#guards);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);

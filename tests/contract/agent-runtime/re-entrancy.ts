@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type MessageContext, type SendOptions, withScope } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { ask, type Body, cast } from "./actors.ts";
-import type { Suite } from "./world.ts";
+import type { Suite, WorldOptions } from "./world.ts";
 
 const ways: [string, (context: MessageContext) => SendOptions][] = [
   ["with its signal", ({ signal }) => ({ signal })],
@@ -115,14 +115,19 @@ export function describeReEntrancy({ openStage }: Suite): void {
       );
     });
 
-    test("without end, fails as loop-detected after 32 turns", async () => {
-      await using stage = await openStage();
+    test.each<[string, WorldOptions["callee"], number]>([
+      ["9 turns of the agent", {}, 9],
+      ["as many as the option guards allows", { guards: { calls: { maxRevisits: 3 } } }, 4],
+      ["as many of all agents as the option guards allows", { guards: { calls: { maxDepth: 5 } } }, 5],
+      ["32 turns at most, without guards", { guards: false }, 32],
+    ])("without end, fails as loop-detected after %s", async (_how, callee, turns) => {
+      await using stage = await openStage({ callee: { ...callee } });
       const log = await cast(stage, { a: ["callee", "sequential", (text, a) => a.ask("a", text)] });
       await expect(ask(stage, "a", "again")).rejects.toMatchObject({
         code: "loop-detected",
         message: expect.stringContaining("a/k → a/k"),
       });
-      expect(log).toHaveLength(32);
+      expect(log).toHaveLength(turns);
     });
 
     test("tells its handler which turns wait for it", async () => {
