@@ -39,7 +39,9 @@ export function makePlan(seed: number): Plan {
     hostQueue: dice.chance(0.3)
       ? { maxQueuedFrames: dice.between(12, 40), whenFull: dice.pick(["drop", "disconnect"]) }
       : undefined,
-    actions: [...work, ...faults, ...(isTangled ? knots(tangle, seats.length, spanMs) : [])].sort((one, other) => one.atMs - other.atMs),
+    actions: [...work, ...faults, ...(isTangled ? knots(tangle, seats.length, spanMs) : [])].sort(
+      (one, other) => one.atMs - other.atMs,
+    ),
     lastToStop: dice.pick(["host", "workers"]),
     callsAtStop: times(dice.between(0, 4), () => ({ seat: draw.seat(), call: draw.call(1) })),
   };

@@ -26,4 +26,3 @@ export function unknownTarget(agentType: string): CallFailure {
   const reason = whyInvalidAgentType(agentType);
   return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
 }
-
