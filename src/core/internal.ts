@@ -44,10 +44,12 @@ export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
+export { LongWaits, type WaitReports } from "./delivery/long-waits.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { deadlockText, RingWatch } from "./delivery/ring-watch.ts";
 export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
@@ -73,9 +75,10 @@ export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./log
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
-export { assertPathLength, type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
+export { type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
+export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {

@@ -26,6 +26,11 @@ export interface HostCounters {
   readonly abandonedCalls: number;
   /** Cancels without effect: the outcome was faster, or the call is not the sender's. */
   readonly unmatchedCancels: number;
+  /** Calls that failed as `deadlock`, because they and others waited for each other. */
+  readonly deadlockedCalls: number;
+  /** Reports of calls that wait for their turn: those for which there was no place, and those that named no call of the worker. */
+  readonly unwatchedCalls: number;
+  readonly unmatchedReports: number;
   // protocol.md H7
   /** Answers dropped: too late, a second one, or to a call that this host never made. */
   readonly lateAnswers: number;
@@ -98,6 +103,9 @@ export function createHostCounters(): MutableHostCounters {
     timedOutCalls: 0,
     abandonedCalls: 0,
     unmatchedCancels: 0,
+    deadlockedCalls: 0,
+    unwatchedCalls: 0,
+    unmatchedReports: 0,
     lateAnswers: 0,
     strayAnswers: 0,
     events: 0,

@@ -16,6 +16,10 @@ export const limits = {
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */
   nameChars: 1_024,
+  // protocol.md §11.13
+  /** Calls that are reported because they wait for their turn, of all workers together; running turns that a report may name. */
+  stuckCalls: 10_000,
+  stuckBehind: 100,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
   /** Streams and calls that wait for `authorize` at once, those of one connection, and milliseconds that each waits. */

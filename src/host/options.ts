@@ -153,8 +153,8 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly logger: Logger | undefined;
 }
 
-const withHeartbeat: ReadonlySet<Capability> = new Set(["heartbeat"]);
-const withoutHeartbeat: ReadonlySet<Capability> = new Set();
+const withHeartbeat: ReadonlySet<Capability> = new Set(["heartbeat", "turns"]);
+const withoutHeartbeat: ReadonlySet<Capability> = new Set(["turns"]);
 
 /** Returns the capabilities that a host with these options names to announced workers. */
 export function capabilitiesOf({ heartbeatMs }: Pick<ResolvedHostOptions, "heartbeatMs">): ReadonlySet<Capability> {

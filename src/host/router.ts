@@ -46,6 +46,12 @@ export class Router {
         if (peer.traits.isAnnounced) calls.peerLeaving(peer, registry.clientLeaving(peer.id));
         else counters.emptyFrames += 1;
         return;
+      case "stuck":
+      case "unstuck":
+        if (!peer.traits.capabilities.has("turns")) counters.emptyFrames += 1;
+        else if (frame.kind === "stuck") calls.rings.report(peer, frame);
+        else calls.rings.withdraw(peer, frame);
+        return;
       case "heartbeat":
         return this.#answerHeartbeat(peer, frame);
       case "ack":

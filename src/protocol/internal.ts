@@ -1,6 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 
-export { pathMetadata, pathOf } from "./call-path.ts";
+export { parsePath, pathMetadata, pathOf, pathText } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
@@ -13,6 +13,8 @@ export type {
   LeavingFrame,
   RequestFrame,
   ResponseFrame,
+  StuckFrame,
+  UnstuckFrame,
   WireAgentId,
   WireEvent,
   WireMetadata,
@@ -37,7 +39,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys } from "./routing/frame-peek.ts";
+export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";

@@ -8,7 +8,9 @@ import {
   callable,
   defaultLogger,
   flag,
+  type Guards,
   guardedLogger,
+  guardsOf,
   jsonContentType,
   LimitedLog,
   type MakeId,
@@ -172,6 +174,9 @@ export interface WorkerSettings {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly sequentialAgents: boolean;
+  /** 0: calls that wait for their turn are not reported. */
+  readonly stuckAfterMs: number;
+  readonly guards: Guards;
   readonly defaultTimeoutMs: number | undefined;
   readonly startTimeoutMs: number;
   readonly registrationTimeoutMs: number;
@@ -256,6 +261,8 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     clock: clockOf(options),
     makeId: options.makeId ?? randomId,
     sequentialAgents: options.sequentialAgents ?? false,
+    guards: guardsOf(options.guards),
+    stuckAfterMs: finiteOr0(options.stuckAfterMs ?? 1_000),
     defaultTimeoutMs: options.defaultTimeoutMs,
     startTimeoutMs: options.startTimeoutMs ?? 20_000,
     registrationTimeoutMs: options.registrationTimeoutMs ?? 20_000,

@@ -33,6 +33,7 @@ import {
   guardedLogger,
   InterventionChain,
   type Logger,
+  LongWaits,
   MessageLog,
   type MessageType,
   type PublishOptions,
@@ -46,6 +47,7 @@ import {
   SubscriptionTable,
   type TopicId,
   type WaitOptions,
+  type WaitReports,
   waitFor,
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
@@ -83,7 +85,7 @@ export class WorkerRuntime implements AgentRuntime {
   /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
     const settings = workerSettings(options);
-    const { ambient, messageLog, logger, tracing } = settings;
+    const { ambient, messageLog, logger, tracing, clock, stuckAfterMs: afterMs } = settings;
     this.logger = guardedLogger(options.logger ?? defaultLogger);
     this.ambient = ambient;
     const registry = this.#registry;
@@ -95,7 +97,12 @@ export class WorkerRuntime implements AgentRuntime {
     // A call's request id is unique at its host. An event's id may come several times.
     const turnTokenOf = ({ context }: Delivery) =>
       context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
-    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf } as const;
+    const reports: WaitReports = {
+      report: (delivery, behind) => inbox.reportWait(delivery, behind),
+      withdraw: (delivery) => inbox.withdrawWait(delivery),
+    };
+    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports });
+    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits } as const;
     const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =

@@ -16,6 +16,7 @@ import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
+import { describeRings } from "./agent-runtime/rings.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
 import { describeTurns } from "./agent-runtime/turns.ts";
@@ -40,6 +41,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeAgents(suite);
     describeTurns(suite);
     describeReEntrancy(suite);
+    describeRings(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);
     describeState(suite);

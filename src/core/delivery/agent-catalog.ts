@@ -20,6 +20,7 @@ import {
 import { AgentTurns } from "./agent-turns.ts";
 import type { Delivery } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
+import type { LongWaits } from "./long-waits.ts";
 import { emitRecord } from "./message-log.ts";
 import { RunningPaths } from "./running-paths.ts";
 
@@ -35,6 +36,8 @@ export interface AgentCatalogOptions {
   readonly sequentialAgents?: boolean | undefined;
   /** Makes the tokens of turns; see `SharedTurns`. Default: numbers, for a runtime whose turns no other one sees. */
   readonly turnTokenOf?: ((delivery: Delivery) => string) | undefined;
+  /** Watches calls that wait long for their turn. Default: nothing is watched. */
+  readonly longWaits?: LongWaits | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
@@ -272,7 +275,7 @@ export class AgentCatalog {
     if ((options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "interleaved") return undefined;
     this.#hasTurns = true;
     const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
-    return new AgentTurns({ paths: this.paths, tokenOf }, options);
+    return new AgentTurns({ paths: this.paths, tokenOf, longWaits: this.#options.longWaits }, options);
   }
 
   /** Closes an agent, once it is made. */

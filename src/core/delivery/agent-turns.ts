@@ -5,6 +5,7 @@ import { type CallingTurn, isSameTurn, nameInPath } from "../scope/call-path.ts"
 import { isThenable } from "../thenable.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import type { Delivery } from "./layers.ts";
+import type { LongWaits, WatchedTurn } from "./long-waits.ts";
 import type { RunningPaths } from "./running-paths.ts";
 import { type Turn, type TurnLimits, TurnQueue } from "./turn-queue.ts";
 
@@ -29,12 +30,14 @@ export interface SharedTurns {
   readonly paths: RunningPaths;
   /** Makes the token of a turn: no other turn of the agent has it, in any runtime. */
   readonly tokenOf: (delivery: Delivery) => string;
+  /** Hears of each change of a queue. Undefined: the runtime does not watch for calls that wait for each other. */
+  readonly longWaits: LongWaits | undefined;
 }
 
 /** The turns of the agents of one type. An agent that has nothing to do costs nothing. */
 export class AgentTurns {
   readonly #limits: TurnLimits;
-  readonly #queues = new Map<Agent, TurnQueue>();
+  readonly #queues = new Map<Agent, TurnQueue<MessageTurn>>();
   readonly #shared: SharedTurns;
 
   constructor(
@@ -63,8 +66,10 @@ export class AgentTurns {
     });
     switch (queue.ask(turn)) {
       case "begun":
+        if (queue.hasWaitingPath) this.#shared.longWaits?.changed(queue);
         return this.#run(agent, queue, turn, next);
       case "waits":
+        if (turn.hasPath) this.#shared.longWaits?.changed(queue);
         return this.#runLater(agent, queue, turn, next);
       case "full":
         context.isWaiting = true;
@@ -73,7 +78,7 @@ export class AgentTurns {
   }
 
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
-  #run(agent: Agent, queue: TurnQueue, turn: MessageTurn, next: () => unknown): unknown {
+  #run(agent: Agent, queue: TurnQueue<MessageTurn>, turn: MessageTurn, next: () => unknown): unknown {
     turn.context.turn = turn.own;
     this.#shared.paths.add(agent, turn.context);
     let answer: unknown;
@@ -88,7 +93,12 @@ export class AgentTurns {
     return answer;
   }
 
-  async #settle(agent: Agent, queue: TurnQueue, turn: MessageTurn, answer: PromiseLike<unknown>): Promise<unknown> {
+  async #settle(
+    agent: Agent,
+    queue: TurnQueue<MessageTurn>,
+    turn: MessageTurn,
+    answer: PromiseLike<unknown>,
+  ): Promise<unknown> {
     try {
       return await answer;
     } finally {
@@ -97,7 +107,12 @@ export class AgentTurns {
   }
 
   /** Waits in the async context of the message, so that its handler runs there. */
-  async #runLater(agent: Agent, queue: TurnQueue, turn: MessageTurn, next: () => unknown): Promise<unknown> {
+  async #runLater(
+    agent: Agent,
+    queue: TurnQueue<MessageTurn>,
+    turn: MessageTurn,
+    next: () => unknown,
+  ): Promise<unknown> {
     try {
       await turn.begun(() => this.#end(agent, queue, turn));
     } catch (error) {
@@ -107,37 +122,43 @@ export class AgentTurns {
     return this.#run(agent, queue, turn, next);
   }
 
-  #queueOf(agent: Agent): TurnQueue {
+  #queueOf(agent: Agent): TurnQueue<MessageTurn> {
     const known = this.#queues.get(agent);
     if (known !== undefined) return known;
-    const queue = new TurnQueue(this.#limits);
+    const queue = new TurnQueue<MessageTurn>(this.#limits);
     this.#queues.set(agent, queue);
     return queue;
   }
 
-  #end(agent: Agent, queue: TurnQueue, turn: MessageTurn): void {
+  #end(agent: Agent, queue: TurnQueue<MessageTurn>, turn: MessageTurn): void {
     this.#shared.paths.delete(agent, turn.context);
     queue.end(turn);
+    this.#shared.longWaits?.changed(queue);
     if (queue.isIdle && this.#queues.get(agent) === queue) this.#queues.delete(agent);
   }
 }
 
 /** The turn of one message. */
-class MessageTurn implements Turn {
+class MessageTurn implements Turn, WatchedTurn {
   readonly kind: Turn["kind"];
+  readonly delivery: Delivery;
+  seenMs: number | undefined;
   /** As it stands in the paths of the calls that it makes. */
   readonly own: CallingTurn;
-  readonly #delivery: Delivery;
   #resolve: () => void = () => undefined;
 
   constructor(kind: Turn["kind"], delivery: Delivery, own: CallingTurn) {
     this.kind = kind;
     this.own = own;
-    this.#delivery = delivery;
+    this.delivery = delivery;
   }
 
   get context(): HandlerContext {
-    return this.#delivery.context;
+    return this.delivery.context;
+  }
+
+  get token(): string {
+    return this.own.token;
   }
 
   get hasPath(): boolean {
@@ -149,16 +170,16 @@ class MessageTurn implements Turn {
   }
 
   get bytes(): number {
-    return this.#delivery.handlerSlot?.bytes ?? 0;
+    return this.delivery.handlerSlot?.bytes ?? 0;
   }
 
   get isUrgent(): boolean {
-    return this.#delivery.handlerSlot?.isUrgent ?? false;
+    return this.delivery.handlerSlot?.isUrgent ?? false;
   }
 
   /** Resolves when the turn and its slot are there. Rejects when the message is given up; `onGivenUp` is called at once then. */
   async begun(onGivenUp: () => void): Promise<void> {
-    const { context, handlerSlot: slot } = this.#delivery;
+    const { context, handlerSlot: slot } = this.delivery;
     context.isWaiting = true;
     let givenUp: { readonly reason: unknown } | undefined;
     await new Promise<void>((resolve) => {
@@ -179,14 +200,15 @@ class MessageTurn implements Turn {
   }
 
   begin(hurries: boolean): void {
-    const { handlerSlot: slot } = this.#delivery;
+    this.seenMs = undefined;
+    const { handlerSlot: slot } = this.delivery;
     if (slot === undefined) return this.#resolve();
     if (hurries) slot.hurry();
     slot.take(this.#resolve);
   }
 
   hurry(): void {
-    this.#delivery.handlerSlot?.hurry();
+    this.delivery.handlerSlot?.hurry();
   }
 }
 

@@ -30,10 +30,10 @@ export interface TurnLimits {
  * bound. A reading turn does not overtake one that waits. A turn is let in beside others if each of them waits for it, and then it
  * overtakes all that waits.
  */
-export class TurnQueue {
+export class TurnQueue<T extends Turn = Turn> {
   readonly #limits: TurnLimits;
-  readonly #running = new Set<Turn>();
-  readonly #waiting = new Set<Turn>();
+  readonly #running = new Set<T>();
+  readonly #waiting = new Set<T>();
   #waitingBytes = 0;
   #urgentCount = 0;
   #pathCount = 0;
@@ -50,8 +50,31 @@ export class TurnQueue {
     return this.#waiting.size;
   }
 
+  /** Whether a message waits for which turns wait. */
+  get hasWaitingPath(): boolean {
+    return this.#pathCount > 0;
+  }
+
+  /**
+   * Returns the turns that wait, in their order, with the running turns that must end first. A turn may begin in two ways: when all that
+   * run wait for it, or after those that wait before it. So a turn that reads waits only for what both ways need. If there is nothing,
+   * those before it wait for turns that wait for it. Then the first way is the only one.
+   */
+  *waits(): Iterable<{ readonly turn: T; readonly behind: readonly T[] }> {
+    const ahead = new Set<T>();
+    for (const turn of this.#waiting) {
+      const others = [...this.#running].filter((running) => !turn.isAwaitedBy(running));
+      const both = others.filter(
+        (running) => turn.kind !== "reading" || running.kind !== "reading" || ahead.has(running),
+      );
+      const behind = both.length > 0 ? both : others;
+      for (const running of behind) ahead.add(running);
+      yield { turn, behind };
+    }
+  }
+
   /** Asks for a turn. `waits`: the queue calls `begin` later, unless `end` comes first. `full`: the turn is refused. */
-  ask(turn: Turn): "begun" | "waits" | "full" {
+  ask(turn: T): "begun" | "waits" | "full" {
     if (this.#isAwaitedByAll(turn) || (this.#waiting.size === 0 && this.#letsIn(turn))) {
       this.#running.add(turn);
       return "begun";
@@ -69,7 +92,7 @@ export class TurnQueue {
   }
 
   /** Ends a turn, or the wait for it, and begins the next ones. */
-  end(turn: Turn): void {
+  end(turn: T): void {
     if (!this.#running.delete(turn) && !this.#leave(turn)) return;
     this.#beginAwaited();
     for (const next of this.#waiting) {
@@ -84,20 +107,20 @@ export class TurnQueue {
     for (const next of this.#waiting) if (this.#isAwaitedByAll(next)) this.#begin(next);
   }
 
-  #begin(next: Turn): void {
+  #begin(next: T): void {
     this.#leave(next);
     this.#running.add(next);
     next.begin(this.#urgentCount > 0);
   }
 
   /** Whether turns run, and each of them waits for this one. */
-  #isAwaitedByAll(turn: Turn): boolean {
+  #isAwaitedByAll(turn: T): boolean {
     if (!turn.hasPath || this.#running.size === 0) return false;
     for (const running of this.#running) if (!turn.isAwaitedBy(running)) return false;
     return true;
   }
 
-  #letsIn(turn: Turn): boolean {
+  #letsIn(turn: T): boolean {
     for (const running of this.#running) {
       if (turn.isAwaitedBy(running)) continue;
       if (turn.kind !== "reading" || running.kind !== "reading") return false;
@@ -105,7 +128,7 @@ export class TurnQueue {
     return true;
   }
 
-  #leave(turn: Turn): boolean {
+  #leave(turn: T): boolean {
     if (!this.#waiting.delete(turn)) return false;
     this.#waitingBytes -= turn.bytes;
     if (turn.isUrgent) this.#urgentCount -= 1;

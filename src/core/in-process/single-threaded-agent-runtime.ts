@@ -17,6 +17,7 @@ import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../d
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { createLayers } from "../delivery/layers.ts";
+import { LongWaits } from "../delivery/long-waits.ts";
 import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
@@ -25,8 +26,8 @@ import { InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
-import { assertPathLength } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
+import { assertWithinGuards, type Guards, guardsOf } from "../scope/guards.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
@@ -58,6 +59,7 @@ import { closeAgents } from "./close-agents.ts";
 import { LocalCall } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
+import { createRingReports } from "./ring-reports.ts";
 
 /** Options of `SingleThreadedAgentRuntime`. All are optional. */
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
@@ -107,6 +109,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #clock: Clock;
   readonly #makeId: () => string;
   readonly #bounds: RuntimeBounds;
+  readonly #guards: Guards;
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
@@ -128,6 +131,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
     this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
+    this.#guards = guardsOf(options.guards);
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     this.#closeTimeoutMs = Math.max(this.#drainTimeoutMs, 5000);
     this.#checksMessages = options.checksMessages ?? true;
@@ -136,7 +140,10 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents });
+    const { stuckAfterMs: afterMs = 1_000 } = options;
+    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports: createRingReports() });
+    const parts = { runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents, longWaits };
+    this.#catalog = new AgentCatalog(parts);
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
@@ -409,7 +416,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
     const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
-    if (path.length > 0) assertPathLength(path, recipient);
+    if (path.length > 0) assertWithinGuards(path, recipient, this.#guards);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);

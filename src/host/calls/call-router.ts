@@ -2,7 +2,6 @@ import type { Clock, MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
-  decodeFrame,
   encodeFrame,
   type FrameBytes,
   type FrameHead,
@@ -14,20 +13,24 @@ import {
   spliceRequestId,
   withoutPath,
   withoutTroupeKeys,
+  withPath,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
-import { whyInvalidAgentType } from "../registry/name-checks.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
-import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
+import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
+import { unknownTarget, whyNotSent } from "./call-refusals.ts";
+import { CallRings } from "./call-rings.ts";
 import { CallTable, costOfCall } from "./call-table.ts";
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
+import { sourceOf } from "./request-source.ts";
+import { StockChains } from "./stock-chains.ts";
 
 /** The reason for which the host could not read a frame. */
 export interface BadFrame {
@@ -67,6 +70,9 @@ export class CallRouter {
   readonly #dotnetAnswers: DotnetAnswers;
   readonly #observer: HostObserver | undefined;
   readonly #calls: CallTable;
+  /** Takes the workers' reports of calls that wait for their turn. */
+  readonly rings: CallRings;
+  readonly #chains = new StockChains();
   readonly #held: HeldCalls;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
@@ -93,6 +99,15 @@ export class CallRouter {
         this.#counters.timedOutCalls += 1;
         this.#batches.add(call.caller.id, [() => this.#timeOut(call)]);
       },
+      onNotedLeft: (call) => {
+        this.rings.forget(call);
+        if (call.stockPath !== undefined) this.#chains.forget(call, call.stockPath);
+      },
+    });
+    this.rings = new CallRings({
+      counters,
+      callNamed: (idText) => this.#calls.named(idText),
+      onRing: (call, ring) => this.#breakRing(call, ring),
     });
     this.#batches = batches;
     this.#held = new HeldCalls(clock, channelWaitMs, (call) => {
@@ -118,11 +133,21 @@ export class CallRouter {
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const target = this.#peers.of(clientId);
-    const bare = target?.traits.isAnnounced === false ? withoutPath(request) : request;
-    const frame = spliceRequestId(bare, this.#calls.idBytesOf(call));
-    if (target !== undefined) return this.#forward(call, frame, target);
-    const failure = this.#held.hold(clientId, call, frame);
+    const path = this.#chains.pathOf(caller, request);
+    const onPath = path === undefined ? request : withPath(request, path);
+    if (target !== undefined) return this.#forward(call, this.#frameFor(target, call, onPath), target);
+    const failure = this.#held.hold(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+  }
+
+  // protocol.md §11.13
+  /** Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. */
+  #frameFor(target: Peer, call: PendingCall, request: PeekedRequest): FrameBytes {
+    const id = this.#calls.idBytesOf(call);
+    if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id);
+    const { bare, path } = withoutPath(request);
+    this.#chains.keep(call, target, request.targetKey, path);
+    return spliceRequestId(bare, id);
   }
 
   /** Takes an answer that came on a worker's channel. */
@@ -215,7 +240,7 @@ export class CallRouter {
   /** Only agents reach the given-up types of their own worker: a call without a source goes to the successor. */
   #ownTarget(caller: Peer, { targetType = "", bytes }: PeekedRequest): string | undefined {
     if (this.#leaving.size === 0 || this.#leaving.get(caller)?.has(targetType) !== true) return undefined;
-    return hasSource(bytes) ? caller.id : undefined;
+    return sourceOf(bytes) === undefined ? undefined : caller.id;
   }
 
   // protocol.md §11.2
@@ -227,7 +252,8 @@ export class CallRouter {
   /** Sends the calls that waited for this client's channel. */
   peerOpened(peer: Peer): void {
     for (const { call, frame } of this.#held.release(peer.id)) {
-      this.#forward(call, peer.traits.isAnnounced ? frame : pathless(frame), peer);
+      const request = peekFrame(frame);
+      if (request.kind === "request") this.#forward(call, this.#frameFor(peer, call, request), peer);
     }
   }
 
@@ -311,6 +337,14 @@ export class CallRouter {
     this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
   }
 
+  /** Fails a call that waits, by way of others, for itself. */
+  #breakRing(call: PendingCall, ring: string): void {
+    if (!this.#calls.take(call)) return;
+    this.#counters.deadlockedCalls += 1;
+    this.#tellTarget(call, "cancelled");
+    this.#fail(call, callFailure.deadlock(ring));
+  }
+
   /** Ends a call whose caller no longer waits for the outcome. */
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
@@ -346,42 +380,4 @@ export class CallRouter {
     if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
     this.#sendFailure(call.caller, callerIdText(call), failure);
   }
-}
-
-/** The quick reader does not read the source, which matters only here. */
-function hasSource(bytes: Uint8Array): boolean {
-  try {
-    const frame = decodeFrame(bytes);
-    return frame.kind === "request" && frame.source !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-function whyNotSent(
-  outcome: Exclude<SendOutcome, "queued">,
-  { targetType }: PendingCall,
-  frame: FrameBytes,
-  target: Peer,
-): CallFailure {
-  switch (outcome) {
-    case "too-large":
-      return callFailure.requestTooLarge(targetType, frame.byteLength, target.traits.maxFrameBytes);
-    case "full":
-      return callFailure.overloaded(targetType);
-    case "closed":
-      return callFailure.notReached(targetType);
-  }
-}
-
-/** The failure for a target without a worker. It tells apart types that no worker could register. */
-function unknownTarget(agentType: string): CallFailure {
-  const reason = whyInvalidAgentType(agentType);
-  return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
-}
-
-/** Returns a held call as a stock worker gets it. */
-function pathless(frame: Uint8Array): Uint8Array {
-  const peeked = peekFrame(frame);
-  return peeked.kind === "request" ? withoutPath(peeked).bytes : frame;
 }

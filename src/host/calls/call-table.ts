@@ -18,6 +18,8 @@ export interface CallTableParts {
   readonly isTimed: boolean;
   /** The call has timed out and has left the table already. */
   readonly onTimeout: (call: PendingCall) => void;
+  /** A call leaves the table that was reported to wait for its turn, or whose path the host keeps. */
+  readonly onNotedLeft: (call: PendingCall) => void;
 }
 
 /** All calls without an outcome. The code that takes a call out must give the caller its outcome, so that there is exactly one. */
@@ -29,9 +31,12 @@ export class CallTable {
   readonly #share: FairShare;
   readonly #defaultTimeoutMs: number;
   readonly #clock: Clock | undefined;
+  readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
 
-  constructor({ clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout }: CallTableParts) {
+  constructor(parts: CallTableParts) {
+    const { clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout } = parts;
+    this.#onNotedLeft = parts.onNotedLeft;
     this.#share = new FairShare(maxCalls);
     this.#clock = isTimed ? clock : undefined;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
@@ -72,6 +77,8 @@ export class CallTable {
       targetType,
       targetKey: keptText(targetKey),
       heldBytes,
+      reportBytes: 0,
+      stockPath: undefined,
       timeoutMs,
       openedMs: this.#clock === undefined ? 0 : this.#clock.now(),
       dueMs: 0,
@@ -117,6 +124,7 @@ export class CallTable {
   /** Takes a call out. False: it was out already. */
   take(call: PendingCall): boolean {
     if (!this.#calls.delete(call.hostId)) return false;
+    if (call.reportBytes > 0 || call.stockPath !== undefined) this.#onNotedLeft(call);
     call.caller.account.release(call.heldBytes);
     this.#share.remove(call.caller.account.party);
     call.caller.outgoingCalls.delete(call);

@@ -75,6 +75,7 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "message-too-large": plain("message-too-large"),
   "unexpected-answer": plain("unexpected-answer"),
   "loop-detected": plain("loop-detected"),
+  deadlock: plain("deadlock"),
   "not-authorized": plain("not-authorized"),
   "invalid-argument": plain("invalid-argument"),
   "not-found": plain("not-found"),

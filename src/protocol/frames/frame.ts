@@ -94,6 +94,25 @@ export interface LeavingFrame {
   readonly graceMs: number;
 }
 
+// protocol.md §11.13
+/** Tells the host that a call has waited long for its turn. Sent only to a host that names `turns`. */
+export interface StuckFrame {
+  readonly kind: "stuck";
+  /** The host's id of the call. */
+  readonly requestId: string;
+  /** The turns that wait for the call, in the form of the metadata `agpath`. */
+  readonly path: string;
+  /** The tokens of the running turns for which the call waits. */
+  readonly behind: readonly string[];
+}
+
+// protocol.md §11.13
+/** Tells the host that the call does not wait any more for the turns that were reported last. */
+export interface UnstuckFrame {
+  readonly kind: "unstuck";
+  readonly requestId: string;
+}
+
 // protocol.md §11.12
 /** Keeps a quiet stream open: proxies end streams that carry nothing. Only peers that both name `heartbeat` send it. */
 export interface HeartbeatFrame {
@@ -115,6 +134,8 @@ export type Frame =
   | LegacyFrame
   | CancelFrame
   | LeavingFrame
+  | StuckFrame
+  | UnstuckFrame
   | HeartbeatFrame
   /** No arm of the oneof is set, or an unknown one. Receivers ignore it with a warning. */
   | { readonly kind: "empty" };

@@ -62,7 +62,18 @@ export type PeekedFrame =
   | PeekedEvent
   | Extract<
       Frame,
-      { readonly kind: "register-type" | "subscribe" | "ack" | "cancel" | "leaving" | "heartbeat" | "empty" }
+      {
+        readonly kind:
+          | "register-type"
+          | "subscribe"
+          | "ack"
+          | "cancel"
+          | "leaving"
+          | "stuck"
+          | "unstuck"
+          | "heartbeat"
+          | "empty";
+      }
     >
   /**
    * The bytes are not a protobuf message. `head` names the call that they belong to, so that its caller can get an

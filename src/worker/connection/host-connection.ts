@@ -135,7 +135,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat"] : []) },
+      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat", "turns"] : ["turns"]) },
     });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
@@ -328,9 +328,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { isAnnounced: isHostAnnounced, isDotnetGateway } = hostTraits(metadata);
     this.isDotnetGateway = isDotnetGateway;
     this.#keepAlive.heard();
-    this.outbox.takeHeaders(isHostAnnounced);
+    const capabilities = readCapabilities(metadata);
+    this.outbox.takeHeaders(isHostAnnounced, capabilities.has("turns"));
     this.#accept();
-    if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+    if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }

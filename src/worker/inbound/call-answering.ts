@@ -14,7 +14,14 @@ import {
   TroupeError,
   UndeliverableException,
 } from "../../core/internal.ts";
-import { type CancelFrame, fromWireAgentId, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
+import {
+  type CancelFrame,
+  fromWireAgentId,
+  pathOf,
+  pathText,
+  type RequestFrame,
+  timeoutOf,
+} from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
@@ -80,6 +87,18 @@ export class CallAnswering {
     if (owed === undefined || owed.isCancelled) return;
     this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
+  }
+
+  // protocol.md §11.13
+  /** Tells the host of a call that it has waited long behind these turns. */
+  reportWait({ context }: Delivery, behind: readonly string[]): void {
+    const { messageId: requestId, path } = context;
+    this.#owed.named(requestId)?.sayStuck({ kind: "stuck", requestId, path: pathText(path), behind });
+  }
+
+  /** Tells the host of a call that it does not wait any more behind the turns that were reported last. */
+  withdrawWait({ context: { messageId: requestId } }: Delivery): void {
+    this.#owed.named(requestId)?.sayStuck({ kind: "unstuck", requestId });
   }
 
   /** Cancels the calls of a connection that has ended; no answer can leave by it. */

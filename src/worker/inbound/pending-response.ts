@@ -11,7 +11,9 @@ import {
   encodeFrame,
   metadataKey,
   type ResponseFrame,
+  type StuckFrame,
   toWireError,
+  type UnstuckFrame,
   type WireMetadata,
 } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
@@ -91,6 +93,11 @@ export class PendingResponse implements Work {
   begin(context: HandlerContext): void {
     this.#context = context;
     if (this.#abortReason !== undefined) context.abort(this.#abortReason);
+  }
+
+  /** Tells the host of the call how long it waits for its turn. */
+  sayStuck(report: StuckFrame | UnstuckFrame): void {
+    if (!this.#isOver()) this.#outbox.sayStuck(report);
   }
 
   /** Whether the answer leaves by this connection. */

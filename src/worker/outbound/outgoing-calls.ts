@@ -2,7 +2,7 @@ import {
   type AgentId,
   answerUndecidedText,
   assertAnswer,
-  assertPathLength,
+  assertWithinGuards,
   boundsOf,
   type CallBounds,
   type CallPath,
@@ -151,7 +151,7 @@ export class OutgoingCalls {
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
     const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
-    if (path.length > 0) assertPathLength(path, recipient);
+    if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
     const onPath = pathMetadata(path);
     const isTold = bounds.timeoutMs !== undefined;
     const kept = isTold ? bounds : withLastResort(bounds);

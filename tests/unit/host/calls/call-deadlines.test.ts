@@ -35,6 +35,8 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
       caller,
       ...ids,
       heldBytes: 0,
+      reportBytes: 0,
+      stockPath: undefined,
       timeoutMs,
       openedMs: 0,
       dueMs: 0,

@@ -14,6 +14,8 @@ function call(targetKey: string): PendingCall {
     caller,
     ...ids,
     heldBytes: 0,
+    reportBytes: 0,
+    stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,

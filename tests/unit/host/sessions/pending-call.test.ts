@@ -11,6 +11,8 @@ function call(ownId: string): PendingCall {
     caller,
     ...ids,
     heldBytes: 0,
+    reportBytes: 0,
+    stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,
