@@ -180,6 +180,7 @@ export class CallRouter {
   /** Ends a call of which the host could read only the beginning of the request or of the answer. */
   giveUp(from: Peer, head: FrameHead, { reason, isOverload }: BadFrame): void {
     if (head.kind === "request") {
+      this.#counters.calls += 1;
       const failure = isOverload ? callFailure.noRoom(reason) : callFailure.unreadableRequest(reason);
       return this.#refuse(from, head.requestId, failure);
     }
