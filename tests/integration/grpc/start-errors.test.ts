@@ -2,11 +2,15 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TroupeError } from "troupe";
+import { DefaultTopicId, defineMessage, TroupeError } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { startFaultProxy } from "troupe/testing";
+import { StatusCode } from "troupe/transport";
 import { describe, expect, onTestFinished, test } from "vitest";
+import * as z from "zod";
 import { testCertificate, testKey } from "../../support/test-certificate.ts";
+
+const StringMessage = defineMessage("StringMessage", z.object({ text: z.string() }));
 
 /** Fails in one of Troupe's own errors; returns its code and text. */
 async function failureOf(act: () => unknown): Promise<{ readonly code: string; readonly message: string }> {
@@ -71,6 +75,52 @@ describe("a worker that can't be made or started says what to do:", () => {
   ])("%s", async (address, says) => {
     const { code, message } = await failureOf(() => startWorker(address));
     expect({ code, message }).toEqual({ code: "invalid-argument", message: expect.stringContaining(says) });
+  });
+
+  test("a token that the host refuses", async () => {
+    const authorize = () => ({ code: StatusCode.unauthenticated, details: "wrong token" });
+    const { address } = await startHost("127.0.0.1:0", { authorize });
+    const { code, message } = await failureOf(() => startWorker(address));
+    expect({ code, message }).toEqual({
+      code: "not-authorized",
+      message: expect.stringMatching(/wrong token.*channelOptions\.metadata.*channelOptions\.tls/),
+    });
+  });
+
+  test("several hosts of which none answers are all named, each with its reason", async () => {
+    const { code, message } = await failureOf(() => startWorker(["127.0.0.1:1", "127.0.0.1:2"]));
+    expect({ code, message }).toEqual({
+      code: "disconnected",
+      message: expect.stringMatching(/^None of the 2 hosts can be reached.*127\.0\.0\.1:1.*refused.*127\.0\.0\.1:2.*refused/),
+    });
+  });
+
+  test("several addresses in one text", async () => {
+    const { code, message } = await failureOf(() => startWorker("127.0.0.1:1,127.0.0.1:2"));
+    expect({ code, message }).toEqual({
+      code: "invalid-argument",
+      message: expect.stringContaining('several addresses are an array: ["127.0.0.1:1", "127.0.0.1:2"]'),
+    });
+  });
+
+  test("a stop after it still says why the start failed", async () => {
+    const worker = new GrpcWorkerAgentRuntime("127.0.0.1:1", { reconnect: false });
+    const startAndStop = async () => {
+      try {
+        await worker.start();
+      } finally {
+        await worker.stop();
+      }
+    };
+    const { code, message } = await failureOf(startAndStop);
+    expect({ code, message }).toEqual({
+      code: "wrong-state",
+      message: expect.stringContaining("Nothing listens on 127.0.0.1:1 (connection refused)."),
+    });
+    expect(await failureOf(() => worker.publishMessage(StringMessage({ text: "" }), new DefaultTopicId()))).toEqual({
+      code: "wrong-state",
+      message: expect.stringContaining("Nothing listens on 127.0.0.1:1 (connection refused)."),
+    });
   });
 
   test("an address that can't be read is refused also behind one that answers", async () => {
