@@ -93,7 +93,7 @@ export class Host implements AsyncDisposable {
   #listening: Listening | undefined;
 
   /**
-   * Throws `invalid-argument` for missing parts, for unknown options, for values of a wrong kind, and for options other than `clock`
+   * Throws `invalid-argument` for missing parts, unknown options and values of a wrong kind. It also throws for options other than `clock`
    * beside a servicer, which has its own.
    */
   constructor(parts: HostParts, options: HostOptions = {}) {
