@@ -91,7 +91,7 @@ export class CallRouter {
       isTimed: observer !== undefined,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
-        this.#batches.add(call.caller.id, [() => this.#timeOut(call)]);
+        this.#batches.add(call.caller.id, [() => this.#timeOut(call)], call.caller.account.party);
       },
     });
     this.#batches = batches;
@@ -239,7 +239,7 @@ export class CallRouter {
    */
   peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
     const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
-    this.#batches.add(peer.id, this.#endingsOf(peer, failure));
+    this.#batches.add(peer.id, this.#endingsOf(peer, failure), peer.account.party);
   }
 
   *#endingsOf(

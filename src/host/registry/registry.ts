@@ -76,7 +76,10 @@ export class Registry {
     });
     const { owners, batches, openListAccount: openAccount } = parts;
     const book = this.#book;
-    this.#routes = new EventRoutes({ owners, batches, lastNumber: () => book.lastNumber });
+    this.#routes = new EventRoutes({
+      ...{ owners, lastNumber: () => book.lastNumber },
+      work: (clientId, tasks) => this.#work(clientId, tasks),
+    });
     this.listing = new SubscriptionListing({ book, batches, openAccount });
     this.#bounds = new RegistrationBounds({
       bounds: parts.bounds,
@@ -153,7 +156,7 @@ export class Registry {
     const { client, before } = this.#clients.arrive(clientId, from.principal);
     if (before === undefined) return;
     client.restoring = before;
-    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from.account));
+    this.#work(clientId, this.#restorationsOf(client, before, from.account));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
@@ -172,7 +175,7 @@ export class Registry {
     const { types, subscriptions } = client.takeOwn();
     this.#releaseTypes(clientId, types);
     this.#changeCount(-subscriptions.size);
-    this.#parts.batches.add(clientId, this.#removalsOf(subscriptions));
+    this.#work(clientId, this.#removalsOf(subscriptions));
     this.#reports.typesGivenUp(clientId, types);
     return types;
   }
@@ -225,7 +228,7 @@ export class Registry {
     this.listing.changed();
     if (client.isSweeping) return;
     client.isSweeping = true;
-    this.#parts.batches.add(clientId, this.#lossesOf(client));
+    this.#work(clientId, this.#lossesOf(client));
   }
 
   #addSubscription(clientId: string, { id, pattern }: WireSubscription, from: Registrant): SubscriptionOutcome {
@@ -311,7 +314,12 @@ export class Registry {
     this.#clients.leave(client, graceMs);
     this.#releaseTypes(clientId, own.types);
     this.#changeCount(-own.subscriptions.size);
-    this.#parts.batches.add(clientId, this.#removalsOf(own.subscriptions));
+    this.#work(clientId, this.#removalsOf(own.subscriptions));
+  }
+
+  /** Does what may be long, in turns with that of other addresses. */
+  #work(clientId: string, tasks: Iterable<() => void>): void {
+    this.#parts.batches.add(clientId, tasks, this.#accounts.partyOf(clientId));
   }
 
   /** A client gives types up. Types that have gone to another client stay there. */

@@ -4,6 +4,7 @@ import {
   type ClientHttp2Stream,
   connect,
   createServer,
+  type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
@@ -52,8 +53,8 @@ async function setUp() {
   };
   const server = createServer();
   const accepted = new Inbox<ServerHttp2Stream>();
-  server.on("stream", (stream, headers, _flags, rawHeaders) => {
-    dispatch.accept(stream, { headers, rawHeaders }, origin);
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
+    dispatch.accept(stream, { headers, rawHeaders: raw }, origin);
     accepted.put(stream);
   });
   server.listen(0, "127.0.0.1");
