@@ -86,6 +86,7 @@ export function composeHost(hostOptions: HostOptions) {
     batches,
     pendingOf,
     giveWay,
+    onClientGaveWay: shared("maxSessions, clients", maxSessions).onGaveWay,
     openListAccount: (onGiveWay) =>
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
