@@ -14,7 +14,7 @@ export class FairShare {
     this.#max = max;
   }
 
-  /** What all parties hold together. */
+  /** The sum of all that the parties hold. */
   get size(): number {
     return this.#size;
   }
