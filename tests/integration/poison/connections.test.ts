@@ -136,7 +136,8 @@ describe("a client that opens HTTP/2 and then", () => {
     let seen = 0;
     offender.socket.on("data", () => {
       for (const { type, flags, payload } of offender.received.slice(seen)) {
-        if (type === frameType.ping && flags === 0) offender.write(frame(frameType.ping, flag.acknowledged, 0, payload));
+        if (type === frameType.ping && flags === 0)
+          offender.write(frame(frameType.ping, flag.acknowledged, 0, payload));
       }
       seen = offender.received.length;
     });

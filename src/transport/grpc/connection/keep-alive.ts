@@ -81,7 +81,8 @@ function ask(session: Http2Session, onAnswer: (error: Error | null) => void): vo
 function isMute(session: Http2Session, writtenBefore: number): boolean {
   if (session.destroyed || bytesWritten(session) !== writtenBefore) return false;
   const handle: unknown = Reflect.get(session.socket, "_handle");
-  const queued: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "writeQueueSize") : undefined;
+  const queued: unknown =
+    typeof handle === "object" && handle !== null ? Reflect.get(handle, "writeQueueSize") : undefined;
   return queued === 0 && (session.state.outboundQueueSize ?? 0) > 0;
 }
 
