@@ -39,7 +39,7 @@ const innerRooms = {
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
-  host: ["batch-runner", "counters", "first-of", "limits", "logging", "observer", "principal"],
+  host: ["batch-runner", "counters", "limits", "observer", "principal"],
   worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 

@@ -9,7 +9,7 @@ import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
-import { hostLog } from "./host-log.ts";
+import { handshakeLog, hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
 import { limits } from "./limits.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
@@ -86,6 +86,7 @@ export function composeHost(hostOptions: HostOptions) {
     batches,
     pendingOf,
     giveWay,
+    onClientGaveWay: shared("maxSessions, clients", maxSessions).onGaveWay,
     openListAccount: (onGiveWay) =>
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
@@ -143,6 +144,7 @@ export function composeHost(hostOptions: HostOptions) {
     };
   };
   return {
+    noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
     states: new LegacyState(options.stateStore, logger),

@@ -16,7 +16,7 @@ export interface HostCounters {
   readonly heldBytes: number;
   /** Connections and clients that held most, and channels, streams and waiting calls of an address that had most, ended because others needed space. */
   readonly gaveWay: number;
-  /** Calls from callers, and answers of targets passed back to them. */
+  /** Calls from callers, also those of which the host could read only the beginning; and answers of targets passed back to them. */
   readonly calls: number;
   readonly answers: number;
   /** Calls that the host itself answered with an error, and those of them that timed out. */

@@ -1,4 +1,5 @@
 import type { Clock, LogFields, Logger } from "../core/internal.ts";
+import type { RefusedHandshake } from "../transport/internal.ts";
 import type { HostObserver, SessionOccurrence } from "./observer.ts";
 import { RepeatedRefusals } from "./repeated-refusals.ts";
 
@@ -60,6 +61,17 @@ export function hostLog(logger: Logger, clock: Clock): HostObserver {
         // Never logged one by one.
         return;
     }
+  };
+}
+
+/** Writes which clients failed in their TLS handshake: each address and reason once a minute. */
+export function handshakeLog(logger: Logger, clock: Clock): (refused: RefusedHandshake) => void {
+  const refusals = new RepeatedRefusals(clock);
+  return ({ address, reason }) => {
+    const kept = refusals.note(address, "", reason);
+    if (kept === undefined) return;
+    const repeated = kept > 0 ? kept : undefined;
+    logger.info("a client is refused: its TLS handshake failed", { address, reason, repeated });
   };
 }
 

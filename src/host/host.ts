@@ -28,7 +28,7 @@ export interface HostParts {
   readonly listener: Listener;
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
-  /** The servicer that the listener serves. Default: a new `HostServicer` with the given options. */
+  /** The servicer that the listener serves, with the options that it was made with. Default: a new `HostServicer` with the given options. */
   readonly servicer?: HostServicer | undefined;
 }
 
@@ -92,13 +92,17 @@ export class Host implements AsyncDisposable {
   /** Kept after the end, for what it has counted. */
   #listening: Listening | undefined;
 
-  /** Throws `invalid-argument` for missing parts, for unknown options and for values of a wrong kind. */
+  /**
+   * Throws `invalid-argument` for missing parts, unknown options and values of a wrong kind. It also throws for options other than `clock`
+   * beside a servicer, which has its own.
+   */
   constructor(parts: HostParts, options: HostOptions = {}) {
     assertObject(parts, "The parts of a host, { listener, address },");
     assertOptions(parts, partsShape, "Host");
     const { listener, address, servicer } = parts;
     assertArgument(listener, "The listener of a host", listenerKind);
     assertText(address, "The address of a host, such as 127.0.0.1:50051,");
+    if (servicer !== undefined) assertNoOptions(options);
     const ownServicer = servicer ?? new HostServicer(options);
     this.#listener = listener;
     this.#address = address;
@@ -127,7 +131,10 @@ export class Host implements AsyncDisposable {
     const { servicer } = this;
     const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asHealthService()];
     services.push(...servicer.asReflectionServices());
-    const done = this.#listener.listen(this.#address, services, { accountant: servicer.accountant });
+    const done = this.#listener.listen(this.#address, services, {
+      accountant: servicer.accountant,
+      onRefusedHandshake: (refused) => servicer.noteRefusedHandshake(refused),
+    });
     this.#state = { at: "starting", done };
     try {
       const listening = await done;
@@ -231,6 +238,15 @@ export class Host implements AsyncDisposable {
     await this.servicer.drain(ofSessions.leftMs, Promise.race([ofSessions.over, grace.over]));
     ofSessions.done();
   }
+}
+
+/** A host uses nothing but the clock itself; all other options are the servicer's. */
+function assertNoOptions(options: HostOptions): void {
+  const given = Object.entries(options).filter(([name, value]) => value !== undefined && name !== "clock");
+  if (given.length === 0) return;
+  const names = given.map(([name]) => name).join(", ");
+  const text = `The options (${names}) would change nothing: a host beside a servicer takes those of the servicer. Write new HostServicer(options).`;
+  throw new TroupeError("invalid-argument", text);
 }
 
 /** The deadline of an ending. It can be shortened, but not prolonged. */

@@ -5,7 +5,7 @@ export const limits = {
   /** Calls that may wait for one client's channel, and the bytes they may hold together. */
   heldCallsPerClient: 1_000,
   heldBytesPerClient: 16 * 1024 * 1024,
-  /** The bytes that calls may hold which wait for channels, all clients together. */
+  /** The bytes that calls may hold which wait for channels, all clients together; the callers of one address get two thirds. */
   heldBytes: 256 * 1024 * 1024,
   /** Control requests of one client that may wait for answers, and the bytes that their names may hold together. */
   controlWaitsPerAsker: 1_000,
@@ -26,7 +26,10 @@ export const limits = {
   pendingAdmissions: 10_000,
   pendingAdmissionsPerPeer: 1_000,
   admissionMs: 30_000,
-  /** Bytes of the requests of unary calls that wait for `authorize`, and those of one connection. One request may always wait alone. */
+  /**
+   * Bytes of the requests of unary calls that wait for `authorize`, of which one address gets two thirds; and those of one connection. One
+   * request may always wait alone.
+   */
   pendingRequestBytes: 256 * 1024 * 1024,
   pendingRequestBytesPerPeer: 32 * 1024 * 1024,
   /** Bytes of frames that the host holds for a stream that waits for `authorize` and that sends though it is paused. */

@@ -102,7 +102,8 @@ export interface HostOptions {
   readonly maxPendingCalls?: number | undefined;
   /**
    * Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. A channel opens all
-   * the same if its address would have at most half as many as another. The newest channel of the address with most ends. Default 10 000.
+   * the same if its address would have at most half as many as another. The newest channel of the address with most ends.
+   * Clients that register before their channel are shared in the same way. Default 10 000.
    */
   readonly maxSessions?: number | undefined;
   /**

@@ -12,6 +12,7 @@ import {
   type LinkService,
   type MemoryAccountant,
   type Metadata,
+  type RefusedHandshake,
   RpcError,
   type ServerStreamReceiver,
   StatusCode,
@@ -171,6 +172,11 @@ export class HostServicer {
    */
   get accountant(): MemoryAccountant {
     return this.#parts.accountant;
+  }
+
+  /** Notes a client whose TLS handshake a listener refused: pass it to `listen` as `onRefusedHandshake`. The host's log names the client. */
+  noteRefusedHandshake(refused: RefusedHandshake): void {
+    this.#parts.noteRefusedHandshake(refused);
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

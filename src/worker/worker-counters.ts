@@ -6,6 +6,8 @@ export interface WorkerCounters {
   unreadableEvents: number;
   /** Those of them that .NET's gateway sent again without topic and content. The worker logs them at `debug` alone. */
   emptyReplays: number;
+  /** Events that the host sent although no agent type here subscribes to their topic, or because another worker serves the type by now. Logged at `debug`. */
+  unroutedEvents: number;
   /** Events that came while the worker was stopping. */
   eventsAfterStop: number;
   /** Events that the worker dropped because it remembered their id (`rememberedEvents`). */
@@ -45,6 +47,7 @@ export function createWorkerCounters(): WorkerCounters {
     unreadableFrames: 0,
     unreadableEvents: 0,
     emptyReplays: 0,
+    unroutedEvents: 0,
     eventsAfterStop: 0,
     duplicateEvents: 0,
     failedEventHandlers: 0,

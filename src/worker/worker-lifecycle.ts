@@ -24,7 +24,7 @@ import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoin
 import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import { assertSendingIn, isIdleIn, isRunningIn, notRunningText } from "./run-state.ts";
+import { assertSendingIn, isIdleIn, isRunningIn, nothingToStop } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -142,12 +142,12 @@ export class WorkerLifecycle {
     const { state } = this.#supervisor;
     switch (state.at) {
       case "idle":
-        throw new TroupeError("wrong-state", notRunningText);
+        throw nothingToStop(state);
       case "draining":
         return state.done;
       case "closed":
         if (state.by === "stopped") return Promise.resolve();
-        if (state.by === "start-failed") throw new TroupeError("wrong-state", notRunningText);
+        if (state.by === "start-failed") throw nothingToStop(state);
         return this.#beginStop();
       case "connecting":
       case "registering":

@@ -27,7 +27,7 @@ export function admittedLosses(
   for (const { name, counts } of workers) {
     bySender[name] = (bySender[name] ?? 0) + counts.lostEvents + counts.unconfirmedEvents;
     byReaders += counts.droppedEvents + counts.eventsAfterStop + counts.unreadableEvents;
-    byReaders += counts.unreadableFrames + counts.unreadFrames;
+    byReaders += counts.unreadableFrames + counts.unreadFrames + counts.unroutedEvents;
   }
   const { unroutableEvents, skippedEvents, droppedEvents, lostEvents, filteredEvents } = counters;
   const lost = unroutableEvents + skippedEvents + droppedEvents + lostEvents + filteredEvents;

@@ -17,9 +17,11 @@ export interface HostFlags extends TlsFlags {
   readonly dotnetErrors: "withhold" | "status";
   readonly keepAliveSeconds: number;
   readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
+  readonly ownOnly: boolean;
   readonly reflection: boolean;
 }
 
@@ -84,8 +86,15 @@ export function addHostFlags(command: Command): Command {
       atLeast(0),
       15_000,
     )
+    .option(
+      "--heartbeat-timeout-ms <ms>",
+      "how long a silent Troupe worker has for its sign of life, before it is cut off; 0: the host never asks",
+      atLeast(0),
+      30_000,
+    )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .option("--own-only", "let a worker remove only its own subscriptions", false)
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
@@ -104,6 +113,8 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     reflection: flags.reflection,
     whenFull: flags.whenFull,
     heartbeatMs: flags.heartbeatMs,
+    heartbeatTimeoutMs: flags.heartbeatTimeoutMs,
+    ownOnly: flags.ownOnly,
     dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxMemoryBytes", flags.maxMemoryBytes),

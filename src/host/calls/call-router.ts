@@ -97,7 +97,7 @@ export class CallRouter {
       isTimed: observer !== undefined,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
-        this.#batches.add(call.caller.id, [() => this.#timeOut(call)]);
+        this.#batches.add(call.caller.id, [() => this.#timeOut(call)], call.caller.account.party);
       },
       onNotedLeft: (call) => {
         this.rings.forget(call);
@@ -205,6 +205,7 @@ export class CallRouter {
   /** Ends a call of which the host could read only the beginning of the request or of the answer. */
   giveUp(from: Peer, head: FrameHead, { reason, isOverload }: BadFrame): void {
     if (head.kind === "request") {
+      this.#counters.calls += 1;
       const failure = isOverload ? callFailure.noRoom(reason) : callFailure.unreadableRequest(reason);
       return this.#refuse(from, head.requestId, failure);
     }
@@ -264,7 +265,7 @@ export class CallRouter {
    */
   peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
     const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
-    this.#batches.add(peer.id, this.#endingsOf(peer, failure));
+    this.#batches.add(peer.id, this.#endingsOf(peer, failure), peer.account.party);
   }
 
   *#endingsOf(

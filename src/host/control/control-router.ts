@@ -57,11 +57,12 @@ export class ControlRouter {
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
+    const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
     if (this.#parts.sessions.of(session.id) === undefined) {
-      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)));
+      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)), party);
     }
-    this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)));
+    this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)), party);
   }
 
   *#forgettingsOf(waits: Iterable<ControlWait>): Iterable<() => void> {

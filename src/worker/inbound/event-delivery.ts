@@ -80,8 +80,10 @@ export class EventDelivery {
     try {
       const topicId = fromWireTopic(wire.topicType, wire.topicSource);
       const sender = this.#sender(wire);
-      recipients = subscriptions.recipients(topicId).filter((id) => !id.equals(sender));
+      recipients = subscriptions.recipients(topicId);
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
+      if (recipients.length === 0) return this.#passOverUnrouted(topicId);
+      recipients = recipients.filter((id) => !id.equals(sender));
       if (recipients.length === 0) return;
       // An event without an id never counts as a duplicate.
       if (wire.id !== "" && this.#isRepeated(wire.id, isFromGateway)) {
@@ -117,6 +119,14 @@ export class EventDelivery {
     settings.logger.debug("The gateway sent an event again without its topic. It was passed over.", {
       id: loggableText(id),
     });
+  }
+
+  /** No agent type of this worker subscribes to the topic any more, or another worker serves the type by now. */
+  #passOverUnrouted(topicId: TopicId): void {
+    const { counts, settings } = this.#options;
+    counts.unroutedEvents += 1;
+    const kind = "An event came that no agent of this worker gets";
+    settings.logger.debug(`${kind}: it is on ${loggableText(topicId.toString())}.`, undefined, kind);
   }
 
   #sender(wire: WireEvent): AgentId | undefined {

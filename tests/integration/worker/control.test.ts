@@ -197,7 +197,8 @@ describe("a worker on the control channel", () => {
     const nobody = new AgentId("nobody", "k");
     await expect(other.agentSaveState(nobody)).rejects.toMatchObject({
       code: "not-accessible",
-      message: "Agent nobody/k can't be reached: no worker with a control channel serves the agent type nobody.",
+      message:
+        "Agent nobody/k can't be reached: no worker with a control channel serves the agent type nobody. Start a worker that registers the type, or correct the id.",
     });
     await expect(other.tryGetUnderlyingAgentInstance(nobody)).rejects.toMatchObject({ code: "not-found" });
     await expect(other.tryGetUnderlyingAgentInstance(agentId)).rejects.toMatchObject({ code: "not-accessible" });

@@ -269,8 +269,9 @@ export class Lane implements Due {
     this.#gate?.stop();
   }
 
-  /** Waits no more. For `FairTurns`. */
+  /** Waits no more. What it was charged while it waited still counts: it was not read then. For `FairTurns`. */
   release(): void {
+    this.refresh();
     this.#isHeld = false;
   }
 
