@@ -63,9 +63,9 @@ it("of a crowd of new connections those beyond a turn wait as new ones, of which
   for (let count = 0; count < 100; count += 1) server.emit("connection", new Socket());
   const atOnce = openedCount;
   expect(atOnce).toBeLessThan(20);
-  expect(party.newcomers).toBe(100 - atOnce - 1);
-  const usedMs = party.usedMs;
+  expect(party.dear.newcomers).toBe(100 - atOnce - 1);
+  const usedMs = party.dear.usedMs;
   for (let turn = 0; turn < 200; turn += 1) for (const act of planned.splice(0)) act();
   expect(openedCount).toBeGreaterThan(atOnce);
-  expect(party.usedMs - usedMs).toBeGreaterThanOrEqual((openedCount - atOnce) * CONNECTION_MS);
+  expect(party.dear.usedMs - usedMs).toBeGreaterThanOrEqual((openedCount - atOnce) * CONNECTION_MS);
 });
