@@ -47,6 +47,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   GrpcWorkerAgentRuntimeOptions: (options) => () => newWorker(options),
   WorkerRuntimeOptions: (options: object) => () =>
     new worker.WorkerRuntime(given({ dialer: transport.createMemoryNetwork(), address: "127.0.0.1:1", ...options })),
+  GuardOptions: (options) => () => newWorker({ guards: options }),
+  CallGuardOptions: (options) => () => newWorker({ guards: { calls: options } }),
   ReconnectOptions: (options) => () => newWorker({ reconnect: options }),
   WhileDisconnectedOptions: (options) => () => newWorker({ whileDisconnected: options }),
   GrpcWorkerAgentRuntimeHostOptions: (options) => () => newHost(options),
