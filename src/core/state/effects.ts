@@ -61,18 +61,12 @@ export class TurnEffects<Out = unknown> {
     this.#bytes = bytes;
   }
 
-  /** Takes all effects out, for a commit. */
-  take(): {
-    readonly events: readonly Out[];
-    readonly reminders: readonly ReminderChange[];
-    readonly mail: readonly Mail[];
-  } {
-    const { events, reminders, mail } = this;
-    this.events = [];
-    this.reminders = [];
-    this.mail = [];
-    this.#bytes = 0;
-    return { events, reminders, mail };
+  /** Drops what was added before the savepoint: it is written. */
+  dropUntil({ events, reminders, mail, bytes }: EffectsSavepoint): void {
+    this.events.splice(0, events);
+    this.reminders.splice(0, reminders);
+    this.mail.splice(0, mail);
+    this.#bytes = Math.max(0, this.#bytes - bytes);
   }
 
   #makeRoom(bytes: number): void {
