@@ -56,7 +56,11 @@ export function describeRollBack(suite: Suite): void {
   describe("a turn of a persistent agent that fails", () => {
     test.each([
       ["throws", "add:2 fail", { message: expect.stringContaining("it failed") }],
-      ["leaves a state that does not fit", "add:2 break", { code: "invalid-state", message: expect.stringContaining("total") }],
+      [
+        "leaves a state that does not fit",
+        "add:2 break",
+        { code: "invalid-state", message: expect.stringContaining("total") },
+      ],
       ["leaves what JSON can't hold", "add:2 map", { code: "invalid-state", message: expect.stringContaining("Map") }],
       ["leaves too much", "add:2 bloat", { code: "state-too-large", message: expect.stringContaining("maxBytes") }],
     ])("because it %s changes nothing", async (_why, text, error) => {
