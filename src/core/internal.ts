@@ -34,7 +34,6 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
-export type { ActivationStates } from "./delivery/activation-states.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
@@ -102,11 +101,11 @@ export type {
   ShardHold,
   ShardReader,
 } from "./state/durable-log.ts";
-export { effectsOf, TurnEffects } from "./state/effects.ts";
+export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
-export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
+export type { StateKeeper } from "./state/state-keeper.ts";
 export type {
   Commit,
   CommitOutcome,

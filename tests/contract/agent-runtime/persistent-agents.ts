@@ -227,9 +227,9 @@ export function describePersistentAgents(suite: Suite): void {
     });
 
     test("is destroyed at the end of its turn, and begins anew", async () => {
-      await using cast = await openCast(suite, (text, agent, context) => {
+      await using cast = await openCast(suite, (text, agent) => {
         if (text === "end") agent.destroySelf();
-        else add(text, agent, context);
+        else add(text, agent);
         return agent.state.total;
       });
       await cast.ask("4");
@@ -240,8 +240,8 @@ export function describePersistentAgents(suite: Suite): void {
     });
 
     test("that destroys itself in a turn that fails is still there", async () => {
-      await using cast = await openCast(suite, (text, agent, context) => {
-        if (text !== "end") return add(text, agent, context);
+      await using cast = await openCast(suite, (text, agent) => {
+        if (text !== "end") return add(text, agent);
         agent.destroySelf();
         throw new Error("no");
       });
