@@ -23,7 +23,7 @@ export interface KeptStatesOptions<Out> {
   readonly forget: (id: AgentId, agent: Agent) => boolean;
 }
 
-/** What a commit holds beside the state and its effects. */
+/** The parts of a commit beside the state and its effects. */
 export interface CommitRequest<Out> {
   /** `turn`: a turn ends well. `now`: the agent asks for it. */
   readonly at: "turn" | "now";
@@ -54,7 +54,7 @@ const keep = { at: "keep" } as const;
 export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #options: KeptStatesOptions<Out>;
   readonly #places = new WeakMap<StateSlot, Place>();
-  /** Agents from their load to their first turn, by id: nobody else finds them meanwhile. */
+  /** Agents from their load to their first turn, by id: the catalog does not find them meanwhile. */
   readonly #activating = new Map<string, Agent>();
 
   constructor(options: KeptStatesOptions<Out>) {

@@ -27,7 +27,7 @@ export interface SlotHome {
   saveNow(slot: StateSlot): Promise<void>;
 }
 
-/** What a store holds of an agent. */
+/** A state as it was loaded. */
 export interface LoadedState<T extends object> {
   readonly state: T;
   /** Undefined: nothing is stored. */
