@@ -406,6 +406,7 @@ export class AgentCatalog {
     this.#persistentTypes.add(id.type);
     this.#hasTurns = true;
     await loading;
+    await this.#options.states?.save(agent);
     return agent;
   }
 }

@@ -167,6 +167,7 @@ export class StateSlot<T extends object = object> {
   end(turn: WritingTurn): void {
     const at = this.#turns.indexOf(turn);
     if (at >= 0) this.#turns.splice(at, 1);
+    if (this.#turns.length === 0 && !this.hasEffects) this.#effects = undefined;
     for (const listener of this.#onTurnEnd) listener();
   }
 
