@@ -144,6 +144,7 @@ export function describeRollBack(suite: Suite): void {
       await using cast = await openCast(suite, script, { store });
       store.afterCommit = () => store.write(id, { total: 50, log: [] });
       await expect(cast.ask("add:1 save add:2")).rejects.toMatchObject({ code: "state-conflict" });
+      expect(store.commits).toHaveLength(1);
       store.afterCommit = () => undefined;
       expect(await cast.ask("add:1")).toBe("51");
     });
