@@ -42,6 +42,7 @@ export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delive
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
+export { AnswerCodec } from "./delivery/kept-answers.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { LongWaits, type WaitReports } from "./delivery/long-waits.ts";
@@ -49,7 +50,9 @@ export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { keyRefused } from "./delivery/remembered-layer.ts";
 export { deadlockText, RingWatch } from "./delivery/ring-watch.ts";
+export { createStateLayers, type StateLayers } from "./delivery/state-layers.ts";
 export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
@@ -101,9 +104,11 @@ export type {
   ShardHold,
   ShardReader,
 } from "./state/durable-log.ts";
+export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
+export type { StateKeeper } from "./state/state-keeper.ts";
 export type {
   Commit,
   CommitOutcome,
@@ -130,6 +135,7 @@ export type {
   StoreStats,
 } from "./state/state-store.ts";
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
+export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { isThenable } from "./thenable.ts";
 export {
@@ -168,6 +174,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  isIdempotencyKey,
 } from "./validation/call-options.ts";
 export {
   agentId,
@@ -182,6 +189,7 @@ export {
   number,
   type OptionKind,
   signal,
+  stateStore,
   text,
   withMethods,
   word,
