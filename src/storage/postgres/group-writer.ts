@@ -17,6 +17,8 @@ export interface GroupWriterParts {
   readonly quotedSchema: string;
   readonly locks: LockKeys;
   readonly opening: () => HeldOpening;
+  /** Resolves when it is certain what became of the groups before whose connection was lost. */
+  readonly settled: () => Promise<void>;
   readonly nowMs: () => number;
   /** Turns an error into a `StoreError`, and notes it. */
   readonly failure: (error: unknown) => StoreError;
@@ -86,8 +88,11 @@ export class GroupWriter {
     const { json, bytes } = encodeGroup(writes, () => this.#makeETag());
     for (let retries = 0; ; retries += 1) {
       try {
+        await this.#parts.settled();
         return await this.#send(writes, json, bytes);
       } catch (error) {
+        // The store has opened itself anew while this group was on its way: it was not written.
+        if (error instanceof Fenced && error.incarnation !== this.#parts.opening().incarnation) continue;
         if (retries >= mostRetries || !isWorthAnotherTry(error)) throw error;
       }
     }
@@ -111,7 +116,7 @@ export class GroupWriter {
     this.#newestGeneration = generation;
     // The function returns an array, or who holds the store.
     const results = JSON.parse(row?.results ?? "null") as readonly unknown[] | { readonly fenced: string };
-    if ("fenced" in results) throw new Fenced(results.fenced);
+    if ("fenced" in results) throw new Fenced(results.fenced, incarnation);
     return results;
   }
 
@@ -130,10 +135,13 @@ export class GroupWriter {
 /** Another opening holds the store. */
 export class Fenced extends Error {
   readonly holder: string;
+  /** That of the opening which was refused. */
+  readonly incarnation: number;
 
-  constructor(holder: string) {
+  constructor(holder: string, incarnation: number) {
     super("The store is held by another opening.");
     this.holder = holder;
+    this.incarnation = incarnation;
   }
 }
 

@@ -22,6 +22,7 @@ export class HolderLock {
   #connection: LentConnection | undefined;
   #timer: Timer | undefined;
   #isWanted = false;
+  #taking: Promise<boolean> | undefined;
 
   constructor(parts: HolderLockParts) {
     this.#parts = parts;
@@ -32,8 +33,15 @@ export class HolderLock {
   }
 
   /** Takes the lock. Resolves to whether it has it. */
-  async take(): Promise<boolean> {
-    if (this.#connection !== undefined) return true;
+  take(): Promise<boolean> {
+    if (this.#connection !== undefined) return Promise.resolve(true);
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  async #take(): Promise<boolean> {
     const { connections, key, isShared } = this.#parts;
     const connection = await connections.lend();
     try {

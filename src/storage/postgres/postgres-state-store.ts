@@ -62,6 +62,9 @@ export class PostgresStateStore implements StateStore {
   #incarnation = 0;
   /** Resolves when the last `open` has ended. */
   #opening: Promise<unknown> | undefined;
+  /** Whether the server may still carry out a write whose connection was lost. */
+  #isInDoubt = false;
+  #settling: Promise<void> | undefined;
   /** The error with which a store ends that is damaged or fenced. */
   #end: StoreError | undefined;
   #asked = 0;
@@ -80,6 +83,7 @@ export class PostgresStateStore implements StateStore {
     const writer = new GroupWriter({
       ...{ connections, quotedSchema: schema.quoted, locks },
       opening: () => ({ writers, incarnation: this.#incarnation }),
+      settled: () => this.#settled(),
       nowMs: () => clock.wallNow(),
       failure: (error) => this.#failure(error, true),
     });
@@ -192,6 +196,7 @@ export class PostgresStateStore implements StateStore {
         // A fenced store may read.
         if (this.#end?.storeCode === "corrupt") throw this.#end;
         try {
+          await this.#settled();
           // The server may have closed a connection that was idle: another one answers.
           const again = (error: unknown) => {
             if (isOfConnection(error)) return connections.query(statement);
@@ -224,6 +229,27 @@ export class PostgresStateStore implements StateStore {
     }
   }
 
+  /** After `unknown`, nothing is read or written before it is certain what became of that write. */
+  async #settled(): Promise<void> {
+    if (!this.#isInDoubt) return;
+    this.#settling ??= this.#renew().finally(() => {
+      this.#settling = undefined;
+    });
+    await this.#settling;
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const { incarnation } = await this.#opener.renew(this.#incarnation);
+      this.#incarnation = incarnation;
+    } catch (error) {
+      // What waits for this was not sent.
+      if (!(error instanceof Fenced)) throw toStoreError(error, this.#parts.place, false);
+      this.#failure(error, true);
+    }
+    this.#isInDoubt = false;
+  }
+
   /** Turns an error into a `StoreError`, and keeps it if the store ends with it. */
   #failure(error: unknown, isWrite: boolean): StoreError {
     const failure =
@@ -231,6 +257,7 @@ export class PostgresStateStore implements StateStore {
         ? fencedError(this.#parts.place, error.holder)
         : toStoreError(error, this.#parts.place, isWrite);
     if (failure.storeCode === "corrupt" || failure.storeCode === "fenced") this.#end ??= failure;
+    if (failure.storeCode === "unknown" && this.#incarnation !== 0) this.#isInDoubt = true;
     if (failure.storeCode === "fenced") void this.#opener.release();
     if (failure.storeCode !== "in-use") {
       if (this.#failures % failuresPerLine === 0) {

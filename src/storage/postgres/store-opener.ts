@@ -50,6 +50,14 @@ export class StoreOpener {
     }
   }
 
+  /**
+   * Makes the next incarnation of an open store. It waits for the statements that the server still carries out. One that comes later is
+   * refused, if one store writes at a time.
+   */
+  renew(held: number): Promise<StoreOpening> {
+    return this.#takeOver(false, held);
+  }
+
   /** Lets other stores open the database. */
   release(): Promise<void> {
     return this.#lock.release();
@@ -80,7 +88,7 @@ export class StoreOpener {
       | StoreOpening
       | { readonly fenced: string }
       | { readonly writers: "one" | "many" };
-    if ("fenced" in result) throw new Fenced(result.fenced);
+    if ("fenced" in result) throw new Fenced(result.fenced, held);
     if ("writers" in result) throw this.#otherModeError(result.writers);
     return result;
   }

@@ -179,6 +179,32 @@ describe("a connection to PostgreSQL that is cut", () => {
     expect((await loaded(store)).revision).toBe(2);
   });
 
+  it("while the server carries a group out: what is read next sees what became of it", async () => {
+    await using proxy = await startFaultProxy({ target: `127.0.0.1:${server.port}` });
+    const url = server.url("troupe", Number(proxy.address.split(":")[1]));
+    const { store, schema } = await openedRig(url, { statementTimeoutMs: 60_000 }, { lockTimeoutMs: 60_000 });
+    const { eTag } = await committed(store, putOf("1"));
+    const blocker = new pg.Client(server.url());
+    await blocker.connect();
+    // It does not keep others from reading.
+    await blocker.query(`begin; lock table ${schema}.state in share mode`);
+    const waiting = async () => Number((await server.run("select count(*) from pg_locks where not granted"))[0]);
+    const commit = store.commit([putOf("2", { expected: { at: "version", eTag } })]);
+    commit.catch(() => undefined);
+    await until(async () => (await waiting()) === 1);
+    proxy.apply({ kind: "reset" });
+    await expect(commit).rejects.toMatchObject({ storeCode: "unknown" });
+    let isRead = false;
+    const reading = loaded(store).finally(() => {
+      isRead = true;
+    });
+    const writing = committed(store, putOf("other", ofKey("other")));
+    await until(async () => isRead || (await waiting()) === 2);
+    await blocker.end();
+    expect(textOf((await reading).data)).toBe("2");
+    await writing;
+  });
+
   it("while a group is being sent: nothing of it is written", async () => {
     await using proxy = await startFaultProxy({ target: `127.0.0.1:${server.port}` });
     const { store } = await openedRig(server.url("troupe", Number(proxy.address.split(":")[1])));
