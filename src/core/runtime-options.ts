@@ -18,6 +18,7 @@ import {
   type OptionKind,
   withMethods,
 } from "./validation/option-kinds.ts";
+import { someRoom, someTime } from "./validation/option-values.ts";
 
 /** Options of every runtime. */
 export interface RuntimeOptions {
@@ -42,6 +43,16 @@ export interface RuntimeOptions {
    * at their awaits, as in Python.
    */
   readonly sequentialAgents?: boolean | undefined;
+  /**
+   * Largest number of live agents of all types together. Beyond it the runtime deactivates the one that had no turn for the longest
+   * time. Agents that you registered as instances do not count. Default: any number.
+   */
+  readonly maxLiveAgents?: number | undefined;
+  /**
+   * Milliseconds that an agent has for `onDeactivate` and the last commit of its state. After that the runtime drops it and counts it
+   * (`forcedDeactivations`). Default: 5 000.
+   */
+  readonly deactivationTimeoutMs?: number | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -74,6 +85,8 @@ export const runtimeKinds: OptionKinds<RuntimeOptions> = {
   clock,
   makeId: callable,
   sequentialAgents: flag,
+  maxLiveAgents: number(someRoom),
+  deactivationTimeoutMs: number(someTime),
   // With Infinity a call waits without a limit. With 0 the runtime would send no call.
   defaultTimeoutMs: number({ from: 1 }),
 };

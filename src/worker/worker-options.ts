@@ -172,6 +172,9 @@ export interface WorkerSettings {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly sequentialAgents: boolean;
+  /** Undefined: any number. */
+  readonly maxLiveAgents: number | undefined;
+  readonly deactivationTimeoutMs: number;
   readonly defaultTimeoutMs: number | undefined;
   readonly startTimeoutMs: number;
   readonly registrationTimeoutMs: number;
@@ -256,6 +259,8 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     clock: clockOf(options),
     makeId: options.makeId ?? randomId,
     sequentialAgents: options.sequentialAgents ?? false,
+    maxLiveAgents: options.maxLiveAgents,
+    deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
     defaultTimeoutMs: options.defaultTimeoutMs,
     startTimeoutMs: options.startTimeoutMs ?? 20_000,
     registrationTimeoutMs: options.registrationTimeoutMs ?? 20_000,

@@ -6,7 +6,7 @@ import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
-import { type Delivery, type Handle, type Layer, turnsLayer, withLayers } from "./layers.ts";
+import { type Delivery, type Handle, inActivation, type Layer, withLayers } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import type { MessageLog } from "./message-log.ts";
 
@@ -49,8 +49,8 @@ export class Dispatcher {
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #handle: Handle;
-  /** The same for agents of sequential types. */
-  readonly #handleInTurn: Handle;
+  /** The same for agents of sequential types, and of types whose live agents are limited. */
+  readonly #handleInActivation: Handle;
 
   constructor({ catalog, logger, log, tracing, layers }: DispatcherOptions) {
     this.#catalog = catalog;
@@ -58,7 +58,7 @@ export class Dispatcher {
     this.#log = log;
     this.#tracing = tracing;
     this.#handle = withLayers(layers);
-    this.#handleInTurn = withLayers([turnsLayer(catalog), ...layers]);
+    this.#handleInActivation = inActivation(catalog, this.#handle);
   }
 
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
@@ -93,8 +93,8 @@ export class Dispatcher {
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     try {
-      const isInTurns = this.#catalog.hasTurns || delivery.context.path.length > 0;
-      const handle = isInTurns ? this.#handleInTurn : this.#handle;
+      const isPlain = this.#catalog.isPlain && delivery.context.path.length === 0;
+      const handle = isPlain ? this.#handle : this.#handleInActivation;
       answer = this.#tracing === undefined ? handle(agent, delivery) : this.#trace(agent, delivery, owner, handle);
     } catch (error) {
       return this.#fail(delivery, owner, error);

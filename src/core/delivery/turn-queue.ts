@@ -30,10 +30,11 @@ export interface TurnLimits {
  * bound. A reading turn does not overtake one that waits. A turn is let in beside others if each of them waits for it, and then it
  * overtakes all that waits.
  */
-export class TurnQueue {
+export class TurnQueue<T extends Turn = Turn> {
   readonly #limits: TurnLimits;
-  readonly #running = new Set<Turn>();
-  readonly #waiting = new Set<Turn>();
+  readonly #running = new Set<T>();
+  readonly #waiting = new Set<T>();
+  #isHeld = false;
   #waitingBytes = 0;
   #urgentCount = 0;
   #pathCount = 0;
@@ -43,7 +44,19 @@ export class TurnQueue {
   }
 
   get isIdle(): boolean {
-    return this.#running.size === 0 && this.#waiting.size === 0;
+    return this.#running.size === 0 && this.#waiting.size === 0 && !this.#isHeld;
+  }
+
+  /** From now on no turn begins, but those for which all that run wait. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Returns the turns that wait, in their order, and keeps them no longer. */
+  takeWaiting(): readonly T[] {
+    const all = [...this.#waiting];
+    for (const turn of all) this.#leave(turn);
+    return all;
   }
 
   get waitingCount(): number {
@@ -51,8 +64,8 @@ export class TurnQueue {
   }
 
   /** Asks for a turn. `waits`: the queue calls `begin` later, unless `end` comes first. `full`: the turn is refused. */
-  ask(turn: Turn): "begun" | "waits" | "full" {
-    if (this.#isAwaitedByAll(turn) || (this.#waiting.size === 0 && this.#letsIn(turn))) {
+  ask(turn: T): "begun" | "waits" | "full" {
+    if (this.#isAwaitedByAll(turn) || (!this.#isHeld && this.#waiting.size === 0 && this.#letsIn(turn))) {
       this.#running.add(turn);
       return "begun";
     }
@@ -69,9 +82,10 @@ export class TurnQueue {
   }
 
   /** Ends a turn, or the wait for it, and begins the next ones. */
-  end(turn: Turn): void {
+  end(turn: T): void {
     if (!this.#running.delete(turn) && !this.#leave(turn)) return;
     this.#beginAwaited();
+    if (this.#isHeld) return;
     for (const next of this.#waiting) {
       if (!this.#letsIn(next)) return;
       this.#begin(next);
@@ -84,20 +98,20 @@ export class TurnQueue {
     for (const next of this.#waiting) if (this.#isAwaitedByAll(next)) this.#begin(next);
   }
 
-  #begin(next: Turn): void {
+  #begin(next: T): void {
     this.#leave(next);
     this.#running.add(next);
     next.begin(this.#urgentCount > 0);
   }
 
   /** Whether turns run, and each of them waits for this one. */
-  #isAwaitedByAll(turn: Turn): boolean {
+  #isAwaitedByAll(turn: T): boolean {
     if (!turn.hasPath || this.#running.size === 0) return false;
     for (const running of this.#running) if (!turn.isAwaitedBy(running)) return false;
     return true;
   }
 
-  #letsIn(turn: Turn): boolean {
+  #letsIn(turn: T): boolean {
     for (const running of this.#running) {
       if (turn.isAwaitedBy(running)) continue;
       if (turn.kind !== "reading" || running.kind !== "reading") return false;
@@ -105,7 +119,7 @@ export class TurnQueue {
     return true;
   }
 
-  #leave(turn: Turn): boolean {
+  #leave(turn: T): boolean {
     if (!this.#waiting.delete(turn)) return false;
     this.#waitingBytes -= turn.bytes;
     if (turn.isUrgent) this.#urgentCount -= 1;
