@@ -60,12 +60,8 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), leftMs, clock, signal);
     if (inFlight.size > 0) logger.warn(`The worker stops. It gives up ${handlersOf(inFlight)}.`);
     inbox.giveUp(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
-    // What agents say and save at their end leaves by the same connection.
     const end = catalog.beginClose();
-    const waitedBefore = sendQueue.waitingCount;
-    await atMost(end.lastWords, Math.max(endMs - clock.now(), settings.deactivationTimeoutMs), clock, soon.signal);
-    if (sendQueue.waitingCount > waitedBefore)
-      await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), flushTimeoutMs, clock, soon.signal);
+    if (end.lastWords !== undefined) await lastWordsHaveLeft(end.lastWords, options, soon.signal);
     const lost = closeOutgoing(options, { code: "shutting-down", text: "The worker has stopped." });
     if (lost > 0) logger.error(`The worker stops; ${lost} queued events are lost.`);
     await options.leave(soon.signal);
@@ -77,6 +73,16 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     stopReports();
     logger.flush();
   }
+}
+
+/** What agents say and save at their end leaves by the same connection. */
+async function lastWordsHaveLeft(words: Promise<unknown>, options: WorkerDrainOptions, signal: AbortSignal) {
+  const { settings, sendQueue } = options;
+  const { clock, deactivationTimeoutMs } = settings;
+  const waitedBefore = sendQueue.waitingCount;
+  await atMost(words, deactivationTimeoutMs, clock, signal);
+  if (sendQueue.waitingCount <= waitedBefore) return;
+  await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), flushTimeoutMs, clock, signal);
 }
 
 /** Never rejects. */

@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { describeActivations } from "./agent-runtime/activations.ts";
 import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeContexts } from "./agent-runtime/contexts.ts";
@@ -42,6 +43,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeReEntrancy(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);
+    describeActivations(suite);
     describeState(suite);
     describeInterventions(suite);
     describeHangingInterventions(suite);

@@ -40,7 +40,10 @@ export interface ActivationsOptions {
 
 /** The ends of all activations of a runtime. */
 export interface ActivationEnds {
-  /** Each resolves when a live agent has had its last word and that is saved. One that is being made has its own later. */
+  /**
+   * The last words that have not ended. Each promise resolves when an agent has had its own and that is saved. One that is being made has
+   * its own later.
+   */
   readonly said: readonly Promise<void>[];
   /** Each resolves when an agent is closed, and rejects if its `close` throws. */
   readonly ended: readonly Promise<void>[];
@@ -206,12 +209,19 @@ export class Activations {
     const ended: Promise<void>[] = [];
     for (const [type, kind] of this.#options.kinds) {
       for (const [key, agent] of kind.live) {
-        let onSaid!: () => void;
-        const word = new Promise<void>((resolve) => {
-          onSaid = resolve;
-        });
-        said.push(word);
+        const word = { isSaid: false, onSaid: () => {} };
+        const onSaid = () => {
+          word.isSaid = true;
+          word.onSaid();
+        };
         ended.push(this.#ends.endForGood(new AgentId(type, key), agent, { onSaid, mayClose }));
+        // Most agents have none, or one that does not wait.
+        if (word.isSaid) continue;
+        said.push(
+          new Promise((resolve) => {
+            word.onSaid = resolve;
+          }),
+        );
       }
       for (const [key, made] of kind.making) {
         ended.push(this.#ends.endForGood(new AgentId(type, key), made, { onSaid: () => undefined, mayClose }));

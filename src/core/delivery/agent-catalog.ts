@@ -61,8 +61,8 @@ export interface AgentCatalogOptions {
 
 /** The end of a catalog in two steps. */
 export interface CatalogEnd {
-  /** Resolves when every live agent has had its last word (`onDeactivate`) and that is saved. Never rejects. */
-  readonly lastWords: Promise<unknown>;
+  /** Resolves when every live agent has had its last word (`onDeactivate`) and that is saved. Never rejects. Undefined: they had. */
+  readonly lastWords: Promise<unknown> | undefined;
   /** Closes the agents. Call it when nothing that they need is left to wait for. */
   close(): Promise<void>;
 }
@@ -325,7 +325,7 @@ export class AgentCatalog {
     // Its error is for the one who calls `close`.
     end.catch(() => undefined);
     return {
-      lastWords: Promise.all(ends.said),
+      lastWords: ends.said.length === 0 ? undefined : Promise.all(ends.said),
       close: () => {
         letClose();
         return end;
