@@ -102,6 +102,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     ...onBoth((runtime) => runtime.addSubscription(new troupe.TypeSubscription("news", "reader"), options)),
     ...onBoth((runtime) => runtime.removeSubscription("1", options)),
     ...onBoth((runtime) => runtime.agentMetadata(id, options)),
+    ...onBoth((runtime) => runtime.deactivateAgent(id, options)),
+    ...onBoth((runtime) => runtime.destroyAgent(id, options)),
     ...onBoth((runtime) => runtime.agentSaveState(id, options)),
     ...onBoth((runtime) => runtime.agentLoadState(id, {}, options)),
     ...onBoth((runtime) => runtime.saveState(options)),

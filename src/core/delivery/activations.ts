@@ -294,9 +294,12 @@ export class Activations {
       tracked.keep(slot, keptMs);
     }
     tracked.hold(slot);
-    this.#limits.added(kind);
     // The reactions of those messages come before this one.
-    void made.then(() => this.#release(kind, key, agent));
+    void made.then(() => {
+      if (tracked.agentAt(slot) !== agent) return;
+      tracked.release(slot);
+      this.#limits.added(kind, slot);
+    });
   }
 
   async #settle(
@@ -331,12 +334,11 @@ export class Activations {
 
   async #leaveWhenFree(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<void> {
     kind.turns?.hold(agent);
-    for (;;) {
+    while (kind.live.get(id.key) === agent) {
       const running = this.#options.contextsAt(id).filter((context) => isRunning(kind, context));
-      if (running.length === 0) break;
+      if (running.length === 0) return this.#end(kind, id, agent, reason);
       await this.#ended(running);
     }
-    if (kind.live.get(id.key) === agent) return this.#end(kind, id, agent, reason);
     // The runtime has ended it meanwhile.
     kind.turns?.forget(agent);
   }

@@ -36,28 +36,33 @@ export class LiveLimits {
     this.#options = options;
   }
 
-  /** An agent of the type has become live. */
-  added(kind: AgentKind): void {
+  /** An agent of the type has become live, and the messages that waited for it have begun. */
+  added(kind: AgentKind, slot: number): void {
     const { idleAfterMs } = kind.limits;
     const isWatched = this.#timers.has(kind) || this.#behind.has(kind) || !Number.isFinite(idleAfterMs);
     if (!isWatched) this.#arm(kind, idleAfterMs);
-    if (this.#isOver(kind) && !this.#keepCaps(kind)) this.#options.counts.overCap += 1;
+    if (!this.#isOver(kind) || this.#keepCaps(kind)) return;
+    if (!this.#letGo(kind, slot)) this.#options.counts.overCap += 1;
   }
 
   /** The last turn of an agent has ended. */
   released(kind: AgentKind, slot: number): void {
-    if (!this.#isOverCap) return;
-    if (this.#keepCaps(kind) || !this.#isOver(kind)) return;
-    // The oldest ones are all busy. This one is not.
+    if (this.#isOverCap && !this.#keepCaps(kind) && this.#isOver(kind)) this.#letGo(kind, slot);
+  }
+
+  /** The oldest ones are all busy: this one goes, unless it is busy too. */
+  #letGo(kind: AgentKind, slot: number): boolean {
     const { tracked } = kind;
-    if (tracked === undefined || !mayGo(kind, tracked, slot) || this.#options.isFull()) return;
+    if (tracked === undefined || !mayGo(kind, tracked, slot) || this.#options.isFull()) return false;
     this.#options.deactivate(kind, tracked.keyAt(slot), "capacity");
+    return true;
   }
 
   /** A deactivation has ended: there is room for another. */
   onRoom(): void {
     if (this.#isOverCap) for (const kind of this.#options.kinds()) this.#keepCaps(kind);
-    for (const kind of this.#behind) {
+    // A sweep may put its type there again.
+    for (const kind of [...this.#behind]) {
       this.#behind.delete(kind);
       this.#sweep(kind);
     }
@@ -94,13 +99,13 @@ export class LiveLimits {
     for (;;) {
       const kinds = [...over()];
       if (kinds.length === 0) return true;
-      const oldest = oldestOf(kinds);
-      if (oldest === undefined) return false;
       if (this.#options.isFull()) {
         // Made good by `onRoom`. Until then activations wait.
         this.#isOverCap = true;
         return true;
       }
+      const oldest = oldestOf(kinds);
+      if (oldest === undefined) return false;
       this.#options.deactivate(oldest.kind, oldest.key, "capacity");
     }
   }
