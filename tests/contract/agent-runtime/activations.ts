@@ -250,7 +250,9 @@ export function describeActivations({ openStage }: Suite): void {
           ...["ada3 activating", "ada3 active"],
         ]);
         const logged = stage.logger.lines.map(({ text }) => text);
-        expect(logged).toContainEqual(expect.stringContaining("lived/ada did not end onDeactivate (asked) within 20 ms"));
+        expect(logged).toContainEqual(
+          expect.stringContaining("lived/ada did not end onDeactivate (asked) within 20 ms"),
+        );
         expect(logged).toContainEqual(expect.stringContaining("lived/ada failed in onDeactivate (asked)"));
       });
 
@@ -403,22 +405,29 @@ export function describeActivations({ openStage }: Suite): void {
       expect(life.ended.rest).toEqual([]);
     });
 
-    test.each(caps)("(%s) leaves busy agents alone, and is made good when one is done", async (_name, options, callee) => {
-      await using stage = await openStage({ callee });
-      const pauses = [new Pause(), new Pause(), new Pause()];
-      const life = await host(stage, { handle: (agent, text) => pauses[agent.number - 1]?.handle(agent, text) }, options);
-      const calls: Promise<unknown>[] = [];
-      for (const [index, id] of [ada, bea, cleo].entries()) {
-        calls.push(ask(stage, "wait", id));
-        await pauses[index]?.begun.opened;
-      }
-      expect(life.ended.rest).toEqual([]);
-      pauses[1]?.gate.open();
-      expect(await life.ended.take()).toBe("bea");
-      for (const { gate } of pauses) gate.open();
-      await Promise.all(calls);
-      expect(life.ended.rest).toEqual([]);
-    });
+    test.each(caps)(
+      "(%s) leaves busy agents alone, and is made good when one is done",
+      async (_name, options, callee) => {
+        await using stage = await openStage({ callee });
+        const pauses = [new Pause(), new Pause(), new Pause()];
+        const life = await host(
+          stage,
+          { handle: (agent, text) => pauses[agent.number - 1]?.handle(agent, text) },
+          options,
+        );
+        const calls: Promise<unknown>[] = [];
+        for (const [index, id] of [ada, bea, cleo].entries()) {
+          calls.push(ask(stage, "wait", id));
+          await pauses[index]?.begun.opened;
+        }
+        expect(life.ended.rest).toEqual([]);
+        pauses[1]?.gate.open();
+        expect(await life.ended.take()).toBe("bea");
+        for (const { gate } of pauses) gate.open();
+        await Promise.all(calls);
+        expect(life.ended.rest).toEqual([]);
+      },
+    );
 
     test("is one for all types of a runtime, beside their own", async () => {
       await using stage = await openStage({ callee: { maxLiveAgents: 2 } });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { AgentId, type DeactivationReason, TopicId, TypeSubscription } from "../../../src/core/index.ts";
-import { FunctionAgent } from "../../support/worker/function-agent.ts";
-import { Inbox } from "../../support/inbox.ts";
-import { startRig } from "../../support/worker/worker-rig.ts";
 import { Answer, Ask, Note } from "../../contract/agent-runtime/world.ts";
+import { Inbox } from "../../support/inbox.ts";
+import { FunctionAgent } from "../../support/worker/function-agent.ts";
+import { startRig } from "../../support/worker/worker-rig.ts";
 
 const id = new AgentId("leaving", "k");
 
@@ -22,7 +22,10 @@ describe("a worker that stops", () => {
     const [one, other] = [await rig.worker(), await rig.worker()];
     for (const worker of [one, other]) worker.addMessageSerializer([Ask, Answer, Note]);
     const heard = new Inbox<string>();
-    await other.registerFactory("heir", () => new FunctionAgent((message) => Answer({ text: `all for ${String(Object(message).text)}` })));
+    await other.registerFactory(
+      "heir",
+      () => new FunctionAgent((message) => Answer({ text: `all for ${String(Object(message).text)}` })),
+    );
     await other.registerFactory("notary", () => new FunctionAgent((message) => heard.put(Object(message).text)));
     await other.addSubscription(new TypeSubscription("wills", "notary"));
     await one.registerFactory("leaving", () => new Leaving());

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { BaseAgent } from "../../../../src/core/index.ts";
 import { LiveAgents } from "../../../../src/core/delivery/live-agents.ts";
+import { BaseAgent } from "../../../../src/core/index.ts";
 import { seededRandom } from "../../../../src/testing/seeded-random.ts";
 
 class Plain extends BaseAgent {

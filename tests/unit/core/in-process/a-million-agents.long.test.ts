@@ -1,8 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { AgentId, defineMessage, handlerTable, RoutedAgent, SingleThreadedAgentRuntime } from "troupe";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { AgentId, defineMessage, handlerTable, RoutedAgent, SingleThreadedAgentRuntime } from "troupe";
 
 const Total = defineMessage("MillionTotal", z.object({ value: z.number() }));
 const Add = defineMessage("MillionAdd", z.object({ value: z.number() }), { answer: Total });
