@@ -75,7 +75,7 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
   }
 }
 
-/** What agents say and save at their end leaves by the same connection. */
+/** Waits until the messages and states of agents that end have left by the same connection. */
 async function lastWordsHaveLeft(words: Promise<unknown>, options: WorkerDrainOptions, signal: AbortSignal) {
   const { settings, sendQueue } = options;
   const { clock, deactivationTimeoutMs } = settings;

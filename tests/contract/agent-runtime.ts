@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { describeActivationLimits } from "./agent-runtime/activation-limits.ts";
 import { describeActivations } from "./agent-runtime/activations.ts";
 import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
@@ -44,6 +45,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeRegistering(suite);
     describeLifeCycle(suite);
     describeActivations(suite);
+    describeActivationLimits(suite);
     describeState(suite);
     describeInterventions(suite);
     describeHangingInterventions(suite);

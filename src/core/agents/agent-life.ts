@@ -70,7 +70,7 @@ function staticNumber(agentClass: unknown, name: "idleAfterMs" | "maxLive"): num
   throw wrongValue(`The static ${name} of class ${agentClass.name} must be a number of at least 1`, value);
 }
 
-/** What a runtime does for the activations of its agents. */
+/** The port by which an agent reaches its activation in the runtime. */
 export interface ActivationPort {
   startTimer(agent: Agent, start: TimerStart): Timer;
   keepActive(agent: Agent, ms: number): void;

@@ -193,7 +193,7 @@ export abstract class BaseAgent implements Agent {
 
   /**
    * Starts a timer that ends with the activation. After `delayMs` the runtime delivers the message to this agent, as a call of its own
-   * that nobody awaits. A timer that repeats starts again when that turn has ended. Its turns count as use of the agent (`idleAfterMs`).
+   * whose answer is dropped. A timer that repeats starts again when that turn has ended. Its turns count as use of the agent (`idleAfterMs`).
    * The timer does not keep the process alive. Throws `wrong-state` outside an activation, and `overloaded` beyond 1 000 timers.
    *
    * @example

@@ -1,32 +1,23 @@
-import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent } from "../agents/agent.ts";
 import { AgentId } from "../agents/agent-id.ts";
-import { type ActivationContext, type DeactivationReason, offerActivations } from "../agents/agent-life.ts";
-import type { AmbientContexts } from "../ambient-contexts.ts";
+import { type DeactivationReason, offerActivations } from "../agents/agent-life.ts";
 import type { Clock } from "../clock.ts";
-import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
-import type { RuntimeLog } from "../limited-log.ts";
-import type { MessageLogSink } from "../message-log-records.ts";
+import { TroupeError, UndeliverableException } from "../errors.ts";
 import { isThenable } from "../thenable.ts";
 import type { ActivationCounters } from "./activation-counters.ts";
 import type { ActivationStates } from "./activation-states.ts";
 import { ActivationTimers, type TimerMessage } from "./activation-timers.ts";
-import { type AgentKind, assertPromisedClass, type ClassCheck } from "./agent-kind.ts";
+import { AgentConstruction, type AgentConstructionOptions } from "./agent-construction.ts";
+import type { AgentKind } from "./agent-kind.ts";
+import { Beginning } from "./beginning.ts";
 import { Deactivations, type UnendedAgent } from "./deactivations.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { LiveLimits } from "./live-limits.ts";
-import { loggableError, loggableText } from "./loggable.ts";
-import { emitRecord } from "./message-log.ts";
+import { isRunning, turnsEnded } from "./turns-ended.ts";
 
-export interface ActivationsOptions {
-  /** The runtime to which agents are bound. */
-  readonly runtime: AgentRuntime;
+export interface ActivationsOptions extends AgentConstructionOptions {
   readonly clock: Clock;
   readonly counts: ActivationCounters;
-  readonly ambient: AmbientContexts | undefined;
-  readonly messageLog: MessageLogSink | undefined;
-  readonly logger: RuntimeLog | undefined;
-  readonly classCheck: ClassCheck;
   readonly states: ActivationStates | undefined;
   readonly maxLiveAgents: number;
   readonly deactivationTimeoutMs: number;
@@ -49,17 +40,13 @@ export interface ActivationEnds {
   readonly ended: readonly Promise<void>[];
 }
 
-const notRegisteredInstance =
-  "Agent factory was invoked for an agent instance that was not registered. This is likely due to the agent type being " +
-  "incorrectly subscribed to a topic. If it happens when publishing to the default topic, turn on " +
-  "skipClassSubscriptions when registering the agent.";
-
 /**
  * The activations of one runtime's agents, from the factory to `close`. An agent has one at a time. Messages that come while one ends
  * wait, and go to the next one in their order.
  */
 export class Activations {
   readonly #options: ActivationsOptions;
+  readonly #construction: AgentConstruction;
   readonly #ends: Deactivations;
   readonly #limits: LiveLimits;
   readonly #timers: ActivationTimers;
@@ -77,6 +64,7 @@ export class Activations {
   constructor(options: ActivationsOptions) {
     const { clock, counts, states, logger, kinds, runtime } = options;
     this.#options = options;
+    this.#construction = new AgentConstruction(options);
     this.#timers = new ActivationTimers({
       clock,
       isActive: (agent) => this.#beginning.has(agent) || this.#isLive(agent),
@@ -238,18 +226,18 @@ export class Activations {
     const hasWaited = mustWait && (await this.#untilItMayBegin(kind, id));
     let what = "constructing";
     try {
-      const agent = await this.#construct(kind, id);
+      const agent = await this.#construction.construct(kind, id);
       what = "activating";
       return await this.activate(agent, id);
     } catch (error) {
-      this.#report(id, what, error);
+      this.#construction.report(id, what, error);
       throw error;
     } finally {
       if (hasWaited) this.#ends.passOn();
     }
   }
 
-  /** Waits for the end of the last activation. If deactivations are behind, it waits for room, and returns true. */
+  /** Waits for the end of the last activation. If too many deactivations run, it waits for their ends, and returns true. */
   async #untilItMayBegin({ ending, tracked }: AgentKind, id: AgentId): Promise<boolean> {
     const closes = this.#closes;
     await ending.get(id.key);
@@ -260,26 +248,6 @@ export class Activations {
     }
     if (closes !== this.#closes) throw endedBefore(`The activation of ${id}`);
     return hasWaited;
-  }
-
-  async #construct({ source }: AgentKind, id: AgentId): Promise<Agent> {
-    if (source.by === "instances") throw new TroupeError("not-found", notRegisteredInstance);
-    const { runtime, ambient, classCheck } = this.#options;
-    const context = { id, runtime };
-    const build = async () => source.factory(context);
-    const agent = await (ambient === undefined ? build() : ambient.inFactory(context, build));
-    assertPromisedClass(agent, id, source.expectedClass, classCheck);
-    return agent;
-  }
-
-  #report(id: AgentId, what: string, error: unknown): void {
-    const { logger, messageLog } = this.#options;
-    const text = loggableText(`Error ${what} agent ${id}: ${errorText(error)}`);
-    const fields = { agent: loggableText(id.toString()), error: loggableError(error) };
-    logger?.error(text, fields, `Error ${what} an agent of type ${id.type}`);
-    if (messageLog === undefined) return;
-    const exception = errorText(error);
-    emitRecord(messageLog, { type: "AgentConstructionException", agent_id: id.toString(), exception });
   }
 
   /** A new agent is in use until the messages that waited for it have reached it. */
@@ -337,30 +305,10 @@ export class Activations {
     while (kind.live.get(id.key) === agent) {
       const running = this.#options.contextsAt(id).filter((context) => isRunning(kind, context));
       if (running.length === 0) return this.#end(kind, id, agent, reason);
-      await this.#ended(running);
+      await turnsEnded(running, this.#onClose);
     }
     // The runtime has ended it meanwhile.
     kind.turns?.forget(agent);
-  }
-
-  /** Resolves when the handlers have ended, or the runtime ends. */
-  #ended(contexts: readonly HandlerContext[]): Promise<void> {
-    return new Promise((resolve) => {
-      let left = contexts.length;
-      const end = () => {
-        this.#onClose.delete(end);
-        for (const context of contexts) context.onEnded = undefined;
-        resolve();
-      };
-      this.#onClose.add(end);
-      for (const context of contexts) {
-        context.onEnded = () => {
-          context.onEnded = undefined;
-          left -= 1;
-          if (left === 0) end();
-        };
-      }
-    });
   }
 
   #deactivateIdle(kind: AgentKind, key: string, reason: DeactivationReason): void {
@@ -417,27 +365,6 @@ export class Activations {
     if (this.#beginning.has(agent)) this.#kept.set(agent, usedMs);
     else if (kind.tracked.get(key) === agent) kind.tracked.keep(kind.tracked.slotOf(key), usedMs);
   }
-}
-
-/** The context of an activation that begins. It makes the signal on first use. */
-class Beginning implements ActivationContext {
-  isNew = true;
-  #controller: AbortController | undefined;
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    return this.#controller.signal;
-  }
-
-  abort(reason: Error): void {
-    this.#controller ??= new AbortController();
-    this.#controller.abort(reason);
-  }
-}
-
-/** Whether the message has its turn. One that waits at a sequential agent goes to the next activation. */
-function isRunning({ turns }: AgentKind, context: HandlerContext): boolean {
-  return !context.hasEnded && (turns === undefined || context.turn !== undefined || context.isInterleaving);
 }
 
 function endedBefore(what: string): UndeliverableException {

@@ -26,7 +26,7 @@ export interface DeactivationsOptions {
   readonly timeoutMs: number;
 }
 
-/** What belongs to the end of an activation with its runtime. */
+/** Options of the end of an activation with its runtime. */
 export interface FinalEnd {
   /** Called when the agent has had its last word. */
   readonly onSaid: () => void;
@@ -73,12 +73,12 @@ export class Deactivations {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Lets the next one go on that waits for room. */
+  /** Lets the next activation begin that waits. */
   passOn(): void {
     if (!this.isFull) this.#waiting.shift()?.();
   }
 
-  /** Lets all go on that wait for room. */
+  /** Lets all activations go on that wait. */
   releaseAll(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
@@ -188,7 +188,7 @@ export class Deactivations {
     this.#options.timers.end(agent);
   }
 
-  /** Returns false when the time is up first. A late failure is nobody's concern then. */
+  /** Returns false when the time is up first. A late failure is dropped then. */
   async #within(work: PromiseLike<unknown>): Promise<boolean> {
     const { clock, timeoutMs } = this.#options;
     const promise = Promise.resolve(work);

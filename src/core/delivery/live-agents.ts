@@ -18,7 +18,7 @@ const mostLookedAt = 64;
 
 /**
  * The live agents of one type in the order of their last use. Typed arrays hold the list. An agent costs 36 bytes here beyond
- * its entry in a `Map`, and moving it to the end of the list touches no object of its neighbours.
+ * its entry in a `Map`. A move to the end of the list reads no object of its neighbours.
  */
 export class LiveAgents implements LiveTable {
   readonly #now: () => number;
