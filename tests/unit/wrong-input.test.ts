@@ -93,6 +93,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     onBoth((runtime) => troupe.ClosureAgent.registerClosure(runtime, "closure", () => undefined, options)),
   ClosureAgentOptions: (options) => () =>
     new troupe.ClosureAgent({ id, runtime: newRuntime() }, () => undefined, options),
+  LifeOptions: (options) => onBoth((runtime) => runtime.registerFactory("life", () => bound(), options)),
+  AgentTimerOptions: (options) => () => bound().startTimer(1, { content: "tick" }, options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),
   WaitOptions: (options) => [
