@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
+import type { LifeOptions } from "./agents/agent-life.ts";
 import type { TurnOptions } from "./agents/turns.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { MessageMetadata } from "./delivery/message-metadata.ts";
@@ -79,7 +80,7 @@ export interface PublishOptions {
 }
 
 /** Options of `AgentRuntime.registerFactory`. All are optional. */
-export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions {
+export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions, LifeOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
@@ -163,6 +164,16 @@ export interface AgentRuntime extends AsyncDisposable {
     agentClass?: ClassOf<T>,
     options?: WaitOptions,
   ): Promise<T>;
+
+  /**
+   * Ends the activation of an agent when its running turns have ended: `onDeactivate`, then `close`. Resolves when that is done, at once
+   * if the agent is not live. The next message makes the agent anew. Rejects with `invalid-argument` for an agent that was registered as
+   * an instance, and with `not-accessible` for one on another worker that can't be told. A handler
+   * may ask for the end of its own activation, and must not await it.
+   */
+  deactivateAgent(id: AgentId, options?: WaitOptions): Promise<void>;
+  /** Does what `deactivateAgent` does, and deletes what is kept of the agent: its state and its reminders. */
+  destroyAgent(id: AgentId, options?: WaitOptions): Promise<void>;
 
   /** Rejects with `already-exists` when an equal one is there. */
   addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void>;

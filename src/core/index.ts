@@ -36,6 +36,12 @@ export type {
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export { AgentId, AgentType, isPortableAgentType } from "./agents/agent-id.ts";
+export type {
+  ActivationContext,
+  AgentTimerOptions,
+  DeactivationReason,
+  LifeOptions,
+} from "./agents/agent-life.ts";
 export { AgentProxy } from "./agents/agent-proxy.ts";
 export { type AgentClass, BaseAgent } from "./agents/base-agent.ts";
 export {
@@ -65,6 +71,7 @@ export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts"
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
+export type { ActivationCounters } from "./delivery/activation-counters.ts";
 export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {
   CancelledError,

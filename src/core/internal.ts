@@ -34,10 +34,20 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
-export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
+export { type ActivationCounters, copyOfCounters, createActivationCounters } from "./delivery/activation-counters.ts";
+export type { ActivationStates } from "./delivery/activation-states.ts";
+export type { TimerMessage } from "./delivery/activation-timers.ts";
+export { AgentCatalog, type AgentCatalogOptions, agentNotFound, type CatalogEnd } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
-export { abortError, boundsOf, type CallBounds, errorBeforeSend, scopePathOf } from "./delivery/call-bounds.ts";
+export {
+  abortError,
+  assertNotOwn,
+  boundsOf,
+  type CallBounds,
+  errorBeforeSend,
+  scopePathOf,
+} from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { type Due, DueHeap } from "./delivery/due-heap.ts";

@@ -19,7 +19,7 @@ import {
   type OptionKind,
   withMethods,
 } from "./validation/option-kinds.ts";
-import { anyTime } from "./validation/option-values.ts";
+import { anyTime, someRoom, someTime } from "./validation/option-values.ts";
 
 /** Options of every runtime. */
 export interface RuntimeOptions {
@@ -54,6 +54,16 @@ export interface RuntimeOptions {
    * 32 turns that wait for one call, which is always the most. Default: see `CallGuardOptions`.
    */
   readonly guards?: GuardOptions | false | undefined;
+  /**
+   * Largest number of live agents of all types together. Beyond it the runtime deactivates the one that had no turn for the longest
+   * time. Agents that you registered as instances do not count. Default: any number.
+   */
+  readonly maxLiveAgents?: number | undefined;
+  /**
+   * Milliseconds that an agent has for `onDeactivate` and the last commit of its state. After that the runtime drops it and counts it
+   * (`forcedDeactivations`). Default: 5 000.
+   */
+  readonly deactivationTimeoutMs?: number | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -88,6 +98,8 @@ export const runtimeKinds: OptionKinds<RuntimeOptions> = {
   sequentialAgents: flag,
   stuckAfterMs: number(anyTime),
   guards: guardsKind,
+  maxLiveAgents: number(someRoom),
+  deactivationTimeoutMs: number(someTime),
   // With Infinity a call waits without a limit. With 0 the runtime would send no call.
   defaultTimeoutMs: number({ from: 1 }),
 };

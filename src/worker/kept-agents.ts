@@ -50,7 +50,7 @@ export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8A
   return createStateLayers<Uint8Array>({
     keeper: () => own ?? createKeeper(),
     isSequential: (type) => catalog().turnsOf(type) !== undefined,
-    forget: (id, agent) => catalog().forget(id, agent),
+    forget: (id, agent, reason) => catalog().forget(id, agent, reason),
     codec: new AnswerCodec(registry, preferredContentType),
     // An answer that can't be encoded fails its turn before the commit.
     assertSendable: (_delivery, answer) => void registry.encode(answer, preferredContentType),

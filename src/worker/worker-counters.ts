@@ -1,5 +1,7 @@
-/** Counts of what a worker dropped, lost or refused since its creation. The worker logs each as well. */
-export interface WorkerCounters {
+import { type ActivationCounters, copyOfCounters, createActivationCounters } from "../core/internal.ts";
+
+/** Counts of a worker's activations, and of what it dropped, lost or refused since its creation. The worker logs the losses as well. */
+export interface WorkerCounters extends ActivationCounters {
   /** Messages from the host that the worker could not read. */
   unreadableFrames: number;
   /** Events whose payload, topic or sender the worker could not read. */
@@ -44,6 +46,7 @@ export interface WorkerCounters {
 
 export function createWorkerCounters(): WorkerCounters {
   return {
+    ...createActivationCounters(),
     unreadableFrames: 0,
     unreadableEvents: 0,
     emptyReplays: 0,
@@ -62,4 +65,9 @@ export function createWorkerCounters(): WorkerCounters {
     refusedCalls: 0,
     abandonedCalls: 0,
   };
+}
+
+/** Returns a copy that does not change any more. */
+export function copyOfWorkerCounters(counters: WorkerCounters): WorkerCounters {
+  return { ...counters, ...copyOfCounters(counters) };
 }

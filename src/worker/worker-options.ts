@@ -184,6 +184,9 @@ export interface WorkerSettings {
   /** 0: calls that wait for their turn are not reported. */
   readonly stuckAfterMs: number;
   readonly guards: Guards;
+  /** Undefined: any number. */
+  readonly maxLiveAgents: number | undefined;
+  readonly deactivationTimeoutMs: number;
   readonly defaultTimeoutMs: number | undefined;
   readonly startTimeoutMs: number;
   readonly registrationTimeoutMs: number;
@@ -271,6 +274,8 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     sequentialAgents: options.sequentialAgents ?? false,
     guards: guardsOf(options.guards),
     stuckAfterMs: finiteOr0(options.stuckAfterMs ?? 1_000),
+    maxLiveAgents: options.maxLiveAgents,
+    deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
     defaultTimeoutMs: options.defaultTimeoutMs,
     startTimeoutMs: options.startTimeoutMs ?? 20_000,
     registrationTimeoutMs: options.registrationTimeoutMs ?? 20_000,

@@ -20,6 +20,7 @@ import {
   assertGetOptions,
   assertInstanceRegistration,
   assertNotAborted,
+  assertNotOwn,
   assertSubscription,
   assertText,
   assertWaitOptions,
@@ -56,11 +57,12 @@ import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
 import { Inbox } from "./inbound/inbox.ts";
+import { TimerDelivery } from "./inbound/timer-delivery.ts";
 import { createKeptAgents } from "./kept-agents.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
-import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
+import { copyOfWorkerCounters, createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 
@@ -93,7 +95,7 @@ export class WorkerRuntime implements AgentRuntime {
     const counts = this.#counters;
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const { sequentialAgents } = settings;
+    const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs } = settings;
     let lastToken = 0;
     // A call's request id is unique at its host. An event's id may come several times.
     const turnTokenOf = ({ context }: Delivery) =>
@@ -110,12 +112,17 @@ export class WorkerRuntime implements AgentRuntime {
       createKeeper: () => undefined,
     });
     const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits, ...kept } as const;
-    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
+    const inFlight = new InFlight();
+    const catalog = new AgentCatalog({
+      ...{ runtime: this, ambient, messageLog, logger, ...checks },
+      ...{ clock, maxLiveAgents, deactivationTimeoutMs, counts },
+      contextsAt: (id) => inFlight.contextsAt(id),
+      deliverTimer: (timer) => timers.deliver(timer),
+    });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =
       messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
     const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers });
-    const inFlight = new InFlight();
     const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
     const sendQueue = new SendQueue(settings, counts, () => this.#lifecycle.onStranded());
     // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
@@ -129,6 +136,10 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
       ...{ dispatcher, work: inFlight, slots: limiter },
       onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
+    });
+    const timers = new TimerDelivery({
+      ...{ catalog, dispatcher, work: inFlight, slots: limiter, makeId: settings.makeId },
+      takesWork: () => this.isRunning && inbox.intake === "all",
     });
     this.#catalog = catalog;
     this.#limiter = limiter;
@@ -177,9 +188,9 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#calls.pendingCount;
   }
 
-  /** Returns a copy of the counters: what this worker dropped, lost or refused since its creation. */
+  /** Returns a copy of the counters: its activations, and what this worker dropped, lost or refused since its creation. */
   counters(): Readonly<WorkerCounters> {
-    return { ...this.#counters };
+    return copyOfWorkerCounters(this.#counters);
   }
 
   /**
@@ -300,6 +311,18 @@ export class WorkerRuntime implements AgentRuntime {
     if (agentClass !== undefined) assertFunction(agentClass, "The class of an agent");
     assertAgentRequest(id, options, "tryGetUnderlyingAgentInstance");
     return this.#agents.instance(id, agentClass, options);
+  }
+
+  async deactivateAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "deactivateAgent");
+    assertNotOwn(id, options);
+    return this.#agents.deactivate(id, "deactivate", options);
+  }
+
+  async destroyAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "destroyAgent");
+    assertNotOwn(id, options);
+    return this.#agents.deactivate(id, "destroy", options);
   }
 
   async addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {

@@ -1,4 +1,6 @@
 import { describe } from "vitest";
+import { describeActivationLimits } from "./agent-runtime/activation-limits.ts";
+import { describeActivations } from "./agent-runtime/activations.ts";
 import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeContexts } from "./agent-runtime/contexts.ts";
@@ -47,6 +49,8 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeRings(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);
+    describeActivations(suite);
+    describeActivationLimits(suite);
     describeState(suite);
     describePersistentAgents(suite);
     describeRollBack(suite);

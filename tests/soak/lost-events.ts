@@ -13,9 +13,12 @@ export interface Admitted {
 }
 
 /** The counters of a worker that has gone or is there. */
+/** The counters of losses, which are numbers; the activations lose nothing. */
+type LossCounters = Omit<WorkerCounters, "activations" | "deactivations" | "forcedDeactivations" | "overCap">;
+
 export interface CountedWorker {
   readonly name: string;
-  readonly counts: Readonly<WorkerCounters>;
+  readonly counts: Readonly<LossCounters>;
 }
 
 export function admittedLosses(

@@ -97,6 +97,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     onBoth((runtime) => troupe.ClosureAgent.registerClosure(runtime, "closure", () => undefined, options)),
   ClosureAgentOptions: (options) => () =>
     new troupe.ClosureAgent({ id, runtime: newRuntime() }, () => undefined, options),
+  LifeOptions: (options) => onBoth((runtime) => runtime.registerFactory("life", () => bound(), options)),
+  AgentTimerOptions: (options) => () => bound().startTimer(1, { content: "tick" }, options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),
   WaitOptions: (options) => [
@@ -106,6 +108,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     ...onBoth((runtime) => runtime.addSubscription(new troupe.TypeSubscription("news", "reader"), options)),
     ...onBoth((runtime) => runtime.removeSubscription("1", options)),
     ...onBoth((runtime) => runtime.agentMetadata(id, options)),
+    ...onBoth((runtime) => runtime.deactivateAgent(id, options)),
+    ...onBoth((runtime) => runtime.destroyAgent(id, options)),
     ...onBoth((runtime) => runtime.agentSaveState(id, options)),
     ...onBoth((runtime) => runtime.agentLoadState(id, {}, options)),
     ...onBoth((runtime) => runtime.saveState(options)),

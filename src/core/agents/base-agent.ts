@@ -1,12 +1,23 @@
 import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import type { Timer } from "../clock.ts";
 import { brandClass } from "../copies.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
 import type { TopicId } from "../topics/topic-id.ts";
+import { assertMessage } from "../validation/assert-arguments.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { flag } from "../validation/option-kinds.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
 import { type AgentId, type AgentType, agentTypeText } from "./agent-id.ts";
+import {
+  type ActivationContext,
+  type ActivationPort,
+  type AgentTimerOptions,
+  activationsOf,
+  type DeactivationReason,
+} from "./agent-life.ts";
 import type { SubscriptionFactory } from "./class-subscriptions.ts";
 import { declaredTypes } from "./handles.ts";
 import type { MessageContext } from "./message-context.ts";
@@ -18,6 +29,8 @@ import {
   registerAgentClass,
 } from "./register-agent.ts";
 import type { AgentConcurrency, TurnKind } from "./turns.ts";
+
+const timerShape = optionShape<AgentTimerOptions>({ repeats: flag });
 
 /** An agent class that `register` can register. */
 export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
@@ -32,6 +45,11 @@ export abstract class BaseAgent implements Agent {
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
   /** The turns of the class's agents, unless the registration says otherwise. Default: as the runtime says. */
   static readonly concurrency: AgentConcurrency | undefined = undefined;
+
+  /** Milliseconds without a turn until an agent is deactivated, unless the registration says otherwise. Default: see `LifeOptions`. */
+  static readonly idleAfterMs: number | undefined = undefined;
+  /** Largest number of live agents of a type, unless the registration says otherwise. Default: any number. */
+  static readonly maxLive: number | undefined = undefined;
 
   readonly #description: string;
   #id: AgentId | undefined;
@@ -161,10 +179,57 @@ export abstract class BaseAgent implements Agent {
     );
   }
 
-  /** Called once when the runtime closes. By default it does nothing. */
+  /**
+   * Called once before the first message. Override it to get ready: messages wait until it has ended. If it throws or rejects, every
+   * waiting message has that error, and the next message begins another activation with a new object. By default it does nothing.
+   */
+  onActivate(_context: ActivationContext): void | Promise<void> {}
+
+  /**
+   * Called once after the last message, before `close`, with the reason. Messages that come meanwhile wait for the next activation.
+   * After `deactivationTimeoutMs` the runtime waits no longer. The runtime logs an error. By default it does nothing.
+   */
+  onDeactivate(_reason: DeactivationReason): void | Promise<void> {}
+
+  /**
+   * Starts a timer that ends with the activation. After `delayMs` the runtime delivers the message to this agent, as a call of its own
+   * whose answer is dropped. A timer that repeats starts again when that turn has ended. Its turns count as use of the agent (`idleAfterMs`).
+   * The timer does not keep the process alive. Throws `wrong-state` outside an activation, and `overloaded` beyond 1 000 timers.
+   *
+   * @example
+   * ```ts
+   * class Poller extends RoutedAgent {
+   *   override onActivate() {
+   *     this.startTimer(60_000, Poll({}), { repeats: true });
+   *   }
+   * }
+   * ```
+   */
+  startTimer(delayMs: number, message: object, options: AgentTimerOptions = {}): Timer {
+    assertMessage(message);
+    assertOptions(options, timerShape, "startTimer");
+    return activationsIn(this.runtime).startTimer(this, { delayMs, message, repeats: options.repeats ?? false });
+  }
+
+  /**
+   * The runtime does not deactivate the agent for being idle (`idleAfterMs`) before this many milliseconds have passed. Caps and
+   * `deactivateAgent` may still end its activation. A later call with less time changes nothing.
+   */
+  keepActive(ms: number): void {
+    activationsIn(this.runtime).keepActive(this, ms);
+  }
+
+  /** Called once when the runtime deactivates the agent, or closes. By default it does nothing. */
   close(): void | Promise<void> {}
 }
 brandClass(BaseAgent, "BaseAgent");
+
+function activationsIn(runtime: AgentRuntime): ActivationPort {
+  const port = activationsOf(runtime);
+  if (port !== undefined) return port;
+  const text = "This runtime keeps no activations: agents have timers in the runtimes of Troupe.";
+  throw new TroupeError("wrong-state", text);
+}
 
 function unbound(agent: BaseAgent): never {
   throw new TroupeError(

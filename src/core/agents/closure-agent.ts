@@ -11,6 +11,7 @@ import { callable, flag, messageType, oneOrMany, text, word } from "../validatio
 import { type WaitOptions, waitKinds } from "../wait-options.ts";
 import type { AgentFactoryContext } from "./agent.ts";
 import { type AgentType, agentTypeText } from "./agent-id.ts";
+import { type LifeOptions, lifeKinds, lifeOptionsOf } from "./agent-life.ts";
 import { BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, type SubscriptionFactory } from "./class-subscriptions.ts";
 import type { HandledMessage, MessageTypes } from "./handler.ts";
@@ -44,7 +45,8 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
 export interface RegisterClosureOptions<Types extends MessageTypes>
   extends ClosureAgentOptions<Types>,
     WaitOptions,
-    TurnOptions {
+    TurnOptions,
+    LifeOptions {
   /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** The same as in `RegisterOptions`. Default: `fail`. */
@@ -63,6 +65,7 @@ const closureShape = optionShape<ClosureAgentOptions<MessageTypes>>(closureKinds
 const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...waitKinds,
   ...turnKinds,
+  ...lifeKinds,
   ...closureKinds,
   subscriptions: oneOrMany({
     ...callable,
@@ -136,6 +139,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
       options: {
         ...turnOptionsOf(options),
+        ...lifeOptionsOf(options),
         ...{ skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       },
       moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),

@@ -15,6 +15,10 @@ export interface ActivationStates {
   load(agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> | undefined;
   /** Commits what `onActivate` or `onDeactivate` has changed. Undefined: nothing has changed. Rejects if it is not written. */
   save(agent: Agent): Promise<void> | undefined;
+  /** Returns an agent between its `load` and its `save`: no catalog finds it yet. */
+  activating?(id: AgentId): Agent | undefined;
   /** Forgets the activation; nothing is saved. */
   drop(agent: Agent): void;
+  /** Deletes all that is kept of an agent, which is not live now. Undefined: the agents of its type keep nothing. */
+  destroy(id: AgentId): Promise<void> | undefined;
 }

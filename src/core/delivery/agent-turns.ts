@@ -49,82 +49,127 @@ export class AgentTurns {
   }
 
   /**
-   * Runs `next` in the message's turn: at once if the agent is free, else later. Throws `overloaded` when too many messages wait.
-   * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `next` runs.
+   * Runs `handle` in the message's turn: at once if the agent is free, else later. Throws `overloaded` when too many messages wait.
+   * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `handle` runs. The agent
+   * that it gets is another object if the activation has ended while the message waited.
    */
-  inTurn(delivery: Delivery, next: () => unknown, agent: Agent, kind = turnKindOf(agent, delivery)): unknown {
+  inTurn(
+    delivery: Delivery,
+    handle: (agent: Agent) => unknown,
+    agent: Agent,
+    kind = turnKindOf(agent, delivery),
+  ): unknown {
     const { context, agentId } = delivery;
     if (kind === "interleaving") {
-      return context.path.length === 0 ? next() : this.#shared.paths.around(agent, context, next);
+      context.isInterleaving = true;
+      return context.path.length === 0 ? handle(agent) : this.#shared.paths.around(agent, context, () => handle(agent));
     }
-    const queue = this.#queueOf(agent);
-    const turn = new MessageTurn(kind, delivery, {
+    const own = {
       token: this.#shared.tokenOf(delivery),
       type: nameInPath(agentId.type),
       key: nameInPath(agentId.key),
       kind,
-    });
+    };
+    const queue = this.#queueOf(agent);
+    const turn = new MessageTurn(kind, delivery, { own, agent, queue });
     switch (queue.ask(turn)) {
       case "begun":
         if (queue.hasWaitingPath) this.#shared.longWaits?.changed(queue);
-        return this.#run(agent, queue, turn, next);
+        return this.#run(turn, handle);
       case "waits":
         if (turn.hasPath) this.#shared.longWaits?.changed(queue);
-        return this.#runLater(agent, queue, turn, next);
+        return this.#runLater(turn, handle);
       case "full":
         context.isWaiting = true;
         throw queueIsFull(delivery, queue.waitingCount);
     }
   }
 
-  /** Begins the turns of all messages that wait for an agent which is gone: their layers give them to the next one. */
-  release(agent: Agent): void {
-    this.#queues.get(agent)?.release();
+  /** Whether a turn of the agent runs or waits. */
+  isBusy(agent: Agent): boolean {
+    return this.#queues.has(agent);
+  }
+
+  /** From now on no turn of the agent begins, but those for which all that run wait. `move` or `forget` ends that. */
+  hold(agent: Agent): void {
+    this.#queueOf(agent).hold();
+  }
+
+  /** The activation has ended, and nothing waits for it any more. */
+  forget(agent: Agent): void {
+    this.#queues.delete(agent);
+  }
+
+  /**
+   * The activation has ended: the messages that wait go to the next one, in their order. If `next` rejects, each of them has that
+   * error. `next` is called only if messages wait.
+   */
+  move(agent: Agent, next: () => Agent | Promise<Agent>): void {
+    const queue = this.#queues.get(agent);
+    const waiting = queue?.takeWaiting() ?? [];
+    this.#queues.delete(agent);
+    if (queue === undefined || waiting.length === 0) return;
+    for (const turn of waiting) turn.queue = undefined;
+    this.#shared.longWaits?.changed(queue);
+    const left = () => waiting.filter(({ isGivenUp }) => !isGivenUp);
+    Promise.resolve(next()).then(
+      (agentNow) => {
+        for (const turn of left()) this.#rejoin(turn, agentNow);
+      },
+      (error: unknown) => {
+        for (const turn of left()) turn.giveUp(error);
+      },
+    );
+  }
+
+  #rejoin(turn: MessageTurn, agent: Agent): void {
+    const queue = this.#queueOf(agent);
+    turn.agent = agent;
+    turn.queue = queue;
+    switch (queue.ask(turn)) {
+      case "begun":
+        return turn.begin(false);
+      case "waits":
+        if (turn.hasPath) this.#shared.longWaits?.changed(queue);
+        return;
+      case "full":
+        turn.giveUp(queueIsFull(turn.delivery, queue.waitingCount));
+    }
   }
 
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
-  #run(agent: Agent, queue: TurnQueue<MessageTurn>, turn: MessageTurn, next: () => unknown): unknown {
+  #run(turn: MessageTurn, handle: (agent: Agent) => unknown): unknown {
     turn.context.turn = turn.own;
-    this.#shared.paths.add(agent, turn.context);
+    this.#shared.paths.add(turn.agent, turn.context);
     let answer: unknown;
     try {
-      answer = next();
+      answer = handle(turn.agent);
     } catch (error) {
-      this.#end(agent, queue, turn);
+      this.#end(turn);
       throw error;
     }
-    if (isThenable(answer)) return this.#settle(agent, queue, turn, answer);
-    this.#end(agent, queue, turn);
+    if (isThenable(answer)) return this.#settle(turn, answer);
+    this.#end(turn);
     return answer;
   }
 
-  async #settle(
-    agent: Agent,
-    queue: TurnQueue<MessageTurn>,
-    turn: MessageTurn,
-    answer: PromiseLike<unknown>,
-  ): Promise<unknown> {
+  async #settle(turn: MessageTurn, answer: PromiseLike<unknown>): Promise<unknown> {
     try {
       return await answer;
     } finally {
-      this.#end(agent, queue, turn);
+      this.#end(turn);
     }
   }
 
   /** Waits in the async context of the message, so that its handler runs there. */
-  async #runLater(
-    agent: Agent,
-    queue: TurnQueue<MessageTurn>,
-    turn: MessageTurn,
-    next: () => unknown,
-  ): Promise<unknown> {
+  async #runLater(turn: MessageTurn, handle: (agent: Agent) => unknown): Promise<unknown> {
     try {
-      await turn.begun(() => this.#end(agent, queue, turn));
+      await turn.begun(() => this.#end(turn));
     } catch (error) {
-      this.#end(agent, queue, turn);
+      this.#end(turn);
       throw error;
     }
-    return this.#run(agent, queue, turn, next);
+    return this.#run(turn, handle);
   }
 
   #queueOf(agent: Agent): TurnQueue<MessageTurn> {
@@ -135,12 +180,21 @@ export class AgentTurns {
     return queue;
   }
 
-  #end(agent: Agent, queue: TurnQueue<MessageTurn>, turn: MessageTurn): void {
+  #end(turn: MessageTurn): void {
+    const { agent, queue } = turn;
     this.#shared.paths.delete(agent, turn.context);
+    if (queue === undefined) return;
     queue.end(turn);
     this.#shared.longWaits?.changed(queue);
     if (queue.isIdle && this.#queues.get(agent) === queue) this.#queues.delete(agent);
   }
+}
+
+/** The place of a turn: its name in paths, and where it runs or waits. */
+interface TurnPlace {
+  readonly own: OwnTurn;
+  readonly agent: Agent;
+  readonly queue: TurnQueue<MessageTurn>;
 }
 
 /** The turn of one message. */
@@ -150,12 +204,29 @@ class MessageTurn implements Turn, WatchedTurn {
   seenMs: number | undefined;
   /** As it stands in the paths of the calls that it makes. */
   readonly own: OwnTurn;
+  /** The activation whose turn it is. */
+  agent: Agent;
+  /** Undefined while the next activation of the agent is being made. */
+  queue: TurnQueue<MessageTurn> | undefined;
   #resolve: () => void = () => undefined;
+  #giveUp: (reason: unknown) => void = () => undefined;
+  #isGivenUp = false;
 
-  constructor(kind: Turn["kind"], delivery: Delivery, own: OwnTurn) {
+  constructor(kind: Turn["kind"], delivery: Delivery, { own, agent, queue }: TurnPlace) {
     this.kind = kind;
     this.own = own;
+    this.agent = agent;
+    this.queue = queue;
     this.delivery = delivery;
+  }
+
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** Ends the wait with this error. */
+  giveUp(reason: unknown): void {
+    this.#giveUp(reason);
   }
 
   get context(): HandlerContext {
@@ -189,24 +260,28 @@ class MessageTurn implements Turn, WatchedTurn {
     let givenUp: { readonly reason: unknown } | undefined;
     await new Promise<void>((resolve) => {
       this.#resolve = resolve;
-      context.onAbort = (reason) => {
-        givenUp = { reason };
+      this.#giveUp = (reason) => {
+        givenUp ??= { reason };
+        this.#isGivenUp = true;
         slot?.end();
         onGivenUp();
         resolve();
       };
+      context.onAbort = this.#giveUp;
       slot?.leave();
       // Reading the signal makes the context follow the caller's signal and deadline. It may have aborted before.
-      if (context.signal.aborted && givenUp === undefined) context.onAbort(context.signal.reason);
+      if (context.signal.aborted && givenUp === undefined) this.#giveUp(context.signal.reason);
     });
     context.onAbort = undefined;
+    this.#giveUp = () => undefined;
     if (givenUp !== undefined) throw givenUp.reason;
     context.isWaiting = false;
   }
 
   begin(hurries: boolean): void {
+    const { context, handlerSlot: slot } = this.delivery;
     this.seenMs = undefined;
-    const { handlerSlot: slot } = this.delivery;
+    context.turn = this.own;
     if (slot === undefined) return this.#resolve();
     if (hurries) slot.hurry();
     slot.take(this.#resolve);

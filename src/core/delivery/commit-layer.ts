@@ -124,7 +124,7 @@ class CommittedTurns<Out> {
     slot.end(turn);
     if (!slot.isDestroyed || slot.isWriting || slot.at !== "loaded") return;
     const error = new TroupeError("state-conflict", "The agent was destroyed. The next message makes it anew.");
-    this.#states.leave(slot, { error, isConflict: false });
+    this.#states.leave(slot, { error, isConflict: false }, "destroyed");
   }
 
   #failed(run: Run, turn: WritingTurn, error: unknown): unknown {

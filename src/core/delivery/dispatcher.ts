@@ -7,7 +7,7 @@ import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
 import { ActivationGone } from "./activation-gone.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
-import { type Delivery, type Handle, type Layer, turnsLayer, withLayers } from "./layers.ts";
+import { type Delivery, type Handle, inActivation, type Layer, withLayers } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import type { MessageLog } from "./message-log.ts";
 
@@ -52,8 +52,8 @@ export class Dispatcher {
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #handle: Handle;
-  /** The same for agents of sequential types. */
-  readonly #handleInTurn: Handle;
+  /** The same for agents of sequential types, and of types whose live agents are limited. */
+  readonly #handleInActivation: Handle;
 
   /** Messages that were given to a second activation, since their first one had ended. */
   readonly #repeated = new WeakSet<Delivery>();
@@ -64,7 +64,7 @@ export class Dispatcher {
     this.#log = log;
     this.#tracing = tracing;
     this.#handle = withLayers(layers);
-    this.#handleInTurn = withLayers([turnsLayer(catalog), ...stateLayers, ...layers]);
+    this.#handleInActivation = inActivation(catalog, withLayers([...stateLayers, ...layers]));
   }
 
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
@@ -99,8 +99,8 @@ export class Dispatcher {
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     try {
-      const isInTurns = this.#catalog.hasTurns || delivery.context.path.length > 0;
-      const handle = isInTurns ? this.#handleInTurn : this.#handle;
+      const isPlain = this.#catalog.isPlain && delivery.context.path.length === 0;
+      const handle = isPlain ? this.#handle : this.#handleInActivation;
       answer = this.#tracing === undefined ? handle(agent, delivery) : this.#trace(agent, delivery, owner, handle);
     } catch (error) {
       return this.#fail(delivery, owner, error);

@@ -54,10 +54,17 @@ export class HandlerContext implements MessageContext {
   onAbort: ((reason: unknown) => void) | undefined;
   /** The turns that wait for this message. */
   readonly path: CallPath;
-  /** The message's own turn at a sequential agent, when it has begun. */
+  /** The message's own turn at a sequential agent, when it has begun. The handler may still wait for a slot then. */
   turn: OwnTurn | undefined;
   #messageId: string | MakeId;
-  readonly #agentId: AgentId | undefined;
+  /** The agent whose handler runs. */
+  readonly agentId: AgentId | undefined;
+  /** Whether its turn runs beside all others of a sequential agent. */
+  isInterleaving = false;
+  /** Whether the handler has ended. */
+  hasEnded = false;
+  /** Called once when the handler has ended. Set while an activation waits for that. */
+  onEnded: (() => void) | undefined;
   readonly #runtime: AgentRuntime | undefined;
   readonly #deadline: Deadline | undefined;
   readonly #watchesDeadline: boolean;
@@ -76,7 +83,7 @@ export class HandlerContext implements MessageContext {
     this.isRpc = details.isRpc;
     this.path = details.path ?? noPath;
     this.#messageId = details.messageId;
-    this.#agentId = details.agentId;
+    this.agentId = details.agentId;
     this.#runtime = details.runtime;
     this.#deadline = details.deadline;
     this.#watchesDeadline = details.isDeadlineWatched !== true;
@@ -129,7 +136,7 @@ export class HandlerContext implements MessageContext {
   abort(reason: unknown): void {
     if (this.#aborted !== undefined || this.#isReleased) return;
     this.#aborted = { reason };
-    this.release();
+    this.#stopListening();
     this.#controller?.abort(reason);
     this.onAbort?.(reason);
   }
@@ -139,6 +146,12 @@ export class HandlerContext implements MessageContext {
    * if its signal is first read afterwards.
    */
   release(): void {
+    this.#stopListening();
+    this.hasEnded = true;
+    this.onEnded?.();
+  }
+
+  #stopListening(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     const caller = this.#callerSignal;
@@ -151,14 +164,14 @@ export class HandlerContext implements MessageContext {
   }
 
   #makeScope(): CallScope {
-    if (this.#agentId === undefined || this.#runtime === undefined) {
+    if (this.agentId === undefined || this.#runtime === undefined) {
       const text =
         "This message context belongs to no handler, so it has no scope. Only the context of a handler has one.";
       throw new TroupeError("wrong-state", text);
     }
     const context = this;
     return Object.freeze({
-      agentId: this.#agentId,
+      agentId: this.agentId,
       runtime: this.#runtime,
       deadline: this.#deadline,
       // The scope may be made before the turn begins.
@@ -186,7 +199,7 @@ export class HandlerContext implements MessageContext {
     const onCallerAborts = () => caller !== undefined && this.abort(abortError(caller));
     followAbort(caller, onCallerAborts);
     const stopWatching = this.#watchDeadline();
-    const hasScope = this.#agentId !== undefined && this.#runtime !== undefined;
+    const hasScope = this.agentId !== undefined && this.#runtime !== undefined;
     if (hasScope) holdScope(signal, this);
     this.#stopFollowing = () => {
       unfollowAbort(caller, onCallerAborts);

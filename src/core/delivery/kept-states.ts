@@ -20,7 +20,7 @@ export interface KeptStatesOptions<Out> {
   /** Whether the agents of a registered type have turns. */
   readonly isSequential: (type: string) => boolean;
   /** Ends an activation whose state is gone. False: the agent is an instance, which can't be made again. */
-  readonly forget: (id: AgentId, agent: Agent) => boolean;
+  readonly forget: (id: AgentId, agent: Agent, reason: "stale" | "destroyed") => boolean;
 }
 
 /** The parts of a commit beside the state and its effects. */
@@ -54,6 +54,8 @@ const keep = { at: "keep" } as const;
 /** Loads and commits the states of the activations of one runtime. A slot has one commit under way; the others wait. */
 export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #options: KeptStatesOptions<Out>;
+  /** Types whose agents keep a state. */
+  readonly #keptTypes = new Set<string>();
   readonly #places = new WeakMap<StateSlot, Place>();
   /** Agents from their load to their first turn, by id: the catalog does not find them meanwhile. */
   readonly #activating = new Map<string, Agent>();
@@ -79,6 +81,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
       throw new TroupeError("invalid-argument", `${text} Beside another turn of a persistent agent it must be both.`);
     }
     if (this.#options.keeper() === undefined) throw this.#options.refusal(type);
+    this.#keptTypes.add(type);
     return true;
   }
 
@@ -101,6 +104,21 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (slot.at === "gone") return;
     const error = new UndeliverableException("The activation of the agent has ended.", { code: "shutting-down" });
     slot.lose({ error, isConflict: false }, false);
+  }
+
+  destroy(id: AgentId): Promise<void> | undefined {
+    return this.#keptTypes.has(id.type) ? this.#delete(id) : undefined;
+  }
+
+  async #delete(id: AgentId): Promise<void> {
+    const nothingElse = { reminders: [], mail: [], remembered: [], out: [] };
+    const write = { at: "delete" } as const;
+    const outcome = await this.#keeper(id.type).commit({
+      ...{ agent: nameOf(id), epoch: undefined, expected: anything, write },
+      ...nothingElse,
+    });
+    if (outcome.at === "committed") return;
+    throw outcome.at === "failed" || outcome.at === "unknown" ? outcome.error : ended(id);
   }
 
   /** Returns the agent while it is being activated. */
@@ -151,12 +169,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   }
 
   /** Ends the activation of a slot whose state is gone. */
-  leave(slot: StateSlot, lost: LostState): void {
+  leave(slot: StateSlot, lost: LostState, reason: "stale" | "destroyed" = "stale"): void {
     const { id, agent } = this.#placeOf(slot);
     this.#activating.delete(id.toString());
     // The slot first: messages that wait for a turn find it gone.
     slot.lose(lost, false);
-    if (!this.#options.forget(id, agent)) slot.lose(lost, true);
+    if (!this.#options.forget(id, agent, reason)) slot.lose(lost, true);
   }
 
   async #commitAfter(slot: StateSlot, request: CommitRequest<Out>): Promise<void> {

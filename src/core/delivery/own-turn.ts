@@ -17,21 +17,24 @@ export interface OwnTurnOptions<T> {
   readonly commitLayer: Layer;
   /** Resolves to the live agent. */
   readonly made: () => Promise<Agent>;
+  /** Runs a function while the agent stays live. */
+  readonly inUse: (run: () => unknown) => unknown;
   readonly body: (agent: Agent) => T | Promise<T>;
 }
 
 /** Runs `body` in a turn, and commits it. Tries once more if another program has written the state meanwhile. */
 export async function inOwnTurn<T>(options: OwnTurnOptions<T>): Promise<T> {
-  const { id, runtime, kind, turns, commitLayer, made, body } = options;
+  const { id, runtime, kind, turns, commitLayer, made, inUse, body } = options;
   for (let isRepeated = false; ; ) {
     const agent = await made();
     const unsent = { sender: undefined, topicId: undefined, isRpc: false, messageId: "" };
     const context = new HandlerContext({ ...unsent, agentId: id, runtime });
     const delivery: Delivery = { agentId: id, message: undefined, context, link: undefined };
-    const run = () => commitLayer(delivery, () => body(agent), agent);
+    const run = (now: Agent) => commitLayer(delivery, () => body(now), now);
+    const inTurn = () => (turns === undefined ? run(agent) : turns.inTurn(delivery, run, agent, kind));
     try {
       // The layers return what `body` returns.
-      return (await (turns === undefined ? run() : turns.inTurn(delivery, run, agent, kind))) as T;
+      return (await inUse(inTurn)) as T;
     } catch (error) {
       if (!(error instanceof ActivationGone)) throw error;
       if (error.isHandled && isRepeated) throw error.error;

@@ -34,6 +34,7 @@ export class TurnQueue<T extends Turn = Turn> {
   readonly #limits: TurnLimits;
   readonly #running = new Set<T>();
   readonly #waiting = new Set<T>();
+  #isHeld = false;
   #waitingBytes = 0;
   #urgentCount = 0;
   #pathCount = 0;
@@ -43,7 +44,19 @@ export class TurnQueue<T extends Turn = Turn> {
   }
 
   get isIdle(): boolean {
-    return this.#running.size === 0 && this.#waiting.size === 0;
+    return this.#running.size === 0 && this.#waiting.size === 0 && !this.#isHeld;
+  }
+
+  /** From now on no turn begins, but those for which all that run wait. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Returns the turns that wait, in their order, and keeps them no longer. */
+  takeWaiting(): readonly T[] {
+    const all = [...this.#waiting];
+    for (const turn of all) this.#leave(turn);
+    return all;
   }
 
   get waitingCount(): number {
@@ -75,7 +88,7 @@ export class TurnQueue<T extends Turn = Turn> {
 
   /** Asks for a turn. `waits`: the queue calls `begin` later, unless `end` comes first. `full`: the turn is refused. */
   ask(turn: T): "begun" | "waits" | "full" {
-    if (this.#isAwaitedByAll(turn) || (this.#waiting.size === 0 && this.#letsIn(turn))) {
+    if (this.#isAwaitedByAll(turn) || (!this.#isHeld && this.#waiting.size === 0 && this.#letsIn(turn))) {
       this.#running.add(turn);
       return "begun";
     }
@@ -95,15 +108,11 @@ export class TurnQueue<T extends Turn = Turn> {
   end(turn: T): void {
     if (!this.#running.delete(turn) && !this.#leave(turn)) return;
     this.#beginAwaited();
+    if (this.#isHeld) return;
     for (const next of this.#waiting) {
       if (!this.#letsIn(next)) return;
       this.#begin(next);
     }
-  }
-
-  /** Begins all turns that wait, in their order. */
-  release(): void {
-    for (const next of [...this.#waiting]) this.#begin(next);
   }
 
   /** Begins the turns for which all that run wait. */

@@ -57,7 +57,15 @@ export interface ResponseEnvelope {
   hasTurn: boolean;
 }
 
-export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope;
+/** The message of an agent's timer. Interventions do not see it: it does not leave its agent. */
+export interface TimerEnvelope extends Running {
+  readonly kind: "timer";
+  readonly onEnd: () => void;
+  /** The queue from which it was taken. */
+  queue: EnvelopeQueue | undefined;
+}
+
+export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope | TimerEnvelope;
 
 /** Returns the context of one of an event's handlers, or of its interventions, which run for no agent. */
 export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runtime?: AgentRuntime): HandlerContext {

@@ -85,6 +85,7 @@ export class MessagePump implements CallPlace {
       return;
     }
     const error = this.#refusal(true);
+    if (envelope.kind === "timer") return;
     if (envelope.kind !== "send") throw error;
     envelope.call.reject(error);
   }

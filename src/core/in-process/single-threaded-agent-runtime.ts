@@ -12,8 +12,10 @@ import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "..
 import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
+import { type ActivationCounters, copyOfCounters, createActivationCounters } from "../delivery/activation-counters.ts";
+import type { TimerMessage } from "../delivery/activation-timers.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
+import { assertNotOwn, boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { AnswerCodec } from "../delivery/kept-answers.ts";
@@ -126,6 +128,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
+  readonly #activationCounts = createActivationCounters();
   #droppedEvents = 0;
   #stateKeeper: StateKeeper<PublishEnvelope> | undefined;
   readonly #checksMessages: boolean;
@@ -163,12 +166,18 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } = createStateLayers<PublishEnvelope>({
       keeper: () => this.#keeper(options.stateStore),
       isSequential: (type) => this.#catalog.turnsOf(type) !== undefined,
-      forget: (id, agent) => this.#catalog.forget(id, agent),
+      forget: (id, agent, reason) => this.#catalog.forget(id, agent, reason),
       codec: new AnswerCodec(this.#codecs),
       assertSendable: (delivery, answer) => this.#assertSendable(delivery, answer),
     });
-    const checks = { onTypeGone, sequentialAgents, longWaits, states, commitLayer };
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
+    const { maxLiveAgents, deactivationTimeoutMs } = options;
+    this.#catalog = new AgentCatalog({
+      ...{ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents, longWaits },
+      ...{ states, commitLayer, clock, maxLiveAgents, deactivationTimeoutMs },
+      counts: this.#activationCounts,
+      contextsAt: (id) => router.contextsAt(id),
+      deliverTimer: (timer) => this.#deliverTimer(timer),
+    });
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
@@ -202,6 +211,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** The number of events that were dropped because too many messages waited for a turn at their agent (`maxQueuedPerAgent`). */
   get droppedEventsCount(): number {
     return this.#droppedEvents;
+  }
+
+  /** Returns a copy of the counts of activations: agents that became live, and those that were deactivated, since the runtime's creation. */
+  counters(): ActivationCounters {
+    return copyOfCounters(this.#activationCounts);
   }
 
   /**
@@ -391,6 +405,18 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
+  async deactivateAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "deactivateAgent");
+    assertNotOwn(id, options);
+    return waitFor(`Deactivating ${id}`, options, () => this.#catalog.deactivate(id, "asked"));
+  }
+
+  async destroyAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "destroyAgent");
+    assertNotOwn(id, options);
+    return waitFor(`Destroying ${id}`, options, () => this.#catalog.deactivate(id, "destroyed"));
+  }
+
   async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
     assertSubscription(subscription);
     assertWaitOptions(options, "addSubscription");
@@ -506,6 +532,21 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     await this.#arrivals.wait(recipient.type, options);
     const left = timeoutMs === undefined ? undefined : timeoutMs - (this.#clock.now() - startMs);
     return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
+  }
+
+  /** Its turn waits in the queue as every message. A runtime that has ended drops it. */
+  #deliverTimer({ agentId, message, onEnd }: TimerMessage): void {
+    const details = {
+      sender: agentId,
+      topicId: undefined,
+      isRpc: true,
+      messageId: this.#makeId,
+      agentId,
+      runtime: this,
+    };
+    const context = new HandlerContext(details);
+    const running = { agentId, message, context, link: undefined, call: undefined, slot: 0 };
+    this.#pump.push({ kind: "timer", ...running, onEnd, queue: undefined });
   }
 
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {

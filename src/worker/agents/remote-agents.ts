@@ -43,6 +43,12 @@ export class RemoteAgents {
     if (answer.kind !== "load-response") throw wrongAnswer(id, answer);
   }
 
+  /** Ends the activation of the agent, and deletes what is kept of it if it is to be destroyed. */
+  async deactivate(id: AgentId, how: "deactivate" | "destroy"): Promise<void> {
+    const answer = await this.#ask(id, { kind: `${how}-request`, agentId: toWireAgentId(id) });
+    if (answer.kind !== `${how}-response`) throw wrongAnswer(id, answer);
+  }
+
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
     const answer = await this.#control.request(agentDestination(id), request, this.#signal);
     const error = answer.error ?? "";

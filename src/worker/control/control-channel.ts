@@ -262,6 +262,8 @@ const asked: { readonly [Kind in ControlRequest["kind"]]: string } = {
   "metadata-request": "describe itself",
   "save-request": "save its state",
   "load-request": "load a state",
+  "deactivate-request": "end its activation",
+  "destroy-request": "end for good",
 };
 
 function lateText({ agentId, kind }: ControlRequest, ms: number | undefined): string {

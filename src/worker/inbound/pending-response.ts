@@ -53,7 +53,11 @@ export class PendingResponse implements Work {
   }
 
   get agentId(): AgentId | undefined {
-    return this.#context?.scope.agentId;
+    return this.#context?.agentId;
+  }
+
+  get context(): HandlerContext | undefined {
+    return this.#context;
   }
 
   /** Whether the caller has given the call up, and the handler knows. */

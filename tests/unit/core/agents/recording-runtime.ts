@@ -75,6 +75,12 @@ export class RecordingRuntime implements AgentRuntime {
     }
     return id;
   }
+  async deactivateAgent(id: AgentId): Promise<void> {
+    this.asked.push(`deactivate ${id}`);
+  }
+  async destroyAgent(id: AgentId): Promise<void> {
+    this.asked.push(`destroy ${id}`);
+  }
   async addSubscription(subscription: Subscription): Promise<void> {
     if (this.#has(subscription)) throw new TroupeError("already-exists", "Subscription already exists");
     this.asked.push(`subscribe ${pattern(subscription)}`);
