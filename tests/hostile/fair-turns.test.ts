@@ -15,10 +15,10 @@ const usual: Limits = { workMs: 600, newcomerWorkMs: 2_000, servesNewcomers: tru
 
 /**
  * Limits under a crowd of connections, some of them from the honest workers' own address. The host then has up to 22,000 streams open: their
- * opening, their end and their garbage can't wait. Registrations from 600 connections took 0.2 to 3.9 s, newcomers 0.8 to 5.6 s, and
- * on a busy machine some newcomers found no way in.
+ * opening, their end and their garbage can't wait. Under registrations from 600 connections honest calls took up to 0.3 s of work, on a machine
+ * with much other work up to 2.8 s: then the clock shows their turns longer than they are. Newcomers took 0.8 to 5.6 s, and some found no way in.
  */
-const inCrowd: Limits = { workMs: 8_000, newcomerWorkMs: 20_000, servesNewcomers: false };
+const inCrowd: Limits = { workMs: 4_000, newcomerWorkMs: 20_000, servesNewcomers: false };
 
 interface Limits {
   readonly workMs: number;
