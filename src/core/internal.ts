@@ -128,6 +128,7 @@ export type {
 } from "./state/state-store.ts";
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { storeLimits } from "./state/store-limits.ts";
+export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
