@@ -7,6 +7,7 @@ export type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export {
@@ -34,6 +35,7 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
+export type { CronPatterns, ReminderInfo } from "./courier/when.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
@@ -166,6 +168,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertTold,
 } from "./validation/call-options.ts";
 export {
   agentId,

@@ -16,8 +16,10 @@ import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
+import { describeReminders } from "./agent-runtime/reminders.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeTold } from "./agent-runtime/told.ts";
 import { describeTurns } from "./agent-runtime/turns.ts";
 import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
 import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
@@ -56,5 +58,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeWaitForTarget(suite);
     describeWhatIsRefused(suite);
     describeWrongArguments(suite);
+    describeTold(suite);
+    describeReminders(suite);
   });
 }

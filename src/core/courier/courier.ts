@@ -8,7 +8,7 @@ import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts"
 import { StoreError } from "../state/store-error.ts";
 import { CourierSlots, type Deliver } from "./courier-call.ts";
 import { MailboxDelivery } from "./mailbox-delivery.ts";
-import { ObservedStore } from "./observed-store.ts";
+import type { CommitListener } from "./observed-store.ts";
 import { ReminderFiring } from "./reminder-firing.ts";
 import { type RetryOptions, retrySettings } from "./retry-policy.ts";
 import type { CronPatterns } from "./when.ts";
@@ -39,12 +39,10 @@ export interface CourierCounters {
 const retakeMs = 2_000;
 
 /**
- * Delivers the mail of a store and fires its reminders, as calls. Its store is held by this process. Who commits to that store does it
- * through `store` of the courier, which learns from it what is due.
+ * Delivers the mail of a store and fires its reminders, as calls. This process holds the store. The courier has to hear of each commit:
+ * commit through an `ObservedStore`.
  */
-export class Courier {
-  /** The store; commits through it are noticed. */
-  readonly store: StateStore;
+export class Courier implements CommitListener {
   readonly #parts: CourierParts;
   readonly #reminders: ReminderFiring;
   readonly #mail: MailboxDelivery | undefined;
@@ -60,18 +58,20 @@ export class Courier {
     const slots = new CourierSlots();
     const settings = retrySettings(parts.retry);
     const holdOf = (shard: number) => this.#holds.get(shard);
-    this.#mail =
-      log && new MailboxDelivery({ log, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
+    this.#mail = log && new MailboxDelivery({ log, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
     const onLost = (error: StoreError) => this.#lose(error);
     const bury = log && ((...letter: Parameters<DurableLog["bury"]>) => log.bury(...letter));
-    this.#reminders = new ReminderFiring({ store, clock, cron, logger, settings, random, slots, deliver, bury, onLost });
-    this.store = new ObservedStore(store, {
-      onCommitting: (commits) => {
-        for (const { mail } of commits) for (const { receiver, id } of mail) this.#mail?.expect(receiver, id);
-      },
-      onDecided: (commits, outcomes) => {
-        for (const [index, commit] of commits.entries()) this.#noteCommit(commit, outcomes?.[index]);
-      },
+    this.#reminders = new ReminderFiring({
+      store,
+      clock,
+      cron,
+      logger,
+      settings,
+      random,
+      slots,
+      deliver,
+      bury,
+      onLost,
     });
   }
 
@@ -118,6 +118,14 @@ export class Courier {
     }
   }
 
+  onCommitting(commits: readonly Commit[]): void {
+    for (const { mail } of commits) for (const { receiver, id } of mail) this.#mail?.expect(receiver, id);
+  }
+
+  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void {
+    for (const [index, commit] of commits.entries()) this.#noteCommit(commit, outcomes?.[index]);
+  }
+
   #noteCommit(commit: Commit, outcome: CommitOutcome | undefined): void {
     if (outcome?.at === "committed") {
       if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
@@ -137,7 +145,8 @@ export class Courier {
           onMessage: (message) => mail.take(message),
           onLost: (reason) => this.#loseShard(shard, reason),
         });
-        this.#holds.set(shard, hold);
+        if (this.#state === "running") this.#holds.set(shard, hold);
+        else await hold.leave();
       }
     } catch (error) {
       this.#loseShard(0, error);
@@ -180,6 +189,7 @@ export class Courier {
 }
 
 function noMailboxes(): TroupeError {
-  const text = "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore or openSqliteStore.";
+  const text =
+    "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore or openSqliteStore.";
   return new TroupeError("not-accessible", text);
 }

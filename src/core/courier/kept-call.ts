@@ -40,7 +40,9 @@ export function decodeKeptCall(frame: Uint8Array): KeptCall {
   const call = readFields(frame).get(field.request)?.at(-1);
   if (call === undefined) throw unreadable();
   const request = readFields(call);
-  const [source, target, payload] = [field.source, field.target, field.payload].map((number) => request.get(number)?.at(-1));
+  const [source, target, payload] = [field.source, field.target, field.payload].map((number) =>
+    request.get(number)?.at(-1),
+  );
   if (target === undefined || payload === undefined) throw unreadable();
   const payloadFields = readFields(payload);
   const metadata: Record<string, string> = Object.create(null);
@@ -78,7 +80,13 @@ function bytesField(number: number, bytes: Uint8Array): Parts {
 }
 
 function messageField(number: number, parts: Parts): Parts {
-  return [head(number, parts.reduce((sum, part) => sum + part.length, 0)), ...parts];
+  return [
+    head(
+      number,
+      parts.reduce((sum, part) => sum + part.length, 0),
+    ),
+    ...parts,
+  ];
 }
 
 function head(number: number, length: number): Uint8Array {

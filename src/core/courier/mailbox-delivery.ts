@@ -128,7 +128,8 @@ export class MailboxDelivery {
   drop(agent: AgentName): void {
     const mailbox = this.#mailboxes.get(textOfName(agent));
     if (mailbox === undefined) return;
-    for (const message of mailbox.queue.slice(mailbox.delivery === undefined ? 0 : 1)) void this.#settle(mailbox, message);
+    for (const message of mailbox.queue.slice(mailbox.delivery === undefined ? 0 : 1))
+      void this.#settle(mailbox, message);
     this.#cut(mailbox, mailbox.delivery === undefined ? 0 : 1);
     mailbox.delivery?.withdraw();
     this.#kick(mailbox);

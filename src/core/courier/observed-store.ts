@@ -1,3 +1,4 @@
+import type { AgentName } from "../state/agent-name.ts";
 import type { DurableLog } from "../state/durable-log.ts";
 import type {
   Commit,
@@ -16,7 +17,6 @@ import type {
   StoreOpening,
   StoreStats,
 } from "../state/state-store.ts";
-import type { AgentName } from "../state/agent-name.ts";
 
 /** Hears of the commits that go to a store. */
 export interface CommitListener {
@@ -30,6 +30,7 @@ export interface CommitListener {
 export class ObservedStore implements StateStore {
   readonly #store: StateStore;
   readonly #listener: CommitListener;
+  #opening: Promise<StoreOpening> | undefined;
 
   constructor(store: StateStore, listener: CommitListener) {
     this.#store = store;
@@ -44,8 +45,16 @@ export class ObservedStore implements StateStore {
     return this.#store.log;
   }
 
-  open(options?: OpenStoreOptions): Promise<StoreOpening> {
-    return this.#store.open(options);
+  /** Opens the store once; later calls have the same opening. After a failure the next call tries again. */
+  async open(options?: OpenStoreOptions): Promise<StoreOpening> {
+    this.#opening ??= this.#store.open(options);
+    const opening = this.#opening;
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
+      throw error;
+    }
   }
 
   load(

@@ -293,7 +293,8 @@ export class ReminderFiring {
     const text = `${shown(stored)} has failed and is given up: ${error.message}`;
     logger.error(loggableText(text), { error: loggableError(error) });
     if (nextMs === undefined && bury !== undefined) {
-      const why = decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
+      const why =
+        decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
       await this.#untilWritten(() => bury(letterOf(stored, rule), why));
     }
     return this.#goOn(stored, afterGivingUp(rule, cron));

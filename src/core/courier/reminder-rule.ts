@@ -1,5 +1,13 @@
 import { TroupeError } from "../errors.ts";
-import { type CronPatterns, dueAfter, firstDue, type MissedTicks, type Repetition, type ReminderOptions, type When } from "./when.ts";
+import {
+  type CronPatterns,
+  dueAfter,
+  firstDue,
+  type MissedTicks,
+  type ReminderOptions,
+  type Repetition,
+  type When,
+} from "./when.ts";
 
 /** What a store keeps of a reminder beside the time of its next attempt. It is about the tick that fires next. */
 export interface ReminderRule {
@@ -57,7 +65,11 @@ export function parseRule(text: string): ReminderRule {
  */
 export function decideTick(
   rule: ReminderRule,
-  { nowMs, openedMs, cron }: { readonly nowMs: number; readonly openedMs: number; readonly cron: CronPatterns | undefined },
+  {
+    nowMs,
+    openedMs,
+    cron,
+  }: { readonly nowMs: number; readonly openedMs: number; readonly cron: CronPatterns | undefined },
 ): TickDecision {
   const following = dueAfter(rule.repeats, rule.dueMs, cron);
   const isAlone = following === undefined || following > nowMs;
@@ -131,7 +143,9 @@ function gapAfter(repeats: Repetition, nowMs: number, cron: CronPatterns | undef
 function isRule(value: unknown): value is ReminderRule {
   if (typeof value !== "object" || value === null) return false;
   const { repeats, missed, dueMs, tick, unfired, waits } = value as Partial<Record<keyof ReminderRule, unknown>>;
-  const areNumbers = [dueMs, tick, unfired, waits].every((number) => typeof number === "number" && Number.isFinite(number));
+  const areNumbers = [dueMs, tick, unfired, waits].every(
+    (number) => typeof number === "number" && Number.isFinite(number),
+  );
   return areNumbers && isRepetition(repeats) && (missed === "skip" || missed === "once" || missed === "all");
 }
 

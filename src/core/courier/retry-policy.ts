@@ -1,4 +1,4 @@
-import { TroupeError, UndeliverableException } from "../errors.ts";
+import { type TroupeError, UndeliverableException } from "../errors.ts";
 import type { DeadReason } from "../state/durable-log.ts";
 import { type OptionKinds, options as optionsOf } from "../validation/assert-options.ts";
 import { number } from "../validation/option-kinds.ts";

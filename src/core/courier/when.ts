@@ -84,7 +84,8 @@ export function firstDue(
   cron: CronPatterns | undefined,
 ): { readonly dueMs: number; readonly repeats: Repetition } {
   const fields = oneKindOf(when);
-  if ("after" in fields) return { dueMs: withinReach(nowMs + millisecondsOf(fields.after, "after"), nowMs), repeats: once };
+  if ("after" in fields)
+    return { dueMs: withinReach(nowMs + millisecondsOf(fields.after, "after"), nowMs), repeats: once };
   if ("at" in fields) return { dueMs: Math.max(nowMs, withinReach(timeOf(fields.at, "at"), nowMs)), repeats: once };
   if ("every" in fields) return firstOfEvery(fields, nowMs);
   return firstOfCron(fields, nowMs, cron);
@@ -124,13 +125,15 @@ function firstOfCron(
   if (typeof pattern !== "string") throw wrongValue('A cron pattern must be a text, such as "0 9 * * 1-5"', pattern);
   if (typeof timeZone !== "string") throw wrongValue('A time zone must be a text, such as "Europe/Lisbon"', timeZone);
   const dueMs = neededCron(cron).next(pattern, timeZone, nowMs);
-  if (dueMs === undefined) throw invalid(`The cron pattern ${quoted(pattern)} never comes. Correct its day or its month`);
+  if (dueMs === undefined)
+    throw invalid(`The cron pattern ${quoted(pattern)} never comes. Correct its day or its month`);
   return { dueMs: withinReach(dueMs, nowMs), repeats: { at: "cron", pattern, timeZone } as const };
 }
 
 function neededCron(cron: CronPatterns | undefined): CronPatterns {
   if (cron !== undefined) return cron;
-  const how = 'npm install croner, import { cronPatterns } from "troupe/cron", and give the runtime the option cron: cronPatterns';
+  const how =
+    'npm install croner, import { cronPatterns } from "troupe/cron", and give the runtime the option cron: cronPatterns';
   throw invalid(`This runtime does not know cron patterns: ${how}`);
 }
 

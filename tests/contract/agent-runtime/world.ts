@@ -7,6 +7,7 @@ import {
   type MessageContext,
   type MessageLogRecord,
   type RuntimeOptions,
+  type SingleThreadedAgentRuntimeOptions,
   TypeSubscription,
 } from "../../../src/core/index.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -22,9 +23,12 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** Options of runtimes that keep messages and reminders. */
+type KeptOptions = Pick<SingleThreadedAgentRuntimeOptions, "stateStore" | "cron">;
+
 export interface WorldOptions {
   readonly caller?: RuntimeOptions;
-  readonly callee?: RuntimeOptions;
+  readonly callee?: RuntimeOptions & KeptOptions;
 }
 
 export type MakeWorld = (options: WorldOptions) => Promise<World>;
@@ -34,7 +38,9 @@ export type Deviation =
   /** Caller and callee are one runtime: nothing is remote. */
   | "one-runtime"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
-  | "calls-have-wire-ids";
+  | "calls-have-wire-ids"
+  /** No messages and reminders are kept for agents. */
+  | "keeps-nothing";
 
 export type Deviations = Partial<Record<Deviation, string>>;
 
