@@ -63,7 +63,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
   async function open() {
     const reminded = new Reminded();
     const { clock, stateStore } = reminded;
-    const stage = await openStage({ callee: { clock, stateStore, cron: cronPatterns } });
+    const stage = await openStage({ callee: { clock, cron: cronPatterns }, stateStore });
     await reminded.host(stage);
     return { stage, reminded, agent: await reminded.agent(stage) };
   }
@@ -128,7 +128,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
     test_("a tick that waits for its turn does not begin when its reminder was cancelled meanwhile", async () => {
       const reminded = new Reminded();
       const { clock, stateStore } = reminded;
-      await using stage = await openStage({ callee: { clock, stateStore, sequentialAgents: true } });
+      await using stage = await openStage({ callee: { clock, sequentialAgents: true }, stateStore });
       const gate = new Gate();
       const begun = new Gate();
       await stage.host("clock", async ({ text }, { reminder }, probe) => {

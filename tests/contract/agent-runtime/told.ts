@@ -94,7 +94,7 @@ export function describeTold({ openStage, unless }: Suite): void {
     test_("a message whose handler fails 5 times is a dead letter, and the next one comes", async () => {
       const clock = new ManualClock();
       const stateStore = new MemoryStateStore({ clock });
-      await using stage = await openStage({ callee: { clock, stateStore } });
+      await using stage = await openStage({ callee: { clock }, stateStore });
       let tries = 0;
       await stage.host("clerk", ({ text }) => {
         if (text === "good") return stage.texts.put(text);
@@ -117,7 +117,7 @@ export function describeTold({ openStage, unless }: Suite): void {
     test_("a message that its agent can't handle is a dead letter at once", async () => {
       const clock = new ManualClock();
       const stateStore = new MemoryStateStore({ clock });
-      await using stage = await openStage({ callee: { clock, stateStore } });
+      await using stage = await openStage({ callee: { clock }, stateStore });
       await stage.host("clerk", ({ text }) => {
         if (text === "good") return stage.texts.put(text);
         throw new CantHandleException("not mine");
@@ -132,7 +132,7 @@ export function describeTold({ openStage, unless }: Suite): void {
     test_("a message for an agent type that nobody registers is a dead letter after 7 days", async () => {
       const clock = new ManualClock();
       const stateStore = new MemoryStateStore({ clock });
-      await using stage = await openStage({ callee: { clock, stateStore } });
+      await using stage = await openStage({ callee: { clock }, stateStore });
       await tell(stage, "lost");
       const untilBuried = async () => {
         for (;;) {
@@ -190,7 +190,7 @@ export function describeTold({ openStage, unless }: Suite): void {
 
     test_("a full mailbox refuses the message, and the teller hears it", async () => {
       const stateStore = new MemoryStateStore({ maxMailboxMessages: 2 });
-      await using stage = await openStage({ callee: { stateStore } });
+      await using stage = await openStage({ stateStore });
       const gate = new Gate();
       await stage.host("clerk", () => gate.opened);
       await tell(stage, "1");
