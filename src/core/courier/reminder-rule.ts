@@ -21,6 +21,8 @@ export interface ReminderRule {
   readonly unfired: number;
   /** Times in a row that it could not be delivered. */
   readonly waits: number;
+  /** Set with `all`: missed ticks up to this time fire. Counting those of a cron pattern is dear, and is done once. */
+  readonly allUntilMs?: number | undefined;
 }
 
 /** The decision about a reminder that is due. */
@@ -43,8 +45,8 @@ export function ruleOf(
   return { ...firstDue(when, nowMs, cron), missed, tick: 1, unfired: 0, waits: 0 };
 }
 
-export function formatRule({ repeats, missed, dueMs, tick, unfired, waits }: ReminderRule): string {
-  return JSON.stringify({ repeats, missed, dueMs, tick, unfired, waits });
+export function formatRule({ repeats, missed, dueMs, tick, unfired, waits, allUntilMs }: ReminderRule): string {
+  return JSON.stringify({ repeats, missed, dueMs, tick, unfired, waits, allUntilMs });
 }
 
 /** Parses the text of `formatRule`. Throws `invalid-argument` for any other text. */
@@ -74,6 +76,7 @@ export function decideTick(
   const following = dueAfter(rule.repeats, rule.dueMs, cron);
   const isAlone = following === undefined || following > nowMs;
   if (isAlone && (rule.dueMs >= openedMs || rule.missed !== "skip")) return { at: "fire", rule };
+  if (rule.allUntilMs !== undefined && rule.dueMs <= rule.allUntilMs) return { at: "fire", rule };
   const due = dueTicks(rule, nowMs, cron);
   switch (rule.missed) {
     case "skip":
@@ -81,7 +84,7 @@ export function decideTick(
     case "once":
       return { at: "fire", rule: due.newest };
     case "all":
-      return { at: "fire", rule: due.oldest };
+      return { at: "fire", rule: { ...due.oldest, allUntilMs: due.newest.dueMs } };
   }
 }
 

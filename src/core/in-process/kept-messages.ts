@@ -51,7 +51,7 @@ export interface KeptMessagesParts {
   readonly hold: () => () => void;
 }
 
-// protocol.md §11.13
+/** Metadata of a kept call. */
 const idempotencyKey = "agidempotency";
 const deliveryKey = "agdelivery";
 
