@@ -58,8 +58,6 @@ class Reminded {
 }
 
 export function describeReminders({ openStage, unless }: Suite): void {
-  const test_ = (title: string, body: () => Promise<void>) => unless("keeps-nothing", title, body);
-
   async function open() {
     const reminded = new Reminded();
     const { clock, stateStore } = reminded;
@@ -69,7 +67,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
   }
 
   describe("reminders", () => {
-    test_("a reminder fires once at its time, never before it, and tells about itself", async () => {
+    unless("keeps-nothing", "a reminder fires once at its time, never before it, and tells about itself", async () => {
       const { stage, reminded, agent } = await open();
       await using _stage = stage;
       await agent.remindMe("tea", { after: "3m" }, Order({ text: "drink it" }));
@@ -87,18 +85,22 @@ export function describeReminders({ openStage, unless }: Suite): void {
       expect(await stage.caller.agentReminders(id)).toEqual([]);
     });
 
-    test_("a periodic reminder counts from its first due time, not from when it was late", async () => {
-      const { stage, reminded, agent } = await open();
-      await using _stage = stage;
-      await agent.remindMe("beat", { every: 10_000, from: new Date(startMs + 5_000) }, Order({ text: "beat" }));
-      const ticks: Tick[] = [];
-      for (let count = 0; count < 4; count += 1) ticks.push(await reminded.next(700));
-      expect(ticks.map(({ dueAt }) => dueAt.getTime() - startMs)).toEqual([5_000, 15_000, 25_000, 35_000]);
-      expect(ticks.map(({ tick }) => tick)).toEqual([1, 2, 3, 4]);
-      for (const { dueAt, nowMs } of ticks) expect(nowMs).toBeGreaterThanOrEqual(dueAt.getTime());
-    });
+    unless(
+      "keeps-nothing",
+      "a periodic reminder counts from its first due time, not from when it was late",
+      async () => {
+        const { stage, reminded, agent } = await open();
+        await using _stage = stage;
+        await agent.remindMe("beat", { every: 10_000, from: new Date(startMs + 5_000) }, Order({ text: "beat" }));
+        const ticks: Tick[] = [];
+        for (let count = 0; count < 4; count += 1) ticks.push(await reminded.next(700));
+        expect(ticks.map(({ dueAt }) => dueAt.getTime() - startMs)).toEqual([5_000, 15_000, 25_000, 35_000]);
+        expect(ticks.map(({ tick }) => tick)).toEqual([1, 2, 3, 4]);
+        for (const { dueAt, nowMs } of ticks) expect(nowMs).toBeGreaterThanOrEqual(dueAt.getTime());
+      },
+    );
 
-    test_("a reminder with a cron pattern fires at its times", async () => {
+    unless("keeps-nothing", "a reminder with a cron pattern fires at its times", async () => {
       const { stage, reminded, agent } = await open();
       await using _stage = stage;
       await agent.remindMe("report", { cron: "0 9 * * *", timeZone: "Europe/Lisbon" }, Order({ text: "report" }));
@@ -110,7 +112,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
       expect(await agent.reminders()).toMatchObject([{ repeats: { cron: "0 9 * * *", timeZone: "Europe/Lisbon" } }]);
     });
 
-    test_("a reminder that was cancelled or set anew does not fire at its old time", async () => {
+    unless("keeps-nothing", "a reminder that was cancelled or set anew does not fire at its old time", async () => {
       const { stage, reminded, agent } = await open();
       await using _stage = stage;
       await agent.remindMe("a", { after: 5_000 }, Order({ text: "never" }));
@@ -125,66 +127,78 @@ export function describeReminders({ openStage, unless }: Suite): void {
       expect(reminded.ticks.rest).toEqual([]);
     });
 
-    test_("a tick that waits for its turn does not begin when its reminder was cancelled meanwhile", async () => {
-      const reminded = new Reminded();
-      const { clock, stateStore } = reminded;
-      await using stage = await openStage({ callee: { clock, sequentialAgents: true }, stateStore });
-      const gate = new Gate();
-      const begun = new Gate();
-      await stage.host("clock", async ({ text }, { reminder }, probe) => {
-        stage.texts.put(reminder === undefined ? text : `tick ${reminder.name}`);
-        if (text !== "work") return Answer({ text });
-        await probe.remindMe("a", { after: 1_000 }, Order({ text: "a" }));
-        await probe.remindMe("b", { after: 1_001 }, Order({ text: "b" }));
-        begun.open();
-        await gate.opened;
-        await probe.cancelReminder("a");
-        return Answer({ text });
-      });
-      const call = stage.caller.sendMessage(Ask({ text: "work" }), id);
-      await begun.opened;
-      await reminded.passes(3_000);
-      gate.open();
-      await call;
-      await passTime(clock, stage.texts.takeMany(2), 500).then((texts) => expect(texts).toEqual(["work", "tick b"]));
-    });
+    unless(
+      "keeps-nothing",
+      "a tick that waits for its turn does not begin when its reminder was cancelled meanwhile",
+      async () => {
+        const reminded = new Reminded();
+        const { clock, stateStore } = reminded;
+        await using stage = await openStage({ callee: { clock, sequentialAgents: true }, stateStore });
+        const gate = new Gate();
+        const begun = new Gate();
+        await stage.host("clock", async ({ text }, { reminder }, probe) => {
+          stage.texts.put(reminder === undefined ? text : `tick ${reminder.name}`);
+          if (text !== "work") return Answer({ text });
+          await probe.remindMe("a", { after: 1_000 }, Order({ text: "a" }));
+          await probe.remindMe("b", { after: 1_001 }, Order({ text: "b" }));
+          begun.open();
+          await gate.opened;
+          await probe.cancelReminder("a");
+          return Answer({ text });
+        });
+        const call = stage.caller.sendMessage(Ask({ text: "work" }), id);
+        await begun.opened;
+        await reminded.passes(3_000);
+        gate.open();
+        await call;
+        await passTime(clock, stage.texts.takeMany(2), 500).then((texts) => expect(texts).toEqual(["work", "tick b"]));
+      },
+    );
 
-    test_("a tick whose handler fails is tried again; a reminder that is due once becomes a dead letter", async () => {
-      const { stage, reminded, agent } = await open();
-      await using _stage = stage;
-      reminded.onTick = ({ name }) => {
-        if (name === "bad") throw new Error("it is broken");
-      };
-      await agent.remindMe("bad", { after: 1_000 }, Order({ text: "bad" }));
-      for (let tries = 0; tries < 5; tries += 1)
-        expect(await reminded.next(250)).toMatchObject({ name: "bad", tick: 1 });
-      await reminded.passes(10 * minuteMs, minuteMs);
-      expect(reminded.ticks.rest).toEqual([]);
-      const { letters } = await reminded.stateStore.log.deadLetters({ limit: 10 });
-      expect(letters.map(({ id: letterId, why }) => [letterId, why.code, why.attempts])).toEqual([
-        [`r:bad@${startMs + 1_000}`, "handler-failed", 5],
-      ]);
-      expect(await agent.reminders()).toEqual([]);
-    });
+    unless(
+      "keeps-nothing",
+      "a tick whose handler fails is tried again; a reminder that is due once becomes a dead letter",
+      async () => {
+        const { stage, reminded, agent } = await open();
+        await using _stage = stage;
+        reminded.onTick = ({ name }) => {
+          if (name === "bad") throw new Error("it is broken");
+        };
+        await agent.remindMe("bad", { after: 1_000 }, Order({ text: "bad" }));
+        for (let tries = 0; tries < 5; tries += 1)
+          expect(await reminded.next(250)).toMatchObject({ name: "bad", tick: 1 });
+        await reminded.passes(10 * minuteMs, minuteMs);
+        expect(reminded.ticks.rest).toEqual([]);
+        const { letters } = await reminded.stateStore.log.deadLetters({ limit: 10 });
+        expect(letters.map(({ id: letterId, why }) => [letterId, why.code, why.attempts])).toEqual([
+          [`r:bad@${startMs + 1_000}`, "handler-failed", 5],
+        ]);
+        expect(await agent.reminders()).toEqual([]);
+      },
+    );
 
-    test_("a periodic tick that fails is given up when the next one is due, which says so", async () => {
-      const { stage, reminded, agent } = await open();
-      await using _stage = stage;
-      reminded.onTick = ({ tick }) => {
-        if (tick === 1) throw new Error("it is broken");
-      };
-      await agent.remindMe("beat", { every: 2_000 }, Order({ text: "beat" }));
-      const seen: Tick[] = [];
-      for (;;) {
-        const tick = await reminded.next(100);
-        seen.push(tick);
-        if (tick.tick === 2) break;
-      }
-      expect(seen.at(-1)).toMatchObject({ tick: 2, missed: 1, dueAt: new Date(startMs + 4_000) });
-      expect((await reminded.stateStore.log.deadLetters({ limit: 1 })).letters).toEqual([]);
-    });
+    unless(
+      "keeps-nothing",
+      "a periodic tick that fails is given up when the next one is due, which says so",
+      async () => {
+        const { stage, reminded, agent } = await open();
+        await using _stage = stage;
+        reminded.onTick = ({ tick }) => {
+          if (tick === 1) throw new Error("it is broken");
+        };
+        await agent.remindMe("beat", { every: 2_000 }, Order({ text: "beat" }));
+        const seen: Tick[] = [];
+        for (;;) {
+          const tick = await reminded.next(100);
+          seen.push(tick);
+          if (tick.tick === 2) break;
+        }
+        expect(seen.at(-1)).toMatchObject({ tick: 2, missed: 1, dueAt: new Date(startMs + 4_000) });
+        expect((await reminded.stateStore.log.deadLetters({ limit: 1 })).letters).toEqual([]);
+      },
+    );
 
-    test_("only one reminder of an agent fires at a time", async () => {
+    unless("keeps-nothing", "only one reminder of an agent fires at a time", async () => {
       const { stage, reminded, agent } = await open();
       await using _stage = stage;
       const gates = [new Gate(), new Gate()];
@@ -204,7 +218,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
       gates[Number(second.name)]?.open();
     });
 
-    test_("what can't be meant is refused before anything is written", async () => {
+    unless("keeps-nothing", "what can't be meant is refused before anything is written", async () => {
       const { stage, agent } = await open();
       await using _stage = stage;
       const wrong: unknown[] = [
@@ -242,7 +256,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
       expect(await agent.reminders()).toEqual([]);
     });
 
-    test_("an agent has at most 1,000 reminders", async () => {
+    unless("keeps-nothing", "an agent has at most 1,000 reminders", async () => {
       const { stage, agent } = await open();
       await using _stage = stage;
       for (let index = 0; index < 1_000; index += 1) {
@@ -254,7 +268,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
       await agent.remindMe("one more", { after: "1d" }, Order({ text: "x" }));
     });
 
-    test_("a runtime without cron patterns refuses one, and says what to import", async () => {
+    unless("keeps-nothing", "a runtime without cron patterns refuses one, and says what to import", async () => {
       await using stage = await openStage();
       const reminded = new Reminded();
       await reminded.host(stage);

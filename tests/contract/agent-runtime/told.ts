@@ -27,10 +27,8 @@ export async function passTime<T>(clock: ManualClock, pending: Promise<T>, stepM
 }
 
 export function describeTold({ openStage, unless }: Suite): void {
-  const test_ = (title: string, body: () => Promise<void>) => unless("keeps-nothing", title, body);
-
   describe("told messages", () => {
-    test_("a told message comes as a call, from its sender and with its metadata", async () => {
+    unless("keeps-nothing", "a told message comes as a call, from its sender and with its metadata", async () => {
       await using stage = await openStage();
       await stage.host("clerk", seeInto(stage.seen));
       const sender = new AgentId("customer", "bea");
@@ -42,7 +40,7 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect(context.reminder).toBeUndefined();
     });
 
-    test_("an agent tells in its own name", async () => {
+    unless("keeps-nothing", "an agent tells in its own name", async () => {
       await using stage = await openStage();
       await stage.host("clerk", seeInto(stage.seen));
       await stage.host("customer", async ({ text }, _context, probe) => {
@@ -54,21 +52,25 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect([text, context.sender?.toString()]).toEqual(["one, told", "customer/bea"]);
     });
 
-    test_("messages for one agent are handled in the order in which they were told, one after the other", async () => {
-      await using stage = await openStage();
-      const lines: string[] = [];
-      await stage.host("clerk", async ({ text }) => {
-        lines.push(`begin ${text}`);
-        await new Promise<void>((resolve) => setImmediate(resolve));
-        lines.push(`end ${text}`);
-        stage.texts.put(text);
-      });
-      for (const text of ["1", "2", "3"]) await tell(stage, text);
-      await stage.texts.takeMany(3);
-      expect(lines).toEqual(["1", "2", "3"].flatMap((text) => [`begin ${text}`, `end ${text}`]));
-    });
+    unless(
+      "keeps-nothing",
+      "messages for one agent are handled in the order in which they were told, one after the other",
+      async () => {
+        await using stage = await openStage();
+        const lines: string[] = [];
+        await stage.host("clerk", async ({ text }) => {
+          lines.push(`begin ${text}`);
+          await new Promise<void>((resolve) => setImmediate(resolve));
+          lines.push(`end ${text}`);
+          stage.texts.put(text);
+        });
+        for (const text of ["1", "2", "3"]) await tell(stage, text);
+        await stage.texts.takeMany(3);
+        expect(lines).toEqual(["1", "2", "3"].flatMap((text) => [`begin ${text}`, `end ${text}`]));
+      },
+    );
 
-    test_("a message that was told before its agent type is registered waits for it", async () => {
+    unless("keeps-nothing", "a message that was told before its agent type is registered waits for it", async () => {
       const clock = new ManualClock();
       await using stage = await openStage({ callee: { clock } });
       await tell(stage, "early");
@@ -76,45 +78,53 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect((await passTime(clock, stage.seen.take(), 100)).text).toBe("early");
     });
 
-    test_("a message whose handler fails is tried again, and those behind it wait for it", async () => {
-      const clock = new ManualClock();
-      await using stage = await openStage({ callee: { clock } });
-      const tried: string[] = [];
-      await stage.host("clerk", ({ text }) => {
-        tried.push(text);
-        if (tried.length <= 3) throw new Error("not yet");
-        stage.texts.put(text);
-      });
-      await tell(stage, "1");
-      await tell(stage, "2");
-      expect(await passTime(clock, stage.texts.takeMany(2), 100)).toEqual(["1", "2"]);
-      expect(tried).toEqual(["1", "1", "1", "1", "2"]);
-    });
+    unless(
+      "keeps-nothing",
+      "a message whose handler fails is tried again, and those behind it wait for it",
+      async () => {
+        const clock = new ManualClock();
+        await using stage = await openStage({ callee: { clock } });
+        const tried: string[] = [];
+        await stage.host("clerk", ({ text }) => {
+          tried.push(text);
+          if (tried.length <= 3) throw new Error("not yet");
+          stage.texts.put(text);
+        });
+        await tell(stage, "1");
+        await tell(stage, "2");
+        expect(await passTime(clock, stage.texts.takeMany(2), 100)).toEqual(["1", "2"]);
+        expect(tried).toEqual(["1", "1", "1", "1", "2"]);
+      },
+    );
 
-    test_("a message whose handler fails 5 times is a dead letter, and the next one comes", async () => {
-      const clock = new ManualClock();
-      const stateStore = new MemoryStateStore({ clock });
-      await using stage = await openStage({ callee: { clock }, stateStore });
-      let tries = 0;
-      await stage.host("clerk", ({ text }) => {
-        if (text === "good") return stage.texts.put(text);
-        tries += 1;
-        throw new Error("it is broken");
-      });
-      await tell(stage, "bad");
-      await tell(stage, "good");
-      await passTime(clock, stage.texts.take());
-      expect(tries).toBe(5);
-      const { letters } = await stateStore.log.deadLetters({ limit: 10 });
-      expect(letters.map(({ mailbox, why }) => [mailbox, why])).toEqual([
-        [
-          { type: "clerk", key: "ada" },
-          { code: "handler-failed", text: "it is broken", attempts: 5 },
-        ],
-      ]);
-    });
+    unless(
+      "keeps-nothing",
+      "a message whose handler fails 5 times is a dead letter, and the next one comes",
+      async () => {
+        const clock = new ManualClock();
+        const stateStore = new MemoryStateStore({ clock });
+        await using stage = await openStage({ callee: { clock }, stateStore });
+        let tries = 0;
+        await stage.host("clerk", ({ text }) => {
+          if (text === "good") return stage.texts.put(text);
+          tries += 1;
+          throw new Error("it is broken");
+        });
+        await tell(stage, "bad");
+        await tell(stage, "good");
+        await passTime(clock, stage.texts.take());
+        expect(tries).toBe(5);
+        const { letters } = await stateStore.log.deadLetters({ limit: 10 });
+        expect(letters.map(({ mailbox, why }) => [mailbox, why])).toEqual([
+          [
+            { type: "clerk", key: "ada" },
+            { code: "handler-failed", text: "it is broken", attempts: 5 },
+          ],
+        ]);
+      },
+    );
 
-    test_("a message that its agent can't handle is a dead letter at once", async () => {
+    unless("keeps-nothing", "a message that its agent can't handle is a dead letter at once", async () => {
       const clock = new ManualClock();
       const stateStore = new MemoryStateStore({ clock });
       await using stage = await openStage({ callee: { clock }, stateStore });
@@ -129,24 +139,28 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect(letters.map(({ why }) => why)).toEqual([{ code: "cant-handle", text: "not mine", attempts: 1 }]);
     });
 
-    test_("a message for an agent type that nobody registers is a dead letter after 7 days", async () => {
-      const clock = new ManualClock();
-      const stateStore = new MemoryStateStore({ clock });
-      await using stage = await openStage({ callee: { clock }, stateStore });
-      await tell(stage, "lost");
-      const untilBuried = async () => {
-        for (;;) {
-          const { letters } = await stateStore.log.deadLetters({ limit: 10 });
-          if (letters[0] !== undefined) return letters[0];
-          await new Promise<void>((resolve) => setImmediate(resolve));
-        }
-      };
-      const letter = await passTime(clock, untilBuried(), 10 * 60_000);
-      expect(letter.why).toMatchObject({ code: "expired", attempts: 0 });
-      expect(letter.diedAtMs).toBeGreaterThanOrEqual(7 * dayMs);
-    });
+    unless(
+      "keeps-nothing",
+      "a message for an agent type that nobody registers is a dead letter after 7 days",
+      async () => {
+        const clock = new ManualClock();
+        const stateStore = new MemoryStateStore({ clock });
+        await using stage = await openStage({ callee: { clock }, stateStore });
+        await tell(stage, "lost");
+        const untilBuried = async () => {
+          for (;;) {
+            const { letters } = await stateStore.log.deadLetters({ limit: 10 });
+            if (letters[0] !== undefined) return letters[0];
+            await new Promise<void>((resolve) => setImmediate(resolve));
+          }
+        };
+        const letter = await passTime(clock, untilBuried(), 10 * 60_000);
+        expect(letter.why).toMatchObject({ code: "expired", attempts: 0 });
+        expect(letter.diedAtMs).toBeGreaterThanOrEqual(7 * dayMs);
+      },
+    );
 
-    test_("a second message with the same idempotency key is not kept", async () => {
+    unless("keeps-nothing", "a second message with the same idempotency key is not kept", async () => {
       await using stage = await openStage();
       await stage.host("clerk", seeInto(stage.seen));
       await tell(stage, "first", { idempotencyKey: "order 7" });
@@ -155,7 +169,7 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect((await stage.seen.takeMany(2)).map(({ text }) => text)).toEqual(["first", "third"]);
     });
 
-    test_("an intervention sees a told message once, may change it, and may drop it", async () => {
+    unless("keeps-nothing", "an intervention sees a told message once, may change it, and may drop it", async () => {
       const intervention: InterventionHandler = {
         onSend: async (message) => {
           const { text } = message as { readonly text: string };
@@ -177,7 +191,7 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect(stageTexts).toEqual(["one"]);
     });
 
-    test_("what can't be sent can't be told", async () => {
+    unless("keeps-nothing", "what can't be sent can't be told", async () => {
       await using stage = await openStage();
       await expect(stage.caller.tell({ text: "plain" } as never, clerk)).rejects.toMatchObject({
         code: "invalid-message",
@@ -188,7 +202,7 @@ export function describeTold({ openStage, unless }: Suite): void {
       await expect(tell(stage, "x", { timeoutMs: 1 })).rejects.toMatchObject({ code: "invalid-argument" });
     });
 
-    test_("a full mailbox refuses the message, and the teller hears it", async () => {
+    unless("keeps-nothing", "a full mailbox refuses the message, and the teller hears it", async () => {
       const stateStore = new MemoryStateStore({ maxMailboxMessages: 2 });
       await using stage = await openStage({ stateStore });
       const gate = new Gate();
