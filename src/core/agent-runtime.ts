@@ -156,10 +156,10 @@ export interface AgentRuntime extends AsyncDisposable {
     options?: SendOptions,
   ): Promise<AnswerOf<Message>>;
   /**
-   * Sends a call whose answer nobody awaits. Resolves when the message is kept. The runtime delivers it, and tries it again until it was
+   * Sends a call whose answer no caller awaits. Resolves when the message is kept. The runtime delivers it, and tries it again until it was
    * handled, in the order in which one recipient's messages were kept. If its handler fails 5 times, it becomes a dead letter. In a turn
-   * of a persistent agent, `sender`, it is kept together with the state. Rejects with `overloaded` if the mailbox is full, with
-   * `not-accessible` where no messages are kept, and as `sendMessage` does for a message that can't be sent.
+   * of a persistent agent, `sender`, it is kept together with the state. Rejects with `overloaded` if the mailbox is full, and with
+   * `not-accessible` where no messages are kept. A message that can't be sent is refused as by `sendMessage`.
    *
    * @example
    * ```ts

@@ -153,7 +153,7 @@ export abstract class BaseAgent implements Agent {
   }
 
   /**
-   * Sends a call in this agent's name whose answer nobody awaits; it is kept and tried again until it was handled. In a turn of a
+   * Sends a call in this agent's name whose answer no caller awaits; it is kept and tried again until it was handled. In a turn of a
    * persistent agent it is kept together with the state, or not at all if the turn fails. See `AgentRuntime.tell`.
    */
   tell<Message>(message: Sendable<Message>, recipient: AgentId, options?: Omit<TellOptions, "sender">): Promise<void> {
@@ -161,7 +161,7 @@ export abstract class BaseAgent implements Agent {
   }
 
   /**
-   * Sets the reminder of this name, or replaces it: the message comes to this agent as a call when it is due, and `context.reminder`
+   * Sets the reminder of this name, or replaces it. When it is due, the message comes to this agent as a call, and `context.reminder`
    * tells about it. It fires at least once, never early, also after a restart if the store outlives the process. In a turn of a
    * persistent agent it is set together with the state; else it is set when the promise resolves.
    *

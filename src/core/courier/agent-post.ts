@@ -4,7 +4,7 @@ import { sharedByCopies } from "../copies.ts";
 import { NotAccessibleError } from "../errors.ts";
 import type { ReminderInfo, ReminderOptions, When } from "./when.ts";
 
-/** What a runtime does for the reminders of its agents. */
+/** Sets, cancels and lists the reminders of a runtime's agents. */
 export interface AgentPost {
   /** Sets a reminder: in the commit of the agent's turn if it keeps a state, else at once. */
   remind(agent: AgentId, name: string, when: When, message: unknown, options: ReminderOptions): Promise<void>;

@@ -28,7 +28,7 @@ export interface CourierParts {
   readonly onBusy: (isBusy: boolean) => void;
 }
 
-/** What a courier has done so far. */
+/** Numbers of a courier, which only grow. */
 export interface CourierCounters {
   readonly mailDelivered: number;
   readonly deadLetters: number;

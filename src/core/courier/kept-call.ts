@@ -12,7 +12,7 @@ export interface KeptCall {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-// A store of a process can go to a host later, so that the bytes are those of the wire: `agents.Message` with `request` = 1, an
+// A store of a process can go to a host later, so that the bytes are those of the wire. `agents.Message` has `request` = 1, an
 // `RpcRequest` (proto/agent_worker.proto). Core has no protobuf library; all of these fields are texts, bytes or messages.
 const field = { request: 1, requestId: 1, source: 2, target: 3, payload: 5, metadata: 6 } as const;
 const lengthDelimited = 2;

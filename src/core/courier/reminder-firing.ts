@@ -161,7 +161,7 @@ export class ReminderFiring {
     this.#timer = this.#parts.clock.setTimer(delayMs, () => this.#run());
   }
 
-  /** A reminder in the store is due at a time, and has to be read before that. */
+  /** A reminder in the store is due at a time, and must be read before that. */
   #expect(dueMs: number): void {
     const nowMs = this.#nowMs;
     if (this.#changed === undefined && dueMs > nowMs + windowMs) return;

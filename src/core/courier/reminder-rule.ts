@@ -9,7 +9,7 @@ import {
   type When,
 } from "./when.ts";
 
-/** What a store keeps of a reminder beside the time of its next attempt. It is about the tick that fires next. */
+/** The part of a reminder that its store does not read. It is about the tick that fires next. */
 export interface ReminderRule {
   readonly repeats: Repetition;
   readonly missed: MissedTicks;
@@ -35,7 +35,7 @@ export type TickDecision =
 /** Missed ticks of a cron pattern that are counted one by one; of every reminder so many are fired at most with `all`. */
 const mostMissed = 1_000;
 
-/** Returns the rule of a reminder that is set now. Throws `invalid-argument` for what can't be meant. */
+/** Returns the rule of a reminder that is set now. Throws `invalid-argument` for invalid times. */
 export function ruleOf(
   when: When,
   { missed = "once" }: ReminderOptions,

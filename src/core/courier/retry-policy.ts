@@ -4,7 +4,7 @@ import { type OptionKinds, options as optionsOf } from "../validation/assert-opt
 import { number } from "../validation/option-kinds.ts";
 import { anyTime, someRoom } from "../validation/option-values.ts";
 
-/** How a courier repeats messages that were not handled. All are optional. */
+/** Policy for messages that were not handled. All are optional. */
 export interface RetryOptions {
   /** Times that a message is tried whose handler fails; after that it is a dead letter. Default: 5. */
   readonly attempts?: number | undefined;
@@ -42,7 +42,7 @@ export function retrySettings(options: RetryOptions = {}): RetrySettings {
   };
 }
 
-/** How often a message was tried. */
+/** Counts the tries of a message. */
 export interface Tries {
   /** Times that a handler may have seen it. */
   readonly attempts: number;
@@ -52,7 +52,7 @@ export interface Tries {
 
 export const noTries: Tries = { attempts: 0, waits: 0 };
 
-/** What to do with a message that was not handled. */
+/** The decision about a message that was not handled. */
 export type RetryDecision =
   | { readonly at: "again"; readonly delayMs: number; readonly tries: Tries }
   | { readonly at: "bury"; readonly why: DeadReason };

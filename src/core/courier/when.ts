@@ -17,13 +17,13 @@ export type When =
   /** At the times of a cron pattern, in an IANA time zone such as `Europe/Lisbon`. Default: UTC. Needs `troupe/cron`. */
   | { readonly cron: string; readonly timeZone?: string | undefined };
 
-/** What becomes of ticks that nobody could fire, because no process was there. */
+/** The policy for ticks that were not fired because no process was there. */
 export type MissedTicks = "skip" | "once" | "all";
 
 /** Options of `remindMe`. */
 export interface ReminderOptions {
   /**
-   * Ticks that nobody could fire: `skip` fires none of them, `once` one for all, and `all` each of them, at most 1 000. Default: `once`.
+   * Ticks that no process could fire: `skip` fires none of them, `once` one for all, and `all` each of them, at most 1 000. Default: `once`.
    * With `skip`, a reminder that is due once and was missed is over.
    */
   readonly missed?: MissedTicks | undefined;
@@ -77,7 +77,7 @@ export function assertReminderOptions(options: unknown): void {
   assertOptions(options, optionsShape, "remindMe");
 }
 
-/** Returns when a reminder that is set now is due first, and how it repeats. Throws `invalid-argument` for what can't be meant. */
+/** Returns when a reminder that is set now is due first, and how it repeats. Throws `invalid-argument` for invalid times. */
 export function firstDue(
   when: When,
   nowMs: number,

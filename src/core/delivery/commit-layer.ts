@@ -145,7 +145,7 @@ class CommittedTurns<Out> {
   #remembered({ kept }: Delivery, answer: unknown): RememberedMessage | undefined {
     if (kept === undefined) return undefined;
     const { id, principal } = kept;
-    // Nobody reads the answer to mail.
+    // No caller reads the answer to mail.
     return { id, principal, answer: kept.isMail === true ? undefined : this.#answers.encode(answer) };
   }
 

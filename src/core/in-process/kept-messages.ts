@@ -56,8 +56,8 @@ const idempotencyKey = "agidempotency";
 const deliveryKey = "agdelivery";
 
 /**
- * The told messages and the reminders of a runtime in one process. It opens the store when it first needs it; the store of a user is
- * opened when the runtime starts, since it may hold reminders of an earlier process.
+ * The told messages and the reminders of a runtime in one process. It opens its own store when it first needs it. The store of a user
+ * is opened when the runtime starts, since it may hold reminders of an earlier process.
  */
 export class KeptMessages implements AgentPost {
   /** The store of the runtime. What is committed through it is noticed. */

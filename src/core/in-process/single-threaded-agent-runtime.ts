@@ -97,7 +97,7 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
   readonly stateStore?: StateStore | undefined;
   /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`. Default: reminders can't have any. */
   readonly cron?: CronPatterns | undefined;
-  /** How told messages and reminders are repeated whose handler fails. */
+  /** Policy for told messages and reminders whose handler fails. */
   readonly retry?: RetryOptions | undefined;
   /** Milliseconds that the handler of a told message or of a reminder may take. Default: 300 000. */
   readonly handlerTimeoutMs?: number | undefined;
