@@ -38,7 +38,7 @@ interface Mailbox {
   isBurying: boolean;
   /** Whether later messages are out of the way of the shard. */
   isSpilled: boolean;
-  /** How often messages were spilled. */
+  /** Counts the times that messages were spilled. */
   spills: number;
   isReadingBack: boolean;
   readonly onSlot: () => void;

@@ -23,7 +23,7 @@ export type MissedTicks = "skip" | "once" | "all";
 /** Options of `remindMe`. */
 export interface ReminderOptions {
   /**
-   * Ticks that no process could fire: `skip` fires none of them, `once` one for all, and `all` each of them, at most 1 000. Default: `once`.
+   * Policy for ticks that no process could fire: `skip` fires none, `once` one for all, and `all` each, at most 1 000. Default: `once`.
    * With `skip`, a reminder that is due once and was missed is over.
    */
   readonly missed?: MissedTicks | undefined;
