@@ -104,11 +104,11 @@ export type {
   ShardHold,
   ShardReader,
 } from "./state/durable-log.ts";
-export { effectsOf, TurnEffects } from "./state/effects.ts";
+export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
-export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
+export type { StateKeeper } from "./state/state-keeper.ts";
 export type {
   Commit,
   CommitOutcome,

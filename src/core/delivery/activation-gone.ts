@@ -1,3 +1,4 @@
+import { brandClass } from "../copies.ts";
 import type { TroupeError } from "../errors.ts";
 
 /**
@@ -17,3 +18,5 @@ export class ActivationGone extends Error {
     this.isHandled = isHandled;
   }
 }
+// What a handler throws may be a proxy, at which a bare `instanceof` fails.
+brandClass(ActivationGone, "ActivationGone");

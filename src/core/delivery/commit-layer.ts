@@ -43,7 +43,7 @@ class CommittedTurns<Out> {
   }
 
   run(run: Run): unknown {
-    const { slot, agent, delivery } = run;
+    const { slot, delivery } = run;
     switch (slot.at) {
       case "gone":
         throw new ActivationGone(goneError(delivery), false);
@@ -52,7 +52,7 @@ class CommittedTurns<Out> {
       case "loaded":
         break;
     }
-    this.#states.begun(agent, slot);
+    this.#states.begun(slot);
     const reads = !slot.isInterleaved && delivery.context.turn?.kind !== "alone";
     return reads ? this.#read(run) : this.#write(run);
   }
@@ -133,13 +133,24 @@ class CommittedTurns<Out> {
   }
 
   /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written. */
-  #undo({ slot }: Run, turn: WritingTurn, error: unknown): never {
+  #undo({ slot }: Run, turn: WritingTurn, error: unknown): Promise<never> {
     const isNested = slot.isNested(turn);
     slot.rollBack(turn);
     const { lost } = turn;
+    if (lost === undefined && slot.isInterleaved && slot.hasEffects) return this.#sendEffects(slot, error);
     if (lost === undefined) throw error;
     if (!lost.isConflict || turn.hasCommitted || isNested) throw lost.error;
     throw new ActivationGone(lost.error, true);
+  }
+
+  /** Interleaved turns are not undone: their effects leave. Throws the error of the turn. */
+  async #sendEffects(slot: StateSlot, error: unknown): Promise<never> {
+    try {
+      await this.#states.commit(slot, { at: "turn" });
+    } catch {
+      // The turn has failed already, and its caller hears of that.
+    }
+    throw error;
   }
 
   #remembered({ kept }: Delivery, answer: unknown): RememberedMessage | undefined {

@@ -4,7 +4,7 @@ import { definitionOf } from "../agents/persistent-agent.ts";
 import { handlersOf } from "../agents/routed-agent.ts";
 import { TroupeError, UndeliverableException } from "../errors.ts";
 import { jsonContentType } from "../serialization/message-type.ts";
-import type { TurnEffects } from "../state/effects.ts";
+import { TurnEffects } from "../state/effects.ts";
 import { assertFits, bytesOfText, stateOfRecord, stateOfText, textOfState } from "../state/state-codec.ts";
 import type { KeptCommit, StateKeeper } from "../state/state-keeper.ts";
 import { type LostState, type SlotHome, type StateSlot, slotOf } from "../state/state-slot.ts";
@@ -23,7 +23,7 @@ export interface KeptStatesOptions<Out> {
   readonly forget: (id: AgentId, agent: Agent) => boolean;
 }
 
-/** What a commit holds beside the state and its effects. */
+/** The parts of a commit beside the state and its effects. */
 export interface CommitRequest<Out> {
   /** `turn`: a turn ends well. `now`: the agent asks for it. */
   readonly at: "turn" | "now";
@@ -46,6 +46,7 @@ interface PreparedCommit<Out> {
   readonly effects: ReturnType<TurnEffects["savepoint"]>;
 }
 
+const noEffects = new TurnEffects();
 const nothing = { at: "nothing" } as const;
 const anything = { at: "anything" } as const;
 const keep = { at: "keep" } as const;
@@ -54,7 +55,7 @@ const keep = { at: "keep" } as const;
 export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #options: KeptStatesOptions<Out>;
   readonly #places = new WeakMap<StateSlot, Place>();
-  /** Agents from their load to their first turn, by id: nobody else finds them meanwhile. */
+  /** Agents from their load to their first turn, by id: the catalog does not find them meanwhile. */
   readonly #activating = new Map<string, Agent>();
 
   constructor(options: KeptStatesOptions<Out>) {
@@ -89,14 +90,14 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   save(agent: Agent): Promise<void> | undefined {
     const slot = slotOf(agent);
     if (slot === undefined || slot.at !== "loaded") return undefined;
-    this.#begun(slot);
+    this.begun(slot);
     return this.commit(slot, { at: "turn" });
   }
 
   drop(agent: Agent): void {
     const slot = slotOf(agent);
     if (slot === undefined) return;
-    this.#begun(slot);
+    this.begun(slot);
     if (slot.at === "gone") return;
     const error = new UndeliverableException("The activation of the agent has ended.", { code: "shutting-down" });
     slot.lose({ error, isConflict: false }, false);
@@ -107,10 +108,11 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     return this.#activating.size === 0 ? undefined : this.#activating.get(id.toString());
   }
 
-  /** Notes that the first turn of an activation begins. */
-  begun(agent: Agent, slot: StateSlot): void {
-    if (slot.isActivating) this.#begun(slot);
-    this.#places.get(slot) ?? this.#places.set(slot, { agent, id: agent.id });
+  /** Notes that a turn begins: the activation is over. */
+  begun(slot: StateSlot): void {
+    if (!slot.isActivating) return;
+    slot.isActivating = false;
+    this.#activating.delete(this.#placeOf(slot).id.toString());
   }
 
   /** Loads the state of an agent again: of an instance, after another program has written it. */
@@ -181,12 +183,6 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     return { isNew };
   }
 
-  #begun(slot: StateSlot): void {
-    if (!slot.isActivating) return;
-    slot.isActivating = false;
-    this.#activating.delete(this.#placeOf(slot).id.toString());
-  }
-
   #prepare(slot: StateSlot, request: CommitRequest<Out>, id: AgentId): PreparedCommit<Out> | undefined {
     if (slot.at !== "loaded") throw ended(id);
     const { definition, isInterleaved } = slot;
@@ -205,12 +201,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     } else if (!deletes && !isInterleaved) slot.keep(textOfState(definition, slot.state));
     const remembered = request.remembered === undefined ? [] : [request.remembered];
     if (write.at === "keep" && !slot.hasEffects && remembered.length === 0) return undefined;
-    const { events, reminders, mail } = slot.effects;
+    const { events, reminders, mail } = slot.hasEffects ? slot.effects : noEffects;
     const expected: Expected = write.at === "keep" && !savesState ? anything : expectedOf(slot);
     // The runtime that made these events is the keeper's.
     const sent = [...events] as readonly Out[];
     const out = request.answer === undefined ? sent : [...sent, request.answer];
-    const effects = slot.effects.savepoint();
+    const effects = slot.hasEffects ? slot.effects.savepoint() : noEffects.savepoint();
     const kept = {
       agent: nameOf(id),
       epoch: undefined,

@@ -14,7 +14,7 @@ export interface StateLayersOptions<Out> extends Omit<KeptStatesOptions<Out>, "r
   readonly riding?: ((delivery: Delivery, answer: unknown) => Out | undefined) | undefined;
 }
 
-/** What a runtime needs for the states of its agents. */
+/** The states of a runtime's agents, and the layers that keep them. */
 export interface StateLayers<Out> {
   readonly states: KeptStates<Out>;
   /** The layer around a turn of the runtime's own. */

@@ -15,7 +15,7 @@ export interface EffectsSavepoint {
 }
 
 /**
- * What a turn of a persistent agent wants to leave its agent: events, reminders and mail. They leave when the turn's state is written,
+ * The effects of a turn of a persistent agent: events, reminders and mail. They leave when the turn's state is written,
  * and go when the turn fails.
  */
 export class TurnEffects<Out = unknown> {

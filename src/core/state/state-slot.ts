@@ -27,7 +27,7 @@ export interface SlotHome {
   saveNow(slot: StateSlot): Promise<void>;
 }
 
-/** What a store holds of an agent. */
+/** A state as it was loaded. */
 export interface LoadedState<T extends object> {
   readonly state: T;
   /** Undefined: nothing is stored. */
@@ -167,6 +167,7 @@ export class StateSlot<T extends object = object> {
   end(turn: WritingTurn): void {
     const at = this.#turns.indexOf(turn);
     if (at >= 0) this.#turns.splice(at, 1);
+    if (this.#turns.length === 0 && !this.hasEffects) this.#effects = undefined;
     for (const listener of this.#onTurnEnd) listener();
   }
 

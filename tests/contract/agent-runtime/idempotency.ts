@@ -33,11 +33,11 @@ export function describeIdempotency(suite: Suite): void {
       const gate = new Gate();
       const begun = new Gate();
       let runs = 0;
-      await using cast = await openCast(suite, async (text, agent, context) => {
+      await using cast = await openCast(suite, async (text, agent) => {
         runs += 1;
         begun.open();
         await gate.opened;
-        return add(text, agent, context);
+        return add(text, agent);
       });
       const first = cast.ask("2", keyed);
       await begun.opened;
@@ -60,10 +60,10 @@ export function describeIdempotency(suite: Suite): void {
 
     test("is handled again after it failed", async () => {
       let runs = 0;
-      const body: Body = (text, agent, context) => {
+      const body: Body = (text, agent) => {
         runs += 1;
         if (runs === 1) throw new Error("not yet");
-        return add(text, agent, context);
+        return add(text, agent);
       };
       await using cast = await openCast(suite, body);
       await expect(cast.ask("2", keyed)).rejects.toThrow("not yet");

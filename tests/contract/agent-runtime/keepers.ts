@@ -46,7 +46,7 @@ export class Keeper extends persistentAgent(Kept) {
 }
 
 /** Adds to the total and answers it. */
-export const add: Body = (text, agent) => {
+export const add = (text: string, agent: Keeper): number => {
   agent.state.total += Number(text);
   agent.state.log.push(text);
   return agent.state.total;

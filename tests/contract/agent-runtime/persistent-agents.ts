@@ -1,10 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { AgentId, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
+import {
+  type AgentConcurrency,
+  AgentId,
+  defineState,
+  handlerTable,
+  persistentAgent,
+  TopicId,
+} from "../../../src/core/index.ts";
 import { StoreError } from "../../../src/storage/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { WatchedStore } from "../../support/watched-store.ts";
 import { add, ByHand, id, Keeper, Kept, openCast } from "./keepers.ts";
-import { Answer, Ask, type Suite } from "./world.ts";
+import { Answer, Ask, Note, type Suite } from "./world.ts";
 
 export function describePersistentAgents(suite: Suite): void {
   describe("a persistent agent", () => {
@@ -159,6 +167,43 @@ export function describePersistentAgents(suite: Suite): void {
       expect(cast.made).toHaveLength(2);
     });
 
+    test("that met another writer in a turn which goes on lets no later message overtake those that wait", async () => {
+      const store = new WatchedStore();
+      const inside = new Gate();
+      const crossed = new Gate();
+      const dropped = new Gate();
+      const gate = new Gate();
+      let runs = 0;
+      await using cast = await openCast(
+        suite,
+        async (text, agent) => {
+          if (text !== "hold") return add(text, agent);
+          runs += 1;
+          if (runs > 1) return "tried again";
+          inside.open();
+          await crossed.opened;
+          agent.state.total = -1;
+          await agent.saveNow().catch(() => undefined);
+          dropped.open();
+          await gate.opened;
+          return "nothing";
+        },
+        { store },
+      );
+      const held = cast.ask("hold");
+      await inside.opened;
+      const second = cast.ask("2");
+      await cast.seen();
+      await store.write(id, { total: 10, log: [] });
+      crossed.open();
+      await dropped.opened;
+      const third = cast.ask("3");
+      expect(await Promise.all([second, third])).toEqual(["12", "15"]);
+      gate.open();
+      expect(await held).toBe("tried again");
+      expect(await cast.stored()).toEqual({ total: 15, log: ["2", "3"] });
+    });
+
     test("that was registered as an instance loads its state again after another writer", async () => {
       const store = new WatchedStore();
       await using stage = await suite.openStage({ stateStore: store });
@@ -226,10 +271,41 @@ export function describePersistentAgents(suite: Suite): void {
       expect(await store.stored(id)).toMatchObject({ total: 3 });
     });
 
+    test("that is saved by hand may interleave: its events leave at the end of a turn, and its keys are handled once", async () => {
+      const store = new WatchedStore();
+      await using stage = await suite.openStage({ stateStore: store });
+      await stage.listen("notes", "listener");
+      const bothRun = new Gate();
+      let running = 0;
+      class Together extends persistentAgent(ByHand) {
+        static override readonly concurrency: AgentConcurrency = "interleaved";
+        static override readonly handlers = handlerTable<Together>().rpc(Ask, async function ({ text }) {
+          await this.publishMessage(Note({ text }), new TopicId("notes", "ada"));
+          if (text === "fail") throw new Error("it failed");
+          running += 1;
+          if (running === 2) bothRun.open();
+          await bothRun.opened;
+          this.state.log.push(text);
+          await this.saveNow();
+          return Answer({ text: String(this.state.log.length) });
+        });
+      }
+      await Together.register(stage.callee, "keeper", () => new Together("together"));
+      const ask = async (text: string, idempotencyKey?: string) =>
+        (await stage.caller.sendMessage(Ask({ text }), id, { idempotencyKey })).text;
+      const answers = await Promise.all([ask("1", "k"), ask("1", "k"), ask("2")]);
+      expect(answers[0]).toBe(answers[1]);
+      expect(await store.stored(id)).toMatchObject({ log: expect.arrayContaining(["1", "2"]) });
+      await expect(ask("fail")).rejects.toThrow("it failed");
+      const texts = (await stage.seen.takeMany(3)).map(({ text }) => text);
+      expect(texts.sort()).toEqual(["1", "2", "fail"]);
+      expect(stage.seen.rest).toEqual([]);
+    });
+
     test("is destroyed at the end of its turn, and begins anew", async () => {
-      await using cast = await openCast(suite, (text, agent, context) => {
+      await using cast = await openCast(suite, (text, agent) => {
         if (text === "end") agent.destroySelf();
-        else add(text, agent, context);
+        else add(text, agent);
         return agent.state.total;
       });
       await cast.ask("4");
@@ -240,8 +316,8 @@ export function describePersistentAgents(suite: Suite): void {
     });
 
     test("that destroys itself in a turn that fails is still there", async () => {
-      await using cast = await openCast(suite, (text, agent, context) => {
-        if (text !== "end") return add(text, agent, context);
+      await using cast = await openCast(suite, (text, agent) => {
+        if (text !== "end") return add(text, agent);
         agent.destroySelf();
         throw new Error("no");
       });

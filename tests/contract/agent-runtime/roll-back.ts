@@ -19,7 +19,7 @@ async function script(text: string, agent: Keeper, context: MessageContext): Pro
     const [verb, rest = ""] = word.split(":");
     switch (verb) {
       case "add":
-        add(rest, agent, context);
+        add(rest, agent);
         break;
       case "say":
         await publish(agent, rest);
@@ -80,7 +80,7 @@ export function describeRollBack(suite: Suite): void {
       // No message: the handler's own check does not see it, since the method is the test's.
       Object.assign(keeper, {
         onMessageImpl: () => {
-          add("2", keeper, {} as never);
+          add("2", keeper);
           return { text: "plain" };
         },
       });
@@ -120,10 +120,10 @@ export function describeRollBack(suite: Suite): void {
       const inside = new Gate();
       await using cast = await openCast(suite, async (text, agent, context) => {
         if (text === "inner") {
-          add("2", agent, context);
+          add("2", agent);
           inside.open();
           await gate.opened;
-          add("4", agent, context);
+          add("4", agent);
           return "";
         }
         const giving = new AbortController();
@@ -131,7 +131,7 @@ export function describeRollBack(suite: Suite): void {
         await inside.opened;
         giving.abort();
         await nested.catch(() => undefined);
-        add("8", agent, context);
+        add("8", agent);
         setImmediate(() => gate.open());
         return agent.state.total;
       });
