@@ -208,13 +208,19 @@ export class MailboxDelivery {
   }
 
   #retry(mailbox: Mailbox, head: KeptMessage, error: TroupeError): void {
-    const { clock, random, settings } = this.#parts;
+    const { clock, random, settings, logger } = this.#parts;
     const ageMs = clock.wallNow() - head.sentAtMs;
     const decision = decideRetry(error, mailbox.tries, { ageMs, random: random(), settings });
     if (decision.at === "bury") {
       mailbox.isBurying = true;
       void this.#bury(mailbox, head, decision.why);
       return;
+    }
+    if (mailbox.tries.waits === 0 && decision.tries.waits > 0) {
+      const { type, key } = mailbox.name;
+      logger.warn(
+        loggableText(`Told messages wait for ${type}/${key}, to which they can't be delivered: ${error.message}`),
+      );
     }
     mailbox.tries = decision.tries;
     mailbox.retryTimer = clock.setTimer(decision.delayMs, () => {

@@ -74,6 +74,8 @@ export function describeTold({ openStage, unless }: Suite): void {
       const clock = new ManualClock();
       await using stage = await openStage({ callee: { clock } });
       await tell(stage, "early");
+      const isWaiting = () => stage.logger.texts("warn").some((line) => line.includes("wait for clerk/ada"));
+      while (!isWaiting()) await new Promise<void>((resolve) => setImmediate(resolve));
       await stage.host("clerk", seeInto(stage.seen));
       expect((await passTime(clock, stage.seen.take(), 100)).text).toBe("early");
     });
