@@ -4,7 +4,7 @@
  */
 const layers = [
   ["core"],
-  ["protocol", "protobuf", "telemetry", "process", "security", "context"],
+  ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context"],
   ["transport", "storage", "cluster"],
   ["worker", "host"],
   ["grpc", "admin", "testing"],
@@ -158,6 +158,13 @@ export default {
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(storage/postgres|testing)/" },
       to: { path: "^src/storage/postgres/|/node_modules/pg/|^pg$" },
+    },
+    {
+      name: "croner-at-its-entry-point",
+      comment: "who does not import troupe/cron needs no croner",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cron/" },
+      to: { path: "node_modules/croner/" },
     },
     {
       name: "no-cycles",

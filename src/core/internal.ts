@@ -7,6 +7,7 @@ export type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export {
@@ -34,6 +35,8 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
+export type { CronPatterns, ReminderInfo } from "./courier/when.ts";
+export type { ActivationStates } from "./delivery/activation-states.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
@@ -137,6 +140,7 @@ export type {
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
+export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -174,6 +178,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertTold,
   isIdempotencyKey,
 } from "./validation/call-options.ts";
 export {

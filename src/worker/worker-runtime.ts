@@ -22,6 +22,7 @@ import {
   assertNotAborted,
   assertSubscription,
   assertText,
+  assertTold,
   assertWaitOptions,
   type ClassOf,
   CodecRegistry,
@@ -36,15 +37,18 @@ import {
   LongWaits,
   MessageLog,
   type MessageType,
+  NotAccessibleError,
   type PublishOptions,
   payloadText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type ReminderInfo,
   type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
   SubscriptionTable,
+  type TellOptions,
   type TopicId,
   type WaitOptions,
   type WaitReports,
@@ -321,6 +325,18 @@ export class WorkerRuntime implements AgentRuntime {
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
     assertAgentRequest(id, options, "agentMetadata");
     return this.#agents.metadata(id, options);
+  }
+
+  /** Rejects with `not-accessible`: a worker's host keeps no messages for agents yet. */
+  async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
+    assertTold(message, recipient, options);
+    throw new NotAccessibleError(`The host keeps no messages for agents, so that nothing can be told to ${recipient}.`);
+  }
+
+  /** Rejects with `not-accessible`: a worker's host keeps no reminders yet. */
+  async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
+    assertAgentRequest(id, options, "agentReminders");
+    throw new NotAccessibleError(`The host keeps no reminders, so that ${id} has none.`);
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {

@@ -34,6 +34,7 @@ function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Li
 
 const deviations = {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
+  "keeps-nothing": "a host keeps no messages and no reminders yet",
 };
 
 const overMemory = () => {

@@ -5,6 +5,7 @@ import type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "../agent-runtime.ts";
 import type { Agent } from "../agents/agent.ts";
 import { turnKinds } from "../agents/turns.ts";
@@ -53,6 +54,8 @@ const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknow
   answer: messageType,
 });
 
+const toldShape = optionShape<TellOptions>({ sender: agentId, metadata, idempotencyKey });
+
 const eventShape = optionShape<PublishOptions>({
   sender: agentId,
   signal,
@@ -85,6 +88,13 @@ export function assertCall(message: unknown, recipient: unknown, options: unknow
   assertMessage(message);
   assertAgentId(recipient, "recipient");
   if (options !== undefined) assertOptions(options, callShape, "sendMessage");
+}
+
+/** Checks the arguments of a told message, as `assertCall` does for a call. */
+export function assertTold(message: unknown, recipient: unknown, options: unknown): void {
+  assertMessage(message);
+  assertAgentId(recipient, "recipient");
+  if (options !== undefined) assertOptions(options, toldShape, "tell");
 }
 
 /** Checks the arguments of an event, as `assertCall` does for a call. */
