@@ -1,6 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
+import { type SharingOptions, type SharingTerms, sharingTerms } from "../agents/sharing.ts";
 import { classConcurrency, type TurnOptions } from "../agents/turns.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
@@ -76,14 +77,15 @@ export class AgentCatalog {
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
-    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions = {},
+    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions & SharingOptions = {},
   ): void {
     assertAgentType(type);
     assertFactory(type, factory);
     this.assertFree(type);
     const { expectedClass } = options;
     const turns = this.#createTurns(expectedClass, options);
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns));
+    const sharing = sharingTerms(options, expectedClass);
+    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns, sharing));
   }
 
   /** Throws `already-exists` when the type is taken. */
@@ -148,6 +150,11 @@ export class AgentCatalog {
   /** Returns the turns of a sequential type. Undefined for other types. */
   turnsOf(type: string): AgentTurns | undefined {
     return this.#kinds.get(type)?.turns;
+  }
+
+  /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
+  sharingOf(type: string): SharingTerms | undefined {
+    return this.#kinds.get(type)?.sharing;
   }
 
   /** Returns the registered types, in the order of their registration. */

@@ -4,6 +4,7 @@ import {
   type CancelReason,
   decodeFrame,
   encodeFrame,
+  epochEntry,
   type FrameBytes,
   type FrameHead,
   type PeekedRequest,
@@ -12,6 +13,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
+  withoutEpoch,
   withoutPath,
   withoutTroupeKeys,
 } from "../../protocol/internal.ts";
@@ -19,7 +21,9 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
+import type { Located, Placement } from "../placement/placement.ts";
 import { whyInvalidAgentType } from "../registry/name-checks.ts";
+import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
@@ -51,6 +55,7 @@ export interface CallRouterParts {
   readonly makeId: MakeId;
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
+  readonly placement: Placement;
   readonly peers: PeerTable;
   readonly dotnetAnswers: DotnetAnswers;
   readonly observer: HostObserver | undefined;
@@ -63,6 +68,7 @@ export class CallRouter {
   readonly #clock: Clock;
   readonly #counters: MutableHostCounters;
   readonly #owners: TypeOwners;
+  readonly #placement: Placement;
   readonly #peers: PeerTable;
   readonly #dotnetAnswers: DotnetAnswers;
   readonly #observer: HostObserver | undefined;
@@ -81,6 +87,7 @@ export class CallRouter {
     this.#clock = clock;
     this.#counters = counters;
     this.#owners = owners;
+    this.#placement = parts.placement;
     this.#peers = peers;
     this.#observer = observer;
     this.#calls = new CallTable({
@@ -110,6 +117,8 @@ export class CallRouter {
     const { targetType, targetKey } = request;
     if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
+    const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
+    if (shared !== undefined) return this.#routeShared(caller, request, shared);
     const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
@@ -123,6 +132,43 @@ export class CallRouter {
     if (target !== undefined) return this.#forward(call, frame, target);
     const failure = this.#held.hold(clientId, call, frame);
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+  }
+
+  // protocol.md §11.14
+  /** Takes a call to an agent of a shared type to the worker that holds the agent. */
+  #routeShared(caller: Peer, request: PeekedRequest, type: SharedType): void {
+    const { targetKey } = request;
+    const refusal = this.#whyNotTaken(caller, request, type.name);
+    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, type.name);
+    const located = this.#placement.locate(type, targetKey, caller);
+    if (located.at === "nowhere")
+      return this.#refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
+    const callerId = requestIdBytes(request);
+    const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
+    this.#sendPlaced(call, request, located);
+  }
+
+  #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {
+    const id = this.#calls.idBytesOf(call);
+    const own = withoutEpoch(request);
+    if (located.at === "expected") {
+      const failure = this.#held.hold(located.clientId, call, spliceRequestId(own, id));
+      if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+      return;
+    }
+    const { peer, epoch } = located;
+    const bare = peer.traits.isAnnounced ? own : withoutPath(own);
+    const entry = epoch === undefined ? undefined : epochEntry(epoch);
+    this.#forward(call, spliceRequestId(bare, id, entry), peer);
+  }
+
+  /** Places a call anew that waited for a channel. */
+  #place(call: PendingCall, frame: Uint8Array, type: SharedType): void {
+    const request = peekFrame(frame);
+    if (request.kind !== "request") return;
+    const located = this.#placement.locate(type, request.targetKey, call.caller);
+    if (located.at !== "nowhere") this.#sendPlaced(call, request, located);
+    else if (this.#calls.take(call)) this.#fail(call, callFailure.notPlaced(located));
   }
 
   /** Takes an answer that came on a worker's channel. */
@@ -221,13 +267,17 @@ export class CallRouter {
   // protocol.md §11.2
   /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
   peerLeaving(peer: Peer, types: ReadonlySet<string>): void {
-    if (peer.isOpen && !this.#leaving.has(peer)) this.#leaving.set(peer, types);
+    if (!peer.isOpen || this.#leaving.has(peer)) return;
+    this.#leaving.set(peer, types);
+    this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */
   peerOpened(peer: Peer): void {
     for (const { call, frame } of this.#held.release(peer.id)) {
-      this.#forward(call, peer.traits.isAnnounced ? frame : pathless(frame), peer);
+      const shared = this.#owners.hasShared ? this.#owners.shared(call.targetType) : undefined;
+      if (shared !== undefined) this.#place(call, frame, shared);
+      else this.#forward(call, peer.traits.isAnnounced ? frame : pathless(frame), peer);
     }
   }
 

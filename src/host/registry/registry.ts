@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/internal.ts";
+import type { Clock, SharingTerms } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
@@ -41,6 +41,8 @@ export interface Registrant {
   readonly principal?: Principal | undefined;
   /** The account of the connection that asks. Default: nothing is counted for a client that is new. */
   readonly account?: MemoryAccount | undefined;
+  /** The terms under which it shares the agent type. Default: it does not. */
+  readonly sharing?: SharingTerms | undefined;
 }
 
 // protocol.md H13, H14
@@ -61,6 +63,7 @@ export class Registry {
     this.#parts = parts;
     this.#book = new SubscriptionBook({
       comparesClients: !parts.allowMultipleOwners,
+      isShared: (agentType) => parts.owners.hasShared && parts.owners.shared(agentType) !== undefined,
       maxSubscriptions: parts.bounds.maxSubscriptions,
     });
     this.#accounts = new ClientAccounts(parts.giveWay);
@@ -203,8 +206,12 @@ export class Registry {
     const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
     if (noRoom !== undefined) return noRoom;
     const isFirst = owners.owners(agentType).length === 0;
-    const claim = owners.claim(agentType, clientId);
+    const claim = owners.claim(agentType, clientId, {
+      sharing: from.sharing,
+      principal: known?.principal ?? from.principal,
+    });
     if (claim.at === "held") return { at: "taken", by: claim.by };
+    if (claim.differs === true) this.#reports.termsDiffer(clientId, agentType);
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
     (known ?? this.#clients.expect(clientId, from.principal)).addType(agentType);
     account.add(bytes);
