@@ -60,6 +60,7 @@ export class AgentCatalog {
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
   #hasTurns = false;
+  #hasShared = false;
   #lastToken = 0;
   /** The running handlers for whose calls turns wait. */
   readonly paths = new RunningPaths();
@@ -85,6 +86,7 @@ export class AgentCatalog {
     const { expectedClass } = options;
     const turns = this.#createTurns(expectedClass, options);
     const sharing = sharingTerms(options, expectedClass);
+    if (sharing !== undefined) this.#hasShared = true;
     this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns, sharing));
   }
 
@@ -150,6 +152,11 @@ export class AgentCatalog {
   /** Returns the turns of a sequential type. Undefined for other types. */
   turnsOf(type: string): AgentTurns | undefined {
     return this.#kinds.get(type)?.turns;
+  }
+
+  /** Whether a shared type was ever registered. While it is false, no message pays for shared types. */
+  get hasShared(): boolean {
+    return this.#hasShared;
   }
 
   /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
@@ -251,6 +258,17 @@ export class AgentCatalog {
   }
 
   /**
+   * Drops every agent of a shared type, live or being made: the next message makes it anew. The catalog closes it; a handler that runs
+   * goes on. Rejects as `close` does.
+   */
+  async dropShared(): Promise<void> {
+    if (!this.#hasShared) return;
+    const ending: Promise<void>[] = [];
+    for (const [type, kind] of this.#kinds) if (kind.sharing !== undefined) this.#dropAll(type, kind, ending);
+    await settled(ending);
+  }
+
+  /**
    * Closes every agent once, also those that are being made, and removes them at once. So a factory that ends later puts nothing
    * into the next run, and this close ends nothing of that run. Factories stay; the types of instances end. When an agent's
    * `close` throws, the catalog still closes the others. Then it rejects with that error, or with an `AggregateError` of several.
@@ -258,20 +276,21 @@ export class AgentCatalog {
   async close(): Promise<void> {
     const ending: Promise<void>[] = [];
     for (const [type, kind] of this.#kinds) {
-      for (const [key, agent] of kind.live) ending.push(this.#end(new AgentId(type, key), agent));
-      for (const [key, made] of kind.making) ending.push(this.#end(new AgentId(type, key), made));
-      kind.live.clear();
-      kind.making.clear();
+      this.#dropAll(type, kind, ending);
       if (kind.source.by !== "instances") continue;
       this.#kinds.delete(type);
       this.#options.onTypeGone?.(type);
     }
     for (const onClose of this.#onClose) onClose();
     this.#onClose.clear();
-    const ends = await Promise.allSettled(ending);
-    const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
-    if (errors.length === 1) throw errors[0];
-    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
+    await settled(ending);
+  }
+
+  #dropAll(type: string, { live, making }: AgentKind, ending: Promise<void>[]): void {
+    for (const [key, agent] of live) ending.push(this.#end(new AgentId(type, key), agent));
+    for (const [key, made] of making) ending.push(this.#end(new AgentId(type, key), made));
+    live.clear();
+    making.clear();
   }
 
   #createTurns(agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
@@ -354,6 +373,14 @@ export class AgentCatalog {
     await agent.bindIdAndRuntime(id, this.#options.runtime);
     return agent;
   }
+}
+
+/** Resolves when all agents have ended. Rejects with their error, or with an `AggregateError` of several. */
+async function settled(ending: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(ending);
+  const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
 }
 
 // The first sentence is Python's: protocol.md §5.3.

@@ -1,11 +1,13 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   announcementOf,
+  type Capability,
   clientIdKey,
   decodeFrame,
   type Frame,
   type HeartbeatFrame,
   hostTraits,
+  identityMetadata,
   method,
   readCapabilities,
 } from "../../protocol/internal.ts";
@@ -77,6 +79,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly closed: Promise<ConnectionEnd>;
   /** Whether the host has said in its headers that it is .NET's gateway. */
   isDotnetGateway = false;
+  // protocol.md §11.14
+  /** Whether the host names the agents of shared types that an event is for. */
+  tellsRecipients = false;
   readonly #link: Link;
   /** Carries calls and streams over this link until it leaves, then over a newer one. */
   readonly #carrier: LinkCarrier;
@@ -135,7 +140,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat"] : []) },
+      metadata: {
+        ...this.metadata,
+        ...announcementOf(capabilitiesOf(settings)),
+        ...identityMetadata(settings.identity),
+      },
     });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
@@ -330,7 +339,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     this.outbox.takeHeaders(isHostAnnounced);
     this.#accept();
-    if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+    const capabilities = readCapabilities(metadata);
+    this.tellsRecipients = capabilities.has("claims");
+    if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
@@ -386,4 +397,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#sideStream.close();
     this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
   }
+}
+
+/** Returns the capabilities that a worker with these settings names to its host. */
+function capabilitiesOf({ heartbeatMs }: WorkerSettings): readonly Capability[] {
+  return heartbeatMs > 0 ? ["heartbeat", "claims"] : ["claims"];
 }

@@ -110,7 +110,7 @@ test.each([
   const { sent, streams } = dialer.link(1);
   expect(sent).toEqual([]);
   expect(streams.find(({ method }) => method === "OpenControlChannel")?.sent).toEqual([]);
-  const isNamed = streams[0]?.metadata.agcaps === "heartbeat";
+  const isNamed = streams[0]?.metadata.agcaps === "heartbeat,claims";
   expect(isNamed).toBe(heartbeatMs === 15_000);
 });
 
