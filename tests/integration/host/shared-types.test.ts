@@ -1,8 +1,10 @@
+import { Buffer } from "node:buffer";
 import { describe, expect, it } from "vitest";
 import type { HostOccurrence, HostOptions } from "../../../src/host/index.ts";
+import { encodeFrame } from "../../../src/protocol/internal.ts";
 import type { Metadata } from "../../../src/transport/index.ts";
 import { type HostRig, hostTransports } from "../../support/host-transports.ts";
-import { exact, RawWorker } from "../../support/raw-worker.ts";
+import { exact, RawWorker, textPayload } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const shared = { agshared: "1" };
@@ -174,6 +176,19 @@ describe.each(hostTransports)("shared agent types at the host over $name", ({ st
     expect(workers).toHaveLength(2);
   });
 
+  it("stay with their worker when another principal's worker comes under its worker id", async () => {
+    const authorize: HostOptions["authorize"] = ({ metadata }) => ({ name: metadata.tenant ?? "acme" });
+    await using rig = await start({ authorize });
+    const { workers, caller } = await twoWorkers(rig);
+    const before = await callEach(caller, workers, keys);
+    const metadata = { agcaps: "claims", agworker: "worker-A", tenant: "other" };
+    const impostor = await new RawWorker(rig.dial(), "X", { isAnnounced: true, metadata }).join();
+    expect(await callEach(caller, [impostor, ...workers], keys)).toEqual(before);
+    impostor.stream.cancel();
+    await impostor.ended;
+    expect(await callEach(caller, workers, keys)).toEqual(before);
+  });
+
   it("tell what their labels can't be when a registration is malformed", async () => {
     await using rig = await start();
     const worker = await troupeWorker(rig, "A");
@@ -287,9 +302,19 @@ describe.each(hostTransports)("stock workers that share types at the host over $
       expect(reached[0]?.epoch).toBeUndefined();
       caller.publish("news", String(key));
       await caller.settled();
-      const got = (await Promise.all(workers.map((worker) => worker.settled()))).map((frames) => frames.length);
-      const holder = workers.findIndex(({ clientId }) => clientId === reached[0]?.by);
-      expect(got).toEqual(holder === 0 ? [1, 0] : [0, 1]);
+      const holder = workers.find(({ clientId }) => clientId === reached[0]?.by) ?? caller;
+      const { bytes } = await holder.nextArrived();
+      const event = {
+        id: "E",
+        topicType: "news",
+        topicSource: String(key),
+        sender: undefined,
+        payload: textPayload("E"),
+      };
+      expect(Buffer.from(bytes)).toEqual(
+        Buffer.from(encodeFrame({ kind: "event", event: { ...event, attributes: {} } })),
+      );
+      for (const worker of workers) expect(await worker.settled()).toEqual([]);
     }
     expect(rig.host.counters()).toMatchObject({ claims: 0, splitUnits: 0 });
   });
@@ -318,6 +343,15 @@ describe.each(hostTransports)("stock workers that share types at the host over $
     expect(await callEach(caller, [p, q], ["writer/k", "editor-2/k", "editor-1/k"])).toHaveLength(3);
     expect(rig.host.counters().splitUnits).toBe(1);
     expect(logger.lines.filter(({ text }) => text.includes("an agent may live in two workers"))).toHaveLength(1);
+  });
+
+  it("are warned of once where one serves an exclusive type beside shared ones", async () => {
+    const logger = new RecordingLogger();
+    await using rig = await start({ sharedTypes, logger });
+    const p = await new RawWorker(rig.dial(), "P").join();
+    for (const type of ["desk", "writer", "table", "editor-1"]) await p.register(type);
+    const lines = logger.lines.filter(({ text }) => text.includes("beside exclusive ones"));
+    expect(lines).toMatchObject([{ level: "warn", fields: { clientId: "P", shared: ["writer"] } }]);
   });
 
   it("share a type with a Troupe worker, which is told the epoch", async () => {
