@@ -97,8 +97,8 @@ export interface HostOptions {
    */
   readonly sharedTypes?: readonly string[] | undefined;
   /**
-   * How the host chooses a worker for an agent of a shared type whose first worker says nothing of it: `hash`, `least-loaded`,
-   * `round-robin` or `prefer-local` (see `AgentPlacement`). Default `hash`.
+   * The strategy for shared types whose first worker names none: `hash`, `least-loaded`, `round-robin` or `prefer-local` (see
+   * `AgentPlacement`). Default `hash`.
    */
   readonly placement?: AgentPlacement | undefined;
   /**

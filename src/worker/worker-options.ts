@@ -34,7 +34,7 @@ import {
   word,
   wrongValue,
 } from "../core/internal.ts";
-import { mostIdentityChars, type WorkerIdentity } from "../protocol/internal.ts";
+import { type Capability, mostIdentityChars, type WorkerIdentity } from "../protocol/internal.ts";
 import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
@@ -301,6 +301,11 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
 function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOptions): WorkerIdentity {
   const id = makeId();
   return { id, name: name ?? id, version, labels: { ...labels } };
+}
+
+/** Returns the capabilities that a worker with these settings names to its host. */
+export function capabilitiesOf({ heartbeatMs }: Pick<WorkerSettings, "heartbeatMs">): readonly Capability[] {
+  return heartbeatMs > 0 ? ["heartbeat", "claims"] : ["claims"];
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

@@ -35,7 +35,7 @@ export abstract class BaseAgent implements Agent {
   static readonly concurrency: AgentConcurrency | undefined = undefined;
   /** Whether several workers may serve the class's agents, unless the registration says otherwise. Default: false. */
   static readonly shared: boolean | undefined = undefined;
-  /** How a host chooses a worker for a shared agent, unless the registration says otherwise. Default: as the host says. */
+  /** The strategy by which a host chooses a worker for a shared agent, unless the registration says otherwise. Default: as the host says. */
   static readonly placement: AgentPlacement | undefined = undefined;
   /** Labels that a worker of a shared agent must have, unless the registration says otherwise. Default: none. */
   static readonly requires: WorkerLabels | undefined = undefined;

@@ -3,7 +3,7 @@ import { flag, type OptionKind, word } from "../validation/option-kinds.ts";
 import { wrongValue } from "../validation/option-values.ts";
 
 /**
- * How a host chooses the worker for an agent of a shared type. `hash`: by the agent's key and the worker's name, so that the same
+ * The strategy by which a host chooses the worker for an agent of a shared type. `hash`: by the agent's key and the worker's name, so that the same
  * worker gets it again. `least-loaded`: of two workers at random, the one with less to do. `round-robin`: one worker after the
  * other. `prefer-local`: the worker that sends the first message, if it serves the type; else as `hash`.
  */
@@ -20,12 +20,12 @@ export interface SharingOptions {
    */
   readonly shared?: boolean | undefined;
   /**
-   * How the host chooses a worker for an agent's first message. The first worker of a type decides for all. Default: what the class
+   * The strategy by which the host chooses a worker for an agent's first message. The first worker of a type decides for all. Default: what the class
    * says (`static placement`), else what the host says, which is `hash`.
    */
   readonly placement?: AgentPlacement | undefined;
   /**
-   * Labels that a worker must have, so that it gets agents of the type: at most 16. The first worker of a type decides for all.
+   * Labels that a worker must have to get agents of the type, at most 16. The first worker of a type decides for all.
    * Default: what the class says (`static requires`), else none.
    */
   readonly requires?: WorkerLabels | undefined;

@@ -259,7 +259,7 @@ export class AgentCatalog {
 
   /**
    * Drops every agent of a shared type, live or being made: the next message makes it anew. The catalog closes it; a handler that runs
-   * goes on. Rejects as `close` does.
+   * continues. Rejects as `close` does.
    */
   async dropShared(): Promise<void> {
     if (!this.#hasShared) return;

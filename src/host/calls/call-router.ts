@@ -2,7 +2,6 @@ import type { Clock, MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
-  decodeFrame,
   encodeFrame,
   epochEntry,
   type FrameBytes,
@@ -22,12 +21,12 @@ import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
 import type { Located, Placement } from "../placement/placement.ts";
-import { whyInvalidAgentType } from "../registry/name-checks.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
-import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
+import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
-import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
+import { type CallFailure, callFailure, failureAnswer, unknownTarget, whyNotSent } from "./call-failures.ts";
+import { hasSource, pathless } from "./call-frames.ts";
 import { CallTable, costOfCall } from "./call-table.ts";
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
@@ -396,42 +395,4 @@ export class CallRouter {
     if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
     this.#sendFailure(call.caller, callerIdText(call), failure);
   }
-}
-
-/** The quick reader does not read the source, which matters only here. */
-function hasSource(bytes: Uint8Array): boolean {
-  try {
-    const frame = decodeFrame(bytes);
-    return frame.kind === "request" && frame.source !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-function whyNotSent(
-  outcome: Exclude<SendOutcome, "queued">,
-  { targetType }: PendingCall,
-  frame: FrameBytes,
-  target: Peer,
-): CallFailure {
-  switch (outcome) {
-    case "too-large":
-      return callFailure.requestTooLarge(targetType, frame.byteLength, target.traits.maxFrameBytes);
-    case "full":
-      return callFailure.overloaded(targetType);
-    case "closed":
-      return callFailure.notReached(targetType);
-  }
-}
-
-/** The failure for a target without a worker. It tells apart types that no worker could register. */
-function unknownTarget(agentType: string): CallFailure {
-  const reason = whyInvalidAgentType(agentType);
-  return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
-}
-
-/** Returns a held call as a stock worker gets it. */
-function pathless(frame: Uint8Array): Uint8Array {
-  const peeked = peekFrame(frame);
-  return peeked.kind === "request" ? withoutPath(peeked).bytes : frame;
 }

@@ -27,8 +27,8 @@ export interface EventRouterParts {
 
 // protocol.md §3.2
 /**
- * Sends an event once to every worker that has a matching subscription, the publisher included: its own bytes, or with the agents of
- * shared types that it is for.
+ * Sends an event once to every worker that has a matching subscription, the publisher included. They get its own bytes. A worker with
+ * agents of shared types also gets their names.
  */
 export class EventRouter {
   readonly #parts: EventRouterParts;

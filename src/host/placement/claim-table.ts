@@ -22,8 +22,8 @@ const none = -1;
 
 // protocol.md §11.14
 /**
- * Which worker holds which agent: a million entries with keys of 36 characters take some 85 MB, and a full collection passes over a few
- * arrays. Types, workers and parties are numbers in it. The entries of each worker are a list, in the order in which they came.
+ * Holds which worker has which agent. A million entries with keys of 36 characters take some 85 MB, and a full collection passes over a
+ * few arrays. Types, workers and parties are numbers in it. The entries of each worker are a list, in the order in which they came.
  */
 export class ClaimTable {
   readonly #hashes = new ChunkedColumn((length) => new Int32Array(length));
@@ -138,8 +138,8 @@ export class ClaimTable {
   }
 
   /**
-   * Parts a worker from all its entries, which costs the same however many they are: `isParted` holds for each from now on, and a worker
-   * of the same id has none. The reader of the returned entries deletes each that it gets.
+   * Parts a worker from all its entries, which costs the same however many they are. `isParted` holds for each from now on. A worker of
+   * the same id has none. The reader of the returned entries deletes each that it gets.
    */
   part(workerId: string): Iterable<number> {
     const number = this.#workerNames.find(workerId);

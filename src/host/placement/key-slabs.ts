@@ -20,7 +20,7 @@ interface Slab {
 }
 
 /**
- * The keys of a table as bytes, in slabs of 1 MiB, so that the collector sees a few buffers in place of a million texts. A slab of which
+ * The keys of a table as bytes, in slabs of 1 MiB. So the collector sees a few buffers in place of a million texts. A slab of which
  * less than half lives is rewritten, some keys at a time.
  */
 export class KeySlabs {
@@ -30,7 +30,7 @@ export class KeySlabs {
   readonly #sparse: number[] = [];
   readonly #onMoved: (entry: number, place: number) => void;
   #current = -1;
-  /** Where `tidy` goes on in the first of the sparse slabs. */
+  /** Where `tidy` continues in the first of the sparse slabs. */
   #cursor = 0;
   #living = 0;
 

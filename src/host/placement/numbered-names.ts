@@ -43,7 +43,7 @@ export class NumberedNames {
     return true;
   }
 
-  /** Whoever uses the name from now on gets another number; the old one lives as long as it is used. */
+  /** The next use of the name gets another number; the old one lives as long as it is used. */
   part(name: string): void {
     this.#numbers.delete(name);
   }

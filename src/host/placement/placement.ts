@@ -24,7 +24,7 @@ export interface PlacementParts {
   readonly observer: HostObserver | undefined;
 }
 
-/** What became of the search for an agent's worker. */
+/** The outcome of the search for an agent's worker. */
 export type Located =
   /** `epoch`: of the agent's claim; undefined for a worker that knows nothing of claims. */
   | { readonly at: "found"; readonly peer: Peer; readonly epoch: Epoch | undefined }

@@ -39,7 +39,7 @@ export interface Peer {
   /** The client id of the worker. */
   readonly id: string;
   readonly traits: PeerTraits;
-  /** What the worker says of itself. A stock worker has its client id for id and name. */
+  /** The identity that the worker gives itself. A stock worker has its client id for id and name. */
   readonly worker: WorkerIdentity;
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;

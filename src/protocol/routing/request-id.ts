@@ -95,14 +95,14 @@ export function asciiBytes(text: string): Uint8Array {
   return bytes;
 }
 
-/** Returns the bytes that a number takes as a varint. */
+/** Returns the bytes that a number takes in protobuf. */
 export function varintLength(value: number): number {
   let length = 1;
   for (let rest = value; rest >= 0x80; rest >>>= 7) length += 1;
   return length;
 }
 
-/** Writes a number as a varint; returns the position behind it. */
+/** Writes a number as protobuf does; returns the position behind it. */
 export function writeVarint(target: Uint8Array, start: number, value: number): number {
   let at = start;
   let rest = value;

@@ -1,7 +1,6 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   announcementOf,
-  type Capability,
   clientIdKey,
   decodeFrame,
   type Frame,
@@ -12,7 +11,7 @@ import {
   readCapabilities,
 } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import type { WorkerSettings } from "../worker-options.ts";
+import { capabilitiesOf, type WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
@@ -397,9 +396,4 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#sideStream.close();
     this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
   }
-}
-
-/** Returns the capabilities that a worker with these settings names to its host. */
-function capabilitiesOf({ heartbeatMs }: WorkerSettings): readonly Capability[] {
-  return heartbeatMs > 0 ? ["heartbeat", "claims"] : ["claims"];
 }

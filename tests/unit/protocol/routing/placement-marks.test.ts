@@ -104,6 +104,13 @@ describe("the recipients of an event", () => {
   });
 });
 
+it("both have the bytes that the protocol shows", () => {
+  const small = { generation: 1, era: 2, number: 3 };
+  expect(Buffer.from(epochEntry(small)).toString("hex")).toBe("32100a07616765706f63681205312e322e33");
+  const { head } = spliceRecipients(event(), formatRecipient("room", small));
+  expect(Buffer.from(head).toString("hex")).toMatch(/2a150a056167666f72120c1a0a726f6f6d3d312e322e33$/);
+});
+
 it("the topic source of an event is read from its bytes", () => {
   expect(topicSourceOf(event({ tenant: "acme" }, "häufig"))).toBe("häufig");
   expect(topicSourceOf(event({}, ""))).toBe("");
