@@ -21,7 +21,7 @@ import { limits } from "./limits.ts";
 import type { HostObserver } from "./observer.ts";
 import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
 import type { Placement } from "./placement/placement.ts";
-import type { Workers } from "./placement/workers.ts";
+import { identityCost, type Workers } from "./placement/workers.ts";
 import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
@@ -108,6 +108,7 @@ export class ChannelLifecycle {
         capabilities,
         createSession: (stream) => {
           const worker = this.#identify(call, owner);
+          account.add(identityCost(worker));
           return this.#dataOpened(this.#createSession({ owner, openedAs, traits, worker, stream, account }));
         },
         onFrame: (session, frame) => router.receive(session, frame),
@@ -302,6 +303,7 @@ export class ChannelLifecycle {
 
   #dataGone(session: Session, closing: StreamClosing): void {
     const { sessions, calls, registry, placement } = this.#parts;
+    session.account.release(identityCost(session.worker));
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));

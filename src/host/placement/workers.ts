@@ -1,4 +1,14 @@
+import type { WorkerIdentity } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
+
+/** Memory of what a worker says of itself, beside the headers that it said it in. */
+export function identityCost({ name, version = "", labels }: WorkerIdentity): number {
+  let bytes = 2 * (name.length + version.length);
+  for (const [label, value] of Object.entries(labels)) bytes += labelBytes + 2 * (label.length + value.length);
+  return bytes;
+}
+
+const labelBytes = 100;
 
 interface Entry {
   /** Oldest first. */

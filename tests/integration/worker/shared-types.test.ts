@@ -65,6 +65,9 @@ describe.each(transports)("a shared agent type, over %s", (transport) => {
     await using rig = await startRig(transport);
     const workers = [await roomWorker(rig, "A"), await roomWorker(rig, "B")];
     const caller = await asker(rig);
+    // For its sake the first worker gets every event, and must leave the agents of the second alone.
+    const audit = { subscriptions: [new TypeSubscription("news", "audit")] };
+    await workers[0]?.worker.registerFactory("audit", () => new FunctionAgent(), audit);
     for (const key of keys) await caller.publishMessage(Ask({ content: "one" }), new TopicId("news", key));
     await until(() => workers.reduce((sum, { events }) => sum + events.length, 0) >= keys.length);
     for (const key of keys) expect(await ask(caller, key)).toMatch(/ 2$/);
