@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, it } from "vitest";
 import type { HostOccurrence, HostOptions } from "../../../src/host/index.ts";
-import { encodeFrame } from "../../../src/protocol/internal.ts";
+import { encodeFrame, joinFrame, peekFrame, spliceRecipients } from "../../../src/protocol/internal.ts";
 import type { Metadata } from "../../../src/transport/index.ts";
 import { type HostRig, hostTransports } from "../../support/host-transports.ts";
 import { exact, RawWorker, textPayload } from "../../support/raw-worker.ts";
@@ -152,9 +152,11 @@ describe.each(hostTransports)("shared agent types at the host over $name", ({ st
     }
     caller.request("1", "room/k", { metadata: { agepoch: "9.9.9", tenant: "acme" } });
     const payload = { typeName: "M", contentType: "application/json", data: new TextEncoder().encode("1") };
-    const attributes = { agfor: "room=9.9.9", tenant: "acme" };
+    const attributes = { tenant: "acme" };
     const event = { id: "E", topicType: "news", topicSource: "k", sender: undefined, payload, attributes };
-    caller.send({ kind: "event", event });
+    // Our encoder writes no such attribute.
+    const peeked = peekFrame(encodeFrame({ kind: "event", event }));
+    if (peeked.kind === "event") caller.sendBytes(joinFrame(spliceRecipients(peeked, "room=9.9.9")));
     await caller.settled();
     const frames = [...(await workers[0].settled()), ...(await workers[1].settled())];
     const calls = frames.flatMap((frame) => (frame.kind === "request" ? [frame.metadata] : []));
