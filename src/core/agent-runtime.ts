@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
+import type { SharingOptions } from "./agents/sharing.ts";
 import type { TurnOptions } from "./agents/turns.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { ReminderInfo } from "./courier/when.ts";
@@ -93,7 +94,7 @@ export interface PublishOptions {
 }
 
 /** Options of `AgentRuntime.registerFactory`. All are optional. */
-export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions {
+export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions, SharingOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */

@@ -62,6 +62,7 @@ export type { MessageContext } from "./agents/message-context.ts";
 export { type PersistentAgent, type PersistentAgentClass, persistentAgent } from "./agents/persistent-agent.ts";
 export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
 export { RoutedAgent } from "./agents/routed-agent.ts";
+export type { AgentPlacement, SharingOptions, WorkerLabels } from "./agents/sharing.ts";
 export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";

@@ -19,6 +19,8 @@ export {
   isValidAgentType,
 } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
+export { labelsKind, placements, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export {

@@ -1,4 +1,4 @@
-import { encodeFrame, readFrameHead } from "../protocol/internal.ts";
+import { encodeFrame, isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../protocol/internal.ts";
 import {
   type CallContext,
   createUncountedAccount,
@@ -20,6 +20,8 @@ import type { MutableHostCounters } from "./counters.ts";
 import { limits } from "./limits.ts";
 import type { HostObserver } from "./observer.ts";
 import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
+import type { Placement } from "./placement/placement.ts";
+import { identityCost, type Workers } from "./placement/workers.ts";
 import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
@@ -50,6 +52,8 @@ export interface ChannelLifecycleParts {
   readonly dotnetWorkers: DotnetWorkers;
   readonly controlSessions: ChannelTable<ControlSession>;
   readonly registry: Registry;
+  readonly placement: Placement;
+  readonly workers: Workers;
   readonly calls: CallRouter;
   readonly control: ControlRouter;
   readonly router: Router;
@@ -102,7 +106,11 @@ export class ChannelLifecycle {
       return new DataChannel({
         traits,
         capabilities,
-        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream, account })),
+        createSession: (stream) => {
+          const worker = this.#identify(call, owner);
+          account.add(identityCost(worker));
+          return this.#dataOpened(this.#createSession({ owner, openedAs, traits, worker, stream, account }));
+        },
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
@@ -228,7 +236,18 @@ export class ChannelLifecycle {
     });
   }
 
-  #createSession(parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "stream" | "account">): Session {
+  /** A worker id belongs to the principal whose worker has a channel under it; another's worker is known by its client id. */
+  #identify({ metadata }: CallContext, { clientId, principal }: StreamOwner): WorkerIdentity {
+    const said = isAnnounced(metadata) ? readIdentity(metadata, clientId) : unnamed(clientId);
+    const other = this.#parts.workers.peerOf(said.id)?.id;
+    const holder = other === undefined ? undefined : this.#parts.sessions.of(other);
+    const isOwn = holder === undefined || isSamePrincipal(holder.owner.principal, principal);
+    return isOwn ? said : { ...said, id: clientId };
+  }
+
+  #createSession(
+    parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "worker" | "stream" | "account">,
+  ): Session {
     const { options, dotnetWorkers } = this.#parts;
     const { clock, heartbeatMs, heartbeatTimeoutMs } = options;
     return new Session({
@@ -264,15 +283,17 @@ export class ChannelLifecycle {
   }
 
   #dataOpened(session: Session): Session {
-    const { sessions, counters, calls, registry } = this.#parts;
+    const { sessions, counters, calls, registry, placement } = this.#parts;
     const replaced = sessions.enter(session);
     // After the entry, so that an observer that looks at the host finds the session.
     this.#reports.opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
+      placement.peerEnded(replaced);
       calls.peerEnded(replaced, { inOrder: false });
     }
+    placement.peerOpened(session);
     registry.clientArrived(session.id, { principal: session.owner.principal, account: session.account });
     calls.peerOpened(session);
     this.#sideWaits.channelOpened(session.id, session.owner.principal);
@@ -281,11 +302,13 @@ export class ChannelLifecycle {
   }
 
   #dataGone(session: Session, closing: StreamClosing): void {
-    const { sessions, calls, registry } = this.#parts;
+    const { sessions, calls, registry, placement } = this.#parts;
+    session.account.release(identityCost(session.worker));
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
+    placement.peerEnded(session);
     calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
 
@@ -307,6 +330,11 @@ export class ChannelLifecycle {
 }
 
 const noTypes: ReadonlySet<string> = new Set();
+
+function unnamed(clientId: string): WorkerIdentity {
+  return { id: clientId, name: clientId, version: undefined, labels: {} };
+}
+
 const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;
 const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDownText };
 

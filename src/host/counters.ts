@@ -9,6 +9,8 @@ export interface HostCounters {
   readonly pendingCalls: number;
   readonly agentTypes: number;
   readonly subscriptions: number;
+  /** Now: agents of shared types that have a worker. */
+  readonly claims: number;
   readonly reservedClients: number;
   readonly queuedFrames: number;
   readonly queuedBytes: number;
@@ -53,6 +55,10 @@ export interface HostCounters {
   readonly droppedEvents: number;
   /** Calls answered `overloaded`: the target's queue was full, or too many calls were pending. */
   readonly overloadedCalls: number;
+  /** Agents of shared types that got no worker, because a bound was reached (`maxClaims`). */
+  readonly refusedClaims: number;
+  /** Times that no worker served all shared types which a stock worker serves together: an agent may live in two workers. */
+  readonly splitUnits: number;
   /** Notices (cancel, leaving) that did not reach a worker: its queue was full even for answers. */
   readonly lostNotices: number;
   /** Channels ended because their worker did not read what the host sent. */
@@ -63,7 +69,7 @@ export interface HostCounters {
   readonly refusedByLimit: number;
   /** Calls and streams that `authorize` refused. */
   readonly deniedCalls: number;
-  /** Deliveries skipped: the worker has no open channel. */
+  /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
   /** Deliveries withheld from a peer that can't take them (`filterByPeer`). */
   readonly filteredEvents: number;
@@ -86,6 +92,7 @@ type Gauge =
   | "pendingCalls"
   | "agentTypes"
   | "subscriptions"
+  | "claims"
   | "reservedClients"
   | "queuedFrames"
   | "queuedBytes"
@@ -117,6 +124,8 @@ export function createHostCounters(): MutableHostCounters {
     invalidEvents: 0,
     droppedEvents: 0,
     overloadedCalls: 0,
+    refusedClaims: 0,
+    splitUnits: 0,
     lostNotices: 0,
     overflowedChannels: 0,
     replacedChannels: 0,

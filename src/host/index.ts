@@ -28,6 +28,7 @@ export type {
 export type {
   CallOccurrence,
   ChannelKind,
+  ClaimOccurrence,
   CloseReason,
   DeniedOccurrence,
   EventOccurrence,

@@ -90,6 +90,25 @@ export type RegistrationOccurrence =
   /** The client registered, and its data channel never came: the host forgot what it had registered. */
   | { readonly at: "registration"; readonly what: "expired"; readonly clientId: string };
 
+/** A worker has got an agent of a shared type, or has lost all of its agents of shared types because it is gone. */
+export type ClaimOccurrence =
+  | {
+      readonly at: "claim";
+      readonly what: "made";
+      readonly agentType: string;
+      readonly key: string;
+      readonly workerId: string;
+      readonly clientId: string;
+    }
+  | {
+      readonly at: "claim";
+      readonly what: "lost";
+      readonly workerId: string;
+      readonly clientId: string;
+      /** How many agents. */
+      readonly count: number;
+    };
+
 /** A call that the host took has its outcome. */
 export interface CallOccurrence {
   readonly at: "call";
@@ -139,6 +158,7 @@ export interface LimitedOccurrence {
 export type HostOccurrence =
   | SessionOccurrence
   | RegistrationOccurrence
+  | ClaimOccurrence
   | CallOccurrence
   | EventOccurrence
   | DeniedOccurrence

@@ -1,6 +1,7 @@
 import {
   type GetStateAnswer,
   isAnnounced,
+  readSharing,
   refusalKey,
   type SaveStateAnswer,
   type StoredState,
@@ -64,9 +65,13 @@ export class HostServicer {
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
+    const sharing = readSharing(call.metadata);
+    if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, { principal, account: call.account });
+    const outcome = this.#parts.registry.registerType(clientId, agentType, {
+      ...{ principal, account: call.account, sharing },
+    });
     switch (outcome.at) {
       case "registered":
         return this.#parts.registry.routed(agentType);

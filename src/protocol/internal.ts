@@ -24,6 +24,14 @@ export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
+export type { WorkerIdentity } from "./registration/sharing.ts";
+export {
+  identityMetadata,
+  mostIdentityChars,
+  readIdentity,
+  readSharing,
+  sharingMetadata,
+} from "./registration/sharing.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -41,6 +49,16 @@ export {
 export { isSamePattern } from "./registration/wire-pattern.ts";
 export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export {
+  epochEntry,
+  epochOf,
+  formatRecipient,
+  recipientsIn,
+  spliceRecipients,
+  topicSourceOf,
+  withoutEpoch,
+  withoutRecipients,
+} from "./routing/placement-marks.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export {

@@ -47,6 +47,23 @@ export const metadataKey = {
   timeoutMs: "agtimeoutms",
   path: "agpath",
   idempotency: "agidempotency",
+  epoch: "agepoch",
+} as const;
+
+// protocol.md §11.14
+/** Keys of the metadata of `OpenChannel`, with which a worker says which one it is. */
+export const workerKey = {
+  id: "agworker",
+  name: "agname",
+  version: "agversion",
+  labels: "aglabels",
+} as const;
+
+/** Keys of the metadata of `RegisterAgent`: the terms under which a worker shares an agent type. */
+export const sharingKey = {
+  shared: "agshared",
+  placement: "agplacement",
+  requires: "agrequires",
 } as const;
 
 // protocol.md §11.9
@@ -66,6 +83,9 @@ export const attribute = {
   senderType: "agagentsendertype",
   senderKey: "agagentsenderkey",
   kind: "agmsgkind",
+  // protocol.md §11.14
+  /** The agents of shared types that an event is for; the host alone sets it. */
+  recipients: "agfor",
 } as const;
 
 /** Value of `spec_version` in every CloudEvent. */

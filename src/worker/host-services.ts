@@ -1,3 +1,4 @@
+import type { SharingTerms } from "../core/internal.ts";
 import type { HeartbeatFrame } from "../protocol/internal.ts";
 import type { AckFrame, ConnectionServices, HostConnection } from "./connection/host-connection.ts";
 import { askForSignOfLife } from "./connection/keep-alive.ts";
@@ -16,6 +17,8 @@ export type WorkerConnection = HostConnection<HostServices>;
 export interface HostServicesOptions {
   readonly settings: WorkerSettings;
   readonly controlServer: ControlServer;
+  /** Returns the terms under which the worker shares a type; undefined: it does not. */
+  readonly sharingOf: (agentType: string) => SharingTerms | undefined;
   /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
   readonly nextRequestNumber: () => number;
 }
@@ -27,7 +30,8 @@ export class HostServices implements ConnectionServices {
   readonly #connection: HostConnection;
   readonly #legacy: ChannelRegistry;
 
-  constructor(connection: HostConnection, { settings, controlServer, nextRequestNumber }: HostServicesOptions) {
+  constructor(connection: HostConnection, options: HostServicesOptions) {
+    const { settings, controlServer, nextRequestNumber, sharingOf } = options;
     const { registrationTimeoutMs: timeoutMs, clock, logger } = settings;
     const { outbox, calls, metadata, signal } = connection;
     this.#connection = connection;
@@ -35,7 +39,9 @@ export class HostServices implements ConnectionServices {
     const isHostAnnounced = () => outbox.isHostAnnounced;
     const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
     const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
-    const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip });
+    const unary = new UnaryRegistry({
+      ...{ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip, sharingOf },
+    });
     this.registry = new PacedRegistry(new ConnectionRegistry({ unary, legacy: this.#legacy, logger }));
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }

@@ -1,7 +1,9 @@
 import {
   type AgentCatalog,
   assertNotAborted,
+  errorText,
   followAbort,
+  loggableError,
   type SubscriptionTable,
   TroupeError,
   UndeliverableException,
@@ -209,9 +211,11 @@ export class WorkerLifecycle {
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
     const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
     const controlServer = createControlServer(catalog, settings.logger);
+    const sharingOf = (type: string) => catalog.sharingOf(type);
     return HostConnection.open({
       ...{ settings, address, signal },
-      createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
+      createServices: (connection) =>
+        new HostServices(connection, { settings, controlServer, nextRequestNumber, sharingOf }),
       onFrame: (frame, from) => inbox.take(frame, from),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
       onLate: (messages) => {
@@ -297,6 +301,21 @@ export class WorkerLifecycle {
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
+    if (this.#hasLostHost(connection)) this.#dropSharedAgents();
+  }
+
+  #hasLostHost(ended: WorkerConnection): boolean {
+    const { current } = this.#supervisor;
+    return !this.#run.signal.aborted && (current === undefined || current === ended || !current.isOpen);
+  }
+
+  // protocol.md §11.14
+  /** Without a host the worker can't know which of its agents of shared types other workers get. */
+  #dropSharedAgents(): void {
+    const { catalog, settings } = this.#options;
+    catalog.dropShared().catch((error: unknown) => {
+      settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error: loggableError(error) });
+    });
   }
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {

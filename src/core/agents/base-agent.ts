@@ -25,6 +25,7 @@ import {
   registerAgent,
   registerAgentClass,
 } from "./register-agent.ts";
+import type { AgentPlacement, WorkerLabels } from "./sharing.ts";
 import type { AgentConcurrency, TurnKind } from "./turns.ts";
 
 /** An agent class that `register` can register. */
@@ -40,6 +41,12 @@ export abstract class BaseAgent implements Agent {
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
   /** The turns of the class's agents, unless the registration says otherwise. Default: as the runtime says. */
   static readonly concurrency: AgentConcurrency | undefined = undefined;
+  /** Whether several workers may serve the class's agents, unless the registration says otherwise. Default: false. */
+  static readonly shared: boolean | undefined = undefined;
+  /** The strategy by which a host chooses a worker for a shared agent, unless the registration says otherwise. Default: as the host says. */
+  static readonly placement: AgentPlacement | undefined = undefined;
+  /** Labels that a worker of a shared agent must have, unless the registration says otherwise. Default: none. */
+  static readonly requires: WorkerLabels | undefined = undefined;
 
   readonly #description: string;
   #id: AgentId | undefined;

@@ -16,6 +16,7 @@ import { classSubscriptionFactories, type SubscriptionFactory } from "./class-su
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
+import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Lets a closure send and publish in its agent's name. */
@@ -44,7 +45,8 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
 export interface RegisterClosureOptions<Types extends MessageTypes>
   extends ClosureAgentOptions<Types>,
     WaitOptions,
-    TurnOptions {
+    TurnOptions,
+    SharingOptions {
   /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** The same as in `RegisterOptions`. Default: `fail`. */
@@ -63,6 +65,7 @@ const closureShape = optionShape<ClosureAgentOptions<MessageTypes>>(closureKinds
 const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...waitKinds,
   ...turnKinds,
+  ...sharingKinds,
   ...closureKinds,
   subscriptions: oneOrMany({
     ...callable,
@@ -136,6 +139,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
       options: {
         ...turnOptionsOf(options),
+        ...sharingOptionsOf(options),
         ...{ skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       },
       moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),

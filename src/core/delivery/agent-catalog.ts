@@ -2,6 +2,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
+import { type SharingOptions, type SharingTerms, sharingTerms } from "../agents/sharing.ts";
 import { classConcurrency, type TurnKind, type TurnOptions } from "../agents/turns.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
@@ -70,6 +71,7 @@ export class AgentCatalog {
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
   #hasTurns = false;
+  #hasShared = false;
   /** Types whose agents keep a state. */
   readonly #persistentTypes = new Set<string>();
   #lastToken = 0;
@@ -89,14 +91,16 @@ export class AgentCatalog {
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
-    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions = {},
+    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions & SharingOptions = {},
   ): void {
     assertAgentType(type);
     assertFactory(type, factory);
     this.assertFree(type);
     const { expectedClass } = options;
     const turns = this.#createTurns(type, expectedClass, options);
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns));
+    const sharing = sharingTerms(options, expectedClass);
+    if (sharing !== undefined) this.#hasShared = true;
+    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, { turns, sharing }));
   }
 
   /** Throws `already-exists` when the type is taken. */
@@ -128,8 +132,7 @@ export class AgentCatalog {
     if (kind !== undefined && kind.source.prototype !== prototype) {
       throw new TroupeError("wrong-class", "Agent instances must be the same object type.");
     }
-    const home =
-      kind ?? createAgentKind({ by: "instances", prototype }, this.#createTurns(id.type, agent.constructor, options));
+    const home = kind ?? this.#createInstancesKind(id.type, agent, options);
     this.#kinds.set(id.type, home);
     try {
       await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
@@ -140,6 +143,11 @@ export class AgentCatalog {
     if (home.live.get(id.key) === agent) return;
     const text = `The registration of ${id} was cut short, because the runtime ends. Register a new agent after its next start.`;
     throw new UndeliverableException(text, { code: "shutting-down" });
+  }
+
+  #createInstancesKind(type: string, agent: Agent, options: TurnOptions): AgentKind {
+    const turns = this.#createTurns(type, agent.constructor, options);
+    return createAgentKind({ by: "instances", prototype: Object.getPrototypeOf(agent) }, { turns });
   }
 
   /** Removes an instance, unless the id belongs to another one by now. Removing the last one frees the type. */
@@ -191,6 +199,16 @@ export class AgentCatalog {
   /** Returns the turns of a sequential type. Undefined for other types. */
   turnsOf(type: string): AgentTurns | undefined {
     return this.#kinds.get(type)?.turns;
+  }
+
+  /** Whether a shared type was ever registered. While it is false, no message pays for shared types. */
+  get hasShared(): boolean {
+    return this.#hasShared;
+  }
+
+  /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
+  sharingOf(type: string): SharingTerms | undefined {
+    return this.#kinds.get(type)?.sharing;
   }
 
   /** Returns the registered types, in the order of their registration. */
@@ -292,6 +310,17 @@ export class AgentCatalog {
   }
 
   /**
+   * Drops every agent of a shared type, live or being made: the next message makes it anew. The catalog closes it; a handler that runs
+   * continues. Rejects as `close` does.
+   */
+  async dropShared(): Promise<void> {
+    if (!this.#hasShared) return;
+    const ending: Promise<void>[] = [];
+    for (const [type, kind] of this.#kinds) if (kind.sharing !== undefined) this.#dropAll(type, kind, ending);
+    await settled(ending);
+  }
+
+  /**
    * Closes every agent once, also those that are being made, and removes them at once. So a factory that ends later puts nothing
    * into the next run, and this close ends nothing of that run. Factories stay; the types of instances end. When an agent's
    * `close` throws, the catalog still closes the others. Then it rejects with that error, or with an `AggregateError` of several.
@@ -299,20 +328,21 @@ export class AgentCatalog {
   async close(): Promise<void> {
     const ending: Promise<void>[] = [];
     for (const [type, kind] of this.#kinds) {
-      for (const [key, agent] of kind.live) ending.push(this.#end(new AgentId(type, key), agent));
-      for (const [key, made] of kind.making) ending.push(this.#end(new AgentId(type, key), made));
-      kind.live.clear();
-      kind.making.clear();
+      this.#dropAll(type, kind, ending);
       if (kind.source.by !== "instances") continue;
       this.#kinds.delete(type);
       this.#options.onTypeGone?.(type);
     }
     for (const onClose of this.#onClose) onClose();
     this.#onClose.clear();
-    const ends = await Promise.allSettled(ending);
-    const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
-    if (errors.length === 1) throw errors[0];
-    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
+    await settled(ending);
+  }
+
+  #dropAll(type: string, { live, making }: AgentKind, ending: Promise<void>[]): void {
+    for (const [key, agent] of live) ending.push(this.#end(new AgentId(type, key), agent));
+    for (const [key, made] of making) ending.push(this.#end(new AgentId(type, key), made));
+    live.clear();
+    making.clear();
   }
 
   #createTurns(type: string, agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
@@ -412,6 +442,14 @@ export class AgentCatalog {
     await this.#options.states?.save(agent);
     return agent;
   }
+}
+
+/** Resolves when all agents have ended. Rejects with their error, or with an `AggregateError` of several. */
+async function settled(ending: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(ending);
+  const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
 }
 
 // The first sentence is Python's: protocol.md §5.3.

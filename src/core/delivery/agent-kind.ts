@@ -1,5 +1,6 @@
 import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
+import type { SharingTerms } from "../agents/sharing.ts";
 import { TroupeError } from "../errors.ts";
 import type { AgentTurns } from "./agent-turns.ts";
 
@@ -24,10 +25,18 @@ export interface AgentKind {
   readonly making: Map<string, Promise<Agent>>;
   /** Undefined: the handlers of one agent interleave. */
   readonly turns: AgentTurns | undefined;
+  /** Undefined: one worker alone serves the type. */
+  readonly sharing: SharingTerms | undefined;
 }
 
-export function createAgentKind(source: AgentSource, turns?: AgentTurns): AgentKind {
-  return { source, live: new Map(), making: new Map(), turns };
+export interface AgentKindOptions {
+  readonly turns?: AgentTurns | undefined;
+  readonly sharing?: SharingTerms | undefined;
+}
+
+export function createAgentKind(source: AgentSource, options: AgentKindOptions = {}): AgentKind {
+  const { turns, sharing } = options;
+  return { source, live: new Map(), making: new Map(), turns, sharing };
 }
 
 /** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */

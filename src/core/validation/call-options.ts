@@ -8,6 +8,7 @@ import type {
   TellOptions,
 } from "../agent-runtime.ts";
 import type { Agent } from "../agents/agent.ts";
+import { sharingKinds } from "../agents/sharing.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
@@ -69,6 +70,7 @@ const getShape = optionShape<GetOptions>({ ...waitKinds, lazy: flag });
 const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
   ...waitKinds,
   ...turnKinds,
+  ...sharingKinds,
   expectedClass: callable,
   subscriptions: listOf(subscription),
   whenTaken: word("fail", "wait"),

@@ -1,5 +1,5 @@
 import { type Clock, watchingClock } from "../../core/internal.ts";
-import { encodeFrame, type FrameBytes } from "../../protocol/internal.ts";
+import { encodeFrame, type FrameBytes, type WorkerIdentity } from "../../protocol/internal.ts";
 import {
   type MemoryAccount,
   type RpcStatus,
@@ -42,6 +42,7 @@ export interface SessionParts {
   /** The number of the stream among all that were opened; a newer one has a higher number. */
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly worker: WorkerIdentity;
   readonly dotnet: DotnetWorker | undefined;
   readonly stream: ServerStream;
   /** The account of the worker's connection. */
@@ -68,6 +69,7 @@ export class Session implements Peer {
   readonly owner: StreamOwner;
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly worker: WorkerIdentity;
   readonly dotnet: DotnetWorker | undefined;
   readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
@@ -93,6 +95,7 @@ export class Session implements Peer {
     this.owner = parts.owner;
     this.openedAs = parts.openedAs;
     this.traits = parts.traits;
+    this.worker = parts.worker;
     this.dotnet = parts.dotnet;
     this.account = parts.account;
     this.#stream = parts.stream;

@@ -6,11 +6,12 @@ import {
   type Frame,
   type HeartbeatFrame,
   hostTraits,
+  identityMetadata,
   method,
   readCapabilities,
 } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import type { WorkerSettings } from "../worker-options.ts";
+import { capabilitiesOf, type WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
@@ -77,6 +78,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly closed: Promise<ConnectionEnd>;
   /** Whether the host has said in its headers that it is .NET's gateway. */
   isDotnetGateway = false;
+  // protocol.md §11.14
+  /** Whether the host names the agents of shared types that an event is for. */
+  tellsRecipients = false;
   readonly #link: Link;
   /** Carries calls and streams over this link until it leaves, then over a newer one. */
   readonly #carrier: LinkCarrier;
@@ -135,7 +139,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat", "turns"] : ["turns"]) },
+      metadata: {
+        ...this.metadata,
+        ...announcementOf(capabilitiesOf(settings)),
+        ...identityMetadata(settings.identity),
+      },
     });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
@@ -331,6 +339,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const capabilities = readCapabilities(metadata);
     this.outbox.takeHeaders(isHostAnnounced, capabilities.has("turns"));
     this.#accept();
+    this.tellsRecipients = capabilities.has("claims");
     if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
