@@ -69,5 +69,22 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
+export type { AskHead } from "./states/states-codec.ts";
+export {
+  decodeStatesAnswer,
+  decodeStatesAsk,
+  encodeStatesAnswer,
+  encodeStatesAsk,
+  readAskHead,
+} from "./states/states-codec.ts";
+export type {
+  CommitAsk,
+  HostedOutcome,
+  LoadAsk,
+  StateFailure,
+  StatesAnswer,
+  StatesAsk,
+  WireMail,
+} from "./states/states-messages.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals } from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals, states } from "./wire-names.ts";
