@@ -33,13 +33,13 @@ const layerRules = layers.flatMap((line, height) =>
 
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
-  host: [["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  host: [["states"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
   worker: [["agents"], ["control"], ["inbound"], ["outbound", "registry"], ["connection"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
-  host: ["batch-runner", "counters", "first-of", "limits", "logging", "observer", "principal"],
+  host: ["batch-runner", "counters", "first-of", "held-store", "limits", "logging", "observer", "principal"],
   worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 

@@ -87,7 +87,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { type AgentName, shardOf } from "./state/agent-name.ts";
+export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
 export type {
   DeadLetter,
   DeadQuery,

@@ -9,6 +9,7 @@ import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
+import { HeldStore } from "./held-store.ts";
 import { hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
 import { limits } from "./limits.ts";
@@ -24,6 +25,7 @@ import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
+import { StateService } from "./states/state-service.ts";
 
 /** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
 export function composeHost(hostOptions: HostOptions) {
@@ -96,10 +98,17 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ ...options, bounds: options, batches, counters, owners, peers: sessions, dotnetAnswers },
     observer,
   });
+  const events = new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer });
+  const { stateStore: store, takesOver } = options;
+  const held = new HeldStore({ store, takesOver, counters, logger });
+  const states = new StateService({
+    ...{ held, owners, calls, events, clock, counters, observer },
+    courier: undefined,
+  });
   const control = new ControlRouter({ counters, batches, owners, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
-    events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
+    events,
     registration: new LegacyRegistration(registry, makeId),
     registry,
     counters,
@@ -117,6 +126,7 @@ export function composeHost(hostOptions: HostOptions) {
       controlSessions,
       registry,
       calls,
+      states,
       control,
       router,
     },
@@ -145,7 +155,8 @@ export function composeHost(hostOptions: HostOptions) {
   return {
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
-    states: new LegacyState(options.stateStore, logger),
+    held,
+    legacyState: new LegacyState(held, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }

@@ -81,6 +81,8 @@ export type {
   CommitAsk,
   HostedOutcome,
   LoadAsk,
+  RememberedAsk,
+  RemindersAsk,
   StateFailure,
   StatesAnswer,
   StatesAsk,

@@ -1,7 +1,10 @@
 import type { ErrorCode } from "../../core/internal.ts";
-import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
+import { encodeFrame, type FrameBytes, metadataKey } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
+import { whyInvalidAgentType } from "../registry/name-checks.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
+import type { Peer, SendOutcome } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
 
 // protocol.md §2.3
 /** An error with which the host itself answers a call. */
@@ -129,4 +132,27 @@ function goneText(agentType: string): string {
 
 function limitText(maxBytes: number): string {
   return Number.isFinite(maxBytes) ? ` (${maxBytes} bytes)` : "";
+}
+
+/** The failure of a call that its target's queue did not take. */
+export function whyNotSent(
+  outcome: Exclude<SendOutcome, "queued">,
+  { targetType }: PendingCall,
+  frame: FrameBytes,
+  target: Peer,
+): CallFailure {
+  switch (outcome) {
+    case "too-large":
+      return callFailure.requestTooLarge(targetType, frame.byteLength, target.traits.maxFrameBytes);
+    case "full":
+      return callFailure.overloaded(targetType);
+    case "closed":
+      return callFailure.notReached(targetType);
+  }
+}
+
+/** The failure for a target without a worker. It tells apart types that no worker could register. */
+export function unknownTarget(agentType: string): CallFailure {
+  const reason = whyInvalidAgentType(agentType);
+  return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
 }

@@ -2,13 +2,11 @@ import type { Clock, MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
-  decodeFrame,
   encodeFrame,
   type FrameBytes,
   type FrameHead,
   type PeekedRequest,
   type PeekedResponse,
-  peekFrame,
   requestIdBytes,
   requestIdText,
   spliceRequestId,
@@ -19,11 +17,11 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
-import { whyInvalidAgentType } from "../registry/name-checks.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
-import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
+import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
-import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
+import { type CallFailure, callFailure, failureAnswer, unknownTarget, whyNotSent } from "./call-failures.ts";
+import { hasSource, pathless } from "./call-frames.ts";
 import { CallTable, costOfCall } from "./call-table.ts";
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
@@ -160,6 +158,37 @@ export class CallRouter {
     }
   }
 
+  // protocol.md §11.14
+  /**
+   * Keeps the call of an answer that rides on a commit: from now on the commit decides it, and no end of its worker, time limit or
+   * drain. Undefined: there is no such call, or it is not this worker's.
+   */
+  keepForCommit(from: Peer, response: PeekedResponse): PendingCall | undefined {
+    const call = this.#calls.answeredBy(response);
+    if (call?.target !== from) return undefined;
+    call.commits += 1;
+    return call;
+  }
+
+  /**
+   * The commit of a kept call is decided. A call that is still pending goes on, unless it should have ended meanwhile. `failure`: for a
+   * caller whose worker is gone.
+   */
+  releaseFromCommit(call: PendingCall, failure: ((agentType: string) => CallFailure) | undefined): void {
+    call.commits -= 1;
+    if (call.commits > 0 || !this.#calls.has(call)) return;
+    if (call.target?.isOpen !== true) return this.#end(call, (failure ?? callFailure.disconnected)(call.targetType));
+    if (this.#isDraining) return this.#cutShort(call);
+    if (!this.#calls.isOverdue(call)) return;
+    this.#counters.timedOutCalls += 1;
+    if (this.#calls.take(call)) this.#timeOut(call);
+  }
+
+  /** Whether a worker that leaves has given up the type. It may still have calls of it. */
+  hasGivenUp(peer: Peer, agentType: string): boolean {
+    return this.#leaving.get(peer)?.has(agentType) === true;
+  }
+
   /** Gives a caller of .NET's what the options allow in place of an answer that it can't read. */
   #replaceAnswer(call: PendingCall, flaw: CallFailure): void {
     const isSent = this.#sendFailure(call.caller, callerIdText(call), flaw);
@@ -248,7 +277,7 @@ export class CallRouter {
     for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
     for (const call of incomingCalls.all()) {
       yield () => {
-        if (this.#calls.take(call)) this.#fail(call, failure(call.targetType));
+        if (call.commits === 0) this.#end(call, failure(call.targetType));
       };
     }
   }
@@ -278,7 +307,12 @@ export class CallRouter {
   }
 
   #cutShort(call: PendingCall): void {
-    const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
+    if (call.commits > 0) return;
+    this.#end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
+  }
+
+  /** Ends a call with a failure, if it has no outcome yet. */
+  #end(call: PendingCall, failure: CallFailure): void {
     if (this.#calls.take(call)) this.#fail(call, failure);
   }
 
@@ -346,42 +380,4 @@ export class CallRouter {
     if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
     this.#sendFailure(call.caller, callerIdText(call), failure);
   }
-}
-
-/** The quick reader does not read the source, which matters only here. */
-function hasSource(bytes: Uint8Array): boolean {
-  try {
-    const frame = decodeFrame(bytes);
-    return frame.kind === "request" && frame.source !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-function whyNotSent(
-  outcome: Exclude<SendOutcome, "queued">,
-  { targetType }: PendingCall,
-  frame: FrameBytes,
-  target: Peer,
-): CallFailure {
-  switch (outcome) {
-    case "too-large":
-      return callFailure.requestTooLarge(targetType, frame.byteLength, target.traits.maxFrameBytes);
-    case "full":
-      return callFailure.overloaded(targetType);
-    case "closed":
-      return callFailure.notReached(targetType);
-  }
-}
-
-/** The failure for a target without a worker. It tells apart types that no worker could register. */
-function unknownTarget(agentType: string): CallFailure {
-  const reason = whyInvalidAgentType(agentType);
-  return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
-}
-
-/** Returns a held call as a stock worker gets it. */
-function pathless(frame: Uint8Array): Uint8Array {
-  const peeked = peekFrame(frame);
-  return peeked.kind === "request" ? withoutPath(peeked).bytes : frame;
 }

@@ -41,7 +41,7 @@ export class CallTable {
       clock,
       commonMs: defaultTimeoutMs,
       onDue: (call) => {
-        if (this.take(call)) onTimeout(call);
+        if (call.commits === 0 && this.take(call)) onTimeout(call);
       },
     });
   }
@@ -78,6 +78,7 @@ export class CallTable {
       timer: undefined,
       target: undefined,
       dueSlot: 0,
+      commits: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };
@@ -112,6 +113,15 @@ export class CallTable {
   named(idText: string): PendingCall | undefined {
     const call = this.#calls.get(Number(idText.slice(idText.lastIndexOf("-") + 1)));
     return call !== undefined && this.idTextOf(call) === idText ? call : undefined;
+  }
+
+  /** Whether a call has no outcome yet. */
+  has(call: PendingCall): boolean {
+    return this.#calls.get(call.hostId) === call;
+  }
+
+  isOverdue(call: PendingCall): boolean {
+    return this.#deadlines.isOver(call);
   }
 
   /** Takes a call out. False: it was out already. */

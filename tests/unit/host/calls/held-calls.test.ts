@@ -20,6 +20,7 @@ function call(targetKey: string): PendingCall {
     timer: undefined,
     target: undefined,
     dueSlot: 0,
+    commits: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };
