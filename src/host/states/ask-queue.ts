@@ -30,6 +30,8 @@ export class AskQueue {
   #first = 0;
   #atStore = 0;
   #loadsAtStore = 0;
+  /** Loads that may be at the store at once: the larger the states are, the fewer. */
+  #mostLoads: number = limits.stateLoadsAtOnce;
   #bytes = 0;
   #hasEnded = false;
 
@@ -67,7 +69,7 @@ export class AskQueue {
   start(): void {
     while (this.#atStore < limits.stateAsksAtOnce) {
       const next = this.#waiting[this.#first];
-      if (next === undefined || (!next.ask.isCommit && this.#loadsAtStore >= limits.stateLoadsAtOnce)) return;
+      if (next === undefined || (!next.ask.isCommit && this.#loadsAtStore >= this.#mostLoads)) return;
       this.#first += 1;
       if (2 * this.#first >= this.#waiting.length) this.#shorten();
       void this.#run(next);
@@ -93,12 +95,18 @@ export class AskQueue {
     this.#atStore += 1;
     if (!ask.isCommit) this.#loadsAtStore += 1;
     const answer = await ask.run();
+    if (answer.kind === "loaded" && answer.outcome.at === "record") this.#paceLoads(answer.outcome.record.data.length);
     this.#atStore -= 1;
     if (!ask.isCommit) this.#loadsAtStore -= 1;
     this.#release(waiting);
     if (!this.#hasEnded) return this.#parts.onAnswer(answer);
     this.start();
     this.#closeIfEmpty();
+  }
+
+  #paceLoads(bytes: number): void {
+    const fitting = Math.floor(this.#parts.maxBytes / (bytes + 1));
+    this.#mostLoads = Math.max(1, Math.min(limits.stateLoadsAtOnce, fitting));
   }
 
   #keepOnly(isKept: (waiting: Waiting) => boolean): void {

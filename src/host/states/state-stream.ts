@@ -15,6 +15,7 @@ import {
   type StreamEnd,
 } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
 import type { CloseReason } from "../observer.ts";
 import { closingOf, type StreamClosing } from "../sessions/data-channel.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
@@ -51,6 +52,8 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
   #isPaused = false;
   /** The worker does not read its answers. */
   #isFull = false;
+  /** Answers that wait for space, encoded. */
+  readonly #unsent: Uint8Array[] = [];
 
   constructor(parts: StateStreamParts) {
     this.#parts = parts;
@@ -107,7 +110,7 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
   }
 
   onDrain(): void {
-    this.#isFull = false;
+    this.#isFull = this.#unsent.length > 0;
     this.#goOn();
   }
 
@@ -155,9 +158,36 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
     const open = this.#open;
     if (open === undefined) return;
     const frame = encodeStatesAnswer(answer);
-    if (frame.length > open.stream.maxSendBytes && answer.kind === "loaded") return this.#answer(tooLong(answer));
-    if (!open.bound.hasRoom(frame.length, "answer")) return this.#cutOff();
-    if (!open.stream.send(frame)) this.#isFull = true;
+    if (answer.kind === "loaded" && frame.length > open.stream.maxSendBytes) return this.#answer(tooLong(answer));
+    const fits = this.#unsent.length === 0 && open.bound.hasRoom(frame.length, "answer");
+    if (fits) this.#isFull = !open.stream.send(frame);
+    else if (this.#unsent.length > 0 || open.stream.queuedFrames > 0) this.#hold(frame, open.stream);
+    else if (answer.kind === "loaded") return this.#answer(failedAnswer({ ...answer, kind: "load" }, noMemory));
+    else return this.#cutOff();
+    this.#goOn();
+  }
+
+  /** Holds an answer that finds no space behind those that the worker has not read. */
+  #hold(frame: Uint8Array, stream: ServerStream): void {
+    this.#unsent.push(frame);
+    this.#isFull = true;
+    if (this.#unsent.length === 1) void stream.flushed().then(() => this.#sendUnsent());
+    else if (this.#unsent.length > limits.stateAsks) this.#cutOff();
+  }
+
+  #sendUnsent(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#isFull = false;
+    for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
+      if (open.stream.queuedFrames > 0 && !open.bound.hasRoom(next.length, "answer")) {
+        this.#isFull = true;
+        void open.stream.flushed().then(() => this.#sendUnsent());
+        return;
+      }
+      this.#unsent.shift();
+      if (!open.stream.send(next)) this.#isFull = true;
+    }
     this.#goOn();
   }
 
@@ -197,10 +227,13 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
   /** Commits that were taken are still written: their callers get their answers. */
   #leave(): void {
     this.#open = undefined;
+    this.#unsent.length = 0;
     this.#asks?.end();
     this.#parts.session.closeStateStream(this);
   }
 }
+
+const noMemory = failure("overloaded", "The host has no space for the state. Try again later.");
 
 function tooLong({ seq }: { readonly seq: number }): StatesAnswer {
   const text = "The state is longer than the host can send (channelOptions.maxSendMessageBytes).";
