@@ -46,6 +46,13 @@ export interface SendOptions {
   readonly metadata?: MessageMetadata | undefined;
   /** Default: a new id. Over gRPC the wire carries its own request id. */
   readonly messageId?: string | undefined;
+  /**
+   * Names the call for a persistent agent, which keeps its answer with its state. A second call with the same key gets that answer, and
+   * no handler runs; while the first one runs, it waits. So you may send a call again whose outcome you do not know. 1 to 256
+   * characters. An agent keeps its newest 64 answers for 24 h, each up to 16 KiB. An agent that keeps no state refuses the call
+   * (`invalid-argument`). Default: none.
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** Options of a call that names the type of its answer. */
@@ -62,6 +69,11 @@ export interface PublishOptions {
   readonly signal?: AbortSignal | undefined;
   /** Text values that the handlers find in `context.metadata`. Bounds and names: as for calls. Default: none. */
   readonly metadata?: MessageMetadata | undefined;
+  /**
+   * Whether an event of a persistent agent leaves at once, also if its turn fails later. Default: false: it leaves when the turn's state
+   * is written. Events of other agents always leave at once.
+   */
+  readonly immediately?: boolean | undefined;
   /** Default: a new id. */
   readonly messageId?: string | undefined;
 }

@@ -58,6 +58,7 @@ export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOr
 export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./agents/handler-table.ts";
 export { handles } from "./agents/handles.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export { type PersistentAgent, type PersistentAgentClass, persistentAgent } from "./agents/persistent-agent.ts";
 export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
 export { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
@@ -123,6 +124,16 @@ export {
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
 export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
+export {
+  type DefineStateOptions,
+  defineState,
+  type Migration,
+  type NotAList,
+  type SavePolicy,
+  type StateDefinition,
+  type StateOf,
+  type StateSchema,
+} from "./state/define-state.ts";
 export {
   FunctionCall,
   type FunctionCallFields,

@@ -1,12 +1,13 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
-import { classConcurrency, type TurnOptions } from "../agents/turns.ts";
+import { classConcurrency, type TurnKind, type TurnOptions } from "../agents/turns.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
 import { type CallPath, noPath } from "../scope/call-path.ts";
+import { effectsOf, type TurnEffects } from "../state/effects.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
 import {
   type AgentKind,
@@ -18,9 +19,11 @@ import {
   createAgentKind,
 } from "./agent-kind.ts";
 import { AgentTurns } from "./agent-turns.ts";
-import type { Delivery } from "./layers.ts";
+import type { KeptStates } from "./kept-states.ts";
+import type { Delivery, Layer } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import { emitRecord } from "./message-log.ts";
+import { inOwnTurn } from "./own-turn.ts";
 import { RunningPaths } from "./running-paths.ts";
 
 export interface AgentCatalogOptions {
@@ -35,6 +38,10 @@ export interface AgentCatalogOptions {
   readonly sequentialAgents?: boolean | undefined;
   /** Makes the tokens of turns; see `SharedTurns`. Default: numbers, for a runtime whose turns no other one sees. */
   readonly turnTokenOf?: ((delivery: Delivery) => string) | undefined;
+  /** Loads the states of persistent agents. Default: agents keep none. */
+  readonly states?: KeptStates | undefined;
+  /** The layer around the turns of persistent agents. Set together with `states`. */
+  readonly commitLayer?: Layer | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
@@ -59,6 +66,8 @@ export class AgentCatalog {
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
   #hasTurns = false;
+  /** Types whose agents keep a state. */
+  readonly #persistentTypes = new Set<string>();
   #lastToken = 0;
   /** The running handlers for whose calls turns wait. */
   readonly paths = new RunningPaths();
@@ -82,7 +91,7 @@ export class AgentCatalog {
     assertFactory(type, factory);
     this.assertFree(type);
     const { expectedClass } = options;
-    const turns = this.#createTurns(expectedClass, options);
+    const turns = this.#createTurns(type, expectedClass, options);
     this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns));
   }
 
@@ -115,7 +124,8 @@ export class AgentCatalog {
     if (kind !== undefined && kind.source.prototype !== prototype) {
       throw new TroupeError("wrong-class", "Agent instances must be the same object type.");
     }
-    const home = kind ?? createAgentKind({ by: "instances", prototype }, this.#createTurns(agent.constructor, options));
+    const home =
+      kind ?? createAgentKind({ by: "instances", prototype }, this.#createTurns(id.type, agent.constructor, options));
     this.#kinds.set(id.type, home);
     try {
       await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
@@ -143,6 +153,35 @@ export class AgentCatalog {
   /** Whether a sequential type was ever registered. While it is false, no message pays for turns. */
   get hasTurns(): boolean {
     return this.#hasTurns;
+  }
+
+  /** Whether the agents of a type keep a state. */
+  keepsState(type: string): boolean {
+    return this.#persistentTypes.has(type);
+  }
+
+  /** Returns the effects of the turn of a persistent agent that runs. Undefined: what the sender publishes leaves at once. */
+  effectsOf(sender: AgentId | undefined): TurnEffects | undefined {
+    if (sender === undefined || !this.#persistentTypes.has(sender.type)) return undefined;
+    const agent = this.peek(sender) ?? this.#options.states?.activating(sender);
+    return agent === undefined ? undefined : effectsOf(agent);
+  }
+
+  /**
+   * Ends the activation of an agent whose state is gone: the next message makes another one, and so do those that wait for their turn.
+   * Returns false for an instance, which can't be made again.
+   */
+  forget(id: AgentId, agent: Agent): boolean {
+    const kind = this.#kinds.get(id.type);
+    if (kind?.source.by === "instances") return false;
+    kind?.turns?.release(agent);
+    if (kind?.live.get(id.key) !== agent) return true;
+    kind.live.delete(id.key);
+    this.#end(id, agent).catch((error: unknown) => {
+      const text = loggableText(`Agent ${id} failed to close: ${errorText(error)}`);
+      this.#options.logger?.error(text, { error: loggableError(error) }, "An agent failed to close");
+    });
+    return true;
   }
 
   /** Returns the turns of a sequential type. Undefined for other types. */
@@ -214,18 +253,23 @@ export class AgentCatalog {
     return (await this.made(id)).metadata;
   }
 
-  async saveState(id: AgentId): Promise<AgentState> {
-    return (await this.made(id)).saveState();
+  /** Resolves to an agent's state. A persistent agent gives it in a turn that reads. */
+  saveState(id: AgentId): Promise<AgentState> {
+    return this.#inTurn(id, "reading", (agent) => agent.saveState());
   }
 
-  async loadState(id: AgentId, state: AgentState): Promise<void> {
-    await (await this.made(id)).loadState(state);
+  /** Gives an agent a state. A persistent agent takes it in a turn of its own, and commits it. */
+  loadState(id: AgentId, state: AgentState): Promise<void> {
+    return this.#inTurn(id, "alone", (agent) => agent.loadState(state));
   }
 
   /** Resolves to the states of all live agents by `type/key`. */
   async saveAll(): Promise<AgentState> {
     const states: Record<string, unknown> = {};
-    for (const [id, agent] of [...this.liveAgents()]) states[id.toString()] = await agent.saveState();
+    for (const [id, agent] of [...this.liveAgents()]) {
+      const isPersistent = this.#persistentTypes.has(id.type);
+      states[id.toString()] = await (isPersistent ? this.saveState(id) : agent.saveState());
+    }
     return states;
   }
 
@@ -267,12 +311,23 @@ export class AgentCatalog {
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
   }
 
-  #createTurns(agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
+  #createTurns(type: string, agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
     const byDefault = this.#options.sequentialAgents === true ? "sequential" : "interleaved";
-    if ((options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "interleaved") return undefined;
-    this.#hasTurns = true;
+    const isSequential = (options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "sequential";
+    const keepsState = this.#options.states?.assertKept(type, agentClass, isSequential) === true;
+    if (keepsState) this.#persistentTypes.add(type);
+    else this.#persistentTypes.delete(type);
+    if (isSequential || keepsState) this.#hasTurns = true;
+    if (!isSequential) return undefined;
     const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
     return new AgentTurns({ paths: this.paths, tokenOf }, options);
+  }
+
+  async #inTurn<T>(id: AgentId, kind: TurnKind, body: (agent: Agent) => T | Promise<T>): Promise<T> {
+    const { commitLayer, runtime } = this.#options;
+    const agent = await this.made(id);
+    if (commitLayer === undefined || !this.#persistentTypes.has(id.type)) return body(agent);
+    return inOwnTurn({ id, runtime, kind, turns: this.turnsOf(id.type), commitLayer, made: () => this.made(id), body });
   }
 
   /** Closes an agent, once it is made. */
@@ -345,6 +400,11 @@ export class AgentCatalog {
 
   async #bind(agent: Agent, id: AgentId): Promise<Agent> {
     await agent.bindIdAndRuntime(id, this.#options.runtime);
+    const loading = this.#options.states?.load(agent, id);
+    if (loading === undefined) return agent;
+    this.#persistentTypes.add(id.type);
+    this.#hasTurns = true;
+    await loading;
     return agent;
   }
 }

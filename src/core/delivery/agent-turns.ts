@@ -1,9 +1,9 @@
 import type { Agent } from "../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../agents/turns.ts";
 import { UndeliverableException } from "../errors.ts";
-import { type CallingTurn, isSameTurn, nameInPath } from "../scope/call-path.ts";
+import { isSameTurn, nameInPath } from "../scope/call-path.ts";
 import { isThenable } from "../thenable.ts";
-import type { HandlerContext } from "./handler-context.ts";
+import type { HandlerContext, OwnTurn } from "./handler-context.ts";
 import type { Delivery } from "./layers.ts";
 import type { RunningPaths } from "./running-paths.ts";
 import { type Turn, type TurnLimits, TurnQueue } from "./turn-queue.ts";
@@ -49,9 +49,8 @@ export class AgentTurns {
    * Runs `next` in the message's turn: at once if the agent is free, else later. Throws `overloaded` when too many messages wait.
    * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `next` runs.
    */
-  inTurn(delivery: Delivery, next: () => unknown, agent: Agent): unknown {
+  inTurn(delivery: Delivery, next: () => unknown, agent: Agent, kind = turnKindOf(agent, delivery)): unknown {
     const { context, agentId } = delivery;
-    const kind = turnKindOf(agent, delivery);
     if (kind === "interleaving") {
       return context.path.length === 0 ? next() : this.#shared.paths.around(agent, context, next);
     }
@@ -60,6 +59,7 @@ export class AgentTurns {
       token: this.#shared.tokenOf(delivery),
       type: nameInPath(agentId.type),
       key: nameInPath(agentId.key),
+      kind,
     });
     switch (queue.ask(turn)) {
       case "begun":
@@ -70,6 +70,11 @@ export class AgentTurns {
         context.isWaiting = true;
         throw queueIsFull(delivery, queue.waitingCount);
     }
+  }
+
+  /** Begins the turns of all messages that wait for an agent which is gone: their layers give them to the next one. */
+  release(agent: Agent): void {
+    this.#queues.get(agent)?.release();
   }
 
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
@@ -126,11 +131,11 @@ export class AgentTurns {
 class MessageTurn implements Turn {
   readonly kind: Turn["kind"];
   /** As it stands in the paths of the calls that it makes. */
-  readonly own: CallingTurn;
+  readonly own: OwnTurn;
   readonly #delivery: Delivery;
   #resolve: () => void = () => undefined;
 
-  constructor(kind: Turn["kind"], delivery: Delivery, own: CallingTurn) {
+  constructor(kind: Turn["kind"], delivery: Delivery, own: OwnTurn) {
     this.kind = kind;
     this.own = own;
     this.#delivery = delivery;

@@ -5,6 +5,7 @@ import type { RuntimeLog } from "../limited-log.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
+import { ActivationGone } from "./activation-gone.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
 import { type Delivery, type Handle, type Layer, turnsLayer, withLayers } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
@@ -18,6 +19,8 @@ export interface DispatcherOptions {
   readonly tracing: Tracing | undefined;
   /** The layers around each handler, inside its span and its turn; the outermost comes first. */
   readonly layers: readonly Layer[];
+  /** Layers around those, for agents that have turns or a state. Default: none. */
+  readonly stateLayers?: readonly Layer[] | undefined;
 }
 
 /** The runtime's part in one kind of deliveries. The dispatcher calls `answered` or `failed` once for each; neither throws. */
@@ -52,13 +55,16 @@ export class Dispatcher {
   /** The same for agents of sequential types. */
   readonly #handleInTurn: Handle;
 
-  constructor({ catalog, logger, log, tracing, layers }: DispatcherOptions) {
+  /** Messages that were given to a second activation, since their first one had ended. */
+  readonly #repeated = new WeakSet<Delivery>();
+
+  constructor({ catalog, logger, log, tracing, layers, stateLayers = [] }: DispatcherOptions) {
     this.#catalog = catalog;
     this.#logger = logger;
     this.#log = log;
     this.#tracing = tracing;
     this.#handle = withLayers(layers);
-    this.#handleInTurn = withLayers([turnsLayer(catalog), ...layers]);
+    this.#handleInTurn = withLayers([turnsLayer(catalog), ...stateLayers, ...layers]);
   }
 
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
@@ -114,7 +120,7 @@ export class Dispatcher {
     try {
       answer = await pending;
     } catch (error) {
-      this.#fail(delivery, owner, error);
+      await this.#fail(delivery, owner, error);
       return;
     }
     delivery.context.release();
@@ -130,14 +136,30 @@ export class Dispatcher {
     });
   }
 
-  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): undefined {
+  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): Promise<void> | undefined {
     if (delivery.context.isWaiting) return this.#refuse(delivery, owner, thrown);
+    if (thrown instanceof ActivationGone) return this.#repeat(delivery, owner, thrown);
     const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);
     this.#tell(delivery, error);
     delivery.context.release();
     owner.failed(delivery, error);
     return undefined;
+  }
+
+  /** Gives the message to the next activation of the agent. A message that a handler has seen is given once more only. */
+  #repeat<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, gone: ActivationGone): Promise<void> | undefined {
+    if (gone.isHandled) {
+      if (this.#repeated.has(delivery)) return this.#fail(delivery, owner, gone.error);
+      this.#repeated.add(delivery);
+    }
+    let found: Agent | Promise<Agent>;
+    try {
+      found = this.#catalog.agentFor(delivery.agentId);
+    } catch (error) {
+      return this.#failWithoutAgent(delivery, owner, error);
+    }
+    return this.#giveLater(Promise.resolve(found), delivery, owner);
   }
 
   /** Ends a delivery that had no turn. A call's owner tells its caller; an event that found no place is logged. */

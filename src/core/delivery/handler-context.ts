@@ -1,6 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
+import type { TurnKind } from "../agents/turns.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
@@ -37,6 +38,11 @@ export interface HandlerContextDetails {
   readonly sentMetadata?: MessageMetadata | undefined;
 }
 
+/** The turn of a message at a sequential agent. */
+export interface OwnTurn extends CallingTurn {
+  readonly kind: TurnKind;
+}
+
 /** The context that a runtime gives to a handler. The signal, the scope and the metadata of a peer are made on first use. */
 export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
@@ -49,7 +55,7 @@ export class HandlerContext implements MessageContext {
   /** The turns that wait for this message. */
   readonly path: CallPath;
   /** The message's own turn at a sequential agent, when it has begun. */
-  turn: CallingTurn | undefined;
+  turn: OwnTurn | undefined;
   #messageId: string | MakeId;
   readonly #agentId: AgentId | undefined;
   readonly #runtime: AgentRuntime | undefined;

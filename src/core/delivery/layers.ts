@@ -17,6 +17,8 @@ export interface Delivery {
   readonly link: TraceCarrier | undefined;
   /** Its handler slot, in a runtime that bounds its handlers. Set only for a message to a sequential agent. */
   readonly handlerSlot?: TurnSlot | undefined;
+  /** Names the message for the agent, which remembers it. Set only for a call with an `idempotencyKey`, and for mail. */
+  readonly kept?: { readonly id: string; readonly principal: string } | undefined;
 }
 
 /**

@@ -78,6 +78,11 @@ export class TurnQueue {
     }
   }
 
+  /** Begins all turns that wait, in their order. */
+  release(): void {
+    for (const next of [...this.#waiting]) this.#begin(next);
+  }
+
   /** Begins the turns for which all that run wait. */
   #beginAwaited(): void {
     if (this.#pathCount === 0 || this.#running.size === 0) return;

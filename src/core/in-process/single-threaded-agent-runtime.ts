@@ -16,11 +16,14 @@ import { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
-import { createLayers } from "../delivery/layers.ts";
+import { AnswerCodec } from "../delivery/kept-answers.ts";
+import { createLayers, type Delivery } from "../delivery/layers.ts";
 import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
+import { keyRefused } from "../delivery/remembered-layer.ts";
+import { createStateLayers } from "../delivery/state-layers.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
-import { UndeliverableException } from "../errors.ts";
+import { errorText, UndeliverableException } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
@@ -31,6 +34,10 @@ import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
+import { MemoryStateStore } from "../state/memory-state-store.ts";
+import type { StateKeeper } from "../state/state-keeper.ts";
+import type { StateStore } from "../state/state-store.ts";
+import { StoreKeeper } from "../state/store-keeper.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
@@ -51,11 +58,11 @@ import {
   assertGetOptions,
   assertInstanceRegistration,
 } from "../validation/call-options.ts";
-import { flag, number } from "../validation/option-kinds.ts";
+import { flag, number, stateStore } from "../validation/option-kinds.ts";
 import { anyTime } from "../validation/option-values.ts";
 import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
 import { closeAgents } from "./close-agents.ts";
-import { LocalCall } from "./envelope.ts";
+import { LocalCall, type PublishEnvelope, type SendEnvelope } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
 import { MessagePump } from "./message-pump.ts";
 
@@ -77,6 +84,11 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    * but at least 5 000. Default: 5 000.
    */
   readonly drainTimeoutMs?: number | undefined;
+  /**
+   * Store of the states of persistent agents. The runtime opens it when it first needs it; you close it. Default: a
+   * `MemoryStateStore`, which lives as long as the runtime object.
+   */
+  readonly stateStore?: StateStore | undefined;
 }
 
 const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
@@ -84,6 +96,7 @@ const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
   ignoreUnhandledExceptions: flag,
   checksMessages: flag,
   drainTimeoutMs: number(anyTime),
+  stateStore,
 });
 
 const noOptions: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = Object.freeze({});
@@ -111,6 +124,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
   #droppedEvents = 0;
+  #stateKeeper: StateKeeper<PublishEnvelope> | undefined;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -136,11 +150,23 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents });
+    const {
+      states,
+      commitLayer,
+      layers: stateLayers,
+    } = createStateLayers<PublishEnvelope>({
+      keeper: () => this.#keeper(options.stateStore),
+      isSequential: (type) => this.#catalog.turnsOf(type) !== undefined,
+      forget: (id, agent) => this.#catalog.forget(id, agent),
+      codec: new AnswerCodec(this.#codecs),
+      assertSendable: (delivery, answer) => this.#assertSendable(delivery, answer),
+    });
+    const checks = { onTypeGone, sequentialAgents, states, commitLayer };
+    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
-      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers }),
+      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers, stateLayers }),
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
       interventions,
@@ -405,7 +431,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, metadata, messageId = this.#makeId } = options;
+    const { sender, metadata, idempotencyKey, messageId = this.#makeId } = options;
     const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
     const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
@@ -427,6 +453,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`, { notHandled: true }));
     }
+    if (idempotencyKey !== undefined && !this.#catalog.keepsState(recipient.type)) {
+      return Promise.reject(keyRefused(recipient));
+    }
     const deadline = deadlineAfter(timeoutMs, this.#clock);
     const context = new HandlerContext({
       sender,
@@ -444,7 +473,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
-    this.#pump.push({
+    const envelope: SendEnvelope = {
       kind: "send",
       agentId: recipient,
       message,
@@ -454,7 +483,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       slot: 0,
       promised,
       queue: undefined,
-    });
+    };
+    if (idempotencyKey === undefined) this.#pump.push(envelope);
+    else this.#pump.push({ ...envelope, kept: { id: idempotencyKey, principal: "" } });
     return call.promise;
   }
 
@@ -475,8 +506,39 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const { sender, signal, metadata, messageId = this.#makeId() } = options;
     const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
     if (refusal !== undefined) throw refusal;
-    this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, metadata, link });
+    const event: PublishEnvelope = { kind: "publish", message, topicId, sender, messageId, signal, metadata, link };
+    const effects = options.immediately === true ? undefined : this.#catalog.effectsOf(sender);
+    if (effects === undefined) this.#pushEvent(event);
+    else effects.addEvent(event);
+  }
+
+  #pushEvent(event: PublishEnvelope): void {
+    const { message, sender, topicId: receiver } = event;
+    this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver });
+    this.#pump.push(event);
+  }
+
+  /** Sends an event of a turn that is written. */
+  #sendKept(event: PublishEnvelope): void {
+    try {
+      this.#pushEvent(event);
+    } catch (error) {
+      this.#limitedLog.debug(`An event for ${event.topicId} was dropped: ${errorText(error)}`);
+    }
+  }
+
+  #keeper(store: StateStore | undefined): StateKeeper<PublishEnvelope> {
+    this.#stateKeeper ??= new StoreKeeper({
+      store: store ?? new MemoryStateStore({ clock: this.#clock }),
+      send: (event) => this.#sendKept(event),
+    });
+    return this.#stateKeeper;
+  }
+
+  /** Throws `invalid-message` for an answer that a worker could not send. */
+  #assertSendable({ promised }: Delivery & Partial<Pick<SendEnvelope, "promised">>, answer: unknown): void {
+    const refusal = this.#checksMessages ? this.#codecs.refusalOfAnswer(answer, promised) : undefined;
+    if (refusal !== undefined) throw refusal;
   }
 }

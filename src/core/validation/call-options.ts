@@ -20,12 +20,23 @@ import {
   messageType,
   milliseconds,
   number,
+  type OptionKind,
   signal,
   subscription,
   text,
   word,
 } from "./option-kinds.ts";
 import { anyTime } from "./option-values.ts";
+
+const idempotencyKey: OptionKind = {
+  expected: "a text of 1 to 256 characters",
+  accepts: isIdempotencyKey,
+};
+
+/** Whether a value may name a call for its agent. */
+export function isIdempotencyKey(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= 256;
+}
 
 // Its names and values have their own check, which also copies them.
 const metadata = { ...fields, expected: 'an object of texts, { tenant: "acme" }' };
@@ -38,10 +49,17 @@ const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknow
   scope: fields,
   metadata,
   messageId: text,
+  idempotencyKey,
   answer: messageType,
 });
 
-const eventShape = optionShape<PublishOptions>({ sender: agentId, signal, metadata, messageId: text });
+const eventShape = optionShape<PublishOptions>({
+  sender: agentId,
+  signal,
+  metadata,
+  immediately: flag,
+  messageId: text,
+});
 
 const getShape = optionShape<GetOptions>({ ...waitKinds, lazy: flag });
 

@@ -1,0 +1,20 @@
+import type { Agent } from "../agents/agent.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+
+/** The states of the activations of one runtime. Agents that keep no state never reach it. */
+export interface ActivationStates {
+  /**
+   * Throws if agents of this class can't be kept here, or not with these turns. Called when a type is registered. Returns whether
+   * they keep a state.
+   */
+  assertKept(type: string, agentClass: unknown, isSequential: boolean): boolean;
+  /**
+   * Loads the state of a bound agent. Call it before `onActivate`, and `save` after that: what happens between is a turn.
+   * Undefined: this agent keeps no state.
+   */
+  load(agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> | undefined;
+  /** Commits what `onActivate` or `onDeactivate` has changed. Undefined: nothing has changed. Rejects if it is not written. */
+  save(agent: Agent): Promise<void> | undefined;
+  /** Forgets the activation; nothing is saved. */
+  drop(agent: Agent): void;
+}

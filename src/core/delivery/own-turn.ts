@@ -1,0 +1,41 @@
+import type { AgentRuntime } from "../agent-runtime.ts";
+import type { Agent } from "../agents/agent.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import type { TurnKind } from "../agents/turns.ts";
+import { ActivationGone } from "./activation-gone.ts";
+import type { AgentTurns } from "./agent-turns.ts";
+import { HandlerContext } from "./handler-context.ts";
+import type { Delivery, Layer } from "./layers.ts";
+
+/** A turn of a persistent agent that no message has: the runtime saves or loads its state. */
+export interface OwnTurnOptions<T> {
+  readonly id: AgentId;
+  readonly runtime: AgentRuntime;
+  readonly kind: TurnKind;
+  /** The turns of its type. Undefined: its handlers interleave. */
+  readonly turns: AgentTurns | undefined;
+  readonly commitLayer: Layer;
+  /** Resolves to the live agent. */
+  readonly made: () => Promise<Agent>;
+  readonly body: (agent: Agent) => T | Promise<T>;
+}
+
+/** Runs `body` in a turn, and commits it. Tries once more if another program has written the state meanwhile. */
+export async function inOwnTurn<T>(options: OwnTurnOptions<T>): Promise<T> {
+  const { id, runtime, kind, turns, commitLayer, made, body } = options;
+  for (let isRepeated = false; ; ) {
+    const agent = await made();
+    const unsent = { sender: undefined, topicId: undefined, isRpc: false, messageId: "" };
+    const context = new HandlerContext({ ...unsent, agentId: id, runtime });
+    const delivery: Delivery = { agentId: id, message: undefined, context, link: undefined };
+    const run = () => commitLayer(delivery, () => body(agent), agent);
+    try {
+      // The layers return what `body` returns.
+      return (await (turns === undefined ? run() : turns.inTurn(delivery, run, agent, kind))) as T;
+    } catch (error) {
+      if (!(error instanceof ActivationGone)) throw error;
+      if (error.isHandled && isRepeated) throw error.error;
+      isRepeated ||= error.isHandled;
+    }
+  }
+}
