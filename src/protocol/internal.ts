@@ -79,9 +79,13 @@ export {
 } from "./states/states-codec.ts";
 export type {
   CommitAsk,
+  CommittedAnswer,
   HostedOutcome,
   LoadAsk,
+  LoadedAnswer,
+  RememberedAnswer,
   RememberedAsk,
+  RemindersAnswer,
   RemindersAsk,
   StateFailure,
   StatesAnswer,
