@@ -36,18 +36,22 @@ export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
+export type { ActivationStates } from "./delivery/activation-states.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { abortError, boundsOf, type CallBounds, errorBeforeSend, scopePathOf } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
+export { AnswerCodec } from "./delivery/kept-answers.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { keyRefused } from "./delivery/remembered-layer.ts";
+export { createStateLayers, type StateLayers } from "./delivery/state-layers.ts";
 export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
@@ -98,6 +102,7 @@ export type {
   ShardHold,
   ShardReader,
 } from "./state/durable-log.ts";
+export { effectsOf, TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
@@ -128,6 +133,7 @@ export type {
   StoreStats,
 } from "./state/state-store.ts";
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
+export { StoreKeeper } from "./state/store-keeper.ts";
 export { storeLimits } from "./state/store-limits.ts";
 export { isThenable } from "./thenable.ts";
 export {
@@ -166,6 +172,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  isIdempotencyKey,
 } from "./validation/call-options.ts";
 export {
   agentId,
@@ -180,6 +187,7 @@ export {
   number,
   type OptionKind,
   signal,
+  stateStore,
   text,
   withMethods,
   word,

@@ -54,6 +54,7 @@ export const metadataKey = {
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
   path: "agpath",
+  idempotency: "agidempotency",
 } as const;
 
 // protocol.md §11.9

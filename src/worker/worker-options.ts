@@ -21,6 +21,8 @@ import {
   type RuntimeOptions,
   randomId,
   runtimeKinds,
+  type StateStore,
+  stateStore,
   someRoom,
   someTime,
   systemClock,
@@ -135,6 +137,11 @@ export interface WorkerOptions extends RuntimeOptions {
    */
   // protocol.md §7
   readonly rememberedEvents?: number | undefined;
+  /**
+   * Store of the states of this worker's persistent agents. The worker opens it when it first needs it; you close it. One worker holds
+   * it at a time. Default: none, and the worker refuses persistent types as `not-accessible`.
+   */
+  readonly stateStore?: StateStore | undefined;
 }
 
 /** Options of a `WorkerRuntime`: those of every worker, the transport and the hosts. */
@@ -213,6 +220,7 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   sendsStacks: flag,
   exposeUnknownSender: flag,
   rememberedEvents: number(anyRoom),
+  stateStore,
 };
 
 /** A test host is the options of its workers: `new WorkerRuntime(testHost)`. */

@@ -57,6 +57,7 @@ import { Inbox } from "./inbound/inbox.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
+import { createKeptAgents } from "./kept-agents.ts";
 import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
@@ -94,13 +95,25 @@ export class WorkerRuntime implements AgentRuntime {
     let lastToken = 0;
     // A call's request id is unique at its host. An event's id may come several times.
     const turnTokenOf = ({ context }: Delivery) =>
-      context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
-    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf } as const;
+      context.isRpc && context.topicId === undefined
+        ? context.messageId
+        : `e${settings.requestIdPrefix}${++lastToken}`;
+    const {
+      states,
+      commitLayer,
+      layers: stateLayers,
+    } = createKeptAgents({
+      ...{ settings, registry, counts, stateStore: options.stateStore },
+      catalog: () => this.#catalog,
+      sendQueue: () => this.#sendQueue,
+      createKeeper: () => undefined,
+    });
+    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, states, commitLayer } as const;
     const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =
       messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
-    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) });
+    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers });
     const inFlight = new InFlight();
     const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
     const sendQueue = new SendQueue(settings, counts, () => this.#lifecycle.onStranded());
@@ -120,7 +133,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
     this.#calls = calls;
-    const events = new OutgoingEvents(outgoing);
+    const events = new OutgoingEvents({ ...outgoing, effectsOf: (sender) => catalog.effectsOf(sender) });
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },

@@ -48,7 +48,7 @@ const makeWorld: MakeWorld = async (options) => {
     return restarted;
   };
   const caller = new InterruptedWorker({ ...ends, ...options.caller }, interrupt);
-  const callee = new WorkerRuntime({ ...ends, ...options.callee });
+  const callee = new WorkerRuntime({ ...ends, ...options.callee, stateStore: options.stateStore });
   await Promise.all([caller.start(), callee.start()]);
   return {
     caller,

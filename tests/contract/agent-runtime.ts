@@ -14,6 +14,7 @@ import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
+import { describePersistentAgents } from "./agent-runtime/persistent-agents.ts";
 import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
@@ -43,6 +44,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeRegistering(suite);
     describeLifeCycle(suite);
     describeState(suite);
+    describePersistentAgents(suite);
     describeInterventions(suite);
     describeHangingInterventions(suite);
     describeInterceptors(suite);

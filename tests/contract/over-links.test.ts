@@ -19,7 +19,7 @@ function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Li
     // Some handlers of the suite never end: their worker does not wait long for them.
     const ends = { dialer, address, drainTimeoutMs: 200 };
     const caller = new WorkerRuntime({ ...ends, ...options.caller });
-    const callee = new WorkerRuntime({ ...ends, ...options.callee });
+    const callee = new WorkerRuntime({ ...ends, ...options.callee, stateStore: options.stateStore });
     await Promise.all([caller.start(), callee.start()]);
     return {
       caller,

@@ -7,6 +7,8 @@ import {
   type Dispatcher,
   deadlineAfter,
   HandlerContext,
+  isIdempotencyKey,
+  keyRefused,
   NamedIndexedSet,
   remainingMs,
   TimedOutError,
@@ -14,7 +16,7 @@ import {
   TroupeError,
   UndeliverableException,
 } from "../../core/internal.ts";
-import { type CancelFrame, fromWireAgentId, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
+import { type CancelFrame, fromWireAgentId, metadataKey, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
@@ -190,6 +192,8 @@ export class CallAnswering {
     const { typeName = "", contentType = "", data = new Uint8Array(0) } = frame.payload ?? {};
     const message = registry.decode(typeName, contentType, data);
     if (!catalog.hasType(agentId.type)) throw new UndeliverableException(`Agent with name ${agentId.type} not found.`);
+    const key = frame.metadata[metadataKey.idempotency];
+    if (key !== undefined) assertKeyed(key, agentId, catalog);
     const messageId = frame.requestId;
     const context = new HandlerContext({
       sender,
@@ -206,8 +210,16 @@ export class CallAnswering {
     const link: TraceCarrier = frame.metadata;
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
-    return { agentId, message, context, link, typeName, owed, handlerSlot };
+    const call: IncomingCall = { agentId, message, context, link, typeName, owed, handlerSlot };
+    return key === undefined ? call : { ...call, kept: { id: key, principal: "" } };
   }
+}
+
+/** Throws `invalid-argument` for a key that no agent could remember, and for one to an agent without a state. */
+function assertKeyed(key: string, agentId: AgentId, catalog: AgentCatalog): void {
+  if (!catalog.keepsState(agentId.type)) throw keyRefused(agentId);
+  if (isIdempotencyKey(key)) return;
+  throw new TroupeError("invalid-argument", "An idempotencyKey must be a text of 1 to 256 characters.");
 }
 
 function tooLate(): Error {

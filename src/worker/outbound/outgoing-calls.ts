@@ -30,6 +30,7 @@ import {
   encodeFrame,
   fromWireError,
   isVoidPayload,
+  metadataKey,
   pathMetadata,
   type RequestFrame,
   type ResponseFrame,
@@ -153,6 +154,7 @@ export class OutgoingCalls {
     const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
     if (path.length > 0) assertPathLength(path, recipient);
     const onPath = pathMetadata(path);
+    const named = options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     const isTold = bounds.timeoutMs !== undefined;
     const kept = isTold ? bounds : withLastResort(bounds);
     // The bounds begin here, so that an intervention can't take the call out of them.
@@ -180,7 +182,7 @@ export class OutgoingCalls {
       const number = this.#parts.nextRequestNumber();
       const requestId = settings.requestIdPrefix + number;
       const told = isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
-      const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath };
+      const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath, ...named };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
       const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
       this.#calls.add(number, call);

@@ -9,6 +9,7 @@ import {
   type RuntimeOptions,
   TypeSubscription,
 } from "../../../src/core/index.ts";
+import { MemoryStateStore, type StateStore } from "../../../src/storage/index.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -25,6 +26,8 @@ export interface World {
 export interface WorldOptions {
   readonly caller?: RuntimeOptions;
   readonly callee?: RuntimeOptions;
+  /** The store of the callee's persistent agents. Default: in memory. */
+  readonly stateStore?: StateStore;
 }
 
 export type MakeWorld = (options: WorldOptions) => Promise<World>;
@@ -161,7 +164,9 @@ export function createSuite(makeWorld: MakeWorld, deviations: Deviations): Suite
   return {
     async openStage(options = {}) {
       const logger = new RecordingLogger();
-      const world = await makeWorld({ caller: { logger, ...options.caller }, callee: { logger, ...options.callee } });
+      const { stateStore = new MemoryStateStore() } = options;
+      const ends = { caller: { logger, ...options.caller }, callee: { logger, ...options.callee } };
+      const world = await makeWorld({ ...ends, stateStore });
       for (const runtime of new Set([world.caller, world.callee])) {
         runtime.addMessageSerializer([Ask, Answer, Order, Note]);
       }
