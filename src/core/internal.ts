@@ -34,9 +34,9 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
+export type { ActivationStates } from "./delivery/activation-states.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
-export type { ActivationStates } from "./delivery/activation-states.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export { abortError, boundsOf, type CallBounds, errorBeforeSend, scopePathOf } from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";

@@ -54,10 +54,10 @@ import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
 import { Inbox } from "./inbound/inbox.ts";
+import { createKeptAgents } from "./kept-agents.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
-import { createKeptAgents } from "./kept-agents.ts";
 import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
@@ -95,9 +95,7 @@ export class WorkerRuntime implements AgentRuntime {
     let lastToken = 0;
     // A call's request id is unique at its host. An event's id may come several times.
     const turnTokenOf = ({ context }: Delivery) =>
-      context.isRpc && context.topicId === undefined
-        ? context.messageId
-        : `e${settings.requestIdPrefix}${++lastToken}`;
+      context.isRpc && context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
     const {
       states,
       commitLayer,
@@ -106,7 +104,8 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ settings, registry, counts, stateStore: options.stateStore },
       catalog: () => this.#catalog,
       sendQueue: () => this.#sendQueue,
-      createKeeper: () => undefined,
+      hostStates: () => this.#lifecycle.hostStates,
+      isStateless: () => this.#lifecycle.isStateless,
     });
     const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, states, commitLayer } as const;
     const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });

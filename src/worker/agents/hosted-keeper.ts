@@ -53,16 +53,9 @@ export class HostedKeeper implements StateKeeper<Uint8Array> {
     const answer = await this.#host().ask({ kind: "load", agent, epoch, unless });
     if (answer.kind !== "loaded") throw foreign(answer);
     const { outcome } = answer;
-    switch (outcome.at) {
-      case "record":
-        return outcome.record;
-      case "unchanged":
-        return "unchanged";
-      case "nothing":
-        return undefined;
-      case "failed":
-        throw errorOf(outcome);
-    }
+    if (outcome.at === "failed") throw errorOf(outcome);
+    if (outcome.at === "record") return outcome.record;
+    return outcome.at === "unchanged" ? "unchanged" : undefined;
   }
 
   async commit({ out, ...commit }: KeptCommit<Uint8Array>): Promise<KeptOutcome> {
@@ -86,14 +79,8 @@ export class HostedKeeper implements StateKeeper<Uint8Array> {
     const answer = await this.#host().ask({ kind: "remembered", agent, id, principal });
     if (answer.kind !== "remembered") throw foreign(answer);
     const { outcome } = answer;
-    switch (outcome.at) {
-      case "found":
-        return { id, principal, answer: outcome.answer };
-      case "nothing":
-        return undefined;
-      case "failed":
-        throw errorOf(outcome);
-    }
+    if (outcome.at === "failed") throw errorOf(outcome);
+    return outcome.at === "found" ? { id, principal, answer: outcome.answer } : undefined;
   }
 
   async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {

@@ -111,6 +111,9 @@ export class StateStream {
         return;
       case "unopened":
         this.#open();
+        break;
+      case "open":
+        break;
     }
     // The stream may have ended while it was opened.
     if (this.#state !== "open" || this.#stream === undefined) return this.#send(asked);

@@ -16,7 +16,14 @@ import {
   TroupeError,
   UndeliverableException,
 } from "../../core/internal.ts";
-import { type CancelFrame, fromWireAgentId, metadataKey, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
+import {
+  type CancelFrame,
+  fromWireAgentId,
+  metadataKey,
+  pathOf,
+  type RequestFrame,
+  timeoutOf,
+} from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";

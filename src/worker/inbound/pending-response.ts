@@ -44,6 +44,8 @@ export class PendingResponse implements Work {
   #abortReason: Error | undefined;
   #isPaid = false;
   #isCancelled = false;
+  /** The answer as it was to leave with a commit. It leaves by the data channel if there was nothing to write. */
+  #encoded: Uint8Array | undefined;
 
   constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions) {
     this.requestId = requestId;
@@ -65,10 +67,12 @@ export class PendingResponse implements Work {
     if (this.#isOver()) return;
     try {
       const { registry, settings, log } = this.#options;
-      const payload = registry.encode(result, settings.preferredContentType);
+      const encoded = this.#encoded;
+      const payload = encoded === undefined ? registry.encode(result, settings.preferredContentType) : undefined;
       log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
       const metadata = this.carrier ?? noMetadata;
-      this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
+      if (encoded !== undefined) this.#outbox.write(encoded);
+      else this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
       this.#isPaid = true;
     } catch (error) {
       this.fail(error);
@@ -87,6 +91,7 @@ export class PendingResponse implements Work {
     const metadata = this.carrier ?? noMetadata;
     const bytes = encodeFrame({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
     assertLength(bytes, this.#outbox.maxBytes);
+    this.#encoded = bytes;
     return bytes;
   }
 

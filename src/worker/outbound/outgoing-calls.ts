@@ -154,7 +154,8 @@ export class OutgoingCalls {
     const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
     if (path.length > 0) assertPathLength(path, recipient);
     const onPath = pathMetadata(path);
-    const named = options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
+    const named =
+      options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     const isTold = bounds.timeoutMs !== undefined;
     const kept = isTold ? bounds : withLastResort(bounds);
     // The bounds begin here, so that an intervention can't take the call out of them.

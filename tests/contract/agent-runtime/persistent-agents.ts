@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AgentId, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
 import { StoreError } from "../../../src/storage/index.ts";
 import { WatchedStore } from "../../support/watched-store.ts";
-import { add, ByHand, id, Kept, Keeper, openCast } from "./keepers.ts";
+import { add, ByHand, id, Keeper, Kept, openCast } from "./keepers.ts";
 import { Answer, Ask, type Suite } from "./world.ts";
 
 export function describePersistentAgents(suite: Suite): void {
@@ -105,21 +105,24 @@ export function describePersistentAgents(suite: Suite): void {
       ["does not fit its schema", "state-unreadable", { total: "four", log: [] }, 1, "total"],
       ["is no JSON", "state-unreadable", "{", 1, "not JSON"],
       ["is of a newer version", "state-too-new", { total: 4, log: [] }, 2, "version 2"],
-    ])("whose stored state %s fails as %s, changes nothing, and is tried again", async (_what, code, stored, version, hint) => {
-      const store = new WatchedStore();
-      await store.open();
-      await store.write(id, stored, version);
-      await using cast = await openCast(suite, add, { store });
-      const before = await store.inner.load(id);
-      for (let attempt = 1; attempt <= 2; attempt += 1) {
-        const failed = { code, message: expect.stringContaining("keeper/ada") };
-        await expect(cast.ask("1")).rejects.toMatchObject(failed);
-        await expect(cast.ask("1")).rejects.toThrow(hint);
-      }
-      expect(await store.inner.load(id)).toEqual(before);
-      await store.write(id, { total: 4, log: [] });
-      expect(await cast.ask("1")).toBe("5");
-    });
+    ])(
+      "whose stored state %s fails as %s, changes nothing, and is tried again",
+      async (_what, code, stored, version, hint) => {
+        const store = new WatchedStore();
+        await store.open();
+        await store.write(id, stored, version);
+        await using cast = await openCast(suite, add, { store });
+        const before = await store.inner.load(id);
+        for (let attempt = 1; attempt <= 2; attempt += 1) {
+          const failed = { code, message: expect.stringContaining("keeper/ada") };
+          await expect(cast.ask("1")).rejects.toMatchObject(failed);
+          await expect(cast.ask("1")).rejects.toThrow(hint);
+        }
+        expect(await store.inner.load(id)).toEqual(before);
+        await store.write(id, { total: 4, log: [] });
+        expect(await cast.ask("1")).toBe("5");
+      },
+    );
 
     test("that met another writer is made anew, and has the message once more", async () => {
       const store = new WatchedStore();
