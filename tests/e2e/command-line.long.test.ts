@@ -13,7 +13,9 @@ import { testCertificate, testKey } from "../support/test-certificate.ts";
 
 const Note = defineMessage("Note", z.object({ text: z.string() }));
 
-const troupe = (...args: string[]) => new NodeProgram("src/cli/main.ts", args);
+/** A host keeps no states, so that no files stay behind. */
+const troupe = (command = "", ...args: string[]) =>
+  new NodeProgram("src/cli/main.ts", [command, ...(command === "host" ? ["--state", "memory:"] : []), ...args]);
 const readyLine = /^.*127\.0\.0\.1:(\d+).*$/m;
 
 /** One line with some text in it, and no stack trace. */

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
+import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
+import { parseState } from "./state.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
 export interface HostFlags extends TlsFlags {
@@ -21,6 +23,10 @@ export interface HostFlags extends TlsFlags {
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
   readonly reflection: boolean;
+  /** Undefined: the default of the command line. */
+  readonly state?: StateLocation;
+  readonly synchronous: "full" | "normal";
+  readonly takeOver: boolean;
 }
 
 /** Adds the flags of `troupe host`. */
@@ -86,6 +92,21 @@ export function addHostFlags(command: Command): Command {
     )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .addOption(
+      new Option(
+        "--state <store>",
+        `where agents' states are kept: sqlite:FILE, postgres://… or memory: (default: sqlite:${defaultStateFile})`,
+      ).argParser(parseState),
+    )
+    .addOption(
+      new Option(
+        "--synchronous <what>",
+        "what a state in SQLite survives: a power cut, or the end of the process alone",
+      )
+        .choices(["full", "normal"])
+        .default("full"),
+    )
+    .option("--take-over", "take the state store from a host that holds it, which writes no state any more", false)
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
@@ -102,6 +123,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
     reflection: flags.reflection,
+    takesOver: flags.takeOver,
     whenFull: flags.whenFull,
     heartbeatMs: flags.heartbeatMs,
     dotnetErrors: flags.dotnetErrors,

@@ -1,0 +1,3 @@
+// What other rooms use of this one. index.ts holds what users use.
+
+export { loadDriver } from "./driver.ts";
