@@ -14,7 +14,12 @@ import {
   encodeAskGenerated,
 } from "../../../../src/protocol/states/generated-states-codec.ts";
 import { decodeAnswerQuickly, decodeAskQuickly } from "../../../../src/protocol/states/quick-states-decoder.ts";
-import type { CommitAsk, StatesAnswer, StatesAsk } from "../../../../src/protocol/states/states-messages.ts";
+import type {
+  CommitAsk,
+  HostedOutcome,
+  StatesAnswer,
+  StatesAsk,
+} from "../../../../src/protocol/states/states-messages.ts";
 
 const agent = { type: "counter", key: "café" };
 const epoch = { generation: 1_796_000_000, era: 0, number: 2 ** 40 };
@@ -101,6 +106,23 @@ describe("the stream of states", () => {
       expect(decodeAnswerGenerated(bytes)).toEqual(given);
     }
     for (const given of quickAnswers) expect(decodeAnswerQuickly(encodeStatesAnswer(given))).toEqual(given);
+  });
+
+  // protocol.md §11.14
+  test("messages have the bytes of the protocol's examples", () => {
+    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+    const seven = { type: "counter", key: "7" };
+    const first = { ...commit, agent: seven, answers: [], expected: { at: "nothing" } } as const;
+    const load = { kind: "load", seq: 7, agent: seven, epoch: undefined, unless: undefined } as const;
+    expect(hex(encodeStatesAsk(load))).toBe("0a100807120c0a07636f756e746572120137");
+    expect(hex(encodeStatesAnswer({ kind: "loaded", seq: 7, outcome: { at: "nothing" } }))).toBe("0a020807");
+    expect(hex(encodeStatesAsk({ ...first, write: { ...put, schemaVersion: 1 } }))).toBe(
+      "12330808120c0a07636f756e7465721201372a21080112106170706c69636174696f6e2f6a736f6e1a0b7b22746f74616c223a337d",
+    );
+    const answerOf = (outcome: HostedOutcome) => hex(encodeStatesAnswer({ kind: "committed", seq: 8, outcome }));
+    expect(answerOf({ at: "committed", eTag: "t1-1", revision: 1 })).toBe("120c080810011a0474312d312801");
+    expect(answerOf({ at: "conflict", eTag: "t1-2" })).toBe("120a080810021a0474312d32");
+    expect(hex(encodeStatesAsk({ kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 }))).toBe("7a020807");
   });
 
   test("a harmed ask reads as the generated code reads it, or not at all", () => {
