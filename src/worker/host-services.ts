@@ -7,6 +7,7 @@ import { ChannelRegistry } from "./registry/channel-registry.ts";
 import { ConnectionRegistry } from "./registry/connection-registry.ts";
 import { FirstRoundTrip } from "./registry/first-round-trip.ts";
 import { PacedRegistry } from "./registry/paced-registry.ts";
+import { StatesRegistry } from "./registry/states-registry.ts";
 import { UnaryRegistry } from "./registry/unary-registry.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
@@ -18,6 +19,8 @@ export interface HostServicesOptions {
   readonly controlServer: ControlServer;
   /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
   readonly nextRequestNumber: () => number;
+  /** Whether the agents of a type keep a state at the host. */
+  readonly isKeptAtHost: (agentType: string) => boolean;
 }
 
 /** The registry and the control channel of one connection. */
@@ -27,7 +30,8 @@ export class HostServices implements ConnectionServices {
   readonly #connection: HostConnection;
   readonly #legacy: ChannelRegistry;
 
-  constructor(connection: HostConnection, { settings, controlServer, nextRequestNumber }: HostServicesOptions) {
+  constructor(connection: HostConnection, options: HostServicesOptions) {
+    const { settings, controlServer, nextRequestNumber, isKeptAtHost } = options;
     const { registrationTimeoutMs: timeoutMs, clock, logger } = settings;
     const { outbox, calls, metadata, signal } = connection;
     this.#connection = connection;
@@ -36,7 +40,12 @@ export class HostServices implements ConnectionServices {
     const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
     const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
     const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip });
-    this.registry = new PacedRegistry(new ConnectionRegistry({ unary, legacy: this.#legacy, logger }));
+    const registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
+    const keepsStates = async () => {
+      await outbox.headersCame(clock);
+      return connection.keepsStates;
+    };
+    this.registry = new PacedRegistry(new StatesRegistry({ registry, isKeptAtHost, keepsStates }));
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }
 

@@ -45,6 +45,8 @@ export interface WorkerLifecycleOptions extends Outgoing {
   /** Agent types that are registered here and that another worker serves by now. */
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
+  /** Whether the worker keeps the states of its agents itself. */
+  readonly hasStore: boolean;
 }
 
 /** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
@@ -221,9 +223,11 @@ export class WorkerLifecycle {
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
     const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
     const controlServer = createControlServer(catalog, settings.logger);
+    const isKeptAtHost = (type: string) => !this.#options.hasStore && catalog.keepsState(type);
     return HostConnection.open({
       ...{ settings, address, signal },
-      createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
+      createServices: (connection) =>
+        new HostServices(connection, { settings, controlServer, nextRequestNumber, isKeptAtHost }),
       onFrame: (frame, from) => inbox.take(frame, from),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
       onLate: (messages) => {

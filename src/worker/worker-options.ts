@@ -139,7 +139,7 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly rememberedEvents?: number | undefined;
   /**
    * Store of the states of this worker's persistent agents. The worker opens it when it first needs it; you close it. One worker holds
-   * it at a time. Default: none, and the worker refuses persistent types as `not-accessible`.
+   * it at a time. Default: none, and the host keeps them. A host that keeps no states makes persistent types `not-accessible`.
    */
   readonly stateStore?: StateStore | undefined;
 }

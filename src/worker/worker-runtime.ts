@@ -136,7 +136,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber },
+      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber, hasStore: options.stateStore !== undefined },
     });
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
