@@ -29,6 +29,7 @@ export type {
   CallOccurrence,
   ChannelKind,
   CloseReason,
+  CommitOccurrence,
   DeniedOccurrence,
   EventOccurrence,
   HostObserver,

@@ -69,7 +69,6 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
-export type { AskHead } from "./states/states-codec.ts";
 export {
   decodeStatesAnswer,
   decodeStatesAsk,

@@ -44,8 +44,9 @@ export async function openDefaultState(
   onMemory: (why: string) => void,
 ): Promise<StateStore> {
   try {
-    const { loadDriver } = await import("../../storage/sqlite/internal.ts");
-    await loadDriver();
+    const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
+    const trial = await openSqliteStore(":memory:", { thread: false });
+    await trial.close();
   } catch (error) {
     onMemory(errorText(error));
     return new MemoryStateStore();

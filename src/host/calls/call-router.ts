@@ -160,8 +160,8 @@ export class CallRouter {
 
   // protocol.md §11.14
   /**
-   * Keeps the call of an answer that rides on a commit: from now on the commit decides it, and no end of its worker, time limit or
-   * drain. Undefined: there is no such call, or it is not this worker's.
+   * Keeps the call of an answer that rides on a commit. From now on the commit decides it: no end of its worker, no time limit and no
+   * drain ends it. Undefined: there is no such call, or it is not this worker's.
    */
   keepForCommit(from: Peer, response: PeekedResponse): PendingCall | undefined {
     const call = this.#calls.answeredBy(response);
@@ -171,7 +171,7 @@ export class CallRouter {
   }
 
   /**
-   * The commit of a kept call is decided. A call that is still pending goes on, unless it should have ended meanwhile. `failure`: for a
+   * The commit of a kept call is decided. A call that is still pending continues, unless it should have ended meanwhile. `failure`: for a
    * caller whose worker is gone.
    */
   releaseFromCommit(call: PendingCall, failure: ((agentType: string) => CallFailure) | undefined): void {

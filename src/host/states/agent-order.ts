@@ -2,7 +2,7 @@ import { type AgentName, textOfName } from "../../core/internal.ts";
 
 type Task = () => Promise<void>;
 
-/** Runs one task of an agent at a time, in the order in which they came; tasks of different agents do not wait for each other. */
+/** Runs one task of an agent at a time, in the order in which they came. Tasks of different agents do not wait for each other. */
 export class AgentOrder {
   /** Of each agent with a running task: those that wait. */
   readonly #waiting = new Map<string, Task[]>();

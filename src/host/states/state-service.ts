@@ -36,7 +36,7 @@ export interface TakenAsk {
   drop(): void;
 }
 
-/** What a commit takes along. */
+/** Frames and mail of a commit. */
 interface CommitLoad {
   readonly frames: RidingFrames;
   readonly mail: readonly Mail[];
@@ -217,7 +217,7 @@ export function failure(code: ErrorCode, text: string): StateFailure {
   return { at: "failed", code, text };
 }
 
-/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is no call. */
+/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
 function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
   const read: Mail[] = [];
   for (const { id, message } of mail) {

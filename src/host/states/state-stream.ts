@@ -191,7 +191,7 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
     this.#goOn();
   }
 
-  /** Refuses an ask of which the host could read only the beginning. Without that the stream ends, so that no ask waits for ever. */
+  /** Refuses an ask of which the host could read only the beginning. Without that the stream ends: its worker then asks again. */
   #refuseUnread(
     head: Uint8Array,
     { isOverload, reason }: { readonly isOverload: boolean; readonly reason: string },

@@ -191,7 +191,7 @@ export class StateStream {
     for (const asked of waiting) this.#send(asked);
   }
 
-  /** What only reads is asked again. A commit may have been written, unless it is certain that the host has read none. */
+  /** Asks that only read are sent again. A commit may have been written, unless it is certain that the host has read none. */
   #lose(isUnread: boolean): void {
     const lost = [...this.#asked.values()];
     this.#asked.clear();
