@@ -24,6 +24,27 @@ function expectOneLine(text: string): void {
   expect(text.trim().length).toBeGreaterThan(10);
 }
 
+describe("troupe state", () => {
+  test("copies and checks the store of a host that runs, and a second host is told who holds it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "troupe-cli-"));
+    try {
+      const [state, copy] = [`sqlite:${join(folder, "state.db")}`, join(folder, "copy.db")];
+      const start = () => new NodeProgram("src/cli/main.ts", ["host", "--address", "127.0.0.1:0", "--state", state]);
+      await using host = start();
+      await host.output(readyLine);
+      const refused = await start().ended;
+      expect(refused).toMatchObject({ code: 1, stdout: "" });
+      expect(refused.stderr).toMatch(/in use by process \d+.*--take-over/);
+      expect(await troupe("state", "backup", copy, "--state", state).ended).toMatchObject({ code: 0, stderr: "" });
+      const checked = await troupe("state", "check", "--json", "--state", `sqlite:${copy}`).ended;
+      expect(JSON.parse(checked.stdout)).toEqual({ faults: [] });
+      expect(await host.stop()).toMatchObject({ code: 0 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe("troupe host", () => {
   test("says in one line that it is ready, and at which port", async () => {
     await using host = troupe("host", "--address", "127.0.0.1:0");

@@ -126,7 +126,7 @@ export function parseState(text: string): StateLocation {
 }
 
 function openExisting(location: StateLocation): Promise<StateStore> {
-  if (location.kind !== "memory") return openState(location, { creates: false });
+  if (location.kind !== "memory") return openState(location, { creates: false, thread: false });
   throw new TroupeError("invalid-argument", "A store in memory lives in its host alone. Name a file or a database.");
 }
 

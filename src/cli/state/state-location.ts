@@ -12,6 +12,8 @@ export interface OpenStateOptions {
   readonly synchronous?: "full" | "normal" | undefined;
   /** Makes a SQLite file that does not exist. Default: true. */
   readonly creates?: boolean | undefined;
+  /** Runs SQLite in a thread of its own, so that a host does not wait for the disk. Default: true. */
+  readonly thread?: boolean | undefined;
 }
 
 /** The folder and the file of a command that names no other store, in the folder where it runs. */
@@ -55,7 +57,10 @@ export async function openDefaultState(
   return openSqlite(defaultStateFile, options);
 }
 
-async function openSqlite(file: string, { synchronous, creates = true }: OpenStateOptions): Promise<StateStore> {
+async function openSqlite(
+  file: string,
+  { synchronous, thread, creates = true }: OpenStateOptions,
+): Promise<StateStore> {
   if (!creates && !existsSync(file)) {
     throw new StoreError(
       "unavailable",
@@ -63,7 +68,7 @@ async function openSqlite(file: string, { synchronous, creates = true }: OpenSta
     );
   }
   const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
-  return openSqliteStore(file, { synchronous });
+  return openSqliteStore(file, { synchronous, thread });
 }
 
 /** The part of `troupe/storage/postgres` that commands use. */
