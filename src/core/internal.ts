@@ -98,7 +98,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { type AgentName, shardOf } from "./state/agent-name.ts";
+export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
 export type {
   DeadLetter,
   DeadQuery,
@@ -113,7 +113,7 @@ export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
-export type { StateKeeper } from "./state/state-keeper.ts";
+export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
 export type {
   Commit,
   CommitOutcome,

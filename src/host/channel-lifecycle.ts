@@ -41,6 +41,8 @@ import { peerTraits } from "./sessions/peer.ts";
 import { Session, type SessionParts, type StreamOwner } from "./sessions/session.ts";
 import { SideStream } from "./sessions/side-stream.ts";
 import { SideWaits } from "./sessions/side-waits.ts";
+import type { StateService } from "./states/state-service.ts";
+import { StateStream } from "./states/state-stream.ts";
 
 export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
@@ -55,6 +57,7 @@ export interface ChannelLifecycleParts {
   readonly placement: Placement;
   readonly workers: Workers;
   readonly calls: CallRouter;
+  readonly states: StateService;
   readonly control: ControlRouter;
   readonly router: Router;
   readonly observer: HostObserver | undefined;
@@ -73,6 +76,12 @@ interface OpenOptions {
   readonly onPending?: (outcome: Promise<Admitted>) => void;
   /** Says what an admitted stream still waits for. Undefined: nothing. */
   readonly hold?: (principal: Admitted) => PendingAdmission | undefined;
+}
+
+interface BesideOptions {
+  /** Whether the worker of this data channel may open the stream. */
+  readonly takes: (session: Session) => boolean;
+  readonly createReceiver: (session: Session, owner: StreamOwner) => ServerStreamReceiver;
 }
 
 /** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
@@ -148,22 +157,33 @@ export class ChannelLifecycle {
   // protocol.md §11.7
   /** Opens a side stream, for notices to a Troupe worker whose data channel is open. It belongs to that channel's principal. */
   openSide(call: CallContext): ServerStreamReceiver {
+    return this.#openBeside(call, {
+      takes: ({ traits }) => traits.isAnnounced,
+      createReceiver: (session, owner) => new SideStream({ session, ...this.#besideParts(call, "side", owner) }),
+    });
+  }
+
+  // protocol.md §11.15
+  /** Opens a stream of states, for a Troupe worker whose data channel is open. It belongs to that channel's principal. */
+  openStates(call: CallContext): ServerStreamReceiver {
+    const { states: service, counters } = this.#parts;
+    return this.#openBeside(call, {
+      takes: ({ traits }) => traits.capabilities.has("states"),
+      createReceiver: (session, owner) =>
+        new StateStream({ session, service, counters, ...this.#besideParts(call, "states", owner) }),
+    });
+  }
+
+  /** Opens a stream beside a data channel of its principal. */
+  #openBeside(call: CallContext, { takes, createReceiver: create }: BesideOptions): ServerStreamReceiver {
     const clientId = requireClientId(call);
-    const { options, sessions, admission, clientIds } = this.#parts;
+    const { sessions, admission, clientIds } = this.#parts;
     const createReceiver: CreateReceiver = (principal) => {
       admission.assertOpen();
       clientIds.check(call, principal);
       const session = sessions.of(clientId);
-      if (!session?.traits.isAnnounced) throw noDataChannel();
-      const owner = ownerOf(call, clientId, principal);
-      return new SideStream({
-        session,
-        account: this.#accountOf(call),
-        bounds: options,
-        clock: options.clock,
-        onOpened: () => this.#reports.opened("side", owner, true),
-        onEnded: (closing) => this.#reports.closed("side", owner, closing),
-      });
+      if (session === undefined || !takes(session)) throw noDataChannel();
+      return create(session, ownerOf(call, clientId, principal));
     };
     // The worker's own data channel may wait for `authorize` too, perhaps beside those of others under its id.
     if (!this.#sideWaits.hasChannel(clientId)) return this.#open(call, createReceiver);
@@ -175,21 +195,35 @@ export class ChannelLifecycle {
     return this.#open(call, createReceiver, { hold });
   }
 
+  #besideParts(call: CallContext, channel: "side" | "states", owner: StreamOwner) {
+    const { options } = this.#parts;
+    return {
+      account: this.#accountOf(call),
+      bounds: options,
+      clock: options.clock,
+      onOpened: () => this.#reports.opened(channel, owner, true),
+      onEnded: (closing: StreamClosing) => this.#reports.closed(channel, owner, closing),
+    };
+  }
+
   // protocol.md H21
   /**
    * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, and answers every pending call. Then it
    * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { batches, counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
+    const { batches, counters, admission, sessions, controlSessions, calls, states, registry } = this.#parts;
     const open = sessions.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
     for (const session of open) {
       if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
     }
     admission.drain();
+    const written = states.drain();
     const ending = calls.drain();
     if (ending !== undefined) await Promise.race([ending, over]);
+    // The calls whose answers ride on commits have their outcome then.
+    await Promise.race([written, over]);
     batches.finish();
     registry.close();
     await endWhenFlushed([...open, ...controlSessions.all()], over);

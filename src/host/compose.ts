@@ -9,6 +9,7 @@ import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
+import { HeldStore } from "./held-store.ts";
 import { handshakeLog, hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
 import { firstListed, limits } from "./limits.ts";
@@ -28,6 +29,7 @@ import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
+import { StateService } from "./states/state-service.ts";
 
 /** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
 export function composeHost(hostOptions: HostOptions) {
@@ -79,8 +81,9 @@ export function composeHost(hostOptions: HostOptions) {
         },
         onSharedGone: (type) => directory.typeGone(type),
       });
-  const generation = Math.floor(clock.wallNow() / 1_000);
-  const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => generation });
+  const { stateStore: store, takesOver } = options;
+  const held = new HeldStore({ store, takesOver, counters, logger });
+  const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const workers = new Workers();
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
@@ -131,18 +134,17 @@ export function composeHost(hostOptions: HostOptions) {
     const located = placement.locate(type, key, undefined);
     return located.at === "found" ? located.peer.id : undefined;
   };
+  const events = new EventRouter({
+    ...{ counters, owners, placement, topics: registry.topics, peers: sessions, logger, observer },
+  });
+  const states = new StateService({
+    ...{ held, owners, directory, calls, events, clock, counters, observer },
+    courier: undefined,
+  });
   const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
-    events: new EventRouter({
-      counters,
-      owners,
-      placement,
-      topics: registry.topics,
-      peers: sessions,
-      logger,
-      observer,
-    }),
+    events,
     registration: new LegacyRegistration(registry, makeId),
     registry,
     counters,
@@ -162,6 +164,7 @@ export function composeHost(hostOptions: HostOptions) {
       placement,
       workers,
       calls,
+      states,
       control,
       router,
     },
@@ -192,7 +195,8 @@ export function composeHost(hostOptions: HostOptions) {
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
-    states: new LegacyState(options.stateStore, logger),
+    held,
+    legacyState: new LegacyState(held, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }

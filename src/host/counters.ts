@@ -82,6 +82,14 @@ export interface HostCounters {
   /** Control envelopes passed on, and those without a reachable destination. */
   readonly controlMessages: number;
   readonly unroutableControlMessages: number;
+  /** States that workers loaded, and commits that were written for them. */
+  readonly loads: number;
+  readonly commits: number;
+  /** Commits that were not written: another had written before, or the agent's placement was an older one. */
+  readonly conflictingCommits: number;
+  readonly staleCommits: number;
+  /** Times that the state store could not do what it was asked. */
+  readonly storeErrors: number;
   /** Clients whose registrations the host forgot because their channel never came. */
   readonly expiredClients: number;
 }
@@ -138,6 +146,11 @@ export function createHostCounters(): MutableHostCounters {
     badFrames: 0,
     controlMessages: 0,
     unroutableControlMessages: 0,
+    loads: 0,
+    commits: 0,
+    conflictingCommits: 0,
+    staleCommits: 0,
+    storeErrors: 0,
     expiredClients: 0,
   };
 }

@@ -30,6 +30,7 @@ export type {
   ChannelKind,
   ClaimOccurrence,
   CloseReason,
+  CommitOccurrence,
   DeniedOccurrence,
   EventOccurrence,
   HostObserver,

@@ -20,7 +20,7 @@ export type CloseReason =
   | "stopping";
 
 /** The kind of a worker's stream. */
-export type ChannelKind = "data" | "control" | "side";
+export type ChannelKind = "data" | "control" | "side" | "states";
 
 /** A stream of a worker opened or closed. */
 export type SessionOccurrence =
@@ -134,6 +134,19 @@ export interface EventOccurrence {
   readonly missed: number;
 }
 
+/** A commit of a worker was decided. */
+export interface CommitOccurrence {
+  readonly at: "commit";
+  readonly clientId: string;
+  readonly agentType: string;
+  /** Only `committed` has changed anything; `unknown` may have. */
+  readonly outcome: "committed" | "conflict" | "stale" | "refused" | "failed" | "unknown";
+  /** Bytes of the state; 0 if the commit wrote none. */
+  readonly bytes: number;
+  /** Milliseconds from the commit's turn at the host to its outcome, by the host's clock. */
+  readonly ms: number;
+}
+
 /** `authorize` refused a call or a stream, or failed; or the client id that it names belongs to another principal. */
 export interface DeniedOccurrence {
   readonly at: "denied";
@@ -161,6 +174,7 @@ export type HostOccurrence =
   | ClaimOccurrence
   | CallOccurrence
   | EventOccurrence
+  | CommitOccurrence
   | DeniedOccurrence
   | LimitedOccurrence;
 

@@ -155,10 +155,12 @@ export interface HostOptions {
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
   /**
-   * Keeps the states of GetState and SaveState. The host opens it when it needs it first, and does not close it. Default: in
-   * memory, bounded.
+   * Keeps the states of persistent agents, and those of GetState and SaveState. The host opens it when it starts, holds it, and closes
+   * it when it stops. The start rejects with the store's error. Default: in memory, bounded.
    */
   readonly stateStore?: StateStore | undefined;
+  /** Takes the state store from a holder that lives, or whose lock stands. That one writes no state any more. Default: false. */
+  readonly takesOver?: boolean | undefined;
   /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
   readonly reflection?: boolean | undefined;
   /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
@@ -189,6 +191,7 @@ export function capabilitiesOf(
   const words = new Set<Capability>();
   if (heartbeatMs > 0 && Number.isFinite(heartbeatMs)) words.add("heartbeat");
   words.add("turns");
+  words.add("states");
   if (!allowMultipleOwners) words.add("claims");
   return words;
 }
@@ -228,7 +231,8 @@ export const hostKinds: OptionKinds<HostOptions> = {
   authorize: callable,
   observer: callable,
   reflection: flag,
-  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit"),
+  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
+  takesOver: flag,
   logger,
   clock,
   makeId: callable,
@@ -279,6 +283,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     observer: options.observer,
     reflection: options.reflection ?? false,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock }),
+    takesOver: options.takesOver ?? false,
     logger: options.logger,
     clock: options.clock ?? systemClock,
     makeId,

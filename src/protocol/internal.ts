@@ -89,5 +89,27 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
+export {
+  decodeStatesAnswer,
+  decodeStatesAsk,
+  encodeStatesAnswer,
+  encodeStatesAsk,
+  readAskHead,
+} from "./states/states-codec.ts";
+export type {
+  CommitAsk,
+  CommittedAnswer,
+  HostedOutcome,
+  LoadAsk,
+  LoadedAnswer,
+  RememberedAnswer,
+  RememberedAsk,
+  RemindersAnswer,
+  RemindersAsk,
+  StateFailure,
+  StatesAnswer,
+  StatesAsk,
+  WireMail,
+} from "./states/states-messages.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals } from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals, states } from "./wire-names.ts";

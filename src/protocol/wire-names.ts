@@ -22,6 +22,14 @@ export const signals = {
   path: "/troupe.v1.Signals/OpenSignals",
 } as const;
 
+// protocol.md §11.15
+/** Troupe's service for the states of agents: its one stream. */
+export const states = {
+  serviceName: "troupe.v1.States",
+  method: "OpenStates",
+  path: "/troupe.v1.States/OpenStates",
+} as const;
+
 // protocol.md §2.1
 /** Call metadata that binds streams and unary calls to one connection. */
 export const clientIdKey = "client-id";

@@ -8,6 +8,7 @@ import { ChannelRegistry } from "./registry/channel-registry.ts";
 import { ConnectionRegistry } from "./registry/connection-registry.ts";
 import { FirstRoundTrip } from "./registry/first-round-trip.ts";
 import { PacedRegistry } from "./registry/paced-registry.ts";
+import { StatesRegistry } from "./registry/states-registry.ts";
 import { UnaryRegistry } from "./registry/unary-registry.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
@@ -21,6 +22,8 @@ export interface HostServicesOptions {
   readonly sharingOf: (agentType: string) => SharingTerms | undefined;
   /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
   readonly nextRequestNumber: () => number;
+  /** Whether the agents of a type keep a state at the host. */
+  readonly isKeptAtHost: (agentType: string) => boolean;
 }
 
 /** The registry and the control channel of one connection. */
@@ -31,7 +34,7 @@ export class HostServices implements ConnectionServices {
   readonly #legacy: ChannelRegistry;
 
   constructor(connection: HostConnection, options: HostServicesOptions) {
-    const { settings, controlServer, nextRequestNumber, sharingOf } = options;
+    const { settings, controlServer, nextRequestNumber, isKeptAtHost, sharingOf } = options;
     const { registrationTimeoutMs: timeoutMs, clock, logger } = settings;
     const { outbox, calls, metadata, signal } = connection;
     this.#connection = connection;
@@ -42,7 +45,12 @@ export class HostServices implements ConnectionServices {
     const unary = new UnaryRegistry({
       ...{ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip, sharingOf },
     });
-    this.registry = new PacedRegistry(new ConnectionRegistry({ unary, legacy: this.#legacy, logger }));
+    const registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
+    const keepsStates = async () => {
+      await outbox.headersCame(clock);
+      return connection.keepsStates;
+    };
+    this.registry = new PacedRegistry(new StatesRegistry({ registry, isKeptAtHost, keepsStates }));
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }
 

@@ -158,7 +158,7 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly rememberedEvents?: number | undefined;
   /**
    * Store of the states of this worker's persistent agents. The worker opens it when it first needs it; you close it. One worker holds
-   * it at a time. Default: none, and the worker refuses persistent types as `not-accessible`.
+   * it at a time. Default: none, and the host keeps them. A host that keeps no states makes persistent types `not-accessible`.
    */
   readonly stateStore?: StateStore | undefined;
 }
@@ -320,7 +320,7 @@ function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOpt
 
 /** Returns the capabilities that a worker with these settings names to its host. */
 export function capabilitiesOf({ heartbeatMs }: Pick<WorkerSettings, "heartbeatMs">): readonly Capability[] {
-  return [...(heartbeatMs > 0 ? (["heartbeat"] as const) : []), "turns", "claims"];
+  return [...(heartbeatMs > 0 ? (["heartbeat"] as const) : []), "turns", "states", "claims"];
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

@@ -111,7 +111,8 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ settings, registry, counts, stateStore: options.stateStore },
       catalog: () => this.#catalog,
       sendQueue: () => this.#sendQueue,
-      createKeeper: () => undefined,
+      hostStates: () => this.#lifecycle.hostStates,
+      isStateless: () => this.#lifecycle.isStateless,
     });
     const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits, ...kept } as const;
     const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
@@ -142,7 +143,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber },
+      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber, hasStore: options.stateStore !== undefined },
     });
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }

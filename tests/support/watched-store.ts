@@ -74,6 +74,7 @@ export class WatchedStore implements StateStore {
   mail: StateStore["mail"] = (query) => this.inner.mail(query);
   settle: StateStore["settle"] = (done) => this.inner.settle(done);
   stats: StateStore["stats"] = () => this.inner.stats();
-  close: StateStore["close"] = () => this.inner.close();
-  [Symbol.asyncDispose] = () => this.inner.close();
+  /** The store beneath stays open, for the next one over it. */
+  close: StateStore["close"] = async () => {};
+  [Symbol.asyncDispose] = () => this.close();
 }

@@ -2,6 +2,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type AgentPlacement, placements } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
+import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
+import { parseState } from "./state.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
 export interface HostFlags extends TlsFlags {
@@ -28,6 +30,10 @@ export interface HostFlags extends TlsFlags {
   readonly versionPolicy: "newest" | "any";
   readonly maxClaims?: number;
   readonly reflection: boolean;
+  /** Undefined: the default of the command line. */
+  readonly state?: StateLocation;
+  readonly synchronous: "full" | "normal";
+  readonly takeOver: boolean;
 }
 
 /** Adds the flags of `troupe host`. */
@@ -119,6 +125,21 @@ export function addHostFlags(command: Command): Command {
         .default("newest"),
     )
     .option("--max-claims <count>", "agents of shared types whose workers are known (default: 2000000)", atLeast(1))
+    .addOption(
+      new Option(
+        "--state <store>",
+        `where agents' states are kept: sqlite:FILE, postgres://… or memory: (default: sqlite:${defaultStateFile})`,
+      ).argParser(parseState),
+    )
+    .addOption(
+      new Option(
+        "--synchronous <what>",
+        "what a state in SQLite survives: a power cut, or the end of the process alone",
+      )
+        .choices(["full", "normal"])
+        .default("full"),
+    )
+    .option("--take-over", "take the state store from a host that holds it, which writes no state any more", false)
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
@@ -137,6 +158,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     placement: flags.placement,
     versionPolicy: flags.versionPolicy,
     reflection: flags.reflection,
+    takesOver: flags.takeOver,
     whenFull: flags.whenFull,
     heartbeatMs: flags.heartbeatMs,
     heartbeatTimeoutMs: flags.heartbeatTimeoutMs,

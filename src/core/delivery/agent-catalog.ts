@@ -135,7 +135,7 @@ export class AgentCatalog {
     const home = kind ?? this.#createInstancesKind(id.type, agent, options);
     this.#kinds.set(id.type, home);
     try {
-      await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
+      await this.#keepWhileMade(home, id.key, this.#bind(agent, id, true));
     } catch (error) {
       this.removeInstance(id, agent);
       throw error;
@@ -432,8 +432,9 @@ export class AgentCatalog {
     }
   }
 
-  async #bind(agent: Agent, id: AgentId): Promise<Agent> {
+  async #bind(agent: Agent, id: AgentId, isInstance = false): Promise<Agent> {
     await agent.bindIdAndRuntime(id, this.#options.runtime);
+    if (isInstance && this.#options.states?.loadsInstancesLate) return agent;
     const loading = this.#options.states?.load(agent, id);
     if (loading === undefined) return agent;
     this.#persistentTypes.add(id.type);

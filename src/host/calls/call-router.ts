@@ -234,6 +234,37 @@ export class CallRouter {
     }
   }
 
+  // protocol.md §11.15
+  /**
+   * Keeps the call of an answer that rides on a commit. From now on the commit decides it: no end of its worker, no time limit and no
+   * drain ends it. Undefined: there is no such call, or it is not this worker's.
+   */
+  keepForCommit(from: Peer, response: PeekedResponse): PendingCall | undefined {
+    const call = this.#calls.answeredBy(response);
+    if (call?.target !== from) return undefined;
+    call.commits += 1;
+    return call;
+  }
+
+  /**
+   * The commit of a kept call is decided. A call that is still pending continues, unless it should have ended meanwhile. `failure`: for a
+   * caller whose worker is gone.
+   */
+  releaseFromCommit(call: PendingCall, failure: ((agentType: string) => CallFailure) | undefined): void {
+    call.commits -= 1;
+    if (call.commits > 0 || !this.#calls.has(call)) return;
+    if (call.target?.isOpen !== true) return this.#end(call, (failure ?? callFailure.disconnected)(call.targetType));
+    if (this.#isDraining) return this.#cutShort(call);
+    if (!this.#calls.isOverdue(call)) return;
+    this.#counters.timedOutCalls += 1;
+    if (this.#calls.take(call)) this.#timeOut(call);
+  }
+
+  /** Whether a worker that leaves has given up the type. It may still have calls of it. */
+  hasGivenUp(peer: Peer, agentType: string): boolean {
+    return this.#leaving.get(peer)?.has(agentType) === true;
+  }
+
   /** Gives a caller of .NET's what the options allow in place of an answer that it can't read. */
   #replaceAnswer(call: PendingCall, flaw: CallFailure): void {
     const isSent = this.#sendFailure(call.caller, callerIdText(call), flaw);
@@ -329,7 +360,7 @@ export class CallRouter {
     for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
     for (const call of incomingCalls.all()) {
       yield () => {
-        if (this.#calls.take(call)) this.#fail(call, failure(call.targetType));
+        if (call.commits === 0) this.#end(call, failure(call.targetType));
       };
     }
   }
@@ -359,7 +390,12 @@ export class CallRouter {
   }
 
   #cutShort(call: PendingCall): void {
-    const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
+    if (call.commits > 0) return;
+    this.#end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
+  }
+
+  /** Ends a call with a failure, if it has no outcome yet. */
+  #end(call: PendingCall, failure: CallFailure): void {
     if (this.#calls.take(call)) this.#fail(call, failure);
   }
 
