@@ -20,7 +20,7 @@ setTimeout(() => {
 console.log(paint("bold", "Troupe demo: agents in several processes, one conversation"));
 
 scene("A host starts: it carries messages, and knows nothing of their contents");
-await using host = startProgram(troupeCommand(), ["host", "--address", "127.0.0.1:0"], {
+await using host = startProgram(troupeCommand(), ["host", "--address", "127.0.0.1:0", "--state", "memory:"], {
   onLine: (line) => hear("host", line),
 });
 const address = /127\.0\.0\.1:\d+/.exec(await host.line("127.0.0.1:"))?.[0] ?? "";

@@ -2,8 +2,10 @@
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { LifeOptions } from "./agents/agent-life.ts";
+import type { SharingOptions } from "./agents/sharing.ts";
 import type { TurnOptions } from "./agents/turns.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
+import type { ReminderInfo } from "./courier/when.ts";
 import type { MessageMetadata } from "./delivery/message-metadata.ts";
 import type { Logger } from "./logger.ts";
 import type { CallScope } from "./scope/call-scope.ts";
@@ -62,6 +64,19 @@ export interface SendOptionsWithAnswer<Answer> extends SendOptions {
   readonly answer: MessageType<Answer>;
 }
 
+/** Options of a told message. All are optional. */
+export interface TellOptions {
+  /** The agent on whose behalf the message is told. Default: no agent. */
+  readonly sender?: AgentId | undefined;
+  /** Text values that the handler finds in `context.metadata`. Bounds and names: as for calls. Default: none. */
+  readonly metadata?: MessageMetadata | undefined;
+  /**
+   * Names the message for its recipient's mailbox: a second one with the same key within 10 minutes is not kept. A persistent agent
+   * remembers its newest 64 such keys for 24 h, and handles a message once. 1 to 256 characters. Default: a new one.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
 /** Options of an event. All are optional. */
 export interface PublishOptions {
   /** The agent on whose behalf the event is published; it does not get the event. Default: no agent. */
@@ -80,7 +95,7 @@ export interface PublishOptions {
 }
 
 /** Options of `AgentRuntime.registerFactory`. All are optional. */
-export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions, LifeOptions {
+export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions, LifeOptions, SharingOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
@@ -142,6 +157,18 @@ export interface AgentRuntime extends AsyncDisposable {
     recipient: AgentId,
     options?: SendOptions,
   ): Promise<AnswerOf<Message>>;
+  /**
+   * Sends a call whose answer no caller awaits. Resolves when the message is kept. The runtime delivers it, and tries it again until it was
+   * handled, in the order in which one recipient's messages were kept. If its handler fails 5 times, it becomes a dead letter. In a turn
+   * of a persistent agent, `sender`, it is kept together with the state. Rejects with `overloaded` if the mailbox is full, and with
+   * `not-accessible` where no messages are kept. A message that can't be sent is refused as by `sendMessage`.
+   *
+   * @example
+   * ```ts
+   * await runtime.tell(Reserve({ lines }), new AgentId("stock", "main"));
+   * ```
+   */
+  tell<Message>(message: Sendable<Message>, recipient: AgentId, options?: TellOptions): Promise<void>;
   /** Publishes an event. Resolves when the event is queued, not when it is handled; rejects as `sendMessage` does. */
   publishMessage<Message>(message: Sendable<Message>, topicId: TopicId, options?: PublishOptions): Promise<void>;
 
@@ -184,6 +211,8 @@ export interface AgentRuntime extends AsyncDisposable {
 
   /** Resolves to an agent's metadata. */
   agentMetadata(id: AgentId, options?: WaitOptions): Promise<AgentMetadata>;
+  /** Resolves to the reminders of one agent, by name. Rejects with `not-accessible` where no reminders are kept. */
+  agentReminders(id: AgentId, options?: WaitOptions): Promise<readonly ReminderInfo[]>;
   /** Resolves to the state of one agent. */
   agentSaveState(id: AgentId, options?: WaitOptions): Promise<AgentState>;
   /** Gives one agent a state that `agentSaveState` returned. */

@@ -33,6 +33,7 @@ export type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export { AgentId, AgentType, isPortableAgentType } from "./agents/agent-id.ts";
@@ -67,10 +68,21 @@ export type { MessageContext } from "./agents/message-context.ts";
 export { type PersistentAgent, type PersistentAgentClass, persistentAgent } from "./agents/persistent-agent.ts";
 export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
 export { RoutedAgent } from "./agents/routed-agent.ts";
+export type { AgentPlacement, SharingOptions, WorkerLabels } from "./agents/sharing.ts";
 export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
+export type { RetryOptions } from "./courier/retry-policy.ts";
+export type {
+  CronPatterns,
+  Duration,
+  MissedTicks,
+  ReminderInfo,
+  ReminderOptions,
+  ReminderTickInfo,
+  When,
+} from "./courier/when.ts";
 export type { ActivationCounters } from "./delivery/activation-counters.ts";
 export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {

@@ -7,6 +7,7 @@ export type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export {
@@ -18,6 +19,8 @@ export {
   isValidAgentType,
 } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
+export { labelsKind, placements, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export {
@@ -34,6 +37,7 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
+export type { CronPatterns, ReminderInfo } from "./courier/when.ts";
 export { type ActivationCounters, copyOfCounters, createActivationCounters } from "./delivery/activation-counters.ts";
 export type { ActivationStates } from "./delivery/activation-states.ts";
 export type { TimerMessage } from "./delivery/activation-timers.ts";
@@ -103,7 +107,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { type AgentName, shardOf } from "./state/agent-name.ts";
+export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
 export type {
   DeadLetter,
   DeadQuery,
@@ -118,7 +122,7 @@ export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
-export type { StateKeeper } from "./state/state-keeper.ts";
+export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
 export type {
   Commit,
   CommitOutcome,
@@ -147,6 +151,7 @@ export type {
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
+export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -184,6 +189,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertTold,
   isIdempotencyKey,
 } from "./validation/call-options.ts";
 export {

@@ -9,13 +9,18 @@ import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
+import { HeldStore } from "./held-store.ts";
 import { handshakeLog, hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
-import { limits } from "./limits.ts";
+import { firstListed, limits } from "./limits.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { Placement } from "./placement/placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
-import { SoleOwner } from "./placement/sole-owner.ts";
+import { SoloDirectory } from "./placement/solo-directory.ts";
+import { StockUnits } from "./placement/stock-units.ts";
+import { TypeTable } from "./placement/type-table.ts";
+import { Workers } from "./placement/workers.ts";
 import { RateLimitedLogger } from "./rate-limited-logger.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { Registry } from "./registry/registry.ts";
@@ -24,6 +29,7 @@ import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
+import { StateService } from "./states/state-service.ts";
 
 /** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
 export function composeHost(hostOptions: HostOptions) {
@@ -67,7 +73,32 @@ export function composeHost(hostOptions: HostOptions) {
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
   const owners = allowMultipleOwners
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
-    : new SoleOwner(isDeaf);
+    : new TypeTable({
+        ...{ isDeaf, sharedTypes: options.sharedTypes },
+        onSharedChange: () => {
+          units.changed();
+          placement.changed();
+        },
+        onSharedGone: (type) => directory.typeGone(type),
+      });
+  const { stateStore: store, takesOver } = options;
+  const held = new HeldStore({ store, takesOver, counters, logger });
+  const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
+  const workers = new Workers();
+  const units: StockUnits = new StockUnits({
+    sharedTypes: () => owners.sharedTypes(),
+    maxBytes: maxMemoryBytes / 8,
+    onSplit: ({ types }) => {
+      counters.splitUnits += 1;
+      const text =
+        "no worker serves all shared types that a stock worker serves together: an agent may live in two workers";
+      logger?.warn(text, { types: firstListed(types.map(({ name }) => name)) });
+    },
+  });
+  const placement: Placement = new Placement({
+    ...{ directory, workers, units, peers: sessions, isDeaf, counters, observer: seldom },
+    ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
+  });
   const admission = new Admission({
     ...{ ...options, counters, observer: seldom },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
@@ -94,13 +125,26 @@ export function composeHost(hostOptions: HostOptions) {
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls = new CallRouter({
-    ...{ ...options, bounds: options, batches, counters, owners, peers: sessions, dotnetAnswers },
+    ...{ ...options, bounds: options, batches, counters, owners, placement, peers: sessions, dotnetAnswers },
     observer,
   });
-  const control = new ControlRouter({ counters, batches, owners, sessions: controlSessions, clientIds, logger });
+  const locate = (agentType: string, key: string): string | undefined => {
+    const type = owners.shared(agentType);
+    if (type === undefined) return owners.locate(agentType, key);
+    const located = placement.locate(type, key, undefined);
+    return located.at === "found" ? located.peer.id : undefined;
+  };
+  const events = new EventRouter({
+    ...{ counters, owners, placement, topics: registry.topics, peers: sessions, logger, observer },
+  });
+  const states = new StateService({
+    ...{ held, owners, directory, calls, events, clock, counters, observer },
+    courier: undefined,
+  });
+  const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
-    events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
+    events,
     registration: new LegacyRegistration(registry, makeId),
     registry,
     counters,
@@ -117,7 +161,10 @@ export function composeHost(hostOptions: HostOptions) {
       dotnetWorkers,
       controlSessions,
       registry,
+      placement,
+      workers,
       calls,
+      states,
       control,
       router,
     },
@@ -141,13 +188,15 @@ export function composeHost(hostOptions: HostOptions) {
       pendingCalls: calls.pendingCount,
       agentTypes: owners.size,
       subscriptions: registry.subscriptionCount,
+      claims: directory.size,
     };
   };
   return {
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
-    states: new LegacyState(options.stateStore, logger),
+    held,
+    legacyState: new LegacyState(held, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }

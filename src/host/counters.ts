@@ -9,6 +9,8 @@ export interface HostCounters {
   readonly pendingCalls: number;
   readonly agentTypes: number;
   readonly subscriptions: number;
+  /** Now: agents of shared types that have a worker. */
+  readonly claims: number;
   readonly reservedClients: number;
   readonly queuedFrames: number;
   readonly queuedBytes: number;
@@ -53,6 +55,10 @@ export interface HostCounters {
   readonly droppedEvents: number;
   /** Calls answered `overloaded`: the target's queue was full, or too many calls were pending. */
   readonly overloadedCalls: number;
+  /** Agents of shared types that got no worker, because a bound was reached (`maxClaims`). */
+  readonly refusedClaims: number;
+  /** Times that no worker served all shared types which a stock worker serves together: an agent may live in two workers. */
+  readonly splitUnits: number;
   /** Notices (cancel, leaving) that did not reach a worker: its queue was full even for answers. */
   readonly lostNotices: number;
   /** Channels ended because their worker did not read what the host sent. */
@@ -63,7 +69,7 @@ export interface HostCounters {
   readonly refusedByLimit: number;
   /** Calls and streams that `authorize` refused. */
   readonly deniedCalls: number;
-  /** Deliveries skipped: the worker has no open channel. */
+  /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
   /** Deliveries withheld from a peer that can't take them (`filterByPeer`). */
   readonly filteredEvents: number;
@@ -76,6 +82,14 @@ export interface HostCounters {
   /** Control envelopes passed on, and those without a reachable destination. */
   readonly controlMessages: number;
   readonly unroutableControlMessages: number;
+  /** States that workers loaded, and commits that were written for them. */
+  readonly loads: number;
+  readonly commits: number;
+  /** Commits that were not written: another had written before, or the agent's placement was an older one. */
+  readonly conflictingCommits: number;
+  readonly staleCommits: number;
+  /** Times that the state store could not do what it was asked. */
+  readonly storeErrors: number;
   /** Clients whose registrations the host forgot because their channel never came. */
   readonly expiredClients: number;
 }
@@ -86,6 +100,7 @@ type Gauge =
   | "pendingCalls"
   | "agentTypes"
   | "subscriptions"
+  | "claims"
   | "reservedClients"
   | "queuedFrames"
   | "queuedBytes"
@@ -117,6 +132,8 @@ export function createHostCounters(): MutableHostCounters {
     invalidEvents: 0,
     droppedEvents: 0,
     overloadedCalls: 0,
+    refusedClaims: 0,
+    splitUnits: 0,
     lostNotices: 0,
     overflowedChannels: 0,
     replacedChannels: 0,
@@ -129,6 +146,11 @@ export function createHostCounters(): MutableHostCounters {
     badFrames: 0,
     controlMessages: 0,
     unroutableControlMessages: 0,
+    loads: 0,
+    commits: 0,
+    conflictingCommits: 0,
+    staleCommits: 0,
+    storeErrors: 0,
     expiredClients: 0,
   };
 }

@@ -56,6 +56,12 @@ export function hostLog(logger: Logger, clock: Clock): HostObserver {
           clientId: what.clientId,
           detail: what.detail,
         });
+      case "claim":
+        if (what.what === "lost") {
+          const { workerId, clientId, count } = what;
+          logger.info("the agents of a worker that is gone are placed anew", { workerId, clientId, count });
+        }
+        return;
       case "call":
       case "event":
         // Never logged one by one.

@@ -68,6 +68,11 @@ export const limits = {
   dotnetGraceMs: 10_000,
   /** Bytes of what the host remembers of .NET's workers by client id: some 4 000 of them. It forgets the oldest first. */
   dotnetWorkerBytes: 1024 * 1024,
+  // protocol.md §11.15
+  /** Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. */
+  stateAsks: 10_000,
+  stateAsksAtOnce: 256,
+  stateLoadsAtOnce: 16,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

@@ -34,7 +34,7 @@ export class Router {
       case "response":
         return calls.answer(peer, frame);
       case "event":
-        return events.route(frame);
+        return events.route(peer, frame);
       case "cancel":
         return calls.cancel(peer, frame);
       case "register-type":

@@ -24,6 +24,14 @@ export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
+export type { WorkerIdentity } from "./registration/sharing.ts";
+export {
+  identityMetadata,
+  mostIdentityChars,
+  readIdentity,
+  readSharing,
+  sharingMetadata,
+} from "./registration/sharing.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -41,6 +49,16 @@ export {
 export { isSamePattern } from "./registration/wire-pattern.ts";
 export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export {
+  epochEntry,
+  epochOf,
+  formatRecipient,
+  recipientsIn,
+  spliceRecipients,
+  topicSourceOf,
+  withoutEpoch,
+  withoutRecipients,
+} from "./routing/placement-marks.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export {
@@ -71,5 +89,27 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
+export {
+  decodeStatesAnswer,
+  decodeStatesAsk,
+  encodeStatesAnswer,
+  encodeStatesAsk,
+  readAskHead,
+} from "./states/states-codec.ts";
+export type {
+  CommitAsk,
+  CommittedAnswer,
+  HostedOutcome,
+  LoadAsk,
+  LoadedAnswer,
+  RememberedAnswer,
+  RememberedAsk,
+  RemindersAnswer,
+  RemindersAsk,
+  StateFailure,
+  StatesAnswer,
+  StatesAsk,
+  WireMail,
+} from "./states/states-messages.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals } from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals, states } from "./wire-names.ts";

@@ -3,19 +3,19 @@ import {
   AnswerCodec,
   type CodecRegistry,
   createStateLayers,
+  type Delivery,
   errorText,
   loggableText,
-  type StateKeeper,
   type StateLayers,
   type StateStore,
   StoreKeeper,
 } from "../core/internal.ts";
+import { HostedKeeper, type HostStates } from "./agents/hosted-keeper.ts";
+import type { PendingResponse } from "./inbound/pending-response.ts";
+import { RidingAnswers } from "./inbound/riding-answers.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import type { WorkerSettings } from "./worker-options.ts";
-
-/** Makes the keeper of a worker that has no store of its own. Undefined: it has none now. */
-export type CreateKeeper = () => StateKeeper<Uint8Array> | undefined;
 
 export interface KeptAgentsOptions {
   readonly settings: Pick<WorkerSettings, "logger" | "preferredContentType">;
@@ -24,15 +24,18 @@ export interface KeptAgentsOptions {
   readonly sendQueue: () => SendQueue;
   readonly counts: WorkerCounters;
   readonly stateStore: StateStore | undefined;
-  readonly createKeeper: CreateKeeper;
+  /** The way to the states at the present host; undefined without a connection. */
+  readonly hostStates: () => HostStates | undefined;
+  /** Whether the present host keeps no states, as far as it is known. */
+  readonly isStateless: () => boolean;
 }
 
 /**
- * Returns the layers that keep this worker's persistent agents: in its own store, else with the keeper that its connection makes. What
- * leaves with a commit is the bytes of a frame.
+ * Returns the layers that keep this worker's persistent agents: in its own store, else at its host. What leaves with a commit is the bytes
+ * of a frame.
  */
 export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8Array> {
-  const { settings, registry, catalog, sendQueue, counts, stateStore, createKeeper } = options;
+  const { settings, registry, catalog, sendQueue, counts, stateStore, hostStates, isStateless } = options;
   const { logger, preferredContentType } = settings;
   const onLost = (error: unknown) => {
     counts.lostEvents += 1;
@@ -46,13 +49,32 @@ export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8A
       onLost(error);
     }
   };
-  const own = stateStore && new StoreKeeper<Uint8Array>({ store: stateStore, send });
-  return createStateLayers<Uint8Array>({
-    keeper: () => own ?? createKeeper(),
-    isSequential: (type) => catalog().turnsOf(type) !== undefined,
-    forget: (id, agent, reason) => catalog().forget(id, agent, reason),
+  const common = {
+    isSequential: (type: string) => catalog().turnsOf(type) !== undefined,
+    forget: (...activation: Parameters<AgentCatalog["forget"]>) => catalog().forget(...activation),
     codec: new AnswerCodec(registry, preferredContentType),
-    // An answer that can't be encoded fails its turn before the commit.
-    assertSendable: (_delivery, answer) => void registry.encode(answer, preferredContentType),
+  };
+  if (stateStore !== undefined) {
+    const own = new StoreKeeper<Uint8Array>({ store: stateStore, send });
+    return createStateLayers<Uint8Array>({
+      ...common,
+      keeper: () => own,
+      // An answer that can't be encoded fails its turn before the commit.
+      assertSendable: (_delivery, answer) => void registry.encode(answer, preferredContentType),
+    });
+  }
+  const answers = new RidingAnswers();
+  const hosted = new HostedKeeper({ host: hostStates, answers, sendEvent: send });
+  return createStateLayers<Uint8Array>({
+    ...common,
+    keeper: () => (isStateless() ? undefined : hosted),
+    loadsInstancesLate: true,
+    // `riding` encodes the answer, and fails the turn if it can't.
+    assertSendable: () => undefined,
+    riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>
+      owed && answers.encode({ owed, answer, target, sender: context.sender }),
   });
 }
+
+/** A message that a handler works on, with the answer that it is owed if it is a call. */
+type CallDelivery = Delivery & { readonly owed?: PendingResponse | undefined };

@@ -13,9 +13,11 @@ import {
   guardsOf,
   jsonContentType,
   LimitedLog,
+  labelsKind,
   type MakeId,
   type MessageLogSink,
   number,
+  type OptionKind,
   type OptionKinds,
   optionShape,
   options as optionsOf,
@@ -31,10 +33,12 @@ import {
   type Tracing,
   TroupeError,
   text,
+  type WorkerLabels,
   withMethods,
   word,
   wrongValue,
 } from "../core/internal.ts";
+import { type Capability, mostIdentityChars, type WorkerIdentity } from "../protocol/internal.ts";
 import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
@@ -118,6 +122,19 @@ export interface WorkerOptions extends RuntimeOptions {
    * gRPC's default.
    */
   readonly stockHostMaxBytes?: number | undefined;
+  // protocol.md §11.14
+  /**
+   * Name of the worker, which stays the same over restarts: a host that places shared agents by `hash` gives the same ones to it again.
+   * Two workers must not have one name. At most 256 characters. Default: a new id for each worker.
+   */
+  readonly name?: string | undefined;
+  /**
+   * Version of the program, such as `1.10`: new agents of shared types go to the workers with the newest. Numbers between dots are compared as
+   * numbers. At most 256 characters. Default: none, which is the oldest.
+   */
+  readonly version?: string | undefined;
+  /** Labels of the worker, at most 16; agents of shared types may require some (`requires`). Default: none. */
+  readonly labels?: WorkerLabels | undefined;
   /** Returns a number from 0 up to 1, for the jitter of delays. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
   /**
@@ -141,7 +158,7 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly rememberedEvents?: number | undefined;
   /**
    * Store of the states of this worker's persistent agents. The worker opens it when it first needs it; you close it. One worker holds
-   * it at a time. Default: none, and the worker refuses persistent types as `not-accessible`.
+   * it at a time. Default: none, and the host keeps them. A host that keeps no states makes persistent types `not-accessible`.
    */
   readonly stateStore?: StateStore | undefined;
 }
@@ -162,6 +179,7 @@ export interface WorkerSettings {
   readonly reconnect: ReconnectSettings;
   readonly whileDisconnected: WhileDisconnectedSettings;
   readonly random: () => number;
+  readonly identity: WorkerIdentity;
   readonly keepAliveMs: number;
   readonly keepAliveTimeoutMs: number;
   /** 0: no heartbeats. */
@@ -202,6 +220,11 @@ export interface WorkerSettings {
   readonly rememberedEvents: number | undefined;
 }
 
+const shortText: OptionKind = {
+  expected: `a text of 1 to ${mostIdentityChars} characters`,
+  accepts: (value) => typeof value === "string" && value.length > 0 && value.length <= mostIdentityChars,
+};
+
 export const workerKinds: OptionKinds<WorkerOptions> = {
   ...runtimeKinds,
   payloadSerializationFormat: word(jsonContentType, protobufContentType),
@@ -223,6 +246,9 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   controlTimeoutMs: number(someTime),
   maxMessageBytes: number(someRoom),
   stockHostMaxBytes: number(anyRoom),
+  name: shortText,
+  version: shortText,
+  labels: labelsKind,
   random: callable,
   requestIdPrefix: text,
   sendsStacks: flag,
@@ -255,6 +281,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     reconnect: reconnectSettings(options.reconnect),
     whileDisconnected: whileDisconnectedSettings(options.whileDisconnected),
     random: options.random ?? Math.random,
+    identity: identityOf(options),
     keepAliveMs: options.keepAliveMs ?? 10_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 5_000,
     heartbeatMs: finiteOr0(options.heartbeatMs ?? 15_000),
@@ -289,6 +316,16 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     exposeUnknownSender: options.exposeUnknownSender ?? false,
     rememberedEvents: options.rememberedEvents,
   };
+}
+
+function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOptions): WorkerIdentity {
+  const id = makeId();
+  return { id, name: name ?? id, version, labels: { ...labels } };
+}
+
+/** Returns the capabilities that a worker with these settings names to its host. */
+export function capabilitiesOf({ heartbeatMs }: Pick<WorkerSettings, "heartbeatMs">): readonly Capability[] {
+  return [...(heartbeatMs > 0 ? (["heartbeat"] as const) : []), "turns", "states", "claims"];
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

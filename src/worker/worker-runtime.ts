@@ -23,6 +23,7 @@ import {
   assertNotOwn,
   assertSubscription,
   assertText,
+  assertTold,
   assertWaitOptions,
   type ClassOf,
   CodecRegistry,
@@ -37,15 +38,18 @@ import {
   LongWaits,
   MessageLog,
   type MessageType,
+  NotAccessibleError,
   type PublishOptions,
   payloadText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type ReminderInfo,
   type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
   type Subscription,
   SubscriptionTable,
+  type TellOptions,
   type TopicId,
   type WaitOptions,
   type WaitReports,
@@ -109,7 +113,8 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ settings, registry, counts, stateStore: options.stateStore },
       catalog: () => this.#catalog,
       sendQueue: () => this.#sendQueue,
-      createKeeper: () => undefined,
+      hostStates: () => this.#lifecycle.hostStates,
+      isStateless: () => this.#lifecycle.isStateless,
     });
     const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits, ...kept } as const;
     const inFlight = new InFlight();
@@ -149,7 +154,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber },
+      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber, hasStore: options.stateStore !== undefined },
     });
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
@@ -344,6 +349,18 @@ export class WorkerRuntime implements AgentRuntime {
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
     assertAgentRequest(id, options, "agentMetadata");
     return this.#agents.metadata(id, options);
+  }
+
+  /** Rejects with `not-accessible`: a worker's host keeps no messages for agents yet. */
+  async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
+    assertTold(message, recipient, options);
+    throw new NotAccessibleError(`The host keeps no messages for agents, so that nothing can be told to ${recipient}.`);
+  }
+
+  /** Rejects with `not-accessible`: a worker's host keeps no reminders yet. */
+  async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
+    assertAgentRequest(id, options, "agentReminders");
+    throw new NotAccessibleError(`The host keeps no reminders, so that ${id} has none.`);
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {

@@ -20,10 +20,12 @@ import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describePersistentAgents } from "./agent-runtime/persistent-agents.ts";
 import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
+import { describeReminders } from "./agent-runtime/reminders.ts";
 import { describeRings } from "./agent-runtime/rings.ts";
 import { describeRollBack } from "./agent-runtime/roll-back.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeTold } from "./agent-runtime/told.ts";
 import { describeTurns } from "./agent-runtime/turns.ts";
 import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
 import { describeWhatIsRefused } from "./agent-runtime/what-is-refused.ts";
@@ -68,5 +70,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeWaitForTarget(suite);
     describeWhatIsRefused(suite);
     describeWrongArguments(suite);
+    describeTold(suite);
+    describeReminders(suite);
   });
 }

@@ -5,7 +5,6 @@ type Name = { readonly type: string; readonly key: string };
 /** A store in memory that a test watches, and whose commits it may hold up, fail or cross. */
 export class WatchedStore implements StateStore {
   readonly writers = "one";
-  readonly log = undefined;
   readonly inner: MemoryStateStore;
   /** What was committed, in order. */
   readonly commits: Commit[] = [];
@@ -17,6 +16,10 @@ export class WatchedStore implements StateStore {
 
   constructor(inner = new MemoryStateStore()) {
     this.inner = inner;
+  }
+
+  get log(): StateStore["log"] {
+    return this.inner.log;
   }
 
   /** The stored state of an agent; undefined if there is none. */
@@ -71,6 +74,7 @@ export class WatchedStore implements StateStore {
   mail: StateStore["mail"] = (query) => this.inner.mail(query);
   settle: StateStore["settle"] = (done) => this.inner.settle(done);
   stats: StateStore["stats"] = () => this.inner.stats();
-  close: StateStore["close"] = () => this.inner.close();
-  [Symbol.asyncDispose] = () => this.inner.close();
+  /** The store beneath stays open, for the next one over it. */
+  close: StateStore["close"] = async () => {};
+  [Symbol.asyncDispose] = () => this.close();
 }

@@ -1,6 +1,14 @@
-import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import type {
+  AgentRuntime,
+  PublishOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+  TellOptions,
+} from "../agent-runtime.ts";
 import type { Timer } from "../clock.ts";
 import { brandClass } from "../copies.ts";
+import { postOf } from "../courier/agent-post.ts";
+import type { ReminderInfo, ReminderOptions, When } from "../courier/when.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
@@ -28,6 +36,7 @@ import {
   registerAgent,
   registerAgentClass,
 } from "./register-agent.ts";
+import type { AgentPlacement, WorkerLabels } from "./sharing.ts";
 import type { AgentConcurrency, TurnKind } from "./turns.ts";
 
 const timerShape = optionShape<AgentTimerOptions>({ repeats: flag });
@@ -45,6 +54,12 @@ export abstract class BaseAgent implements Agent {
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
   /** The turns of the class's agents, unless the registration says otherwise. Default: as the runtime says. */
   static readonly concurrency: AgentConcurrency | undefined = undefined;
+  /** Whether several workers may serve the class's agents, unless the registration says otherwise. Default: false. */
+  static readonly shared: boolean | undefined = undefined;
+  /** The strategy by which a host chooses a worker for a shared agent, unless the registration says otherwise. Default: as the host says. */
+  static readonly placement: AgentPlacement | undefined = undefined;
+  /** Labels that a worker of a shared agent must have, unless the registration says otherwise. Default: none. */
+  static readonly requires: WorkerLabels | undefined = undefined;
 
   /** Milliseconds without a turn until an agent is deactivated, unless the registration says otherwise. Default: see `LifeOptions`. */
   static readonly idleAfterMs: number | undefined = undefined;
@@ -160,6 +175,47 @@ export abstract class BaseAgent implements Agent {
     options?: Omit<PublishOptions, "sender">,
   ): Promise<void> {
     return this.runtime.publishMessage<Message>(message, topicId, { ...options, sender: this.id });
+  }
+
+  /**
+   * Sends a call in this agent's name whose answer no caller awaits; it is kept and tried again until it was handled. In a turn of a
+   * persistent agent it is kept together with the state, or not at all if the turn fails. See `AgentRuntime.tell`.
+   */
+  tell<Message>(message: Sendable<Message>, recipient: AgentId, options?: Omit<TellOptions, "sender">): Promise<void> {
+    return this.runtime.tell<Message>(message, recipient, { ...options, sender: this.id });
+  }
+
+  /**
+   * Sets the reminder of this name, or replaces it. When it is due, the message comes to this agent as a call, and `context.reminder`
+   * tells about it. It fires at least once, never early, also after a restart if the store outlives the process. In a turn of a
+   * persistent agent it is set together with the state; else it is set when the promise resolves.
+   *
+   * Names have up to 256 characters, messages up to 64 KiB. An agent has at most 1 000 reminders (`overloaded`). Periods are from 1 s, due
+   * times within 100 years. Rejects with `invalid-argument` for anything else, and for a cron pattern that can't be read or never comes.
+   *
+   * @example
+   * ```ts
+   * await this.remindMe("payment", { after: "30m" }, PaymentDue({}));
+   * await this.remindMe("report", { cron: "0 9 * * 1-5", timeZone: "Europe/Lisbon" }, Report({}));
+   * ```
+   */
+  async remindMe<Message>(
+    name: string,
+    when: When,
+    message: Sendable<Message>,
+    options: ReminderOptions = {},
+  ): Promise<void> {
+    return postOf(this.runtime).remind(this.id, name, when, message, options);
+  }
+
+  /** Cancels a reminder, in a turn of a persistent agent together with the state. One that is not there is no error. */
+  async cancelReminder(name: string): Promise<void> {
+    return postOf(this.runtime).cancel(this.id, name);
+  }
+
+  /** Resolves to this agent's reminders, by name. */
+  async reminders(): Promise<readonly ReminderInfo[]> {
+    return postOf(this.runtime).list(this.id);
   }
 
   /** Override it together with `loadState` to keep state. By default it logs a warning (once for a type) and saves nothing. */

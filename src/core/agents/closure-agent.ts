@@ -17,6 +17,7 @@ import { classSubscriptionFactories, type SubscriptionFactory } from "./class-su
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
+import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Lets a closure send and publish in its agent's name. */
@@ -46,7 +47,8 @@ export interface RegisterClosureOptions<Types extends MessageTypes>
   extends ClosureAgentOptions<Types>,
     WaitOptions,
     TurnOptions,
-    LifeOptions {
+    LifeOptions,
+    SharingOptions {
   /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** The same as in `RegisterOptions`. Default: `fail`. */
@@ -66,6 +68,7 @@ const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...waitKinds,
   ...turnKinds,
   ...lifeKinds,
+  ...sharingKinds,
   ...closureKinds,
   subscriptions: oneOrMany({
     ...callable,
@@ -140,6 +143,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       options: {
         ...turnOptionsOf(options),
         ...lifeOptionsOf(options),
+        ...sharingOptionsOf(options),
         ...{ skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       },
       moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),

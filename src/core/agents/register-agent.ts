@@ -12,10 +12,11 @@ import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
 import { type LifeOptions, lifeKinds, lifeOptionsOf } from "./agent-life.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
+import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Options of `BaseAgent.register`. All are optional. */
-export interface RegisterOptions extends WaitOptions, TurnOptions, LifeOptions {
+export interface RegisterOptions extends WaitOptions, TurnOptions, LifeOptions, SharingOptions {
   /**
    * Decides about a type that another worker serves. `fail` rejects with `already-exists`. `wait` registers the type as soon
    * as it is free, for instance in a rolling restart. Default: `fail`.
@@ -45,6 +46,7 @@ const instanceShape = optionShape<RegisterInstanceOptions>(instanceKinds);
 const registerShape = optionShape<RegisterOptions>({
   ...instanceKinds,
   ...lifeKinds,
+  ...sharingKinds,
   whenTaken: word("fail", "wait"),
 });
 
@@ -73,7 +75,7 @@ export async function registerAgentClass<T extends BaseAgent>(
     ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
   ];
   const { signal, whenTaken } = options;
-  const ofType = { ...turnOptionsOf(options), ...lifeOptionsOf(options) };
+  const ofType = { ...turnOptionsOf(options), ...lifeOptionsOf(options), ...sharingOptionsOf(options) };
   const registration = { ...ofType, expectedClass: agentClass, subscriptions, signal, whenTaken };
   const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);

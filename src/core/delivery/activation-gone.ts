@@ -7,6 +7,13 @@ import type { TroupeError } from "../errors.ts";
  */
 export class ActivationGone extends Error {
   override readonly name = "ActivationGone";
+  readonly #isOne = true;
+
+  /** Whether a thrown value is one. Unlike `instanceof`, it runs no code of a proxy that a handler throws. */
+  static is(thrown: unknown): thrown is ActivationGone {
+    return typeof thrown === "object" && thrown !== null && #isOne in thrown;
+  }
+
   /** The outcome of a message that is not tried again. */
   readonly error: TroupeError;
   /** Whether a handler has run: the message is then tried again once. */

@@ -3,6 +3,8 @@ import type { AgentId } from "../agents/agent-id.ts";
 
 /** The states of the activations of one runtime. Agents that keep no state never reach it. */
 export interface ActivationStates {
+  /** Whether an instance loads its state with its first message, not when it is registered. */
+  readonly loadsInstancesLate: boolean;
   /**
    * Throws if agents of this class can't be kept here, or not with these turns. Called when a type is registered. Returns whether
    * they keep a state.

@@ -128,13 +128,14 @@ export class Activations {
   }
 
   /** Binds an agent, loads its state and runs its `onActivate`. If that fails the agent is closed, and the promise rejects. */
-  async activate(agent: Agent, id: AgentId): Promise<Agent> {
+  async activate(agent: Agent, id: AgentId, { isInstance = false } = {}): Promise<Agent> {
     const { states, counts, runtime } = this.#options;
     await agent.bindIdAndRuntime(id, runtime);
     const beginning = new Beginning();
     this.#beginning.set(agent, beginning);
     try {
-      const loading = states?.load(agent, id);
+      const isLater = isInstance && states?.loadsInstancesLate === true;
+      const loading = isLater ? undefined : states?.load(agent, id);
       if (loading !== undefined) {
         this.#options.onStateFound(id.type);
         beginning.isNew = (await loading).isNew;
@@ -187,6 +188,18 @@ export class Activations {
     this.#losing.add(ended);
     // It never rejects.
     void ended.then(() => this.#losing.delete(ended));
+  }
+
+  /** Ends all activations of a type at once, also those that are just beginning. Nothing is saved. Returns the ends. */
+  drop(type: string, kind: AgentKind): readonly Promise<void>[] {
+    for (const [key, agent] of [...kind.live]) this.lose(kind, new AgentId(type, key), agent, "stale");
+    const ended = [...this.#losing];
+    for (const [key, made] of kind.making) {
+      kind.making.delete(key);
+      const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
+      ended.push(this.#ends.endForGood(new AgentId(type, key), made, end));
+    }
+    return ended;
   }
 
   /** Runs `use` so that the agent is not deactivated meanwhile for being idle, or for a cap. */

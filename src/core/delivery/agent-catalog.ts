@@ -3,6 +3,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
 import { classLife, type DeactivationReason, type LifeOptions } from "../agents/agent-life.ts";
+import { type SharingOptions, type SharingTerms, sharingTerms } from "../agents/sharing.ts";
 import { classConcurrency, type TurnKind, type TurnOptions } from "../agents/turns.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -87,6 +88,7 @@ export class AgentCatalog {
   readonly #activations: Activations;
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
+  #hasShared = false;
   /** Types whose agents keep a state. */
   readonly #persistentTypes = new Set<string>();
   #isPlain = true;
@@ -123,7 +125,7 @@ export class AgentCatalog {
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
-    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions & LifeOptions = {},
+    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions & LifeOptions & SharingOptions = {},
   ): void {
     assertAgentType(type);
     assertFactory(type, factory);
@@ -132,7 +134,9 @@ export class AgentCatalog {
     const turns = this.#createTurns(type, expectedClass, options);
     const life = this.#createLife(expectedClass, options, this.#persistentTypes.has(type));
     if (turns !== undefined || life.tracked !== undefined) this.#isPlain = false;
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, { turns, ...life }));
+    const sharing = sharingTerms(options, expectedClass);
+    if (sharing !== undefined) this.#hasShared = true;
+    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, { turns, sharing, ...life }));
   }
 
   /** Throws `already-exists` when the type is taken. */
@@ -167,7 +171,8 @@ export class AgentCatalog {
     const home = kind ?? this.#createInstances(id.type, agent, options);
     this.#kinds.set(id.type, home);
     try {
-      await this.#activations.keepWhileMade(home, id.key, this.#activations.activate(agent, id));
+      const activated = this.#activations.activate(agent, id, { isInstance: true });
+      await this.#activations.keepWhileMade(home, id.key, activated);
     } catch (error) {
       this.removeInstance(id, agent);
       throw error;
@@ -220,6 +225,16 @@ export class AgentCatalog {
   /** Returns the turns of a sequential type. Undefined for other types. */
   turnsOf(type: string): AgentTurns | undefined {
     return this.#kinds.get(type)?.turns;
+  }
+
+  /** Whether a shared type was ever registered. While it is false, no message pays for shared types. */
+  get hasShared(): boolean {
+    return this.#hasShared;
+  }
+
+  /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
+  sharingOf(type: string): SharingTerms | undefined {
+    return this.#kinds.get(type)?.sharing;
   }
 
   /** Returns the registered types, in the order of their registration. */
@@ -336,6 +351,19 @@ export class AgentCatalog {
   /** Agents that `close` has not ended yet: those that are still being made, and those whose own `close` runs. */
   get unended(): readonly UnendedAgent[] {
     return this.#activations.unended;
+  }
+
+  /**
+   * Drops every agent of a shared type, live or being made: the next message makes it anew. Nothing of it is saved. A handler that runs
+   * continues. Resolves when they are closed.
+   */
+  async dropShared(): Promise<void> {
+    if (!this.#hasShared) return;
+    const ended: Promise<void>[] = [];
+    for (const [type, kind] of this.#kinds) {
+      if (kind.sharing !== undefined) ended.push(...this.#activations.drop(type, kind));
+    }
+    await Promise.allSettled(ended);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
+import type { SharingTerms } from "../agents/sharing.ts";
 import { TroupeError } from "../errors.ts";
 import type { AgentTurns } from "./agent-turns.ts";
 import type { LiveAgents, LiveTable } from "./live-agents.ts";
@@ -36,12 +37,15 @@ export interface AgentKind {
   /** Undefined: the handlers of one agent interleave. */
   readonly turns: AgentTurns | undefined;
   readonly limits: LifeLimits;
+  /** Undefined: one worker alone serves the type. */
+  readonly sharing: SharingTerms | undefined;
 }
 
 export const noLimits: LifeLimits = { idleAfterMs: Number.POSITIVE_INFINITY, maxLive: Number.POSITIVE_INFINITY };
 
 export interface AgentKindOptions {
   readonly turns?: AgentTurns | undefined;
+  readonly sharing?: SharingTerms | undefined;
   /** Default: none. */
   readonly limits?: LifeLimits | undefined;
   /** Keeps the live agents in the order of their last use. */
@@ -49,8 +53,8 @@ export interface AgentKindOptions {
 }
 
 export function createAgentKind(source: AgentSource, options: AgentKindOptions = {}): AgentKind {
-  const { turns, limits = noLimits, tracked } = options;
-  return { source, live: tracked ?? new Map(), tracked, making: new Map(), ending: new Map(), turns, limits };
+  const { turns, sharing, limits = noLimits, tracked } = options;
+  return { source, live: tracked ?? new Map(), tracked, making: new Map(), ending: new Map(), turns, limits, sharing };
 }
 
 /** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */

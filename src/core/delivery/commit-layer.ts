@@ -154,7 +154,10 @@ class CommittedTurns<Out> {
   }
 
   #remembered({ kept }: Delivery, answer: unknown): RememberedMessage | undefined {
-    return kept === undefined ? undefined : { ...kept, answer: this.#answers.encode(answer) };
+    if (kept === undefined) return undefined;
+    const { id, principal } = kept;
+    // No caller reads the answer to mail.
+    return { id, principal, answer: kept.isMail === true ? undefined : this.#answers.encode(answer) };
   }
 
   #read(run: Run): unknown {

@@ -32,6 +32,8 @@ export interface FinalEnd {
   readonly onSaid: () => void;
   /** Default: at once. */
   readonly mayClose: Promise<void> | undefined;
+  /** Default: `shutting-down`. */
+  readonly reason?: DeactivationReason | undefined;
 }
 
 interface LastWord {
@@ -105,7 +107,11 @@ export class Deactivations {
    * Ends an activation because the runtime ends. Rejects with the error of the agent's `close`, and sets it no bound. `onSaid` is called
    * after the last word and its commit. The agent is closed after `mayClose`.
    */
-  async endForGood(id: AgentId, made: Agent | Promise<Agent>, { onSaid, mayClose }: FinalEnd): Promise<void> {
+  async endForGood(
+    id: AgentId,
+    made: Agent | Promise<Agent>,
+    { onSaid, mayClose, reason = "shutting-down" }: FinalEnd,
+  ): Promise<void> {
     const unended: { id: AgentId; at: UnendedAgent["at"] } = { id, at: "being made" };
     this.#unended.add(unended);
     try {
@@ -114,7 +120,7 @@ export class Deactivations {
         // An agent that is there is closed without a wait.
         agent = made instanceof Promise ? await made : made;
         unended.at = "being deactivated";
-        const said = this.#sayGoodbye(id, agent, "shutting-down");
+        const said = this.#sayGoodbye(id, agent, reason);
         if (said !== undefined) await said;
       } catch {
         // There is no agent. The callers that waited for it have the error.

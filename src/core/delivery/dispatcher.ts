@@ -138,7 +138,7 @@ export class Dispatcher {
 
   #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): Promise<void> | undefined {
     if (delivery.context.isWaiting) return this.#refuse(delivery, owner, thrown);
-    if (thrown instanceof ActivationGone) return this.#repeat(delivery, owner, thrown);
+    if (ActivationGone.is(thrown)) return this.#repeat(delivery, owner, thrown);
     const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);
     this.#tell(delivery, error);

@@ -3,6 +3,7 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
 import type { TurnKind } from "../agents/turns.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
+import type { ReminderTickInfo } from "../courier/when.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { type CallingTurn, type CallPath, noPath } from "../scope/call-path.ts";
@@ -30,6 +31,8 @@ export interface HandlerContextDetails {
   readonly deadline?: Deadline | undefined;
   /** True: the caller is in this process and aborts this context itself when its time is up. Default: false. */
   readonly isDeadlineWatched?: boolean;
+  /** The reminder that fires. */
+  readonly reminder?: ReminderTickInfo | undefined;
   /** The turns that wait for this call. Default: none. */
   readonly path?: CallPath | undefined;
   /** Metadata that the runtime has checked. */
@@ -48,6 +51,7 @@ export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
+  readonly reminder: ReminderTickInfo | undefined;
   /** Whether the message waits for its turn: no handler has seen it yet. */
   isWaiting = false;
   /** Called once when the context aborts. Set while the message waits for its turn. */
@@ -81,6 +85,7 @@ export class HandlerContext implements MessageContext {
     this.sender = details.sender;
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
+    this.reminder = details.reminder;
     this.path = details.path ?? noPath;
     this.#messageId = details.messageId;
     this.agentId = details.agentId;

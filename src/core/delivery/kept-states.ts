@@ -17,6 +17,8 @@ export interface KeptStatesOptions<Out> {
   readonly keeper: () => StateKeeper<Out> | undefined;
   /** The error for a persistent type while there is no keeper. */
   readonly refusal: (type: string) => TroupeError;
+  /** Whether the keeper knows an agent only when its type is registered: an instance then loads its state with its first message. */
+  readonly loadsInstancesLate?: boolean | undefined;
   /** Whether the agents of a registered type have turns. */
   readonly isSequential: (type: string) => boolean;
   /** Ends an activation whose state is gone. False: the agent is an instance, which can't be made again. */
@@ -62,6 +64,10 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
 
   constructor(options: KeptStatesOptions<Out>) {
     this.#options = options;
+  }
+
+  get loadsInstancesLate(): boolean {
+    return this.#options.loadsInstancesLate === true;
   }
 
   assertKept(type: string, agentClass: unknown, isSequential: boolean): boolean {

@@ -18,7 +18,7 @@ export interface Delivery {
   /** Its handler slot, in a runtime that bounds its handlers. Set only for a message to a sequential agent. */
   readonly handlerSlot?: TurnSlot | undefined;
   /** Names the message for the agent, which remembers it. Set only for a call with an `idempotencyKey`, and for mail. */
-  readonly kept?: { readonly id: string; readonly principal: string } | undefined;
+  readonly kept?: { readonly id: string; readonly principal: string; readonly isMail?: boolean } | undefined;
 }
 
 /**

@@ -36,7 +36,7 @@ export async function inOwnTurn<T>(options: OwnTurnOptions<T>): Promise<T> {
       // The layers return what `body` returns.
       return (await inUse(inTurn)) as T;
     } catch (error) {
-      if (!(error instanceof ActivationGone)) throw error;
+      if (!ActivationGone.is(error)) throw error;
       if (error.isHandled && isRepeated) throw error.error;
       isRepeated ||= error.isHandled;
     }

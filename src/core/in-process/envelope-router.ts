@@ -145,6 +145,10 @@ export class EnvelopeRouter {
         if (interventions.seesSend) return this.#stage.send(envelope, queue);
         this.#send(envelope, queue);
         return;
+      case "kept":
+        if (envelope.isWithdrawn) queue.done();
+        else this.#send(envelope.send, queue);
+        return;
       case "publish":
         if (interventions.seesPublish) return this.#stage.publish(envelope, queue);
         this.#publish(envelope, queue);

@@ -33,6 +33,14 @@ export interface SendEnvelope extends Running {
   queue: EnvelopeQueue | undefined;
 }
 
+/** A call that the courier makes. Interventions have seen it when it was told. */
+export interface KeptEnvelope {
+  readonly kind: "kept";
+  readonly send: SendEnvelope;
+  /** Set if it is not wanted any more before it is taken: then no handler begins. */
+  isWithdrawn: boolean;
+}
+
 /** An event on its way to the agents that are subscribed when it is taken from the queue. */
 export interface PublishEnvelope {
   readonly kind: "publish";
@@ -65,7 +73,7 @@ export interface TimerEnvelope extends Running {
   queue: EnvelopeQueue | undefined;
 }
 
-export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope | TimerEnvelope;
+export type Envelope = SendEnvelope | KeptEnvelope | PublishEnvelope | ResponseEnvelope | TimerEnvelope;
 
 /** Returns the context of one of an event's handlers, or of its interventions, which run for no agent. */
 export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runtime?: AgentRuntime): HandlerContext {

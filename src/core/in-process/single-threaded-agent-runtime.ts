@@ -7,11 +7,15 @@ import type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
+import { offerPost } from "../courier/agent-post.ts";
+import { type RetryOptions, retryKind } from "../courier/retry-policy.ts";
+import type { CronPatterns, ReminderInfo } from "../courier/when.ts";
 import { type ActivationCounters, copyOfCounters, createActivationCounters } from "../delivery/activation-counters.ts";
 import type { TimerMessage } from "../delivery/activation-timers.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
@@ -26,8 +30,8 @@ import { withCheckedMetadata } from "../delivery/message-metadata.ts";
 import { keyRefused } from "../delivery/remembered-layer.ts";
 import { createStateLayers } from "../delivery/state-layers.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
-import { errorText, UndeliverableException } from "../errors.ts";
-import { InterventionChain } from "../intervention.ts";
+import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
+import { DropMessage, InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
@@ -37,7 +41,6 @@ import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
-import { MemoryStateStore } from "../state/memory-state-store.ts";
 import type { StateKeeper } from "../state/state-keeper.ts";
 import type { StateStore } from "../state/state-store.ts";
 import { StoreKeeper } from "../state/store-keeper.ts";
@@ -60,13 +63,16 @@ import {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertTold,
 } from "../validation/call-options.ts";
-import { flag, number, stateStore } from "../validation/option-kinds.ts";
-import { anyTime } from "../validation/option-values.ts";
+import { flag, number, stateStore, withMethods } from "../validation/option-kinds.ts";
+import { anyTime, someTime } from "../validation/option-values.ts";
 import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
 import { closeAgents } from "./close-agents.ts";
 import { LocalCall, type PublishEnvelope, type SendEnvelope } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
+import { deliverKept } from "./kept-delivery.ts";
+import { KeptMessages } from "./kept-messages.ts";
 import { MessagePump } from "./message-pump.ts";
 import { createRingReports } from "./ring-reports.ts";
 
@@ -89,10 +95,16 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    */
   readonly drainTimeoutMs?: number | undefined;
   /**
-   * Store of the states of persistent agents. The runtime opens it when it first needs it; you close it. Default: a
-   * `MemoryStateStore`, which lives as long as the runtime object.
+   * Store of the states of persistent agents, of reminders and of told messages. The runtime opens it when it starts; you close it.
+   * Default: a `MemoryStateStore`, which lives as long as the runtime object.
    */
   readonly stateStore?: StateStore | undefined;
+  /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`. Default: reminders can't have any. */
+  readonly cron?: CronPatterns | undefined;
+  /** Policy for told messages and reminders whose handler fails. */
+  readonly retry?: RetryOptions | undefined;
+  /** Milliseconds that the handler of a told message or of a reminder may take. Default: 300 000. */
+  readonly handlerTimeoutMs?: number | undefined;
 }
 
 const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
@@ -101,6 +113,9 @@ const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
   checksMessages: flag,
   drainTimeoutMs: number(anyTime),
   stateStore,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
+  retry: retryKind,
+  handlerTimeoutMs: number(someTime),
 });
 
 const noOptions: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = Object.freeze({});
@@ -131,6 +146,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #activationCounts = createActivationCounters();
   #droppedEvents = 0;
   #stateKeeper: StateKeeper<PublishEnvelope> | undefined;
+  readonly #interventions: InterventionChain;
+  readonly #kept: KeptMessages;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -153,6 +170,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#closeTimeoutMs = Math.max(this.#drainTimeoutMs, 5000);
     this.#checksMessages = options.checksMessages ?? true;
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
+    this.#interventions = interventions;
     this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
@@ -164,7 +182,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       commitLayer,
       layers: stateLayers,
     } = createStateLayers<PublishEnvelope>({
-      keeper: () => this.#keeper(options.stateStore),
+      keeper: () => this.#keeper(),
       isSequential: (type) => this.#catalog.turnsOf(type) !== undefined,
       forget: (id, agent, reason) => this.#catalog.forget(id, agent, reason),
       codec: new AnswerCodec(this.#codecs),
@@ -201,6 +219,19 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       },
     });
     this.#pump = new MessagePump(router, clock, logger);
+    const handlerTimeoutMs = options.handlerTimeoutMs ?? 300_000;
+    this.#kept = new KeptMessages({
+      ...{ store: options.stateStore, clock, logger, makeId: this.#makeId, codecs: this.#codecs },
+      ...{ cron: options.cron, retry: options.retry },
+      effectsOf: (agent) => this.#catalog.effectsOf(agent),
+      deliver: (delivery) =>
+        deliverKept(delivery, {
+          ...{ runtime: this, catalog: this.#catalog, clock, handlerTimeoutMs },
+          pump: this.#pump,
+        }),
+      hold: () => this.#pump.hold(),
+    });
+    offerPost(this, this.#kept);
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -231,6 +262,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     assertWaitOptions(options, "start");
     assertNotAborted(options, "The start of the runtime");
     this.#pump.start();
+    this.#kept.start();
   }
 
   /**
@@ -241,6 +273,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    */
   async stop(options?: WaitOptions): Promise<void> {
     assertWaitOptions(options, "stop");
+    this.#kept.stop();
     return this.#pump.stop();
   }
 
@@ -253,7 +286,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertWaitOptions(options, "stopWhenIdle");
     assertNotAborted(options, stopText);
-    return this.#pump.stopWhenIdle(options.signal);
+    await this.#pump.stopWhenIdle(options.signal).finally(() => this.#stopKept());
   }
 
   /**
@@ -264,7 +297,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     assertFunction(condition, "The condition of stopWhen");
     assertWaitOptions(options, "stopWhen");
     assertNotAborted(options, stopText);
-    return this.#pump.stopWhen(condition, options.signal);
+    await this.#pump.stopWhen(condition, options.signal).finally(() => this.#stopKept());
   }
 
   /**
@@ -284,6 +317,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    */
   async close(): Promise<void> {
     try {
+      this.#kept.stop();
       await this.#pump.close();
     } finally {
       this.#arrivals.rejectAll(() => {
@@ -345,6 +379,23 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     }
     const details = { destination: topic, messageType: messageTypeText(message) };
     this.#tracing.span("create", details, () => this.#publish(message, topic, checked));
+  }
+
+  async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
+    assertTold(message, recipient, options);
+    const checked = withCheckedMetadata(options);
+    const { sender } = checked;
+    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined && !this.#interventions.seesSend) throw refusal;
+    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    if (!this.#interventions.seesSend) return this.#kept.tell(message, recipient, checked);
+    const { metadata } = checked;
+    const messageId = this.#makeId;
+    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, metadata });
+    const decided = await this.#interventions.onSend(message, { messageContext, recipient });
+    if (decided !== DropMessage) return this.#kept.tell(decided, recipient, checked);
+    this.#log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
+    throw new MessageDroppedException();
   }
 
   async registerFactory<T extends Agent>(
@@ -438,6 +489,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
     assertAgentRequest(id, options, "agentMetadata");
     return waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
+  }
+
+  async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
+    assertAgentRequest(id, options, "agentReminders");
+    return waitFor(`Reading the reminders of ${id}`, options, () => this.#kept.list(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
@@ -575,12 +631,17 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     }
   }
 
-  #keeper(store: StateStore | undefined): StateKeeper<PublishEnvelope> {
+  #keeper(): StateKeeper<PublishEnvelope> {
     this.#stateKeeper ??= new StoreKeeper({
-      store: store ?? new MemoryStateStore({ clock: this.#clock }),
+      store: this.#kept.store,
       send: (event) => this.#sendKept(event),
     });
     return this.#stateKeeper;
+  }
+
+  /** Ends the courier, unless the runtime runs on: an aborted signal ends the wait alone. */
+  #stopKept(): void {
+    if (!this.#pump.isRunning) this.#kept.stop();
   }
 
   /** Throws `invalid-message` for an answer that a worker could not send. */

@@ -5,9 +5,11 @@ import type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "../agent-runtime.ts";
 import type { Agent } from "../agents/agent.ts";
 import { lifeKinds } from "../agents/agent-life.ts";
+import { sharingKinds } from "../agents/sharing.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
@@ -54,6 +56,8 @@ const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknow
   answer: messageType,
 });
 
+const toldShape = optionShape<TellOptions>({ sender: agentId, metadata, idempotencyKey });
+
 const eventShape = optionShape<PublishOptions>({
   sender: agentId,
   signal,
@@ -68,6 +72,7 @@ const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
   ...waitKinds,
   ...turnKinds,
   ...lifeKinds,
+  ...sharingKinds,
   expectedClass: callable,
   subscriptions: listOf(subscription),
   whenTaken: word("fail", "wait"),
@@ -87,6 +92,13 @@ export function assertCall(message: unknown, recipient: unknown, options: unknow
   assertMessage(message);
   assertAgentId(recipient, "recipient");
   if (options !== undefined) assertOptions(options, callShape, "sendMessage");
+}
+
+/** Checks the arguments of a told message, as `assertCall` does for a call. */
+export function assertTold(message: unknown, recipient: unknown, options: unknown): void {
+  assertMessage(message);
+  assertAgentId(recipient, "recipient");
+  if (options !== undefined) assertOptions(options, toldShape, "tell");
 }
 
 /** Checks the arguments of an event, as `assertCall` does for a call. */

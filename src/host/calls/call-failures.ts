@@ -50,6 +50,9 @@ export const callFailure = {
   cutShort: () => mayBeHandled(shuttingDownText, "shutting-down"),
   /** The host ends, and did not take the call. */
   shuttingDown: () => undeliverable(shuttingDownText, "shutting-down"),
+  /** No worker of a shared type could get the agent. */
+  notPlaced: ({ code, reason }: { readonly code: "undeliverable" | "overloaded"; readonly reason: string }) =>
+    undeliverable(reason, code),
   noTarget: () => undeliverable("The request names no target agent."),
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>

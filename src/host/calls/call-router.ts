@@ -3,6 +3,7 @@ import {
   type CancelFrame,
   type CancelReason,
   encodeFrame,
+  epochEntry,
   type FrameBytes,
   type FrameHead,
   type PeekedRequest,
@@ -11,6 +12,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
+  withoutEpoch,
   withoutPath,
   withoutTroupeKeys,
   withPath,
@@ -19,6 +21,8 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { CallOccurrence, HostObserver } from "../observer.ts";
+import type { Located, Placement } from "../placement/placement.ts";
+import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
@@ -54,6 +58,7 @@ export interface CallRouterParts {
   readonly makeId: MakeId;
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
+  readonly placement: Placement;
   readonly peers: PeerTable;
   readonly dotnetAnswers: DotnetAnswers;
   readonly observer: HostObserver | undefined;
@@ -66,6 +71,7 @@ export class CallRouter {
   readonly #clock: Clock;
   readonly #counters: MutableHostCounters;
   readonly #owners: TypeOwners;
+  readonly #placement: Placement;
   readonly #peers: PeerTable;
   readonly #dotnetAnswers: DotnetAnswers;
   readonly #observer: HostObserver | undefined;
@@ -87,6 +93,7 @@ export class CallRouter {
     this.#clock = clock;
     this.#counters = counters;
     this.#owners = owners;
+    this.#placement = parts.placement;
     this.#peers = peers;
     this.#observer = observer;
     this.#calls = new CallTable({
@@ -125,6 +132,8 @@ export class CallRouter {
     const { targetType, targetKey } = request;
     if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
     if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
+    const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
+    if (shared !== undefined) return this.#routeShared(caller, request, shared);
     const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
@@ -133,21 +142,61 @@ export class CallRouter {
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const target = this.#peers.of(clientId);
-    const path = this.#chains.pathOf(caller, request);
-    const onPath = path === undefined ? request : withPath(request, path);
+    const onPath = this.#onPath(caller, request);
     if (target !== undefined) return this.#forward(call, this.#frameFor(target, call, onPath), target);
     const failure = this.#held.hold(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
   }
 
   // protocol.md §11.13
-  /** Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. */
-  #frameFor(target: Peer, call: PendingCall, request: PeekedRequest): FrameBytes {
+  /** Returns a call with the path that its caller could not pass on. */
+  #onPath(caller: Peer, request: PeekedRequest): PeekedRequest {
+    const path = this.#chains.pathOf(caller, request);
+    return path === undefined ? request : withPath(request, path);
+  }
+
+  /**
+   * Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. `entry`: one more field
+   * of the request.
+   */
+  #frameFor(target: Peer, call: PendingCall, request: PeekedRequest, entry?: Uint8Array): FrameBytes {
     const id = this.#calls.idBytesOf(call);
-    if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id);
+    if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
     const { bare, path } = withoutPath(request);
     this.#chains.keep(call, target, request.targetKey, path);
-    return spliceRequestId(bare, id);
+    return spliceRequestId(bare, id, entry);
+  }
+
+  // protocol.md §11.14
+  /** Takes a call to an agent of a shared type to the worker that holds the agent. */
+  #routeShared(caller: Peer, request: PeekedRequest, type: SharedType): void {
+    const { targetKey } = request;
+    const refusal = this.#whyNotTaken(caller, request, type.name);
+    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, type.name);
+    const located = this.#placement.locate(type, targetKey, caller);
+    if (located.at === "nowhere")
+      return this.#refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
+    const callerId = requestIdBytes(request);
+    const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
+    this.#sendPlaced(call, withoutEpoch(this.#onPath(caller, request)), located);
+  }
+
+  #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {
+    if (located.at === "expected") {
+      const failure = this.#held.hold(located.clientId, call, spliceRequestId(request, this.#calls.idBytesOf(call)));
+      if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+      return;
+    }
+    const { peer, epoch } = located;
+    const entry = epoch === undefined ? undefined : epochEntry(epoch);
+    this.#forward(call, this.#frameFor(peer, call, request, entry), peer);
+  }
+
+  /** Places a call anew that waited for a channel. */
+  #placeAgain(call: PendingCall, request: PeekedRequest, type: SharedType): void {
+    const located = this.#placement.locate(type, request.targetKey, call.caller);
+    if (located.at !== "nowhere") this.#sendPlaced(call, request, located);
+    else if (this.#calls.take(call)) this.#fail(call, callFailure.notPlaced(located));
   }
 
   /** Takes an answer that came on a worker's channel. */
@@ -183,6 +232,37 @@ export class CallRouter {
         if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", "caller-gone"));
         return;
     }
+  }
+
+  // protocol.md §11.15
+  /**
+   * Keeps the call of an answer that rides on a commit. From now on the commit decides it: no end of its worker, no time limit and no
+   * drain ends it. Undefined: there is no such call, or it is not this worker's.
+   */
+  keepForCommit(from: Peer, response: PeekedResponse): PendingCall | undefined {
+    const call = this.#calls.answeredBy(response);
+    if (call?.target !== from) return undefined;
+    call.commits += 1;
+    return call;
+  }
+
+  /**
+   * The commit of a kept call is decided. A call that is still pending continues, unless it should have ended meanwhile. `failure`: for a
+   * caller whose worker is gone.
+   */
+  releaseFromCommit(call: PendingCall, failure: ((agentType: string) => CallFailure) | undefined): void {
+    call.commits -= 1;
+    if (call.commits > 0 || !this.#calls.has(call)) return;
+    if (call.target?.isOpen !== true) return this.#end(call, (failure ?? callFailure.disconnected)(call.targetType));
+    if (this.#isDraining) return this.#cutShort(call);
+    if (!this.#calls.isOverdue(call)) return;
+    this.#counters.timedOutCalls += 1;
+    if (this.#calls.take(call)) this.#timeOut(call);
+  }
+
+  /** Whether a worker that leaves has given up the type. It may still have calls of it. */
+  hasGivenUp(peer: Peer, agentType: string): boolean {
+    return this.#leaving.get(peer)?.has(agentType) === true;
   }
 
   /** Gives a caller of .NET's what the options allow in place of an answer that it can't read. */
@@ -247,14 +327,19 @@ export class CallRouter {
   // protocol.md §11.2
   /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
   peerLeaving(peer: Peer, types: ReadonlySet<string>): void {
-    if (peer.isOpen && !this.#leaving.has(peer)) this.#leaving.set(peer, types);
+    if (!peer.isOpen || this.#leaving.has(peer)) return;
+    this.#leaving.set(peer, types);
+    this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */
   peerOpened(peer: Peer): void {
     for (const { call, frame } of this.#held.release(peer.id)) {
       const request = peekFrame(frame);
-      if (request.kind === "request") this.#forward(call, this.#frameFor(peer, call, request), peer);
+      if (request.kind !== "request") continue;
+      const shared = this.#owners.hasShared ? this.#owners.shared(call.targetType) : undefined;
+      if (shared !== undefined) this.#placeAgain(call, request, shared);
+      else this.#forward(call, this.#frameFor(peer, call, request), peer);
     }
   }
 
@@ -275,7 +360,7 @@ export class CallRouter {
     for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
     for (const call of incomingCalls.all()) {
       yield () => {
-        if (this.#calls.take(call)) this.#fail(call, failure(call.targetType));
+        if (call.commits === 0) this.#end(call, failure(call.targetType));
       };
     }
   }
@@ -305,7 +390,12 @@ export class CallRouter {
   }
 
   #cutShort(call: PendingCall): void {
-    const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
+    if (call.commits > 0) return;
+    this.#end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
+  }
+
+  /** Ends a call with a failure, if it has no outcome yet. */
+  #end(call: PendingCall, failure: CallFailure): void {
     if (this.#calls.take(call)) this.#fail(call, failure);
   }
 

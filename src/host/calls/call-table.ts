@@ -46,7 +46,7 @@ export class CallTable {
       clock,
       commonMs: defaultTimeoutMs,
       onDue: (call) => {
-        if (this.take(call)) onTimeout(call);
+        if (call.commits === 0 && this.take(call)) onTimeout(call);
       },
     });
   }
@@ -85,6 +85,7 @@ export class CallTable {
       timer: undefined,
       target: undefined,
       dueSlot: 0,
+      commits: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };
@@ -119,6 +120,15 @@ export class CallTable {
   named(idText: string): PendingCall | undefined {
     const call = this.#calls.get(Number(idText.slice(idText.lastIndexOf("-") + 1)));
     return call !== undefined && this.idTextOf(call) === idText ? call : undefined;
+  }
+
+  /** Whether a call has no outcome yet. */
+  has(call: PendingCall): boolean {
+    return this.#calls.get(call.hostId) === call;
+  }
+
+  isOverdue(call: PendingCall): boolean {
+    return this.#deadlines.isOver(call);
   }
 
   /** Takes a call out. False: it was out already. */

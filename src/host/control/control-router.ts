@@ -13,7 +13,6 @@ import {
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { Principal } from "../principal.ts";
-import type { TypeOwners } from "../registry/type-owners.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
@@ -22,7 +21,8 @@ export interface ControlRouterParts {
   /** Runs what may be long: the answers for a channel that has ended. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  readonly owners: TypeOwners;
+  /** Returns the client that an agent's requests go to; undefined: there is none. */
+  readonly locate: (agentType: string, key: string) => string | undefined;
   readonly sessions: ChannelTable<ControlSession>;
   /** Tells whether a principal may use a client id. */
   readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
@@ -99,9 +99,7 @@ export class ControlRouter {
   #clientAt(text: string): string | undefined {
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
-    return destination.kind === "client"
-      ? destination.clientId
-      : this.#parts.owners.locate(destination.type, destination.key);
+    return destination.kind === "client" ? destination.clientId : this.#parts.locate(destination.type, destination.key);
   }
 
   // protocol.md §1.8

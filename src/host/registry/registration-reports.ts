@@ -94,6 +94,19 @@ export class RegistrationReports {
     this.#warnIfUseless(pattern.agentType, holder.clientId);
   }
 
+  /** A worker shares a type under other terms than the first worker of the type, whose terms count. */
+  termsDiffer(clientId: string, agentType: string): void {
+    const text = "a worker shares an agent type under other terms than the first worker of the type, whose terms count";
+    this.#parts.logger?.warn(text, { agentType, clientId });
+  }
+
+  /** A client that knows nothing of shared types serves such types and exclusive ones. */
+  typesMixed(clientId: string, shared: readonly string[]): void {
+    const text =
+      "a worker that knows nothing of shared types serves such types beside exclusive ones: an event for both may make a second agent there. Run two workers";
+    this.#parts.logger?.warn(text, { clientId, shared: firstListed(shared) });
+  }
+
   /** Warns of the first subscriptions that others have for a type which is served from now on. The log would leave out the rest. */
   typeHasSubscriptions(agentType: string, subscriptions: Iterable<HeldSubscription>): void {
     if (this.#parts.logger === undefined) return;

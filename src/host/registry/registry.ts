@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/internal.ts";
+import type { Clock, SharingTerms } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
@@ -43,6 +43,8 @@ export interface Registrant {
   readonly principal?: Principal | undefined;
   /** The account of the connection that asks. Default: nothing is counted for a client that is new. */
   readonly account?: MemoryAccount | undefined;
+  /** The terms under which it shares the agent type. Default: it does not. */
+  readonly sharing?: SharingTerms | undefined;
 }
 
 // protocol.md H13, H14
@@ -63,6 +65,7 @@ export class Registry {
     this.#parts = parts;
     this.#book = new SubscriptionBook({
       comparesClients: !parts.allowMultipleOwners,
+      isShared: (agentType) => parts.owners.hasShared && parts.owners.shared(agentType) !== undefined,
       maxSubscriptions: parts.bounds.maxSubscriptions,
     });
     this.#accounts = new ClientAccounts(parts.giveWay);
@@ -210,14 +213,32 @@ export class Registry {
     const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
     if (noRoom !== undefined) return noRoom;
     const isFirst = owners.owners(agentType).length === 0;
-    const claim = owners.claim(agentType, clientId);
+    const claim = owners.claim(agentType, clientId, {
+      sharing: from.sharing,
+      principal: known?.principal ?? from.principal,
+    });
     if (claim.at === "held") return { at: "taken", by: claim.by };
+    if (claim.differs === true) this.#reports.termsDiffer(clientId, agentType);
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
-    (known ?? this.#clients.expect(clientId, from.principal, account.party)).addType(agentType);
+    const client = known ?? this.#clients.expect(clientId, from.principal, account.party);
+    client.addType(agentType);
+    if (owners.hasShared && from.sharing === undefined) this.#warnOfMix(client);
     account.add(bytes);
     if (isFirst) this.#routes.ownersChanged(agentType, clientId);
     this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));
     return { at: "registered" };
+  }
+
+  // protocol.md §11.14
+  /** Such a client makes agents of its shared types for each event that comes for its exclusive ones, wherever these agents are. */
+  #warnOfMix(client: Client): void {
+    if (client.isWarnedOfMix) return;
+    const { owners } = this.#parts;
+    const types = [...client.own.types];
+    const shared = types.filter((type) => owners.shared(type)?.unaware.has(client.clientId) === true);
+    if (shared.length === 0 || types.every((type) => owners.shared(type) !== undefined)) return;
+    client.isWarnedOfMix = true;
+    this.#reports.typesMixed(client.clientId, shared);
   }
 
   // protocol.md §7

@@ -40,6 +40,9 @@ export interface PendingCall {
   timer: Timer | undefined;
   /** Undefined while the call waits for the target's channel. */
   target: Peer | undefined;
+  // protocol.md §11.15
+  /** Undecided commits that carry an answer to the call. While there is one, no end of its worker, time limit or drain ends the call. */
+  commits: number;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;

@@ -176,7 +176,8 @@ function textOfObject({ name, detail }: RemoteFailure): string {
   return Object.keys(detail).length === 0 ? name : errorText(detail);
 }
 
-function isErrorCode(text: string): text is ErrorCode {
+/** Whether a text is an error code that this version knows. */
+export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(kinds, text);
 }
 

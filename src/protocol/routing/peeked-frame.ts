@@ -49,7 +49,9 @@ export interface PeekedResponse {
 /** Topic type of an event, and the bytes of the event. */
 export interface PeekedEvent {
   readonly kind: "event";
+  /** The whole message. The event's own fields reach from `bodyStart` to the end. */
   readonly bytes: Uint8Array;
+  readonly bodyStart: number;
   /** `CloudEvent.type`, not validated. */
   readonly topicType: string;
   readonly hasProtoData: boolean;

@@ -92,9 +92,10 @@ export function encodeSettlements({ ticks, mail }: Settlements): EncodedWrite {
   const bytes = new ByteList();
   const agents = ticks.map(({ agent }) => idOfAgent(agent));
   const fields = {
-    ticks: ticks.map(({ name, seq, nextDueMs, attempts }, index) => {
+    ticks: ticks.map(({ name, seq, nextDueMs, attempts, rule }, index) => {
       const due = nextDueMs === undefined ? null : toWhole(nextDueMs);
-      return { agent: agents[index], name: bytes.add(name), seq, due, attempts };
+      const newRule = rule === undefined ? {} : { rule: bytes.add(rule) };
+      return { agent: agents[index], name: bytes.add(name), seq, due, attempts, ...newRule };
     }),
     mail: mail.map(({ place, nextMs, attempts }) => {
       return { place, next: nextMs === undefined ? null : toWhole(nextMs), attempts };

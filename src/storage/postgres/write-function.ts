@@ -93,7 +93,7 @@ begin${assertIsolation}
             and seq = (v_part->>'seq')::bigint;
         else
           update ${s}.reminders set due = (v_part->>'due')::bigint, attempts = (v_part->>'attempts')::bigint,
-            seq = nextval('${s}.seq') where agent = v_agent and name = ${slice("(v_part->'name')")}
+            rule = coalesce(${slice("(v_part->'rule')")}, rule), seq = nextval('${s}.seq') where agent = v_agent and name = ${slice("(v_part->'name')")}
             and seq = (v_part->>'seq')::bigint;
         end if;
       end loop;

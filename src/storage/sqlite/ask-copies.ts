@@ -1,4 +1,12 @@
-import type { AgentName, Commit, Settlements, StateWrite } from "../../core/internal.ts";
+import type {
+  AgentName,
+  Commit,
+  DeadReason,
+  DurableMessage,
+  KeptMessage,
+  Settlements,
+  StateWrite,
+} from "../../core/internal.ts";
 
 // A store copies what it is given before its call returns. A thread gets only plain objects and whole buffers.
 
@@ -28,11 +36,24 @@ export function copyOfCommit({ agent, epoch, expected, write, reminders, mail, r
 
 export function copyOfSettlements({ ticks, mail }: Settlements): Settlements {
   return {
-    ticks: ticks.map(({ agent, name, seq, nextDueMs, attempts }) => {
-      return { agent: copyOfName(agent), name, seq, nextDueMs, attempts };
+    ticks: ticks.map(({ agent, name, seq, nextDueMs, attempts, rule }) => {
+      return { agent: copyOfName(agent), name, seq, nextDueMs, attempts, rule };
     }),
     mail: mail.map(({ place, nextMs, attempts }) => ({ place, nextMs, attempts })),
   };
+}
+
+export function copyOfMessage({ id, kind, frame, sentAtMs }: DurableMessage): DurableMessage {
+  return { id, kind, frame: new Uint8Array(frame), sentAtMs };
+}
+
+export function copyOfKept(message: KeptMessage): KeptMessage {
+  const { mailbox, place, priorTakeovers } = message;
+  return { ...copyOfMessage(message), mailbox: copyOfName(mailbox), place, priorTakeovers };
+}
+
+export function copyOfReason({ code, text, attempts }: DeadReason): DeadReason {
+  return { code, text, attempts };
 }
 
 function copyOfWrite(write: StateWrite): StateWrite {

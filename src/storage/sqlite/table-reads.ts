@@ -3,6 +3,7 @@ import {
   type DueQuery,
   type ListPage,
   type ListQuery,
+  type MailPageQuery,
   type MailQuery,
   type RememberedMessage,
   type StateRecord,
@@ -26,6 +27,10 @@ export class TableReads {
   readonly #reminders: Statement;
   readonly #due: Statement;
   readonly #mail: Statement;
+  readonly #mailSizes: Statement;
+  readonly #mailUpTo: Statement;
+  readonly #mailboxSizes: Statement;
+  readonly #mailboxUpTo: Statement;
   readonly #types: Statement;
   readonly #others: Statement;
 
@@ -45,6 +50,13 @@ export class TableReads {
       "select * from reminders where due < ? and (1 << shard) & ? order by due, seq limit ?",
     );
     this.#mail = database.prepare("select * from mail where place > ? and (1 << shard) & ? order by place limit ?");
+    // The lengths first: a page is bounded in bytes before its frames are read.
+    const sizes = "select place, length(frame) as bytes from mail";
+    const ofMailbox = "where type = ? and key = ? and place > ?";
+    this.#mailSizes = database.prepare(`${sizes} where place > ? order by place limit ?`);
+    this.#mailUpTo = database.prepare("select * from mail where place > ? and place <= ? order by place");
+    this.#mailboxSizes = database.prepare(`${sizes} ${ofMailbox} order by place limit ?`);
+    this.#mailboxUpTo = database.prepare(`select * from mail ${ofMailbox} and place <= ? order by place`);
     this.#types = database.prepare(
       "select type, count(*) as records, sum(length(data)) as bytes from state group by type order by type",
     );
@@ -87,6 +99,20 @@ export class TableReads {
 
   mail({ shards, after = 0, limit }: MailQuery): readonly StoredMail[] {
     return this.#mail.all(after, maskOf(shards), limit).map(mailIn);
+  }
+
+  mailPage({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
+    const of = mailbox === undefined ? [] : [toBlob(mailbox.type), toBlob(mailbox.key)];
+    const sizes = mailbox === undefined ? this.#mailSizes : this.#mailboxSizes;
+    const rows = mailbox === undefined ? this.#mailUpTo : this.#mailboxUpTo;
+    let last: number | undefined;
+    let bytes = 0;
+    for (const row of sizes.all(...of, after, limit)) {
+      bytes += numberIn(row, "bytes");
+      if (last !== undefined && bytes > maxBytes) break;
+      last = numberIn(row, "place");
+    }
+    return last === undefined ? [] : rows.all(...of, after, last).map(mailIn);
   }
 
   stats(): StoreStats {

@@ -8,10 +8,13 @@ import {
   type UnstuckFrame,
 } from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
+import type { StateStream } from "./state-stream.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface OutboxOptions {
   readonly stream: FrameStream;
+  /** The stream on which answers leave with commits. */
+  readonly states: StateStream;
   readonly maxMessageBytes: number;
   /** The limit towards a stock host. */
   readonly stockHostMaxBytes: number;
@@ -74,6 +77,11 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+  }
+
+  /** The stream of the same connection on which answers leave with commits. */
+  get states(): StateStream {
+    return this.#options.states;
   }
 
   /** Number of calls that left here and have no outcome yet. */

@@ -16,7 +16,13 @@ import {
   type TraceCarrier,
   TroupeError,
 } from "../../core/internal.ts";
-import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/internal.ts";
+import {
+  fromWireAgentId,
+  fromWireSender,
+  fromWireTopic,
+  recipientsIn,
+  type WireEvent,
+} from "../../protocol/internal.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -36,6 +42,15 @@ export interface EventDeliveryOptions {
   /** Agent types that are registered here and that another worker serves by now; it gets their events. */
   readonly elsewhere: ReadonlySet<string>;
 }
+
+/** The host that an event comes from. */
+export interface EventSource {
+  readonly isDotnetGateway: boolean;
+  /** Whether it names the agents of shared types that an event is for. */
+  readonly tellsRecipients: boolean;
+}
+
+const anyHost: EventSource = { isDotnetGateway: false, tellsRecipients: false };
 
 interface OpenedEvent {
   readonly message: unknown;
@@ -72,8 +87,9 @@ export class EventDelivery {
   }
 
   /** Delivers an event to its agents. Counts, logs and drops an event that it cannot read. Never throws. */
-  deliver(wire: WireEvent, isFromGateway = false): void {
-    const { subscriptions, elsewhere, registry, counts, settings } = this.#options;
+  deliver(wire: WireEvent, from: EventSource = anyHost): void {
+    const { subscriptions, elsewhere, registry, counts, settings, catalog } = this.#options;
+    const isFromGateway = from.isDotnetGateway;
     if (isFromGateway && wire.topicType === "" && wire.topicSource === "") return this.#passOverReplay(wire);
     let recipients: readonly AgentId[];
     let event: OpenedEvent;
@@ -84,6 +100,7 @@ export class EventDelivery {
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
       if (recipients.length === 0) return this.#passOverUnrouted(topicId);
       recipients = recipients.filter((id) => !id.equals(sender));
+      if (from.tellsRecipients && catalog.hasShared) recipients = this.#named(recipients, wire);
       if (recipients.length === 0) return;
       // An event without an id never counts as a duplicate.
       if (wire.id !== "" && this.#isRepeated(wire.id, isFromGateway)) {
@@ -100,6 +117,14 @@ export class EventDelivery {
       return;
     }
     for (const recipient of recipients) this.#take(recipient, event);
+  }
+
+  // protocol.md §11.14
+  /** Of shared types, an event is for those agents alone that the host names: others are in other workers. */
+  #named(recipients: readonly AgentId[], { attributes }: WireEvent): readonly AgentId[] {
+    const { catalog } = this.#options;
+    const named = recipientsIn(attributes);
+    return recipients.filter(({ type }) => catalog.sharingOf(type) === undefined || named.has(type));
   }
 
   // protocol.md §7

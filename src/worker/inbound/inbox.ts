@@ -43,7 +43,7 @@ export class Inbox {
       case "event":
         if (this.intake !== "all") this.#options.counts.eventsAfterStop += 1;
         else if (this.#isOverloaded(connection)) this.#options.counts.droppedEvents += 1;
-        else this.#delivery.deliver(frame.event, connection.isDotnetGateway);
+        else this.#delivery.deliver(frame.event, connection);
         return;
       case "cancel":
         this.#answering.cancel(frame);

@@ -16,7 +16,8 @@ import {
   type UnstuckFrame,
   type WireMetadata,
 } from "../../protocol/internal.ts";
-import type { Outbox } from "../connection/outbox.ts";
+import { assertLength, type Outbox } from "../connection/outbox.ts";
+import type { StateStream } from "../connection/state-stream.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { Work } from "./in-flight.ts";
@@ -45,6 +46,8 @@ export class PendingResponse implements Work {
   #abortReason: Error | undefined;
   #isPaid = false;
   #isCancelled = false;
+  /** The answer as it was to leave with a commit. It leaves by the data channel if there was nothing to write. */
+  #encoded: Uint8Array | undefined;
 
   constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions) {
     this.requestId = requestId;
@@ -70,14 +73,44 @@ export class PendingResponse implements Work {
     if (this.#isOver()) return;
     try {
       const { registry, settings, log } = this.#options;
-      const payload = registry.encode(result, settings.preferredContentType);
+      const encoded = this.#encoded;
+      const payload = encoded === undefined ? registry.encode(result, settings.preferredContentType) : undefined;
       log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
       const metadata = this.carrier ?? noMetadata;
-      this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
+      if (encoded !== undefined) this.#outbox.write(encoded);
+      else this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
       this.#isPaid = true;
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  // protocol.md §11.15
+  /**
+   * Encodes the answer, so that it leaves with a commit. Undefined: no answer is due any more. Throws for an answer that can't be
+   * encoded or is too large.
+   */
+  encode(result: unknown): Uint8Array | undefined {
+    if (this.#isOver()) return undefined;
+    const { registry, settings } = this.#options;
+    const payload = registry.encode(result, settings.preferredContentType);
+    const metadata = this.carrier ?? noMetadata;
+    const bytes = encodeFrame({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
+    assertLength(bytes, this.#outbox.maxBytes);
+    this.#encoded = bytes;
+    return bytes;
+  }
+
+  /** The host has let the answer go with a commit. */
+  left(result: unknown, target: AgentId, sender: AgentId | undefined): void {
+    this.#isPaid = true;
+    const { log } = this.#options;
+    log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
+  }
+
+  /** The way by which the answer can leave with a commit. Undefined: the connection has ended. */
+  get states(): StateStream | undefined {
+    return this.#outbox.isClosed ? undefined : this.#outbox.states;
   }
 
   /** Sends the failure. `notHandled`: no handler has seen the call. Never throws. */

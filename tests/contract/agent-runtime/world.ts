@@ -7,6 +7,7 @@ import {
   type MessageContext,
   type MessageLogRecord,
   type RuntimeOptions,
+  type SingleThreadedAgentRuntimeOptions,
   TypeSubscription,
 } from "../../../src/core/index.ts";
 import { MemoryStateStore, type StateStore } from "../../../src/storage/index.ts";
@@ -23,9 +24,12 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** Options of runtimes that keep reminders. */
+type KeptOptions = Pick<SingleThreadedAgentRuntimeOptions, "cron">;
+
 export interface WorldOptions {
   readonly caller?: RuntimeOptions;
-  readonly callee?: RuntimeOptions;
+  readonly callee?: RuntimeOptions & KeptOptions;
   /** The store of the callee's persistent agents. Default: in memory. */
   readonly stateStore?: StateStore;
 }
@@ -37,7 +41,9 @@ export type Deviation =
   /** Caller and callee are one runtime: nothing is remote. */
   | "one-runtime"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
-  | "calls-have-wire-ids";
+  | "calls-have-wire-ids"
+  /** No messages and reminders are kept for agents. */
+  | "keeps-nothing";
 
 export type Deviations = Partial<Record<Deviation, string>>;
 

@@ -110,7 +110,9 @@ test.each([
   const { sent, streams } = dialer.link(1);
   expect(sent).toEqual([]);
   expect(streams.find(({ method }) => method === "OpenControlChannel")?.sent).toEqual([]);
-  expect(streams[0]?.metadata.agcaps).toBe(heartbeatMs === 15_000 ? "heartbeat,turns" : "turns");
+  expect(streams[0]?.metadata.agcaps).toBe(
+    heartbeatMs === 15_000 ? "heartbeat,turns,states,claims" : "turns,states,claims",
+  );
 });
 
 test("an event counts as arrived once the heartbeat behind it is answered", async () => {

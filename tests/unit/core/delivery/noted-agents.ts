@@ -55,6 +55,7 @@ export class Noted extends BaseAgent {
 
 /** A runtime's states, which note what is asked of them. Its agents keep a state. */
 export class NotedStates implements ActivationStates {
+  readonly loadsInstancesLate = false;
   readonly lines: string[];
   isNew = true;
   failsToSave = false;

@@ -43,6 +43,7 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
       timer: undefined,
       target: undefined,
       dueSlot: 0,
+      commits: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };

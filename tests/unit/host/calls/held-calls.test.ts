@@ -26,6 +26,7 @@ function call(targetKey: string, account: MemoryAccount = createUncountedAccount
     timer: undefined,
     target: undefined,
     dueSlot: 0,
+    commits: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

@@ -19,6 +19,7 @@ function call(ownId: string): PendingCall {
     timer: undefined,
     target: undefined,
     dueSlot: 0,
+    commits: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

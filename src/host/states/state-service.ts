@@ -1,0 +1,243 @@
+import type { AgentName, Clock, Commit, Epoch, ErrorCode, Mail, StateStore } from "../../core/internal.ts";
+import {
+  type CommitAsk,
+  type HostedOutcome,
+  type LoadAsk,
+  peekFrame,
+  type RememberedAsk,
+  type RemindersAsk,
+  type StateFailure,
+  type StatesAnswer,
+  type WireMail,
+} from "../../protocol/internal.ts";
+import { callFailure } from "../calls/call-failures.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { HeldStore } from "../held-store.ts";
+import type { CommitOccurrence, HostObserver } from "../observer.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import { shuttingDownText } from "../sessions/admission.ts";
+import type { Peer } from "../sessions/peer.ts";
+import { AgentOrder } from "./agent-order.ts";
+import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
+
+type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk;
+
+/** An ask that a store serves: a heartbeat is none. */
+export type StoreAsk = ReadAsk | CommitAsk;
+
+type StoreAnswer = Exclude<StatesAnswer, { readonly kind: "heartbeat" | "empty" }>;
+
+/** An ask that the host has taken. */
+export interface TakenAsk {
+  readonly isCommit: boolean;
+  /** Asks the store, and returns the answer for the worker. Never rejects. */
+  run(): Promise<StoreAnswer>;
+  /** The ask is not served: no worker hears its answer, or the host needs its space. */
+  drop(): void;
+}
+
+/** Frames and mail of a commit. */
+interface CommitLoad {
+  readonly frames: RidingFrames;
+  readonly mail: readonly Mail[];
+}
+
+/** Delivers the mail and the reminders of commits. */
+export interface EffectsCourier {
+  /** The store has written a commit with mail, or with changes of reminders. It must not throw. */
+  written(commit: Commit): void;
+}
+
+export interface StateServiceParts extends FrameRouters {
+  readonly held: HeldStore;
+  readonly owners: TypeOwners;
+  /** Undefined: this host delivers no mail and fires no reminders, and refuses commits with them. */
+  readonly courier: EffectsCourier | undefined;
+  readonly clock: Clock;
+  readonly counters: MutableHostCounters;
+  readonly observer: HostObserver | undefined;
+}
+
+// protocol.md §11.15
+/** Loads and commits the states of agents for the workers that serve them. */
+export class StateService {
+  readonly #parts: StateServiceParts;
+  readonly #order = new AgentOrder();
+  /** Commits that were taken and are not decided. */
+  #undecided = 0;
+  #isDraining = false;
+  #onDecided: () => void = () => {};
+
+  constructor(parts: StateServiceParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes an ask of a worker, or returns the answer that refuses it. A commit that was taken decides the calls whose answers ride on it. */
+  take(from: Peer, ask: StoreAsk): TakenAsk | StoreAnswer {
+    const refusal = this.#refusalOf(from, ask);
+    if (refusal !== undefined) return failedAnswer(ask, refusal);
+    if (ask.kind !== "commit") return { isCommit: false, run: () => this.#read(ask), drop: () => undefined };
+    const frames = RidingFrames.read(from, ask);
+    if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
+    const mail = readMail(ask.mail);
+    if (typeof mail === "string") return failedAnswer(ask, failure("invalid-message", mail));
+    frames.keepCalls(this.#parts);
+    this.#undecided += 1;
+    return {
+      isCommit: true,
+      run: () => this.#commit(from, ask, { frames, mail }),
+      drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
+    };
+  }
+
+  /** Refuses what comes from now on. Resolves when all commits are decided. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#undecided === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDecided = resolve;
+    });
+  }
+
+  #refusalOf(from: Peer, ask: StoreAsk): StateFailure | undefined {
+    if (this.#isDraining) return failure("shutting-down", shuttingDownText);
+    const { agent } = ask;
+    if (!this.#serves(from, agent.type)) {
+      const text = `This worker does not serve the agent type ${JSON.stringify(agent.type.slice(0, 100))}. Register the type first.`;
+      return failure("not-authorized", text);
+    }
+    if ("epoch" in ask && ask.epoch !== undefined) {
+      return failure("invalid-argument", "The agent's type is exclusive; name no epoch.");
+    }
+    if (ask.kind !== "commit" || this.#parts.courier !== undefined) return undefined;
+    if (ask.mail.length > 0) return failure("not-accessible", "This host delivers no mail for its workers.");
+    if (ask.reminders.some(({ at }) => at === "set")) return failure("not-accessible", "This host fires no reminders.");
+    return undefined;
+  }
+
+  /** A worker that leaves has given up its types, and still finishes the calls that it took. */
+  #serves(from: Peer, agentType: string): boolean {
+    const { owners, calls } = this.#parts;
+    return owners.owners(agentType).includes(from.id) || calls.hasGivenUp(from, agentType);
+  }
+
+  #read(ask: ReadAsk): Promise<StoreAnswer> {
+    return this.#inOrder(ask.agent, async () => {
+      try {
+        return await this.#readFrom(this.#parts.held.readable, ask);
+      } catch (error) {
+        return failedAnswer(ask, { at: "failed", ...this.#parts.held.failed(error, "a state could not be read") });
+      }
+    });
+  }
+
+  async #readFrom(store: StateStore, ask: ReadAsk): Promise<StoreAnswer> {
+    const { seq, agent } = ask;
+    switch (ask.kind) {
+      case "load": {
+        this.#parts.counters.loads += 1;
+        const record = await store.load(agent, ask.unless === undefined ? {} : { unless: ask.unless });
+        if (record === undefined) return { kind: "loaded", seq, outcome: { at: "nothing" } };
+        if (record === "unchanged") return { kind: "loaded", seq, outcome: { at: "unchanged" } };
+        return { kind: "loaded", seq, outcome: { at: "record", record } };
+      }
+      case "reminders":
+        return { kind: "reminders", seq, outcome: { at: "listed", reminders: await store.reminders(agent) } };
+      case "remembered": {
+        const found = await store.remembered(agent, ask.id, ask.principal);
+        if (found === undefined) return { kind: "remembered", seq, outcome: { at: "nothing" } };
+        return { kind: "remembered", seq, outcome: { at: "found", answer: found.answer } };
+      }
+    }
+  }
+
+  #commit(from: Peer, ask: CommitAsk, { frames, mail }: CommitLoad): Promise<StoreAnswer> {
+    const { clock, observer, counters } = this.#parts;
+    const takenMs = observer === undefined ? 0 : clock.now();
+    return this.#inOrder(ask.agent, async () => {
+      const outcome = await this.#write(ask, mail);
+      if (outcome.at === "committed") counters.commits += 1;
+      else if (outcome.at === "conflict") counters.conflictingCommits += 1;
+      else if (outcome.at === "stale") counters.staleCommits += 1;
+      this.#decided(frames, outcome);
+      if (observer !== undefined) observer(occurrence(from, ask, outcome, clock.now() - takenMs));
+      return { kind: "committed", seq: ask.seq, outcome };
+    });
+  }
+
+  async #write(ask: CommitAsk, mail: readonly Mail[]): Promise<HostedOutcome> {
+    const { held, courier } = this.#parts;
+    try {
+      const store = await held.open();
+      const commit = toCommit(ask, mail, { generation: held.incarnation, era: 0, number: 0 });
+      const [outcome] = await store.commit([commit]);
+      if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
+      const hasEffects = commit.mail.length > 0 || commit.reminders.length > 0;
+      if (outcome.at === "committed" && hasEffects) courier?.written(commit);
+      return outcome;
+    } catch (error) {
+      const { code, text } = held.failed(error, "a state could not be written");
+      return { at: code === "state-unknown" ? "unknown" : "failed", code, text };
+    }
+  }
+
+  /** Ends the commit's hold on its calls, and lets its frames go if it was written. */
+  #decided(frames: RidingFrames, outcome: HostedOutcome): void {
+    if (outcome.at === "committed") frames.letGo(this.#parts);
+    else
+      frames.drop(this.#parts, "code" in outcome ? () => callFailure.ofTarget(outcome.text, outcome.code) : undefined);
+    this.#undecided -= 1;
+    if (this.#undecided === 0) this.#onDecided();
+  }
+
+  #inOrder(agent: AgentName, task: () => Promise<StoreAnswer>): Promise<StoreAnswer> {
+    return new Promise((resolve) => {
+      this.#order.run(agent, async () => resolve(await task()));
+    });
+  }
+}
+
+const noSpaceText = "The host had no space for this commit. Try again later.";
+
+/** Creates the answer that refuses an ask. */
+export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outcome: StateFailure): StoreAnswer {
+  switch (kind) {
+    case "load":
+      return { kind: "loaded", seq, outcome };
+    case "commit":
+      return { kind: "committed", seq, outcome };
+    case "reminders":
+      return { kind: "reminders", seq, outcome };
+    case "remembered":
+      return { kind: "remembered", seq, outcome };
+  }
+}
+
+export function failure(code: ErrorCode, text: string): StateFailure {
+  return { at: "failed", code, text };
+}
+
+/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
+function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
+  const read: Mail[] = [];
+  for (const { id, message } of mail) {
+    const frame = peekFrame(message);
+    if (frame.kind !== "request" || frame.targetType === undefined) {
+      return "A message among the mail of the commit is not a call to an agent.";
+    }
+    read.push({ id, receiver: { type: frame.targetType, key: frame.targetKey }, kind: "call", frame: message });
+  }
+  return read;
+}
+
+// protocol.md §11.15
+/** The host sets the epoch of an exclusive type, so that the store refuses a host that was superseded. */
+function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
+  const { agent, expected, write, reminders, remembered } = ask;
+  return { agent, epoch, expected, write, reminders, mail, remembered };
+}
+
+function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
+  const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
+  return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
+}
