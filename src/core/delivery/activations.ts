@@ -9,6 +9,7 @@ import type { ActivationStates } from "./activation-states.ts";
 import { ActivationTimers, type TimerMessage } from "./activation-timers.ts";
 import { AgentConstruction, type AgentConstructionOptions } from "./agent-construction.ts";
 import type { AgentKind } from "./agent-kind.ts";
+import { AgentUses } from "./agent-uses.ts";
 import { Beginning } from "./beginning.ts";
 import { Deactivations, type UnendedAgent } from "./deactivations.ts";
 import type { HandlerContext } from "./handler-context.ts";
@@ -54,6 +55,7 @@ export class Activations {
   readonly #construction: AgentConstruction;
   readonly #ends: Deactivations;
   readonly #limits: LiveLimits;
+  readonly #uses: AgentUses;
   readonly #timers: ActivationTimers;
   /** Agents that are loaded, or whose `onActivate` runs. */
   readonly #beginning = new Map<Agent, Beginning>();
@@ -89,6 +91,7 @@ export class Activations {
       isFull: () => this.#ends.isFull,
       deactivate: (kind, key, reason) => this.#deactivateIdle(kind, key, reason),
     });
+    this.#uses = new AgentUses(this.#limits);
     this.#ends.onRoom = () => this.#limits.onRoom();
     offerActivations(runtime, {
       startTimer: (agent, start) => this.#timers.start(agent, start),
@@ -99,6 +102,11 @@ export class Activations {
   /** Agents that `close` has not ended yet, and those that a deactivation has not ended. */
   get unended(): readonly UnendedAgent[] {
     return this.#ends.unended;
+  }
+
+  /** Runs `use` so that the agent is not deactivated meanwhile for being idle, or for a cap. */
+  inUse(kind: AgentKind, key: string, use: () => unknown): unknown {
+    return this.#uses.run(kind, key, use);
   }
 
   /** Begins the activation of an agent that is neither live nor being made. */
@@ -202,25 +210,6 @@ export class Activations {
     return ended;
   }
 
-  /** Runs `use` so that the agent is not deactivated meanwhile for being idle, or for a cap. */
-  inUse(kind: AgentKind, key: string, use: () => unknown): unknown {
-    const { tracked } = kind;
-    const slot = tracked?.slotOf(key) ?? -1;
-    if (tracked === undefined || slot < 0) return use();
-    const agent = tracked.agentAt(slot);
-    tracked.hold(slot);
-    let answer: unknown;
-    try {
-      answer = use();
-    } catch (error) {
-      this.#release(kind, key, agent);
-      throw error;
-    }
-    if (isThenable(answer)) return this.#settle(kind, key, { agent, answer });
-    this.#release(kind, key, agent);
-    return answer;
-  }
-
   /**
    * Ends every activation once, also those that are just beginning, and removes them at once. So a factory that ends later puts nothing
    * into the next run, and this close ends nothing of that run. Agents are closed after `mayClose`.
@@ -308,28 +297,6 @@ export class Activations {
       tracked.release(slot);
       this.#limits.added(kind, slot);
     });
-  }
-
-  async #settle(
-    kind: AgentKind,
-    key: string,
-    { agent, answer }: { readonly agent: Agent | undefined; readonly answer: PromiseLike<unknown> },
-  ): Promise<unknown> {
-    try {
-      return await answer;
-    } finally {
-      this.#release(kind, key, agent);
-    }
-  }
-
-  #release(kind: AgentKind, key: string, agent: Agent | undefined): void {
-    const { tracked } = kind;
-    const slot = tracked?.slotOf(key) ?? -1;
-    if (tracked === undefined || slot < 0) return;
-    // A message that has waited for its turn may have had it at the next activation, which it did not hold.
-    if (tracked.agentAt(slot) !== agent) tracked.touch(slot);
-    else if (!tracked.release(slot)) return;
-    this.#limits.released(kind, slot);
   }
 
   #leave(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<void> {

@@ -1,3 +1,4 @@
+// Over 400 lines: the one place that opens, watches and ends the streams of a connection.
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   announcementOf,
