@@ -310,13 +310,17 @@ export class AgentCatalog {
   }
 
   /**
-   * Drops every agent of a shared type, live or being made: the next message makes it anew. The catalog closes it; a handler that runs
-   * continues. Rejects as `close` does.
+   * Drops every agent of a shared type, live or being made: the next message makes it anew. The catalog closes it. A handler that runs
+   * continues; that of a persistent agent commits nothing any more. Rejects as `close` does.
    */
   async dropShared(): Promise<void> {
     if (!this.#hasShared) return;
     const ending: Promise<void>[] = [];
-    for (const [type, kind] of this.#kinds) if (kind.sharing !== undefined) this.#dropAll(type, kind, ending);
+    for (const [type, kind] of this.#kinds) {
+      if (kind.sharing === undefined) continue;
+      if (this.#persistentTypes.has(type)) this.#dropStates(kind);
+      this.#dropAll(type, kind, ending);
+    }
     await settled(ending);
   }
 
@@ -336,6 +340,16 @@ export class AgentCatalog {
     for (const onClose of this.#onClose) onClose();
     this.#onClose.clear();
     await settled(ending);
+  }
+
+  #dropStates({ live, making, turns }: AgentKind): void {
+    const drop = (agent: Agent) => {
+      this.#options.states?.drop(agent);
+      turns?.release(agent);
+    };
+    for (const agent of live.values()) drop(agent);
+    // Callers that wait for an agent which could not be made have the error.
+    for (const made of making.values()) made.then(drop, () => undefined);
   }
 
   #dropAll(type: string, { live, making }: AgentKind, ending: Promise<void>[]): void {
