@@ -3,6 +3,7 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { firstListed, limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import type { Client } from "./client.ts";
 import { keptText } from "./name-checks.ts";
 import type { HeldSubscription } from "./subscription-book.ts";
 import type { TypeOwners } from "./type-owners.ts";
@@ -100,11 +101,22 @@ export class RegistrationReports {
     this.#parts.logger?.warn(text, { agentType, clientId });
   }
 
-  /** A client that knows nothing of shared types serves such types and exclusive ones. */
-  typesMixed(clientId: string, shared: readonly string[]): void {
+  // protocol.md §11.14
+  /**
+   * Warns of a client that knows nothing of shared types and serves such types and exclusive ones: it makes agents of its shared types for each
+   * event that comes for its exclusive ones, wherever these agents are.
+   */
+  warnOfMix(client: Client): void {
+    if (client.isWarnedOfMix) return;
+    const { owners, logger } = this.#parts;
+    const { clientId } = client;
+    const types = [...client.own.types];
+    const shared = types.filter((type) => owners.shared(type)?.unaware.has(clientId) === true);
+    if (shared.length === 0 || types.every((type) => owners.shared(type) !== undefined)) return;
+    client.isWarnedOfMix = true;
     const text =
       "a worker that knows nothing of shared types serves such types beside exclusive ones: an event for both may make a second agent there. Run two workers";
-    this.#parts.logger?.warn(text, { clientId, shared: firstListed(shared) });
+    logger?.warn(text, { clientId, shared: firstListed(shared) });
   }
 
   /** Warns of the first subscriptions that others have for a type which is served from now on. The log would leave out the rest. */

@@ -222,23 +222,11 @@ export class Registry {
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
     const client = known ?? this.#clients.expect(clientId, from.principal, account.party);
     client.addType(agentType);
-    if (owners.hasShared && from.sharing === undefined) this.#warnOfMix(client);
+    if (owners.hasShared && from.sharing === undefined) this.#reports.warnOfMix(client);
     account.add(bytes);
     if (isFirst) this.#routes.ownersChanged(agentType, clientId);
     this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));
     return { at: "registered" };
-  }
-
-  // protocol.md §11.14
-  /** Such a client makes agents of its shared types for each event that comes for its exclusive ones, wherever these agents are. */
-  #warnOfMix(client: Client): void {
-    if (client.isWarnedOfMix) return;
-    const { owners } = this.#parts;
-    const types = [...client.own.types];
-    const shared = types.filter((type) => owners.shared(type)?.unaware.has(client.clientId) === true);
-    if (shared.length === 0 || types.every((type) => owners.shared(type) !== undefined)) return;
-    client.isWarnedOfMix = true;
-    this.#reports.typesMixed(client.clientId, shared);
   }
 
   // protocol.md §7
