@@ -19,8 +19,9 @@ export {
   isValidAgentType,
 } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export { definitionOf } from "./agents/persistent-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
-export { labelsKind, placements, whyInvalidLabels } from "./agents/sharing.ts";
+export { labelsKind, placements, sharingTerms, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export {

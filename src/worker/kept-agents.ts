@@ -1,14 +1,19 @@
 import {
+  type Agent,
   type AgentCatalog,
   AnswerCodec,
   type CodecRegistry,
   createStateLayers,
   type Delivery,
+  definitionOf,
   errorText,
   loggableText,
+  type RegisterFactoryOptions,
   type StateLayers,
   type StateStore,
   StoreKeeper,
+  sharingTerms,
+  TroupeError,
 } from "../core/internal.ts";
 import { HostedKeeper, type HostStates } from "./agents/hosted-keeper.ts";
 import type { PendingResponse } from "./inbound/pending-response.ts";
@@ -74,6 +79,25 @@ export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8A
     riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>
       owed && answers.encode({ owed, answer, target, sender: context.sender }),
   });
+}
+
+/**
+ * Throws `invalid-argument` for a shared type whose agents would keep their state in a store that other workers can't write: an agent that
+ * goes to another worker would begin anew there.
+ */
+export function assertStateIsShared(
+  type: string,
+  options: RegisterFactoryOptions<Agent> = {},
+  stateStore: StateStore | undefined,
+): void {
+  const { expectedClass } = options;
+  if (stateStore?.writers !== "one" || definitionOf(expectedClass) === undefined) return;
+  if (sharingTerms(options, expectedClass) === undefined) return;
+  const text = `The agents of type ${type} are shared and keep a state, and no other worker can write this worker's own stateStore.`;
+  throw new TroupeError(
+    "invalid-argument",
+    `${text} Leave stateStore out, so that the host keeps the states, or give all workers one store for many writers.`,
+  );
 }
 
 /** A message that a handler works on, with the answer that it is owed if it is a call. */

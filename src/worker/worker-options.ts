@@ -38,7 +38,13 @@ import {
   word,
   wrongValue,
 } from "../core/internal.ts";
-import { type Capability, mostIdentityChars, type WorkerIdentity } from "../protocol/internal.ts";
+import {
+  announcementOf,
+  type Capability,
+  identityMetadata,
+  mostIdentityChars,
+  type WorkerIdentity,
+} from "../protocol/internal.ts";
 import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
@@ -323,9 +329,15 @@ function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOpt
   return { id, name: name ?? id, version, labels: { ...labels } };
 }
 
-/** Returns the capabilities that a worker with these settings names to its host. */
-export function capabilitiesOf({ heartbeatMs }: Pick<WorkerSettings, "heartbeatMs">): readonly Capability[] {
-  return [...(heartbeatMs > 0 ? (["heartbeat"] as const) : []), "turns", "states", "claims"];
+/** Returns what a worker with these settings says of itself when it opens its channel, as metadata. */
+export function introductionOf({ heartbeatMs, identity }: WorkerSettings): { readonly [key: string]: string } {
+  const words: readonly Capability[] = [
+    ...(heartbeatMs > 0 ? (["heartbeat"] as const) : []),
+    "turns",
+    "states",
+    "claims",
+  ];
+  return { ...announcementOf(words), ...identityMetadata(identity) };
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

@@ -47,6 +47,7 @@ import {
   type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
+  type StateStore,
   type Subscription,
   SubscriptionTable,
   type TellOptions,
@@ -62,7 +63,7 @@ import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
 import { Inbox } from "./inbound/inbox.ts";
 import { TimerDelivery } from "./inbound/timer-delivery.ts";
-import { createKeptAgents } from "./kept-agents.ts";
+import { assertStateIsShared, createKeptAgents } from "./kept-agents.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
@@ -88,6 +89,7 @@ export class WorkerRuntime implements AgentRuntime {
   readonly #calls: OutgoingCalls;
   readonly #events: OutgoingEvents;
   readonly #agents: AgentAccess;
+  readonly #stateStore: StateStore | undefined;
 
   /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
@@ -147,6 +149,7 @@ export class WorkerRuntime implements AgentRuntime {
       takesWork: () => this.isRunning && inbox.intake === "all",
     });
     this.#catalog = catalog;
+    this.#stateStore = options.stateStore;
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
     this.#calls = calls;
@@ -277,6 +280,7 @@ export class WorkerRuntime implements AgentRuntime {
   ): Promise<AgentType> {
     const text = agentTypeText(type);
     assertFactoryRegistration(factory, options);
+    assertStateIsShared(text, options, this.#stateStore);
     await this.#lifecycle.registration.addFactory(text, factory, options);
     return new AgentType(text);
   }

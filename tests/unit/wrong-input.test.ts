@@ -74,6 +74,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   ProtobufMessageOptions: (options) => () => protobuf.protobufMessage(AnySchema, options),
   ClassMessageOptions: (options) => () => troupe.classMessage("Old", class Old {}, options),
   DefineMessageOptions: (options) => () => defineMessage("Other", z.object({}), options),
+  DefineStateOptions: (options: object) => () => troupe.defineState(z.object({}), given({ initial: {}, ...options })),
   HandlerOptions: (options) => [
     () => handlerTable().rpc(Note, () => undefined, options),
     () => handlerTable().event(Note, () => undefined, options),
@@ -87,6 +88,9 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     () => new troupe.AgentProxy(id, newRuntime()).sendMessage(note, options),
   ],
   PublishOptions: (options) => [...onBoth((runtime) => runtime.publishMessage(note, topic, options))],
+  TellOptions: (options) => onBoth((runtime) => runtime.tell(note, id, options)),
+  ReminderOptions: (options) => () => bound().remindMe("later", { after: "1m" }, note, options),
+  RetryOptions: (options) => () => new SingleThreadedAgentRuntime({ retry: options }),
   RegisterFactoryOptions: (options) => onBoth((runtime) => runtime.registerFactory("reader", () => bound(), options)),
   RegisterAgentInstanceOptions: (options) =>
     onBoth((runtime) => runtime.registerAgentInstance(new Reader("reads"), id, options)),
@@ -100,6 +104,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   LifeOptions: (options) => onBoth((runtime) => runtime.registerFactory("life", () => bound(), options)),
   AgentTimerOptions: (options) => () => bound().startTimer(1, { content: "tick" }, options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
+  SharingOptions: (options) => onBoth((runtime) => runtime.registerFactory("shared", () => bound(), options)),
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),
   WaitOptions: (options) => [
     ...onBoth((runtime) => runtime.start(options)),

@@ -200,10 +200,16 @@ export class Activations {
 
   /** Ends all activations of a type at once, also those that are just beginning. Nothing is saved. Returns the ends. */
   drop(type: string, kind: AgentKind): readonly Promise<void>[] {
-    for (const [key, agent] of [...kind.live]) this.lose(kind, new AgentId(type, key), agent, "stale");
+    const { states } = this.#options;
+    for (const [key, agent] of [...kind.live]) {
+      states?.drop(agent);
+      this.lose(kind, new AgentId(type, key), agent, "stale");
+    }
     const ended = [...this.#losing];
     for (const [key, made] of kind.making) {
       kind.making.delete(key);
+      // Callers that wait for an agent which could not be made have the error.
+      made.then((agent) => states?.drop(agent)).catch(() => undefined);
       const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
       ended.push(this.#ends.endForGood(new AgentId(type, key), made, end));
     }

@@ -355,7 +355,7 @@ export class AgentCatalog {
 
   /**
    * Drops every agent of a shared type, live or being made: the next message makes it anew. Nothing of it is saved. A handler that runs
-   * continues. Resolves when they are closed.
+   * continues; that of a persistent agent commits nothing any more. Resolves when they are closed.
    */
   async dropShared(): Promise<void> {
     if (!this.#hasShared) return;

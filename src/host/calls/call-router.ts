@@ -1,4 +1,4 @@
-import type { Clock, MakeId } from "../../core/internal.ts";
+import type { MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
@@ -14,23 +14,20 @@ import {
   spliceRequestId,
   withoutEpoch,
   withoutPath,
-  withoutTroupeKeys,
-  withPath,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { CallOccurrence, HostObserver } from "../observer.ts";
 import type { Located, Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
-import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
-import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
+import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
 import { unknownTarget, whyNotSent } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
 import { CallTable, costOfCall } from "./call-table.ts";
-import type { DotnetAnswers } from "./dotnet-answers.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { sourceOf } from "./request-source.ts";
@@ -48,33 +45,27 @@ export interface CallBounds {
   readonly maxPendingCallsPerSession: number;
 }
 
-export interface CallRouterParts {
+export interface CallRouterParts extends CallOutcomesParts {
   readonly bounds: CallBounds;
   readonly callTimeoutMs: number;
   readonly channelWaitMs: number;
-  readonly clock: Clock;
   /** Runs what may be long: the ends of a worker's calls. */
   readonly batches: BatchRunner;
   readonly makeId: MakeId;
-  readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
   readonly placement: Placement;
   readonly peers: PeerTable;
-  readonly dotnetAnswers: DotnetAnswers;
-  readonly observer: HostObserver | undefined;
 }
 
 // protocol.md H1–H7
 /** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome. */
 export class CallRouter {
   readonly #bounds: CallBounds;
-  readonly #clock: Clock;
   readonly #counters: MutableHostCounters;
   readonly #owners: TypeOwners;
   readonly #placement: Placement;
   readonly #peers: PeerTable;
-  readonly #dotnetAnswers: DotnetAnswers;
-  readonly #observer: HostObserver | undefined;
+  readonly #outcomes: CallOutcomes;
   readonly #calls: CallTable;
   /** Takes the workers' reports of calls that wait for their turn. */
   readonly rings: CallRings;
@@ -88,14 +79,12 @@ export class CallRouter {
 
   constructor(parts: CallRouterParts) {
     const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
-    this.#dotnetAnswers = parts.dotnetAnswers;
     this.#bounds = bounds;
-    this.#clock = clock;
     this.#counters = counters;
     this.#owners = owners;
     this.#placement = parts.placement;
     this.#peers = peers;
-    this.#observer = observer;
+    this.#outcomes = new CallOutcomes(parts);
     this.#calls = new CallTable({
       clock,
       makeId,
@@ -130,31 +119,26 @@ export class CallRouter {
   route(caller: Peer, request: PeekedRequest): void {
     this.#counters.calls += 1;
     const { targetType, targetKey } = request;
-    if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
-    if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
+    if (this.#isDraining)
+      return this.#outcomes.refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
+    if (targetType === undefined) return this.#outcomes.refuse(caller, requestIdText(request), callFailure.noTarget());
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
     if (shared !== undefined) return this.#routeShared(caller, request, shared);
     const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
-      return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
+      return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
     const refusal = this.#whyNotTaken(caller, request, targetType);
-    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, targetType);
+    if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const target = this.#peers.of(clientId);
-    const onPath = this.#onPath(caller, request);
+    const onPath = this.#chains.onPath(caller, request);
     if (target !== undefined) return this.#forward(call, this.#frameFor(target, call, onPath), target);
     const failure = this.#held.hold(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
   }
 
   // protocol.md §11.13
-  /** Returns a call with the path that its caller could not pass on. */
-  #onPath(caller: Peer, request: PeekedRequest): PeekedRequest {
-    const path = this.#chains.pathOf(caller, request);
-    return path === undefined ? request : withPath(request, path);
-  }
-
   /**
    * Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. `entry`: one more field
    * of the request.
@@ -172,13 +156,13 @@ export class CallRouter {
   #routeShared(caller: Peer, request: PeekedRequest, type: SharedType): void {
     const { targetKey } = request;
     const refusal = this.#whyNotTaken(caller, request, type.name);
-    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, type.name);
+    if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
     const located = this.#placement.locate(type, targetKey, caller);
     if (located.at === "nowhere")
-      return this.#refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
+      return this.#outcomes.refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
-    this.#sendPlaced(call, withoutEpoch(this.#onPath(caller, request)), located);
+    this.#sendPlaced(call, withoutEpoch(this.#chains.onPath(caller, request)), located);
   }
 
   #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {
@@ -211,27 +195,7 @@ export class CallRouter {
       return;
     }
     this.#calls.take(call);
-    const flaw = call.caller.dotnet && this.#dotnetAnswers.flawOf(response, call.targetType);
-    if (flaw !== undefined) return this.#replaceAnswer(call, flaw);
-    const answer = call.caller.traits.isAnnounced ? response : withoutTroupeKeys(response);
-    const frame = spliceRequestId(answer, call.callerId);
-    switch (call.caller.send(frame, "answer")) {
-      case "queued":
-        this.#counters.answers += 1;
-        if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "answered", undefined));
-        return;
-      case "too-large":
-        return this.#fail(
-          call,
-          callFailure.answerTooLarge(call.targetType, frame.byteLength, call.caller.traits.maxFrameBytes),
-        );
-      case "full":
-      case "closed":
-        // The caller has left, or the host has just cut it off: no caller takes the answer.
-        this.#counters.lateAnswers += 1;
-        if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", "caller-gone"));
-        return;
-    }
+    this.#outcomes.answer(call, response);
   }
 
   // protocol.md §11.15
@@ -265,16 +229,6 @@ export class CallRouter {
     return this.#leaving.get(peer)?.has(agentType) === true;
   }
 
-  /** Gives a caller of .NET's what the options allow in place of an answer that it can't read. */
-  #replaceAnswer(call: PendingCall, flaw: CallFailure): void {
-    const isSent = this.#sendFailure(call.caller, callerIdText(call), flaw);
-    if (isSent) this.#counters.answers += 1;
-    if (this.#observer === undefined) return;
-    this.#observer(
-      isSent ? this.#occurrence(call, "answered", undefined) : this.#occurrence(call, "failed", flaw.code),
-    );
-  }
-
   /** A worker gives up one of its own calls. Other workers' ids, and those of calls with an outcome, change nothing. */
   cancel(caller: Peer, { requestId, reason }: CancelFrame): void {
     const call = caller.traits.isAnnounced ? caller.outgoingCalls.named(requestId) : undefined;
@@ -287,7 +241,7 @@ export class CallRouter {
     if (head.kind === "request") {
       this.#counters.calls += 1;
       const failure = isOverload ? callFailure.noRoom(reason) : callFailure.unreadableRequest(reason);
-      return this.#refuse(from, head.requestId, failure);
+      return this.#outcomes.refuse(from, head.requestId, failure);
     }
     const call = this.#calls.named(head.requestId);
     if (call === undefined || call.target !== from) return;
@@ -296,26 +250,6 @@ export class CallRouter {
       ? callFailure.noRoom(`The answer of agent type ${call.targetType} was refused. ${reason}`)
       : callFailure.unreadableAnswer(call.targetType, reason);
     this.#fail(call, failure);
-  }
-
-  /** Answers a call that never entered the table. */
-  #refuse(caller: Peer, requestId: string, failure: CallFailure, targetType = ""): void {
-    this.#countFailure(failure);
-    if (this.#observer !== undefined) {
-      const about = { callerId: caller.id, targetId: undefined, targetType, code: failure.code };
-      this.#observer({ at: "call", ...about, outcome: "failed", ms: 0 });
-    }
-    this.#sendFailure(caller, requestId, failure);
-  }
-
-  /** Returns whether the caller's queue took the answer. A caller of .NET's may get none. */
-  #sendFailure(caller: Peer, requestId: string, failure: CallFailure): boolean {
-    const { dotnet } = caller;
-    const bytes =
-      dotnet === undefined
-        ? failureAnswer(requestId, failure, caller.traits.isAnnounced)
-        : this.#dotnetAnswers.write(caller, dotnet, requestId, failure);
-    return bytes !== undefined && caller.send(bytes, "answer") === "queued";
   }
 
   /** Only agents reach the given-up types of their own worker: a call without a source goes to the successor. */
@@ -430,7 +364,8 @@ export class CallRouter {
 
   /** Fails a call that waits, by way of others, for itself. */
   #breakRing(call: PendingCall, ring: string): void {
-    if (!this.#calls.take(call)) return;
+    // A call that a commit decides waits for no turn any more.
+    if (call.commits > 0 || !this.#calls.take(call)) return;
     this.#counters.deadlockedCalls += 1;
     this.#tellTarget(call, "cancelled");
     this.#fail(call, callFailure.deadlock(ring));
@@ -440,8 +375,7 @@ export class CallRouter {
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
     if (!this.#calls.take(call)) return;
-    this.#counters.abandonedCalls += 1;
-    if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", reason));
+    this.#outcomes.abandon(call, reason);
     this.#tellTarget(call, reason);
   }
 
@@ -453,22 +387,9 @@ export class CallRouter {
     if (outcome === "full") this.#counters.lostNotices += 1;
   }
 
-  #occurrence(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): CallOccurrence {
-    const { caller, target, targetType, openedMs } = call;
-    const ms = this.#clock.now() - openedMs;
-    return { at: "call", callerId: caller.id, targetId: target?.id, targetType, outcome, code, ms };
-  }
-
-  #countFailure({ code }: CallFailure): void {
-    this.#counters.failedCalls += 1;
-    if (code === "overloaded") this.#counters.overloadedCalls += 1;
-  }
-
   /** Answers a call that has left the table with a failure. */
   #fail(call: PendingCall, failure: CallFailure): void {
     this.#held.forget(call);
-    this.#countFailure(failure);
-    if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
-    this.#sendFailure(call.caller, callerIdText(call), failure);
+    this.#outcomes.fail(call, failure);
   }
 }

@@ -1,4 +1,4 @@
-import { type PeekedRequest, parsePath } from "../../protocol/internal.ts";
+import { type PeekedRequest, parsePath, withPath } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall, StockPath } from "../sessions/pending-call.ts";
 import { sourceOf } from "./request-source.ts";
@@ -24,8 +24,14 @@ export class StockChains {
     this.#kept.set(target, agents.set(agent, (agents.get(agent) ?? new Set()).add(call)));
   }
 
+  /** Returns a call with the path that its caller could not pass on. */
+  onPath(caller: Peer, request: PeekedRequest): PeekedRequest {
+    const path = this.#pathOf(caller, request);
+    return path === undefined ? request : withPath(request, path);
+  }
+
   /** Returns the path of a call that an agent of such a worker makes. Undefined: it has none, or the host can't know it. */
-  pathOf(caller: Peer, request: PeekedRequest): string | undefined {
+  #pathOf(caller: Peer, request: PeekedRequest): string | undefined {
     if (this.#kept.size === 0 || request.hasPath) return undefined;
     const agents = this.#kept.get(caller);
     const source = agents === undefined ? undefined : sourceOf(request.bytes);

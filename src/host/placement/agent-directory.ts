@@ -54,6 +54,8 @@ export interface AgentDirectory {
   typeGone(type: SharedType): void;
   /** Returns a page of claims, for operators; a copy. */
   list(query?: ClaimQuery): ClaimPage;
+  /** Returns an epoch that is higher than those of all earlier claims of the type or equal, and lower than those of later claims. */
+  newestEpoch(type: SharedType): Epoch;
   countOf(workerId: string): number;
   readonly size: number;
 }

@@ -100,6 +100,10 @@ export class SoloDirectory implements AgentDirectory {
     return { claims, next: undefined };
   }
 
+  newestEpoch({ era }: SharedType): Epoch {
+    return { generation: this.#parts.generation(), era, number: this.#lastNumber };
+  }
+
   countOf(workerId: string): number {
     return this.#table.countOf(workerId);
   }

@@ -47,6 +47,10 @@ export class TypeTable implements TypeOwners {
     return this.#exclusive.size + this.#shared.size;
   }
 
+  get era(): number {
+    return this.#era;
+  }
+
   get hasShared(): boolean {
     return this.#shared.size > 0;
   }

@@ -18,6 +18,8 @@ export interface TypeOwners {
   locate(agentType: string, key: string): string | undefined;
   /** Returns all clients that get the type's events. Valid until the next change. */
   owners(agentType: string): readonly string[];
+  /** Rises when a type becomes shared, and when it is shared no more. */
+  readonly era: number;
   /** Whether any type is shared. While it is false, no message pays for shared types. */
   readonly hasShared: boolean;
   /** Returns the type if several workers share it. */

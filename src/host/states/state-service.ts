@@ -14,11 +14,13 @@ import { callFailure } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { HeldStore } from "../held-store.ts";
 import type { CommitOccurrence, HostObserver } from "../observer.ts";
+import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { AgentOrder } from "./agent-order.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
+import { type Rank, StateRights } from "./state-rights.ts";
 
 type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk;
 
@@ -36,10 +38,11 @@ export interface TakenAsk {
   drop(): void;
 }
 
-/** Frames and mail of a commit. */
+/** Frames and mail of a commit, and the rank under which its worker writes. */
 interface CommitLoad {
   readonly frames: RidingFrames;
   readonly mail: readonly Mail[];
+  readonly rank: Rank;
 }
 
 /** Delivers the mail and the reminders of commits. */
@@ -51,6 +54,7 @@ export interface EffectsCourier {
 export interface StateServiceParts extends FrameRouters {
   readonly held: HeldStore;
   readonly owners: TypeOwners;
+  readonly directory: AgentDirectory;
   /** Undefined: this host delivers no mail and fires no reminders, and refuses commits with them. */
   readonly courier: EffectsCourier | undefined;
   readonly clock: Clock;
@@ -62,6 +66,7 @@ export interface StateServiceParts extends FrameRouters {
 /** Loads and commits the states of agents for the workers that serve them. */
 export class StateService {
   readonly #parts: StateServiceParts;
+  readonly #rights: StateRights;
   readonly #order = new AgentOrder();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
@@ -70,12 +75,16 @@ export class StateService {
 
   constructor(parts: StateServiceParts) {
     this.#parts = parts;
+    this.#rights = new StateRights(parts);
   }
 
   /** Takes an ask of a worker, or returns the answer that refuses it. A commit that was taken decides the calls whose answers ride on it. */
   take(from: Peer, ask: StoreAsk): TakenAsk | StoreAnswer {
-    const refusal = this.#refusalOf(from, ask);
+    const refusal = this.#refusalOf(ask);
     if (refusal !== undefined) return failedAnswer(ask, refusal);
+    const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : undefined);
+    if (right.at === "failed") return failedAnswer(ask, right);
+    if (right.at === "superseded") return this.#superseded(ask, right.epoch);
     if (ask.kind !== "commit") return { isCommit: false, run: () => this.#read(ask), drop: () => undefined };
     const frames = RidingFrames.read(from, ask);
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
@@ -85,7 +94,7 @@ export class StateService {
     this.#undecided += 1;
     return {
       isCommit: true,
-      run: () => this.#commit(from, ask, { frames, mail }),
+      run: () => this.#commit(from, ask, { frames, mail, rank: right.rank }),
       drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
     };
   }
@@ -99,26 +108,19 @@ export class StateService {
     });
   }
 
-  #refusalOf(from: Peer, ask: StoreAsk): StateFailure | undefined {
+  #refusalOf(ask: StoreAsk): StateFailure | undefined {
     if (this.#isDraining) return failure("shutting-down", shuttingDownText);
-    const { agent } = ask;
-    if (!this.#serves(from, agent.type)) {
-      const text = `This worker does not serve the agent type ${JSON.stringify(agent.type.slice(0, 100))}. Register the type first.`;
-      return failure("not-authorized", text);
-    }
-    if ("epoch" in ask && ask.epoch !== undefined) {
-      return failure("invalid-argument", "The agent's type is exclusive; name no epoch.");
-    }
     if (ask.kind !== "commit" || this.#parts.courier !== undefined) return undefined;
     if (ask.mail.length > 0) return failure("not-accessible", "This host delivers no mail for its workers.");
     if (ask.reminders.some(({ at }) => at === "set")) return failure("not-accessible", "This host fires no reminders.");
     return undefined;
   }
 
-  /** A worker that leaves has given up its types, and still finishes the calls that it took. */
-  #serves(from: Peer, agentType: string): boolean {
-    const { owners, calls } = this.#parts;
-    return owners.owners(agentType).includes(from.id) || calls.hasGivenUp(from, agentType);
+  /** Another worker has the agent: what this one says of it is too old. */
+  #superseded(ask: StoreAsk, epoch: Epoch): StoreAnswer {
+    if (ask.kind !== "commit") return failedAnswer(ask, failure("shutting-down", supersededText));
+    this.#parts.counters.staleCommits += 1;
+    return { kind: "committed", seq: ask.seq, outcome: { at: "stale", epoch } };
   }
 
   #read(ask: ReadAsk): Promise<StoreAnswer> {
@@ -151,11 +153,11 @@ export class StateService {
     }
   }
 
-  #commit(from: Peer, ask: CommitAsk, { frames, mail }: CommitLoad): Promise<StoreAnswer> {
+  #commit(from: Peer, ask: CommitAsk, { frames, mail, rank }: CommitLoad): Promise<StoreAnswer> {
     const { clock, observer, counters } = this.#parts;
     const takenMs = observer === undefined ? 0 : clock.now();
     return this.#inOrder(ask.agent, async () => {
-      const outcome = await this.#write(ask, mail);
+      const outcome = await this.#write(ask, mail, rank);
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
       else if (outcome.at === "stale") counters.staleCommits += 1;
@@ -165,18 +167,20 @@ export class StateService {
     });
   }
 
-  async #write(ask: CommitAsk, mail: readonly Mail[]): Promise<HostedOutcome> {
+  async #write(ask: CommitAsk, mail: readonly Mail[], { era, number }: Rank): Promise<HostedOutcome> {
     const { held, courier } = this.#parts;
+    let isAsked = false;
     try {
       const store = await held.open();
-      const commit = toCommit(ask, mail, { generation: held.incarnation, era: 0, number: 0 });
+      isAsked = true;
+      const commit = toCommit(ask, mail, { generation: held.incarnation, era, number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
       const hasEffects = commit.mail.length > 0 || commit.reminders.length > 0;
       if (outcome.at === "committed" && hasEffects) courier?.written(commit);
       return outcome;
     } catch (error) {
-      const { code, text } = held.failed(error, "a state could not be written");
+      const { code, text } = held.failed(error, "a state could not be written", isAsked ? "unknown" : "unavailable");
       return { at: code === "state-unknown" ? "unknown" : "failed", code, text };
     }
   }
@@ -197,6 +201,7 @@ export class StateService {
   }
 }
 
+const supersededText = "Another worker has the agent by now. Try again.";
 const noSpaceText = "The host had no space for this commit. Try again later.";
 
 /** Creates the answer that refuses an ask. */
@@ -231,7 +236,7 @@ function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
 }
 
 // protocol.md §11.15
-/** The host sets the epoch of an exclusive type, so that the store refuses a host that was superseded. */
+/** The host sets the epoch, so that the store refuses a host and a worker that were superseded. */
 function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
   const { agent, expected, write, reminders, remembered } = ask;
   return { agent, epoch, expected, write, reminders, mail, remembered };

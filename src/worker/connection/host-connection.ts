@@ -1,18 +1,16 @@
 // Over 400 lines: the one place that opens, watches and ends the streams of a connection.
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
-  announcementOf,
   clientIdKey,
   decodeFrame,
   type Frame,
   type HeartbeatFrame,
   hostTraits,
-  identityMetadata,
   method,
   readCapabilities,
 } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import { capabilitiesOf, type WorkerSettings } from "../worker-options.ts";
+import { introductionOf, type WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
@@ -80,11 +78,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  /** Whether the host has said in its headers that it is .NET's gateway, and that it keeps states. */
+  // protocol.md §11.14, §11.15
+  /** Whether the host has said in its headers that it is .NET's gateway, that it keeps states, and that it names the agents of an event. */
   isDotnetGateway = false;
   keepsStates = false;
-  // protocol.md §11.14
-  /** Whether the host names the agents of shared types that an event is for. */
   tellsRecipients = false;
   readonly #link: Link;
   /** Carries calls and streams over this link until it leaves, then over a newer one. */
@@ -144,11 +141,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: {
-        ...this.metadata,
-        ...announcementOf(capabilitiesOf(settings)),
-        ...identityMetadata(settings.identity),
-      },
+      metadata: { ...this.metadata, ...introductionOf(settings) },
     });
     const openStream = (name: string, receiver: StreamReceiver) => this.openStream(name, receiver).stream;
     this.states = new StateStream({ settings, openStream });
