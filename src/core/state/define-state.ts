@@ -21,7 +21,7 @@ export type NotAList<Schema extends StateSchema> =
  */
 export type SavePolicy = "each-message" | "manual";
 
-/** Makes a state of one version from the state of the version before. */
+/** Makes a state of one version from the state of the version before. It is synchronous. */
 export type Migration = (old: never) => unknown;
 
 /** Options of `defineState`. */
