@@ -93,7 +93,7 @@ export class HeldStore {
 function textOf(code: StoreErrorCode): string {
   switch (code) {
     case "full":
-      return "The state store of the host is full.";
+      return "The state store of the host is full. Its operator has to make space.";
     case "overloaded":
       return "The state store of the host has too much to do. Try again later.";
     case "unknown":
@@ -104,6 +104,6 @@ function textOf(code: StoreErrorCode): string {
     case "in-use":
     case "not-open":
     case "closed":
-      return "The state store of the host can't be used now.";
+      return "The state store of the host can't be used now. The log of the host says why. Try again later.";
   }
 }

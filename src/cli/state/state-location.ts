@@ -1,5 +1,13 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { errorText, loggableText, MemoryStateStore, type StateStore, StoreError } from "../../core/internal.ts";
+import { dirname } from "node:path";
+import {
+  errorText,
+  loggableText,
+  MemoryStateStore,
+  type StateStore,
+  StoreError,
+  TroupeError,
+} from "../../core/internal.ts";
 
 /** A place where agent states are kept, as `--state` names it. */
 export type StateLocation =
@@ -16,9 +24,8 @@ export interface OpenStateOptions {
   readonly thread?: boolean | undefined;
 }
 
-/** The folder and the file of a command that names no other store, in the folder where it runs. */
-const defaultFolder = "troupe-data";
-export const defaultStateFile = `${defaultFolder}/state.db`;
+/** The file of a command that names no other store, in the folder where it runs. */
+export const defaultStateFile = "troupe-data/state.db";
 
 /** Reads `sqlite:FILE`, `postgres://…` or `memory:`. Undefined: it is none of them. */
 export function parseStateLocation(text: string): StateLocation | undefined {
@@ -40,21 +47,49 @@ export async function openState(location: StateLocation, options: OpenStateOptio
   }
 }
 
-/** The store of a host whose command names none: a SQLite file where there is a driver, else memory. `onMemory` gets the reason. */
+/** The parts of `openDefaultState` that tests replace. */
+export interface DefaultStateParts {
+  readonly file?: string;
+  /** Rejects if there is no driver. */
+  readonly tryDriver?: () => Promise<void>;
+}
+
+/**
+ * The store of a host whose command names none: a SQLite file where there is a driver, else memory. `onMemory` gets the reason. Rejects
+ * if there is such a file and no driver: in memory, its agents would begin anew.
+ */
 export async function openDefaultState(
   options: OpenStateOptions,
   onMemory: (why: string) => void,
+  { file = defaultStateFile, tryDriver = trySqlite }: DefaultStateParts = {},
 ): Promise<StateStore> {
   try {
-    const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
-    const trial = await openSqliteStore(":memory:", { thread: false });
-    await trial.close();
+    await tryDriver();
   } catch (error) {
+    if (existsSync(file)) {
+      const text = `${loggableText(file)} has states of agents, and there is no SQLite to read them. ${errorText(error)}`;
+      throw new StoreError("unavailable", `${text}. Or start without them: --state memory:`, { cause: error });
+    }
     onMemory(errorText(error));
     return new MemoryStateStore();
   }
-  mkdirSync(defaultFolder, { recursive: true, mode: 0o700 });
-  return openSqlite(defaultStateFile, options);
+  makeFolder(dirname(file));
+  return openSqlite(file, options);
+}
+
+async function trySqlite(): Promise<void> {
+  const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
+  const trial = await openSqliteStore(":memory:", { thread: false });
+  await trial.close();
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const text = `The folder ${loggableText(folder)} for states of agents can't be made: ${errorText(cause)}.`;
+    throw new TroupeError("state-unavailable", `${text} Name another place with --state sqlite:FILE.`, { cause });
+  }
 }
 
 async function openSqlite(

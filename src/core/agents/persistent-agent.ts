@@ -78,6 +78,12 @@ export function persistentAgent<T extends object>(
   if (typeof base !== "function" || !(base.prototype instanceof BaseAgent)) {
     throw wrongValue("The base of persistentAgent must be an agent class, such as RoutedAgent", base);
   }
+  if (definitionOf(base) !== undefined) {
+    throw new TroupeError(
+      "invalid-argument",
+      `The class ${base.name} has a state already. Extend it without persistentAgent, or put both states into one definition.`,
+    );
+  }
   // A class of any constructor; TypeScript lets a class extend only one that it knows.
   const Base = base as typeof BaseAgent;
   const ownsState = base.prototype.saveState !== BaseAgent.prototype.saveState;

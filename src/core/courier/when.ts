@@ -133,7 +133,7 @@ function firstOfCron(
 function neededCron(cron: CronPatterns | undefined): CronPatterns {
   if (cron !== undefined) return cron;
   const how =
-    'npm install croner, import { cronPatterns } from "troupe/cron", and give the runtime the option cron: cronPatterns';
+    'npm install croner@11, import { cronPatterns } from "troupe/cron", and give the runtime the option cron: cronPatterns';
   throw invalid(`This runtime does not know cron patterns: ${how}`);
 }
 

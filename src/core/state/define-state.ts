@@ -2,9 +2,10 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
 import { type JsonCodec, nativeJson } from "../serialization/json-codec.ts";
 import { assertSchema } from "../serialization/standard-schema.ts";
+import { isThenable } from "../thenable.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { fields, number, withMethods, word } from "../validation/option-kinds.ts";
-import { assertFits, stateOfText, textOfState } from "./state-codec.ts";
+import { assertFits, bytesOfText, stateOfText, textOfState } from "./state-codec.ts";
 
 /** A schema of any Standard Schema library whose values are objects. */
 export type StateSchema = StandardSchemaV1<unknown, object>;
@@ -20,7 +21,7 @@ export type NotAList<Schema extends StateSchema> =
  */
 export type SavePolicy = "each-message" | "manual";
 
-/** Makes a state of one version from the state of the version before. */
+/** Makes a state of one version from the state of the version before. It is synchronous. */
 export type Migration = (old: never) => unknown;
 
 /** Options of `defineState`. */
@@ -83,7 +84,7 @@ export function defineState<Schema extends StateSchema>(
   schema: Schema & NotAList<Schema>,
   options: DefineStateOptions<StandardSchemaV1.InferOutput<Schema>>,
 ): StateDefinition<StandardSchemaV1.InferOutput<Schema>> {
-  assertSchema(schema, "a state");
+  assertSchema(schema, "a state", "defineState(z.object({ total: z.number() }), { initial: { total: 0 } })");
   assertOptions(options, shape, "defineState");
   const { version = 1, migrations = {}, save = "each-message", maxBytes = 1024 * 1024, json = nativeJson } = options;
   if (!Number.isSafeInteger(version)) throw wrong(`The version of a state is a whole number from 1, not ${version}.`);
@@ -95,10 +96,15 @@ export function defineState<Schema extends StateSchema>(
   try {
     const text = textOfState(definition, options.initial);
     assertFits(definition, text);
+    bytesOfText(definition, text);
     return Object.freeze({ ...definition, initial: stateOfText(definition, text) });
   } catch (cause) {
     const why = cause instanceof TroupeError ? cause.message : String(cause);
-    throw new TroupeError("invalid-argument", `The initial state of defineState does not fit: ${why}`, { cause });
+    const advice = fitsAsItIs(typed, options.initial)
+      ? " It fits before it is written as JSON. The schema must accept what JSON gives back: a date is text there, so declare z.coerce.date()."
+      : "";
+    const text = `The initial state of defineState does not fit: ${why}${advice}`;
+    throw new TroupeError("invalid-argument", text, { cause });
   }
 }
 
@@ -112,6 +118,16 @@ function assertMigrations(version: number, migrations: { readonly [fromVersion: 
     throw wrong(
       `The state has version ${version} and no migration from version ${from}. Add it: migrations: { ${from}: (old) => … }.`,
     );
+  }
+}
+
+/** Whether the schema accepts a value that JSON would change. */
+function fitsAsItIs(schema: StandardSchemaV1, value: unknown): boolean {
+  try {
+    const result = schema["~standard"].validate(value);
+    return !isThenable(result) && result.issues === undefined;
+  } catch {
+    return false;
   }
 }
 

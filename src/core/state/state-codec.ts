@@ -86,6 +86,10 @@ export function stateOfValue<T extends object>(
     } catch (cause) {
       throw unreadable(agent, storedVersion, `its migration from version ${from} failed: ${errorText(cause)}`, cause);
     }
+    if (isThenable(state)) {
+      state.then(undefined, () => undefined);
+      throw unreadable(agent, storedVersion, `its migration from version ${from} is asynchronous, and must not be`);
+    }
   }
   const fit = fitOf(definition, state);
   if (fit.at === "fits") return fit.state;

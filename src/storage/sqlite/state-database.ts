@@ -5,6 +5,7 @@ import { type CommitOutcome, loggableText, StoreError, type StoreOpening } from 
 import type { Answers, AskOf, DatabaseOptions, WriteAsk } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import type { SqliteDriver } from "./driver.ts";
+import { assertPlace } from "./file-place.ts";
 import type { LogTables } from "./log-tables.ts";
 import { migrate } from "./schema.ts";
 import { codeOf, damagedError, goneError, isOfOneCommit, sqliteCode, toStoreError } from "./sqlite-error.ts";
@@ -43,6 +44,7 @@ export class StateDatabase {
     this.#driver = driver;
     this.#options = options;
     try {
+      if (options.file !== inMemory) assertPlace(options.file);
       this.#connection = this.#connect();
     } catch (error) {
       throw toStoreError(error, options.file);

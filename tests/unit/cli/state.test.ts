@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import { stateCommand } from "../../../src/cli/commands/state.ts";
-import { parseStateLocation } from "../../../src/cli/state/state-location.ts";
+import { openDefaultState, parseStateLocation } from "../../../src/cli/state/state-location.ts";
 import { formatTable } from "../../../src/cli/table.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-state-"));
@@ -87,4 +88,24 @@ test("a wrong name, a missing file, a wrong state and a store that a host holds 
   expect(await run("list", ...state)).toBe("no stored states\n");
   await holder.close();
   await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(/is not JSON/);
+});
+
+test("a host without SQLite keeps states in memory, unless there are states in its file", async () => {
+  const reasons: string[] = [];
+  const onMemory = (why: string) => reasons.push(why);
+  const tryDriver = () => Promise.reject(new Error("install a driver"));
+  const file = join(folder, "default", "state.db");
+  await using store = await openDefaultState({}, onMemory, { file, tryDriver });
+  expect(store).toBeInstanceOf(MemoryStateStore);
+  expect(reasons).toEqual(["install a driver"]);
+  await (await openDefaultState({ thread: false }, onMemory, { file })).close();
+  const refused = openDefaultState({}, onMemory, { file, tryDriver });
+  await expect(refused).rejects.toThrow(/state\.db has states of agents.*install a driver.*--state memory:/);
+});
+
+test("a folder for states that can't be made is named, with what to do", async () => {
+  const blocked = join(folder, "a-file");
+  writeFileSync(blocked, "");
+  const refused = openDefaultState({ thread: false }, () => undefined, { file: join(blocked, "inner", "state.db") });
+  await expect(refused).rejects.toThrow(/a-file.* can't be made: .*--state sqlite:FILE/);
 });

@@ -107,7 +107,7 @@ describe.each(hostTransports)("a commit that carries an answer, over $name", ({ 
     (await stateStore.commits.take()).fail("full");
     expect(await pair.states.nextFailure()).toMatchObject({
       code: "state-unavailable",
-      text: "The state store of the host is full.",
+      text: "The state store of the host is full. Its operator has to make space.",
     });
     expect(await pair.caller.settled()).toEqual([]);
     pair.server.respond(call.requestId, "rolled back");

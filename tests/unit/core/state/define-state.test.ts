@@ -22,6 +22,22 @@ test.each<[string, () => unknown, string]>([
   ["an option that it does not know", () => defineState(schema, { initial: { total: 0 }, saves: 1 } as never), "saves"],
   ["an object for a schema", () => defineState({ total: 0 } as never, { initial: {} as never }), "Standard Schema"],
   [
+    "a text for a schema",
+    () => defineState("total" as never, { initial: {} as never }),
+    "such library: defineState(z.object(",
+  ],
+  [
+    "an initial date that JSON makes a text",
+    () => defineState(z.object({ at: z.date() }), { initial: { at: new Date(0) } }),
+    "z.coerce.date()",
+  ],
+  ["an initial state over the limit", () => defineState(schema, { initial: { total: 0 }, maxBytes: 3 }), "maxBytes"],
+  [
+    "an initial state that JSON can't hold",
+    () => defineState(z.object({ total: z.any() }), { initial: { total: new Map() } }),
+    "Declare a `json` codec",
+  ],
+  [
     "a schema that validates asynchronously",
     () => defineState(z.object({ total: z.number().refine(async () => true) }), { initial: { total: 0 } }),
     "synchronous",
@@ -31,6 +47,14 @@ test.each<[string, () => unknown, string]>([
     "a class that is no agent's",
     () => persistentAgent(defineState(schema, { initial: { total: 0 } }), Map as never),
     "agent class",
+  ],
+  [
+    "a class that has a state already",
+    () => {
+      const definition = defineState(schema, { initial: { total: 0 } });
+      return persistentAgent(definition, class Counter extends persistentAgent(definition) {});
+    },
+    "The class Counter has a state already",
   ],
 ])("%s is refused, and the error says why", (_what, declare, hint) => {
   expect(declare).toThrow(expect.objectContaining({ code: "invalid-argument" }));

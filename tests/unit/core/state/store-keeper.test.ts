@@ -40,7 +40,7 @@ function opening(store: WatchedStore): { readonly opened: number[]; fails: boole
   return seen;
 }
 
-test("a runtime opens its store when it starts, and once for all states", async () => {
+test("a runtime opens its store once, when it starts, since that may hold reminders", async () => {
   const store = new WatchedStore();
   const { opened } = opening(store);
   await using runtime = new SingleThreadedAgentRuntime({ stateStore: store });
