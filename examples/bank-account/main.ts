@@ -140,7 +140,6 @@ assert.deepEqual([twice.amount, after.amount], [140, 150]);
 
 // A file or a database in place of this store outlives the process as well.
 await using stateStore = new MemoryStateStore();
-await stateStore.open();
 const persistent = (runtime: SingleThreadedAgentRuntime) =>
   PersistentAccount.register(runtime, "account", () => new PersistentAccount("keeps Ada's money"));
 {

@@ -96,7 +96,6 @@ async function open(stateStore: MemoryStateStore, model: ChatCompletionClient) {
 
 const ada = new AgentId("conversation", "ada");
 await using store = new MemoryStateStore();
-await store.open();
 {
   const model = new ScriptedModel([
     "Hello Ada!",
@@ -121,7 +120,7 @@ await store.open();
   assert.deepEqual(model.promptLengths, [2, 4, 6, 6, 8, 9]);
 }
 
-const model = new ScriptedModel(["Belém has the best."]);
+const model = new ScriptedModel(["The bakery at the river has the best."]);
 await using runtime = await open(store, model);
 const { text } = await runtime.sendMessage(Say({ text: "Where?" }), ada);
 console.log(`another runtime goes on: ${text}`);

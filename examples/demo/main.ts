@@ -1,6 +1,6 @@
 // The demo: a host, two TypeScript workers and, if Python with AutoGen is installed, a Python worker, each in its own
-// process. Shows a call, an event that reaches every worker, state that moves from one worker to another, a clear error, and
-// a state that outlives `kill -9` of its worker and of the host. This process is a worker too and asks the questions. It exits with 0 if everything went well.
+// process. Shows a call, an event that reaches every worker, state that moves from one worker to another, and a clear error.
+// Then it shows a state that outlives `kill -9` of its worker and of the host. This process is a worker too and asks the questions. It exits with 0 if everything went well.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,5 +1,5 @@
 // Order with reminder: an order that is not paid in time cancels itself. Shows `remindMe`, `cancelReminder` and `tell`. The program that took
-// the orders ends before the time is up; the next one, on the same SQLite file, cancels the order that was not paid.
+// the orders ends before the time is up. The next one, on the same SQLite file, cancels the order that was not paid.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {

@@ -15,7 +15,9 @@ class Counter extends persistentAgent(Count) {
 }
 
 const [address = "127.0.0.1:50051"] = process.argv.slice(2);
-const worker = new GrpcWorkerAgentRuntime(address, { reconnect: { startWaits: true } }); // the host may start later
+const worker = new GrpcWorkerAgentRuntime(address, {
+  reconnect: { maxDelayMs: 200, startWaits: true }, // the host may start later
+});
 await worker.start();
 await Counter.register(worker, "counter", () => new Counter("counts"));
 console.log("ready");

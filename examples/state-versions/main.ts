@@ -1,5 +1,5 @@
 // State versions: an agent's state changes its shape twice, and what older programs stored comes along. Shows `version` and `migrations` of
-// a state, when a migrated state is stored, and that an older program does not touch the state of a newer one.
+// a state, and when a migrated state is stored. An older program does not touch the state of a newer one.
 import assert from "node:assert/strict";
 import { AgentId, defineMessage, defineState, handlerTable, persistentAgent, SingleThreadedAgentRuntime } from "troupe";
 import { MemoryStateStore } from "troupe/storage";
@@ -66,7 +66,6 @@ class PersonThree extends persistentAgent(StateThree) {
 
 /** One store under all programs, as a file or a database would be. */
 await using stateStore = new MemoryStateStore();
-await stateStore.open();
 const ada = new AgentId("person", "ada");
 const grace = new AgentId("person", "grace");
 

@@ -1,5 +1,5 @@
-// Chat rooms: one agent for each room, over three workers that share the type. Shows that each room is in one worker, and that the rooms
-// of a worker that stops go on in the others, with all that was said: the host keeps their states.
+// Chat rooms: one agent for each room, over three workers that share the type. Each room is in one worker. The rooms of a worker
+// that stops go on in the others, with all that was said, because the host keeps their states.
 import assert from "node:assert/strict";
 import { AgentId } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
@@ -31,7 +31,7 @@ const rooms = [
 ];
 const say = (room: string, who: string, text: string) =>
   caller.sendMessage(Say({ who, text }), new AgentId("room", room), { waitForTarget: 10_000 });
-/** Says it in all rooms at once. Resolves to what the rooms answer, in their order. */
+/** Says it everywhere at once. Resolves to all answers, in the order of `rooms`. */
 const sayEverywhere = (who: string, text: string) => Promise.all(rooms.map((room) => say(room, who, text)));
 
 const hellos = await sayEverywhere("Ada", "hello");
@@ -48,7 +48,7 @@ for (const [i, { worker, lines }] of replies.entries()) {
   assert.deepEqual(lines, ["Ada: hello", "Grace: hi Ada"]);
 }
 
-// Its rooms go to the others, which read what the host has kept of them. No call fails meanwhile.
+// What the stopped worker had goes to the others, which read what the host has kept of them. No call fails meanwhile.
 const [code, partings] = await Promise.all([two.stop(), sayEverywhere("Ada", "bye")]);
 assert.equal(code, 0);
 const afterwards = await sayEverywhere("Grace", "bye");
