@@ -91,7 +91,7 @@ const exitCodes: Record<string, number | string> = {};
 scene("A persistent state: it outlives kill -9 of its worker, and of the host");
 if (python !== undefined) {
   exitCodes.python = await python.stop();
-  note("the Python worker has stopped before, since AutoGen's workers do not connect again");
+  note("the Python worker has stopped before the host is killed");
 }
 await sign("Ada");
 const { worker: first } = await sign("Grace");
