@@ -104,7 +104,7 @@ export class Placement {
     const { units, workers } = this.#parts;
     const choice = this.#choiceOf(type);
     if (choice.at !== "some") return choice;
-    const whole = choice.candidates.filter(({ peer }) => unit.clients.includes(peer.id));
+    const whole = choice.candidates.filter(({ peer }) => unit.clients.has(peer.id));
     const candidates = whole.length > 0 ? whole : choice.candidates;
     // Where no worker serves the whole unit, each type has its own places.
     const place = whole.length > 0 ? unit : { ...unit, name: `${unit.name}:${type.name}` };
@@ -161,7 +161,7 @@ export class Placement {
     for (const peer of fitting) {
       // While a worker changes its connection, the newer one counts.
       const newest = workers.peerOf(peer.worker.id);
-      const current = newest !== undefined && type.owners.includes(newest.id) ? newest : peer;
+      const current = newest !== undefined && type.isOwner(newest.id) ? newest : peer;
       byWorker.set(peer.worker.id, { worker: peer.worker, peer: current });
     }
     const all = [...byWorker.values()];
