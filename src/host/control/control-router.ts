@@ -44,6 +44,8 @@ export class ControlRouter {
     if (envelope === undefined) return;
     const isAsked = this.#waits.answered(from, envelope);
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
+    if (isEnding(envelope.body) && !this.#isOwn(from, envelope))
+      return this.#refuseEnding(from, envelope, envelope.body);
     const full = this.#waits.whyFull(from, envelope);
     if (full !== undefined && isControlRequest(envelope.body)) {
       this.#parts.counters.refusedByLimit += 1;
@@ -109,6 +111,24 @@ export class ControlRouter {
     return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
   }
 
+  // protocol.md §1.8
+  /** Whether the target belongs to the principal of the asker. */
+  #isOwn(from: ControlSession, { destination }: ControlEnvelope): boolean {
+    const clientId = this.#clientAt(destination);
+    return clientId === undefined || this.#parts.clientIds.isFree(clientId, from.owner.principal);
+  }
+
+  /** Only workers of its own principal may end the activation of an agent, or have what is kept of it forgotten. */
+  #refuseEnding(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest): void {
+    const { counters, logger } = this.#parts;
+    counters.unroutableControlMessages += 1;
+    logger?.warn("a control message that would end another principal's agent is refused", { clientId: from.id });
+    const own = { ...envelope, respondTo: clientDestination(from.id) };
+    const error =
+      "A worker of another principal serves this agent. Only workers of that principal may deactivate or destroy it.";
+    from.send(encodeControl(controlReply(own, controlFailure(request, error))));
+  }
+
   #refuseForged(from: ControlSession, envelope: ControlEnvelope): void {
     const { counters, logger } = this.#parts;
     const { body, respondTo } = envelope;
@@ -141,6 +161,11 @@ export class ControlRouter {
     const asker = this.#find(respondTo) ?? from;
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
+}
+
+/** Whether a request ends an activation. */
+function isEnding(body: ControlEnvelope["body"]): body is ControlRequest {
+  return body?.kind === "deactivate-request" || body?.kind === "destroy-request";
 }
 
 function whyUnroutable(destination: string): string {
