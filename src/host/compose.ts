@@ -138,7 +138,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ counters, owners, placement, topics: registry.topics, peers: sessions, logger, observer },
   });
   const states = new StateService({
-    ...{ held, owners, directory, calls, events, clock, counters, observer },
+    ...{ held, owners, directory, calls, events, clock, batches, counters, observer },
     courier: undefined,
   });
   const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });

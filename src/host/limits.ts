@@ -73,6 +73,8 @@ export const limits = {
   stateAsks: 10_000,
   stateAsksAtOnce: 256,
   stateLoadsAtOnce: 16,
+  /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
+  ridingFramesAtOnce: 20,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

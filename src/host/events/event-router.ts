@@ -43,13 +43,14 @@ export class EventRouter {
     this.#parts = parts;
   }
 
-  route(from: Peer, event: PeekedEvent): void {
+  /** Returns how many workers it was for. */
+  route(from: Peer, event: PeekedEvent): number {
     const { counters, logger, observer } = this.#parts;
     counters.events += 1;
     if (!isValidTopicType(event.topicType)) {
       counters.invalidEvents += 1;
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
-      return;
+      return 0;
     }
     const absent = this.#find(from, event);
     const found = this.#targets.length;
@@ -62,9 +63,10 @@ export class EventRouter {
       this.#targets.length = 0;
       if (this.#recipients.size > 0) this.#recipients.clear();
     }
-    if (observer === undefined) return;
+    if (observer === undefined) return found;
     const delivered = counters.deliveredEvents - deliveredBefore;
     observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    return found;
   }
 
   /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
