@@ -29,7 +29,8 @@ const asksIn = (asks: readonly StatesAsk[]): Buffer => Buffer.concat(asks.map((a
 const load = (seq: number, type: string, key: string): StatesAsk => ({
   ...{ kind: "load", seq, agent: { type, key }, epoch: undefined, unless: undefined },
 });
-const put = (bytes: number) => ({ at: "put", schemaVersion: 1, contentType: "x/y", data: Buffer.alloc(bytes) }) as const;
+const put = (bytes: number) =>
+  ({ at: "put", schemaVersion: 1, contentType: "x/y", data: Buffer.alloc(bytes) }) as const;
 
 /** Loads of a large state, by workers that take no answer. */
 async function unreadLoads(host: BesiegedHost): Promise<void> {
