@@ -128,10 +128,10 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ ...options, bounds: options, batches, counters, owners, placement, peers: sessions, dotnetAnswers },
     observer,
   });
-  const locate = (agentType: string, key: string): string | undefined => {
+  const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
     const type = owners.shared(agentType);
     if (type === undefined) return owners.locate(agentType, key);
-    const located = placement.locate(type, key, undefined);
+    const located = placement.locate(type, key, { caller: undefined, payer: asker });
     return located.at === "found" ? located.peer.id : undefined;
   };
   const events = new EventRouter({

@@ -12,6 +12,8 @@ export const limits = {
   controlWaitBytesPerAsker: 4 * 1024 * 1024,
   /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
+  /** Claims for one event that count with the share of its publisher's address. Further ones count with that of their worker's. */
+  claimsOfEvent: 16,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */

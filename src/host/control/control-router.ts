@@ -22,7 +22,7 @@ export interface ControlRouterParts {
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   /** Returns the client that an agent's requests go to; undefined: there is none. */
-  readonly locate: (agentType: string, key: string) => string | undefined;
+  readonly locate: (agentType: string, key: string, asker: ControlSession) => string | undefined;
   readonly sessions: ChannelTable<ControlSession>;
   /** Tells whether a principal may use a client id. */
   readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
@@ -51,7 +51,7 @@ export class ControlRouter {
       this.#parts.counters.refusedByLimit += 1;
       return this.#refuse(from, envelope, envelope.body, full);
     }
-    const target = this.#find(envelope.destination);
+    const target = this.#find(envelope.destination, from);
     if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
     this.#parts.counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
@@ -93,28 +93,30 @@ export class ControlRouter {
     }
   }
 
-  #find(text: string): ControlSession | undefined {
-    const clientId = this.#clientAt(text);
+  #find(text: string, from: ControlSession): ControlSession | undefined {
+    const clientId = this.#clientAt(text, from);
     return clientId === undefined ? undefined : this.#parts.sessions.of(clientId);
   }
 
-  #clientAt(text: string): string | undefined {
+  #clientAt(text: string, from: ControlSession): string | undefined {
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
-    return destination.kind === "client" ? destination.clientId : this.#parts.locate(destination.type, destination.key);
+    return destination.kind === "client"
+      ? destination.clientId
+      : this.#parts.locate(destination.type, destination.key, from);
   }
 
   // protocol.md §1.8
   /** Whether a request asks in the name of another principal's client, or an answer goes to one that has not asked for it. */
   #isForged(from: ControlSession, { destination, respondTo }: ControlEnvelope): boolean {
-    const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""));
+    const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""), from);
     return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
   }
 
   // protocol.md §1.8
   /** Whether the target belongs to the principal of the asker. */
   #isOwn(from: ControlSession, { destination }: ControlEnvelope): boolean {
-    const clientId = this.#clientAt(destination);
+    const clientId = this.#clientAt(destination, from);
     return clientId === undefined || this.#parts.clientIds.isFree(clientId, from.owner.principal);
   }
 
@@ -158,7 +160,7 @@ export class ControlRouter {
   /** Answers for the target: to where the request says, or else to its sender. */
   #refuse(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
     const respondTo = envelope.respondTo ?? clientDestination(from.id);
-    const asker = this.#find(respondTo) ?? from;
+    const asker = this.#find(respondTo, from) ?? from;
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
 }

@@ -7,6 +7,7 @@ import {
   withoutRecipients,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
@@ -106,8 +107,12 @@ export class EventRouter {
   #findShared(from: Peer, event: PeekedEvent, types: Iterable<SharedType>): number {
     const key = topicSourceOf(event);
     let absent = 0;
+    let count = 0;
     for (const type of types) {
-      const located = this.#parts.placement.locate(type, key, from);
+      count += 1;
+      // Subscribers choose how many agents an event is for: they could use up the share of the publisher's address.
+      const payer = count > limits.claimsOfEvent ? undefined : from;
+      const located = this.#parts.placement.locate(type, key, { caller: from, payer });
       if (located.at !== "found") {
         absent += 1;
         continue;
