@@ -39,7 +39,7 @@ export function loadsAndCommits(connections: number): (crowd: Crowd) => void {
   );
 }
 
-/** Commits with 1,000 events each that nobody gets. */
+/** Commits with 1,000 events each for no subscriber. */
 export function commitsOfEvents(connections: number): (crowd: Crowd) => void {
   const payload = { typeName: "T", contentType: "application/json", data: Buffer.from("{}") };
   const attributes = { topicType: "unheard", topicSource: "s", sender: undefined, payload, attributes: {} };

@@ -32,11 +32,11 @@ export type Located =
   | { readonly at: "expected"; readonly clientId: string }
   | { readonly at: "nowhere"; readonly code: "undeliverable" | "overloaded"; readonly reason: string };
 
-/** Who looks for an agent. */
+/** The search for one agent: its cause, and its cost. */
 export interface Seeker {
   /** The worker whose message it is. */
   readonly caller: Peer | undefined;
-  /** Whose address has the claim counted with its share. Undefined: that of the worker that gets the agent. */
+  /** The claim counts with the share of this client. Undefined: with that of the worker that gets the agent. */
   readonly payer: Pick<Peer, "account"> | undefined;
 }
 
