@@ -128,17 +128,17 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ ...options, bounds: options, batches, counters, owners, placement, peers: sessions, dotnetAnswers },
     observer,
   });
-  const locate = (agentType: string, key: string): string | undefined => {
+  const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
     const type = owners.shared(agentType);
     if (type === undefined) return owners.locate(agentType, key);
-    const located = placement.locate(type, key, undefined);
+    const located = placement.locate(type, key, { caller: undefined, payer: asker });
     return located.at === "found" ? located.peer.id : undefined;
   };
   const events = new EventRouter({
     ...{ counters, owners, placement, topics: registry.topics, peers: sessions, logger, observer },
   });
   const states = new StateService({
-    ...{ held, owners, directory, calls, events, clock, counters, observer },
+    ...{ held, owners, directory, calls, events, clock, batches, counters, observer },
     courier: undefined,
   });
   const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });

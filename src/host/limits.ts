@@ -12,6 +12,8 @@ export const limits = {
   controlWaitBytesPerAsker: 4 * 1024 * 1024,
   /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
+  /** Claims for one event that count with the share of its publisher's address. Further ones count with that of their worker's. */
+  claimsOfEvent: 16,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */
@@ -73,6 +75,8 @@ export const limits = {
   stateAsks: 10_000,
   stateAsksAtOnce: 256,
   stateLoadsAtOnce: 16,
+  /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
+  ridingFramesAtOnce: 20,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

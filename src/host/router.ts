@@ -34,7 +34,8 @@ export class Router {
       case "response":
         return calls.answer(peer, frame);
       case "event":
-        return events.route(peer, frame);
+        events.route(peer, frame);
+        return;
       case "cancel":
         return calls.cancel(peer, frame);
       case "register-type":

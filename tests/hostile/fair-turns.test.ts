@@ -90,6 +90,8 @@ const attacks: readonly Attack[] = [
   { name: "rapid resets over 20 connections", from: [sameAddress, otherAddress, manyAddresses] },
   { name: "events for 2,000 workers in one chunk" },
   { name: "control channels that end with 100,000 waits", isWhole: true },
+  { name: "loads and commits on the streams of states of 20 connections" },
+  { name: "commits of 1,000 events from 20 connections" },
   { name: "half-closed streams of 20 connections" },
   { name: "PING frames from 20 connections" },
   { name: "SETTINGS frames from 20 connections" },

@@ -43,7 +43,8 @@ export class CallRings {
   report(from: Peer, { requestId, path: text, behind }: StuckFrame): void {
     const { counters } = this.#parts;
     const call = this.#callOf(from, requestId);
-    const path = parsePath(text);
+    // A forged report costs no reading of its path.
+    const path = call === undefined ? [] : parsePath(text);
     if (call === undefined || path.length === 0 || !isWithinLimits(behind)) {
       // The call has ended meanwhile, or the worker reports what it must not.
       counters.unmatchedReports += 1;

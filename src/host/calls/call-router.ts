@@ -157,7 +157,7 @@ export class CallRouter {
     const { targetKey } = request;
     const refusal = this.#whyNotTaken(caller, request, type.name);
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
-    const located = this.#placement.locate(type, targetKey, caller);
+    const located = this.#placement.locate(type, targetKey, { caller, payer: caller });
     if (located.at === "nowhere")
       return this.#outcomes.refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
     const callerId = requestIdBytes(request);
@@ -178,7 +178,7 @@ export class CallRouter {
 
   /** Places a call anew that waited for a channel. */
   #placeAgain(call: PendingCall, request: PeekedRequest, type: SharedType): void {
-    const located = this.#placement.locate(type, request.targetKey, call.caller);
+    const located = this.#placement.locate(type, request.targetKey, { caller: call.caller, payer: call.caller });
     if (located.at !== "nowhere") this.#sendPlaced(call, request, located);
     else if (this.#calls.take(call)) this.#fail(call, callFailure.notPlaced(located));
   }

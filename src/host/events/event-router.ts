@@ -7,6 +7,7 @@ import {
   withoutRecipients,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
@@ -43,13 +44,14 @@ export class EventRouter {
     this.#parts = parts;
   }
 
-  route(from: Peer, event: PeekedEvent): void {
+  /** Returns how many workers it was for. */
+  route(from: Peer, event: PeekedEvent): number {
     const { counters, logger, observer } = this.#parts;
     counters.events += 1;
     if (!isValidTopicType(event.topicType)) {
       counters.invalidEvents += 1;
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
-      return;
+      return 0;
     }
     const absent = this.#find(from, event);
     const found = this.#targets.length;
@@ -62,9 +64,10 @@ export class EventRouter {
       this.#targets.length = 0;
       if (this.#recipients.size > 0) this.#recipients.clear();
     }
-    if (observer === undefined) return;
+    if (observer === undefined) return found;
     const delivered = counters.deliveredEvents - deliveredBefore;
     observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    return found;
   }
 
   /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
@@ -104,8 +107,12 @@ export class EventRouter {
   #findShared(from: Peer, event: PeekedEvent, types: Iterable<SharedType>): number {
     const key = topicSourceOf(event);
     let absent = 0;
+    let count = 0;
     for (const type of types) {
-      const located = this.#parts.placement.locate(type, key, from);
+      count += 1;
+      // Subscribers choose how many agents an event is for: they could use up the share of the publisher's address.
+      const payer = count > limits.claimsOfEvent ? undefined : from;
+      const located = this.#parts.placement.locate(type, key, { caller: from, payer });
       if (located.at !== "found") {
         absent += 1;
         continue;

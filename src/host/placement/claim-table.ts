@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { ChunkedColumn } from "./chunked-column.ts";
 import { ClaimIndex } from "./claim-index.ts";
+import { createKeyHash } from "./key-hash.ts";
 import { KeySlabs } from "./key-slabs.ts";
 import { NumberedNames } from "./numbered-names.ts";
 
@@ -35,6 +36,7 @@ export class ClaimTable {
   readonly #next = new ChunkedColumn((length) => new Int32Array(length));
   readonly #before = new ChunkedColumn((length) => new Int32Array(length));
   readonly #index = new ClaimIndex((entry) => this.#hashes.get(entry));
+  readonly #hashOf = createKeyHash();
   readonly #keys = new KeySlabs((entry, place) => this.#places.set(entry, place));
   readonly #typeNames = new NumberedNames();
   readonly #workerNames = new NumberedNames();
@@ -185,16 +187,11 @@ export class ClaimTable {
     return entry;
   }
 
-  /** Notes what `isSought` compares; returns its hash: FNV-1a over the number of the type and the bytes of the key. */
+  /** Notes what `isSought` compares; returns its hash: of the number of the type and the bytes of the key. */
   #seek(typeNumber: number, key: string): number {
     this.#soughtType = typeNumber;
-    const bytes = this.#key;
-    this.#keyLength = bytes.write(key, "utf8");
-    let hash = Math.imul(0x811c9dc5 ^ typeNumber, 0x01000193);
-    for (let at = 0; at < this.#keyLength; at += 1) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-    // The low bits choose a place, the highest ones a segment: the last bytes must reach both.
-    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-    return hash ^ (hash >>> 13);
+    this.#keyLength = this.#key.write(key, "utf8");
+    return this.#hashOf(this.#key, this.#keyLength, typeNumber);
   }
 
   #link(entry: number, worker: number): void {

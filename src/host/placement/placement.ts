@@ -32,6 +32,14 @@ export type Located =
   | { readonly at: "expected"; readonly clientId: string }
   | { readonly at: "nowhere"; readonly code: "undeliverable" | "overloaded"; readonly reason: string };
 
+/** The search for one agent: its cause, and its cost. */
+export interface Seeker {
+  /** The worker whose message it is. */
+  readonly caller: Peer | undefined;
+  /** The claim counts with the share of this client. Undefined: with that of the worker that gets the agent. */
+  readonly payer: Pick<Peer, "account"> | undefined;
+}
+
 /** Workers that may get new agents of a type, or why there is none. */
 type Choice =
   | { readonly at: "some"; readonly candidates: readonly Candidate[] }
@@ -72,8 +80,8 @@ export class Placement {
     observer?.({ at: "claim", what: "lost", workerId, clientId: peer.id, count });
   }
 
-  /** Finds the worker of an agent. `caller`: the worker whose message it is. An agent without a worker gets one. */
-  locate(type: SharedType, key: string, caller: Peer | undefined): Located {
+  /** Finds the worker of an agent. An agent without a worker gets one. */
+  locate(type: SharedType, key: string, seeker: Seeker): Located {
     const { directory, workers, units } = this.#parts;
     const claim = directory.find(type, key);
     if (claim !== undefined) {
@@ -85,26 +93,26 @@ export class Placement {
       return { at: "nowhere", code: "undeliverable", reason };
     }
     const unit = units.unitOf(type);
-    return unit === undefined ? this.#placeAlone(type, key, caller) : this.#placeInUnit(unit, type, key, caller);
+    return unit === undefined ? this.#placeAlone(type, key, seeker) : this.#placeInUnit(unit, type, key, seeker);
   }
 
-  #placeAlone(type: SharedType, key: string, caller: Peer | undefined): Located {
+  #placeAlone(type: SharedType, key: string, seeker: Seeker): Located {
     const choice = this.#choiceOf(type);
     if (choice.at !== "some") return choice;
     const { placement, random, directory } = this.#parts;
     const turn = this.#turns.get(type) ?? 0;
     const direct = directors[type.terms.placement ?? placement];
     const claimsOf = (workerId: string): number => directory.countOf(workerId);
-    const chosen = direct({ key, callerId: caller?.worker.id, turn, random, claimsOf }, choice.candidates);
+    const chosen = direct({ key, callerId: seeker.caller?.worker.id, turn, random, claimsOf }, choice.candidates);
     this.#turns.set(type, turn + 1);
-    return this.#take(type, key, chosen, caller);
+    return this.#take(type, key, chosen, seeker);
   }
 
-  #placeInUnit(unit: StockUnit, type: SharedType, key: string, caller: Peer | undefined): Located {
+  #placeInUnit(unit: StockUnit, type: SharedType, key: string, seeker: Seeker): Located {
     const { units, workers } = this.#parts;
     const choice = this.#choiceOf(type);
     if (choice.at !== "some") return choice;
-    const whole = choice.candidates.filter(({ peer }) => unit.clients.includes(peer.id));
+    const whole = choice.candidates.filter(({ peer }) => unit.clients.has(peer.id));
     const candidates = whole.length > 0 ? whole : choice.candidates;
     // Where no worker serves the whole unit, each type has its own places.
     const place = whole.length > 0 ? unit : { ...unit, name: `${unit.name}:${type.name}` };
@@ -114,16 +122,16 @@ export class Placement {
     const request = { key, callerId: undefined, turn: 0, random: this.#parts.random, claimsOf: () => 0 };
     const chosen = sticky ?? directors.hash(request, candidates);
     if (chosen !== undefined && sticky === undefined) units.place(place, key, chosen.worker.id);
-    return this.#take(type, key, chosen, caller);
+    return this.#take(type, key, chosen, seeker);
   }
 
   /** Enters the claim of a worker that knows of claims. */
-  #take(type: SharedType, key: string, chosen: Candidate | undefined, caller: Peer | undefined): Located {
+  #take(type: SharedType, key: string, chosen: Candidate | undefined, { payer }: Seeker): Located {
     if (chosen === undefined) return nowhere(`No worker serves agent type ${type.name}.`);
     const { peer, worker } = chosen;
     if (!isAware(type, peer)) return { at: "found", peer, epoch: undefined };
     const { directory, counters, observer } = this.#parts;
-    const party = (caller ?? peer).account.party;
+    const party = (payer ?? peer).account.party;
     const outcome = directory.claim({ type, key, workerId: worker.id, party });
     if (outcome.at === "full") {
       counters.refusedClaims += 1;
@@ -161,7 +169,7 @@ export class Placement {
     for (const peer of fitting) {
       // While a worker changes its connection, the newer one counts.
       const newest = workers.peerOf(peer.worker.id);
-      const current = newest !== undefined && type.owners.includes(newest.id) ? newest : peer;
+      const current = newest !== undefined && type.isOwner(newest.id) ? newest : peer;
       byWorker.set(peer.worker.id, { worker: peer.worker, peer: current });
     }
     const all = [...byWorker.values()];

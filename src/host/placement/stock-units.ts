@@ -6,7 +6,7 @@ export interface StockUnit {
   readonly name: string;
   readonly types: readonly SharedType[];
   /** Client ids that serve all its types. None: each type is placed by itself. */
-  readonly clients: readonly string[];
+  readonly clients: ReadonlySet<string>;
 }
 
 export interface StockUnitsOptions {
@@ -90,7 +90,7 @@ export class StockUnits {
       const types = [...group].sort((a, b) => (a.name < b.name ? -1 : 1));
       const [first] = types;
       if (first === undefined) continue;
-      const clients = first.owners.filter((clientId) => types.every(({ owners }) => owners.includes(clientId)));
+      const clients = new Set(first.owners.filter((clientId) => types.every((type) => type.isOwner(clientId))));
       const unit: StockUnit = { name: first.name, types, clients };
       for (const type of types) units.set(type, unit);
       this.#noteSplit(unit);
@@ -105,7 +105,7 @@ export class StockUnits {
 
   #noteSplit(unit: StockUnit): void {
     const name = unit.types.map((type) => type.name).join(",");
-    if (unit.clients.length > 0) this.#splits.delete(name);
+    if (unit.clients.size > 0) this.#splits.delete(name);
     else if (!this.#splits.has(name)) {
       this.#splits.add(name);
       this.#options.onSplit(unit);

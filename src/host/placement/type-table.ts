@@ -91,10 +91,10 @@ export class TypeTable implements TypeOwners {
       return;
     }
     const type = this.#shared.get(agentType);
-    if (!type?.owners.includes(clientId)) return;
+    if (!type?.isOwner(clientId)) return;
     type.delete(clientId);
     this.#onSharedChange();
-    if (type.owners.length > 0) return;
+    if (type.firstOwner !== undefined) return;
     this.#shared.delete(agentType);
     this.#era += 1;
     this.#onSharedGone(type);
@@ -117,7 +117,7 @@ export class TypeTable implements TypeOwners {
 
   /** Others that share the type must say so too, and belong to the principal of the first. */
   #join(type: SharedType, clientId: string, { sharing, principal }: TypeClaimant): TypeClaim {
-    const [first = clientId] = type.owners;
+    const first = type.firstOwner ?? clientId;
     const mayJoin =
       isSamePrincipal(type.principal, principal) && (sharing !== undefined || this.#isSharedHere(type.name));
     if (!mayJoin) return { at: "held", by: first };

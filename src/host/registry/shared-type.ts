@@ -18,7 +18,9 @@ export class SharedType {
   readonly principal: Principal | undefined;
   /** Rises with each change between exclusive and shared. */
   readonly era: number;
-  #owners: readonly string[] = [];
+  readonly #owners = new Set<string>();
+  /** The owners as a list; undefined: they have changed. */
+  #list: readonly string[] | undefined;
   /** Owners that know nothing of shared types: `sharedTypes` names the type. */
   readonly #unaware = new Set<string>();
 
@@ -31,7 +33,18 @@ export class SharedType {
 
   /** The client ids of the owners, in the order in which they came. Valid until the next change. */
   get owners(): readonly string[] {
-    return this.#owners;
+    this.#list ??= [...this.#owners];
+    return this.#list;
+  }
+
+  /** Whether the client serves the type. */
+  isOwner(clientId: string): boolean {
+    return this.#owners.has(clientId);
+  }
+
+  /** The owner that came first. */
+  get firstOwner(): string | undefined {
+    return this.#owners.values().next().value;
   }
 
   /** Owners that have not registered the type as shared themselves. */
@@ -41,12 +54,14 @@ export class SharedType {
 
   /** `isAware`: the client has registered the type as shared. */
   add(clientId: string, isAware: boolean): void {
-    if (!this.#owners.includes(clientId)) this.#owners = [...this.#owners, clientId];
+    this.#owners.add(clientId);
+    this.#list = undefined;
     if (!isAware) this.#unaware.add(clientId);
   }
 
   delete(clientId: string): void {
-    this.#owners = this.#owners.filter((owner) => owner !== clientId);
+    this.#owners.delete(clientId);
+    this.#list = undefined;
     this.#unaware.delete(clientId);
   }
 }

@@ -49,11 +49,22 @@ export class RidingFrames {
       .filter((call) => call !== undefined);
   }
 
-  /** The commit is written. */
-  letGo({ calls, events }: FrameRouters): void {
-    for (const answer of this.#answers) calls.answer(this.#from, answer);
-    this.#release(calls, undefined);
-    for (const event of this.#events) events.route(this.#from, event);
+  /** How many there are. */
+  get count(): number {
+    return this.#answers.length + this.#events.length;
+  }
+
+  /** The commit is written: with each task one frame leaves. An event for many workers takes several tasks. */
+  *leaving({ calls, events }: FrameRouters): Iterable<() => void> {
+    for (const answer of this.#answers) yield () => calls.answer(this.#from, answer);
+    yield () => this.#release(calls, undefined);
+    let targets = 0;
+    for (const event of this.#events) {
+      yield () => {
+        targets = events.route(this.#from, event);
+      };
+      for (let left = targets; left > targetsPerTask; left -= targetsPerTask) yield doNothing;
+    }
   }
 
   /** The commit is not written. `failure`: for callers whose worker can't answer them any more. */
@@ -66,3 +77,7 @@ export class RidingFrames {
     this.#kept = [];
   }
 }
+
+/** Workers that get an event for the time of one task. */
+const targetsPerTask = 4;
+const doNothing = (): void => undefined;

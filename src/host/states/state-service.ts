@@ -10,9 +10,11 @@ import {
   type StatesAnswer,
   type WireMail,
 } from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import { callFailure } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { HeldStore } from "../held-store.ts";
+import { limits } from "../limits.ts";
 import type { CommitOccurrence, HostObserver } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -58,6 +60,8 @@ export interface StateServiceParts extends FrameRouters {
   /** Undefined: this host delivers no mail and fires no reminders, and refuses commits with them. */
   readonly courier: EffectsCourier | undefined;
   readonly clock: Clock;
+  /** Lets the frames of a commit go that has many. */
+  readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   readonly observer: HostObserver | undefined;
 }
@@ -161,6 +165,7 @@ export class StateService {
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
       else if (outcome.at === "stale") counters.staleCommits += 1;
+      if (outcome.at === "committed") await this.#letGo(from, frames);
       this.#decided(frames, outcome);
       if (observer !== undefined) observer(occurrence(from, ask, outcome, clock.now() - takenMs));
       return { kind: "committed", seq: ask.seq, outcome };
@@ -185,10 +190,22 @@ export class StateService {
     }
   }
 
-  /** Ends the commit's hold on its calls, and lets its frames go if it was written. */
+  /** Lets the frames of a written commit go: those of a large one in batches, so that other messages get their turn. */
+  #letGo(from: Peer, frames: RidingFrames): Promise<void> | undefined {
+    const { batches } = this.#parts;
+    const tasks = frames.leaving(this.#parts);
+    if (frames.count <= limits.ridingFramesAtOnce) {
+      for (const task of tasks) task();
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      batches.add(frames, lastly(tasks, resolve), from.account.party);
+    });
+  }
+
+  /** Ends the hold of a commit on its calls. */
   #decided(frames: RidingFrames, outcome: HostedOutcome): void {
-    if (outcome.at === "committed") frames.letGo(this.#parts);
-    else
+    if (outcome.at !== "committed")
       frames.drop(this.#parts, "code" in outcome ? () => callFailure.ofTarget(outcome.text, outcome.code) : undefined);
     this.#undecided -= 1;
     if (this.#undecided === 0) this.#onDecided();
@@ -199,6 +216,11 @@ export class StateService {
       this.#order.run(agent, async () => resolve(await task()));
     });
   }
+}
+
+function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => void> {
+  yield* tasks;
+  done();
 }
 
 const supersededText = "Another worker has the agent by now. Try again.";

@@ -97,7 +97,7 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
         this.#parts.counters.emptyFrames += 1;
         return;
       default:
-        this.#take(ask, bytes.length);
+        this.#take(ask, bytes.length + piecesOf(ask) * pieceBytes);
     }
   }
 
@@ -157,14 +157,26 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
   #answer(answer: StatesAnswer): void {
     const open = this.#open;
     if (open === undefined) return;
-    const frame = encodeStatesAnswer(answer);
-    if (answer.kind === "loaded" && frame.length > open.stream.maxSendBytes) return this.#answer(tooLong(answer));
+    const frame = this.#frameOf(answer, open);
     const fits = this.#unsent.length === 0 && open.bound.hasRoom(frame.length, "answer");
     if (fits) this.#isFull = !open.stream.send(frame);
-    else if (this.#unsent.length > 0 || open.stream.queuedFrames > 0) this.#hold(frame, open.stream);
-    else if (answer.kind === "loaded") return this.#answer(failedAnswer({ ...answer, kind: "load" }, noMemory));
+    else if (this.#hasUnread(open)) this.#hold(frame, open.stream);
     else return this.#cutOff();
     this.#goOn();
+  }
+
+  /** Encodes an answer. A state that the host can't send, or has no space for, becomes a failure of its load. */
+  #frameOf(answer: StatesAnswer, open: OpenStream): Uint8Array {
+    const frame = encodeStatesAnswer(answer);
+    if (answer.kind !== "loaded") return frame;
+    if (frame.length > open.stream.maxSendBytes) return encodeStatesAnswer(tooLong(answer));
+    if (this.#hasUnread(open) || open.bound.hasRoom(frame.length, "answer")) return frame;
+    return encodeStatesAnswer(failedAnswer({ ...answer, kind: "load" }, noMemory));
+  }
+
+  /** Whether answers wait that the worker has not read. */
+  #hasUnread({ stream }: OpenStream): boolean {
+    return this.#unsent.length > 0 || stream.queuedFrames > 0;
   }
 
   /** Holds an answer that finds no space behind those that the worker has not read. */
@@ -231,6 +243,15 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
     this.#asks?.end();
     this.#parts.session.closeStateStream(this);
   }
+}
+
+/** Memory of an answer, event or effect of a commit beside its bytes: objects that say where its parts are. */
+const pieceBytes = 500;
+
+function piecesOf(ask: StoreAsk): number {
+  if (ask.kind !== "commit") return 0;
+  const { answers, events, mail, reminders, remembered } = ask;
+  return answers.length + events.length + mail.length + reminders.length + remembered.length;
 }
 
 const noMemory = failure("overloaded", "The host has no space for the state. Try again later.");

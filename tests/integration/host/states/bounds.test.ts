@@ -94,4 +94,23 @@ describe.each(hostTransports)("the bounds of the stream of states over $name", (
     for (let at = 0; at < 7; at += 1) if ((await states.next()).outcome.at === "committed") committed += 1;
     expect(committed).toBeGreaterThan(2);
   });
+
+  it("counts each part of a commit, so that thousands of empty ones in few bytes do not fill the host's memory", async () => {
+    const stateStore = new GatedStore();
+    const maxQueuedBytes = 16 * 1024 * 1024;
+    await using rig = await start({ stateStore, maxQueuedBytes });
+    const { server, states } = await startServer(rig, "S", "counter");
+    const before = rig.host.counters().heldBytes;
+    const remembered = Array.from({ length: 9_000 }, () => ({ id: "", principal: "", answer: undefined }));
+    const asked = 40;
+    for (let at = 0; at < asked; at += 1) states.commit(`counter/${at}`, { remembered });
+    await stateStore.commits.takeMany(3);
+    await server.settled();
+    // Each commit has 18 kB, and makes objects of some MB.
+    const taken = rig.host.counters().heldBytes - before;
+    expect(taken).toBeGreaterThan(maxQueuedBytes / 2);
+    expect(stateStore.commits.rest.length).toBeLessThan(10);
+    stateStore.openGate();
+    expect(taken).toBeLessThan(3 * maxQueuedBytes);
+  });
 });

@@ -24,6 +24,32 @@ async function startCall({ server, caller }: { server: RawWorker; caller: RawWor
 }
 
 describe.each(hostTransports)("a commit that carries an answer, over $name", ({ start }) => {
+  it("with thousands of events lets others have their turn before all of them have left, and then the worker", async () => {
+    const clock = new ManualClock();
+    await using rig = await start({ clock });
+    const pair = await startPair(rig);
+    await pair.caller.subscribe("s", exact("news", "reader"));
+    await pair.caller.register("reader");
+    const call = await startCall(pair);
+    const events = Array.from({ length: 3_000 }, (_, at) => eventOn("news", `E${at}`));
+    pair.states.commit("counter/a", { answers: [answerTo(call, "one")], events });
+    pair.states.commit("counter/a", { expected: { at: "anything" }, events: [eventOn("news", "last")] });
+    expect(textOf(await pair.caller.nextResponse())).toBe("one");
+    const other = await new RawWorker(rig.dial(), "O").join();
+    await other.settled();
+    expect(rig.host.counters().events).toBeLessThan(1_000);
+    expect(pair.states.answers.rest).toEqual([]);
+    for (let turn = 0; turn < 10; turn += 1) {
+      clock.advance(1);
+      await other.settled();
+    }
+    for (const { outcome } of [await pair.states.next(), await pair.states.next()])
+      expect(outcome.at).toBe("committed");
+    const heard: string[] = [];
+    while (heard.at(-1) !== "last") heard.push((await pair.caller.nextEvent()).id);
+    expect(heard).toEqual([...events.keys()].map((at) => `E${at}`).concat("last"));
+  });
+
   it("lets the answer and its events go when the store has written, and not before", async () => {
     const stateStore = new GatedStore();
     await using rig = await start({ stateStore });
