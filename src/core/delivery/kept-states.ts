@@ -33,6 +33,8 @@ export interface CommitRequest<Out> {
   readonly remembered?: RememberedMessage | undefined;
   /** The answer, if the keeper sends it. */
   readonly answer?: Out | undefined;
+  /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
+  readonly isRepeatable?: boolean | undefined;
 }
 
 /** The place of a slot: its agent. */
@@ -166,7 +168,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const place = this.#placeOf(slot);
     const prepared = this.#prepare(slot, request, place.id);
     if (prepared === undefined) return undefined;
-    const written = this.#write(slot, prepared, place);
+    const written = this.#write(slot, prepared, place, request.isRepeatable === true);
     const end = () => {
       slot.committing = undefined;
     };
@@ -239,7 +241,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     return { kept, text, effects };
   }
 
-  async #write(slot: StateSlot, { kept, text, effects }: PreparedCommit<Out>, { id }: Place): Promise<void> {
+  async #write(
+    slot: StateSlot,
+    { kept, text, effects }: PreparedCommit<Out>,
+    { id }: Place,
+    isRepeatable: boolean,
+  ): Promise<void> {
     const outcome = await this.#keeper(id.type).commit(kept);
     switch (outcome.at) {
       case "committed":
@@ -256,7 +263,9 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
       case "failed":
         throw outcome.error;
       case "conflict":
-        throw this.#lost(slot, conflict(id), true);
+        if (!isRepeatable || slot.at !== "loaded") throw this.#lost(slot, conflict(id), true);
+        slot.lose({ error: conflict(id), isConflict: true, isLeftLater: true }, false);
+        throw conflict(id);
       case "stale":
         throw this.#lost(slot, ended(id), false);
       case "unknown":
