@@ -49,13 +49,17 @@ export class HeldStore {
     return this.#closing;
   }
 
-  /** Counts and logs a failure of the store; returns what may be said of it to a worker. The store's own text may name files of this machine. */
+  /**
+   * Counts and logs a failure of the store; returns what may be said of it to a worker. The store's own text may name files of this machine.
+   * `otherwise`: the code of an error that is no `StoreError`.
+   */
   failed(
     error: unknown,
     what: string,
+    otherwise: StoreErrorCode = "unavailable",
   ): { readonly code: "state-unavailable" | "state-unknown"; readonly text: string } {
     const { counters, logger } = this.#parts;
-    const code = error instanceof StoreError ? error.storeCode : "unavailable";
+    const code = error instanceof StoreError ? error.storeCode : otherwise;
     counters.storeErrors += 1;
     if (code !== "fenced") logger?.error(what, { error: loggableError(error) });
     else if (!this.#isFencedLogged) {

@@ -167,16 +167,23 @@ export class StateService {
 
   async #write(ask: CommitAsk, mail: readonly Mail[]): Promise<HostedOutcome> {
     const { held, courier } = this.#parts;
+    let isAsked = false;
     try {
       const store = await held.open();
       const commit = toCommit(ask, mail, { generation: held.incarnation, era: 0, number: 0 });
+      isAsked = true;
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
       const hasEffects = commit.mail.length > 0 || commit.reminders.length > 0;
       if (outcome.at === "committed" && hasEffects) courier?.written(commit);
       return outcome;
     } catch (error) {
-      const { code, text } = held.failed(error, "a state could not be written");
+      const { code, text } = held.failed(
+        error,
+        "a state could not be written",
+        // A store of the user's own may have written it.
+        isAsked ? "unknown" : "unavailable",
+      );
       return { at: code === "state-unknown" ? "unknown" : "failed", code, text };
     }
   }
