@@ -61,7 +61,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   /** Types whose agents keep a state. */
   readonly #keptTypes = new Set<string>();
   readonly #places = new WeakMap<StateSlot, Place>();
-  /** Agents from their load to their first turn, by id: the catalog does not find them meanwhile. */
+  /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
   readonly #activating = new Map<string, Agent>();
 
   constructor(options: KeptStatesOptions<Out>) {
@@ -102,7 +102,16 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const slot = slotOf(agent);
     if (slot === undefined || slot.at !== "loaded") return undefined;
     this.begun(slot);
-    return this.commit(slot, { at: "turn" });
+    if (!slot.isWriting) return this.commit(slot, { at: "turn" });
+    // The runtime ends while a turn runs. What stands in the state now is a part of that turn: it must not be written.
+    return slot.committing === undefined ? undefined : this.#saveAfter(slot.committing, agent);
+  }
+
+  beginLastTurn(agent: Agent): void {
+    const slot = slotOf(agent);
+    if (slot === undefined || slot.at !== "loaded" || slot.isWriting) return;
+    slot.isActivating = true;
+    this.#activating.set(this.#placeOf(slot).id.toString(), agent);
   }
 
   drop(agent: Agent): void {
@@ -129,7 +138,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     throw outcome.at === "failed" || outcome.at === "unknown" ? outcome.error : ended(id);
   }
 
-  /** Returns the agent while it is being activated. */
+  /** Returns the agent while its `onActivate` or `onDeactivate` runs. */
   activating(id: AgentId): Agent | undefined {
     return this.#activating.size === 0 ? undefined : this.#activating.get(id.toString());
   }
@@ -183,6 +192,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     // The slot first: messages that wait for a turn find it gone.
     slot.lose(lost, false);
     if (!this.#options.forget(id, agent, reason)) slot.lose(lost, true);
+  }
+
+  /** A turn has ended, and its commit is under way: the agent's last changes are written after that. */
+  async #saveAfter(committing: Promise<unknown>, agent: Agent): Promise<void> {
+    await committing;
+    await this.save(agent);
   }
 
   async #commitAfter(slot: StateSlot, request: CommitRequest<Out>): Promise<void> {

@@ -60,7 +60,7 @@ export class StateSlot<T extends object = object> {
   isDestroying = false;
   /** Whether the activation ends with its outermost turn: the state was deleted. */
   isDestroyed = false;
-  /** Whether the activation begins: it is loaded and has not been saved yet. */
+  /** Whether `onActivate` or `onDeactivate` runs, and is not saved yet. */
   isActivating = false;
   #at: "empty" | "loaded" | "gone" = "empty";
   #state: T | undefined;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { StoreError } from "../../../src/storage/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { WatchedStore } from "../../support/watched-store.ts";
@@ -120,6 +121,31 @@ export function describeLostStates(suite: Suite): void {
       expect(await cast.ask("1")).toBe("1");
       expect(cast.made).toHaveLength(2);
       expect(await cast.stored()).toEqual({ total: 1, log: ["1"] });
+    });
+
+    test("sends the events of onDeactivate when its last change is written, and none if that fails", async () => {
+      const store = new WatchedStore();
+      await using stage = await suite.openStage({ stateStore: store });
+      const heard = new Inbox<string>();
+      class Parting extends Keeper {
+        override async onDeactivate(): Promise<void> {
+          this.state.log.push("parting");
+          await this.publishMessage(Note({ text: `parting with ${this.state.total}` }), topic);
+        }
+      }
+      await Parting.register(stage.callee, "keeper", () => new Parting(add));
+      await Keeper.register(stage.callee, "ear", () => new Keeper((text) => heard.put(text)));
+      await stage.callee.addSubscription(new TypeSubscription("notes", "ear"));
+      await stage.caller.sendMessage(Ask({ text: "1" }), id);
+      store.beforeCommit = () => {
+        throw new StoreError("unavailable", "agents.db: locked");
+      };
+      await stage.callee.deactivateAgent(id);
+      store.beforeCommit = () => undefined;
+      expect((await stage.caller.sendMessage(Ask({ text: "1" }), id)).text).toBe("2");
+      await stage.callee.deactivateAgent(id);
+      expect(await heard.take()).toBe("parting with 2");
+      expect(await store.stored(id)).toEqual({ total: 2, log: ["1", "1", "parting"] });
     });
 
     test("finishes a loadState first that is under way", async () => {

@@ -86,3 +86,28 @@ test("a saveState that waits for a turn ends with the runtime, and no agent is m
   await settle();
   expect(made).toBe(1);
 });
+
+test("nothing of a turn that still runs when the runtime closes is saved, and none of its events leaves", async () => {
+  const store = new WatchedStore();
+  const inside = new Gate();
+  const gate = new Gate();
+  const runtime = new SingleThreadedAgentRuntime({ stateStore: store });
+  await Keeper.register(runtime, "keeper", () => {
+    return new Keeper(async (text, agent) => {
+      agent.state.total += Number(text);
+      if (text !== "2") return "";
+      inside.open();
+      await gate.opened;
+      return "";
+    });
+  });
+  await runtime.start();
+  await runtime.sendMessage(Ask({ text: "1" }), keeper);
+  const held = runtime.sendMessage(Ask({ text: "2" }), keeper).catch(() => undefined);
+  await inside.opened;
+  await runtime.close();
+  gate.open();
+  await held;
+  await settle();
+  expect(await store.stored(keeper)).toEqual({ total: 1, log: [] });
+});
