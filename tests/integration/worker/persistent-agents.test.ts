@@ -17,18 +17,6 @@ class Counter extends persistentAgent(Count) {
   });
 }
 
-const refusal = { code: "not-accessible", message: expect.stringContaining("stateStore") };
-
-test("a worker without a store refuses persistent agents, before its start and after it", async () => {
-  await using rig = await startRig();
-  const worker = await rig.worker();
-  await expect(Counter.register(worker, "counter", () => new Counter("counts"))).rejects.toMatchObject(refusal);
-  const instance = new Counter("counts").registerInstance(worker, id);
-  await expect(instance).rejects.toMatchObject(refusal);
-  const fresh = rig.newWorker();
-  await expect(Counter.register(fresh, "counter", () => new Counter("counts"))).rejects.toMatchObject(refusal);
-});
-
 test("a worker that stops waits for the commit of a turn, so that the next one finds it", async () => {
   const store = new WatchedStore();
   const committing = new Gate();
