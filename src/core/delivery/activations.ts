@@ -1,3 +1,4 @@
+// Over 400 lines: the tables of activations that begin, live, leave and are lost; what can stand apart is in the files beside it.
 import type { Agent } from "../agents/agent.ts";
 import { AgentId } from "../agents/agent-id.ts";
 import { type DeactivationReason, offerActivations } from "../agents/agent-life.ts";
