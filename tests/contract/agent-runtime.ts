@@ -14,6 +14,7 @@ import { describeIdempotency } from "./agent-runtime/idempotency.ts";
 import { describeInterceptors } from "./agent-runtime/interceptors.ts";
 import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
+import { describeLostStates } from "./agent-runtime/lost-states.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
@@ -55,6 +56,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeActivationLimits(suite);
     describeState(suite);
     describePersistentAgents(suite);
+    describeLostStates(suite);
     describeRollBack(suite);
     describeIdempotency(suite);
     describeInterventions(suite);

@@ -1,10 +1,15 @@
+import type { PublishOptions, TellOptions } from "../agent-runtime.ts";
+import type { ReminderOptions, When } from "../courier/when.ts";
 import { TroupeError } from "../errors.ts";
+import type { Sendable } from "../serialization/sendable.ts";
 import type { StateDefinition } from "../state/define-state.ts";
 import { type TurnEffects, turnEffects } from "../state/effects.ts";
 import { stateOfValue, textOfState } from "../state/state-codec.ts";
 import { StateSlot, slotKey } from "../state/state-slot.ts";
+import type { TopicId } from "../topics/topic-id.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import type { AgentState, ClassOf } from "./agent.ts";
+import type { AgentId } from "./agent-id.ts";
 import { BaseAgent } from "./base-agent.ts";
 import { RoutedAgent } from "./routed-agent.ts";
 import type { AgentConcurrency } from "./turns.ts";
@@ -117,6 +122,39 @@ export function persistentAgent<T extends object>(
       slot.isDestroying = true;
     }
 
+    override async publishMessage<Message>(
+      message: Sendable<Message>,
+      topicId: TopicId,
+      options?: Omit<PublishOptions, "sender">,
+    ): Promise<void> {
+      if (options?.immediately !== true) assertNotLost(this[slotKey]);
+      return super.publishMessage<Message>(message, topicId, options);
+    }
+
+    override async tell<Message>(
+      message: Sendable<Message>,
+      recipient: AgentId,
+      options?: Omit<TellOptions, "sender">,
+    ): Promise<void> {
+      assertNotLost(this[slotKey]);
+      return super.tell<Message>(message, recipient, options);
+    }
+
+    override async remindMe<Message>(
+      name: string,
+      when: When,
+      message: Sendable<Message>,
+      options?: ReminderOptions,
+    ): Promise<void> {
+      assertNotLost(this[slotKey]);
+      return super.remindMe<Message>(name, when, message, options);
+    }
+
+    override async cancelReminder(name: string): Promise<void> {
+      assertNotLost(this[slotKey]);
+      return super.cancelReminder(name);
+    }
+
     override saveState(): AgentState | Promise<AgentState> {
       if (ownsState) return super.saveState();
       return { version: definition.version, state: JSON.parse(textOfState(definition, this.state)) };
@@ -131,6 +169,14 @@ export function persistentAgent<T extends object>(
   }
   Object.defineProperty(Persistent, definitionKey, { value: definition });
   return Persistent;
+}
+
+/**
+ * Throws the error of a turn that has lost its state and still runs: nothing of it is kept. The agent has another activation by now, whose
+ * turn must not send its effects.
+ */
+function assertNotLost({ lostInTurn }: StateSlot): void {
+  if (lostInTurn !== undefined) throw lostInTurn.error;
 }
 
 /** Returns a saved state with its version. 0: a state alone, of the present version. */

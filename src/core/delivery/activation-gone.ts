@@ -19,8 +19,12 @@ export class ActivationGone extends Error {
   /** Whether a handler has run: the message is then tried again once. */
   readonly isHandled: boolean;
 
-  constructor(error: TroupeError, isHandled: boolean) {
+  /** Ends the activation. The turn that catches it calls it, when its message is the first of those that wait. Undefined: it has ended. */
+  readonly leave: (() => void) | undefined;
+
+  constructor(error: TroupeError, isHandled: boolean, leave?: () => void) {
     super(error.message);
+    this.leave = leave;
     this.error = error;
     this.isHandled = isHandled;
   }

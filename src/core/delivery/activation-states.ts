@@ -17,7 +17,9 @@ export interface ActivationStates {
   load(agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> | undefined;
   /** Commits what `onActivate` or `onDeactivate` has changed. Undefined: nothing has changed. Rejects if it is not written. */
   save(agent: Agent): Promise<void> | undefined;
-  /** Returns an agent between its `load` and its `save`: no catalog finds it yet. */
+  /** Call it before `onDeactivate`, and `save` or `drop` after that: what happens between is a turn. */
+  beginLastTurn?(agent: Agent): void;
+  /** Returns an agent whose `onActivate` or `onDeactivate` runs: no catalog finds it. */
   activating?(id: AgentId): Agent | undefined;
   /** Forgets the activation; nothing is saved. */
   drop(agent: Agent): void;

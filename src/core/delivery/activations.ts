@@ -1,3 +1,4 @@
+// Over 400 lines: the tables of activations that begin, live, leave and are lost; what can stand apart is in the files beside it.
 import type { Agent } from "../agents/agent.ts";
 import { AgentId } from "../agents/agent-id.ts";
 import { type DeactivationReason, offerActivations } from "../agents/agent-life.ts";
@@ -62,9 +63,11 @@ export class Activations {
   /** Agents that are to be kept active from their activation on, with the time of their last use that this means. */
   readonly #kept = new Map<Agent, number>();
   /** Agents that leave when their turns have ended. */
-  readonly #leaving = new Map<Agent, Promise<void>>();
+  readonly #leaving = new Map<Agent, Promise<boolean>>();
   /** Ends of activations that have lost their state. */
   readonly #losing = new Set<Promise<void>>();
+  /** Agents that were dropped while they were being made. */
+  readonly #dropped = new WeakSet<Agent>();
   /** Ends the waits for turns. */
   readonly #onClose = new Set<() => void>();
   /** The number of closes. An activation that began before the last one makes no agent any more. */
@@ -122,10 +125,14 @@ export class Activations {
    */
   keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
     kind.making.set(key, made);
+    const closes = this.#closes;
     made.then(
       (agent) => {
-        // Not if the catalog was closed meanwhile: then the agent is closed, and another may be made under its key.
-        if (kind.making.get(key) !== made) return;
+        // Not if the catalog has dropped it meanwhile: then the agent is closed, and another may be made under its key.
+        if (kind.making.get(key) !== made) {
+          if (closes === this.#closes) this.#dropped.add(agent);
+          return;
+        }
         kind.making.delete(key);
         kind.live.set(key, agent);
         if (kind.tracked !== undefined) this.#track(kind, key, made);
@@ -168,13 +175,20 @@ export class Activations {
   /**
    * Ends an agent's activation when its running turns have ended, and resolves when it has ended. What comes for a sequential agent
    * meanwhile goes to the next activation. Other agents take messages as long as a turn runs. Does nothing for an agent that is not live.
+   * `destroyed` rejects with `shutting-down` if the runtime ends before the state is deleted.
    */
   async deactivate(kind: AgentKind, id: AgentId, reason: DeactivationReason): Promise<void> {
     const { key } = id;
+    const closes = this.#closes;
     for (;;) {
+      if (reason === "destroyed" && closes !== this.#closes) throw notDestroyed(id);
       const agent = kind.live.get(key);
       const ending = kind.ending.get(key) ?? (agent && this.#leaving.get(agent));
-      if (agent !== undefined && ending === undefined) return this.#leave(kind, id, agent, reason);
+      if (agent !== undefined && ending === undefined) {
+        // One that has lost its state meanwhile is not destroyed: its next activation may have written another one.
+        if ((await this.#leave(kind, id, agent, reason)) || reason !== "destroyed") return;
+        continue;
+      }
       const pending = ending ?? kind.making.get(key);
       if (pending === undefined) return reason === "destroyed" ? this.#destroyAbsent(kind, id) : undefined;
       await pending.catch(() => undefined);
@@ -201,19 +215,25 @@ export class Activations {
   /** Ends all activations of a type at once, also those that are just beginning. Nothing is saved. Returns the ends. */
   drop(type: string, kind: AgentKind): readonly Promise<void>[] {
     const { states } = this.#options;
-    for (const [key, agent] of [...kind.live]) {
-      states?.drop(agent);
-      this.lose(kind, new AgentId(type, key), agent, "stale");
-    }
-    const ended = [...this.#losing];
-    for (const [key, made] of kind.making) {
+    const ended: Promise<void>[] = [];
+    // Before the live ones: the messages that wait there begin activations, which stay.
+    for (const [key, made] of [...kind.making]) {
       kind.making.delete(key);
       // Callers that wait for an agent which could not be made have the error.
       made.then((agent) => states?.drop(agent)).catch(() => undefined);
       const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
       ended.push(this.#ends.endForGood(new AgentId(type, key), made, end));
     }
+    for (const [key, agent] of [...kind.live]) {
+      states?.drop(agent);
+      this.lose(kind, new AgentId(type, key), agent, "stale");
+    }
+    ended.push(...this.#losing);
     return ended;
+  }
+
+  isDropped(agent: Agent): boolean {
+    return this.#dropped.has(agent);
   }
 
   /**
@@ -305,7 +325,7 @@ export class Activations {
     });
   }
 
-  #leave(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<void> {
+  #leave(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
     const left = this.#leaveWhenFree(kind, id, agent, reason);
     this.#leaving.set(agent, left);
     const forget = () => this.#leaving.delete(agent);
@@ -313,15 +333,20 @@ export class Activations {
     return left;
   }
 
-  async #leaveWhenFree(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<void> {
+  /** Returns false if the activation has ended in another way before its turns had ended. */
+  async #leaveWhenFree(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
     kind.turns?.hold(agent);
     while (kind.live.get(id.key) === agent) {
       const running = this.#options.contextsAt(id).filter((context) => isRunning(kind, context));
-      if (running.length === 0) return this.#end(kind, id, agent, reason);
+      if (running.length === 0) {
+        await this.#end(kind, id, agent, reason);
+        return true;
+      }
       await turnsEnded(running, this.#onClose);
     }
-    // The runtime has ended it meanwhile.
+    // The runtime has ended, or the agent has lost its state.
     kind.turns?.forget(agent);
+    return false;
   }
 
   #deactivateIdle(kind: AgentKind, key: string, reason: DeactivationReason): void {
@@ -379,6 +404,11 @@ export class Activations {
     if (this.#beginning.has(agent)) this.#kept.set(agent, usedMs);
     else if (kind.tracked.get(key) === agent) kind.tracked.keep(kind.tracked.slotOf(key), usedMs);
   }
+}
+
+function notDestroyed(id: AgentId): UndeliverableException {
+  const text = `The runtime ended before ${id} was destroyed, and its state is still there. Destroy it again.`;
+  return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
 }
 
 function endedBefore(what: string): UndeliverableException {

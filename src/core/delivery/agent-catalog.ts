@@ -31,7 +31,7 @@ import type { HandlerContext } from "./handler-context.ts";
 import type { Delivery, Layer } from "./layers.ts";
 import { LiveAgents } from "./live-agents.ts";
 import type { LongWaits } from "./long-waits.ts";
-import { inOwnTurn } from "./own-turn.ts";
+import { OwnTurns } from "./own-turn.ts";
 import { RunningPaths } from "./running-paths.ts";
 
 export interface AgentCatalogOptions {
@@ -91,6 +91,8 @@ export class AgentCatalog {
   #hasShared = false;
   /** Types whose agents keep a state. */
   readonly #persistentTypes = new Set<string>();
+  /** The turns in which states are saved and loaded. */
+  readonly #ownTurns = new OwnTurns();
   #isPlain = true;
   #lastToken = 0;
   /** The running handlers for whose calls turns wait. */
@@ -107,7 +109,7 @@ export class AgentCatalog {
       maxLiveAgents: options.maxLiveAgents ?? Number.POSITIVE_INFINITY,
       deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
       kinds: this.#kinds,
-      contextsAt: options.contextsAt ?? (() => []),
+      contextsAt: (id) => [...(options.contextsAt?.(id) ?? []), ...this.#ownTurns.at(id)],
       deliverTimer: options.deliverTimer ?? (({ onEnd }) => onEnd()),
       onStateFound: (type) => {
         this.#persistentTypes.add(type);
@@ -247,6 +249,11 @@ export class AgentCatalog {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw agentNotFound(id);
     return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#activations.begin(kind, id);
+  }
+
+  /** Whether the agent was dropped while it was being made: messages that waited for it go to the next one. */
+  isDropped(agent: Agent): boolean {
+    return this.#activations.isDropped(agent);
   }
 
   /** Runs `use`. The agent is not deactivated meanwhile for being idle, or for a cap. */
@@ -397,6 +404,7 @@ export class AgentCatalog {
 
   #end(mayClose: Promise<void> | undefined): ActivationEnds {
     const ends = this.#activations.close(mayClose);
+    this.#ownTurns.endAll();
     for (const [type, { source }] of this.#kinds) {
       if (source.by !== "instances") continue;
       this.#kinds.delete(type);
@@ -425,8 +433,9 @@ export class AgentCatalog {
     const isPersistent = commitLayer !== undefined && this.#persistentTypes.has(id.type);
     if (!isPersistent) return (await this.inUse(id, () => body(agent))) as T;
     const turns = this.turnsOf(id.type);
-    const use = { made: () => this.made(id), inUse: (run: () => unknown) => this.inUse(id, run) };
-    return inOwnTurn({ id, runtime, kind, turns, commitLayer, body, ...use });
+    const made = () => this.made(id);
+    const use = { made, peek: () => this.peek(id), inUse: (run: () => unknown) => this.inUse(id, run) };
+    return this.#ownTurns.run({ id, runtime, kind, turns, commitLayer, body, ...use });
   }
 
   #createLife(agentClass: unknown, options: LifeOptions, keepsState: boolean) {

@@ -3,6 +3,7 @@ import type { TurnKind, TurnOptions } from "../agents/turns.ts";
 import { UndeliverableException } from "../errors.ts";
 import { isSameTurn, nameInPath } from "../scope/call-path.ts";
 import { isThenable } from "../thenable.ts";
+import { ActivationGone } from "./activation-gone.ts";
 import type { HandlerContext, OwnTurn } from "./handler-context.ts";
 import type { Delivery } from "./layers.ts";
 import type { LongWaits, WatchedTurn } from "./long-waits.ts";
@@ -148,17 +149,40 @@ export class AgentTurns {
       this.#end(turn);
       throw error;
     }
-    if (isThenable(answer)) return this.#settle(turn, answer);
+    if (isThenable(answer)) return this.#settle(turn, answer, handle);
     this.#end(turn);
     return answer;
   }
 
-  async #settle(turn: MessageTurn, answer: PromiseLike<unknown>): Promise<unknown> {
+  async #settle(turn: MessageTurn, answer: PromiseLike<unknown>, handle: (agent: Agent) => unknown): Promise<unknown> {
+    let settled: unknown;
     try {
-      return await answer;
-    } finally {
+      settled = await answer;
+    } catch (error) {
+      if (ActivationGone.is(error) && error.leave !== undefined) return this.#again(turn, error, handle);
       this.#end(turn);
+      throw error;
     }
+    this.#end(turn);
+    return settled;
+  }
+
+  /** Ends the activation of a turn that met another writer. The message is tried once more, before those that wait. */
+  async #again(turn: MessageTurn, gone: ActivationGone, handle: (agent: Agent) => unknown): Promise<unknown> {
+    const { queue } = turn;
+    if (turn.isRepeated || queue === undefined) {
+      gone.leave?.();
+      this.#end(turn);
+      throw gone.error;
+    }
+    turn.isRepeated = true;
+    this.#shared.paths.delete(turn.agent, turn.context);
+    queue.putBack(turn);
+    const begun = this.#runLater(turn, handle);
+    gone.leave?.();
+    // An instance stays, and loads its state again.
+    if (turn.queue === queue) queue.resume();
+    return begun;
   }
 
   /** Waits in the async context of the message, so that its handler runs there. */
@@ -202,6 +226,8 @@ class MessageTurn implements Turn, WatchedTurn {
   readonly kind: Turn["kind"];
   readonly delivery: Delivery;
   seenMs: number | undefined;
+  /** Whether the message is tried for the second time. */
+  isRepeated = false;
   /** As it stands in the paths of the calls that it makes. */
   readonly own: OwnTurn;
   /** The activation whose turn it is. */

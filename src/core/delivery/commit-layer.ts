@@ -103,7 +103,10 @@ class CommittedTurns<Out> {
       if (isCall) this.#answers.assertSendable(delivery, answer);
       const remembered = isCall ? this.#remembered(delivery, answer) : delivery.kept;
       const riding = isCall ? this.#answers.riding(delivery, answer) : undefined;
-      written = this.#states.commit(slot, { at: "turn", remembered, answer: riding });
+      const { isInterleaved } = slot;
+      const isRepeatable =
+        !isInterleaved && !turn.hasCommitted && !slot.isNested(turn) && delivery.context.turn !== undefined;
+      written = this.#states.commit(slot, { at: "turn", remembered, answer: riding, isRepeatable });
     } catch (error) {
       return this.#undo(run, turn, error);
     }
@@ -122,6 +125,11 @@ class CommittedTurns<Out> {
 
   #ended({ slot }: Run, turn: WritingTurn): void {
     slot.end(turn);
+    this.#leaveIfDestroyed(slot);
+  }
+
+  /** Ends the activation with its outermost turn if the state was deleted, also if that turn fails. */
+  #leaveIfDestroyed(slot: StateSlot): void {
     if (!slot.isDestroyed || slot.isWriting || slot.at !== "loaded") return;
     const error = new TroupeError("state-conflict", "The agent was destroyed. The next message makes it anew.");
     this.#states.leave(slot, { error, isConflict: false }, "destroyed");
@@ -136,11 +144,13 @@ class CommittedTurns<Out> {
   #undo({ slot }: Run, turn: WritingTurn, error: unknown): Promise<never> {
     const isNested = slot.isNested(turn);
     slot.rollBack(turn);
+    this.#leaveIfDestroyed(slot);
     const { lost } = turn;
     if (lost === undefined && slot.isInterleaved && slot.hasEffects) return this.#sendEffects(slot, error);
     if (lost === undefined) throw error;
     if (!lost.isConflict || turn.hasCommitted || isNested) throw lost.error;
-    throw new ActivationGone(lost.error, true);
+    const leave = lost.isLeftLater === true ? () => this.#states.leave(slot, lost) : undefined;
+    throw new ActivationGone(lost.error, true, leave);
   }
 
   /** Interleaved turns are not undone: their effects leave. Throws the error of the turn. */

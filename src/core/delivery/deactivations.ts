@@ -159,6 +159,7 @@ export class Deactivations {
     const time = { isUp: false };
     const save = () => (isSaved && !time.isUp ? states?.save(agent) : undefined);
     let saying: unknown;
+    if (isSaved) states?.beginLastTurn?.(agent);
     try {
       const said: unknown = agent.onDeactivate?.(reason);
       saying = isThenable(said) ? Promise.resolve(said).then(save) : save();

@@ -88,7 +88,9 @@ export class Dispatcher {
       return;
     }
     const { context } = delivery;
-    if (context.runEnded === undefined) return this.#give(agent, delivery, owner);
+    if (context.runEnded === undefined) {
+      return this.#catalog.isDropped(agent) ? this.#giveNext(delivery, owner) : this.#give(agent, delivery, owner);
+    }
     // The run has ended while the agent was being made: the handler would reach into the next one.
     const error = context.runEnded;
     context.release();
@@ -153,6 +155,11 @@ export class Dispatcher {
       if (this.#repeated.has(delivery)) return this.#fail(delivery, owner, gone.error);
       this.#repeated.add(delivery);
     }
+    return this.#giveNext(delivery, owner);
+  }
+
+  /** Gives the message to the agent's next activation. */
+  #giveNext<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let found: Agent | Promise<Agent>;
     try {
       found = this.#catalog.agentFor(delivery.agentId);

@@ -33,6 +33,8 @@ export interface CommitRequest<Out> {
   readonly remembered?: RememberedMessage | undefined;
   /** The answer, if the keeper sends it. */
   readonly answer?: Out | undefined;
+  /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
+  readonly isRepeatable?: boolean | undefined;
 }
 
 /** The place of a slot: its agent. */
@@ -59,7 +61,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   /** Types whose agents keep a state. */
   readonly #keptTypes = new Set<string>();
   readonly #places = new WeakMap<StateSlot, Place>();
-  /** Agents from their load to their first turn, by id: the catalog does not find them meanwhile. */
+  /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
   readonly #activating = new Map<string, Agent>();
 
   constructor(options: KeptStatesOptions<Out>) {
@@ -100,7 +102,16 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const slot = slotOf(agent);
     if (slot === undefined || slot.at !== "loaded") return undefined;
     this.begun(slot);
-    return this.commit(slot, { at: "turn" });
+    if (!slot.isWriting) return this.commit(slot, { at: "turn" });
+    // The runtime ends while a turn runs. What stands in the state now is a part of that turn: it must not be written.
+    return slot.committing === undefined ? undefined : this.#saveAfter(slot.committing, agent);
+  }
+
+  beginLastTurn(agent: Agent): void {
+    const slot = slotOf(agent);
+    if (slot === undefined || slot.at !== "loaded" || slot.isWriting) return;
+    slot.isActivating = true;
+    this.#activating.set(this.#placeOf(slot).id.toString(), agent);
   }
 
   drop(agent: Agent): void {
@@ -127,7 +138,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     throw outcome.at === "failed" || outcome.at === "unknown" ? outcome.error : ended(id);
   }
 
-  /** Returns the agent while it is being activated. */
+  /** Returns the agent while its `onActivate` or `onDeactivate` runs. */
   activating(id: AgentId): Agent | undefined {
     return this.#activating.size === 0 ? undefined : this.#activating.get(id.toString());
   }
@@ -166,7 +177,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const place = this.#placeOf(slot);
     const prepared = this.#prepare(slot, request, place.id);
     if (prepared === undefined) return undefined;
-    const written = this.#write(slot, prepared, place);
+    const written = this.#write(slot, prepared, place, request.isRepeatable === true);
     const end = () => {
       slot.committing = undefined;
     };
@@ -181,6 +192,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     // The slot first: messages that wait for a turn find it gone.
     slot.lose(lost, false);
     if (!this.#options.forget(id, agent, reason)) slot.lose(lost, true);
+  }
+
+  /** A turn has ended, and its commit is under way: the agent's last changes are written after that. */
+  async #saveAfter(committing: Promise<unknown>, agent: Agent): Promise<void> {
+    await committing;
+    await this.save(agent);
   }
 
   async #commitAfter(slot: StateSlot, request: CommitRequest<Out>): Promise<void> {
@@ -239,7 +256,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     return { kept, text, effects };
   }
 
-  async #write(slot: StateSlot, { kept, text, effects }: PreparedCommit<Out>, { id }: Place): Promise<void> {
+  async #write(
+    slot: StateSlot,
+    { kept, text, effects }: PreparedCommit<Out>,
+    { id }: Place,
+    isRepeatable: boolean,
+  ): Promise<void> {
     const outcome = await this.#keeper(id.type).commit(kept);
     switch (outcome.at) {
       case "committed":
@@ -256,7 +278,9 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
       case "failed":
         throw outcome.error;
       case "conflict":
-        throw this.#lost(slot, conflict(id), true);
+        if (!isRepeatable || slot.at !== "loaded") throw this.#lost(slot, conflict(id), true);
+        slot.lose({ error: conflict(id), isConflict: true, isLeftLater: true }, false);
+        throw conflict(id);
       case "stale":
         throw this.#lost(slot, ended(id), false);
       case "unknown":

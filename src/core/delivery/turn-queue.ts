@@ -95,18 +95,26 @@ export class TurnQueue<T extends Turn = Turn> {
     const { maxQueued, maxQueuedBytes } = this.#limits;
     const isTooMuch = this.#waiting.size > 0 && this.#waitingBytes + turn.bytes > maxQueuedBytes;
     if (this.#waiting.size >= maxQueued || isTooMuch) return "full";
-    this.#waiting.add(turn);
-    this.#waitingBytes += turn.bytes;
-    if (turn.hasPath) this.#pathCount += 1;
+    this.#wait(turn);
     if (!turn.isUrgent) return "waits";
-    this.#urgentCount += 1;
     for (const running of this.#running) running.hurry();
     return "waits";
   }
 
+  /** Lets a running turn wait again, before all that wait. It begins none: call `resume` for that. */
+  putBack(turn: T): void {
+    if (!this.#running.delete(turn)) return;
+    const others = this.takeWaiting();
+    for (const next of [turn, ...others]) this.#wait(next);
+  }
+
   /** Ends a turn, or the wait for it, and begins the next ones. */
   end(turn: T): void {
-    if (!this.#running.delete(turn) && !this.#leave(turn)) return;
+    if (this.#running.delete(turn) || this.#leave(turn)) this.resume();
+  }
+
+  /** Begins the turns that may begin. */
+  resume(): void {
     this.#beginAwaited();
     if (this.#isHeld) return;
     for (const next of this.#waiting) {
@@ -140,6 +148,13 @@ export class TurnQueue<T extends Turn = Turn> {
       if (turn.kind !== "reading" || running.kind !== "reading") return false;
     }
     return true;
+  }
+
+  #wait(turn: T): void {
+    this.#waiting.add(turn);
+    this.#waitingBytes += turn.bytes;
+    if (turn.hasPath) this.#pathCount += 1;
+    if (turn.isUrgent) this.#urgentCount += 1;
   }
 
   #leave(turn: T): boolean {

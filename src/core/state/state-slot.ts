@@ -8,6 +8,8 @@ export interface LostState {
   readonly error: TroupeError;
   /** Whether another program has written the state, so that the message may be tried again. */
   readonly isConflict: boolean;
+  /** Whether the turn that met the conflict ends the activation, since its message is tried again first. */
+  readonly isLeftLater?: boolean | undefined;
 }
 
 /** A turn that may change the state. */
@@ -58,7 +60,7 @@ export class StateSlot<T extends object = object> {
   isDestroying = false;
   /** Whether the activation ends with its outermost turn: the state was deleted. */
   isDestroyed = false;
-  /** Whether the activation begins: it is loaded and has not been saved yet. */
+  /** Whether `onActivate` or `onDeactivate` runs, and is not saved yet. */
   isActivating = false;
   #at: "empty" | "loaded" | "gone" = "empty";
   #state: T | undefined;
@@ -118,6 +120,11 @@ export class StateSlot<T extends object = object> {
   /** The effects, if a turn runs that may have some. */
   get turnEffects(): TurnEffects | undefined {
     return this.#turns.length > 0 || this.isActivating ? this.effects : undefined;
+  }
+
+  /** The loss of the state, while a turn still runs that has lost it. */
+  get lostInTurn(): LostState | undefined {
+    return this.#at === "gone" ? this.#turns[0]?.lost : undefined;
   }
 
   get isWriting(): boolean {

@@ -185,7 +185,12 @@ export class StateService {
       if (outcome.at === "committed" && hasEffects) courier?.written(commit);
       return outcome;
     } catch (error) {
-      const { code, text } = held.failed(error, "a state could not be written", isAsked ? "unknown" : "unavailable");
+      const { code, text } = held.failed(
+        error,
+        "a state could not be written",
+        // A store of the user's own may have written it.
+        isAsked ? "unknown" : "unavailable",
+      );
       return { at: code === "state-unknown" ? "unknown" : "failed", code, text };
     }
   }

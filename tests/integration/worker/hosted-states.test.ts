@@ -66,3 +66,36 @@ test("a commit of which the outcome is not known fails its call as such, and the
   await link.close();
   await Promise.all([worker.stop(), caller.stop()]);
 });
+
+test("what an agent changes in onDeactivate is written at the host before its worker leaves", async () => {
+  const stateStore = new GatedStore();
+  await using opened = new Opened();
+  const host = opened.use(await startTestHost({ stateStore }));
+  const worker = new WorkerRuntime({ ...host, logger: quiet });
+  const caller = new WorkerRuntime({ ...host, logger: quiet });
+  await Promise.all([worker.start(), caller.start()]);
+  class Parting extends Counter {
+    override onDeactivate(): void {
+      this.state.total += 100;
+    }
+  }
+  await Parting.register(worker, "counter", () => new Parting("counts"));
+  const first = caller.sendMessage(Add({ value: 1 }), id);
+  (await stateStore.commits.take()).write();
+  await first;
+  let isStopped = false;
+  const stopped = worker.stop().then(() => {
+    isStopped = true;
+  });
+  const last = await stateStore.commits.take();
+  expect(isStopped).toBe(false);
+  expect(host.host.sessions()).toHaveLength(2);
+  last.write();
+  await stopped;
+  stateStore.openGate();
+  const next = new WorkerRuntime({ ...host, logger: quiet });
+  await next.start();
+  await Counter.register(next, "counter", () => new Counter("counts"));
+  expect((await caller.sendMessage(Add({ value: 1 }), id)).value).toBe(102);
+  await Promise.all([next.stop(), caller.stop()]);
+});
