@@ -5,6 +5,7 @@ import {
   anything,
   assertOptions,
   type Clock,
+  type CronPatterns,
   callable,
   defaultLogger,
   flag,
@@ -161,6 +162,8 @@ export interface WorkerOptions extends RuntimeOptions {
    * it at a time. Default: none, and the host keeps them. A host that keeps no states makes persistent types `not-accessible`.
    */
   readonly stateStore?: StateStore | undefined;
+  /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`, which the host needs, too. Default: reminders can't have any. */
+  readonly cron?: CronPatterns | undefined;
 }
 
 /** Options of a `WorkerRuntime`: those of every worker, the transport and the hosts. */
@@ -218,6 +221,8 @@ export interface WorkerSettings {
   readonly exposeUnknownSender: boolean;
   /** Undefined: the host decides. */
   readonly rememberedEvents: number | undefined;
+  /** Undefined: reminders can't have cron patterns. */
+  readonly cron: CronPatterns | undefined;
 }
 
 const shortText: OptionKind = {
@@ -255,6 +260,7 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   exposeUnknownSender: flag,
   rememberedEvents: number(anyRoom),
   stateStore,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
 };
 
 /** A test host is the options of its workers: `new WorkerRuntime(testHost)`. */
@@ -315,6 +321,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
     rememberedEvents: options.rememberedEvents,
+    cron: options.cron,
   };
 }
 
@@ -325,7 +332,7 @@ function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOpt
 
 /** Returns the capabilities that a worker with these settings names to its host. */
 export function capabilitiesOf({ heartbeatMs }: Pick<WorkerSettings, "heartbeatMs">): readonly Capability[] {
-  return [...(heartbeatMs > 0 ? (["heartbeat"] as const) : []), "turns", "states", "claims"];
+  return [...(heartbeatMs > 0 ? (["heartbeat"] as const) : []), "turns", "states", "claims", "mail"];
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

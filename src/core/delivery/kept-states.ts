@@ -99,6 +99,8 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   save(agent: Agent): Promise<void> | undefined {
     const slot = slotOf(agent);
     if (slot === undefined || slot.at !== "loaded") return undefined;
+    // A turn that was given up is not over: the half that it has changed must not be written.
+    if (slot.isWriting && !slot.isInterleaved) return undefined;
     this.begun(slot);
     return this.commit(slot, { at: "turn" });
   }

@@ -42,10 +42,10 @@ interface CommitLoad {
   readonly mail: readonly Mail[];
 }
 
-/** Delivers the mail and the reminders of commits. */
+/** Says which mail and reminders the host keeps; its courier hears of commits from the store. */
 export interface EffectsCourier {
-  /** The store has written a commit with mail, or with changes of reminders. It must not throw. */
-  written(commit: Commit): void;
+  /** Says why the mail and the reminders of a commit can't be kept. Undefined: they can. */
+  refusalOf(ask: CommitAsk): { readonly code: ErrorCode; readonly text: string } | undefined;
 }
 
 export interface StateServiceParts extends FrameRouters {
@@ -109,7 +109,12 @@ export class StateService {
     if ("epoch" in ask && ask.epoch !== undefined) {
       return failure("invalid-argument", "The agent's type is exclusive; name no epoch.");
     }
-    if (ask.kind !== "commit" || this.#parts.courier !== undefined) return undefined;
+    if (ask.kind !== "commit") return undefined;
+    const { courier } = this.#parts;
+    if (courier !== undefined) {
+      const refusal = courier.refusalOf(ask);
+      return refusal && failure(refusal.code, refusal.text);
+    }
     if (ask.mail.length > 0) return failure("not-accessible", "This host delivers no mail for its workers.");
     if (ask.reminders.some(({ at }) => at === "set")) return failure("not-accessible", "This host fires no reminders.");
     return undefined;
@@ -166,14 +171,12 @@ export class StateService {
   }
 
   async #write(ask: CommitAsk, mail: readonly Mail[]): Promise<HostedOutcome> {
-    const { held, courier } = this.#parts;
+    const { held } = this.#parts;
     try {
       const store = await held.open();
       const commit = toCommit(ask, mail, { generation: held.incarnation, era: 0, number: 0 });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      const hasEffects = commit.mail.length > 0 || commit.reminders.length > 0;
-      if (outcome.at === "committed" && hasEffects) courier?.written(commit);
       return outcome;
     } catch (error) {
       const { code, text } = held.failed(error, "a state could not be written");

@@ -79,9 +79,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  /** Whether the host has said in its headers that it is .NET's gateway, and that it keeps states. */
+  /** Whether the host has said in its headers that it is .NET's gateway, and that it keeps states, and mail. */
   isDotnetGateway = false;
   keepsStates = false;
+  keepsMail = false;
   // protocol.md §11.14
   /** Whether the host names the agents of shared types that an event is for. */
   tellsRecipients = false;
@@ -344,6 +345,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     const capabilities = readCapabilities(metadata);
     this.keepsStates = capabilities.has("states");
+    this.keepsMail = capabilities.has("mail");
     this.outbox.takeHeaders(isHostAnnounced, capabilities.has("turns"));
     this.#accept();
     this.tellsRecipients = capabilities.has("claims");
