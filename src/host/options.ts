@@ -165,8 +165,8 @@ export interface HostOptions {
   /** Takes the state store from a holder that lives, or whose lock stands. That one writes no state any more. Default: false. */
   readonly takesOver?: boolean | undefined;
   /**
-   * Policy for told messages and reminders that were not handled. Default: 5 attempts, 1 s after the first and twice as long each time, at
-   * most 5 minutes; 7 days for what can't be delivered at all.
+   * Policy for told messages and reminders that were not handled. Default: 5 attempts, the second
+   * after 1 s. Each later wait is twice as long, at most 5 minutes. What can't be delivered at all is given up after 7 days.
    */
   readonly retry?: RetryOptions | undefined;
   /** Finds the times of reminders with cron patterns: `cronPatterns` of `troupe/cron`. Default: the host refuses such reminders. */

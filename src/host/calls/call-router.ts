@@ -291,7 +291,7 @@ export class CallRouter {
 
   // protocol.md §11.16
   /**
-   * Ends a kept call whose handler has not begun, as far as the host can know. False: it goes on. Its worker decides about a call that it
+   * Ends a kept call whose handler has not begun, as far as the host can know. False: it continues. Its worker decides about a call that it
    * has: one whose handler has begun is finished there, and its answer is dropped.
    */
   withdraw(courier: Peer, requestId: string): boolean {

@@ -12,7 +12,7 @@ import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-ca
 /** Called with the end of a call: its error, or nothing if it was answered. */
 type Settle = (error: Error | undefined) => void;
 
-/** The caller of the calls that a host keeps. It is no session: answers come back to it in this process. */
+/** The caller of the calls that a host keeps. It has no channel: answers come back to it in this process. */
 export class CourierPeer implements Peer {
   /** No client has this id. */
   readonly id = "";
