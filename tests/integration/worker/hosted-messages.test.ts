@@ -295,6 +295,21 @@ describe.each(transports)("messages that a host keeps for its workers over $name
     never.open();
   });
 
+  test("a persistent agent handles a kept call once, however often its host sends it, and answers without a value", async () => {
+    const [transport, journal] = [make(), new Journal()];
+    await using host = await startHost(transport);
+    await using worker = await startWorker(transport, host.address, stocks(journal));
+    const asHost = await new RawWorker(transport.dialer.dial(host.address), "H").join();
+    const data = new TextEncoder().encode(JSON.stringify({ order: "7" }));
+    const payload = { typeName: "HostedReserve", contentType: "application/json", data };
+    for (const attempt of ["1", "2"]) {
+      const metadata = { agidempotency: "mail 1", agdelivery: "durable", agmail: "3.1", agattempt: attempt };
+      asHost.request(attempt, "stock/main", { payload, metadata });
+      expect(await asHost.nextResponse()).toMatchObject({ requestId: attempt, error: "" });
+    }
+    expect((await worker.sendMessage(Count({}), stock)).orders).toEqual(["7"]);
+  });
+
   test("a stock worker gets a told message as a plain call", async () => {
     const [transport, journal] = [make(), new Journal()];
     await using host = await startHost(transport);
