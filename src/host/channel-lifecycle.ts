@@ -58,7 +58,6 @@ export interface ChannelLifecycleParts {
   readonly workers: Workers;
   readonly calls: CallRouter;
   readonly states: StateService;
-  /** Undefined: the host keeps no mail. */
   readonly courier: { stop(): void } | undefined;
   readonly control: ControlRouter;
   readonly router: Router;
@@ -220,7 +219,6 @@ export class ChannelLifecycle {
     for (const session of open) {
       if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
     }
-    // Calls of its own that end now are not settled: they come again.
     courier?.stop();
     admission.drain();
     const written = states.drain();

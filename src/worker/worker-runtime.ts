@@ -162,8 +162,7 @@ export class WorkerRuntime implements AgentRuntime {
     });
     this.#post = new HostedPost({
       ...{ settings, registry, interventions, log, keeper: hosted, serves: (type) => catalog.hasType(type) },
-      isMailless: () => this.#lifecycle.isMailless,
-      effectsOf: (agent) => catalog.effectsOf(agent),
+      ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
     });
     offerPost(this, this.#post);
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);

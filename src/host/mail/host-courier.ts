@@ -67,7 +67,7 @@ export class HostCourier implements CommitListener {
     this.#startIfNeeded();
   }
 
-  /** Ends. What is under way is not settled: it comes again with the next opening of the store. */
+  /** Ends, before the host ends its calls. What is under way is not settled: it comes again with the next opening of the store. */
   stop(): void {
     this.#courier.stop();
   }
