@@ -33,7 +33,7 @@ const layerRules = layers.flatMap((line, height) =>
 
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
-  host: [["states"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  host: [["states", "mail"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
   worker: [["agents"], ["control"], ["inbound"], ["outbound", "registry"], ["connection"]],
 };
 

@@ -38,7 +38,22 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
-export type { CronPatterns, ReminderInfo } from "./courier/when.ts";
+export { type AgentPost, offerPost } from "./courier/agent-post.ts";
+export { Courier, type CourierCounters } from "./courier/courier.ts";
+export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
+export { encodeKeptCall } from "./courier/kept-call.ts";
+export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
+export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminder-change.ts";
+export { assertStoredRule, formatRule, ruleOf } from "./courier/reminder-rule.ts";
+export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
+export {
+  assertReminderOptions,
+  type CronPatterns,
+  type ReminderInfo,
+  type ReminderOptions,
+  type ReminderTickInfo,
+  type When,
+} from "./courier/when.ts";
 export { type ActivationCounters, copyOfCounters, createActivationCounters } from "./delivery/activation-counters.ts";
 export type { ActivationStates } from "./delivery/activation-states.ts";
 export type { TimerMessage } from "./delivery/activation-timers.ts";

@@ -58,6 +58,7 @@ export interface ChannelLifecycleParts {
   readonly workers: Workers;
   readonly calls: CallRouter;
   readonly states: StateService;
+  readonly courier: { stop(): void } | undefined;
   readonly control: ControlRouter;
   readonly router: Router;
   readonly observer: HostObserver | undefined;
@@ -212,12 +213,13 @@ export class ChannelLifecycle {
    * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { batches, counters, admission, sessions, controlSessions, calls, states, registry } = this.#parts;
+    const { batches, counters, admission, sessions, controlSessions, calls, states, courier, registry } = this.#parts;
     const open = sessions.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
     for (const session of open) {
       if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
     }
+    courier?.stop();
     admission.drain();
     const written = states.drain();
     const ending = calls.drain();

@@ -1,3 +1,4 @@
+import { ObservedStore } from "../core/internal.ts";
 import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../transport/internal.ts";
 import { BatchRunner } from "./batch-runner.ts";
 import { CallRouter } from "./calls/call-router.ts";
@@ -13,6 +14,9 @@ import { HeldStore } from "./held-store.ts";
 import { handshakeLog, hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
 import { firstListed, limits } from "./limits.ts";
+import { CourierPeer } from "./mail/courier-peer.ts";
+import { whyNotReminders } from "./mail/effects-check.ts";
+import { HostCourier } from "./mail/host-courier.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { Placement } from "./placement/placement.ts";
@@ -33,9 +37,9 @@ import { StateService } from "./states/state-service.ts";
 
 /** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
 export function composeHost(hostOptions: HostOptions) {
-  const given = resolveHostOptions(hostOptions);
-  const rateLimited = given.logger && new RateLimitedLogger(given.logger, given.clock);
-  const options = { ...given, logger: rateLimited };
+  const resolved = resolveHostOptions(hostOptions);
+  const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
+  const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
   // What happens with each message goes to the option alone; the log wants the rest too.
   const observer = options.observer && guardedObserver(options.observer, logger, clock);
@@ -81,8 +85,25 @@ export function composeHost(hostOptions: HostOptions) {
         },
         onSharedGone: (type) => directory.typeGone(type),
       });
-  const { stateStore: store, takesOver } = options;
-  const held = new HeldStore({ store, takesOver, counters, logger });
+  const { takesOver, stateStore: given, retry, cron, random } = options;
+  const hasLog = given.log !== undefined;
+  const courierPeer = new CourierPeer(
+    accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
+  );
+  const store = new ObservedStore(given, {
+    onCommitting: (commits) => courier?.onCommitting(commits),
+    onDecided: (commits, outcomes) => courier?.onDecided(commits, outcomes),
+  });
+  const courier = !hasLog
+    ? undefined
+    : new HostCourier({
+        ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
+        isStoreGiven: hostOptions.stateStore !== undefined,
+        calls: () => calls,
+      });
+  const held = new HeldStore({
+    ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
+  });
   const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const workers = new Workers();
   const units: StockUnits = new StockUnits({
@@ -124,9 +145,9 @@ export function composeHost(hostOptions: HostOptions) {
   const isEnforced = options.authorize !== undefined;
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
-  const calls = new CallRouter({
+  const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, peers: sessions, dotnetAnswers },
-    observer,
+    ...{ observer, courier: courierPeer },
   });
   const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
     const type = owners.shared(agentType);
@@ -139,7 +160,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const states = new StateService({
     ...{ held, owners, directory, calls, events, clock, batches, counters, observer },
-    courier: undefined,
+    courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
   });
   const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });
   const router = new Router({
@@ -165,6 +186,7 @@ export function composeHost(hostOptions: HostOptions) {
       workers,
       calls,
       states,
+      courier,
       control,
       router,
     },
@@ -178,6 +200,7 @@ export function composeHost(hostOptions: HostOptions) {
     }
     return {
       ...counters,
+      ...(courier?.counters ?? noMail),
       reservedClients: registry.reservedCount,
       heldBytes: accountant.heldBytes,
       gaveWay: accountant.gaveWay + placesLost,
@@ -196,9 +219,12 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
     held,
+    courier,
     legacyState: new LegacyState(held, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }
+
+const noMail = { mailDelivered: 0, deadLetters: 0, remindersFired: 0, remindersFailed: 0 } as const;
 
 export type HostComposition = ReturnType<typeof composeHost>;

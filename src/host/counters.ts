@@ -90,6 +90,12 @@ export interface HostCounters {
   readonly staleCommits: number;
   /** Times that the state store could not do what it was asked. */
   readonly storeErrors: number;
+  /** Told messages that their agents have handled, and messages and reminders that were given up. */
+  readonly mailDelivered: number;
+  readonly deadLetters: number;
+  /** Ticks of reminders that were handled, and ticks that were given up. */
+  readonly remindersFired: number;
+  readonly remindersFailed: number;
   /** Clients whose registrations the host forgot because their channel never came. */
   readonly expiredClients: number;
 }
@@ -105,7 +111,11 @@ type Gauge =
   | "queuedFrames"
   | "queuedBytes"
   | "heldBytes"
-  | "gaveWay";
+  | "gaveWay"
+  | "mailDelivered"
+  | "deadLetters"
+  | "remindersFired"
+  | "remindersFailed";
 
 /** The counters that the parts of the host write; `counters()` adds the gauges. */
 export type MutableHostCounters = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };

@@ -6,6 +6,8 @@ export interface HeldStoreParts {
   readonly takesOver: boolean;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
+  /** Called with the number of the opening when the store is open. */
+  readonly onOpen?: ((incarnation: number) => void) | undefined;
 }
 
 /** The state store of a host: opened when the host starts, or at the first use, and closed at the host's end. */
@@ -72,9 +74,10 @@ export class HeldStore {
   }
 
   async #open(): Promise<StateStore> {
-    const { store, takesOver } = this.#parts;
+    const { store, takesOver, onOpen } = this.#parts;
     const { incarnation } = await store.open({ takesOver });
     this.#incarnation = incarnation;
+    onOpen?.(incarnation);
     return store;
   }
 

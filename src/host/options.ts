@@ -4,6 +4,7 @@ import {
   anyTime,
   assertOptions,
   type Clock,
+  type CronPatterns,
   callable,
   clock,
   flag,
@@ -16,7 +17,9 @@ import {
   type OptionKinds,
   optionShape,
   placements,
+  type RetryOptions,
   randomId,
+  retryKind,
   type StateStore,
   someRoom,
   someTime,
@@ -161,6 +164,13 @@ export interface HostOptions {
   readonly stateStore?: StateStore | undefined;
   /** Takes the state store from a holder that lives, or whose lock stands. That one writes no state any more. Default: false. */
   readonly takesOver?: boolean | undefined;
+  /**
+   * Policy for told messages and reminders that were not handled. Default: 5 attempts, the second
+   * after 1 s. Each later wait is twice as long, at most 5 minutes. What can't be delivered at all is given up after 7 days.
+   */
+  readonly retry?: RetryOptions | undefined;
+  /** Finds the times of reminders with cron patterns: `cronPatterns` of `troupe/cron`. Default: the host refuses such reminders. */
+  readonly cron?: CronPatterns | undefined;
   /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
   readonly reflection?: boolean | undefined;
   /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
@@ -172,7 +182,7 @@ export interface HostOptions {
 }
 
 /** Options that have a default. */
-type WithDefault = Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs">;
+type WithDefault = Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron">;
 type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
 /** The options with all defaults. */
@@ -181,18 +191,21 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly authorize: Authorize | undefined;
   readonly observer: HostObserver | undefined;
   readonly logger: Logger | undefined;
+  readonly retry: RetryOptions | undefined;
+  readonly cron: CronPatterns | undefined;
 }
 
 /** Returns the capabilities that a host with these options names to announced workers. */
 export function capabilitiesOf(
-  options: Pick<ResolvedHostOptions, "heartbeatMs" | "allowMultipleOwners">,
+  options: Pick<ResolvedHostOptions, "heartbeatMs" | "allowMultipleOwners" | "stateStore">,
 ): ReadonlySet<Capability> {
-  const { heartbeatMs, allowMultipleOwners } = options;
+  const { heartbeatMs, allowMultipleOwners, stateStore } = options;
   const words = new Set<Capability>();
   if (heartbeatMs > 0 && Number.isFinite(heartbeatMs)) words.add("heartbeat");
   words.add("turns");
   words.add("states");
   if (!allowMultipleOwners) words.add("claims");
+  if (stateStore.log !== undefined) words.add("mail");
   return words;
 }
 
@@ -233,6 +246,8 @@ export const hostKinds: OptionKinds<HostOptions> = {
   reflection: flag,
   stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
   takesOver: flag,
+  retry: retryKind,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
   logger,
   clock,
   makeId: callable,
@@ -284,6 +299,8 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     reflection: options.reflection ?? false,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock }),
     takesOver: options.takesOver ?? false,
+    retry: options.retry,
+    cron: options.cron,
     logger: options.logger,
     clock: options.clock ?? systemClock,
     makeId,

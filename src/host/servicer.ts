@@ -180,6 +180,7 @@ export class HostServicer {
 
   /** Closes the state store when all is written, also one that was never opened. You may call it twice; it never rejects. */
   closeStateStore(): Promise<void> {
+    this.#parts.courier?.stop();
     return this.#parts.held.close();
   }
 

@@ -48,6 +48,7 @@ export {
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
 export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
+export { isKeptCall, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export {
   epochEntry,

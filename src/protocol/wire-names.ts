@@ -56,6 +56,11 @@ export const metadataKey = {
   path: "agpath",
   idempotency: "agidempotency",
   epoch: "agepoch",
+  // protocol.md §11.16
+  delivery: "agdelivery",
+  mail: "agmail",
+  attempt: "agattempt",
+  reminder: "agreminder",
 } as const;
 
 // protocol.md §11.14

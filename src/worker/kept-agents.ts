@@ -1,6 +1,7 @@
 import {
   type Agent,
   type AgentCatalog,
+  type AgentName,
   AnswerCodec,
   type CodecRegistry,
   createStateLayers,
@@ -9,6 +10,7 @@ import {
   errorText,
   loggableText,
   type RegisterFactoryOptions,
+  type ReminderChange,
   type StateLayers,
   type StateStore,
   StoreKeeper,
@@ -31,6 +33,8 @@ export interface KeptAgentsOptions {
   readonly stateStore: StateStore | undefined;
   /** The way to the states at the present host; undefined without a connection. */
   readonly hostStates: () => HostStates | undefined;
+  /** Reminders of an agent were set or cancelled: ticks that wait for their turn are not handled any more. */
+  readonly remindersChanged: (agent: AgentName, changes: readonly ReminderChange[]) => void;
   /** Whether the present host keeps no states, as far as it is known. */
   readonly isStateless: () => boolean;
 }
@@ -39,8 +43,9 @@ export interface KeptAgentsOptions {
  * Returns the layers that keep this worker's persistent agents: in its own store, else at its host. What leaves with a commit is the bytes
  * of a frame.
  */
-export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8Array> {
-  const { settings, registry, catalog, sendQueue, counts, stateStore, hostStates, isStateless } = options;
+export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
+  const { settings, registry, catalog, sendQueue, counts, stateStore, hostStates, isStateless, remindersChanged } =
+    options;
   const { logger, preferredContentType } = settings;
   const onLost = (error: unknown) => {
     counts.lostEvents += 1;
@@ -61,16 +66,17 @@ export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8A
   };
   if (stateStore !== undefined) {
     const own = new StoreKeeper<Uint8Array>({ store: stateStore, send });
-    return createStateLayers<Uint8Array>({
+    const state = createStateLayers<Uint8Array>({
       ...common,
       keeper: () => own,
       // An answer that can't be encoded fails its turn before the commit.
       assertSendable: (_delivery, answer) => void registry.encode(answer, preferredContentType),
     });
+    return { state, hosted: undefined };
   }
   const answers = new RidingAnswers();
-  const hosted = new HostedKeeper({ host: hostStates, answers, sendEvent: send });
-  return createStateLayers<Uint8Array>({
+  const hosted = new HostedKeeper({ host: hostStates, answers, sendEvent: send, remindersChanged });
+  const state = createStateLayers<Uint8Array>({
     ...common,
     keeper: () => (isStateless() ? undefined : hosted),
     loadsInstancesLate: true,
@@ -79,6 +85,13 @@ export function createKeptAgents(options: KeptAgentsOptions): StateLayers<Uint8A
     riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>
       owed && answers.encode({ owed, answer, target, sender: context.sender }),
   });
+  return { state, hosted };
+}
+
+/** The layers of a worker's persistent agents, and the keeper at the host; undefined: the worker has a store of its own. */
+export interface KeptAgents {
+  readonly state: StateLayers<Uint8Array>;
+  readonly hosted: HostedKeeper | undefined;
 }
 
 /**

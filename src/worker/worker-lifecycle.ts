@@ -116,6 +116,12 @@ export class WorkerLifecycle {
     return connection !== undefined && !connection.keepsStates && !connection.outbox.awaitsHeaders;
   }
 
+  /** Whether the present host keeps no mail, as far as it is known. */
+  get isMailless(): boolean {
+    const connection = this.#supervisor.current;
+    return connection !== undefined && !connection.keepsMail && !connection.outbox.awaitsHeaders;
+  }
+
   /** Registry and control channel of the current connection; undefined without a connection. */
   get currentServices(): HostServices | undefined {
     return this.#supervisor.current?.services;

@@ -5,6 +5,7 @@ import {
   anything,
   assertOptions,
   type Clock,
+  type CronPatterns,
   callable,
   defaultLogger,
   flag,
@@ -167,6 +168,8 @@ export interface WorkerOptions extends RuntimeOptions {
    * it at a time. Default: none, and the host keeps them. A host that keeps no states makes persistent types `not-accessible`.
    */
   readonly stateStore?: StateStore | undefined;
+  /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`, which the host needs, too. Default: reminders can't have any. */
+  readonly cron?: CronPatterns | undefined;
 }
 
 /** Options of a `WorkerRuntime`: those of every worker, the transport and the hosts. */
@@ -224,6 +227,8 @@ export interface WorkerSettings {
   readonly exposeUnknownSender: boolean;
   /** Undefined: the host decides. */
   readonly rememberedEvents: number | undefined;
+  /** Undefined: reminders can't have cron patterns. */
+  readonly cron: CronPatterns | undefined;
 }
 
 const shortText: OptionKind = {
@@ -261,6 +266,7 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   exposeUnknownSender: flag,
   rememberedEvents: number(anyRoom),
   stateStore,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
 };
 
 /** A test host is the options of its workers: `new WorkerRuntime(testHost)`. */
@@ -321,6 +327,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
     rememberedEvents: options.rememberedEvents,
+    cron: options.cron,
   };
 }
 
@@ -336,6 +343,7 @@ export function introductionOf({ heartbeatMs, identity }: WorkerSettings): { rea
     "turns",
     "states",
     "claims",
+    "mail",
   ];
   return { ...announcementOf(words), ...identityMetadata(identity) };
 }

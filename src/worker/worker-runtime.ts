@@ -38,7 +38,7 @@ import {
   LongWaits,
   MessageLog,
   type MessageType,
-  NotAccessibleError,
+  offerPost,
   type PublishOptions,
   payloadText,
   type RegisterAgentInstanceOptions,
@@ -58,6 +58,7 @@ import {
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
+import { HostedPost } from "./agents/hosted-post.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
@@ -90,6 +91,7 @@ export class WorkerRuntime implements AgentRuntime {
   readonly #events: OutgoingEvents;
   readonly #agents: AgentAccess;
   readonly #stateStore: StateStore | undefined;
+  readonly #post: HostedPost;
 
   /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
@@ -111,13 +113,15 @@ export class WorkerRuntime implements AgentRuntime {
       withdraw: (delivery) => inbox.withdrawWait(delivery),
     };
     const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports });
-    const { layers: stateLayers, ...kept } = createKeptAgents({
+    const { state, hosted } = createKeptAgents({
       ...{ settings, registry, counts, stateStore: options.stateStore },
       catalog: () => this.#catalog,
       sendQueue: () => this.#sendQueue,
       hostStates: () => this.#lifecycle.hostStates,
       isStateless: () => this.#lifecycle.isStateless,
+      remindersChanged: (agent, changes) => inbox.withdrawTicks(agent, changes),
     });
+    const { layers: stateLayers, ...kept } = state;
     const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits, ...kept } as const;
     const inFlight = new InFlight();
     const catalog = new AgentCatalog({
@@ -159,6 +163,11 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
       ...{ events, inFlight, limiter, elsewhere, nextRequestNumber, hasStore: options.stateStore !== undefined },
     });
+    this.#post = new HostedPost({
+      ...{ settings, registry, interventions, log, keeper: hosted, serves: (type) => catalog.hasType(type) },
+      ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
+    });
+    offerPost(this, this.#post);
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
 
@@ -355,16 +364,20 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#agents.metadata(id, options);
   }
 
-  /** Rejects with `not-accessible`: a worker's host keeps no messages for agents yet. */
+  /**
+   * Keeps a message for an agent at the host. `sender` must be an agent of this worker, as it is for an agent's own `tell`. Rejects with
+   * `not-accessible` without one, at a host that keeps no messages, and for a worker with a `stateStore` of its own.
+   */
   async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
     assertTold(message, recipient, options);
-    throw new NotAccessibleError(`The host keeps no messages for agents, so that nothing can be told to ${recipient}.`);
+    this.#lifecycle.assertSending("telling message");
+    return this.#post.tell(message, recipient, options);
   }
 
-  /** Rejects with `not-accessible`: a worker's host keeps no reminders yet. */
+  /** Resolves to the reminders of an agent of this worker. Rejects with `not-accessible` for others, and where no reminders are kept. */
   async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
     assertAgentRequest(id, options, "agentReminders");
-    throw new NotAccessibleError(`The host keeps no reminders, so that ${id} has none.`);
+    return waitFor(`Listing the reminders of ${id}`, options, () => this.#post.list(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {

@@ -12,6 +12,8 @@ export interface CourierCall {
   readonly frame: Uint8Array;
   /** 1 with the first. */
   readonly attempt: number;
+  /** The place of the message in its shard of the log. Undefined: it is a reminder. */
+  readonly place: number | undefined;
   /** Undefined: it is a message of a mailbox. */
   readonly reminder: ReminderTickInfo | undefined;
 }

@@ -186,9 +186,9 @@ export class MailboxDelivery {
       return;
     }
     if (unsettled >= mostUnsettled || !this.#parts.slots.take(mailbox.onSlot)) return;
-    const { mailbox: agent, id, kind, frame } = head;
+    const { mailbox: agent, id, kind, frame, place } = head;
     const attempt = mailbox.tries.attempts + 1;
-    mailbox.delivery = this.#parts.deliver({ agent, id, kind, frame, attempt, reminder: undefined });
+    mailbox.delivery = this.#parts.deliver({ agent, id, kind, frame, attempt, place, reminder: undefined });
     void this.#end(mailbox, head, mailbox.delivery);
   }
 

@@ -263,7 +263,15 @@ export class ReminderFiring {
     const { rule } = decision;
     const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };
     const id = `r:${name}@${rule.dueMs}`;
-    const call = { agent, id, kind: "call", frame: stored.message, attempt: attempts + 1, reminder } as const;
+    const call = {
+      agent,
+      id,
+      kind: "call",
+      frame: stored.message,
+      attempt: attempts + 1,
+      place: undefined,
+      reminder,
+    } as const;
     underWay.delivery = deliver(call);
     const outcome = await underWay.delivery.outcome;
     if (this.#isStopped) return;

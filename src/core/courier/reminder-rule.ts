@@ -6,6 +6,7 @@ import {
   type MissedTicks,
   type ReminderOptions,
   type Repetition,
+  shortestPeriodMs,
   type When,
 } from "./when.ts";
 
@@ -142,6 +143,19 @@ function gapAfter(repeats: Repetition, nowMs: number, cron: CronPatterns | undef
   const second = first === undefined ? undefined : dueAfter(repeats, first, cron);
   return first === undefined || second === undefined ? 0 : second - first;
 }
+
+/** Checks the text of a rule that another process has made. Throws `invalid-argument`. */
+export function assertStoredRule(text: string, dueMs: number, cron: CronPatterns | undefined): void {
+  if (text.length > longestRule) throw unreadable(text);
+  const rule = parseRule(text);
+  const { repeats } = rule;
+  const isTooOften = repeats.at === "every" && repeats.periodMs < shortestPeriodMs;
+  if (rule.dueMs !== dueMs || isTooOften) throw unreadable(text);
+  if (repeats.at === "cron") dueAfter(repeats, dueMs, cron);
+}
+
+/** Characters of the text of a rule. */
+const longestRule = 4_096;
 
 function isRule(value: unknown): value is ReminderRule {
   if (typeof value !== "object" || value === null) return false;

@@ -65,7 +65,8 @@ export type Repetition =
   | { readonly at: "every"; readonly periodMs: number }
   | { readonly at: "cron"; readonly pattern: string; readonly timeZone: string };
 
-const shortestPeriodMs = 1_000;
+/** Milliseconds between two ticks, at least. */
+export const shortestPeriodMs = 1_000;
 /** A hundred years. */
 const longestMs = 100 * 366 * 24 * 60 * 60 * 1_000;
 const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

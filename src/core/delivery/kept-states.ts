@@ -101,6 +101,8 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   save(agent: Agent): Promise<void> | undefined {
     const slot = slotOf(agent);
     if (slot === undefined || slot.at !== "loaded") return undefined;
+    // A turn that was given up is not over: the half that it has changed must not be written.
+    if (slot.isWriting && !slot.isInterleaved) return undefined;
     this.begun(slot);
     if (!slot.isWriting) return this.commit(slot, { at: "turn" });
     // The runtime ends while a turn runs. What stands in the state now is a part of that turn: it must not be written.

@@ -13,6 +13,7 @@ import {
   requestIdText,
   spliceRequestId,
   withoutEpoch,
+  withoutMailMarks,
   withoutPath,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
@@ -55,6 +56,8 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly owners: TypeOwners;
   readonly placement: Placement;
   readonly peers: PeerTable;
+  /** The caller of the calls that the host keeps. */
+  readonly courier?: Peer | undefined;
 }
 
 // protocol.md H1–H7
@@ -66,6 +69,7 @@ export class CallRouter {
   readonly #placement: Placement;
   readonly #peers: PeerTable;
   readonly #outcomes: CallOutcomes;
+  readonly #courier: Peer | undefined;
   readonly #calls: CallTable;
   /** Takes the workers' reports of calls that wait for their turn. */
   readonly rings: CallRings;
@@ -79,6 +83,7 @@ export class CallRouter {
 
   constructor(parts: CallRouterParts) {
     const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
+    this.#courier = parts.courier;
     this.#bounds = bounds;
     this.#counters = counters;
     this.#owners = owners;
@@ -143,8 +148,10 @@ export class CallRouter {
    * Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. `entry`: one more field
    * of the request.
    */
-  #frameFor(target: Peer, call: PendingCall, request: PeekedRequest, entry?: Uint8Array): FrameBytes {
+  #frameFor(target: Peer, call: PendingCall, given: PeekedRequest, entry?: Uint8Array): FrameBytes {
     const id = this.#calls.idBytesOf(call);
+    const isMarked = call.caller === this.#courier && !target.traits.capabilities.has("mail");
+    const request = isMarked ? withoutMailMarks(given) : given;
     if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
     const { bare, path } = withoutPath(request);
     this.#chains.keep(call, target, request.targetKey, path);
@@ -234,6 +241,19 @@ export class CallRouter {
     const call = caller.traits.isAnnounced ? caller.outgoingCalls.named(requestId) : undefined;
     if (call === undefined) this.#counters.unmatchedCancels += 1;
     else this.#abandon(call, reason);
+  }
+
+  // protocol.md §11.16
+  /**
+   * Ends a kept call whose handler has not begun, as far as the host can know. False: it continues. Its worker decides about a call that it
+   * has: one whose handler has begun is finished there, and its answer is dropped.
+   */
+  withdraw(courier: Peer, requestId: string): boolean {
+    const call = courier.outgoingCalls.named(requestId);
+    if (call === undefined || call.commits > 0) return false;
+    if (call.target !== undefined && !call.target.traits.capabilities.has("mail")) return false;
+    this.#abandon(call, "withdrawn");
+    return true;
   }
 
   /** Ends a call of which the host could read only the beginning of the request or of the answer. */

@@ -47,10 +47,10 @@ interface CommitLoad {
   readonly rank: Rank;
 }
 
-/** Delivers the mail and the reminders of commits. */
+/** Says which mail and reminders the host keeps; its courier hears of commits from the store. */
 export interface EffectsCourier {
-  /** The store has written a commit with mail, or with changes of reminders. It must not throw. */
-  written(commit: Commit): void;
+  /** Says why the mail and the reminders of a commit can't be kept. Undefined: they can. */
+  refusalOf(ask: CommitAsk): { readonly code: ErrorCode; readonly text: string } | undefined;
 }
 
 export interface StateServiceParts extends FrameRouters {
@@ -114,7 +114,12 @@ export class StateService {
 
   #refusalOf(ask: StoreAsk): StateFailure | undefined {
     if (this.#isDraining) return failure("shutting-down", shuttingDownText);
-    if (ask.kind !== "commit" || this.#parts.courier !== undefined) return undefined;
+    if (ask.kind !== "commit") return undefined;
+    const { courier } = this.#parts;
+    if (courier !== undefined) {
+      const refusal = courier.refusalOf(ask);
+      return refusal && failure(refusal.code, refusal.text);
+    }
     if (ask.mail.length > 0) return failure("not-accessible", "This host delivers no mail for its workers.");
     if (ask.reminders.some(({ at }) => at === "set")) return failure("not-accessible", "This host fires no reminders.");
     return undefined;
@@ -173,7 +178,7 @@ export class StateService {
   }
 
   async #write(ask: CommitAsk, mail: readonly Mail[], { era, number }: Rank): Promise<HostedOutcome> {
-    const { held, courier } = this.#parts;
+    const { held } = this.#parts;
     let isAsked = false;
     try {
       const store = await held.open();
@@ -181,8 +186,6 @@ export class StateService {
       const commit = toCommit(ask, mail, { generation: held.incarnation, era, number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      const hasEffects = commit.mail.length > 0 || commit.reminders.length > 0;
-      if (outcome.at === "committed" && hasEffects) courier?.written(commit);
       return outcome;
     } catch (error) {
       const { code, text } = held.failed(

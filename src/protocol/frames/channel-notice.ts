@@ -7,7 +7,7 @@ import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
 type NoticeFrame = CancelFrame | LeavingFrame | StuckFrame | UnstuckFrame | HeartbeatFrame;
 
-const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
+const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone", "withdrawn"];
 
 export function encodeNotice(frame: NoticeFrame): Uint8Array {
   const signal = create(SignalMessageSchema, { signal: { signal: toWireNotice(frame) } });

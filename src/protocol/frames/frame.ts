@@ -76,7 +76,7 @@ export interface EventFrame {
  * Reason of a cancel notice: the caller's signal, the time limit of the caller or the host, or the end of the caller's
  * channel.
  */
-export type CancelReason = "cancelled" | "timed-out" | "caller-gone";
+export type CancelReason = "cancelled" | "timed-out" | "caller-gone" | "withdrawn";
 
 // protocol.md §11.2
 /** Notice that the caller no longer waits for the answer of a call. Sent to announced peers only. */

@@ -6,6 +6,7 @@ import {
   type KeptOutcome,
   onlySends,
   type RememberedMessage,
+  type ReminderChange,
   type StateKeeper,
   type StateRecord,
   type StoredReminder,
@@ -35,6 +36,8 @@ export interface HostedKeeperOptions {
   readonly answers: RidingAnswers;
   /** Sends an event that rides on no write. Must not throw. */
   readonly sendEvent: (frame: Uint8Array) => void;
+  /** Called when reminders were set or cancelled, before those who wait for the commit. Must not throw. */
+  readonly remindersChanged: (agent: AgentName, changes: readonly ReminderChange[]) => void;
 }
 
 // protocol.md §11.15
@@ -71,7 +74,10 @@ export class HostedKeeper implements StateKeeper<Uint8Array> {
     // Without the connection that the call came by, no caller waits for the answer.
     const sent = way === undefined ? [] : riding;
     const outcome = await this.#commit(way, commit, { answers: sent, events });
-    if (outcome.at === "committed") for (const answer of sent) answers.left(answer);
+    if (outcome.at !== "committed") return outcome;
+    for (const answer of sent) answers.left(answer);
+    const { agent, reminders } = commit;
+    if (reminders.length > 0) this.#options.remindersChanged(agent, reminders);
     return outcome;
   }
 

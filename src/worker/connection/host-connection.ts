@@ -78,10 +78,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  // protocol.md §11.14, §11.15
-  /** Whether the host has said in its headers that it is .NET's gateway, that it keeps states, and that it names the agents of an event. */
+  // protocol.md §11.14, §11.15, §11.16
+  /** Whether the host has said in its headers that it is .NET's gateway, and that it keeps states, and mail. */
   isDotnetGateway = false;
   keepsStates = false;
+  keepsMail = false;
+  /** Whether the host names the agents of shared types that an event is for. */
   tellsRecipients = false;
   readonly #link: Link;
   /** Carries calls and streams over this link until it leaves, then over a newer one. */
@@ -338,6 +340,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#keepAlive.heard();
     const capabilities = readCapabilities(metadata);
     this.keepsStates = capabilities.has("states");
+    this.keepsMail = capabilities.has("mail");
     this.outbox.takeHeaders(isHostAnnounced, capabilities.has("turns"));
     this.#accept();
     this.tellsRecipients = capabilities.has("claims");

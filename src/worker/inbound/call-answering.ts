@@ -1,6 +1,7 @@
 import {
   type AgentCatalog,
   type AgentId,
+  type AgentName,
   type Deadline,
   type Delivery,
   type DeliveryOwner,
@@ -10,6 +11,7 @@ import {
   isIdempotencyKey,
   keyRefused,
   NamedIndexedSet,
+  type ReminderChange,
   remainingMs,
   TimedOutError,
   type TraceCarrier,
@@ -19,10 +21,12 @@ import {
 import {
   type CancelFrame,
   fromWireAgentId,
+  isKeptCall,
   metadataKey,
   pathOf,
   pathText,
   type RequestFrame,
+  reminderOf,
   timeoutOf,
 } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
@@ -88,8 +92,27 @@ export class CallAnswering {
     const owed = this.#owed.named(requestId);
     // The host may send the notice twice (protocol.md §11.7).
     if (owed === undefined || owed.isCancelled) return;
+    // protocol.md §11.16: a handler that has begun goes on.
+    if (reason === "withdrawn" && owed.hasBegun) return;
     this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
+  }
+
+  // protocol.md §11.16
+  /**
+   * Drops the ticks of an agent that wait for their turn, and whose reminders were cancelled or set again. The host's own notice may come
+   * after the next turn has begun.
+   */
+  withdrawTicks({ type, key }: AgentName, changes: readonly ReminderChange[]): void {
+    for (const owed of this.#owed.all()) {
+      const { reminder, agentId } = owed.context ?? {};
+      if (owed.hasBegun || reminder === undefined || agentId?.type !== type || agentId.key !== key) continue;
+      const change = changes.findLast(({ name }) => name === reminder.name);
+      // The first tick of the reminder as it is set now may be here already.
+      if (change === undefined || (change.at === "set" && reminder.dueAt.getTime() >= change.dueMs)) continue;
+      const text = "The reminder was cancelled or set again before its tick had its turn.";
+      owed.abandon(new UndeliverableException(text, { notHandled: true }));
+    }
   }
 
   // protocol.md §11.13
@@ -213,7 +236,9 @@ export class CallAnswering {
     const message = registry.decode(typeName, contentType, data);
     if (!catalog.hasType(agentId.type)) throw new UndeliverableException(`Agent with name ${agentId.type} not found.`);
     const key = frame.metadata[metadataKey.idempotency];
-    if (key !== undefined) assertKeyed(key, agentId, catalog);
+    const isMail = isKeptCall(frame.metadata);
+    owed.isUnread = isMail;
+    if (key !== undefined && !isMail) assertKeyed(key, agentId, catalog);
     const messageId = frame.requestId;
     const context = new HandlerContext({
       sender,
@@ -225,13 +250,17 @@ export class CallAnswering {
       deadline,
       path: pathOf(frame.metadata),
       sentMetadata: frame.metadata,
+      reminder: isMail ? reminderOf(frame.metadata) : undefined,
     });
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
     const call: IncomingCall = { agentId, message, context, link, typeName, owed, handlerSlot };
-    return key === undefined ? call : { ...call, kept: { id: key, principal: "" } };
+    if (key === undefined) return call;
+    if (!isMail) return { ...call, kept: { id: key, principal: "" } };
+    // An agent without a state remembers nothing.
+    return catalog.keepsState(agentId.type) ? { ...call, kept: { id: key, principal: "", isMail } } : call;
   }
 }
 

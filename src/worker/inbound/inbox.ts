@@ -1,4 +1,4 @@
-import { type Delivery, loggableText, TroupeError } from "../../core/internal.ts";
+import { type AgentName, type Delivery, loggableText, type ReminderChange, TroupeError } from "../../core/internal.ts";
 import { type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
@@ -89,6 +89,11 @@ export class Inbox {
   /** Tells the host that a call does not wait any more behind the turns that were reported last. */
   withdrawWait(delivery: Delivery): void {
     this.#answering.withdrawWait(delivery);
+  }
+
+  /** Drops the ticks of an agent that wait for their turn, and whose reminders were cancelled or set again. */
+  withdrawTicks(agent: AgentName, changes: readonly ReminderChange[]): void {
+    this.#answering.withdrawTicks(agent, changes);
   }
 
   /** Drops a message that the worker cannot read. If its beginning names a call, the caller gets an error. */

@@ -40,6 +40,8 @@ export class PendingResponse implements Work {
   carrier: TraceCarrier | undefined;
   /** Called when the handler need not run any more. Set while the call is parked. */
   onGivenUp: (() => void) | undefined;
+  /** Whether no caller reads the answer: it goes without a value. */
+  isUnread = false;
   readonly #outbox: Outbox;
   readonly #options: PendingResponseOptions;
   #context: HandlerContext | undefined;
@@ -72,9 +74,9 @@ export class PendingResponse implements Work {
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isOver()) return;
     try {
-      const { registry, settings, log } = this.#options;
+      const { log } = this.#options;
       const encoded = this.#encoded;
-      const payload = encoded === undefined ? registry.encode(result, settings.preferredContentType) : undefined;
+      const payload = encoded === undefined ? this.#payloadOf(result) : undefined;
       log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
       const metadata = this.carrier ?? noMetadata;
       if (encoded !== undefined) this.#outbox.write(encoded);
@@ -92,8 +94,7 @@ export class PendingResponse implements Work {
    */
   encode(result: unknown): Uint8Array | undefined {
     if (this.#isOver()) return undefined;
-    const { registry, settings } = this.#options;
-    const payload = registry.encode(result, settings.preferredContentType);
+    const payload = this.#payloadOf(result);
     const metadata = this.carrier ?? noMetadata;
     const bytes = encodeFrame({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
     assertLength(bytes, this.#outbox.maxBytes);
@@ -144,8 +145,7 @@ export class PendingResponse implements Work {
 
   /** Gives the work up: answers with the reason and aborts the handler. */
   abandon(reason: Error): void {
-    // A parked call has no context yet. One that waits for its turn has not begun either.
-    this.fail(reason, this.#context === undefined || this.#context.isWaiting);
+    this.fail(reason, !this.hasBegun);
     this.#abort(reason);
   }
 
@@ -154,6 +154,16 @@ export class PendingResponse implements Work {
     this.#isCancelled = true;
     this.#isPaid = true;
     this.#abort(reason);
+  }
+
+  /** Whether its handler has begun. A parked call has no context yet, and one that waits for its turn has not begun either. */
+  get hasBegun(): boolean {
+    return this.#context !== undefined && !this.#context.isWaiting;
+  }
+
+  #payloadOf(result: unknown) {
+    const { registry, settings } = this.#options;
+    return registry.encode(this.isUnread ? undefined : result, settings.preferredContentType);
   }
 
   /** Whether no answer is due any more. The host answers the calls of a connection that has ended. */

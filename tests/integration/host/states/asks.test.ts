@@ -12,6 +12,17 @@ async function startServer(rig: HostRig, clientId = "S", type = "counter") {
   return { server, states: new RawStates(server.link, clientId) };
 }
 
+/** A store that keeps no mailboxes. */
+function loglessStore(): MemoryStateStore {
+  return Object.defineProperty(new MemoryStateStore(), "log", { value: undefined });
+}
+
+function callTo(agent: string): Uint8Array {
+  const [type = "", key = ""] = agent.split("/");
+  const call = { kind: "request", requestId: "", source: undefined, target: { type, key } } as const;
+  return encodeFrame({ ...call, payload: undefined, metadata: {} });
+}
+
 describe.each(hostTransports)("the stream of states over $name", ({ start }) => {
   it("gives back what was committed, to the byte, and says when nothing has changed", async () => {
     await using rig = await start();
@@ -60,7 +71,7 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
     expect(await states.nextFailure()).toMatchObject({ code: "invalid-argument" });
   });
 
-  it("keeps what an agent has handled, and says that it fires no reminders and delivers no mail", async () => {
+  it("keeps what an agent has handled", async () => {
     await using rig = await start();
     const { states } = await startServer(rig);
     const answer = Uint8Array.of(1, 2, 3);
@@ -73,8 +84,13 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
     expect((await states.next()).outcome).toEqual({ at: "nothing" });
     states.ask({ kind: "reminders" }, "counter/a");
     expect((await states.next()).outcome).toEqual({ at: "listed", reminders: [] });
-    const call = { kind: "request", requestId: "", source: undefined, target: { type: "t", key: "k" } } as const;
-    const message = encodeFrame({ ...call, payload: undefined, metadata: {} });
+  });
+
+  it("says that it fires no reminders and delivers no mail if its store has no log, and does not name mail then", async () => {
+    await using rig = await start({ stateStore: loglessStore() });
+    const { server, states } = await startServer(rig);
+    expect((await server.responseMetadata()).agcaps).toBe("heartbeat,turns,states,claims");
+    const message = callTo("t/k");
     states.commit("counter/b", { mail: [{ id: "m", message }] });
     states.commit("counter/b", { reminders: [{ at: "set", name: "r", dueMs: 1, rule: "", message }] });
     expect(await states.nextFailure()).toMatchObject({
@@ -82,6 +98,36 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
       text: "This host delivers no mail for its workers.",
     });
     expect(await states.nextFailure()).toMatchObject({ code: "not-accessible", text: "This host fires no reminders." });
+  });
+
+  it("refuses reminders that no worker of Troupe's would set", async () => {
+    const stateStore = new MemoryStateStore();
+    await using rig = await start({ stateStore });
+    const { states } = await startServer(rig);
+    const dueMs = Date.now() + 60_000;
+    const rule = { repeats: { at: "once" }, missed: "once", dueMs, tick: 1, unfired: 0, waits: 0 };
+    const good = { at: "set", name: "r", dueMs, rule: JSON.stringify(rule), message: callTo("counter/b") } as const;
+    const every = JSON.stringify({ ...rule, repeats: { at: "every", periodMs: 999 } });
+    const cron = JSON.stringify({ ...rule, repeats: { at: "cron", pattern: "* * * * *", timeZone: "UTC" } });
+    const wrong = [
+      { ...good, message: callTo("counter/c") },
+      { ...good, message: eventOn("news", "E1") },
+      { ...good, name: "" },
+      { ...good, name: "troupe.own" },
+      { ...good, name: "n".repeat(257) },
+      { ...good, rule: "{}" },
+      { ...good, rule: " ".repeat(5_000) },
+      { ...good, dueMs: dueMs + 1 },
+      { ...good, rule: every },
+      { ...good, rule: cron },
+    ];
+    for (const reminder of wrong) states.commit("counter/b", { reminders: [reminder] });
+    for (const _ of wrong) {
+      expect(await states.nextFailure()).toMatchObject({ code: expect.stringMatching(/^invalid-(message|argument)$/) });
+    }
+    states.commit("counter/b", { reminders: [good] });
+    expect((await states.next()).outcome.at).toBe("committed");
+    expect((await stateStore.stats()).reminders).toBe(1);
   });
 
   it("refuses a commit that carries anything but answers and events, before the store sees it", async () => {
