@@ -53,7 +53,7 @@ export class HeldStore {
 
   /**
    * Counts and logs a failure of the store; returns what may be said of it to a worker. The store's own text may name files of this machine.
-   * `byDefault`: what an error means that is no `StoreError`.
+   * `byDefault`: the meaning of an error of another class than `StoreError`.
    */
   failed(
     error: unknown,

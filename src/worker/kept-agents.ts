@@ -95,7 +95,7 @@ export interface KeptAgents {
 }
 
 /**
- * Throws `invalid-argument` for a shared type whose agents would keep their state in a store that other workers can't write: an agent that
+ * Throws `invalid-argument` for a shared type whose agents would keep their state in a store that other workers can't write. An agent that
  * goes to another worker would begin anew there.
  */
 export function assertStateIsShared(

@@ -1,3 +1,4 @@
+// Over 400 lines: it implements all of `AgentRuntime`, and composes the parts of a worker once.
 import {
   type Agent,
   AgentCatalog,

@@ -26,9 +26,9 @@ import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
-import { unknownTarget, whyNotSent } from "./call-refusals.ts";
+import { type CallBounds, unknownTarget, whyNotSent, whyNotTaken } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
-import { CallTable, costOfCall } from "./call-table.ts";
+import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { sourceOf } from "./request-source.ts";
@@ -39,11 +39,6 @@ export interface BadFrame {
   readonly reason: string;
   /** True: the frame is good, but the host had no space for it. */
   readonly isOverload: boolean;
-}
-
-export interface CallBounds {
-  readonly maxPendingCalls: number;
-  readonly maxPendingCallsPerSession: number;
 }
 
 export interface CallRouterParts extends CallOutcomesParts {
@@ -132,7 +127,7 @@ export class CallRouter {
     const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
-    const refusal = this.#whyNotTaken(caller, request, targetType);
+    const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
@@ -162,7 +157,7 @@ export class CallRouter {
   /** Takes a call to an agent of a shared type to the worker that holds the agent. */
   #routeShared(caller: Peer, request: PeekedRequest, type: SharedType): void {
     const { targetKey } = request;
-    const refusal = this.#whyNotTaken(caller, request, type.name);
+    const refusal = whyNotTaken(caller, request, type.name, { calls: this.#calls, bounds: this.#bounds });
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
     const located = this.#placement.locate(type, targetKey, { caller, payer: caller });
     if (located.at === "nowhere")
@@ -351,18 +346,6 @@ export class CallRouter {
   /** Ends a call with a failure, if it has no outcome yet. */
   #end(call: PendingCall, failure: CallFailure): void {
     if (this.#calls.take(call)) this.#fail(call, failure);
-  }
-
-  /** Keeps the table of calls within its bounds. */
-  #whyNotTaken(caller: Peer, { requestId, targetKey }: PeekedRequest, targetType: string): CallFailure | undefined {
-    const { maxPendingCallsPerSession } = this.#bounds;
-    if (caller.outgoingCalls.size >= maxPendingCallsPerSession)
-      return callFailure.tooManyCalls(maxPendingCallsPerSession);
-    if (!this.#calls.mayOpen(caller)) return callFailure.tooManyCallsHere();
-    const idBytes = requestId.end - requestId.textStart;
-    if (idBytes > limits.requestIdBytes) return callFailure.longRequestId(idBytes);
-    const bytes = costOfCall(idBytes, targetType, targetKey);
-    return caller.account.mayTake(bytes) ? undefined : callFailure.noRoom(caller.account.whyNot(bytes));
   }
 
   #forward(call: PendingCall, frame: FrameBytes, target: Peer): void {
