@@ -4,7 +4,7 @@
  */
 const layers = [
   ["core"],
-  ["protocol", "protobuf", "telemetry", "process", "security", "context"],
+  ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context"],
   ["transport", "storage", "cluster"],
   ["worker", "host"],
   ["grpc", "admin", "testing"],
@@ -33,13 +33,13 @@ const layerRules = layers.flatMap((line, height) =>
 
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
-  host: [["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  host: [["states", "mail"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
   worker: [["agents"], ["control"], ["inbound"], ["outbound", "registry"], ["connection"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
-  host: ["batch-runner", "counters", "first-of", "limits", "logging", "observer", "principal"],
+  host: ["batch-runner", "counters", "held-store", "limits", "observer", "principal"],
   worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 
@@ -150,7 +150,23 @@ export default {
       comment: "who does not open troupe/storage/sqlite needs no SQLite",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(storage/sqlite|testing)/" },
-      to: { path: "^src/storage/sqlite/|@photostructure/sqlite" },
+      // The command line loads it when it is used.
+      to: { path: "^src/storage/sqlite/|@photostructure/sqlite", dependencyTypesNot: ["dynamic-import"] },
+    },
+    {
+      name: "postgres-at-its-entry-point",
+      comment: "who does not open troupe/storage/postgres needs no pg",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(storage/postgres|testing)/" },
+      // The command line loads it when it is used.
+      to: { path: "^src/storage/postgres/|/node_modules/pg/|^pg$", dependencyTypesNot: ["dynamic-import"] },
+    },
+    {
+      name: "croner-at-its-entry-point",
+      comment: "who does not import troupe/cron needs no croner",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cron/" },
+      to: { path: "node_modules/croner/" },
     },
     {
       name: "no-cycles",

@@ -52,17 +52,18 @@ export function settingsFrame(settings: readonly (readonly [number, number])[] =
 /** HEADERS of a gRPC call, as HPACK literals that enter no table: the same bytes are right on every connection. */
 export function callHeaders(
   method: string,
-  { clientId = "", encoding = "", flags = flag.none, stream = 0 }: CallHeaderParts = {},
+  { clientId = "", encoding = "", path, more = [], flags = flag.none, stream = 0 }: CallHeaderParts = {},
 ): Buffer {
   const headers = [
     [":method", "POST"],
     [":scheme", "http"],
-    [":path", `/agents.AgentRpc/${method}`],
+    [":path", path ?? `/agents.AgentRpc/${method}`],
     [":authority", "host"],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
     ...(clientId === "" ? [] : [["client-id", clientId]]),
     ...(encoding === "" ? [] : [["grpc-encoding", encoding]]),
+    ...more,
   ];
   const block = headers.flatMap((pair) => [Buffer.of(0), ...pair.map(hpackText)]);
   return frame(frameType.headers, { flags: flags | flag.endHeaders, stream, payload: Buffer.concat(block) });
@@ -71,6 +72,10 @@ export function callHeaders(
 interface CallHeaderParts {
   readonly clientId?: string;
   readonly encoding?: string;
+  /** In place of a method of `agents.AgentRpc`. */
+  readonly path?: string;
+  /** Further headers. */
+  readonly more?: readonly (readonly [name: string, value: string])[];
   readonly flags?: number;
   readonly stream?: number;
 }

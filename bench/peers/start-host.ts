@@ -12,7 +12,16 @@ export type HostKind = "troupe" | "python" | "nats" | "grpc-js" | "tcp";
 export async function startHost(group: ProcessGroup, kind: HostKind, flags: readonly string[] = []): Promise<string> {
   switch (kind) {
     case "troupe": {
-      const command = [...thisNode, troupeCommand(), "host", "--address", "127.0.0.1:0", ...flags];
+      const command = [
+        ...thisNode,
+        troupeCommand(),
+        "host",
+        "--address",
+        "127.0.0.1:0",
+        "--state",
+        "memory:",
+        ...flags,
+      ];
       return group.start("host", command).match(/127\.0\.0\.1:\d+/);
     }
     case "nats":

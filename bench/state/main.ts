@@ -1,7 +1,9 @@
 // `npm run bench -- state [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
 // Measures commits to the state stores: compare-and-set of 512 bytes, each saver with an agent of its own and one commit under way.
 import { compare } from "../support/comparing.ts";
-import { StoreContender, type StoreLoad } from "./contenders.ts";
+import { StoreContender } from "./contenders.ts";
+import { PlainPgContender, PostgresContender } from "./postgres-contenders.ts";
+import type { StoreLoad } from "./savers.ts";
 
 const loads: readonly StoreLoad[] = [1, 16, 64, 256].map((savers) => ({ savers }));
 
@@ -14,6 +16,8 @@ await compare({
     new StoreContender("SQLite, normal", { kind: "sqlite", synchronous: "normal" }),
     new StoreContender("SQLite, full, in the main thread", { kind: "sqlite", synchronous: "full", thread: false }),
     new StoreContender("memory", { kind: "memory" }),
+    new PostgresContender(),
+    new PlainPgContender(),
   ],
   baseline: "SQLite, full, in the main thread",
   loads,

@@ -1,16 +1,21 @@
 // Bank account: the handlers of one agent interleave at their awaits, and ten concurrent deposits leave a wrong balance.
 // Shows two ways to be right: no await between reading and writing, or a `sequential` type, one message after the other.
 // Shows what a sequential agent still does meanwhile: a handler that interleaves, and a call that comes back to its agent.
+// A persistent account is sequential by itself. A deposit that fails takes nothing along, and another runtime reads what was kept.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import {
   AgentId,
   defineMessage,
+  defineState,
   handlerTable,
+  persistentAgent,
   type RegisterOptions,
   RoutedAgent,
   SingleThreadedAgentRuntime,
+  type SingleThreadedAgentRuntimeOptions,
 } from "troupe";
+import { MemoryStateStore } from "troupe/storage";
 import { z } from "zod";
 
 const Balance = defineMessage("Balance", z.object({ amount: z.number() }));
@@ -64,10 +69,25 @@ class CarefulAccount extends RoutedAgent {
   });
 }
 
+const Kept = defineState(z.object({ balance: z.number() }), { initial: { balance: 0 } });
+
+/** Writes its balance before it asks the bank. If the bank refuses, the turn fails, and the state goes back. */
+class PersistentAccount extends persistentAgent(Kept) {
+  static override readonly handlers = handlerTable<PersistentAccount>().rpc(Deposit, async function ({ amount }) {
+    this.state.balance += amount;
+    await pause(1);
+    if (amount > 1_000) throw new Error("the bank refuses so much");
+    return Balance({ amount: this.state.balance });
+  });
+}
+
 const id = new AgentId("account", "ada");
 
-async function start(register: (runtime: SingleThreadedAgentRuntime) => Promise<unknown>) {
-  const runtime = new SingleThreadedAgentRuntime();
+async function start(
+  register: (runtime: SingleThreadedAgentRuntime) => Promise<unknown>,
+  options?: SingleThreadedAgentRuntimeOptions,
+) {
+  const runtime = new SingleThreadedAgentRuntime(options);
   await runtime.start();
   await register(runtime);
   return runtime;
@@ -117,3 +137,19 @@ const [twice, after] = await Promise.all([
 ]);
 console.log(`an agent that calls itself: ${twice.amount}, then ${after.amount}`);
 assert.deepEqual([twice.amount, after.amount], [140, 150]);
+
+// A file or a database in place of this store outlives the process as well.
+await using stateStore = new MemoryStateStore();
+const persistent = (runtime: SingleThreadedAgentRuntime) =>
+  PersistentAccount.register(runtime, "account", () => new PersistentAccount("keeps Ada's money"));
+{
+  await using runtime = await start(persistent, { stateStore });
+  const refused = runtime.sendMessage(Deposit({ amount: 5_000 }), id);
+  const [kept] = await Promise.all([depositTen(runtime), assert.rejects(refused, /refuses/)]);
+  console.log(`a persistent account, with one deposit that the bank refuses: ${kept}`);
+  assert.equal(kept, 100);
+}
+await using later = await start(persistent, { stateStore });
+const { amount } = await later.sendMessage(Deposit({ amount: 10 }), id);
+console.log(`another runtime on the same store: ${amount}`);
+assert.equal(amount, 110);

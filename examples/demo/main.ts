@@ -1,14 +1,18 @@
 // The demo: a host, two TypeScript workers and, if Python with AutoGen is installed, a Python worker, each in its own
-// process. Shows a call, an event that reaches every worker, state that moves from one worker to another, and a clear
-// error. This process is a worker too and asks the questions. It exits with 0 if everything went well.
+// process. Shows a call, an event that reaches every worker, state that moves from one worker to another, and a clear error.
+// Then it shows a state that outlives `kill -9` of its worker and of the host. This process is a worker too and asks the questions. It exits with 0 if everything went well.
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { AgentId, TopicId, UndeliverableException } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { consoleLogger } from "troupe/telemetry";
 import { troupeCommand } from "../support/command-line.ts";
 import { RunningProgram, startProgram } from "../support/processes.ts";
 import { findPythonWithAutoGen, howToGetPython, sourceFile } from "../support/python.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { Audience } from "./audience.ts";
-import { AskForPoem, News, Visit } from "./messages.ts";
+import { AskForPoem, News, Sign, Visit } from "./messages.ts";
 import { hear, note, paint, scene } from "./stage.ts";
 
 const startedMs = performance.now();
@@ -19,10 +23,9 @@ setTimeout(() => {
 
 console.log(paint("bold", "Troupe demo: agents in several processes, one conversation"));
 
+await using folder = await temporaryFolder();
 scene("A host starts: it carries messages, and knows nothing of their contents");
-await using host = startProgram(troupeCommand(), ["host", "--address", "127.0.0.1:0"], {
-  onLine: (line) => hear("host", line),
-});
+await using host = startHost("127.0.0.1:0");
 const address = /127\.0\.0\.1:\d+/.exec(await host.line("127.0.0.1:"))?.[0] ?? "";
 
 scene("Workers join: each is a process that serves some types of agent");
@@ -36,7 +39,9 @@ if (python === undefined) noPython();
 else await python.line("ready");
 const workers = { north, south, ...(python && { python }) };
 
-await using runtime = new GrpcWorkerAgentRuntime(address);
+// What it logs is a part of the story, as what the others write.
+const logger = consoleLogger({ write: (line) => hear("here", line) });
+await using runtime = new GrpcWorkerAgentRuntime(address, { logger });
 await runtime.start();
 const audience = new Audience();
 await audience.join(runtime);
@@ -82,10 +87,35 @@ await assert.rejects(toNobody, (error) => {
   return true;
 });
 
+const exitCodes: Record<string, number | string> = {};
+scene("A persistent state: it outlives kill -9 of its worker, and of the host");
+if (python !== undefined) {
+  exitCodes.python = await python.stop();
+  note("the Python worker has stopped before the host is killed");
+}
+await sign("Ada");
+const { worker: first } = await sign("Grace");
+const [victim, other] = first === "north" ? [north, south] : [south, north];
+await victim.kill();
+note(`${first} had the guestbook and is killed; the host kept its state in SQLite`);
+const { worker: second } = await sign("Barbara");
+note(`${second} has it now`);
+assert.notEqual(second, first);
+await using revived = startWorker(first);
+await revived.line("ready");
+
+await host.kill();
+note("the host is killed, and started again on the same file");
+await using secondHost = startHost(address);
+await secondHost.line(address);
+const { names } = await sign("Frances");
+note(`the guestbook has ${names.join(", ")}`);
+assert.deepEqual(names, ["Ada", "Grace", "Barbara", "Frances"]);
+
 scene("Everything stops: workers finish what they do, then the host ends");
 await runtime.stop();
-const exitCodes: Record<string, number | string> = {};
-for (const [name, program] of Object.entries({ ...workers, host })) exitCodes[name] = await program.stop();
+const atTheEnd = { north: first === "north" ? revived : other, south: first === "south" ? revived : other };
+for (const [name, program] of Object.entries({ ...atTheEnd, host: secondHost })) exitCodes[name] = await program.stop();
 note(
   `exit codes: ${Object.entries(exitCodes)
     .map(([name, code]) => `${name} ${code}`)
@@ -101,6 +131,26 @@ console.log(
 function noPython(): void {
   note("no Python with AutoGen is here; unmodified Python workers could join as well");
   for (const line of howToGetPython) note(line);
+}
+
+/** Signs the guestbook. A call whose outcome is unknown is sent again with its key, and counts once. */
+async function sign(name: string) {
+  for (;;) {
+    try {
+      const book = new AgentId("guestbook", "main");
+      return await runtime.sendMessage(Sign({ name }), book, { ...asUs, idempotencyKey: name, waitForTarget: 10_000 });
+    } catch (error) {
+      if (!(error instanceof UndeliverableException) || error.code !== "disconnected") throw error;
+      await pause(100);
+    }
+  }
+}
+
+function startHost(at: string): RunningProgram {
+  const state = `sqlite:${join(folder.path, "state.db")}`;
+  return startProgram(troupeCommand(), ["host", "--address", at, "--state", state], {
+    onLine: (line) => hear("host", line),
+  });
 }
 
 function startWorker(name: string): RunningProgram {

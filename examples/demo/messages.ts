@@ -11,3 +11,6 @@ export const AskForPoem = defineMessage("AskForPoem", z.object({ about: z.string
 
 export const Tally = defineMessage("Tally", z.object({ visitors: z.int() }));
 export const Visit = defineMessage("Visit", z.object({ visitor: z.string() }), { answer: Tally });
+
+export const Guests = defineMessage("Guests", z.object({ names: z.array(z.string()), worker: z.string() }));
+export const Sign = defineMessage("Sign", z.object({ name: z.string() }), { answer: Guests });

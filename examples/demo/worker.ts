@@ -1,16 +1,19 @@
-// A worker of the demo: `worker NAME ADDRESS`. It joins the host and serves three agent types until SIGTERM.
+// A worker of the demo: `worker NAME ADDRESS`. It joins the host and serves four agent types until SIGTERM.
 import {
   type AgentState,
+  defineState,
   event,
   type MessageContext,
   type MessageOf,
+  persistentAgent,
   RoutedAgent,
   rpc,
   TopicId,
   typeSubscription,
 } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
-import { AskForPoem, Heard, News, Poem, Tally, Visit } from "./messages.ts";
+import { z } from "zod";
+import { AskForPoem, Guests, Heard, News, Poem, Sign, Tally, Visit } from "./messages.ts";
 
 const [name = "north", address = "127.0.0.1:50051"] = process.argv.slice(2);
 
@@ -51,11 +54,26 @@ class Doorkeeper extends RoutedAgent {
   }
 }
 
-const runtime = new GrpcWorkerAgentRuntime(address);
+const BookState = defineState(z.object({ names: z.array(z.string()) }), { initial: { names: [] } });
+
+/** All workers serve this type, and the host keeps its state. Each guestbook is in one worker at a time. */
+class Guestbook extends persistentAgent(BookState) {
+  static override readonly shared = true;
+
+  @rpc(Sign)
+  sign({ name: guest }: MessageOf<typeof Sign>) {
+    this.state.names.push(guest);
+    console.log(`${this.id} is signed by ${this.state.names.join(", ")}`);
+    return Guests({ names: this.state.names, worker: name });
+  }
+}
+
+const runtime = new GrpcWorkerAgentRuntime(address, { name });
 await runtime.start();
 await Reader.register(runtime, `reader_${name}`, () => new Reader("reads the news"));
 await Poet.register(runtime, `poet_${name}`, () => new Poet("writes poems"));
 await Doorkeeper.register(runtime, `doorkeeper_${name}`, () => new Doorkeeper("counts visitors"));
+await Guestbook.register(runtime, "guestbook", () => new Guestbook("keeps the names of guests"));
 console.log(`ready (process ${process.pid}, Node ${process.versions.node})`);
 await runtime.stopWhenSignal();
 console.log("drained");

@@ -6,7 +6,7 @@ export interface ProcessOptions {
   readonly onLine: (line: string) => void;
 }
 
-/** A program in its own process. Its lines can be awaited; SIGTERM ends it. */
+/** A program in its own process. Its lines can be awaited; SIGTERM ends it. It does not outlive this process. */
 export class RunningProgram implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
@@ -25,9 +25,12 @@ export class RunningProgram implements AsyncDisposable {
         this.#wake();
       });
     }
+    const endWithUs = () => this.#child.kill("SIGKILL");
+    process.once("exit", endWithUs);
     this.ended = new Promise((resolve, reject) => {
       this.#child.once("error", reject);
       this.#child.once("close", (code, signal) => {
+        process.off("exit", endWithUs);
         this.#hasEnded = true;
         this.#wake();
         resolve(code ?? signal ?? "unknown");
@@ -56,6 +59,12 @@ export class RunningProgram implements AsyncDisposable {
     const code = await this.ended;
     clearTimeout(killing);
     return code;
+  }
+
+  /** Ends the program as `kill -9` does: it can finish and save nothing. Resolves when it has ended. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

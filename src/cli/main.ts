@@ -4,6 +4,7 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { errorText } from "../core/internal.ts";
 import { hostCommand } from "./commands/host.ts";
+import { stateCommand } from "./commands/state.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   readonly version: string;
@@ -13,8 +14,9 @@ const program = new Command("troupe")
   .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
   .version(version)
   .addCommand(hostCommand())
+  .addCommand(stateCommand())
   .showSuggestionAfterError();
-for (const command of [program, ...program.commands]) {
+for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
   // A mistake is one line, its suggestion included ("(Did you mean host?)"), so that logs and scripts can hold it.
   command.exitOverride().configureOutput({ outputError: (text, write) => write(`${oneLine(text.trim())}\n`) });
 }

@@ -1,8 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
+import type { LifeOptions } from "./agents/agent-life.ts";
+import type { SharingOptions } from "./agents/sharing.ts";
 import type { TurnOptions } from "./agents/turns.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
+import type { ReminderInfo } from "./courier/when.ts";
 import type { MessageMetadata } from "./delivery/message-metadata.ts";
 import type { Logger } from "./logger.ts";
 import type { CallScope } from "./scope/call-scope.ts";
@@ -46,12 +49,32 @@ export interface SendOptions {
   readonly metadata?: MessageMetadata | undefined;
   /** Default: a new id. Over gRPC the wire carries its own request id. */
   readonly messageId?: string | undefined;
+  /**
+   * Names the call for a persistent agent, which keeps its answer with its state. A second call with the same key gets that answer, and
+   * no handler runs; while the first one runs, it waits. So you may send a call again whose outcome you do not know. 1 to 256
+   * characters. An agent keeps its newest 64 answers for 24 h, each up to 16 KiB. An agent that keeps no state refuses the call
+   * (`invalid-argument`). Default: none.
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** Options of a call that names the type of its answer. */
 export interface SendOptionsWithAnswer<Answer> extends SendOptions {
   /** The type the answer must have, where the message's own type does not name one; else `unexpected-answer`. */
   readonly answer: MessageType<Answer>;
+}
+
+/** Options of a told message. All are optional. */
+export interface TellOptions {
+  /** The agent on whose behalf the message is told. Default: no agent. */
+  readonly sender?: AgentId | undefined;
+  /** Text values that the handler finds in `context.metadata`. Bounds and names: as for calls. Default: none. */
+  readonly metadata?: MessageMetadata | undefined;
+  /**
+   * Names the message for its recipient's mailbox: a second one with the same key within 10 minutes is not kept. A persistent agent
+   * remembers its newest 64 such keys for 24 h, and handles a message once. 1 to 256 characters. Default: a new one.
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** Options of an event. All are optional. */
@@ -62,12 +85,17 @@ export interface PublishOptions {
   readonly signal?: AbortSignal | undefined;
   /** Text values that the handlers find in `context.metadata`. Bounds and names: as for calls. Default: none. */
   readonly metadata?: MessageMetadata | undefined;
+  /**
+   * Whether an event of a persistent agent leaves at once, also if its turn fails later. Default: false: it leaves when the turn's state
+   * is written. Events of other agents always leave at once.
+   */
+  readonly immediately?: boolean | undefined;
   /** Default: a new id. */
   readonly messageId?: string | undefined;
 }
 
 /** Options of `AgentRuntime.registerFactory`. All are optional. */
-export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions {
+export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions, LifeOptions, SharingOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
@@ -129,6 +157,18 @@ export interface AgentRuntime extends AsyncDisposable {
     recipient: AgentId,
     options?: SendOptions,
   ): Promise<AnswerOf<Message>>;
+  /**
+   * Sends a call whose answer no caller awaits. Resolves when the message is kept. The runtime delivers it, and tries it again until it was
+   * handled, in the order in which one recipient's messages were kept. If its handler fails 5 times, it becomes a dead letter. In a turn
+   * of a persistent agent, `sender`, it is kept together with the state. Rejects with `overloaded` if the mailbox is full, and with
+   * `not-accessible` where no messages are kept. A message that can't be sent is refused as by `sendMessage`.
+   *
+   * @example
+   * ```ts
+   * await runtime.tell(Reserve({ lines }), new AgentId("stock", "main"));
+   * ```
+   */
+  tell<Message>(message: Sendable<Message>, recipient: AgentId, options?: TellOptions): Promise<void>;
   /** Publishes an event. Resolves when the event is queued, not when it is handled; rejects as `sendMessage` does. */
   publishMessage<Message>(message: Sendable<Message>, topicId: TopicId, options?: PublishOptions): Promise<void>;
 
@@ -152,6 +192,16 @@ export interface AgentRuntime extends AsyncDisposable {
     options?: WaitOptions,
   ): Promise<T>;
 
+  /**
+   * Ends the activation of an agent when its running turns have ended: `onDeactivate`, then `close`. Resolves when that is done, at once
+   * if the agent is not live. The next message makes the agent anew. Rejects with `invalid-argument` for an agent that was registered as
+   * an instance, and with `not-accessible` for one on another worker that can't be told. A handler
+   * may ask for the end of its own activation, and must not await it.
+   */
+  deactivateAgent(id: AgentId, options?: WaitOptions): Promise<void>;
+  /** Does what `deactivateAgent` does, and deletes what is kept of the agent: its state and its reminders. */
+  destroyAgent(id: AgentId, options?: WaitOptions): Promise<void>;
+
   /** Rejects with `already-exists` when an equal one is there. */
   addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void>;
   /** Rejects with `not-found` for an unknown id. */
@@ -161,6 +211,8 @@ export interface AgentRuntime extends AsyncDisposable {
 
   /** Resolves to an agent's metadata. */
   agentMetadata(id: AgentId, options?: WaitOptions): Promise<AgentMetadata>;
+  /** Resolves to the reminders of one agent, by name. Rejects with `not-accessible` where no reminders are kept. */
+  agentReminders(id: AgentId, options?: WaitOptions): Promise<readonly ReminderInfo[]>;
   /** Resolves to the state of one agent. */
   agentSaveState(id: AgentId, options?: WaitOptions): Promise<AgentState>;
   /** Gives one agent a state that `agentSaveState` returned. */

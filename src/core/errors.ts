@@ -10,10 +10,12 @@ import { brandClass } from "./copies.ts";
  * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives on another worker, and the request cannot go there.
  * - `invalid-message`: the message cannot be encoded, decoded or validated. `message-too-large`: it is over a size limit.
  * - `unexpected-answer`: the answer is not of the type that the call promises. `overloaded`: a bound is reached.
- * - `loop-detected`: too many turns wait for the call, one for the other.
+ * - `loop-detected`: too many turns wait for the call, one for the other. `deadlock`: the call and others wait for each other.
  * - `not-authorized`: the host does not let this worker do it.
  * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that cannot be served.
  * - `state-unavailable`: the state store can't read or write now, and nothing has changed. `state-unknown`: it may have written.
+ * - `state-conflict`: another program writes the agent's state. `state-unreadable`, `state-too-new`: the stored state does not fit
+ *   this program. `state-too-large`, `invalid-state`: the state that a handler left can't be saved. Nothing has changed.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
  */
 export type ErrorCode =
@@ -32,6 +34,7 @@ export type ErrorCode =
   | "unexpected-answer"
   | "overloaded"
   | "loop-detected"
+  | "deadlock"
   | "not-authorized"
   | "invalid-argument"
   | "not-found"
@@ -40,6 +43,11 @@ export type ErrorCode =
   | "wrong-state"
   | "state-unavailable"
   | "state-unknown"
+  | "state-conflict"
+  | "state-unreadable"
+  | "state-too-new"
+  | "state-too-large"
+  | "invalid-state"
   | "tool-not-found"
   | "invalid-tool-arguments"
   | "tool-failed";

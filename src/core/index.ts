@@ -33,9 +33,16 @@ export type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export { AgentId, AgentType, isPortableAgentType } from "./agents/agent-id.ts";
+export type {
+  ActivationContext,
+  AgentTimerOptions,
+  DeactivationReason,
+  LifeOptions,
+} from "./agents/agent-life.ts";
 export { AgentProxy } from "./agents/agent-proxy.ts";
 export { type AgentClass, BaseAgent } from "./agents/base-agent.ts";
 export {
@@ -58,12 +65,25 @@ export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOr
 export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./agents/handler-table.ts";
 export { handles } from "./agents/handles.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export { type PersistentAgent, type PersistentAgentClass, persistentAgent } from "./agents/persistent-agent.ts";
 export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
 export { RoutedAgent } from "./agents/routed-agent.ts";
+export type { AgentPlacement, SharingOptions, WorkerLabels } from "./agents/sharing.ts";
 export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
+export type { RetryOptions } from "./courier/retry-policy.ts";
+export type {
+  CronPatterns,
+  Duration,
+  MissedTicks,
+  ReminderInfo,
+  ReminderOptions,
+  ReminderTickInfo,
+  When,
+} from "./courier/when.ts";
+export type { ActivationCounters } from "./delivery/activation-counters.ts";
 export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {
   CancelledError,
@@ -101,6 +121,7 @@ export type { RuntimeOptions } from "./runtime-options.ts";
 export type { CallingTurn, CallPath } from "./scope/call-path.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export type { Deadline } from "./scope/deadline.ts";
+export type { CallGuardOptions, GuardOptions } from "./scope/guards.ts";
 export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export {
@@ -123,6 +144,16 @@ export {
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
 export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
+export {
+  type DefineStateOptions,
+  defineState,
+  type Migration,
+  type NotAList,
+  type SavePolicy,
+  type StateDefinition,
+  type StateOf,
+  type StateSchema,
+} from "./state/define-state.ts";
 export {
   FunctionCall,
   type FunctionCallFields,

@@ -7,6 +7,7 @@ export type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "./agent-runtime.ts";
 export type { Agent, AgentFactory, AgentFactoryContext, AgentMetadata, AgentState, ClassOf } from "./agents/agent.ts";
 export {
@@ -18,6 +19,9 @@ export {
   isValidAgentType,
 } from "./agents/agent-id.ts";
 export type { MessageContext } from "./agents/message-context.ts";
+export { definitionOf } from "./agents/persistent-agent.ts";
+export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
+export { labelsKind, placements, sharingTerms, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export {
@@ -34,20 +38,51 @@ export {
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
-export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/agent-catalog.ts";
+export { type AgentPost, offerPost } from "./courier/agent-post.ts";
+export { Courier, type CourierCounters } from "./courier/courier.ts";
+export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
+export { encodeKeptCall } from "./courier/kept-call.ts";
+export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
+export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminder-change.ts";
+export { assertStoredRule, formatRule, ruleOf } from "./courier/reminder-rule.ts";
+export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
+export {
+  assertReminderOptions,
+  type CronPatterns,
+  type ReminderInfo,
+  type ReminderOptions,
+  type ReminderTickInfo,
+  type When,
+} from "./courier/when.ts";
+export { type ActivationCounters, copyOfCounters, createActivationCounters } from "./delivery/activation-counters.ts";
+export type { ActivationStates } from "./delivery/activation-states.ts";
+export type { TimerMessage } from "./delivery/activation-timers.ts";
+export { AgentCatalog, type AgentCatalogOptions, agentNotFound, type CatalogEnd } from "./delivery/agent-catalog.ts";
 export type { TurnSlot } from "./delivery/agent-turns.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
-export { abortError, boundsOf, type CallBounds, errorBeforeSend, scopePathOf } from "./delivery/call-bounds.ts";
+export {
+  abortError,
+  assertNotOwn,
+  boundsOf,
+  type CallBounds,
+  errorBeforeSend,
+  scopePathOf,
+} from "./delivery/call-bounds.ts";
 export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
+export { AnswerCodec } from "./delivery/kept-answers.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
+export { LongWaits, type WaitReports } from "./delivery/long-waits.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
 export { PendingCalls } from "./delivery/pending-calls.ts";
+export { keyRefused } from "./delivery/remembered-layer.ts";
+export { deadlockText, RingWatch } from "./delivery/ring-watch.ts";
+export { createStateLayers, type StateLayers } from "./delivery/state-layers.ts";
 export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
@@ -73,9 +108,10 @@ export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./log
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
-export { assertPathLength, type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
+export { type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
+export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { CodecRegistry } from "./serialization/codec-registry.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {
@@ -87,7 +123,7 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { type AgentName, shardOf } from "./state/agent-name.ts";
+export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
 export type {
   DeadLetter,
   DeadQuery,
@@ -98,9 +134,11 @@ export type {
   ShardHold,
   ShardReader,
 } from "./state/durable-log.ts";
+export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
+export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
 export type {
   Commit,
   CommitOutcome,
@@ -127,7 +165,9 @@ export type {
   StoreStats,
 } from "./state/state-store.ts";
 export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
-export { storeLimits } from "./state/store-limits.ts";
+export { StoreKeeper } from "./state/store-keeper.ts";
+export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
+export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -165,6 +205,8 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertTold,
+  isIdempotencyKey,
 } from "./validation/call-options.ts";
 export {
   agentId,
@@ -179,6 +221,7 @@ export {
   number,
   type OptionKind,
   signal,
+  stateStore,
   text,
   withMethods,
   word,

@@ -4,6 +4,7 @@ import type { HandlerInterceptor } from "./interceptor.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageLogSink } from "./message-log-records.ts";
+import { type GuardOptions, guardsKind } from "./scope/guards.ts";
 import type { Tracing } from "./tracing.ts";
 import { assertKnownMethods } from "./validation/assert-known-methods.ts";
 import type { OptionKinds } from "./validation/assert-options.ts";
@@ -18,6 +19,7 @@ import {
   type OptionKind,
   withMethods,
 } from "./validation/option-kinds.ts";
+import { anyTime, someRoom, someTime } from "./validation/option-values.ts";
 
 /** Options of every runtime. */
 export interface RuntimeOptions {
@@ -42,6 +44,26 @@ export interface RuntimeOptions {
    * at their awaits, as in Python.
    */
   readonly sequentialAgents?: boolean | undefined;
+  /**
+   * Milliseconds that a call may wait for its turn at a sequential agent before the runtime looks whether calls wait for each other. If
+   * they do, one of them fails (`deadlock`). A worker leaves the search to its host, which must be Troupe's. 0 turns it off. Default 1 000.
+   */
+  readonly stuckAfterMs?: number | undefined;
+  /**
+   * Bounds that end agents which call each other without end (`loop-detected`). They count turns of sequential agents. `false` leaves
+   * 32 turns that wait for one call, which is always the most. Default: see `CallGuardOptions`.
+   */
+  readonly guards?: GuardOptions | false | undefined;
+  /**
+   * Largest number of live agents of all types together. Beyond it the runtime deactivates the one that had no turn for the longest
+   * time. Agents that you registered as instances do not count. Default: any number.
+   */
+  readonly maxLiveAgents?: number | undefined;
+  /**
+   * Milliseconds that an agent has for `onDeactivate` and the last commit of its state. After that the runtime drops it and counts it
+   * (`forcedDeactivations`). Default: 5 000.
+   */
+  readonly deactivationTimeoutMs?: number | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -74,6 +96,10 @@ export const runtimeKinds: OptionKinds<RuntimeOptions> = {
   clock,
   makeId: callable,
   sequentialAgents: flag,
+  stuckAfterMs: number(anyTime),
+  guards: guardsKind,
+  maxLiveAgents: number(someRoom),
+  deactivationTimeoutMs: number(someTime),
   // With Infinity a call waits without a limit. With 0 the runtime would send no call.
   defaultTimeoutMs: number({ from: 1 }),
 };

@@ -75,7 +75,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     const listener = grpcListener({ maxHeldBytes: leastHeldBytes(options), ...channelOptions });
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
     this.#listener = listener;
-    this.#host = new Host({ listener, address, servicer: this.servicer }, options);
+    this.#host = new Host({ listener, address, servicer: this.servicer }, { clock: options.clock });
   }
 
   get address(): string {

@@ -1,4 +1,4 @@
-import { encodeFrame, readFrameHead } from "../protocol/internal.ts";
+import { encodeFrame, isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../protocol/internal.ts";
 import {
   type CallContext,
   createUncountedAccount,
@@ -20,6 +20,8 @@ import type { MutableHostCounters } from "./counters.ts";
 import { limits } from "./limits.ts";
 import type { HostObserver } from "./observer.ts";
 import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
+import type { Placement } from "./placement/placement.ts";
+import { identityCost, type Workers } from "./placement/workers.ts";
 import { isSamePrincipal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Router } from "./router.ts";
@@ -39,6 +41,8 @@ import { peerTraits } from "./sessions/peer.ts";
 import { Session, type SessionParts, type StreamOwner } from "./sessions/session.ts";
 import { SideStream } from "./sessions/side-stream.ts";
 import { SideWaits } from "./sessions/side-waits.ts";
+import type { StateService } from "./states/state-service.ts";
+import { StateStream } from "./states/state-stream.ts";
 
 export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
@@ -50,7 +54,11 @@ export interface ChannelLifecycleParts {
   readonly dotnetWorkers: DotnetWorkers;
   readonly controlSessions: ChannelTable<ControlSession>;
   readonly registry: Registry;
+  readonly placement: Placement;
+  readonly workers: Workers;
   readonly calls: CallRouter;
+  readonly states: StateService;
+  readonly courier: { stop(): void } | undefined;
   readonly control: ControlRouter;
   readonly router: Router;
   readonly observer: HostObserver | undefined;
@@ -69,6 +77,12 @@ interface OpenOptions {
   readonly onPending?: (outcome: Promise<Admitted>) => void;
   /** Says what an admitted stream still waits for. Undefined: nothing. */
   readonly hold?: (principal: Admitted) => PendingAdmission | undefined;
+}
+
+interface BesideOptions {
+  /** Whether the worker of this data channel may open the stream. */
+  readonly takes: (session: Session) => boolean;
+  readonly createReceiver: (session: Session, owner: StreamOwner) => ServerStreamReceiver;
 }
 
 /** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
@@ -102,7 +116,11 @@ export class ChannelLifecycle {
       return new DataChannel({
         traits,
         capabilities,
-        createSession: (stream) => this.#dataOpened(this.#createSession({ owner, openedAs, traits, stream, account })),
+        createSession: (stream) => {
+          const worker = this.#identify(call, owner);
+          account.add(identityCost(worker));
+          return this.#dataOpened(this.#createSession({ owner, openedAs, traits, worker, stream, account }));
+        },
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
         onGone: (session, closing) => this.#dataGone(session, closing),
@@ -140,22 +158,33 @@ export class ChannelLifecycle {
   // protocol.md §11.7
   /** Opens a side stream, for notices to a Troupe worker whose data channel is open. It belongs to that channel's principal. */
   openSide(call: CallContext): ServerStreamReceiver {
+    return this.#openBeside(call, {
+      takes: ({ traits }) => traits.isAnnounced,
+      createReceiver: (session, owner) => new SideStream({ session, ...this.#besideParts(call, "side", owner) }),
+    });
+  }
+
+  // protocol.md §11.15
+  /** Opens a stream of states, for a Troupe worker whose data channel is open. It belongs to that channel's principal. */
+  openStates(call: CallContext): ServerStreamReceiver {
+    const { states: service, counters } = this.#parts;
+    return this.#openBeside(call, {
+      takes: ({ traits }) => traits.capabilities.has("states"),
+      createReceiver: (session, owner) =>
+        new StateStream({ session, service, counters, ...this.#besideParts(call, "states", owner) }),
+    });
+  }
+
+  /** Opens a stream beside a data channel of its principal. */
+  #openBeside(call: CallContext, { takes, createReceiver: create }: BesideOptions): ServerStreamReceiver {
     const clientId = requireClientId(call);
-    const { options, sessions, admission, clientIds } = this.#parts;
+    const { sessions, admission, clientIds } = this.#parts;
     const createReceiver: CreateReceiver = (principal) => {
       admission.assertOpen();
       clientIds.check(call, principal);
       const session = sessions.of(clientId);
-      if (!session?.traits.isAnnounced) throw noDataChannel();
-      const owner = ownerOf(call, clientId, principal);
-      return new SideStream({
-        session,
-        account: this.#accountOf(call),
-        bounds: options,
-        clock: options.clock,
-        onOpened: () => this.#reports.opened("side", owner, true),
-        onEnded: (closing) => this.#reports.closed("side", owner, closing),
-      });
+      if (session === undefined || !takes(session)) throw noDataChannel();
+      return create(session, ownerOf(call, clientId, principal));
     };
     // The worker's own data channel may wait for `authorize` too, perhaps beside those of others under its id.
     if (!this.#sideWaits.hasChannel(clientId)) return this.#open(call, createReceiver);
@@ -167,21 +196,36 @@ export class ChannelLifecycle {
     return this.#open(call, createReceiver, { hold });
   }
 
+  #besideParts(call: CallContext, channel: "side" | "states", owner: StreamOwner) {
+    const { options } = this.#parts;
+    return {
+      account: this.#accountOf(call),
+      bounds: options,
+      clock: options.clock,
+      onOpened: () => this.#reports.opened(channel, owner, true),
+      onEnded: (closing: StreamClosing) => this.#reports.closed(channel, owner, closing),
+    };
+  }
+
   // protocol.md H21
   /**
    * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, and answers every pending call. Then it
    * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { batches, counters, admission, sessions, controlSessions, calls, registry } = this.#parts;
+    const { batches, counters, admission, sessions, controlSessions, calls, states, courier, registry } = this.#parts;
     const open = sessions.all();
     const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
     for (const session of open) {
       if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
     }
+    courier?.stop();
     admission.drain();
+    const written = states.drain();
     const ending = calls.drain();
     if (ending !== undefined) await Promise.race([ending, over]);
+    // The calls whose answers ride on commits have their outcome then.
+    await Promise.race([written, over]);
     batches.finish();
     registry.close();
     await endWhenFlushed([...open, ...controlSessions.all()], over);
@@ -228,7 +272,18 @@ export class ChannelLifecycle {
     });
   }
 
-  #createSession(parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "stream" | "account">): Session {
+  /** A worker id belongs to the principal whose worker has a channel under it; another's worker is known by its client id. */
+  #identify({ metadata }: CallContext, { clientId, principal }: StreamOwner): WorkerIdentity {
+    const said = isAnnounced(metadata) ? readIdentity(metadata, clientId) : unnamed(clientId);
+    const other = this.#parts.workers.peerOf(said.id)?.id;
+    const holder = other === undefined ? undefined : this.#parts.sessions.of(other);
+    const isOwn = holder === undefined || isSamePrincipal(holder.owner.principal, principal);
+    return isOwn ? said : { ...said, id: clientId };
+  }
+
+  #createSession(
+    parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "worker" | "stream" | "account">,
+  ): Session {
     const { options, dotnetWorkers } = this.#parts;
     const { clock, heartbeatMs, heartbeatTimeoutMs } = options;
     return new Session({
@@ -264,15 +319,17 @@ export class ChannelLifecycle {
   }
 
   #dataOpened(session: Session): Session {
-    const { sessions, counters, calls, registry } = this.#parts;
+    const { sessions, counters, calls, registry, placement } = this.#parts;
     const replaced = sessions.enter(session);
     // After the entry, so that an observer that looks at the host finds the session.
     this.#reports.opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
+      placement.peerEnded(replaced);
       calls.peerEnded(replaced, { inOrder: false });
     }
+    placement.peerOpened(session);
     registry.clientArrived(session.id, { principal: session.owner.principal, account: session.account });
     calls.peerOpened(session);
     this.#sideWaits.channelOpened(session.id, session.owner.principal);
@@ -281,11 +338,13 @@ export class ChannelLifecycle {
   }
 
   #dataGone(session: Session, closing: StreamClosing): void {
-    const { sessions, calls, registry } = this.#parts;
+    const { sessions, calls, registry, placement } = this.#parts;
+    session.account.release(identityCost(session.worker));
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
+    placement.peerEnded(session);
     calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
 
@@ -307,6 +366,11 @@ export class ChannelLifecycle {
 }
 
 const noTypes: ReadonlySet<string> = new Set();
+
+function unnamed(clientId: string): WorkerIdentity {
+  return { id: clientId, name: clientId, version: undefined, labels: {} };
+}
+
 const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;
 const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDownText };
 

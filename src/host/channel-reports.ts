@@ -36,7 +36,7 @@ export class ChannelReports {
     }
   }
 
-  closed(channel: "control" | "side", owner: StreamOwner, closing: StreamClosing): void {
+  closed(channel: Exclude<ChannelKind, "data">, owner: StreamOwner, closing: StreamClosing): void {
     this.#closed(channel, owner, { ...closing, ended: undefined });
   }
 

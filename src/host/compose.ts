@@ -1,3 +1,4 @@
+import { ObservedStore } from "../core/internal.ts";
 import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../transport/internal.ts";
 import { BatchRunner } from "./batch-runner.ts";
 import { CallRouter } from "./calls/call-router.ts";
@@ -9,13 +10,21 @@ import type { ControlSession } from "./control/control-session.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
-import { hostLog } from "./host-log.ts";
+import { HeldStore } from "./held-store.ts";
+import { handshakeLog, hostLog } from "./host-log.ts";
 import { Inspection } from "./inspection.ts";
-import { limits } from "./limits.ts";
+import { firstListed, limits } from "./limits.ts";
+import { CourierPeer } from "./mail/courier-peer.ts";
+import { whyNotReminders } from "./mail/effects-check.ts";
+import { HostCourier } from "./mail/host-courier.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { Placement } from "./placement/placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
-import { SoleOwner } from "./placement/sole-owner.ts";
+import { SoloDirectory } from "./placement/solo-directory.ts";
+import { StockUnits } from "./placement/stock-units.ts";
+import { TypeTable } from "./placement/type-table.ts";
+import { Workers } from "./placement/workers.ts";
 import { RateLimitedLogger } from "./rate-limited-logger.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { Registry } from "./registry/registry.ts";
@@ -24,12 +33,13 @@ import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
+import { StateService } from "./states/state-service.ts";
 
 /** The parts of a host, each with what it uses. Throws `invalid-argument` for invalid options. */
 export function composeHost(hostOptions: HostOptions) {
-  const given = resolveHostOptions(hostOptions);
-  const rateLimited = given.logger && new RateLimitedLogger(given.logger, given.clock);
-  const options = { ...given, logger: rateLimited };
+  const resolved = resolveHostOptions(hostOptions);
+  const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
+  const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
   // What happens with each message goes to the option alone; the log wants the rest too.
   const observer = options.observer && guardedObserver(options.observer, logger, clock);
@@ -67,7 +77,49 @@ export function composeHost(hostOptions: HostOptions) {
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
   const owners = allowMultipleOwners
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
-    : new SoleOwner(isDeaf);
+    : new TypeTable({
+        ...{ isDeaf, sharedTypes: options.sharedTypes },
+        onSharedChange: () => {
+          units.changed();
+          placement.changed();
+        },
+        onSharedGone: (type) => directory.typeGone(type),
+      });
+  const { takesOver, stateStore: given, retry, cron, random } = options;
+  const hasLog = given.log !== undefined;
+  const courierPeer = new CourierPeer(
+    accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
+  );
+  const store = new ObservedStore(given, {
+    onCommitting: (commits) => courier?.onCommitting(commits),
+    onDecided: (commits, outcomes) => courier?.onDecided(commits, outcomes),
+  });
+  const courier = !hasLog
+    ? undefined
+    : new HostCourier({
+        ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
+        isStoreGiven: hostOptions.stateStore !== undefined,
+        calls: () => calls,
+      });
+  const held = new HeldStore({
+    ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
+  });
+  const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
+  const workers = new Workers();
+  const units: StockUnits = new StockUnits({
+    sharedTypes: () => owners.sharedTypes(),
+    maxBytes: maxMemoryBytes / 8,
+    onSplit: ({ types }) => {
+      counters.splitUnits += 1;
+      const text =
+        "no worker serves all shared types that a stock worker serves together: an agent may live in two workers";
+      logger?.warn(text, { types: firstListed(types.map(({ name }) => name)) });
+    },
+  });
+  const placement: Placement = new Placement({
+    ...{ directory, workers, units, peers: sessions, isDeaf, counters, observer: seldom },
+    ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
+  });
   const admission = new Admission({
     ...{ ...options, counters, observer: seldom },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
@@ -86,20 +138,34 @@ export function composeHost(hostOptions: HostOptions) {
     batches,
     pendingOf,
     giveWay,
+    onClientGaveWay: shared("maxSessions, clients", maxSessions).onGaveWay,
     openListAccount: (onGiveWay) =>
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
   const isEnforced = options.authorize !== undefined;
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
-  const calls = new CallRouter({
-    ...{ ...options, bounds: options, batches, counters, owners, peers: sessions, dotnetAnswers },
-    observer,
+  const calls: CallRouter = new CallRouter({
+    ...{ ...options, bounds: options, batches, counters, owners, placement, peers: sessions, dotnetAnswers },
+    ...{ observer, courier: courierPeer },
   });
-  const control = new ControlRouter({ counters, batches, owners, sessions: controlSessions, clientIds, logger });
+  const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
+    const type = owners.shared(agentType);
+    if (type === undefined) return owners.locate(agentType, key);
+    const located = placement.locate(type, key, { caller: undefined, payer: asker });
+    return located.at === "found" ? located.peer.id : undefined;
+  };
+  const events = new EventRouter({
+    ...{ counters, owners, placement, topics: registry.topics, peers: sessions, logger, observer },
+  });
+  const states = new StateService({
+    ...{ held, owners, directory, calls, events, clock, batches, counters, observer },
+    courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
+  });
+  const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });
   const router = new Router({
     calls,
-    events: new EventRouter({ counters, owners, topics: registry.topics, peers: sessions, logger, observer }),
+    events,
     registration: new LegacyRegistration(registry, makeId),
     registry,
     counters,
@@ -116,7 +182,11 @@ export function composeHost(hostOptions: HostOptions) {
       dotnetWorkers,
       controlSessions,
       registry,
+      placement,
+      workers,
       calls,
+      states,
+      courier,
       control,
       router,
     },
@@ -130,6 +200,7 @@ export function composeHost(hostOptions: HostOptions) {
     }
     return {
       ...counters,
+      ...(courier?.counters ?? noMail),
       reservedClients: registry.reservedCount,
       heldBytes: accountant.heldBytes,
       gaveWay: accountant.gaveWay + placesLost,
@@ -140,14 +211,20 @@ export function composeHost(hostOptions: HostOptions) {
       pendingCalls: calls.pendingCount,
       agentTypes: owners.size,
       subscriptions: registry.subscriptionCount,
+      claims: directory.size,
     };
   };
   return {
+    noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
-    states: new LegacyState(options.stateStore, logger),
+    held,
+    courier,
+    legacyState: new LegacyState(held, logger),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }
+
+const noMail = { mailDelivered: 0, deadLetters: 0, remindersFired: 0, remindersFailed: 0 } as const;
 
 export type HostComposition = ReturnType<typeof composeHost>;

@@ -9,6 +9,8 @@ export interface HostCounters {
   readonly pendingCalls: number;
   readonly agentTypes: number;
   readonly subscriptions: number;
+  /** Now: agents of shared types that have a worker. */
+  readonly claims: number;
   readonly reservedClients: number;
   readonly queuedFrames: number;
   readonly queuedBytes: number;
@@ -16,7 +18,7 @@ export interface HostCounters {
   readonly heldBytes: number;
   /** Connections and clients that held most, and channels, streams and waiting calls of an address that had most, ended because others needed space. */
   readonly gaveWay: number;
-  /** Calls from callers, and answers of targets passed back to them. */
+  /** Calls from callers, also those of which the host could read only the beginning; and answers of targets passed back to them. */
   readonly calls: number;
   readonly answers: number;
   /** Calls that the host itself answered with an error, and those of them that timed out. */
@@ -26,6 +28,11 @@ export interface HostCounters {
   readonly abandonedCalls: number;
   /** Cancels without effect: the outcome was faster, or the call is not the sender's. */
   readonly unmatchedCancels: number;
+  /** Calls that failed as `deadlock`, because they and others waited for each other. */
+  readonly deadlockedCalls: number;
+  /** Reports of calls that wait for their turn: those for which there was no place, and those that named no call of the worker. */
+  readonly unwatchedCalls: number;
+  readonly unmatchedReports: number;
   // protocol.md H7
   /** Answers dropped: too late, a second one, or to a call that this host never made. */
   readonly lateAnswers: number;
@@ -48,6 +55,10 @@ export interface HostCounters {
   readonly droppedEvents: number;
   /** Calls answered `overloaded`: the target's queue was full, or too many calls were pending. */
   readonly overloadedCalls: number;
+  /** Agents of shared types that got no worker, because a bound was reached (`maxClaims`). */
+  readonly refusedClaims: number;
+  /** Times that no worker served all shared types which a stock worker serves together: an agent may live in two workers. */
+  readonly splitUnits: number;
   /** Notices (cancel, leaving) that did not reach a worker: its queue was full even for answers. */
   readonly lostNotices: number;
   /** Channels ended because their worker did not read what the host sent. */
@@ -58,7 +69,7 @@ export interface HostCounters {
   readonly refusedByLimit: number;
   /** Calls and streams that `authorize` refused. */
   readonly deniedCalls: number;
-  /** Deliveries skipped: the worker has no open channel. */
+  /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
   /** Deliveries withheld from a peer that can't take them (`filterByPeer`). */
   readonly filteredEvents: number;
@@ -71,6 +82,20 @@ export interface HostCounters {
   /** Control envelopes passed on, and those without a reachable destination. */
   readonly controlMessages: number;
   readonly unroutableControlMessages: number;
+  /** States that workers loaded, and commits that were written for them. */
+  readonly loads: number;
+  readonly commits: number;
+  /** Commits that were not written: another had written before, or the agent's placement was an older one. */
+  readonly conflictingCommits: number;
+  readonly staleCommits: number;
+  /** Times that the state store could not do what it was asked. */
+  readonly storeErrors: number;
+  /** Told messages that their agents have handled, and messages and reminders that were given up. */
+  readonly mailDelivered: number;
+  readonly deadLetters: number;
+  /** Ticks of reminders that were handled, and ticks that were given up. */
+  readonly remindersFired: number;
+  readonly remindersFailed: number;
   /** Clients whose registrations the host forgot because their channel never came. */
   readonly expiredClients: number;
 }
@@ -81,11 +106,16 @@ type Gauge =
   | "pendingCalls"
   | "agentTypes"
   | "subscriptions"
+  | "claims"
   | "reservedClients"
   | "queuedFrames"
   | "queuedBytes"
   | "heldBytes"
-  | "gaveWay";
+  | "gaveWay"
+  | "mailDelivered"
+  | "deadLetters"
+  | "remindersFired"
+  | "remindersFailed";
 
 /** The counters that the parts of the host write; `counters()` adds the gauges. */
 export type MutableHostCounters = { -readonly [Name in Exclude<keyof HostCounters, Gauge>]: number };
@@ -98,6 +128,9 @@ export function createHostCounters(): MutableHostCounters {
     timedOutCalls: 0,
     abandonedCalls: 0,
     unmatchedCancels: 0,
+    deadlockedCalls: 0,
+    unwatchedCalls: 0,
+    unmatchedReports: 0,
     lateAnswers: 0,
     strayAnswers: 0,
     events: 0,
@@ -109,6 +142,8 @@ export function createHostCounters(): MutableHostCounters {
     invalidEvents: 0,
     droppedEvents: 0,
     overloadedCalls: 0,
+    refusedClaims: 0,
+    splitUnits: 0,
     lostNotices: 0,
     overflowedChannels: 0,
     replacedChannels: 0,
@@ -121,6 +156,11 @@ export function createHostCounters(): MutableHostCounters {
     badFrames: 0,
     controlMessages: 0,
     unroutableControlMessages: 0,
+    loads: 0,
+    commits: 0,
+    conflictingCommits: 0,
+    staleCommits: 0,
+    storeErrors: 0,
     expiredClients: 0,
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock, LogFields, Logger } from "../core/internal.ts";
+import type { RefusedHandshake } from "../transport/internal.ts";
 import type { HostObserver, SessionOccurrence } from "./observer.ts";
 import { RepeatedRefusals } from "./repeated-refusals.ts";
 
@@ -55,11 +56,28 @@ export function hostLog(logger: Logger, clock: Clock): HostObserver {
           clientId: what.clientId,
           detail: what.detail,
         });
+      case "claim":
+        if (what.what === "lost") {
+          const { workerId, clientId, count } = what;
+          logger.info("the agents of a worker that is gone are placed anew", { workerId, clientId, count });
+        }
+        return;
       case "call":
       case "event":
         // Never logged one by one.
         return;
     }
+  };
+}
+
+/** Writes which clients failed in their TLS handshake: each address and reason once a minute. */
+export function handshakeLog(logger: Logger, clock: Clock): (refused: RefusedHandshake) => void {
+  const refusals = new RepeatedRefusals(clock);
+  return ({ address, reason }) => {
+    const kept = refusals.note(address, "", reason);
+    if (kept === undefined) return;
+    const repeated = kept > 0 ? kept : undefined;
+    logger.info("a client is refused: its TLS handshake failed", { address, reason, repeated });
   };
 }
 

@@ -8,6 +8,7 @@ import {
   followAbort,
   number,
   optionShape,
+  StoreError,
   signal as signalKind,
   systemClock,
   type Timer,
@@ -16,7 +17,13 @@ import {
   unfollowAbort,
   withMethods,
 } from "../core/internal.ts";
-import { createListenerCounters, type Listener, type ListenerCounters, type Listening } from "../transport/internal.ts";
+import {
+  createListenerCounters,
+  type LinkService,
+  type Listener,
+  type ListenerCounters,
+  type Listening,
+} from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
@@ -28,7 +35,7 @@ export interface HostParts {
   readonly listener: Listener;
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
-  /** The servicer that the listener serves. Default: a new `HostServicer` with the given options. */
+  /** The servicer that the listener serves, with the options that it was made with. Default: a new `HostServicer` with the given options. */
   readonly servicer?: HostServicer | undefined;
 }
 
@@ -66,6 +73,7 @@ const partsShape = optionShape<HostParts>({
   servicer: withMethods("a HostServicer", "asLinkService", "drain"),
 });
 
+const notListening = new Error("the host does not listen");
 const defaultGraceMs = 5_000;
 /** Milliseconds of the grace, but no more than a quarter of it, in which connections close after the channels have ended. */
 const goodbyeMs = 1_000;
@@ -92,13 +100,17 @@ export class Host implements AsyncDisposable {
   /** Kept after the end, for what it has counted. */
   #listening: Listening | undefined;
 
-  /** Throws `invalid-argument` for missing parts, for unknown options and for values of a wrong kind. */
+  /**
+   * Throws `invalid-argument` for missing parts, unknown options and values of a wrong kind. It also throws for options other than `clock`
+   * beside a servicer, which has its own.
+   */
   constructor(parts: HostParts, options: HostOptions = {}) {
     assertObject(parts, "The parts of a host, { listener, address },");
     assertOptions(parts, partsShape, "Host");
     const { listener, address, servicer } = parts;
     assertArgument(listener, "The listener of a host", listenerKind);
     assertText(address, "The address of a host, such as 127.0.0.1:50051,");
+    if (servicer !== undefined) assertNoOptions(options);
     const ownServicer = servicer ?? new HostServicer(options);
     this.#listener = listener;
     this.#address = address;
@@ -116,7 +128,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Resolves when workers can connect. Rejects with the reason of `signal`, or with `wrong-state` the second time. An address in use
-   * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`.
+   * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`. A state store that
+   * can't be opened is its `StoreError`.
    */
   async start(options: HostStartOptions = {}): Promise<void> {
     assertOptions(options, startShape, "start");
@@ -125,9 +138,9 @@ export class Host implements AsyncDisposable {
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
     const { servicer } = this;
-    const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asHealthService()];
-    services.push(...servicer.asReflectionServices());
-    const done = this.#listener.listen(this.#address, services, { accountant: servicer.accountant });
+    const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asStateService()];
+    services.push(servicer.asHealthService(), ...servicer.asReflectionServices());
+    const done = this.#open(services);
     this.#state = { at: "starting", done };
     try {
       const listening = await done;
@@ -136,7 +149,7 @@ export class Host implements AsyncDisposable {
       if (this.#isStarting()) this.#state = { at: "serving", listening };
     } catch (error) {
       if (this.#isStarting()) this.#state = { at: "new" };
-      throw startError(this.#address, error);
+      throw error instanceof StoreError ? error : startError(this.#address, error);
     }
     if (!signal?.aborted) return;
     await this.stop({ graceMs: 0 });
@@ -184,6 +197,16 @@ export class Host implements AsyncDisposable {
     await this.stop();
   }
 
+  /** The store first: a host that can't keep states must not take workers from one that can. */
+  async #open(services: readonly LinkService[]): Promise<Listening> {
+    const { servicer } = this;
+    await servicer.openStateStore();
+    return this.#listener.listen(this.#address, services, {
+      accountant: servicer.accountant,
+      onRefusedHandshake: (refused) => servicer.noteRefusedHandshake(refused),
+    });
+  }
+
   #shorten(graceMs: number): void {
     if (this.#state.at === "ending") this.#state.grace.shorten(graceMs);
   }
@@ -192,7 +215,8 @@ export class Host implements AsyncDisposable {
     const state = this.#state;
     switch (state.at) {
       case "new":
-        return Promise.resolve();
+        // A start that failed may have left the state store open.
+        return this.servicer.hasStateStore ? this.#endWithin(0, Promise.reject(notListening)) : Promise.resolve();
       case "ending":
         state.grace.shorten(graceMs);
         return state.done;
@@ -221,6 +245,7 @@ export class Host implements AsyncDisposable {
       void grace.over.then(() => listening.close(0));
       await listening.close(grace.leftMs);
     }
+    await Promise.race([this.servicer.closeStateStore(), grace.over]);
     grace.done();
     this.#markClosed();
   }
@@ -231,6 +256,15 @@ export class Host implements AsyncDisposable {
     await this.servicer.drain(ofSessions.leftMs, Promise.race([ofSessions.over, grace.over]));
     ofSessions.done();
   }
+}
+
+/** A host uses nothing but the clock itself; all other options are the servicer's. */
+function assertNoOptions(options: HostOptions): void {
+  const given = Object.entries(options).filter(([name, value]) => value !== undefined && name !== "clock");
+  if (given.length === 0) return;
+  const names = given.map(([name]) => name).join(", ");
+  const text = `The options (${names}) would change nothing: a host beside a servicer takes those of the servicer. Write new HostServicer(options).`;
+  throw new TroupeError("invalid-argument", text);
 }
 
 /** The deadline of an ending. It can be shortened, but not prolonged. */

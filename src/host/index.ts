@@ -28,7 +28,9 @@ export type {
 export type {
   CallOccurrence,
   ChannelKind,
+  ClaimOccurrence,
   CloseReason,
+  CommitOccurrence,
   DeniedOccurrence,
   EventOccurrence,
   HostObserver,

@@ -5,24 +5,33 @@ export const limits = {
   /** Calls that may wait for one client's channel, and the bytes they may hold together. */
   heldCallsPerClient: 1_000,
   heldBytesPerClient: 16 * 1024 * 1024,
-  /** The bytes that calls may hold which wait for channels, all clients together. */
+  /** The bytes that calls may hold which wait for channels, all clients together; the callers of one address get two thirds. */
   heldBytes: 256 * 1024 * 1024,
   /** Control requests of one client that may wait for answers, and the bytes that their names may hold together. */
   controlWaitsPerAsker: 1_000,
   controlWaitBytesPerAsker: 4 * 1024 * 1024,
   /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
+  /** Claims for one event that count with the share of its publisher's address. Further ones count with that of their worker's. */
+  claimsOfEvent: 16,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */
   nameChars: 1_024,
+  // protocol.md §11.13
+  /** Calls that are reported because they wait for their turn, of all workers together; running turns that a report may name. */
+  stuckCalls: 10_000,
+  stuckBehind: 100,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
   /** Streams and calls that wait for `authorize` at once, those of one connection, and milliseconds that each waits. */
   pendingAdmissions: 10_000,
   pendingAdmissionsPerPeer: 1_000,
   admissionMs: 30_000,
-  /** Bytes of the requests of unary calls that wait for `authorize`, and those of one connection. One request may always wait alone. */
+  /**
+   * Bytes of the requests of unary calls that wait for `authorize`, of which one address gets two thirds; and those of one connection. One
+   * request may always wait alone.
+   */
   pendingRequestBytes: 256 * 1024 * 1024,
   pendingRequestBytesPerPeer: 32 * 1024 * 1024,
   /** Bytes of frames that the host holds for a stream that waits for `authorize` and that sends though it is paused. */
@@ -61,6 +70,13 @@ export const limits = {
   dotnetGraceMs: 10_000,
   /** Bytes of what the host remembers of .NET's workers by client id: some 4 000 of them. It forgets the oldest first. */
   dotnetWorkerBytes: 1024 * 1024,
+  // protocol.md §11.15
+  /** Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. */
+  stateAsks: 10_000,
+  stateAsksAtOnce: 256,
+  stateLoadsAtOnce: 16,
+  /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
+  ridingFramesAtOnce: 20,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

@@ -11,6 +11,7 @@ import {
   method,
   serviceName,
   signals,
+  states,
 } from "../protocol/internal.ts";
 import { type CallContext, type LinkService, RpcError, StatusCode } from "../transport/internal.ts";
 import type { HostServicer } from "./servicer.ts";
@@ -45,16 +46,28 @@ export function createLinkService(servicer: HostServicer, listSubscriptions: Lis
   };
 }
 
-/** Serves side streams, the one method of Troupe's own service. */
+/** Serves side streams, the one method of a service of Troupe's own. */
 export function createSideStreamService(servicer: HostServicer): LinkService {
+  return createStreamService(signals, (call) => servicer.openSideStream(call));
+}
+
+/** Serves streams of states, the one method of a service of Troupe's own. */
+export function createStateService(servicer: HostServicer): LinkService {
+  return createStreamService(states, (call) => servicer.openStateStream(call));
+}
+
+function createStreamService(
+  { serviceName, method }: { readonly serviceName: string; readonly method: string },
+  stream: LinkService["stream"],
+): LinkService {
   return {
-    serviceName: signals.serviceName,
+    serviceName,
     unaryMethods: new Set(),
-    streamMethods: new Set([signals.method]),
+    streamMethods: new Set([method]),
     unary: async (_request, call) => {
       throw unknownMethod(call);
     },
-    stream: (call) => servicer.openSideStream(call),
+    stream,
   };
 }
 

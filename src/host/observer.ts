@@ -20,7 +20,7 @@ export type CloseReason =
   | "stopping";
 
 /** The kind of a worker's stream. */
-export type ChannelKind = "data" | "control" | "side";
+export type ChannelKind = "data" | "control" | "side" | "states";
 
 /** A stream of a worker opened or closed. */
 export type SessionOccurrence =
@@ -90,6 +90,25 @@ export type RegistrationOccurrence =
   /** The client registered, and its data channel never came: the host forgot what it had registered. */
   | { readonly at: "registration"; readonly what: "expired"; readonly clientId: string };
 
+/** A worker has got an agent of a shared type, or has lost all of its agents of shared types because it is gone. */
+export type ClaimOccurrence =
+  | {
+      readonly at: "claim";
+      readonly what: "made";
+      readonly agentType: string;
+      readonly key: string;
+      readonly workerId: string;
+      readonly clientId: string;
+    }
+  | {
+      readonly at: "claim";
+      readonly what: "lost";
+      readonly workerId: string;
+      readonly clientId: string;
+      /** How many agents. */
+      readonly count: number;
+    };
+
 /** A call that the host took has its outcome. */
 export interface CallOccurrence {
   readonly at: "call";
@@ -113,6 +132,19 @@ export interface EventOccurrence {
   readonly delivered: number;
   /** Workers that subscribe and did not get it: absent, too slow, or unable to take it. */
   readonly missed: number;
+}
+
+/** A commit of a worker was decided. */
+export interface CommitOccurrence {
+  readonly at: "commit";
+  readonly clientId: string;
+  readonly agentType: string;
+  /** Only `committed` has changed anything; `unknown` may have. */
+  readonly outcome: "committed" | "conflict" | "stale" | "refused" | "failed" | "unknown";
+  /** Bytes of the state; 0 if the commit wrote none. */
+  readonly bytes: number;
+  /** Milliseconds from the commit's turn at the host to its outcome, by the host's clock. */
+  readonly ms: number;
 }
 
 /** `authorize` refused a call or a stream, or failed; or the client id that it names belongs to another principal. */
@@ -139,8 +171,10 @@ export interface LimitedOccurrence {
 export type HostOccurrence =
   | SessionOccurrence
   | RegistrationOccurrence
+  | ClaimOccurrence
   | CallOccurrence
   | EventOccurrence
+  | CommitOccurrence
   | DeniedOccurrence
   | LimitedOccurrence;
 

@@ -1,23 +1,31 @@
 import {
+  type AgentPlacement,
   anyRoom,
   anyTime,
   assertOptions,
   type Clock,
+  type CronPatterns,
   callable,
   clock,
   flag,
   type Logger,
+  listOf,
   logger,
   type MakeId,
   MemoryStateStore,
   number,
   type OptionKinds,
   optionShape,
+  placements,
+  type RetryOptions,
   randomId,
+  retryKind,
   type StateStore,
   someRoom,
   someTime,
   systemClock,
+  TroupeError,
+  text,
   withMethods,
   word,
 } from "../core/internal.ts";
@@ -84,6 +92,28 @@ export interface HostOptions {
    * a call to one at random. Later calls to the same agent go to the same client while it stays. Default false.
    */
   readonly allowMultipleOwners?: boolean | undefined;
+  // protocol.md §11.14
+  /**
+   * Agent types that several workers may serve, whether or not they say so: names, or beginnings with a `*` behind. Each agent of such a
+   * type is in one worker. Use it for types of AutoGen's workers, which must all run the same program; Troupe's workers say it themselves
+   * (`shared`). It excludes `allowMultipleOwners`. Default: none.
+   */
+  readonly sharedTypes?: readonly string[] | undefined;
+  /**
+   * The strategy for shared types whose first worker names none: `hash`, `least-loaded`, `round-robin` or `prefer-local` (see
+   * `AgentPlacement`). Default `hash`.
+   */
+  readonly placement?: AgentPlacement | undefined;
+  /**
+   * `newest`: new agents of shared types go to the workers with the newest `version` among those of the type. `any`: to all of them.
+   * Default `newest`.
+   */
+  readonly versionPolicy?: "newest" | "any" | undefined;
+  /**
+   * Agents of shared types whose workers the host knows; a message for one more is answered `overloaded`. The callers of one address may
+   * have two thirds. Each takes some 90 bytes, beside `maxMemoryBytes`. Default 2 000 000.
+   */
+  readonly maxClaims?: number | undefined;
   // protocol.md H19
   /**
    * Frames and bytes that may wait for one worker that reads too slowly. Beyond it the host answers a call to that worker with
@@ -102,7 +132,8 @@ export interface HostOptions {
   readonly maxPendingCalls?: number | undefined;
   /**
    * Data channels and control channels open at once, and clients with registrations; one more gets RESOURCE_EXHAUSTED. A channel opens all
-   * the same if its address would have at most half as many as another. The newest channel of the address with most ends. Default 10 000.
+   * the same if its address would have at most half as many as another. The newest channel of the address with most ends.
+   * Clients that register before their channel are shared in the same way. Default 10 000.
    */
   readonly maxSessions?: number | undefined;
   /**
@@ -127,10 +158,19 @@ export interface HostOptions {
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
   /**
-   * Keeps the states of GetState and SaveState. The host opens it when it needs it first, and does not close it. Default: in
-   * memory, bounded.
+   * Keeps the states of persistent agents, and those of GetState and SaveState. The host opens it when it starts, holds it, and closes
+   * it when it stops. The start rejects with the store's error. Default: in memory, bounded.
    */
   readonly stateStore?: StateStore | undefined;
+  /** Takes the state store from a holder that lives, or whose lock stands. That one writes no state any more. Default: false. */
+  readonly takesOver?: boolean | undefined;
+  /**
+   * Policy for told messages and reminders that were not handled. Default: 5 attempts, the second
+   * after 1 s. Each later wait is twice as long, at most 5 minutes. What can't be delivered at all is given up after 7 days.
+   */
+  readonly retry?: RetryOptions | undefined;
+  /** Finds the times of reminders with cron patterns: `cronPatterns` of `troupe/cron`. Default: the host refuses such reminders. */
+  readonly cron?: CronPatterns | undefined;
   /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
   readonly reflection?: boolean | undefined;
   /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
@@ -142,7 +182,7 @@ export interface HostOptions {
 }
 
 /** Options that have a default. */
-type WithDefault = Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs">;
+type WithDefault = Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron">;
 type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
 /** The options with all defaults. */
@@ -151,14 +191,22 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly authorize: Authorize | undefined;
   readonly observer: HostObserver | undefined;
   readonly logger: Logger | undefined;
+  readonly retry: RetryOptions | undefined;
+  readonly cron: CronPatterns | undefined;
 }
 
-const withHeartbeat: ReadonlySet<Capability> = new Set(["heartbeat"]);
-const withoutHeartbeat: ReadonlySet<Capability> = new Set();
-
 /** Returns the capabilities that a host with these options names to announced workers. */
-export function capabilitiesOf({ heartbeatMs }: Pick<ResolvedHostOptions, "heartbeatMs">): ReadonlySet<Capability> {
-  return heartbeatMs > 0 && Number.isFinite(heartbeatMs) ? withHeartbeat : withoutHeartbeat;
+export function capabilitiesOf(
+  options: Pick<ResolvedHostOptions, "heartbeatMs" | "allowMultipleOwners" | "stateStore">,
+): ReadonlySet<Capability> {
+  const { heartbeatMs, allowMultipleOwners, stateStore } = options;
+  const words = new Set<Capability>();
+  if (heartbeatMs > 0 && Number.isFinite(heartbeatMs)) words.add("heartbeat");
+  words.add("turns");
+  words.add("states");
+  if (!allowMultipleOwners) words.add("claims");
+  if (stateStore.log !== undefined) words.add("mail");
+  return words;
 }
 
 const defaultMemoryBytes = 512 * 1024 * 1024;
@@ -179,6 +227,10 @@ export const hostKinds: OptionKinds<HostOptions> = {
   stockPeerMaxBytes: number(anyRoom),
   ownOnly: flag,
   allowMultipleOwners: flag,
+  sharedTypes: listOf(text),
+  placement: word(...placements),
+  versionPolicy: word("newest", "any"),
+  maxClaims: number(someRoom),
   maxQueuedFrames: number(someRoom),
   maxQueuedBytes: number(frameRoom),
   whenFull: word("drop", "disconnect"),
@@ -192,7 +244,10 @@ export const hostKinds: OptionKinds<HostOptions> = {
   authorize: callable,
   observer: callable,
   reflection: flag,
-  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit"),
+  stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
+  takesOver: flag,
+  retry: retryKind,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
   logger,
   clock,
   makeId: callable,
@@ -203,6 +258,14 @@ const hostShape = optionShape<HostOptions>(hostKinds);
 /** Fills in the defaults. Throws `invalid-argument` for unknown options and for values of a wrong kind. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   assertOptions(options, hostShape, "A host");
+  if (options.allowMultipleOwners === true && (options.sharedTypes?.length ?? 0) > 0) {
+    const advice =
+      "Leave allowMultipleOwners out: a shared type has several workers, and each agent is in one of them.";
+    throw new TroupeError(
+      "invalid-argument",
+      `The options sharedTypes and allowMultipleOwners exclude each other. ${advice}`,
+    );
+  }
   const makeId = options.makeId ?? randomId;
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,
@@ -217,6 +280,10 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     stockPeerMaxBytes: (options.stockPeerMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     ownOnly: options.ownOnly ?? false,
     allowMultipleOwners: options.allowMultipleOwners ?? false,
+    sharedTypes: options.sharedTypes ?? [],
+    placement: options.placement ?? "hash",
+    versionPolicy: options.versionPolicy ?? "newest",
+    maxClaims: options.maxClaims ?? 2_000_000,
     maxQueuedFrames: options.maxQueuedFrames ?? 100_000,
     maxQueuedBytes: options.maxQueuedBytes ?? 32 * 1024 * 1024,
     whenFull: options.whenFull ?? "drop",
@@ -231,6 +298,9 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     observer: options.observer,
     reflection: options.reflection ?? false,
     stateStore: options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock }),
+    takesOver: options.takesOver ?? false,
+    retry: options.retry,
+    cron: options.cron,
     logger: options.logger,
     clock: options.clock ?? systemClock,
     makeId,

@@ -34,7 +34,8 @@ export class Router {
       case "response":
         return calls.answer(peer, frame);
       case "event":
-        return events.route(frame);
+        events.route(peer, frame);
+        return;
       case "cancel":
         return calls.cancel(peer, frame);
       case "register-type":
@@ -45,6 +46,12 @@ export class Router {
         // A peer that did not announce itself can't mean this notice.
         if (peer.traits.isAnnounced) calls.peerLeaving(peer, registry.clientLeaving(peer.id));
         else counters.emptyFrames += 1;
+        return;
+      case "stuck":
+      case "unstuck":
+        if (!peer.traits.capabilities.has("turns")) counters.emptyFrames += 1;
+        else if (frame.kind === "stuck") calls.rings.report(peer, frame);
+        else calls.rings.withdraw(peer, frame);
         return;
       case "heartbeat":
         return this.#answerHeartbeat(peer, frame);

@@ -1,6 +1,7 @@
 import {
   type GetStateAnswer,
   isAnnounced,
+  readSharing,
   refusalKey,
   type SaveStateAnswer,
   type StoredState,
@@ -12,6 +13,7 @@ import {
   type LinkService,
   type MemoryAccountant,
   type Metadata,
+  type RefusedHandshake,
   RpcError,
   type ServerStreamReceiver,
   StatusCode,
@@ -21,7 +23,7 @@ import type { HostCounters } from "./counters.ts";
 import { HealthService } from "./health-service.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
-import { createLinkService, createSideStreamService } from "./link-service.ts";
+import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
 import { isSamePrincipal } from "./principal.ts";
 import { ReflectionServices } from "./reflection-service.ts";
@@ -61,11 +63,20 @@ export class HostServicer {
     return this.#parts.lifecycle.openSide(call);
   }
 
+  /** Opens a stream of states: a Troupe worker keeps the states of its agents by it. */
+  openStateStream(call: CallContext): ServerStreamReceiver {
+    return this.#parts.lifecycle.openStates(call);
+  }
+
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
     const clientId = requireClientId(call);
+    const sharing = readSharing(call.metadata);
+    if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, { principal, account: call.account });
+    const outcome = this.#parts.registry.registerType(clientId, agentType, {
+      ...{ principal, account: call.account, sharing },
+    });
     switch (outcome.at) {
       case "registered":
         return this.#parts.registry.routed(agentType);
@@ -128,18 +139,18 @@ export class HostServicer {
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
     this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    return this.#parts.states.get(agentId);
+    return this.#parts.legacyState.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
     this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    return this.#parts.states.save(state, clientIdOf(call));
+    return this.#parts.legacyState.save(state, clientIdOf(call));
   }
 
   /** Forgets the state that a worker has saved for an agent. Resolves to false if there was none. Rejects as the state store does. */
   deleteState(agentId: WireAgentId): Promise<boolean> {
-    return this.#parts.states.delete(agentId);
+    return this.#parts.legacyState.delete(agentId);
   }
 
   /** This servicer as a listener takes it: `agents.AgentRpc`. */
@@ -150,6 +161,27 @@ export class HostServicer {
   /** The service that only Troupe's workers call, for the same listener. Without it a worker with too much to do loses notices. */
   asSideStreamService(): LinkService {
     return createSideStreamService(this);
+  }
+
+  /** The service that Troupe's workers keep the states of their agents by, for the same listener. Without it they can't. */
+  asStateService(): LinkService {
+    return createStateService(this);
+  }
+
+  /** Opens the state store, once. Without this call the first use opens it. Rejects as the store does. */
+  async openStateStore(): Promise<void> {
+    await this.#parts.held.open();
+  }
+
+  /** Whether the state store was opened. */
+  get hasStateStore(): boolean {
+    return this.#parts.held.hasOpened;
+  }
+
+  /** Closes the state store when all is written, also one that was never opened. You may call it twice; it never rejects. */
+  closeStateStore(): Promise<void> {
+    this.#parts.courier?.stop();
+    return this.#parts.held.close();
   }
 
   /**
@@ -171,6 +203,11 @@ export class HostServicer {
    */
   get accountant(): MemoryAccountant {
     return this.#parts.accountant;
+  }
+
+  /** Notes a client whose TLS handshake a listener refused: pass it to `listen` as `onRefusedHandshake`. The host's log names the client. */
+  noteRefusedHandshake(refused: RefusedHandshake): void {
+    this.#parts.noteRefusedHandshake(refused);
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */
@@ -196,8 +233,8 @@ export class HostServicer {
 
   /**
    * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, and answers every pending call with an
-   * error. Then it ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. You may call it
-   * twice; it never rejects.
+   * error. Then it ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves, and closes the state
+   * store. You may call it twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
     const { lifecycle, batches, rateLimited } = this.#parts;
@@ -206,6 +243,7 @@ export class HostServicer {
     this.#health.close();
     this.#reflection?.close();
     batches.close();
+    await Promise.race([this.closeStateStore(), over]);
     rateLimited?.flush();
   }
 

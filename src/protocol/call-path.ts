@@ -7,19 +7,28 @@ import { metadataKey } from "./wire-names.ts";
 const mostTurns = 32;
 const longestPath = 8 * 1024;
 
-/** Returns the metadata for the path of a call: `token@type/key` for each turn, joined by `,`. Throws `loop-detected` for too long a path. */
+/** Returns the metadata for the path of a call, none for an empty path. Throws `loop-detected` for too long a path. */
 export function pathMetadata(path: CallPath): WireMetadata | undefined {
   if (path.length === 0) return undefined;
-  const text = path.map(({ token, type, key }) => `${escaped(token)}@${escaped(`${type}/${key}`)}`).join(",");
+  const text = pathText(path);
   if (text.length <= longestPath) return { [metadataKey.path]: text };
   const advice = "It was not sent. Use shorter agent keys, or let fewer agents wait for each other.";
   throw new TroupeError("loop-detected", `The path of the call has more than ${longestPath} characters. ${advice}`);
 }
 
+/** Returns a path as text: `token@type/key` for each turn, joined by `,`. */
+export function pathText(path: CallPath): string {
+  return path.map(({ token, type, key }) => `${escaped(token)}@${escaped(`${type}/${key}`)}`).join(",");
+}
+
 /** Returns the turns that wait for a call. None for a path that no Troupe worker writes. */
 export function pathOf(metadata: WireMetadata): CallPath {
-  const text = metadata[metadataKey.path];
-  if (text === undefined || text === "" || text.length > longestPath) return noPath;
+  return parsePath(metadata[metadataKey.path] ?? "");
+}
+
+/** Reads the text of a path. Returns no turns for one that no Troupe worker writes. */
+export function parsePath(text: string): CallPath {
+  if (text === "" || text.length > longestPath) return noPath;
   const elements = text.split(",");
   if (elements.length > mostTurns) return noPath;
   const path = elements.map(parsedTurn);

@@ -24,6 +24,8 @@ export type {
   LegacyFrame,
   RequestFrame,
   ResponseFrame,
+  StuckFrame,
+  UnstuckFrame,
   WireAgentId,
   WireEvent,
   WireMetadata,

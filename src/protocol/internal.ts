@@ -1,6 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 
-export { pathMetadata, pathOf } from "./call-path.ts";
+export { parsePath, pathMetadata, pathOf, pathText } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
@@ -13,6 +13,8 @@ export type {
   LeavingFrame,
   RequestFrame,
   ResponseFrame,
+  StuckFrame,
+  UnstuckFrame,
   WireAgentId,
   WireEvent,
   WireMetadata,
@@ -22,6 +24,14 @@ export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
+export type { WorkerIdentity } from "./registration/sharing.ts";
+export {
+  identityMetadata,
+  mostIdentityChars,
+  readIdentity,
+  readSharing,
+  sharingMetadata,
+} from "./registration/sharing.ts";
 export type { WireSubscription } from "./registration/unary.ts";
 export {
   decodeAddSubscriptionRequest,
@@ -37,8 +47,19 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys } from "./routing/frame-peek.ts";
+export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
+export { isKeptCall, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export {
+  epochEntry,
+  epochOf,
+  formatRecipient,
+  recipientsIn,
+  spliceRecipients,
+  topicSourceOf,
+  withoutEpoch,
+  withoutRecipients,
+} from "./routing/placement-marks.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export {
@@ -69,5 +90,27 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
+export {
+  decodeStatesAnswer,
+  decodeStatesAsk,
+  encodeStatesAnswer,
+  encodeStatesAsk,
+  readAskHead,
+} from "./states/states-codec.ts";
+export type {
+  CommitAsk,
+  CommittedAnswer,
+  HostedOutcome,
+  LoadAsk,
+  LoadedAnswer,
+  RememberedAnswer,
+  RememberedAsk,
+  RemindersAnswer,
+  RemindersAsk,
+  StateFailure,
+  StatesAnswer,
+  StatesAsk,
+  WireMail,
+} from "./states/states-messages.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals } from "./wire-names.ts";
+export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals, states } from "./wire-names.ts";

@@ -22,6 +22,14 @@ export const signals = {
   path: "/troupe.v1.Signals/OpenSignals",
 } as const;
 
+// protocol.md §11.15
+/** Troupe's service for the states of agents: its one stream. */
+export const states = {
+  serviceName: "troupe.v1.States",
+  method: "OpenStates",
+  path: "/troupe.v1.States/OpenStates",
+} as const;
+
 // protocol.md §2.1
 /** Call metadata that binds streams and unary calls to one connection. */
 export const clientIdKey = "client-id";
@@ -46,6 +54,29 @@ export const metadataKey = {
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
   path: "agpath",
+  idempotency: "agidempotency",
+  epoch: "agepoch",
+  // protocol.md §11.16
+  delivery: "agdelivery",
+  mail: "agmail",
+  attempt: "agattempt",
+  reminder: "agreminder",
+} as const;
+
+// protocol.md §11.14
+/** Keys of the metadata of `OpenChannel`, with which a worker says which one it is. */
+export const workerKey = {
+  id: "agworker",
+  name: "agname",
+  version: "agversion",
+  labels: "aglabels",
+} as const;
+
+/** Keys of the metadata of `RegisterAgent`: the terms under which a worker shares an agent type. */
+export const sharingKey = {
+  shared: "agshared",
+  placement: "agplacement",
+  requires: "agrequires",
 } as const;
 
 // protocol.md §11.9
@@ -65,6 +96,9 @@ export const attribute = {
   senderType: "agagentsendertype",
   senderKey: "agagentsenderkey",
   kind: "agmsgkind",
+  // protocol.md §11.14
+  /** The agents of shared types that an event is for; the host alone sets it. */
+  recipients: "agfor",
 } as const;
 
 /** Value of `spec_version` in every CloudEvent. */

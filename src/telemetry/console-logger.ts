@@ -26,7 +26,8 @@ export interface ConsoleLoggerOptions {
 const shape = optionShape<ConsoleLoggerOptions>({ level: word(...levels), write: callable, now: callable });
 
 /**
- * Creates a logger that writes one line per entry: time, level, text, and the fields as `name=value`.
+ * Creates a logger that writes one line per entry: time, level, text, and the fields as `name=value`. Texts with blanks
+ * in them are quoted.
  *
  * @example
  * ```ts
@@ -52,9 +53,12 @@ function fieldsText(fields: LogFields | undefined): string {
     .join("");
 }
 
+/** A text after which a reader could not tell where the next field begins. */
+const needsQuotes = /[\s"=]|^$/;
+
 function valueText(value: unknown): string {
   if (value instanceof Error) return stackText(value);
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return needsQuotes.test(value) ? JSON.stringify(value) : value;
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {

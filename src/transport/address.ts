@@ -58,8 +58,7 @@ interface HostPortRules {
 function parseHostPort(text: string, hostPort: string, rules: HostPortRules): TransportAddress {
   const bare = rules.defaultPort === undefined ? hostPort : hostPort.replace(/\/+$/, "");
   const match = /^(?:\[([0-9a-f:.%a-z]+)\]|([^[\]:/?#@\s]+))(?::(\d{1,5}))?$/i.exec(bare);
-  if (match === null)
-    throw badAddress(text, isBareIpv6(bare) ? "an IPv6 address needs brackets, [::1]:50051" : undefined);
+  if (match === null) throw badAddress(text, whyUnreadable(bare));
   const host = match[1] ?? match[2];
   const port = match[3] === undefined ? rules.defaultPort : Number(match[3]);
   if (host === undefined) throw badAddress(text);
@@ -70,6 +69,13 @@ function parseHostPort(text: string, hostPort: string, rules: HostPortRules): Tr
     throw badAddress(text, `"${host}" is neither a name nor an IP address`);
   }
   return { kind: "tcp", host, port, secure: rules.secure };
+}
+
+function whyUnreadable(text: string): string | undefined {
+  if (isBareIpv6(text)) return "an IPv6 address needs brackets, [::1]:50051";
+  if (!text.includes(",")) return undefined;
+  const parts = text.split(",").map((part) => `"${part.trim()}"`);
+  return `several addresses are an array: [${parts.join(", ")}]`;
 }
 
 function isBareIpv6(text: string): boolean {

@@ -46,6 +46,7 @@ export type {
   Listening,
   ListenOptions,
   Metadata,
+  RefusedHandshake,
   ServerStream,
   ServerStreamReceiver,
   StreamEnd,

@@ -23,6 +23,7 @@ export type {
   Listener,
   Listening,
   Metadata,
+  RefusedHandshake,
   ServerStream,
   ServerStreamReceiver,
   StreamEnd,

@@ -5,6 +5,10 @@ const MAX_MESSAGE_BYTES = 0xffff_ffff;
 
 const MIB = 1024 * 1024;
 
+// For a request id as long as hosts keep: host/limits.ts, requestIdBytes.
+/** First bytes of a discarded message that its receiver gets. They hold a request id of 1 024 bytes, so that the call gets its outcome. */
+export const HEAD_BYTES = 1_100;
+
 /** Limits on messages and send queues, for dialers and listeners. */
 export interface MessageLimitOptions {
   /**

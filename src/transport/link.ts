@@ -243,6 +243,16 @@ export interface Listening {
 export interface ListenOptions {
   /** Counts the bytes that clients make this side keep. Default: a new one with its defaults. */
   readonly accountant?: MemoryAccountant | undefined;
+  /** Called for each client that says something, and whose TLS handshake fails. It must not throw. Default: nothing. */
+  readonly onRefusedHandshake?: ((refused: RefusedHandshake) => void) | undefined;
+}
+
+/** A client that a listener refused in its TLS handshake. */
+export interface RefusedHandshake {
+  /** Address of the client without its port. */
+  readonly address: string;
+  /** For people: `peer did not return a certificate`. */
+  readonly reason: string;
 }
 
 /** Opens servers. Rejects with an `RpcError` if it cannot listen on the address. */

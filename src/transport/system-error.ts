@@ -108,7 +108,7 @@ export function listenError(address: string, error: unknown): RpcError {
 /**
  * Takes OpenSSL's reason (`wrong version number`) from an error whose message holds memory addresses and file names.
  */
-function tlsReason(error: unknown): string {
+export function tlsReason(error: unknown): string {
   if (error instanceof Error && "reason" in error && typeof error.reason === "string") return error.reason;
   return messageOf(error);
 }

@@ -1,3 +1,4 @@
+import type { SharingTerms } from "../core/internal.ts";
 import type { HeartbeatFrame } from "../protocol/internal.ts";
 import type { AckFrame, ConnectionServices, HostConnection } from "./connection/host-connection.ts";
 import { askForSignOfLife } from "./connection/keep-alive.ts";
@@ -7,6 +8,7 @@ import { ChannelRegistry } from "./registry/channel-registry.ts";
 import { ConnectionRegistry } from "./registry/connection-registry.ts";
 import { FirstRoundTrip } from "./registry/first-round-trip.ts";
 import { PacedRegistry } from "./registry/paced-registry.ts";
+import { StatesRegistry } from "./registry/states-registry.ts";
 import { UnaryRegistry } from "./registry/unary-registry.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
@@ -16,8 +18,12 @@ export type WorkerConnection = HostConnection<HostServices>;
 export interface HostServicesOptions {
   readonly settings: WorkerSettings;
   readonly controlServer: ControlServer;
+  /** Returns the terms under which the worker shares a type; undefined: it does not. */
+  readonly sharingOf: (agentType: string) => SharingTerms | undefined;
   /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
   readonly nextRequestNumber: () => number;
+  /** Whether the agents of a type keep a state at the host. */
+  readonly isKeptAtHost: (agentType: string) => boolean;
 }
 
 /** The registry and the control channel of one connection. */
@@ -27,7 +33,8 @@ export class HostServices implements ConnectionServices {
   readonly #connection: HostConnection;
   readonly #legacy: ChannelRegistry;
 
-  constructor(connection: HostConnection, { settings, controlServer, nextRequestNumber }: HostServicesOptions) {
+  constructor(connection: HostConnection, options: HostServicesOptions) {
+    const { settings, controlServer, nextRequestNumber, isKeptAtHost, sharingOf } = options;
     const { registrationTimeoutMs: timeoutMs, clock, logger } = settings;
     const { outbox, calls, metadata, signal } = connection;
     this.#connection = connection;
@@ -35,8 +42,15 @@ export class HostServices implements ConnectionServices {
     const isHostAnnounced = () => outbox.isHostAnnounced;
     const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
     const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
-    const unary = new UnaryRegistry({ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip });
-    this.registry = new PacedRegistry(new ConnectionRegistry({ unary, legacy: this.#legacy, logger }));
+    const unary = new UnaryRegistry({
+      ...{ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip, sharingOf },
+    });
+    const registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
+    const keepsStates = async () => {
+      await outbox.headersCame(clock);
+      return connection.keepsStates;
+    };
+    this.registry = new PacedRegistry(new StatesRegistry({ registry, isKeptAtHost, keepsStates }));
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }
 

@@ -5,8 +5,20 @@ import type { HostServices } from "./host-services.ts";
 type State = ConnectionState<HostServices>;
 
 // The first sentence is Python's: protocol.md §5.9.
-export const notRunningText =
-  "Runtime is not running. This worker was never started, or its start failed: call start() first.";
+const notRunningText = "Runtime is not running.";
+
+/** Creates the error of a stop in a state in which there is nothing to stop. It has the reason of a start that failed. */
+export function nothingToStop(state: State): TroupeError {
+  const why =
+    state.at === "closed" && state.by === "start-failed"
+      ? startFailedText(state.reason)
+      : "This worker was never started: call start() first.";
+  return new TroupeError("wrong-state", `${notRunningText} ${why}`);
+}
+
+function startFailedText(reason: string): string {
+  return `Its start failed: ${reason} Call start() again when that is mended.`;
+}
 
 /** Whether the worker is between its start and its stop in this state, and has not given up its host. */
 export function isRunningIn(state: State): boolean {
@@ -48,13 +60,13 @@ export function assertSendingIn(state: State, doing: string): void {
         const text = `${state.reason} Stop the worker and start it again.`;
         throw new UndeliverableException(text, { code: "disconnected" });
       }
-      if (state.by === "start-failed") throw notRunning(doing);
+      if (state.by === "start-failed") throw notRunning(doing, startFailedText(state.reason));
       throw new UndeliverableException(`Runtime must be running when ${doing}. It has been stopped.`, {
         code: "shutting-down",
       });
   }
 }
 
-function notRunning(doing: string): TroupeError {
-  return new TroupeError("wrong-state", `Runtime must be running when ${doing}.`);
+function notRunning(doing: string, why = "Call start() first."): TroupeError {
+  return new TroupeError("wrong-state", `Runtime must be running when ${doing}. ${why}`);
 }

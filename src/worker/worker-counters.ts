@@ -1,11 +1,15 @@
-/** Counts of what a worker dropped, lost or refused since its creation. The worker logs each as well. */
-export interface WorkerCounters {
+import { type ActivationCounters, copyOfCounters, createActivationCounters } from "../core/internal.ts";
+
+/** Counts of a worker's activations, and of what it dropped, lost or refused since its creation. The worker logs the losses as well. */
+export interface WorkerCounters extends ActivationCounters {
   /** Messages from the host that the worker could not read. */
   unreadableFrames: number;
   /** Events whose payload, topic or sender the worker could not read. */
   unreadableEvents: number;
   /** Those of them that .NET's gateway sent again without topic and content. The worker logs them at `debug` alone. */
   emptyReplays: number;
+  /** Events that the host sent although no agent type here subscribes to their topic, or because another worker serves the type by now. Logged at `debug`. */
+  unroutedEvents: number;
   /** Events that came while the worker was stopping. */
   eventsAfterStop: number;
   /** Events that the worker dropped because it remembered their id (`rememberedEvents`). */
@@ -42,9 +46,11 @@ export interface WorkerCounters {
 
 export function createWorkerCounters(): WorkerCounters {
   return {
+    ...createActivationCounters(),
     unreadableFrames: 0,
     unreadableEvents: 0,
     emptyReplays: 0,
+    unroutedEvents: 0,
     eventsAfterStop: 0,
     duplicateEvents: 0,
     failedEventHandlers: 0,
@@ -59,4 +65,9 @@ export function createWorkerCounters(): WorkerCounters {
     refusedCalls: 0,
     abandonedCalls: 0,
   };
+}
+
+/** Returns a copy that does not change any more. */
+export function copyOfWorkerCounters(counters: WorkerCounters): WorkerCounters {
+  return { ...counters, ...copyOfCounters(counters) };
 }

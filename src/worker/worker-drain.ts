@@ -1,5 +1,6 @@
 import {
   type AgentCatalog,
+  type CatalogEnd,
   type Clock,
   errorText,
   type LimitedLog,
@@ -13,7 +14,12 @@ import type { Inbox } from "./inbound/inbox.ts";
 import { closeOutgoing, type Outgoing } from "./outbound/outgoing.ts";
 
 export interface WorkerDrainOptions extends Outgoing {
-  readonly settings: { readonly clock: Clock; readonly logger: LimitedLog; readonly drainTimeoutMs: number };
+  readonly settings: {
+    readonly clock: Clock;
+    readonly logger: LimitedLog;
+    readonly drainTimeoutMs: number;
+    readonly deactivationTimeoutMs: number;
+  };
   readonly catalog: AgentCatalog;
   readonly inFlight: InFlight;
   readonly inbox: Inbox;
@@ -42,7 +48,7 @@ const mostNamed = 10;
 /** Lets handlers finish while the worker still takes answers, and fails the rest. Then leaves the host and closes the agents. */
 // protocol.md W14
 export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
-  const { settings, inFlight, inbox, events, sendQueue, hurry: signal } = options;
+  const { settings, catalog, inFlight, inbox, events, sendQueue, hurry: signal } = options;
   const { clock, drainTimeoutMs, logger } = settings;
   const endMs = clock.now() + drainTimeoutMs;
   const soon = soonAfter(signal, clock);
@@ -54,11 +60,13 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
     await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), leftMs, clock, signal);
     if (inFlight.size > 0) logger.warn(`The worker stops. It gives up ${handlersOf(inFlight)}.`);
     inbox.giveUp(new UndeliverableException("The worker is shutting down.", { code: "shutting-down" }));
+    const end = catalog.beginClose();
+    if (end.lastWords !== undefined) await lastWordsHaveLeft(end.lastWords, options, soon.signal);
     const lost = closeOutgoing(options, { code: "shutting-down", text: "The worker has stopped." });
     if (lost > 0) logger.error(`The worker stops; ${lost} queued events are lost.`);
     await options.leave(soon.signal);
     // The worker cannot end a factory or a `close` that hangs, so the stop does not wait for it.
-    await atMost(closeAgents(options), Math.max(endMs - clock.now(), closeTimeoutMs), clock, soon.signal);
+    await atMost(closeAgents(end, options), Math.max(endMs - clock.now(), closeTimeoutMs), clock, soon.signal);
     reportUnended(options);
   } finally {
     soon.stop();
@@ -67,10 +75,20 @@ export async function drainWorker(options: WorkerDrainOptions): Promise<void> {
   }
 }
 
+/** Waits until the messages and states of agents that end have left by the same connection. */
+async function lastWordsHaveLeft(words: Promise<unknown>, options: WorkerDrainOptions, signal: AbortSignal) {
+  const { settings, sendQueue } = options;
+  const { clock, deactivationTimeoutMs } = settings;
+  const waitedBefore = sendQueue.waitingCount;
+  await atMost(words, deactivationTimeoutMs, clock, signal);
+  if (sendQueue.waitingCount <= waitedBefore) return;
+  await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), flushTimeoutMs, clock, signal);
+}
+
 /** Never rejects. */
-async function closeAgents({ catalog, settings }: WorkerDrainOptions): Promise<void> {
+async function closeAgents(end: CatalogEnd, { settings }: WorkerDrainOptions): Promise<void> {
   try {
-    await catalog.close();
+    await end.close();
   } catch (error) {
     settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error: loggableError(error) });
   }

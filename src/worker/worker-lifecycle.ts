@@ -1,7 +1,9 @@
 import {
   type AgentCatalog,
   assertNotAborted,
+  errorText,
   followAbort,
+  loggableError,
   type SubscriptionTable,
   TroupeError,
   UndeliverableException,
@@ -12,6 +14,7 @@ import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import { assertAddresses } from "./connection/host-link.ts";
+import type { StateStream } from "./connection/state-stream.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
 import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
@@ -24,7 +27,7 @@ import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoin
 import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import { assertSendingIn, isIdleIn, isRunningIn, notRunningText } from "./run-state.ts";
+import { assertSendingIn, isIdleIn, isRunningIn, nothingToStop } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -44,6 +47,8 @@ export interface WorkerLifecycleOptions extends Outgoing {
   /** Agent types that are registered here and that another worker serves by now. */
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
+  /** Whether the worker keeps the states of its agents itself. */
+  readonly hasStore: boolean;
 }
 
 /** Milliseconds between two checks whether an old connection is idle, so that the worker can leave it. */
@@ -100,6 +105,23 @@ export class WorkerLifecycle {
     return this.#closed.promise;
   }
 
+  /** The way to the states of agents at the present host; undefined without a connection. */
+  get hostStates(): StateStream | undefined {
+    return this.#supervisor.current?.states;
+  }
+
+  /** Whether the present host keeps no states of agents, as far as it is known. */
+  get isStateless(): boolean {
+    const connection = this.#supervisor.current;
+    return connection !== undefined && !connection.keepsStates && !connection.outbox.awaitsHeaders;
+  }
+
+  /** Whether the present host keeps no mail, as far as it is known. */
+  get isMailless(): boolean {
+    const connection = this.#supervisor.current;
+    return connection !== undefined && !connection.keepsMail && !connection.outbox.awaitsHeaders;
+  }
+
   /** Registry and control channel of the current connection; undefined without a connection. */
   get currentServices(): HostServices | undefined {
     return this.#supervisor.current?.services;
@@ -142,12 +164,12 @@ export class WorkerLifecycle {
     const { state } = this.#supervisor;
     switch (state.at) {
       case "idle":
-        throw new TroupeError("wrong-state", notRunningText);
+        throw nothingToStop(state);
       case "draining":
         return state.done;
       case "closed":
         if (state.by === "stopped") return Promise.resolve();
-        if (state.by === "start-failed") throw new TroupeError("wrong-state", notRunningText);
+        if (state.by === "start-failed") throw nothingToStop(state);
         return this.#beginStop();
       case "connecting":
       case "registering":
@@ -209,9 +231,14 @@ export class WorkerLifecycle {
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
     const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
     const controlServer = createControlServer(catalog, settings.logger);
+    const services = {
+      ...{ settings, controlServer, nextRequestNumber },
+      sharingOf: (type: string) => catalog.sharingOf(type),
+      isKeptAtHost: (type: string) => !this.#options.hasStore && catalog.keepsState(type),
+    };
     return HostConnection.open({
       ...{ settings, address, signal },
-      createServices: (connection) => new HostServices(connection, { settings, controlServer, nextRequestNumber }),
+      createServices: (connection) => new HostServices(connection, services),
       onFrame: (frame, from) => inbox.take(frame, from),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
       onLate: (messages) => {
@@ -281,7 +308,8 @@ export class WorkerLifecycle {
     const { inFlight, settings } = this.#options;
     const { outbox, signal, services } = connection;
     while (!signal.aborted) {
-      const isUsed = outbox.outgoingCallsCount > 0 || connection.usersCount > 0 || !services.control.isIdle;
+      const isAsking = outbox.outgoingCallsCount > 0 || connection.states.size > 0;
+      const isUsed = isAsking || connection.usersCount > 0 || !services.control.isIdle;
       if (!isUsed && (!isRegistrar || inFlight.size === 0)) return;
       if (isUsed) await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
       else await inFlight.idle(idleCheckMs, settings.clock, signal);
@@ -297,6 +325,21 @@ export class WorkerLifecycle {
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
+    if (this.#hasLostHost(connection)) this.#dropSharedAgents();
+  }
+
+  #hasLostHost(ended: WorkerConnection): boolean {
+    const { current } = this.#supervisor;
+    return !this.#run.signal.aborted && (current === undefined || current === ended || !current.isOpen);
+  }
+
+  // protocol.md §11.14
+  /** Without a host the worker can't know which of its agents of shared types other workers get. */
+  #dropSharedAgents(): void {
+    const { catalog, settings } = this.#options;
+    catalog.dropShared().catch((error: unknown) => {
+      settings.logger.error(`An agent failed to close: ${errorText(error)}`, { error: loggableError(error) });
+    });
   }
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {

@@ -5,15 +5,20 @@ import {
   anything,
   assertOptions,
   type Clock,
+  type CronPatterns,
   callable,
   defaultLogger,
   flag,
+  type Guards,
   guardedLogger,
+  guardsOf,
   jsonContentType,
   LimitedLog,
+  labelsKind,
   type MakeId,
   type MessageLogSink,
   number,
+  type OptionKind,
   type OptionKinds,
   optionShape,
   options as optionsOf,
@@ -21,16 +26,26 @@ import {
   type RuntimeOptions,
   randomId,
   runtimeKinds,
+  type StateStore,
   someRoom,
   someTime,
+  stateStore,
   systemClock,
   type Tracing,
   TroupeError,
   text,
+  type WorkerLabels,
   withMethods,
   word,
   wrongValue,
 } from "../core/internal.ts";
+import {
+  announcementOf,
+  type Capability,
+  identityMetadata,
+  mostIdentityChars,
+  type WorkerIdentity,
+} from "../protocol/internal.ts";
 import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
@@ -114,6 +129,19 @@ export interface WorkerOptions extends RuntimeOptions {
    * gRPC's default.
    */
   readonly stockHostMaxBytes?: number | undefined;
+  // protocol.md §11.14
+  /**
+   * Name of the worker, which stays the same over restarts: a host that places shared agents by `hash` gives the same ones to it again.
+   * Two workers must not have one name. At most 256 characters. Default: a new id for each worker.
+   */
+  readonly name?: string | undefined;
+  /**
+   * Version of the program, such as `1.10`: new agents of shared types go to the workers with the newest. Numbers between dots are compared as
+   * numbers. At most 256 characters. Default: none, which is the oldest.
+   */
+  readonly version?: string | undefined;
+  /** Labels of the worker, at most 16; agents of shared types may require some (`requires`). Default: none. */
+  readonly labels?: WorkerLabels | undefined;
   /** Returns a number from 0 up to 1, for the jitter of delays. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
   /**
@@ -135,6 +163,13 @@ export interface WorkerOptions extends RuntimeOptions {
    */
   // protocol.md §7
   readonly rememberedEvents?: number | undefined;
+  /**
+   * Store of the states of this worker's persistent agents. The worker opens it when it first needs it; you close it. One worker holds
+   * it at a time. Default: none, and the host keeps them. A host that keeps no states makes persistent types `not-accessible`.
+   */
+  readonly stateStore?: StateStore | undefined;
+  /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`, which the host needs, too. Default: reminders can't have any. */
+  readonly cron?: CronPatterns | undefined;
 }
 
 /** Options of a `WorkerRuntime`: those of every worker, the transport and the hosts. */
@@ -153,6 +188,7 @@ export interface WorkerSettings {
   readonly reconnect: ReconnectSettings;
   readonly whileDisconnected: WhileDisconnectedSettings;
   readonly random: () => number;
+  readonly identity: WorkerIdentity;
   readonly keepAliveMs: number;
   readonly keepAliveTimeoutMs: number;
   /** 0: no heartbeats. */
@@ -172,6 +208,12 @@ export interface WorkerSettings {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly sequentialAgents: boolean;
+  /** 0: calls that wait for their turn are not reported. */
+  readonly stuckAfterMs: number;
+  readonly guards: Guards;
+  /** Undefined: any number. */
+  readonly maxLiveAgents: number | undefined;
+  readonly deactivationTimeoutMs: number;
   readonly defaultTimeoutMs: number | undefined;
   readonly startTimeoutMs: number;
   readonly registrationTimeoutMs: number;
@@ -185,7 +227,14 @@ export interface WorkerSettings {
   readonly exposeUnknownSender: boolean;
   /** Undefined: the host decides. */
   readonly rememberedEvents: number | undefined;
+  /** Undefined: reminders can't have cron patterns. */
+  readonly cron: CronPatterns | undefined;
 }
+
+const shortText: OptionKind = {
+  expected: `a text of 1 to ${mostIdentityChars} characters`,
+  accepts: (value) => typeof value === "string" && value.length > 0 && value.length <= mostIdentityChars,
+};
 
 export const workerKinds: OptionKinds<WorkerOptions> = {
   ...runtimeKinds,
@@ -208,11 +257,16 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   controlTimeoutMs: number(someTime),
   maxMessageBytes: number(someRoom),
   stockHostMaxBytes: number(anyRoom),
+  name: shortText,
+  version: shortText,
+  labels: labelsKind,
   random: callable,
   requestIdPrefix: text,
   sendsStacks: flag,
   exposeUnknownSender: flag,
   rememberedEvents: number(anyRoom),
+  stateStore,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
 };
 
 /** A test host is the options of its workers: `new WorkerRuntime(testHost)`. */
@@ -239,6 +293,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     reconnect: reconnectSettings(options.reconnect),
     whileDisconnected: whileDisconnectedSettings(options.whileDisconnected),
     random: options.random ?? Math.random,
+    identity: identityOf(options),
     keepAliveMs: options.keepAliveMs ?? 10_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 5_000,
     heartbeatMs: finiteOr0(options.heartbeatMs ?? 15_000),
@@ -256,6 +311,10 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     clock: clockOf(options),
     makeId: options.makeId ?? randomId,
     sequentialAgents: options.sequentialAgents ?? false,
+    guards: guardsOf(options.guards),
+    stuckAfterMs: finiteOr0(options.stuckAfterMs ?? 1_000),
+    maxLiveAgents: options.maxLiveAgents,
+    deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
     defaultTimeoutMs: options.defaultTimeoutMs,
     startTimeoutMs: options.startTimeoutMs ?? 20_000,
     registrationTimeoutMs: options.registrationTimeoutMs ?? 20_000,
@@ -268,7 +327,25 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     sendsStacks: options.sendsStacks ?? false,
     exposeUnknownSender: options.exposeUnknownSender ?? false,
     rememberedEvents: options.rememberedEvents,
+    cron: options.cron,
   };
+}
+
+function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOptions): WorkerIdentity {
+  const id = makeId();
+  return { id, name: name ?? id, version, labels: { ...labels } };
+}
+
+/** Returns what a worker with these settings says of itself when it opens its channel, as metadata. */
+export function introductionOf({ heartbeatMs, identity }: WorkerSettings): { readonly [key: string]: string } {
+  const words: readonly Capability[] = [
+    ...(heartbeatMs > 0 ? (["heartbeat"] as const) : []),
+    "turns",
+    "states",
+    "claims",
+    "mail",
+  ];
+  return { ...announcementOf(words), ...identityMetadata(identity) };
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

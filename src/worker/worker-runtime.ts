@@ -1,3 +1,4 @@
+// Over 400 lines: it implements all of `AgentRuntime`, and composes the parts of a worker once.
 import {
   type Agent,
   AgentCatalog,
@@ -20,8 +21,10 @@ import {
   assertGetOptions,
   assertInstanceRegistration,
   assertNotAborted,
+  assertNotOwn,
   assertSubscription,
   assertText,
+  assertTold,
   assertWaitOptions,
   type ClassOf,
   CodecRegistry,
@@ -33,31 +36,40 @@ import {
   guardedLogger,
   InterventionChain,
   type Logger,
+  LongWaits,
   MessageLog,
   type MessageType,
+  offerPost,
   type PublishOptions,
   payloadText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type ReminderInfo,
   type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
+  type StateStore,
   type Subscription,
   SubscriptionTable,
+  type TellOptions,
   type TopicId,
   type WaitOptions,
+  type WaitReports,
   waitFor,
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
+import { HostedPost } from "./agents/hosted-post.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
 import { Inbox } from "./inbound/inbox.ts";
+import { TimerDelivery } from "./inbound/timer-delivery.ts";
+import { assertStateIsShared, createKeptAgents } from "./kept-agents.ts";
 import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
-import { createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
+import { copyOfWorkerCounters, createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
 
@@ -79,29 +91,50 @@ export class WorkerRuntime implements AgentRuntime {
   readonly #calls: OutgoingCalls;
   readonly #events: OutgoingEvents;
   readonly #agents: AgentAccess;
+  readonly #stateStore: StateStore | undefined;
+  readonly #post: HostedPost;
 
   /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
     const settings = workerSettings(options);
-    const { ambient, messageLog, logger, tracing } = settings;
+    const { ambient, messageLog, logger, tracing, clock, stuckAfterMs: afterMs } = settings;
     this.logger = guardedLogger(options.logger ?? defaultLogger);
     this.ambient = ambient;
     const registry = this.#registry;
     const counts = this.#counters;
     const subscriptions = new SubscriptionTable();
     const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const { sequentialAgents } = settings;
+    const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs } = settings;
     let lastToken = 0;
     // A call's request id is unique at its host. An event's id may come several times.
     const turnTokenOf = ({ context }: Delivery) =>
-      context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
-    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf } as const;
-    const catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, ...checks });
+      context.isRpc && context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
+    const reports: WaitReports = {
+      report: (delivery, behind) => inbox.reportWait(delivery, behind),
+      withdraw: (delivery) => inbox.withdrawWait(delivery),
+    };
+    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports });
+    const { state, hosted } = createKeptAgents({
+      ...{ settings, registry, counts, stateStore: options.stateStore },
+      catalog: () => this.#catalog,
+      sendQueue: () => this.#sendQueue,
+      hostStates: () => this.#lifecycle.hostStates,
+      isStateless: () => this.#lifecycle.isStateless,
+      remindersChanged: (agent, changes) => inbox.withdrawTicks(agent, changes),
+    });
+    const { layers: stateLayers, ...kept } = state;
+    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits, ...kept } as const;
+    const inFlight = new InFlight();
+    const catalog = new AgentCatalog({
+      ...{ runtime: this, ambient, messageLog, logger, ...checks },
+      ...{ clock, maxLiveAgents, deactivationTimeoutMs, counts },
+      contextsAt: (id) => inFlight.contextsAt(id),
+      deliverTimer: (timer) => timers.deliver(timer),
+    });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
     const log =
       messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
-    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options) });
-    const inFlight = new InFlight();
+    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers });
     const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
     const sendQueue = new SendQueue(settings, counts, () => this.#lifecycle.onStranded());
     // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
@@ -116,16 +149,26 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ dispatcher, work: inFlight, slots: limiter },
       onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
     });
+    const timers = new TimerDelivery({
+      ...{ catalog, dispatcher, work: inFlight, slots: limiter, makeId: settings.makeId },
+      takesWork: () => this.isRunning && inbox.intake === "all",
+    });
     this.#catalog = catalog;
+    this.#stateStore = options.stateStore;
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
     this.#calls = calls;
-    const events = new OutgoingEvents(outgoing);
+    const events = new OutgoingEvents({ ...outgoing, effectsOf: (sender) => catalog.effectsOf(sender) });
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber },
+      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber, hasStore: options.stateStore !== undefined },
     });
+    this.#post = new HostedPost({
+      ...{ settings, registry, interventions, log, keeper: hosted, serves: (type) => catalog.hasType(type) },
+      ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
+    });
+    offerPost(this, this.#post);
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
   }
 
@@ -163,9 +206,9 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#calls.pendingCount;
   }
 
-  /** Returns a copy of the counters: what this worker dropped, lost or refused since its creation. */
+  /** Returns a copy of the counters: its activations, and what this worker dropped, lost or refused since its creation. */
   counters(): Readonly<WorkerCounters> {
-    return { ...this.#counters };
+    return copyOfWorkerCounters(this.#counters);
   }
 
   /**
@@ -247,6 +290,7 @@ export class WorkerRuntime implements AgentRuntime {
   ): Promise<AgentType> {
     const text = agentTypeText(type);
     assertFactoryRegistration(factory, options);
+    assertStateIsShared(text, options, this.#stateStore);
     await this.#lifecycle.registration.addFactory(text, factory, options);
     return new AgentType(text);
   }
@@ -288,6 +332,18 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#agents.instance(id, agentClass, options);
   }
 
+  async deactivateAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "deactivateAgent");
+    assertNotOwn(id, options);
+    return this.#agents.deactivate(id, "deactivate", options);
+  }
+
+  async destroyAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "destroyAgent");
+    assertNotOwn(id, options);
+    return this.#agents.deactivate(id, "destroy", options);
+  }
+
   async addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {
     assertSubscription(subscription);
     assertWaitOptions(options, "addSubscription");
@@ -307,6 +363,22 @@ export class WorkerRuntime implements AgentRuntime {
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
     assertAgentRequest(id, options, "agentMetadata");
     return this.#agents.metadata(id, options);
+  }
+
+  /**
+   * Keeps a message for an agent at the host. `sender` must be an agent of this worker, as it is for an agent's own `tell`. Rejects with
+   * `not-accessible` without one, at a host that keeps no messages, and for a worker with a `stateStore` of its own.
+   */
+  async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
+    assertTold(message, recipient, options);
+    this.#lifecycle.assertSending("telling message");
+    return this.#post.tell(message, recipient, options);
+  }
+
+  /** Resolves to the reminders of an agent of this worker. Rejects with `not-accessible` for others, and where no reminders are kept. */
+  async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
+    assertAgentRequest(id, options, "agentReminders");
+    return waitFor(`Listing the reminders of ${id}`, options, () => this.#post.list(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {

@@ -59,7 +59,7 @@ describe("the pages that the package contains", () => {
   /** Pages whose code needs a host that the reader starts, or that shows what stops a program. */
   const needsMore = [
     ...["calling-dotnet", "calling-python", "first-agents", "messages"],
-    ...["running-a-host", "running-a-worker", "state", "testing"],
+    ...["running-a-host", "running-a-worker", "scaling-out", "state", "testing"],
   ].map((name) => `docs/guide/${name}.md`);
   const programs = guide.filter((page) => page.endsWith(".md") && !needsMore.includes(page));
 

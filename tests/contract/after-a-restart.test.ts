@@ -48,7 +48,7 @@ const makeWorld: MakeWorld = async (options) => {
     return restarted;
   };
   const caller = new InterruptedWorker({ ...ends, ...options.caller }, interrupt);
-  const callee = new WorkerRuntime({ ...ends, ...options.callee });
+  const callee = new WorkerRuntime({ ...ends, ...options.callee, stateStore: options.stateStore });
   await Promise.all([caller.start(), callee.start()]);
   return {
     caller,
@@ -71,4 +71,5 @@ async function reconnected(worker: WorkerRuntime): Promise<void> {
 
 describeAgentRuntime("two workers over the memory link, after their host was replaced", makeWorld, {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
+  "keeps-nothing": "a host keeps no messages and no reminders yet",
 });

@@ -3,8 +3,8 @@ import { describeAgentRuntime } from "./agent-runtime.ts";
 
 describeAgentRuntime(
   "in process",
-  async ({ caller, callee }) => {
-    const runtime = new SingleThreadedAgentRuntime({ ...callee, ...caller });
+  async ({ caller, callee, stateStore }) => {
+    const runtime = new SingleThreadedAgentRuntime({ ...callee, ...caller, stateStore });
     await runtime.start();
     return { caller: runtime, callee: runtime, close: () => runtime.close() };
   },

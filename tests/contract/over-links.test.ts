@@ -9,17 +9,22 @@ import {
 import { WorkerRuntime } from "../../src/worker/index.ts";
 import { describeAgentRuntime, type MakeWorld } from "./agent-runtime.ts";
 
-/** Two workers on one host of ours. */
-function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Listener }): MakeWorld {
+/** Two workers on one host of ours. `keptAt`: who has the store of the persistent agents. */
+function twoWorkers(
+  open: () => { readonly dialer: Dialer; readonly listener: Listener },
+  keptAt: "worker" | "host" = "worker",
+): MakeWorld {
   return async (options) => {
     const { dialer, listener } = open();
-    const host = new Host({ listener, address: "127.0.0.1:0" });
+    const { stateStore } = options;
+    const host = new Host({ listener, address: "127.0.0.1:0" }, keptAt === "host" ? { stateStore } : {});
     await host.start();
     const { address } = host;
     // Some handlers of the suite never end: their worker does not wait long for them.
     const ends = { dialer, address, drainTimeoutMs: 200 };
     const caller = new WorkerRuntime({ ...ends, ...options.caller });
-    const callee = new WorkerRuntime({ ...ends, ...options.callee });
+    const store = keptAt === "host" ? {} : { stateStore };
+    const callee = new WorkerRuntime({ ...ends, ...options.callee, ...store });
     await Promise.all([caller.start(), callee.start()]);
     return {
       caller,
@@ -34,6 +39,7 @@ function twoWorkers(open: () => { readonly dialer: Dialer; readonly listener: Li
 
 const deviations = {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
+  "keeps-nothing": "a host keeps no messages and no reminders yet",
 };
 
 const overMemory = () => {
@@ -45,5 +51,10 @@ describeAgentRuntime("two workers over the memory link", twoWorkers(overMemory),
 describeAgentRuntime(
   "two workers over gRPC",
   twoWorkers(() => ({ dialer: grpcDialer(), listener: grpcListener() })),
+  deviations,
+);
+describeAgentRuntime(
+  "two workers over the memory link, with states at the host",
+  twoWorkers(overMemory, "host"),
   deviations,
 );

@@ -13,7 +13,9 @@ import { testCertificate, testKey } from "../support/test-certificate.ts";
 
 const Note = defineMessage("Note", z.object({ text: z.string() }));
 
-const troupe = (...args: string[]) => new NodeProgram("src/cli/main.ts", args);
+/** A host keeps no states, so that no files stay behind. */
+const troupe = (command = "", ...args: string[]) =>
+  new NodeProgram("src/cli/main.ts", [command, ...(command === "host" ? ["--state", "memory:"] : []), ...args]);
 const readyLine = /^.*127\.0\.0\.1:(\d+).*$/m;
 
 /** One line with some text in it, and no stack trace. */
@@ -21,6 +23,27 @@ function expectOneLine(text: string): void {
   expect(text.trimEnd().split("\n")).toHaveLength(1);
   expect(text.trim().length).toBeGreaterThan(10);
 }
+
+describe("troupe state", () => {
+  test("copies and checks the store of a host that runs, and a second host is told who holds it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "troupe-cli-"));
+    try {
+      const [state, copy] = [`sqlite:${join(folder, "state.db")}`, join(folder, "copy.db")];
+      const start = () => new NodeProgram("src/cli/main.ts", ["host", "--address", "127.0.0.1:0", "--state", state]);
+      await using host = start();
+      await host.output(readyLine);
+      const refused = await start().ended;
+      expect(refused).toMatchObject({ code: 1, stdout: "" });
+      expect(refused.stderr).toMatch(/in use by process \d+.*--take-over/);
+      expect(await troupe("state", "backup", copy, "--state", state).ended).toMatchObject({ code: 0, stderr: "" });
+      const checked = await troupe("state", "check", "--json", "--state", `sqlite:${copy}`).ended;
+      expect(JSON.parse(checked.stdout)).toEqual({ faults: [] });
+      expect(await host.stop()).toMatchObject({ code: 0 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe("troupe host", () => {
   test("says in one line that it is ready, and at which port", async () => {

@@ -27,6 +27,11 @@ describe("the demo", { timeout: 60_000 }, () => {
     expect(ended.stdout).toMatch(/doorkeeper_south\/main went on counting: 3 visitors/);
   });
 
+  test("shows a state that outlives a killed worker and a killed host", () => {
+    expect(ended.stdout).toMatch(/(north|south) had the guestbook and is killed[\s\S]*(north|south) has it now/);
+    expect(ended.stdout).toMatch(/the guestbook has Ada, Grace, Barbara, Frances\n/);
+  });
+
   test("shows how a call to a type that nobody serves fails, with its name in the message", () => {
     expect(ended.stdout).toMatch(/UndeliverableException: .*doorkeeper_west/);
   });

@@ -31,7 +31,7 @@ async function freeAddress(): Promise<string> {
 }
 
 async function startHost(address: string): Promise<NodeProgram> {
-  const host = new NodeProgram("src/cli/main.ts", ["host", "--address", address]);
+  const host = new NodeProgram("src/cli/main.ts", ["host", "--address", address, "--state", "memory:"]);
   await host.output(/127\.0\.0\.1/);
   return host;
 }

@@ -48,6 +48,7 @@ for (const generation of generations) {
         { kind: "collector", type: "collector", subscriptions: [{ topicType: "news" }] },
         { kind: "protobuf-callee", type: "protobuf" },
         { kind: "nested", type: "py-hop", target: "ts-hop/k" },
+        { kind: "nested", type: "py-chain", target: "ts-chain/k" },
         { kind: "caller", type: "caller", target: "ts-echo/called" },
       ]);
       typescript = await lab.typescript({ types: protobufTypes(generation) });
@@ -56,6 +57,9 @@ for (const generation of generations) {
       for (const [type, handle] of Object.entries(functions)) {
         await typescript.runtime.registerFactory(type, () => new FunctionAgent(handle));
       }
+      await typescript.runtime.registerFactory("ts-chain", () => new FunctionAgent(hopTo("py-chain")), {
+        concurrency: "sequential",
+      });
       typescript.runtime.addMessageSerializer(Hop);
     });
     afterAll(() => opened[Symbol.asyncDispose]());
@@ -145,6 +149,13 @@ for (const generation of generations) {
       test("of a type that the agent does not know are answered, with nothing [§8.89]", async () => {
         const unknown = { type: "Hop", message: { remaining: 1, path: "" } };
         expect(await callFrom(python, "ts-collector/k", unknown)).toMatchObject({ message: { typeName: "NoneType" } });
+      });
+
+      test("come back from Python to a sequential agent whose turn waits for them", async () => {
+        const first = Hop({ remaining: 5, path: "start" });
+        expect(await typescript.call("ts-chain/k", first, { timeoutMs: 20_000 })).toMatchObject({
+          path: "start>ts-chain/k>py-chain/k>ts-chain/k>py-chain/k>ts-chain/k>py-chain/k",
+        });
       });
 
       test("pass through both languages and back, nested, with the request ids of each counting from 1 [§8.43]", async () => {
@@ -268,10 +279,14 @@ const functions: Readonly<Record<string, OnMessage>> = {
   },
   "ts-void": () => undefined,
   "ts-undeclared": () => new Date(),
-  "ts-hop": async (message, _context, agent) => {
+  "ts-hop": hopTo("py-hop"),
+};
+
+function hopTo(type: string): OnMessage {
+  return async (message, _context, agent) => {
     if (!Hop.is(message)) throw new TypeError("not a Hop");
     const here = Hop({ remaining: message.remaining - 1, path: `${message.path}>${agent.id}` });
     if (message.remaining <= 0) return Hop({ remaining: 0, path: here.path });
-    return agent.runtime.sendMessage(here, new AgentId("py-hop", agent.id.key), { sender: agent.id });
-  },
-};
+    return agent.runtime.sendMessage(here, new AgentId(type, agent.id.key), { sender: agent.id });
+  };
+}

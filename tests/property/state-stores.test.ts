@@ -4,6 +4,8 @@ import { MemoryStateStore, type StateStore } from "../../src/core/internal.ts";
 import { openSqliteStoreWith } from "../../src/storage/sqlite/open-sqlite-store.ts";
 import { bytesOf } from "../../src/testing/contracts/state-store/store-case.ts";
 import { ManualClock } from "../../src/testing/index.ts";
+import { PostgresServer, postgresAbsence } from "../support/postgres-server.ts";
+import { newSchema, PostgresStores } from "../support/postgres-stores.ts";
 import { WatchedDriver } from "../support/sqlite-stores.ts";
 
 const name = fc.record({ type: fc.constantFrom("a", "b"), key: fc.constantFrom("", "x", "\0", "é") });
@@ -146,21 +148,34 @@ class Subject {
 
 const driver = await WatchedDriver.load();
 
-test("the stores in memory and in SQLite behave the same under any commits, settlements and waits", async () => {
-  const check = async (steps: readonly Step[]): Promise<void> => {
-    const clocks = [new ManualClock(1_000_000_000_000), new ManualClock(1_000_000_000_000)] as const;
-    const memory = new MemoryStateStore({ clock: clocks[0] });
-    const sqlite = await openSqliteStoreWith(":memory:", { thread: false, clock: clocks[1] }, { driver });
-    try {
-      const [one, other] = [new Subject(memory, clocks[0]), new Subject(sqlite, clocks[1])];
-      expect(await one.store.open()).toEqual(await other.store.open());
-      for (const step of steps) {
-        expect(await other.take(step)).toEqual(await one.take(step));
-        expect(await other.shown()).toEqual(await one.shown());
-      }
-    } finally {
-      await sqlite.close();
+/** Compares a store with that in memory, step by step. */
+async function compare(steps: readonly Step[], openOther: (clock: ManualClock) => Promise<StateStore>): Promise<void> {
+  const clocks = [new ManualClock(1_000_000_000_000), new ManualClock(1_000_000_000_000)] as const;
+  const memory = new MemoryStateStore({ clock: clocks[0] });
+  const store = await openOther(clocks[1]);
+  try {
+    const [one, other] = [new Subject(memory, clocks[0]), new Subject(store, clocks[1])];
+    expect(await one.store.open()).toEqual(await other.store.open());
+    for (const step of steps) {
+      expect(await other.take(step)).toEqual(await one.take(step));
+      expect(await other.shown()).toEqual(await one.shown());
     }
-  };
+  } finally {
+    await store.close();
+  }
+}
+
+test("the stores in memory and in SQLite behave the same under any commits, settlements and waits", async () => {
+  const check = (steps: readonly Step[]) =>
+    compare(steps, (clock) => openSqliteStoreWith(":memory:", { thread: false, clock }, { driver }));
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), check), { numRuns: 100 });
 });
+
+test("the stores in memory and in PostgreSQL behave the same under any commits, settlements and waits", async (context) => {
+  const absence = postgresAbsence();
+  if (absence !== undefined) return context.skip(absence);
+  await using server = await PostgresServer.start();
+  const stores = new PostgresStores(() => server.url());
+  const check = (steps: readonly Step[]) => compare(steps, (clock) => stores.open(newSchema(), clock));
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), check), { numRuns: 15 });
+}, 120_000);

@@ -1,5 +1,6 @@
 import { hostCallTimeoutMs } from "./host-seat.ts";
 import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
+import { ringOf } from "./rings.ts";
 
 export interface Breach {
   readonly checker: string;
@@ -20,6 +21,7 @@ const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => v
   answers: answersAreRight,
   once: callsAreHandledOnce,
   failures: failuresHaveACause,
+  deadlock: deadlocksAreRings,
   signals: handlersAreToldTheTruth,
   order: eventsComeInOrder,
   events: eventsComeOnceAndOnlyToSubscribers,
@@ -96,12 +98,40 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
       return isQuiet ? `${told}, and nothing was broken` : undefined;
     case "overloaded":
       return isQuiet && ledger.overflow().overloadedCalls === 0 ? `${told}, and no queue was full` : undefined;
+    case "deadlock":
+      // Another checker looks at these.
+      return undefined;
     case "disconnected":
     case "shutting-down":
     case "wrong-state":
       return isQuiet ? `${told}, and nothing was broken` : undefined;
     default:
       return `${told}, which no caller expects`;
+  }
+}
+
+/** A call that fails as `deadlock` was in a ring, and no ring waits until the time of its calls is up. */
+function deadlocksAreRings(ledger: Ledger, report: Report): void {
+  const moments = new Set<number>();
+  for (const { startedMs, endedMs, runs } of ledger.calls) {
+    for (const ms of [startedMs, endedMs, ...runs.flatMap(({ begunMs, endedMs: ended }) => [begunMs, ended])])
+      if (Number.isFinite(ms)) moments.add(ms);
+  }
+  for (const call of ledger.calls) {
+    if (call.outcome?.at !== "failed") continue;
+    const { code } = call.outcome;
+    const { name, target, startedMs, endedMs } = call;
+    if (code === "deadlock") {
+      const isRing = [...moments].some((ms) => ms > startedMs && ms <= endedMs && ringOf(call, ledger, ms, "as told"));
+      if (!isRing) report(`${name} to ${target} failed as deadlock, and was in no ring`);
+    }
+    if (code !== "timed-out" || ledger.hasSlots) continue;
+    const ring = ringOf(call, ledger, endedMs, "as it is");
+    if (ring === undefined || ringOf(call, ledger, endedMs - longestWayMs, "as it is") === undefined) continue;
+    const parties = ["host", ...ring.flatMap(({ callerSeat, plan }) => [`w${callerSeat}`, `w${plan.target}`])];
+    const fromMoment = Math.min(...ring.map(({ startedAt }) => startedAt));
+    if (!ledger.wereQuiet(parties, fromMoment, call.endedAt)) continue;
+    report(`${name} to ${target} timed out in a ring of ${ring.map((one) => one.name).join(", ")}`);
   }
 }
 

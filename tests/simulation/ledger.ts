@@ -96,6 +96,10 @@ export class Ledger {
   readonly events: EventRecord[] = [];
   readonly subscriptions: SubscriptionRecord[] = [];
   readonly requests: RequestRecord[] = [];
+  /** Agent types whose agents take one message after the other. */
+  readonly sequentialTypes = new Set<string>();
+  /** Whether a worker bounds its handlers, so that a call may wait for something else than its turn. */
+  hasSlots = false;
   /** What was seen at once to be against a promise. */
   readonly breaches: { readonly checker: string; readonly text: string }[] = [];
   readonly trace: Trace;

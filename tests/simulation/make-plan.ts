@@ -18,7 +18,10 @@ const keys = ["a", "b"];
 /** The plan of a seed. */
 export function makePlan(seed: number): Plan {
   const dice = new Dice(seed, 1);
-  const seats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
+  const drawnSeats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
+  const tangle = new Dice(seed, 2);
+  const isTangled = tangle.chance(0.25);
+  const seats = isTangled ? drawnSeats.map(inTurns) : drawnSeats;
   // Whoever takes few handlers at a time would be blocked for ever by those that never end.
   const canHang = seats.every(({ maxConcurrentHandlers }) => maxConcurrentHandlers === Number.POSITIVE_INFINITY);
   const draw = new PlanDice(dice, seats.length, canHang);
@@ -36,7 +39,9 @@ export function makePlan(seed: number): Plan {
     hostQueue: dice.chance(0.3)
       ? { maxQueuedFrames: dice.between(12, 40), whenFull: dice.pick(["drop", "disconnect"]) }
       : undefined,
-    actions: [...work, ...faults].sort((one, other) => one.atMs - other.atMs),
+    actions: [...work, ...faults, ...(isTangled ? knots(tangle, seats.length, spanMs) : [])].sort(
+      (one, other) => one.atMs - other.atMs,
+    ),
     lastToStop: dice.pick(["host", "workers"]),
     callsAtStop: times(dice.between(0, 4), () => ({ seat: draw.seat(), call: draw.call(1) })),
   };
@@ -61,6 +66,34 @@ function makeSeat(dice: Dice): PlannedSeat {
     keepAliveMs: dice.chance(0.5) ? 0 : dice.between(500, 3_000),
     maxConcurrentHandlers: dice.chance(0.8) ? Number.POSITIVE_INFINITY : dice.between(3, 6),
   };
+}
+
+function inTurns(seat: PlannedSeat): PlannedSeat {
+  return { ...seat, sequentialAgents: true, maxConcurrentHandlers: Number.POSITIVE_INFINITY };
+}
+
+/** Calls of sequential agents that come at almost the same time and call each other, so that some wait for each other. */
+function knots(dice: Dice, seats: number, spanMs: number): PlannedAction[] {
+  const seat = () => dice.between(0, seats - 1);
+  const call = (depth: number): PlannedCall => ({
+    target: seat(),
+    key: "knot",
+    timeoutMs: undefined,
+    abortAfterMs: undefined,
+    inheritsSignal: dice.chance(0.5),
+    behaviour: {
+      delayMs: dice.between(0, 60),
+      nested: depth === 0 ? [] : times(dice.between(1, 2), () => call(depth - 1)),
+      publishes: [],
+      ends: "answers",
+    },
+  });
+  return times(dice.between(1, 3), () => dice.between(0, spanMs)).flatMap((fromMs) =>
+    times(dice.between(2, 4), () => ({
+      atMs: fromMs + dice.between(0, 20),
+      action: { do: "call", seat: seat(), call: call(2) } as const,
+    })),
+  );
 }
 
 class PlanDice {

@@ -140,6 +140,14 @@ function forgePaths(): Gate {
   });
 }
 
+/** Each call that waits is said to wait for the turns that wait for it. */
+function reportRings(): Gate {
+  return meddler("stuck", 1, (frame, pass) => {
+    const behind = frame.path.split(",").map((turn) => turn.slice(0, turn.indexOf("@")));
+    return pass(encodeFrame({ ...frame, behind }));
+  });
+}
+
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "a host that answers twice",
@@ -224,5 +232,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   { name: "a worker that lets the turns of an agent interleave", plant: { mixesTurns: true }, caughtBy: ["turns"] },
   { name: "a host that says of calls that others wait for them", plant: { atHost: forgePaths }, caughtBy: ["turns"] },
+  {
+    name: "a worker that does not report calls that wait for each other",
+    plant: { hidesRings: true },
+    caughtBy: ["deadlock"],
+  },
+  {
+    name: "a worker that takes each call that waits for part of a ring",
+    plant: { atWorker: reportRings },
+    caughtBy: ["deadlock"],
+  },
   { name: "a worker that does not cancel its timers", plant: { keepsTimers: true }, caughtBy: ["leftovers"] },
 ];

@@ -193,11 +193,15 @@ export class WorkerSeat {
       defaultTimeoutMs: Number.POSITIVE_INFINITY,
       keepAliveTimeoutMs: 9_000,
       maxConcurrentHandlers,
+      ...(plant?.hidesRings && { stuckAfterMs: 0 }),
     };
     return { ...options, dialer, address: hostAddress };
   }
 
   async #declare(process: SimulatedProcess, worker: WorkerRuntime): Promise<void> {
+    const { ledger } = this.#parts;
+    if (this.#plan.sequentialAgents) ledger.sequentialTypes.add(this.agentType);
+    if (Number.isFinite(this.#plan.maxConcurrentHandlers)) ledger.hasSlots = true;
     const options = this.#parts.plant?.mixesTurns ? ({ concurrency: "interleaved" } as const) : {};
     await worker.registerFactory(this.agentType, () => this.#makeAgent(process), options);
     for (const topic of this.#plan.topics) {

@@ -12,6 +12,8 @@ export interface Plant {
   readonly keepsTimers?: boolean;
   /** Agents that should take one message after the other take them as they come. */
   readonly mixesTurns?: boolean;
+  /** Workers do not report calls that wait for their turn. */
+  readonly hidesRings?: boolean;
   /** Calls that the worker makes beside those it is asked for. */
   readonly ghostCalls?: boolean;
 }

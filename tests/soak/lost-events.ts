@@ -13,9 +13,12 @@ export interface Admitted {
 }
 
 /** The counters of a worker that has gone or is there. */
+/** The counters of losses, which are numbers; the activations lose nothing. */
+type LossCounters = Omit<WorkerCounters, "activations" | "deactivations" | "forcedDeactivations" | "overCap">;
+
 export interface CountedWorker {
   readonly name: string;
-  readonly counts: Readonly<WorkerCounters>;
+  readonly counts: Readonly<LossCounters>;
 }
 
 export function admittedLosses(
@@ -27,7 +30,7 @@ export function admittedLosses(
   for (const { name, counts } of workers) {
     bySender[name] = (bySender[name] ?? 0) + counts.lostEvents + counts.unconfirmedEvents;
     byReaders += counts.droppedEvents + counts.eventsAfterStop + counts.unreadableEvents;
-    byReaders += counts.unreadableFrames + counts.unreadFrames;
+    byReaders += counts.unreadableFrames + counts.unreadFrames + counts.unroutedEvents;
   }
   const { unroutableEvents, skippedEvents, droppedEvents, lostEvents, filteredEvents } = counters;
   const lost = unroutableEvents + skippedEvents + droppedEvents + lostEvents + filteredEvents;

@@ -164,8 +164,9 @@ export class RawWorker {
     return frames;
   }
 
-  register(agentType: string): Promise<Uint8Array> {
-    return this.unary("RegisterAgent", encodeRegisterAgentRequest(agentType));
+  /** `terms`: metadata of the registration, such as `{ agshared: "1" }`. */
+  register(agentType: string, terms: Metadata = {}): Promise<Uint8Array> {
+    return this.unary("RegisterAgent", encodeRegisterAgentRequest(agentType), terms);
   }
 
   subscribe(id: string, pattern: WirePattern | undefined): Promise<Uint8Array> {
@@ -180,8 +181,8 @@ export class RawWorker {
     return decodeGetSubscriptionsResponse(await this.unary("GetSubscriptions", emptyMessage));
   }
 
-  unary(method: string, request: Uint8Array): Promise<Uint8Array> {
-    return this.link.unary(method, request, { metadata: this.#metadata });
+  unary(method: string, request: Uint8Array, more: Metadata = {}): Promise<Uint8Array> {
+    return this.link.unary(method, request, { metadata: { ...this.#metadata, ...more } });
   }
 }
 

@@ -5,6 +5,7 @@ import * as grpc from "troupe/grpc";
 import * as host from "troupe/host";
 import * as protobuf from "troupe/protobuf";
 import * as storage from "troupe/storage";
+import * as postgres from "troupe/storage/postgres";
 import * as sqlite from "troupe/storage/sqlite";
 import * as telemetry from "troupe/telemetry";
 import * as otel from "troupe/telemetry/otel";
@@ -46,6 +47,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   GrpcWorkerAgentRuntimeOptions: (options) => () => newWorker(options),
   WorkerRuntimeOptions: (options: object) => () =>
     new worker.WorkerRuntime(given({ dialer: transport.createMemoryNetwork(), address: "127.0.0.1:1", ...options })),
+  GuardOptions: (options) => () => newWorker({ guards: options }),
+  CallGuardOptions: (options) => () => newWorker({ guards: { calls: options } }),
   ReconnectOptions: (options) => () => newWorker({ reconnect: options }),
   WhileDisconnectedOptions: (options) => () => newWorker({ whileDisconnected: options }),
   GrpcWorkerAgentRuntimeHostOptions: (options) => () => newHost(options),
@@ -66,10 +69,12 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   MemoryNetworkOptions: (options) => () => transport.createMemoryNetwork(options),
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
   OpenStoreOptions: (options) => () => new storage.MemoryStateStore().open(options),
+  PostgresStoreOptions: (options) => () => postgres.openPostgresStore("postgres://127.0.0.1:1/none", options),
   SqliteStoreOptions: (options) => () => sqlite.openSqliteStore(":memory:", options),
   ProtobufMessageOptions: (options) => () => protobuf.protobufMessage(AnySchema, options),
   ClassMessageOptions: (options) => () => troupe.classMessage("Old", class Old {}, options),
   DefineMessageOptions: (options) => () => defineMessage("Other", z.object({}), options),
+  DefineStateOptions: (options: object) => () => troupe.defineState(z.object({}), given({ initial: {}, ...options })),
   HandlerOptions: (options) => [
     () => handlerTable().rpc(Note, () => undefined, options),
     () => handlerTable().event(Note, () => undefined, options),
@@ -83,6 +88,9 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     () => new troupe.AgentProxy(id, newRuntime()).sendMessage(note, options),
   ],
   PublishOptions: (options) => [...onBoth((runtime) => runtime.publishMessage(note, topic, options))],
+  TellOptions: (options) => onBoth((runtime) => runtime.tell(note, id, options)),
+  ReminderOptions: (options) => () => bound().remindMe("later", { after: "1m" }, note, options),
+  RetryOptions: (options) => () => new SingleThreadedAgentRuntime({ retry: options }),
   RegisterFactoryOptions: (options) => onBoth((runtime) => runtime.registerFactory("reader", () => bound(), options)),
   RegisterAgentInstanceOptions: (options) =>
     onBoth((runtime) => runtime.registerAgentInstance(new Reader("reads"), id, options)),
@@ -93,7 +101,10 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     onBoth((runtime) => troupe.ClosureAgent.registerClosure(runtime, "closure", () => undefined, options)),
   ClosureAgentOptions: (options) => () =>
     new troupe.ClosureAgent({ id, runtime: newRuntime() }, () => undefined, options),
+  LifeOptions: (options) => onBoth((runtime) => runtime.registerFactory("life", () => bound(), options)),
+  AgentTimerOptions: (options) => () => bound().startTimer(1, { content: "tick" }, options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
+  SharingOptions: (options) => onBoth((runtime) => runtime.registerFactory("shared", () => bound(), options)),
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),
   WaitOptions: (options) => [
     ...onBoth((runtime) => runtime.start(options)),
@@ -102,6 +113,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     ...onBoth((runtime) => runtime.addSubscription(new troupe.TypeSubscription("news", "reader"), options)),
     ...onBoth((runtime) => runtime.removeSubscription("1", options)),
     ...onBoth((runtime) => runtime.agentMetadata(id, options)),
+    ...onBoth((runtime) => runtime.deactivateAgent(id, options)),
+    ...onBoth((runtime) => runtime.destroyAgent(id, options)),
     ...onBoth((runtime) => runtime.agentSaveState(id, options)),
     ...onBoth((runtime) => runtime.agentLoadState(id, {}, options)),
     ...onBoth((runtime) => runtime.saveState(options)),
@@ -229,7 +242,7 @@ test("a test host is taken as the options of a worker", async () => {
 
 const modules: Record<string, object> = {
   ...{ troupe, "troupe/grpc": grpc, "troupe/host": host, "troupe/protobuf": protobuf, "troupe/storage": storage },
-  "troupe/storage/sqlite": sqlite,
+  ...{ "troupe/storage/postgres": postgres, "troupe/storage/sqlite": sqlite },
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },
   ...{ "troupe/transport": transport, "troupe/worker": worker },
 };

@@ -2,6 +2,7 @@ import type { Crowd } from "../crowd.ts";
 import { channelBombs, controlWaits, gatherWorkers, publishToAll, subscribeToAll } from "./channel-messages.ts";
 import { connects, cutHandshakes } from "./churn.ts";
 import { halfClosedStreams, pings, rapidResets, settings, tinyData, windowUpdates } from "./http2-frames.ts";
+import { commitsOfEvents, loadsAndCommits } from "./state-asks.ts";
 import { bombCalls, fillWithSubscriptions, listAtOnce, registrations } from "./unary-calls.ts";
 
 /** An attack on a host. */
@@ -27,6 +28,8 @@ export const floods: Readonly<Record<string, Flood>> = {
   "rapid resets over 20 connections": { go: rapidResets(20) },
   "events for 2,000 workers in one chunk": { prepare: gatherWorkers, go: publishToAll },
   "control channels that end with 100,000 waits": { go: controlWaits },
+  "loads and commits on the streams of states of 20 connections": { go: loadsAndCommits(20) },
+  "commits of 1,000 events from 20 connections": { go: commitsOfEvents(20) },
   "half-closed streams of 20 connections": { go: halfClosedStreams(20) },
   "PING frames from 20 connections": { go: pings(20) },
   "SETTINGS frames from 20 connections": { go: settings(20) },

@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 const trials = [
-  { "@bufbuild/protobuf": "2.5.0", "@opentelemetry/api": "1.8.0" },
-  { "@bufbuild/protobuf": "2.17.0", "@opentelemetry/api": "1.10.0" },
+  { "@bufbuild/protobuf": "2.5.0", "@opentelemetry/api": "1.8.0", pg: "8.11.0" },
+  { "@bufbuild/protobuf": "2.17.0", "@opentelemetry/api": "1.10.0", pg: "8.23.1" },
 ];
 const { npm_execpath: npm } = process.env;
 const show = { stdio: "inherit" };

@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type AgentPlacement, placements } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
+import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
+import { parseState } from "./state.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
 export interface HostFlags extends TlsFlags {
@@ -17,10 +20,20 @@ export interface HostFlags extends TlsFlags {
   readonly dotnetErrors: "withhold" | "status";
   readonly keepAliveSeconds: number;
   readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
   readonly allowMultipleOwners: boolean;
+  readonly ownOnly: boolean;
+  readonly sharedTypes?: readonly string[];
+  readonly placement: AgentPlacement;
+  readonly versionPolicy: "newest" | "any";
+  readonly maxClaims?: number;
   readonly reflection: boolean;
+  /** Undefined: the default of the command line. */
+  readonly state?: StateLocation;
+  readonly synchronous: "full" | "normal";
+  readonly takeOver: boolean;
 }
 
 /** Adds the flags of `troupe host`. */
@@ -84,8 +97,49 @@ export function addHostFlags(command: Command): Command {
       atLeast(0),
       15_000,
     )
+    .option(
+      "--heartbeat-timeout-ms <ms>",
+      "how long a silent Troupe worker has for its sign of life, before it is cut off; 0: the host never asks",
+      atLeast(0),
+      30_000,
+    )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
     .option("--allow-multiple-owners", "let several workers serve one agent type", false)
+    .option("--own-only", "let a worker remove only its own subscriptions", false)
+    .option(
+      "--shared-types <types>",
+      "agent types that several workers of AutoGen's share, each agent in one of them: writer,editor*",
+      listOfNames,
+    )
+    .addOption(
+      new Option(
+        "--placement <how>",
+        "how the worker for an agent of a shared type is chosen, if the type does not say",
+      )
+        .choices([...placements])
+        .default("hash"),
+    )
+    .addOption(
+      new Option("--version-policy <which>", "versions of workers that get new agents of shared types")
+        .choices(["newest", "any"])
+        .default("newest"),
+    )
+    .option("--max-claims <count>", "agents of shared types whose workers are known (default: 2000000)", atLeast(1))
+    .addOption(
+      new Option(
+        "--state <store>",
+        `where agents' states are kept: sqlite:FILE, postgres://… or memory: (default: sqlite:${defaultStateFile})`,
+      ).argParser(parseState),
+    )
+    .addOption(
+      new Option(
+        "--synchronous <what>",
+        "what a state in SQLite survives: a power cut, or the end of the process alone",
+      )
+        .choices(["full", "normal"])
+        .default("full"),
+    )
+    .option("--take-over", "take the state store from a host that holds it, which writes no state any more", false)
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
@@ -101,13 +155,20 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
+    placement: flags.placement,
+    versionPolicy: flags.versionPolicy,
     reflection: flags.reflection,
+    takesOver: flags.takeOver,
     whenFull: flags.whenFull,
     heartbeatMs: flags.heartbeatMs,
+    heartbeatTimeoutMs: flags.heartbeatTimeoutMs,
+    ownOnly: flags.ownOnly,
     dotnetErrors: flags.dotnetErrors,
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxMemoryBytes", flags.maxMemoryBytes),
     ...given("maxSessions", flags.maxSessions),
+    ...given("sharedTypes", flags.sharedTypes),
+    ...given("maxClaims", flags.maxClaims),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),
     channelOptions: {
@@ -126,6 +187,13 @@ function given<Name extends string, Value>(name: Name, value: Value | undefined)
 
 /** The longest delay that timers take: 24 days. */
 const longestMs = 2 ** 31 - 1;
+
+/** Reads names that are joined by commas. */
+function listOfNames(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every((name) => name !== "")) return names;
+  throw new InvalidArgumentError("Not a list of agent types, such as writer,editor*.");
+}
 
 /** Reads a whole number within limits. The host checks too, but its errors name options, and an operator knows flags. */
 function atLeast(from: number, to = 9_999_999_999): (text: string) => number {

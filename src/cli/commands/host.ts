@@ -1,9 +1,11 @@
 import process from "node:process";
 import { Command } from "commander";
-import { errorText } from "../../core/internal.ts";
+import { errorText, type Logger, type StateStore } from "../../core/internal.ts";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
 import { keepHeapRoom } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
+import { openDefaultState, openState } from "../state/state-location.ts";
+import { withAdvice } from "../state/store-error-text.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
 
@@ -22,8 +24,14 @@ export function hostCommand(): Command {
 async function runHost(flags: HostFlags): Promise<void> {
   keepHeapRoom();
   const logger = consoleLogger({ level: flags.logLevel });
-  const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), logger });
-  await host.start();
+  const stateStore = await openStore(flags, logger);
+  const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, logger });
+  try {
+    await host.start();
+  } catch (error) {
+    await stateStore.close();
+    throw withAdvice(error, { inUse: "Or take it over: --take-over." });
+  }
   const stopFollowing = followTlsFiles(flags, {
     onChanged: (tls) => {
       host.reloadTls(tls);
@@ -41,6 +49,14 @@ async function runHost(flags: HostFlags): Promise<void> {
   stopFollowing();
   // Nothing that still holds the event loop may keep a stopped host alive.
   process.exit(0);
+}
+
+/** Opens the state store that the flags name. Without a name and without SQLite it is in memory, and a line of the log says so. */
+async function openStore({ state, synchronous }: HostFlags, logger: Logger): Promise<StateStore> {
+  if (state !== undefined) return openState(state, { synchronous });
+  return openDefaultState({ synchronous }, (why) =>
+    logger.warn(`states of agents are kept in memory and are lost with the host: ${why}`, { state: "memory:" }),
+  );
 }
 
 /** IPv4 loopback, also mapped into IPv6, IPv6 loopback, the name for both, and a socket file. */

@@ -1,5 +1,6 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "./agent-id.ts";
+import type { ActivationContext, DeactivationReason } from "./agent-life.ts";
 import type { MessageContext } from "./message-context.ts";
 import type { TurnKind } from "./turns.ts";
 
@@ -33,7 +34,11 @@ export interface Agent {
   saveState(): AgentState | Promise<AgentState>;
   /** Takes over a state that `saveState` returned. */
   loadState(state: AgentState): void | Promise<void>;
-  /** Called once when the runtime closes. */
+  /** Called once before the first message. If it throws or rejects, every waiting message has that error, and the agent is closed. */
+  onActivate?(context: ActivationContext): void | Promise<void>;
+  /** Called once after the last message, before `close`. */
+  onDeactivate?(reason: DeactivationReason): void | Promise<void>;
+  /** Called once when the runtime deactivates the agent, or closes. */
   close(): void | Promise<void>;
 }
 

@@ -1,12 +1,31 @@
-import type { AgentRuntime, PublishOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import type {
+  AgentRuntime,
+  PublishOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+  TellOptions,
+} from "../agent-runtime.ts";
+import type { Timer } from "../clock.ts";
 import { brandClass } from "../copies.ts";
+import { postOf } from "../courier/agent-post.ts";
+import type { ReminderInfo, ReminderOptions, When } from "../courier/when.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
 import type { TopicId } from "../topics/topic-id.ts";
+import { assertMessage } from "../validation/assert-arguments.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { flag } from "../validation/option-kinds.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./agent.ts";
 import { type AgentId, type AgentType, agentTypeText } from "./agent-id.ts";
+import {
+  type ActivationContext,
+  type ActivationPort,
+  type AgentTimerOptions,
+  activationsOf,
+  type DeactivationReason,
+} from "./agent-life.ts";
 import type { SubscriptionFactory } from "./class-subscriptions.ts";
 import { declaredTypes } from "./handles.ts";
 import type { MessageContext } from "./message-context.ts";
@@ -17,7 +36,10 @@ import {
   registerAgent,
   registerAgentClass,
 } from "./register-agent.ts";
+import type { AgentPlacement, WorkerLabels } from "./sharing.ts";
 import type { AgentConcurrency, TurnKind } from "./turns.ts";
+
+const timerShape = optionShape<AgentTimerOptions>({ repeats: flag });
 
 /** An agent class that `register` can register. */
 export type AgentClass<T extends BaseAgent> = ClassOf<T> & { handledTypes(): readonly MessageType[] };
@@ -32,6 +54,17 @@ export abstract class BaseAgent implements Agent {
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
   /** The turns of the class's agents, unless the registration says otherwise. Default: as the runtime says. */
   static readonly concurrency: AgentConcurrency | undefined = undefined;
+  /** Whether several workers may serve the class's agents, unless the registration says otherwise. Default: false. */
+  static readonly shared: boolean | undefined = undefined;
+  /** The strategy by which a host chooses a worker for a shared agent, unless the registration says otherwise. Default: as the host says. */
+  static readonly placement: AgentPlacement | undefined = undefined;
+  /** Labels that a worker of a shared agent must have, unless the registration says otherwise. Default: none. */
+  static readonly requires: WorkerLabels | undefined = undefined;
+
+  /** Milliseconds without a turn until an agent is deactivated, unless the registration says otherwise. Default: see `LifeOptions`. */
+  static readonly idleAfterMs: number | undefined = undefined;
+  /** Largest number of live agents of a type, unless the registration says otherwise. Default: any number. */
+  static readonly maxLive: number | undefined = undefined;
 
   readonly #description: string;
   #id: AgentId | undefined;
@@ -144,6 +177,47 @@ export abstract class BaseAgent implements Agent {
     return this.runtime.publishMessage<Message>(message, topicId, { ...options, sender: this.id });
   }
 
+  /**
+   * Sends a call in this agent's name whose answer no caller awaits; it is kept and tried again until it was handled. In a turn of a
+   * persistent agent it is kept together with the state, or not at all if the turn fails. See `AgentRuntime.tell`.
+   */
+  tell<Message>(message: Sendable<Message>, recipient: AgentId, options?: Omit<TellOptions, "sender">): Promise<void> {
+    return this.runtime.tell<Message>(message, recipient, { ...options, sender: this.id });
+  }
+
+  /**
+   * Sets the reminder of this name, or replaces it. When it is due, the message comes to this agent as a call, and `context.reminder`
+   * tells about it. It fires at least once, never early, also after a restart if the store outlives the process. In a turn of a
+   * persistent agent it is set together with the state; else it is set when the promise resolves.
+   *
+   * Names have up to 256 characters, messages up to 64 KiB. An agent has at most 1 000 reminders (`overloaded`). Periods are from 1 s, due
+   * times within 100 years. Rejects with `invalid-argument` for anything else, and for a cron pattern that can't be read or never comes.
+   *
+   * @example
+   * ```ts
+   * await this.remindMe("payment", { after: "30m" }, PaymentDue({}));
+   * await this.remindMe("report", { cron: "0 9 * * 1-5", timeZone: "Europe/Lisbon" }, Report({}));
+   * ```
+   */
+  async remindMe<Message>(
+    name: string,
+    when: When,
+    message: Sendable<Message>,
+    options: ReminderOptions = {},
+  ): Promise<void> {
+    return postOf(this.runtime).remind(this.id, name, when, message, options);
+  }
+
+  /** Cancels a reminder, in a turn of a persistent agent together with the state. One that is not there is no error. */
+  async cancelReminder(name: string): Promise<void> {
+    return postOf(this.runtime).cancel(this.id, name);
+  }
+
+  /** Resolves to this agent's reminders, by name. */
+  async reminders(): Promise<readonly ReminderInfo[]> {
+    return postOf(this.runtime).list(this.id);
+  }
+
   /** Override it together with `loadState` to keep state. By default it logs a warning (once for a type) and saves nothing. */
   saveState(): AgentState | Promise<AgentState> {
     warnOnce(
@@ -161,10 +235,57 @@ export abstract class BaseAgent implements Agent {
     );
   }
 
-  /** Called once when the runtime closes. By default it does nothing. */
+  /**
+   * Called once before the first message. Override it to get ready: messages wait until it has ended. If it throws or rejects, every
+   * waiting message has that error, and the next message begins another activation with a new object. By default it does nothing.
+   */
+  onActivate(_context: ActivationContext): void | Promise<void> {}
+
+  /**
+   * Called once after the last message, before `close`, with the reason. Messages that come meanwhile wait for the next activation.
+   * After `deactivationTimeoutMs` the runtime waits no longer. The runtime logs an error. By default it does nothing.
+   */
+  onDeactivate(_reason: DeactivationReason): void | Promise<void> {}
+
+  /**
+   * Starts a timer that ends with the activation. After `delayMs` the runtime delivers the message to this agent, as a call of its own
+   * whose answer is dropped. A timer that repeats starts again when that turn has ended. Its turns count as use of the agent (`idleAfterMs`).
+   * The timer does not keep the process alive. Throws `wrong-state` outside an activation, and `overloaded` beyond 1 000 timers.
+   *
+   * @example
+   * ```ts
+   * class Poller extends RoutedAgent {
+   *   override onActivate() {
+   *     this.startTimer(60_000, Poll({}), { repeats: true });
+   *   }
+   * }
+   * ```
+   */
+  startTimer(delayMs: number, message: object, options: AgentTimerOptions = {}): Timer {
+    assertMessage(message);
+    assertOptions(options, timerShape, "startTimer");
+    return activationsIn(this.runtime).startTimer(this, { delayMs, message, repeats: options.repeats ?? false });
+  }
+
+  /**
+   * The runtime does not deactivate the agent for being idle (`idleAfterMs`) before this many milliseconds have passed. Caps and
+   * `deactivateAgent` may still end its activation. A later call with less time changes nothing.
+   */
+  keepActive(ms: number): void {
+    activationsIn(this.runtime).keepActive(this, ms);
+  }
+
+  /** Called once when the runtime deactivates the agent, or closes. By default it does nothing. */
   close(): void | Promise<void> {}
 }
 brandClass(BaseAgent, "BaseAgent");
+
+function activationsIn(runtime: AgentRuntime): ActivationPort {
+  const port = activationsOf(runtime);
+  if (port !== undefined) return port;
+  const text = "This runtime keeps no activations: agents have timers in the runtimes of Troupe.";
+  throw new TroupeError("wrong-state", text);
+}
 
 function unbound(agent: BaseAgent): never {
   throw new TroupeError(

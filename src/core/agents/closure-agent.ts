@@ -11,11 +11,13 @@ import { callable, flag, messageType, oneOrMany, text, word } from "../validatio
 import { type WaitOptions, waitKinds } from "../wait-options.ts";
 import type { AgentFactoryContext } from "./agent.ts";
 import { type AgentType, agentTypeText } from "./agent-id.ts";
+import { type LifeOptions, lifeKinds, lifeOptionsOf } from "./agent-life.ts";
 import { BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, type SubscriptionFactory } from "./class-subscriptions.ts";
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
+import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Lets a closure send and publish in its agent's name. */
@@ -44,7 +46,9 @@ export interface ClosureAgentOptions<Types extends MessageTypes> {
 export interface RegisterClosureOptions<Types extends MessageTypes>
   extends ClosureAgentOptions<Types>,
     WaitOptions,
-    TurnOptions {
+    TurnOptions,
+    LifeOptions,
+    SharingOptions {
   /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** The same as in `RegisterOptions`. Default: `fail`. */
@@ -63,6 +67,8 @@ const closureShape = optionShape<ClosureAgentOptions<MessageTypes>>(closureKinds
 const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...waitKinds,
   ...turnKinds,
+  ...lifeKinds,
+  ...sharingKinds,
   ...closureKinds,
   subscriptions: oneOrMany({
     ...callable,
@@ -136,6 +142,8 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
       options: {
         ...turnOptionsOf(options),
+        ...lifeOptionsOf(options),
+        ...sharingOptionsOf(options),
         ...{ skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       },
       moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),

@@ -97,6 +97,7 @@ export class Handler {
   readonly kind: HandlerKind;
   /** The kind of turn that its messages take at a sequential agent. */
   readonly turn: TurnKind;
+  readonly isReadOnly: boolean;
   readonly #handle: Erased["handle"];
   readonly #match: Erased["match"] | undefined;
   readonly #strict: boolean;
@@ -112,6 +113,7 @@ export class Handler {
     assertFunction(declared.handle, "The function of a handler");
     this.kind = declared.kind;
     this.turn = turnOf(declared);
+    this.isReadOnly = declared.readOnly === true;
     this.#handle = declared.handle;
     this.#match = declared.match;
     this.#strict = declared.strict ?? true;

@@ -1,3 +1,4 @@
+import type { ReminderTickInfo } from "../courier/when.ts";
 import type { MessageMetadata } from "../delivery/message-metadata.ts";
 import type { CallScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
@@ -15,6 +16,8 @@ export interface MessageContext {
   readonly isRpc: boolean;
   /** The event's id. For a call over gRPC it is the request id on the wire. */
   readonly messageId: string;
+  /** The reminder that began this turn. Undefined: another agent or a program sent the message. */
+  readonly reminder: ReminderTickInfo | undefined;
   /**
    * The metadata that the sender gave with the message. Frozen; empty when it gave none; without reserved names. You can pass
    * all of it on: `{ metadata: context.metadata }`.

@@ -9,12 +9,14 @@ import { flag, word } from "../validation/option-kinds.ts";
 import { type WaitOptions, waitKinds } from "../wait-options.ts";
 import type { AgentFactory } from "./agent.ts";
 import { type AgentId, AgentType, isPortableAgentType } from "./agent-id.ts";
+import { type LifeOptions, lifeKinds, lifeOptionsOf } from "./agent-life.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
+import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Options of `BaseAgent.register`. All are optional. */
-export interface RegisterOptions extends WaitOptions, TurnOptions {
+export interface RegisterOptions extends WaitOptions, TurnOptions, LifeOptions, SharingOptions {
   /**
    * Decides about a type that another worker serves. `fail` rejects with `already-exists`. `wait` registers the type as soon
    * as it is free, for instance in a rolling restart. Default: `fail`.
@@ -41,7 +43,12 @@ const instanceKinds: OptionKinds<RegisterInstanceOptions> = {
   skipDirectMessageSubscription: flag,
 };
 const instanceShape = optionShape<RegisterInstanceOptions>(instanceKinds);
-const registerShape = optionShape<RegisterOptions>({ ...instanceKinds, whenTaken: word("fail", "wait") });
+const registerShape = optionShape<RegisterOptions>({
+  ...instanceKinds,
+  ...lifeKinds,
+  ...sharingKinds,
+  whenTaken: word("fail", "wait"),
+});
 
 /** Checks the arguments of an agent class's `register`. The type has its own check. */
 export function assertRegistration(runtime: unknown, factory: unknown, options: unknown): void {
@@ -68,8 +75,8 @@ export async function registerAgentClass<T extends BaseAgent>(
     ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
   ];
   const { signal, whenTaken } = options;
-  const turns = turnOptionsOf(options);
-  const registration = { ...turns, expectedClass: agentClass, subscriptions, signal, whenTaken };
+  const ofType = { ...turnOptionsOf(options), ...lifeOptionsOf(options), ...sharingOptionsOf(options) };
+  const registration = { ...ofType, expectedClass: agentClass, subscriptions, signal, whenTaken };
   const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);
   return agentType;

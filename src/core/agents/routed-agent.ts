@@ -84,6 +84,15 @@ interface ClassHandlers {
   readonly byType: MessageIndex<readonly Handler[]>;
 }
 
+/** Returns the handlers of a class of routed agents; none for another value. */
+export function handlersOf(agentClass: unknown): readonly Handler[] {
+  return isRoutedClass(agentClass) ? classHandlers(agentClass).all : [];
+}
+
+function isRoutedClass(value: unknown): value is RoutedClass {
+  return typeof value === "function" && value.prototype instanceof RoutedAgent;
+}
+
 /** Filled when the first agent of a class is made or registered. Classes do not change afterwards. */
 const prepared = new WeakMap<RoutedClass, ClassHandlers>();
 

@@ -1,26 +1,37 @@
+// Over 400 lines: the one table of the agents of a runtime; all that can stand apart is in the files beside it.
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { AgentId, assertAgentType } from "../agents/agent-id.ts";
-import { classConcurrency, type TurnOptions } from "../agents/turns.ts";
+import { classLife, type DeactivationReason, type LifeOptions } from "../agents/agent-life.ts";
+import { type SharingOptions, type SharingTerms, sharingTerms } from "../agents/sharing.ts";
+import { classConcurrency, type TurnKind, type TurnOptions } from "../agents/turns.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { TroupeError, UndeliverableException } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import type { MessageLogSink } from "../message-log-records.ts";
 import { type CallPath, noPath } from "../scope/call-path.ts";
+import { effectsOf, type TurnEffects } from "../state/effects.ts";
 import { assertAgentId } from "../validation/assert-arguments.ts";
+import { type ActivationCounters, createActivationCounters } from "./activation-counters.ts";
+import type { ActivationStates } from "./activation-states.ts";
+import type { TimerMessage } from "./activation-timers.ts";
+import { type ActivationEnds, Activations, type LostReason } from "./activations.ts";
 import {
   type AgentKind,
   assertAgent,
   assertFactory,
-  assertPromisedClass,
   type ClassCheck,
   classNameOf,
   createAgentKind,
 } from "./agent-kind.ts";
 import { AgentTurns } from "./agent-turns.ts";
-import type { Delivery } from "./layers.ts";
-import { loggableError, loggableText } from "./loggable.ts";
-import { emitRecord } from "./message-log.ts";
+import type { UnendedAgent } from "./deactivations.ts";
+import type { HandlerContext } from "./handler-context.ts";
+import type { Delivery, Layer } from "./layers.ts";
+import { LiveAgents } from "./live-agents.ts";
+import type { LongWaits } from "./long-waits.ts";
+import { OwnTurns } from "./own-turn.ts";
 import { RunningPaths } from "./running-paths.ts";
 
 export interface AgentCatalogOptions {
@@ -35,36 +46,76 @@ export interface AgentCatalogOptions {
   readonly sequentialAgents?: boolean | undefined;
   /** Makes the tokens of turns; see `SharedTurns`. Default: numbers, for a runtime whose turns no other one sees. */
   readonly turnTokenOf?: ((delivery: Delivery) => string) | undefined;
+  /** Watches calls that wait long for their turn. Default: nothing is watched. */
+  readonly longWaits?: LongWaits | undefined;
+  /** Loads the states of persistent agents. Default: agents keep none. */
+  readonly states?: ActivationStates | undefined;
+  /** The layer around the turns of persistent agents. Set together with `states`. */
+  readonly commitLayer?: Layer | undefined;
+  /** Default: the clock of the system. */
+  readonly clock?: Clock | undefined;
+  /** Counts of activations. Default: the catalog's own. */
+  readonly counts?: ActivationCounters | undefined;
+  /** Largest number of live agents that factories make. Default: any number. */
+  readonly maxLiveAgents?: number | undefined;
+  /** Milliseconds that an agent has for `onDeactivate` and the last commit, and for `close`. Default: 5 000. */
+  readonly deactivationTimeoutMs?: number | undefined;
+  /** Returns the contexts of the messages that an agent handles, or that wait for their turn there. Default: none. */
+  readonly contextsAt?: ((id: AgentId) => readonly HandlerContext[]) | undefined;
+  /** Delivers the message of a timer as a turn of its agent. Default: it is dropped. */
+  readonly deliverTimer?: ((message: TimerMessage) => void) | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
 
-/** An agent whose end a close of the catalog waits for. */
-export interface UnendedAgent {
-  readonly id: AgentId;
-  readonly at: "being made" | "being closed";
+/** The end of a catalog in two steps. */
+export interface CatalogEnd {
+  /** Resolves when every live agent has had its last word (`onDeactivate`) and that is saved. Never rejects. Undefined: they had. */
+  readonly lastWords: Promise<unknown> | undefined;
+  /** Closes the agents. Call it when nothing that they need is left to wait for. */
+  close(): Promise<void>;
 }
 
-const notRegisteredInstance =
-  "Agent factory was invoked for an agent instance that was not registered. This is likely due to the agent type being " +
-  "incorrectly subscribed to a topic. If it happens when publishing to the default topic, turn on " +
-  "skipClassSubscriptions when registering the agent.";
+/** Milliseconds without a turn after which an agent that keeps a state is deactivated. */
+const idleWithStateMs = 600_000;
 
 // protocol.md §5.3
 /** The agents that live in one runtime, and the factories that make the others. */
 export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
   readonly #kinds = new Map<string, AgentKind>();
-  readonly #unended = new Set<UnendedAgent>();
+  readonly #clock: Clock;
+  readonly #activations: Activations;
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
-  #hasTurns = false;
+  #hasShared = false;
+  /** Types whose agents keep a state. */
+  readonly #persistentTypes = new Set<string>();
+  /** The turns in which states are saved and loaded. */
+  readonly #ownTurns = new OwnTurns();
+  #isPlain = true;
   #lastToken = 0;
   /** The running handlers for whose calls turns wait. */
   readonly paths = new RunningPaths();
 
   constructor(options: AgentCatalogOptions) {
+    const { runtime, ambient, messageLog, logger, states, classCheck = "subclass" } = options;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#activations = new Activations({
+      ...{ runtime, ambient, messageLog, logger, states, classCheck },
+      clock: this.#clock,
+      counts: options.counts ?? createActivationCounters(),
+      maxLiveAgents: options.maxLiveAgents ?? Number.POSITIVE_INFINITY,
+      deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
+      kinds: this.#kinds,
+      contextsAt: (id) => [...(options.contextsAt?.(id) ?? []), ...this.#ownTurns.at(id)],
+      deliverTimer: options.deliverTimer ?? (({ onEnd }) => onEnd()),
+      onStateFound: (type) => {
+        this.#persistentTypes.add(type);
+        this.#isPlain = false;
+      },
+    });
   }
 
   /** The runtime that owns the agents. */
@@ -76,14 +127,18 @@ export class AgentCatalog {
   addFactory<T extends Agent>(
     type: string,
     factory: AgentFactory<T>,
-    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions = {},
+    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions & LifeOptions & SharingOptions = {},
   ): void {
     assertAgentType(type);
     assertFactory(type, factory);
     this.assertFree(type);
     const { expectedClass } = options;
-    const turns = this.#createTurns(expectedClass, options);
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, turns));
+    const turns = this.#createTurns(type, expectedClass, options);
+    const life = this.#createLife(expectedClass, options, this.#persistentTypes.has(type));
+    if (turns !== undefined || life.tracked !== undefined) this.#isPlain = false;
+    const sharing = sharingTerms(options, expectedClass);
+    if (sharing !== undefined) this.#hasShared = true;
+    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, { turns, sharing, ...life }));
   }
 
   /** Throws `already-exists` when the type is taken. */
@@ -115,10 +170,11 @@ export class AgentCatalog {
     if (kind !== undefined && kind.source.prototype !== prototype) {
       throw new TroupeError("wrong-class", "Agent instances must be the same object type.");
     }
-    const home = kind ?? createAgentKind({ by: "instances", prototype }, this.#createTurns(agent.constructor, options));
+    const home = kind ?? this.#createInstances(id.type, agent, options);
     this.#kinds.set(id.type, home);
     try {
-      await this.#keepWhileMade(home, id.key, this.#bind(agent, id));
+      const activated = this.#activations.activate(agent, id, { isInstance: true });
+      await this.#activations.keepWhileMade(home, id.key, activated);
     } catch (error) {
       this.removeInstance(id, agent);
       throw error;
@@ -140,14 +196,47 @@ export class AgentCatalog {
     return this.#kinds.has(type);
   }
 
-  /** Whether a sequential type was ever registered. While it is false, no message pays for turns. */
-  get hasTurns(): boolean {
-    return this.#hasTurns;
+  /** Whether no type was ever registered that is sequential or has a limit. Then no message pays for turns and limits. */
+  get isPlain(): boolean {
+    return this.#isPlain;
+  }
+
+  /** Whether the agents of a type keep a state. */
+  keepsState(type: string): boolean {
+    return this.#persistentTypes.has(type);
+  }
+
+  /** Returns the effects of the turn of a persistent agent that runs. Undefined: what the sender publishes leaves at once. */
+  effectsOf(sender: AgentId | undefined): TurnEffects | undefined {
+    if (sender === undefined || !this.#persistentTypes.has(sender.type)) return undefined;
+    const agent = this.peek(sender) ?? this.#options.states?.activating?.(sender);
+    return agent === undefined ? undefined : effectsOf(agent);
+  }
+
+  /**
+   * Ends the activation of an agent whose state is gone: the next message makes another one, and so do those that wait for their turn.
+   * Returns false for an instance, which can't be made again.
+   */
+  forget(id: AgentId, agent: Agent, reason: LostReason): boolean {
+    const kind = this.#kinds.get(id.type);
+    if (kind?.source.by === "instances") return false;
+    if (kind !== undefined) this.#activations.lose(kind, id, agent, reason);
+    return true;
   }
 
   /** Returns the turns of a sequential type. Undefined for other types. */
   turnsOf(type: string): AgentTurns | undefined {
     return this.#kinds.get(type)?.turns;
+  }
+
+  /** Whether a shared type was ever registered. While it is false, no message pays for shared types. */
+  get hasShared(): boolean {
+    return this.#hasShared;
+  }
+
+  /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
+  sharingOf(type: string): SharingTerms | undefined {
+    return this.#kinds.get(type)?.sharing;
   }
 
   /** Returns the registered types, in the order of their registration. */
@@ -159,11 +248,34 @@ export class AgentCatalog {
   agentFor(id: AgentId): Agent | Promise<Agent> {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw agentNotFound(id);
-    const known = kind.live.get(id.key) ?? kind.making.get(id.key);
-    if (known !== undefined) return known;
-    const made = this.#make(kind, id);
-    // No factory makes an instance. One that the user registers in this moment must find its place free.
-    return kind.source.by === "instances" ? made : this.#keepWhileMade(kind, id.key, made);
+    return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#activations.begin(kind, id);
+  }
+
+  /** Whether the agent was dropped while it was being made: messages that waited for it go to the next one. */
+  isDropped(agent: Agent): boolean {
+    return this.#activations.isDropped(agent);
+  }
+
+  /** Runs `use`. The agent is not deactivated meanwhile for being idle, or for a cap. */
+  inUse(id: AgentId, use: () => unknown): unknown {
+    const kind = this.#kinds.get(id.type);
+    return kind?.tracked === undefined ? use() : this.#activations.inUse(kind, id.key, use);
+  }
+
+  isLive(id: AgentId): boolean {
+    return this.peek(id) !== undefined;
+  }
+
+  /**
+   * Ends the activation of an agent when its running turns have ended, and resolves when it has ended. Does nothing for one that is not
+   * live. `destroyed` deletes its state, too. Rejects with `not-found` for an unknown type, and with `invalid-argument` for an instance.
+   */
+  async deactivate(id: AgentId, reason: DeactivationReason): Promise<void> {
+    const kind = this.#kinds.get(id.type);
+    if (kind === undefined) throw agentNotFound(id);
+    if (kind.source.by === "factory") return this.#activations.deactivate(kind, id, reason);
+    const text = `${id} was registered as an instance, and no factory could make it again. Only agents of factories are deactivated.`;
+    throw new TroupeError("invalid-argument", text);
   }
 
   /** Resolves to the agent, and makes it if needed. Rejects with `not-found`, and with `shutting-down` when the catalog closes first. */
@@ -214,18 +326,23 @@ export class AgentCatalog {
     return (await this.made(id)).metadata;
   }
 
-  async saveState(id: AgentId): Promise<AgentState> {
-    return (await this.made(id)).saveState();
+  /** Resolves to an agent's state. A persistent agent gives it in a turn that reads. */
+  saveState(id: AgentId): Promise<AgentState> {
+    return this.#inTurn(id, "reading", (agent) => agent.saveState());
   }
 
-  async loadState(id: AgentId, state: AgentState): Promise<void> {
-    await (await this.made(id)).loadState(state);
+  /** Gives an agent a state. A persistent agent takes it in a turn of its own, and commits it. */
+  loadState(id: AgentId, state: AgentState): Promise<void> {
+    return this.#inTurn(id, "alone", (agent) => agent.loadState(state));
   }
 
   /** Resolves to the states of all live agents by `type/key`. */
   async saveAll(): Promise<AgentState> {
     const states: Record<string, unknown> = {};
-    for (const [id, agent] of [...this.liveAgents()]) states[id.toString()] = await agent.saveState();
+    for (const [id, agent] of [...this.liveAgents()]) {
+      const isPersistent = this.#persistentTypes.has(id.type);
+      states[id.toString()] = await (isPersistent ? this.saveState(id) : agent.saveState());
+    }
     return states;
   }
 
@@ -240,113 +357,110 @@ export class AgentCatalog {
 
   /** Agents that `close` has not ended yet: those that are still being made, and those whose own `close` runs. */
   get unended(): readonly UnendedAgent[] {
-    return [...this.#unended];
+    return this.#activations.unended;
   }
 
   /**
-   * Closes every agent once, also those that are being made, and removes them at once. So a factory that ends later puts nothing
+   * Drops every agent of a shared type, live or being made: the next message makes it anew. Nothing of it is saved. A handler that runs
+   * continues; that of a persistent agent commits nothing any more. Resolves when they are closed.
+   */
+  async dropShared(): Promise<void> {
+    if (!this.#hasShared) return;
+    const ended: Promise<void>[] = [];
+    for (const [type, kind] of this.#kinds) {
+      if (kind.sharing !== undefined) ended.push(...this.#activations.drop(type, kind));
+    }
+    await Promise.allSettled(ended);
+  }
+
+  /**
+   * Ends every activation once, also those that are just beginning, and removes them at once. So a factory that ends later puts nothing
    * into the next run, and this close ends nothing of that run. Factories stay; the types of instances end. When an agent's
    * `close` throws, the catalog still closes the others. Then it rejects with that error, or with an `AggregateError` of several.
    */
-  async close(): Promise<void> {
-    const ending: Promise<void>[] = [];
-    for (const [type, kind] of this.#kinds) {
-      for (const [key, agent] of kind.live) ending.push(this.#end(new AgentId(type, key), agent));
-      for (const [key, made] of kind.making) ending.push(this.#end(new AgentId(type, key), made));
-      kind.live.clear();
-      kind.making.clear();
-      if (kind.source.by !== "instances") continue;
+  close(): Promise<void> {
+    return closed(this.#end(undefined));
+  }
+
+  /** Does what `close` does in two steps: the agents have their last words now, and are closed later. */
+  beginClose(): CatalogEnd {
+    let letClose!: () => void;
+    const ends = this.#end(
+      new Promise<void>((resolve) => {
+        letClose = resolve;
+      }),
+    );
+    const end = closed(ends);
+    // Its error is for the one who calls `close`.
+    end.catch(() => undefined);
+    return {
+      lastWords: ends.said.length === 0 ? undefined : Promise.all(ends.said),
+      close: () => {
+        letClose();
+        return end;
+      },
+    };
+  }
+
+  #end(mayClose: Promise<void> | undefined): ActivationEnds {
+    const ends = this.#activations.close(mayClose);
+    this.#ownTurns.endAll();
+    for (const [type, { source }] of this.#kinds) {
+      if (source.by !== "instances") continue;
       this.#kinds.delete(type);
       this.#options.onTypeGone?.(type);
     }
     for (const onClose of this.#onClose) onClose();
     this.#onClose.clear();
-    const ends = await Promise.allSettled(ending);
-    const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
-    if (errors.length === 1) throw errors[0];
-    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
+    return ends;
   }
 
-  #createTurns(agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
+  #createTurns(type: string, agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
     const byDefault = this.#options.sequentialAgents === true ? "sequential" : "interleaved";
-    if ((options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "interleaved") return undefined;
-    this.#hasTurns = true;
+    const isSequential = (options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "sequential";
+    const keepsState = this.#options.states?.assertKept(type, agentClass, isSequential) === true;
+    if (keepsState) this.#persistentTypes.add(type);
+    else this.#persistentTypes.delete(type);
+    if (keepsState) this.#isPlain = false;
+    if (!isSequential) return undefined;
     const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
-    return new AgentTurns({ paths: this.paths, tokenOf }, options);
+    return new AgentTurns({ paths: this.paths, tokenOf, longWaits: this.#options.longWaits }, options);
   }
 
-  /** Closes an agent, once it is made. */
-  async #end(id: AgentId, made: Agent | Promise<Agent>): Promise<void> {
-    const unended: { id: AgentId; at: UnendedAgent["at"] } = { id, at: "being closed" };
-    this.#unended.add(unended);
-    try {
-      let agent: Agent;
-      if (made instanceof Promise) {
-        unended.at = "being made";
-        try {
-          agent = await made;
-        } catch {
-          // There is no agent. The callers that waited for it have the error.
-          return;
-        }
-        unended.at = "being closed";
-      } else agent = made;
-      await agent.close();
-    } finally {
-      this.#unended.delete(unended);
-    }
+  async #inTurn<T>(id: AgentId, kind: TurnKind, body: (agent: Agent) => T | Promise<T>): Promise<T> {
+    const { commitLayer, runtime } = this.#options;
+    const agent = await this.made(id);
+    const isPersistent = commitLayer !== undefined && this.#persistentTypes.has(id.type);
+    if (!isPersistent) return (await this.inUse(id, () => body(agent))) as T;
+    const turns = this.turnsOf(id.type);
+    const made = () => this.made(id);
+    const use = { made, peek: () => this.peek(id), inUse: (run: () => unknown) => this.inUse(id, run) };
+    return this.#ownTurns.run({ id, runtime, kind, turns, commitLayer, body, ...use });
   }
 
-  /**
-   * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
-   * same promise. They reach the agent in their order, before messages that find it live.
-   */
-  #keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
-    kind.making.set(key, made);
-    made.then(
-      (agent) => {
-        // Not if the catalog was closed meanwhile: then the agent is closed, and another may be made under its key.
-        if (kind.making.get(key) !== made) return;
-        kind.making.delete(key);
-        kind.live.set(key, agent);
-      },
-      () => kind.making.get(key) === made && kind.making.delete(key),
-    );
-    return made;
+  #createLife(agentClass: unknown, options: LifeOptions, keepsState: boolean) {
+    const ofClass = classLife(agentClass);
+    const never = Number.POSITIVE_INFINITY;
+    const idleAfterMs = options.idleAfterMs ?? ofClass.idleAfterMs ?? (keepsState ? idleWithStateMs : never);
+    const maxLive = options.maxLive ?? ofClass.maxLive ?? never;
+    const { maxLiveAgents = never } = this.#options;
+    const isLimited = [idleAfterMs, maxLive, maxLiveAgents].some(Number.isFinite);
+    const tracked = isLimited ? new LiveAgents(() => this.#clock.now()) : undefined;
+    return { limits: { idleAfterMs, maxLive }, tracked };
   }
 
-  async #make(kind: AgentKind, id: AgentId): Promise<Agent> {
-    const { source } = kind;
-    const { runtime, ambient, classCheck = "subclass" } = this.#options;
-    const context = { id, runtime };
-    const build = async () => {
-      if (source.by === "instances") throw new TroupeError("not-found", notRegisteredInstance);
-      const agent = await source.factory(context);
-      assertPromisedClass(agent, id, source.expectedClass, classCheck);
-      return this.#bind(agent, id);
-    };
-    try {
-      return await (ambient === undefined ? build() : ambient.inFactory(context, build));
-    } catch (error) {
-      const text = loggableText(`Error constructing agent ${id}: ${errorText(error)}`);
-      this.#options.logger?.error(
-        text,
-        { agent: loggableText(id.toString()), error: loggableError(error) },
-        `Error constructing an agent of type ${id.type}`,
-      );
-      const { messageLog } = this.#options;
-      if (messageLog !== undefined) {
-        const exception = errorText(error);
-        emitRecord(messageLog, { type: "AgentConstructionException", agent_id: id.toString(), exception });
-      }
-      throw error;
-    }
+  #createInstances(type: string, agent: Agent, options: TurnOptions): AgentKind {
+    const turns = this.#createTurns(type, agent.constructor, options);
+    if (turns !== undefined) this.#isPlain = false;
+    return createAgentKind({ by: "instances", prototype: Object.getPrototypeOf(agent) }, { turns });
   }
+}
 
-  async #bind(agent: Agent, id: AgentId): Promise<Agent> {
-    await agent.bindIdAndRuntime(id, this.#options.runtime);
-    return agent;
-  }
+async function closed({ ended }: ActivationEnds): Promise<void> {
+  const ends = await Promise.allSettled(ended);
+  const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
 }
 
 // The first sentence is Python's: protocol.md §5.3.

@@ -1,7 +1,9 @@
 import type { Agent, AgentFactory, ClassOf } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
+import type { SharingTerms } from "../agents/sharing.ts";
 import { TroupeError } from "../errors.ts";
 import type { AgentTurns } from "./agent-turns.ts";
+import type { LiveAgents, LiveTable } from "./live-agents.ts";
 
 /** The check of a made agent: `exact` takes only the promised class, `subclass` its subclasses too. */
 export type ClassCheck = "exact" | "subclass";
@@ -15,19 +17,44 @@ export type AgentSource =
     }
   | { readonly by: "instances"; readonly prototype: object };
 
+/** How long the agents of a type stay live. `Infinity`: without a limit. */
+export interface LifeLimits {
+  readonly idleAfterMs: number;
+  readonly maxLive: number;
+}
+
 /** The agents of one type in a catalog. */
 export interface AgentKind {
   readonly source: AgentSource;
   /** Live agents by key. */
-  readonly live: Map<string, Agent>;
+  readonly live: LiveTable;
+  /** The same table in the order of the last use. Undefined: no limit asks for that order. */
+  readonly tracked: LiveAgents | undefined;
   /** Agents that are being made, by key. Later callers share the one attempt. */
   readonly making: Map<string, Promise<Agent>>;
+  /** Ends of activations that are under way, by key. None of these promises rejects. */
+  readonly ending: Map<string, Promise<void>>;
   /** Undefined: the handlers of one agent interleave. */
   readonly turns: AgentTurns | undefined;
+  readonly limits: LifeLimits;
+  /** Undefined: one worker alone serves the type. */
+  readonly sharing: SharingTerms | undefined;
 }
 
-export function createAgentKind(source: AgentSource, turns?: AgentTurns): AgentKind {
-  return { source, live: new Map(), making: new Map(), turns };
+export const noLimits: LifeLimits = { idleAfterMs: Number.POSITIVE_INFINITY, maxLive: Number.POSITIVE_INFINITY };
+
+export interface AgentKindOptions {
+  readonly turns?: AgentTurns | undefined;
+  readonly sharing?: SharingTerms | undefined;
+  /** Default: none. */
+  readonly limits?: LifeLimits | undefined;
+  /** Keeps the live agents in the order of their last use. */
+  readonly tracked?: LiveAgents | undefined;
+}
+
+export function createAgentKind(source: AgentSource, options: AgentKindOptions = {}): AgentKind {
+  const { turns, sharing, limits = noLimits, tracked } = options;
+  return { source, live: tracked ?? new Map(), tracked, making: new Map(), ending: new Map(), turns, limits, sharing };
 }
 
 /** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */

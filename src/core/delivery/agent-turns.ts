@@ -1,10 +1,12 @@
 import type { Agent } from "../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../agents/turns.ts";
 import { UndeliverableException } from "../errors.ts";
-import { type CallingTurn, isSameTurn, nameInPath } from "../scope/call-path.ts";
+import { isSameTurn, nameInPath } from "../scope/call-path.ts";
 import { isThenable } from "../thenable.ts";
-import type { HandlerContext } from "./handler-context.ts";
+import { ActivationGone } from "./activation-gone.ts";
+import type { HandlerContext, OwnTurn } from "./handler-context.ts";
 import type { Delivery } from "./layers.ts";
+import type { LongWaits, WatchedTurn } from "./long-waits.ts";
 import type { RunningPaths } from "./running-paths.ts";
 import { type Turn, type TurnLimits, TurnQueue } from "./turn-queue.ts";
 
@@ -29,12 +31,14 @@ export interface SharedTurns {
   readonly paths: RunningPaths;
   /** Makes the token of a turn: no other turn of the agent has it, in any runtime. */
   readonly tokenOf: (delivery: Delivery) => string;
+  /** Hears of each change of a queue. Undefined: the runtime does not watch for calls that wait for each other. */
+  readonly longWaits: LongWaits | undefined;
 }
 
 /** The turns of the agents of one type. An agent that has nothing to do costs nothing. */
 export class AgentTurns {
   readonly #limits: TurnLimits;
-  readonly #queues = new Map<Agent, TurnQueue>();
+  readonly #queues = new Map<Agent, TurnQueue<MessageTurn>>();
   readonly #shared: SharedTurns;
 
   constructor(
@@ -46,98 +50,217 @@ export class AgentTurns {
   }
 
   /**
-   * Runs `next` in the message's turn: at once if the agent is free, else later. Throws `overloaded` when too many messages wait.
-   * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `next` runs.
+   * Runs `handle` in the message's turn: at once if the agent is free, else later. Throws `overloaded` when too many messages wait.
+   * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `handle` runs. The agent
+   * that it gets is another object if the activation has ended while the message waited.
    */
-  inTurn(delivery: Delivery, next: () => unknown, agent: Agent): unknown {
+  inTurn(
+    delivery: Delivery,
+    handle: (agent: Agent) => unknown,
+    agent: Agent,
+    kind = turnKindOf(agent, delivery),
+  ): unknown {
     const { context, agentId } = delivery;
-    const kind = turnKindOf(agent, delivery);
     if (kind === "interleaving") {
-      return context.path.length === 0 ? next() : this.#shared.paths.around(agent, context, next);
+      context.isInterleaving = true;
+      return context.path.length === 0 ? handle(agent) : this.#shared.paths.around(agent, context, () => handle(agent));
     }
-    const queue = this.#queueOf(agent);
-    const turn = new MessageTurn(kind, delivery, {
+    const own = {
       token: this.#shared.tokenOf(delivery),
       type: nameInPath(agentId.type),
       key: nameInPath(agentId.key),
-    });
+      kind,
+    };
+    const queue = this.#queueOf(agent);
+    const turn = new MessageTurn(kind, delivery, { own, agent, queue });
     switch (queue.ask(turn)) {
       case "begun":
-        return this.#run(agent, queue, turn, next);
+        if (queue.hasWaitingPath) this.#shared.longWaits?.changed(queue);
+        return this.#run(turn, handle);
       case "waits":
-        return this.#runLater(agent, queue, turn, next);
+        if (turn.hasPath) this.#shared.longWaits?.changed(queue);
+        return this.#runLater(turn, handle);
       case "full":
         context.isWaiting = true;
         throw queueIsFull(delivery, queue.waitingCount);
     }
   }
 
+  /** Whether a turn of the agent runs or waits. */
+  isBusy(agent: Agent): boolean {
+    return this.#queues.has(agent);
+  }
+
+  /** From now on no turn of the agent begins, but those for which all that run wait. `move` or `forget` ends that. */
+  hold(agent: Agent): void {
+    this.#queueOf(agent).hold();
+  }
+
+  /** The activation has ended, and nothing waits for it any more. */
+  forget(agent: Agent): void {
+    this.#queues.delete(agent);
+  }
+
+  /**
+   * The activation has ended: the messages that wait go to the next one, in their order. If `next` rejects, each of them has that
+   * error. `next` is called only if messages wait.
+   */
+  move(agent: Agent, next: () => Agent | Promise<Agent>): void {
+    const queue = this.#queues.get(agent);
+    const waiting = queue?.takeWaiting() ?? [];
+    this.#queues.delete(agent);
+    if (queue === undefined || waiting.length === 0) return;
+    for (const turn of waiting) turn.queue = undefined;
+    this.#shared.longWaits?.changed(queue);
+    const left = () => waiting.filter(({ isGivenUp }) => !isGivenUp);
+    Promise.resolve(next()).then(
+      (agentNow) => {
+        for (const turn of left()) this.#rejoin(turn, agentNow);
+      },
+      (error: unknown) => {
+        for (const turn of left()) turn.giveUp(error);
+      },
+    );
+  }
+
+  #rejoin(turn: MessageTurn, agent: Agent): void {
+    const queue = this.#queueOf(agent);
+    turn.agent = agent;
+    turn.queue = queue;
+    switch (queue.ask(turn)) {
+      case "begun":
+        return turn.begin(false);
+      case "waits":
+        if (turn.hasPath) this.#shared.longWaits?.changed(queue);
+        return;
+      case "full":
+        turn.giveUp(queueIsFull(turn.delivery, queue.waitingCount));
+    }
+  }
+
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
-  #run(agent: Agent, queue: TurnQueue, turn: MessageTurn, next: () => unknown): unknown {
+  #run(turn: MessageTurn, handle: (agent: Agent) => unknown): unknown {
     turn.context.turn = turn.own;
-    this.#shared.paths.add(agent, turn.context);
+    this.#shared.paths.add(turn.agent, turn.context);
     let answer: unknown;
     try {
-      answer = next();
+      answer = handle(turn.agent);
     } catch (error) {
-      this.#end(agent, queue, turn);
+      this.#end(turn);
       throw error;
     }
-    if (isThenable(answer)) return this.#settle(agent, queue, turn, answer);
-    this.#end(agent, queue, turn);
+    if (isThenable(answer)) return this.#settle(turn, answer, handle);
+    this.#end(turn);
     return answer;
   }
 
-  async #settle(agent: Agent, queue: TurnQueue, turn: MessageTurn, answer: PromiseLike<unknown>): Promise<unknown> {
+  async #settle(turn: MessageTurn, answer: PromiseLike<unknown>, handle: (agent: Agent) => unknown): Promise<unknown> {
+    let settled: unknown;
     try {
-      return await answer;
-    } finally {
-      this.#end(agent, queue, turn);
+      settled = await answer;
+    } catch (error) {
+      if (ActivationGone.is(error) && error.leave !== undefined) return this.#again(turn, error, handle);
+      this.#end(turn);
+      throw error;
     }
+    this.#end(turn);
+    return settled;
+  }
+
+  /** Ends the activation of a turn that met another writer. The message is tried once more, before those that wait. */
+  async #again(turn: MessageTurn, gone: ActivationGone, handle: (agent: Agent) => unknown): Promise<unknown> {
+    const { queue } = turn;
+    if (turn.isRepeated || queue === undefined) {
+      gone.leave?.();
+      this.#end(turn);
+      throw gone.error;
+    }
+    turn.isRepeated = true;
+    this.#shared.paths.delete(turn.agent, turn.context);
+    queue.putBack(turn);
+    const begun = this.#runLater(turn, handle);
+    gone.leave?.();
+    // An instance stays, and loads its state again.
+    if (turn.queue === queue) queue.resume();
+    return begun;
   }
 
   /** Waits in the async context of the message, so that its handler runs there. */
-  async #runLater(agent: Agent, queue: TurnQueue, turn: MessageTurn, next: () => unknown): Promise<unknown> {
+  async #runLater(turn: MessageTurn, handle: (agent: Agent) => unknown): Promise<unknown> {
     try {
-      await turn.begun(() => this.#end(agent, queue, turn));
+      await turn.begun(() => this.#end(turn));
     } catch (error) {
-      this.#end(agent, queue, turn);
+      this.#end(turn);
       throw error;
     }
-    return this.#run(agent, queue, turn, next);
+    return this.#run(turn, handle);
   }
 
-  #queueOf(agent: Agent): TurnQueue {
+  #queueOf(agent: Agent): TurnQueue<MessageTurn> {
     const known = this.#queues.get(agent);
     if (known !== undefined) return known;
-    const queue = new TurnQueue(this.#limits);
+    const queue = new TurnQueue<MessageTurn>(this.#limits);
     this.#queues.set(agent, queue);
     return queue;
   }
 
-  #end(agent: Agent, queue: TurnQueue, turn: MessageTurn): void {
+  #end(turn: MessageTurn): void {
+    const { agent, queue } = turn;
     this.#shared.paths.delete(agent, turn.context);
+    if (queue === undefined) return;
     queue.end(turn);
+    this.#shared.longWaits?.changed(queue);
     if (queue.isIdle && this.#queues.get(agent) === queue) this.#queues.delete(agent);
   }
 }
 
-/** The turn of one message. */
-class MessageTurn implements Turn {
-  readonly kind: Turn["kind"];
-  /** As it stands in the paths of the calls that it makes. */
-  readonly own: CallingTurn;
-  readonly #delivery: Delivery;
-  #resolve: () => void = () => undefined;
+/** The place of a turn: its name in paths, and where it runs or waits. */
+interface TurnPlace {
+  readonly own: OwnTurn;
+  readonly agent: Agent;
+  readonly queue: TurnQueue<MessageTurn>;
+}
 
-  constructor(kind: Turn["kind"], delivery: Delivery, own: CallingTurn) {
+/** The turn of one message. */
+class MessageTurn implements Turn, WatchedTurn {
+  readonly kind: Turn["kind"];
+  readonly delivery: Delivery;
+  seenMs: number | undefined;
+  /** Whether the message is tried for the second time. */
+  isRepeated = false;
+  /** As it stands in the paths of the calls that it makes. */
+  readonly own: OwnTurn;
+  /** The activation whose turn it is. */
+  agent: Agent;
+  /** Undefined while the next activation of the agent is being made. */
+  queue: TurnQueue<MessageTurn> | undefined;
+  #resolve: () => void = () => undefined;
+  #giveUp: (reason: unknown) => void = () => undefined;
+  #isGivenUp = false;
+
+  constructor(kind: Turn["kind"], delivery: Delivery, { own, agent, queue }: TurnPlace) {
     this.kind = kind;
     this.own = own;
-    this.#delivery = delivery;
+    this.agent = agent;
+    this.queue = queue;
+    this.delivery = delivery;
+  }
+
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** Ends the wait with this error. */
+  giveUp(reason: unknown): void {
+    this.#giveUp(reason);
   }
 
   get context(): HandlerContext {
-    return this.#delivery.context;
+    return this.delivery.context;
+  }
+
+  get token(): string {
+    return this.own.token;
   }
 
   get hasPath(): boolean {
@@ -149,44 +272,49 @@ class MessageTurn implements Turn {
   }
 
   get bytes(): number {
-    return this.#delivery.handlerSlot?.bytes ?? 0;
+    return this.delivery.handlerSlot?.bytes ?? 0;
   }
 
   get isUrgent(): boolean {
-    return this.#delivery.handlerSlot?.isUrgent ?? false;
+    return this.delivery.handlerSlot?.isUrgent ?? false;
   }
 
   /** Resolves when the turn and its slot are there. Rejects when the message is given up; `onGivenUp` is called at once then. */
   async begun(onGivenUp: () => void): Promise<void> {
-    const { context, handlerSlot: slot } = this.#delivery;
+    const { context, handlerSlot: slot } = this.delivery;
     context.isWaiting = true;
     let givenUp: { readonly reason: unknown } | undefined;
     await new Promise<void>((resolve) => {
       this.#resolve = resolve;
-      context.onAbort = (reason) => {
-        givenUp = { reason };
+      this.#giveUp = (reason) => {
+        givenUp ??= { reason };
+        this.#isGivenUp = true;
         slot?.end();
         onGivenUp();
         resolve();
       };
+      context.onAbort = this.#giveUp;
       slot?.leave();
       // Reading the signal makes the context follow the caller's signal and deadline. It may have aborted before.
-      if (context.signal.aborted && givenUp === undefined) context.onAbort(context.signal.reason);
+      if (context.signal.aborted && givenUp === undefined) this.#giveUp(context.signal.reason);
     });
     context.onAbort = undefined;
+    this.#giveUp = () => undefined;
     if (givenUp !== undefined) throw givenUp.reason;
     context.isWaiting = false;
   }
 
   begin(hurries: boolean): void {
-    const { handlerSlot: slot } = this.#delivery;
+    const { context, handlerSlot: slot } = this.delivery;
+    this.seenMs = undefined;
+    context.turn = this.own;
     if (slot === undefined) return this.#resolve();
     if (hurries) slot.hurry();
     slot.take(this.#resolve);
   }
 
   hurry(): void {
-    this.#delivery.handlerSlot?.hurry();
+    this.delivery.handlerSlot?.hurry();
   }
 }
 

@@ -1,5 +1,6 @@
+import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import { CancelledError, TimedOutError } from "../errors.ts";
+import { CancelledError, TimedOutError, TroupeError } from "../errors.ts";
 import { type CallPath, noPath } from "../scope/call-path.ts";
 import { type CallScope, scopeOf } from "../scope/call-scope.ts";
 
@@ -44,6 +45,13 @@ export function scopePathOf(own: OwnBounds, ambient: AmbientContexts | undefined
   if (own.scope !== undefined) return own.scope.path ?? noPath;
   const signal = own.signal ?? ambient?.handlerSignal();
   return signal === undefined ? undefined : scopeOf(signal)?.path;
+}
+
+/** Throws `wrong-state` if a handler of the agent itself would wait for the end of its activation, as the scope of its signal tells. */
+export function assertNotOwn(id: AgentId, { signal }: CallBounds): void {
+  if (signal === undefined || scopeOf(signal)?.agentId.equals(id) !== true) return;
+  const text = `A handler of ${id} would wait for itself. Leave out the signal, and do not await the end of its own activation there.`;
+  throw new TroupeError("wrong-state", text);
 }
 
 /** Returns the error of a call whose bounds are reached before it begins. Undefined: the call may begin. */

@@ -5,8 +5,9 @@ import type { RuntimeLog } from "../limited-log.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
+import { ActivationGone } from "./activation-gone.ts";
 import type { AgentCatalog } from "./agent-catalog.ts";
-import { type Delivery, type Handle, type Layer, turnsLayer, withLayers } from "./layers.ts";
+import { type Delivery, type Handle, inActivation, type Layer, withLayers } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import type { MessageLog } from "./message-log.ts";
 
@@ -18,6 +19,8 @@ export interface DispatcherOptions {
   readonly tracing: Tracing | undefined;
   /** The layers around each handler, inside its span and its turn; the outermost comes first. */
   readonly layers: readonly Layer[];
+  /** Layers around those, for agents that have turns or a state. Default: none. */
+  readonly stateLayers?: readonly Layer[] | undefined;
 }
 
 /** The runtime's part in one kind of deliveries. The dispatcher calls `answered` or `failed` once for each; neither throws. */
@@ -49,16 +52,19 @@ export class Dispatcher {
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #handle: Handle;
-  /** The same for agents of sequential types. */
-  readonly #handleInTurn: Handle;
+  /** The same for agents of sequential types, and of types whose live agents are limited. */
+  readonly #handleInActivation: Handle;
 
-  constructor({ catalog, logger, log, tracing, layers }: DispatcherOptions) {
+  /** Messages that were given to a second activation, since their first one had ended. */
+  readonly #repeated = new WeakSet<Delivery>();
+
+  constructor({ catalog, logger, log, tracing, layers, stateLayers = [] }: DispatcherOptions) {
     this.#catalog = catalog;
     this.#logger = logger;
     this.#log = log;
     this.#tracing = tracing;
     this.#handle = withLayers(layers);
-    this.#handleInTurn = withLayers([turnsLayer(catalog), ...layers]);
+    this.#handleInActivation = inActivation(catalog, withLayers([...stateLayers, ...layers]));
   }
 
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
@@ -82,7 +88,9 @@ export class Dispatcher {
       return;
     }
     const { context } = delivery;
-    if (context.runEnded === undefined) return this.#give(agent, delivery, owner);
+    if (context.runEnded === undefined) {
+      return this.#catalog.isDropped(agent) ? this.#giveNext(delivery, owner) : this.#give(agent, delivery, owner);
+    }
     // The run has ended while the agent was being made: the handler would reach into the next one.
     const error = context.runEnded;
     context.release();
@@ -93,8 +101,8 @@ export class Dispatcher {
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     try {
-      const isInTurns = this.#catalog.hasTurns || delivery.context.path.length > 0;
-      const handle = isInTurns ? this.#handleInTurn : this.#handle;
+      const isPlain = this.#catalog.isPlain && delivery.context.path.length === 0;
+      const handle = isPlain ? this.#handle : this.#handleInActivation;
       answer = this.#tracing === undefined ? handle(agent, delivery) : this.#trace(agent, delivery, owner, handle);
     } catch (error) {
       return this.#fail(delivery, owner, error);
@@ -114,7 +122,7 @@ export class Dispatcher {
     try {
       answer = await pending;
     } catch (error) {
-      this.#fail(delivery, owner, error);
+      await this.#fail(delivery, owner, error);
       return;
     }
     delivery.context.release();
@@ -130,14 +138,35 @@ export class Dispatcher {
     });
   }
 
-  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): undefined {
+  #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): Promise<void> | undefined {
     if (delivery.context.isWaiting) return this.#refuse(delivery, owner, thrown);
+    if (ActivationGone.is(thrown)) return this.#repeat(delivery, owner, thrown);
     const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);
     this.#tell(delivery, error);
     delivery.context.release();
     owner.failed(delivery, error);
     return undefined;
+  }
+
+  /** Gives the message to the next activation of the agent. A message that a handler has seen is given once more only. */
+  #repeat<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, gone: ActivationGone): Promise<void> | undefined {
+    if (gone.isHandled) {
+      if (this.#repeated.has(delivery)) return this.#fail(delivery, owner, gone.error);
+      this.#repeated.add(delivery);
+    }
+    return this.#giveNext(delivery, owner);
+  }
+
+  /** Gives the message to the agent's next activation. */
+  #giveNext<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
+    let found: Agent | Promise<Agent>;
+    try {
+      found = this.#catalog.agentFor(delivery.agentId);
+    } catch (error) {
+      return this.#failWithoutAgent(delivery, owner, error);
+    }
+    return this.#giveLater(Promise.resolve(found), delivery, owner);
   }
 
   /** Ends a delivery that had no turn. A call's owner tells its caller; an event that found no place is logged. */

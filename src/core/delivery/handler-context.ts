@@ -1,7 +1,9 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
+import type { TurnKind } from "../agents/turns.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
+import type { ReminderTickInfo } from "../courier/when.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { type CallingTurn, type CallPath, noPath } from "../scope/call-path.ts";
@@ -29,6 +31,8 @@ export interface HandlerContextDetails {
   readonly deadline?: Deadline | undefined;
   /** True: the caller is in this process and aborts this context itself when its time is up. Default: false. */
   readonly isDeadlineWatched?: boolean;
+  /** The reminder that fires. */
+  readonly reminder?: ReminderTickInfo | undefined;
   /** The turns that wait for this call. Default: none. */
   readonly path?: CallPath | undefined;
   /** Metadata that the runtime has checked. */
@@ -37,21 +41,34 @@ export interface HandlerContextDetails {
   readonly sentMetadata?: MessageMetadata | undefined;
 }
 
+/** The turn of a message at a sequential agent. */
+export interface OwnTurn extends CallingTurn {
+  readonly kind: TurnKind;
+}
+
 /** The context that a runtime gives to a handler. The signal, the scope and the metadata of a peer are made on first use. */
 export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
+  readonly reminder: ReminderTickInfo | undefined;
   /** Whether the message waits for its turn: no handler has seen it yet. */
   isWaiting = false;
   /** Called once when the context aborts. Set while the message waits for its turn. */
   onAbort: ((reason: unknown) => void) | undefined;
   /** The turns that wait for this message. */
   readonly path: CallPath;
-  /** The message's own turn at a sequential agent, when it has begun. */
-  turn: CallingTurn | undefined;
+  /** The message's own turn at a sequential agent, when it has begun. The handler may still wait for a slot then. */
+  turn: OwnTurn | undefined;
   #messageId: string | MakeId;
-  readonly #agentId: AgentId | undefined;
+  /** The agent whose handler runs. */
+  readonly agentId: AgentId | undefined;
+  /** Whether its turn runs beside all others of a sequential agent. */
+  isInterleaving = false;
+  /** Whether the handler has ended. */
+  hasEnded = false;
+  /** Called once when the handler has ended. Set while an activation waits for that. */
+  onEnded: (() => void) | undefined;
   readonly #runtime: AgentRuntime | undefined;
   readonly #deadline: Deadline | undefined;
   readonly #watchesDeadline: boolean;
@@ -68,9 +85,10 @@ export class HandlerContext implements MessageContext {
     this.sender = details.sender;
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
+    this.reminder = details.reminder;
     this.path = details.path ?? noPath;
     this.#messageId = details.messageId;
-    this.#agentId = details.agentId;
+    this.agentId = details.agentId;
     this.#runtime = details.runtime;
     this.#deadline = details.deadline;
     this.#watchesDeadline = details.isDeadlineWatched !== true;
@@ -123,7 +141,7 @@ export class HandlerContext implements MessageContext {
   abort(reason: unknown): void {
     if (this.#aborted !== undefined || this.#isReleased) return;
     this.#aborted = { reason };
-    this.release();
+    this.#stopListening();
     this.#controller?.abort(reason);
     this.onAbort?.(reason);
   }
@@ -133,6 +151,12 @@ export class HandlerContext implements MessageContext {
    * if its signal is first read afterwards.
    */
   release(): void {
+    this.#stopListening();
+    this.hasEnded = true;
+    this.onEnded?.();
+  }
+
+  #stopListening(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     const caller = this.#callerSignal;
@@ -145,14 +169,14 @@ export class HandlerContext implements MessageContext {
   }
 
   #makeScope(): CallScope {
-    if (this.#agentId === undefined || this.#runtime === undefined) {
+    if (this.agentId === undefined || this.#runtime === undefined) {
       const text =
         "This message context belongs to no handler, so it has no scope. Only the context of a handler has one.";
       throw new TroupeError("wrong-state", text);
     }
     const context = this;
     return Object.freeze({
-      agentId: this.#agentId,
+      agentId: this.agentId,
       runtime: this.#runtime,
       deadline: this.#deadline,
       // The scope may be made before the turn begins.
@@ -180,7 +204,7 @@ export class HandlerContext implements MessageContext {
     const onCallerAborts = () => caller !== undefined && this.abort(abortError(caller));
     followAbort(caller, onCallerAborts);
     const stopWatching = this.#watchDeadline();
-    const hasScope = this.#agentId !== undefined && this.#runtime !== undefined;
+    const hasScope = this.agentId !== undefined && this.#runtime !== undefined;
     if (hasScope) holdScope(signal, this);
     this.#stopFollowing = () => {
       unfollowAbort(caller, onCallerAborts);

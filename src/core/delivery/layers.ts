@@ -17,6 +17,8 @@ export interface Delivery {
   readonly link: TraceCarrier | undefined;
   /** Its handler slot, in a runtime that bounds its handlers. Set only for a message to a sequential agent. */
   readonly handlerSlot?: TurnSlot | undefined;
+  /** Names the message for the agent, which remembers it. Set only for a call with an `idempotencyKey`, and for mail. */
+  readonly kept?: { readonly id: string; readonly principal: string; readonly isMail?: boolean } | undefined;
 }
 
 /**
@@ -41,14 +43,19 @@ export function createLayers({ ambient, interceptors = [] }: LayerOptions): Laye
   return [...layers, ...interceptors.map(layerOf)];
 }
 
-/** Returns the layer that lets the agents of sequential types take one message after the other. It is outermost. */
-export function turnsLayer(catalog: AgentCatalog): Layer {
-  return (delivery, next, agent) => {
+/**
+ * Puts the layers around `handle` that only some types need. The outermost one keeps the agent live while it is in use. The other one
+ * lets the agents of sequential types take one message after the other.
+ */
+export function inActivation(catalog: AgentCatalog, handle: Handle): Handle {
+  const inTurn: Handle = (agent, delivery) => {
     const turns = catalog.turnsOf(delivery.agentId.type);
-    if (turns !== undefined) return turns.inTurn(delivery, next, agent);
+    if (turns !== undefined) return turns.inTurn(delivery, (now) => handle(now, delivery), agent);
     const { context } = delivery;
-    return context.path.length === 0 ? next() : catalog.paths.around(agent, context, next);
+    if (context.path.length === 0) return handle(agent, delivery);
+    return catalog.paths.around(agent, context, () => handle(agent, delivery));
   };
+  return (agent, delivery) => catalog.inUse(delivery.agentId, () => inTurn(agent, delivery));
 }
 
 /** Composes once the code that runs for each message. Without layers it is the handler alone. */

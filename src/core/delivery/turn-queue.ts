@@ -30,10 +30,11 @@ export interface TurnLimits {
  * bound. A reading turn does not overtake one that waits. A turn is let in beside others if each of them waits for it, and then it
  * overtakes all that waits.
  */
-export class TurnQueue {
+export class TurnQueue<T extends Turn = Turn> {
   readonly #limits: TurnLimits;
-  readonly #running = new Set<Turn>();
-  readonly #waiting = new Set<Turn>();
+  readonly #running = new Set<T>();
+  readonly #waiting = new Set<T>();
+  #isHeld = false;
   #waitingBytes = 0;
   #urgentCount = 0;
   #pathCount = 0;
@@ -43,35 +44,79 @@ export class TurnQueue {
   }
 
   get isIdle(): boolean {
-    return this.#running.size === 0 && this.#waiting.size === 0;
+    return this.#running.size === 0 && this.#waiting.size === 0 && !this.#isHeld;
+  }
+
+  /** From now on no turn begins, but those for which all that run wait. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Returns the turns that wait, in their order, and keeps them no longer. */
+  takeWaiting(): readonly T[] {
+    const all = [...this.#waiting];
+    for (const turn of all) this.#leave(turn);
+    return all;
   }
 
   get waitingCount(): number {
     return this.#waiting.size;
   }
 
+  /** Whether a message waits for which turns wait. */
+  get hasWaitingPath(): boolean {
+    return this.#pathCount > 0;
+  }
+
+  /**
+   * Returns the turns that wait, in their order, with the running turns that must end first. A turn may begin in two ways: when all that
+   * run wait for it, or after those that wait before it. So a turn that reads waits only for what both ways need. If there is nothing,
+   * those before it wait for turns that wait for it. Then the first way is the only one.
+   */
+  *waits(): Iterable<{ readonly turn: T; readonly behind: readonly T[] }> {
+    const ahead = new Set<T>();
+    for (const turn of this.#waiting) {
+      const others = [...this.#running].filter((running) => !turn.isAwaitedBy(running));
+      const both = others.filter(
+        (running) => turn.kind !== "reading" || running.kind !== "reading" || ahead.has(running),
+      );
+      const behind = both.length > 0 ? both : others;
+      for (const running of behind) ahead.add(running);
+      yield { turn, behind };
+    }
+  }
+
   /** Asks for a turn. `waits`: the queue calls `begin` later, unless `end` comes first. `full`: the turn is refused. */
-  ask(turn: Turn): "begun" | "waits" | "full" {
-    if (this.#isAwaitedByAll(turn) || (this.#waiting.size === 0 && this.#letsIn(turn))) {
+  ask(turn: T): "begun" | "waits" | "full" {
+    if (this.#isAwaitedByAll(turn) || (!this.#isHeld && this.#waiting.size === 0 && this.#letsIn(turn))) {
       this.#running.add(turn);
       return "begun";
     }
     const { maxQueued, maxQueuedBytes } = this.#limits;
     const isTooMuch = this.#waiting.size > 0 && this.#waitingBytes + turn.bytes > maxQueuedBytes;
     if (this.#waiting.size >= maxQueued || isTooMuch) return "full";
-    this.#waiting.add(turn);
-    this.#waitingBytes += turn.bytes;
-    if (turn.hasPath) this.#pathCount += 1;
+    this.#wait(turn);
     if (!turn.isUrgent) return "waits";
-    this.#urgentCount += 1;
     for (const running of this.#running) running.hurry();
     return "waits";
   }
 
+  /** Lets a running turn wait again, before all that wait. It begins none: call `resume` for that. */
+  putBack(turn: T): void {
+    if (!this.#running.delete(turn)) return;
+    const others = this.takeWaiting();
+    for (const next of [turn, ...others]) this.#wait(next);
+  }
+
   /** Ends a turn, or the wait for it, and begins the next ones. */
-  end(turn: Turn): void {
-    if (!this.#running.delete(turn) && !this.#leave(turn)) return;
+  end(turn: T): void {
+    if (this.#running.delete(turn) || this.#leave(turn)) this.resume();
+  }
+
+  /** Begins the turns that may begin. */
+  resume(): void {
     this.#beginAwaited();
+    if (this.#isHeld) return;
     for (const next of this.#waiting) {
       if (!this.#letsIn(next)) return;
       this.#begin(next);
@@ -84,20 +129,20 @@ export class TurnQueue {
     for (const next of this.#waiting) if (this.#isAwaitedByAll(next)) this.#begin(next);
   }
 
-  #begin(next: Turn): void {
+  #begin(next: T): void {
     this.#leave(next);
     this.#running.add(next);
     next.begin(this.#urgentCount > 0);
   }
 
   /** Whether turns run, and each of them waits for this one. */
-  #isAwaitedByAll(turn: Turn): boolean {
+  #isAwaitedByAll(turn: T): boolean {
     if (!turn.hasPath || this.#running.size === 0) return false;
     for (const running of this.#running) if (!turn.isAwaitedBy(running)) return false;
     return true;
   }
 
-  #letsIn(turn: Turn): boolean {
+  #letsIn(turn: T): boolean {
     for (const running of this.#running) {
       if (turn.isAwaitedBy(running)) continue;
       if (turn.kind !== "reading" || running.kind !== "reading") return false;
@@ -105,7 +150,14 @@ export class TurnQueue {
     return true;
   }
 
-  #leave(turn: Turn): boolean {
+  #wait(turn: T): void {
+    this.#waiting.add(turn);
+    this.#waitingBytes += turn.bytes;
+    if (turn.hasPath) this.#pathCount += 1;
+    if (turn.isUrgent) this.#urgentCount += 1;
+  }
+
+  #leave(turn: T): boolean {
     if (!this.#waiting.delete(turn)) return false;
     this.#waitingBytes -= turn.bytes;
     if (turn.isUrgent) this.#urgentCount -= 1;

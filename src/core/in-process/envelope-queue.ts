@@ -96,6 +96,11 @@ export class EnvelopeQueue {
     return this.#arrival;
   }
 
+  /** Keeps the queue from being idle, as an envelope in flight does, until `done` is called once more. */
+  hold(): void {
+    this.#undone += 1;
+  }
+
   /** Marks one taken envelope as done. */
   done(): void {
     this.#undone -= 1;

@@ -3,6 +3,7 @@ import { IndexedSet } from "../collections/indexed-set.ts";
 import type { AgentCatalog } from "../delivery/agent-catalog.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
 import type { DeliveryOwner, Dispatcher } from "../delivery/dispatcher.ts";
+import type { HandlerContext } from "../delivery/handler-context.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
 import type { PendingCall } from "../delivery/pending-call.ts";
@@ -20,6 +21,7 @@ import {
   type Running,
   type RunningSet,
   type SendEnvelope,
+  type TimerEnvelope,
 } from "./envelope.ts";
 import type { EnvelopeQueue } from "./envelope-queue.ts";
 import { InterventionStage } from "./intervention-stage.ts";
@@ -58,6 +60,7 @@ export class EnvelopeRouter {
   readonly #seesAnswers: boolean;
   readonly #calls: DeliveryOwner<SendEnvelope>;
   readonly #events: DeliveryOwner<Running>;
+  readonly #timers: DeliveryOwner<TimerEnvelope>;
 
   constructor(options: EnvelopeRouterOptions) {
     const { interventions, log, tracing } = options;
@@ -78,6 +81,12 @@ export class EnvelopeRouter {
       answered: (envelope, answer) => this.#answered(envelope, answer),
       failed: (envelope, error) => this.#failed(envelope, error),
     };
+    const timerEnded = (timer: TimerEnvelope) => {
+      this.#running.delete(timer);
+      timer.onEnd();
+      timer.queue?.done();
+    };
+    this.#timers = { spanDetails, answered: timerEnded, failed: timerEnded };
     this.#events = {
       spanDetails,
       answered: (event) => this.#running.delete(event),
@@ -95,6 +104,11 @@ export class EnvelopeRouter {
   /** Returns the messages that handlers handle. */
   running(): readonly Running[] {
     return this.#running.all().filter(({ call }) => call === undefined || !this.#stage.isUndecided(call));
+  }
+
+  /** Returns the contexts of the messages that an agent handles, or that wait for it. */
+  contextsAt(id: AgentId): readonly HandlerContext[] {
+    return this.running().flatMap(({ agentId, context }) => (agentId.equals(id) ? [context] : []));
   }
 
   /** Returns the calls whose handlers run, and that have no outcome yet. */
@@ -131,6 +145,10 @@ export class EnvelopeRouter {
         if (interventions.seesSend) return this.#stage.send(envelope, queue);
         this.#send(envelope, queue);
         return;
+      case "kept":
+        if (envelope.isWithdrawn) queue.done();
+        else this.#send(envelope.send, queue);
+        return;
       case "publish":
         if (interventions.seesPublish) return this.#stage.publish(envelope, queue);
         this.#publish(envelope, queue);
@@ -139,6 +157,11 @@ export class EnvelopeRouter {
         if (interventions.seesResponse) return this.#stage.response(envelope, queue);
         this.#respond(envelope);
         queue.done();
+        return;
+      case "timer":
+        envelope.queue = queue;
+        this.#running.add(envelope);
+        void this.#options.dispatcher.deliver(envelope, this.#timers);
     }
   }
 

@@ -33,6 +33,14 @@ export interface SendEnvelope extends Running {
   queue: EnvelopeQueue | undefined;
 }
 
+/** A call that the courier makes. Interventions have seen it when it was told. */
+export interface KeptEnvelope {
+  readonly kind: "kept";
+  readonly send: SendEnvelope;
+  /** Set if it is not wanted any more before it is taken: then no handler begins. */
+  isWithdrawn: boolean;
+}
+
 /** An event on its way to the agents that are subscribed when it is taken from the queue. */
 export interface PublishEnvelope {
   readonly kind: "publish";
@@ -57,7 +65,15 @@ export interface ResponseEnvelope {
   hasTurn: boolean;
 }
 
-export type Envelope = SendEnvelope | PublishEnvelope | ResponseEnvelope;
+/** The message of an agent's timer. Interventions do not see it: it does not leave its agent. */
+export interface TimerEnvelope extends Running {
+  readonly kind: "timer";
+  readonly onEnd: () => void;
+  /** The queue from which it was taken. */
+  queue: EnvelopeQueue | undefined;
+}
+
+export type Envelope = SendEnvelope | KeptEnvelope | PublishEnvelope | ResponseEnvelope | TimerEnvelope;
 
 /** Returns the context of one of an event's handlers, or of its interventions, which run for no agent. */
 export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runtime?: AgentRuntime): HandlerContext {

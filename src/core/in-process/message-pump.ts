@@ -70,6 +70,10 @@ export class MessagePump implements CallPlace {
     return this.#state.at === "running" ? undefined : idleText;
   }
 
+  get isRunning(): boolean {
+    return this.#state.at === "running";
+  }
+
   isUndecided(call: PendingCall<unknown>): boolean {
     return this.#router.isUndecided(call);
   }
@@ -85,8 +89,17 @@ export class MessagePump implements CallPlace {
       return;
     }
     const error = this.#refusal(true);
-    if (envelope.kind !== "send") throw error;
-    envelope.call.reject(error);
+    const call = callOf(envelope);
+    if (envelope.kind === "timer") return;
+    if (call === undefined) throw error;
+    call.reject(error);
+  }
+
+  /** Keeps the queue from being idle until the returned function is called. */
+  hold(): () => void {
+    const queue = this.#queue;
+    queue.hold();
+    return () => queue.done();
   }
 
   start(): void {
@@ -255,9 +268,9 @@ export class MessagePump implements CallPlace {
     if (queue.isClosed) return;
     const left = queue.close();
     for (const envelope of left) {
-      if (envelope.kind === "send") envelope.call.reject(this.#refusal(true));
-      // The handler has done its work, so the caller still gets its answer.
-      else if (envelope.kind === "response") void this.#router.route(envelope, queue);
+      // The handler of an answer has done its work, so the caller still gets it.
+      if (envelope.kind !== "response") callOf(envelope)?.reject(this.#refusal(true));
+      else void this.#router.route(envelope, queue);
     }
     this.#router.refuseUndecided(queue, (notHandled) => this.#refusal(notHandled));
   }
@@ -280,6 +293,21 @@ export class MessagePump implements CallPlace {
 
   #assertRunning(): void {
     if (this.#state.at !== "running") throw new TroupeError("wrong-state", notStartedText);
+  }
+}
+
+/** The call of an envelope; an event and a timer have none. */
+function callOf(envelope: Envelope): PendingCall<unknown> | undefined {
+  switch (envelope.kind) {
+    case "send":
+      return envelope.call;
+    case "kept":
+      return envelope.send.call;
+    case "response":
+      return envelope.to.call;
+    case "publish":
+    case "timer":
+      return undefined;
   }
 }
 

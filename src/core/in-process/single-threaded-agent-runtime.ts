@@ -7,30 +7,43 @@ import type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, randomId, systemClock } from "../clock.ts";
+import { offerPost } from "../courier/agent-post.ts";
+import { type RetryOptions, retryKind } from "../courier/retry-policy.ts";
+import type { CronPatterns, ReminderInfo } from "../courier/when.ts";
+import { type ActivationCounters, copyOfCounters, createActivationCounters } from "../delivery/activation-counters.ts";
+import type { TimerMessage } from "../delivery/activation-timers.ts";
 import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
+import { assertNotOwn, boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
-import { createLayers } from "../delivery/layers.ts";
+import { AnswerCodec } from "../delivery/kept-answers.ts";
+import { createLayers, type Delivery } from "../delivery/layers.ts";
+import { LongWaits } from "../delivery/long-waits.ts";
 import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
+import { keyRefused } from "../delivery/remembered-layer.ts";
+import { createStateLayers } from "../delivery/state-layers.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
-import { UndeliverableException } from "../errors.ts";
-import { InterventionChain } from "../intervention.ts";
+import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
+import { DropMessage, InterventionChain } from "../intervention.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
-import { assertPathLength } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
+import { assertWithinGuards, type Guards, guardsOf } from "../scope/guards.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
+import type { StateKeeper } from "../state/state-keeper.ts";
+import type { StateStore } from "../state/state-store.ts";
+import { StoreKeeper } from "../state/store-keeper.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import { SubscriptionTable } from "../topics/subscription-table.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
@@ -50,14 +63,18 @@ import {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertTold,
 } from "../validation/call-options.ts";
-import { flag, number } from "../validation/option-kinds.ts";
-import { anyTime } from "../validation/option-values.ts";
+import { flag, number, stateStore, withMethods } from "../validation/option-kinds.ts";
+import { anyTime, someTime } from "../validation/option-values.ts";
 import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
 import { closeAgents } from "./close-agents.ts";
-import { LocalCall } from "./envelope.ts";
+import { LocalCall, type PublishEnvelope, type SendEnvelope } from "./envelope.ts";
 import { EnvelopeRouter } from "./envelope-router.ts";
+import { deliverKept } from "./kept-delivery.ts";
+import { KeptMessages } from "./kept-messages.ts";
 import { MessagePump } from "./message-pump.ts";
+import { createRingReports } from "./ring-reports.ts";
 
 /** Options of `SingleThreadedAgentRuntime`. All are optional. */
 export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
@@ -77,6 +94,17 @@ export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
    * but at least 5 000. Default: 5 000.
    */
   readonly drainTimeoutMs?: number | undefined;
+  /**
+   * Store of the states of persistent agents, of reminders and of told messages. The runtime opens it when it starts; you close it.
+   * Default: a `MemoryStateStore`, which lives as long as the runtime object.
+   */
+  readonly stateStore?: StateStore | undefined;
+  /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`. Default: reminders can't have any. */
+  readonly cron?: CronPatterns | undefined;
+  /** Policy for told messages and reminders whose handler fails. */
+  readonly retry?: RetryOptions | undefined;
+  /** Milliseconds that the handler of a told message or of a reminder may take. Default: 300 000. */
+  readonly handlerTimeoutMs?: number | undefined;
 }
 
 const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
@@ -84,6 +112,10 @@ const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
   ignoreUnhandledExceptions: flag,
   checksMessages: flag,
   drainTimeoutMs: number(anyTime),
+  stateStore,
+  cron: withMethods("the cronPatterns of troupe/cron", "next"),
+  retry: retryKind,
+  handlerTimeoutMs: number(someTime),
 });
 
 const noOptions: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = Object.freeze({});
@@ -107,10 +139,15 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #clock: Clock;
   readonly #makeId: () => string;
   readonly #bounds: RuntimeBounds;
+  readonly #guards: Guards;
   readonly #drainTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
+  readonly #activationCounts = createActivationCounters();
   #droppedEvents = 0;
+  #stateKeeper: StateKeeper<PublishEnvelope> | undefined;
+  readonly #interventions: InterventionChain;
+  readonly #kept: KeptMessages;
   readonly #checksMessages: boolean;
   /** Interventions may replace a call's message: it is checked after them. */
   readonly #checksCallsFirst: boolean;
@@ -128,19 +165,41 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#arrivals = new TypeArrivals(clock);
     this.#makeId = options.makeId ?? randomId;
     this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
+    this.#guards = guardsOf(options.guards);
     this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
     this.#closeTimeoutMs = Math.max(this.#drainTimeoutMs, 5000);
     this.#checksMessages = options.checksMessages ?? true;
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
+    this.#interventions = interventions;
     this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
     const toText = (message: unknown) => payloadText(message, this.#codecs);
     this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
     const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    this.#catalog = new AgentCatalog({ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents });
+    const { stuckAfterMs: afterMs = 1_000 } = options;
+    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports: createRingReports() });
+    const {
+      states,
+      commitLayer,
+      layers: stateLayers,
+    } = createStateLayers<PublishEnvelope>({
+      keeper: () => this.#keeper(),
+      isSequential: (type) => this.#catalog.turnsOf(type) !== undefined,
+      forget: (id, agent, reason) => this.#catalog.forget(id, agent, reason),
+      codec: new AnswerCodec(this.#codecs),
+      assertSendable: (delivery, answer) => this.#assertSendable(delivery, answer),
+    });
+    const { maxLiveAgents, deactivationTimeoutMs } = options;
+    this.#catalog = new AgentCatalog({
+      ...{ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents, longWaits },
+      ...{ states, commitLayer, clock, maxLiveAgents, deactivationTimeoutMs },
+      counts: this.#activationCounts,
+      contextsAt: (id) => router.contextsAt(id),
+      deliverTimer: (timer) => this.#deliverTimer(timer),
+    });
     const log = this.#log;
     const layers = createLayers(options);
     const router = new EnvelopeRouter({
-      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers }),
+      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers, stateLayers }),
       catalog: this.#catalog,
       subscriptions: this.#subscriptions,
       interventions,
@@ -160,6 +219,19 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       },
     });
     this.#pump = new MessagePump(router, clock, logger);
+    const handlerTimeoutMs = options.handlerTimeoutMs ?? 300_000;
+    this.#kept = new KeptMessages({
+      ...{ store: options.stateStore, clock, logger, makeId: this.#makeId, codecs: this.#codecs },
+      ...{ cron: options.cron, retry: options.retry },
+      effectsOf: (agent) => this.#catalog.effectsOf(agent),
+      deliver: (delivery) =>
+        deliverKept(delivery, {
+          ...{ runtime: this, catalog: this.#catalog, clock, handlerTimeoutMs },
+          pump: this.#pump,
+        }),
+      hold: () => this.#pump.hold(),
+    });
+    offerPost(this, this.#kept);
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -170,6 +242,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** The number of events that were dropped because too many messages waited for a turn at their agent (`maxQueuedPerAgent`). */
   get droppedEventsCount(): number {
     return this.#droppedEvents;
+  }
+
+  /** Returns a copy of the counts of activations: agents that became live, and those that were deactivated, since the runtime's creation. */
+  counters(): ActivationCounters {
+    return copyOfCounters(this.#activationCounts);
   }
 
   /**
@@ -185,6 +262,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     assertWaitOptions(options, "start");
     assertNotAborted(options, "The start of the runtime");
     this.#pump.start();
+    this.#kept.start();
   }
 
   /**
@@ -195,6 +273,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    */
   async stop(options?: WaitOptions): Promise<void> {
     assertWaitOptions(options, "stop");
+    this.#kept.stop();
     return this.#pump.stop();
   }
 
@@ -207,7 +286,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async stopWhenIdle(options: WaitOptions = {}): Promise<void> {
     assertWaitOptions(options, "stopWhenIdle");
     assertNotAborted(options, stopText);
-    return this.#pump.stopWhenIdle(options.signal);
+    await this.#pump.stopWhenIdle(options.signal).finally(() => this.#stopKept());
   }
 
   /**
@@ -218,7 +297,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     assertFunction(condition, "The condition of stopWhen");
     assertWaitOptions(options, "stopWhen");
     assertNotAborted(options, stopText);
-    return this.#pump.stopWhen(condition, options.signal);
+    await this.#pump.stopWhen(condition, options.signal).finally(() => this.#stopKept());
   }
 
   /**
@@ -238,6 +317,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
    */
   async close(): Promise<void> {
     try {
+      this.#kept.stop();
       await this.#pump.close();
     } finally {
       this.#arrivals.rejectAll(() => {
@@ -301,6 +381,23 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#tracing.span("create", details, () => this.#publish(message, topic, checked));
   }
 
+  async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
+    assertTold(message, recipient, options);
+    const checked = withCheckedMetadata(options);
+    const { sender } = checked;
+    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined && !this.#interventions.seesSend) throw refusal;
+    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    if (!this.#interventions.seesSend) return this.#kept.tell(message, recipient, checked);
+    const { metadata } = checked;
+    const messageId = this.#makeId;
+    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, metadata });
+    const decided = await this.#interventions.onSend(message, { messageContext, recipient });
+    if (decided !== DropMessage) return this.#kept.tell(decided, recipient, checked);
+    this.#log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
+    throw new MessageDroppedException();
+  }
+
   async registerFactory<T extends Agent>(
     type: string | AgentType,
     factory: AgentFactory<T>,
@@ -359,6 +456,18 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return waitFor(`Getting ${id}`, options, () => this.#catalog.instance(id, agentClass));
   }
 
+  async deactivateAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "deactivateAgent");
+    assertNotOwn(id, options);
+    return waitFor(`Deactivating ${id}`, options, () => this.#catalog.deactivate(id, "asked"));
+  }
+
+  async destroyAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
+    assertAgentRequest(id, options, "destroyAgent");
+    assertNotOwn(id, options);
+    return waitFor(`Destroying ${id}`, options, () => this.#catalog.deactivate(id, "destroyed"));
+  }
+
   async addSubscription(subscription: Subscription, options: WaitOptions = {}): Promise<void> {
     assertSubscription(subscription);
     assertWaitOptions(options, "addSubscription");
@@ -380,6 +489,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
     assertAgentRequest(id, options, "agentMetadata");
     return waitFor(`Describing ${id}`, options, () => this.#catalog.metadata(id));
+  }
+
+  async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
+    assertAgentRequest(id, options, "agentReminders");
+    return waitFor(`Reading the reminders of ${id}`, options, () => this.#kept.list(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
@@ -405,11 +519,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   }
 
   #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, metadata, messageId = this.#makeId } = options;
+    const { sender, metadata, idempotencyKey, messageId = this.#makeId } = options;
     const bounds = boundsOf(options, this.#bounds);
     const { signal, timeoutMs } = bounds;
     const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
-    if (path.length > 0) assertPathLength(path, recipient);
+    if (path.length > 0) assertWithinGuards(path, recipient, this.#guards);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
@@ -426,6 +540,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     if (!this.#catalog.hasType(recipient.type)) {
       const hint = `no agent type ${recipient.type} is registered in this runtime.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`, { notHandled: true }));
+    }
+    if (idempotencyKey !== undefined && !this.#catalog.keepsState(recipient.type)) {
+      return Promise.reject(keyRefused(recipient));
     }
     const deadline = deadlineAfter(timeoutMs, this.#clock);
     const context = new HandlerContext({
@@ -444,7 +561,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? type?.answer;
     const link = this.#tracing?.inject();
-    this.#pump.push({
+    const envelope: SendEnvelope = {
       kind: "send",
       agentId: recipient,
       message,
@@ -454,7 +571,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       slot: 0,
       promised,
       queue: undefined,
-    });
+    };
+    if (idempotencyKey === undefined) this.#pump.push(envelope);
+    else this.#pump.push({ ...envelope, kept: { id: idempotencyKey, principal: "" } });
     return call.promise;
   }
 
@@ -471,12 +590,63 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
   }
 
+  /** Its turn waits in the queue as every message. A runtime that has ended drops it. */
+  #deliverTimer({ agentId, message, onEnd }: TimerMessage): void {
+    const details = {
+      sender: agentId,
+      topicId: undefined,
+      isRpc: true,
+      messageId: this.#makeId,
+      agentId,
+      runtime: this,
+    };
+    const context = new HandlerContext(details);
+    const running = { agentId, message, context, link: undefined, call: undefined, slot: 0 };
+    this.#pump.push({ kind: "timer", ...running, onEnd, queue: undefined });
+  }
+
   #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
     const { sender, signal, metadata, messageId = this.#makeId() } = options;
     const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
     if (refusal !== undefined) throw refusal;
-    this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver: topicId });
     const link = this.#tracing?.inject();
-    this.#pump.push({ kind: "publish", message, topicId, sender, messageId, signal, metadata, link });
+    const event: PublishEnvelope = { kind: "publish", message, topicId, sender, messageId, signal, metadata, link };
+    const effects = options.immediately === true ? undefined : this.#catalog.effectsOf(sender);
+    if (effects === undefined) this.#pushEvent(event);
+    else effects.addEvent(event);
+  }
+
+  #pushEvent(event: PublishEnvelope): void {
+    const { message, sender, topicId: receiver } = event;
+    this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver });
+    this.#pump.push(event);
+  }
+
+  /** Sends an event of a turn that is written. */
+  #sendKept(event: PublishEnvelope): void {
+    try {
+      this.#pushEvent(event);
+    } catch (error) {
+      this.#limitedLog.debug(`An event for ${event.topicId} was dropped: ${errorText(error)}`);
+    }
+  }
+
+  #keeper(): StateKeeper<PublishEnvelope> {
+    this.#stateKeeper ??= new StoreKeeper({
+      store: this.#kept.store,
+      send: (event) => this.#sendKept(event),
+    });
+    return this.#stateKeeper;
+  }
+
+  /** Ends the courier, unless the runtime runs on: an aborted signal ends the wait alone. */
+  #stopKept(): void {
+    if (!this.#pump.isRunning) this.#kept.stop();
+  }
+
+  /** Throws `invalid-message` for an answer that a worker could not send. */
+  #assertSendable({ promised }: Delivery & Partial<Pick<SendEnvelope, "promised">>, answer: unknown): void {
+    const refusal = this.#checksMessages ? this.#codecs.refusalOfAnswer(answer, promised) : undefined;
+    if (refusal !== undefined) throw refusal;
   }
 }

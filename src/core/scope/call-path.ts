@@ -1,6 +1,3 @@
-import type { AgentId } from "../agents/agent-id.ts";
-import { TroupeError } from "../errors.ts";
-
 /** A turn of a sequential agent that waits for a call. */
 export interface CallingTurn {
   /** Names the turn: no other turn of the agent has this token. */
@@ -13,10 +10,6 @@ export interface CallingTurn {
 export type CallPath = readonly CallingTurn[];
 
 export const noPath: CallPath = Object.freeze([]);
-
-// A missing turn would keep a call waiting, so that no path is cut.
-/** Turns that a path has at most. */
-const longestPath = 32;
 
 /** Characters of a type or a key that a path has in full, and of one that it cuts. */
 const longestName = 64;
@@ -32,14 +25,6 @@ export function nameInPath(name: string): string {
 
 export function isSameTurn(one: CallingTurn, other: CallingTurn): boolean {
   return one.token === other.token && one.type === other.type && one.key === other.key;
-}
-
-/** Throws `loop-detected` for a call that would have more turns above it than a path may have. */
-export function assertPathLength(path: CallPath, recipient: AgentId): void {
-  if (path.length < longestPath) return;
-  const chain = path.slice(-4).map(({ type, key }) => `${type}/${key}`);
-  const text = `${path.length} turns wait for the call to ${recipient}, one for the other: … → ${chain.join(" → ")} → ${recipient}.`;
-  throw new TroupeError("loop-detected", `${text} It was not sent. Do these agents call each other without end?`);
 }
 
 /** Returns the turns of all paths, each once. */

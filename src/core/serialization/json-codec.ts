@@ -77,9 +77,7 @@ export const nativeJson: JsonCodec = {
     const text = JSON.stringify(value, undefined);
     const loss = findLoss(value);
     if (loss !== undefined || text === undefined) {
-      throw new TypeError(
-        `${loss ?? typeof value} has no JSON form. Give the message type a \`json\` codec that writes it`,
-      );
+      throw new TypeError(`${loss ?? typeof value} has no JSON form. Declare a \`json\` codec that writes it`);
     }
     return text;
   },

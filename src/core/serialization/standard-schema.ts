@@ -7,19 +7,20 @@ export function issuesText(issues: readonly StandardSchemaV1.Issue[]): string {
   return issues.map(({ path, message }) => (path?.length ? `${pathText(path)}: ${message}` : message)).join("; ");
 }
 
+const messageExample = 'defineMessage("Greeting", z.object({ content: z.string() }))';
+
 /**
  * Throws `invalid-argument` for a value that is not a Standard Schema, such as an object of fields or a schema of an
- * older library.
+ * older library. `example`: the call that the error shows.
  */
-export function assertSchema(schema: unknown, typeName: string): void {
+export function assertSchema(schema: unknown, typeName: string, example = messageExample): void {
   if ((typeof schema === "object" && schema !== null) || typeof schema === "function") {
     const standard: unknown = Reflect.get(schema, "~standard");
     if (typeof standard === "object" && standard !== null && "validate" in standard) return;
   }
   throw new TroupeError(
     "invalid-argument",
-    `The schema of ${typeName} is not a Standard Schema. Create it with zod (3.24 or newer), valibot, arktype or another such library: ` +
-      'defineMessage("Greeting", z.object({ content: z.string() })).',
+    `The schema of ${typeName} is not a Standard Schema. Create it with zod (3.24 or newer), valibot, arktype or another such library: ${example}.`,
   );
 }
 

@@ -14,6 +14,7 @@ export interface DurableMessage {
 /** A message in a mailbox. */
 export interface KeptMessage extends DurableMessage {
   readonly mailbox: AgentName;
+  /** Later messages have a higher place. 0: the message is in no mailbox. */
   readonly place: number;
   /** Readers of the shard that were lost while they had this message. */
   readonly priorTakeovers: number;
@@ -28,6 +29,8 @@ export interface DeadReason {
 
 /** A dead letter. */
 export interface DeadLetter extends KeptMessage {
+  /** Names this dead letter; no other one of the log has the same. */
+  readonly letter: string;
   readonly why: DeadReason;
   readonly diedAtMs: number;
 }
@@ -36,7 +39,7 @@ export interface DeadLetter extends KeptMessage {
 export interface DeadQuery {
   /** Default: of all mailboxes. */
   readonly mailbox?: AgentName | undefined;
-  /** The id with which the last page ended. Default: from the oldest. */
+  /** The `letter` with which the last page ended. Default: from the oldest. */
   readonly after?: string | undefined;
   readonly limit: number;
 }
@@ -62,21 +65,27 @@ export interface ShardHold {
  */
 export interface DurableLog {
   readonly shards: number;
-  /** Resolves when the message is kept. `known`: a message of this id was kept before. `full`: the mailbox takes no more. */
+  /**
+   * Resolves when the message is kept. `known`: the mailbox was given a message of this id in the last 10 minutes. `full`: the mailbox
+   * takes no more.
+   */
   append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
   /** Begins with the oldest message. A reader before this one settles nothing any more. */
   take(shard: number, token: number, reader: ShardReader): Promise<ShardHold>;
-  /** Moves the later messages of a mailbox out of the way of its shard. */
+  /** Moves this message and later ones of its mailbox out of the way of their shard: the reader does not get them. */
   spill(shard: number, mailbox: AgentName, message: KeptMessage): Promise<void>;
   /** The mailboxes of a shard that have spilled messages. */
   spilled(shard: number): Promise<readonly AgentName[]>;
-  /** Reads the spilled messages of a mailbox back, in order. */
+  /**
+   * Reads the spilled messages of a mailbox back, in order. Those that were read are spilled no more; those that were not read when the
+   * loop was left still are.
+   */
   unspill(shard: number, mailbox: AgentName): AsyncIterable<KeptMessage>;
-  /** Ends a message's time in its mailbox, and keeps it as a dead letter. */
+  /** Ends a message's time in its mailbox, and keeps it as a dead letter. It may be in no mailbox, with the place 0. */
   bury(message: KeptMessage, why: DeadReason): Promise<void>;
   deadLetters(query: DeadQuery): Promise<{ readonly letters: readonly DeadLetter[]; readonly isLast: boolean }>;
-  /** Puts dead letters into their mailboxes again. Resolves to their number. */
-  replay(ids: readonly string[]): Promise<number>;
+  /** Puts dead letters into their mailboxes again, as new messages. Resolves to their number. A full mailbox takes none. */
+  replay(letters: readonly string[]): Promise<number>;
   /** Drops dead letters. Resolves to their number. */
-  drop(ids: readonly string[]): Promise<number>;
+  drop(letters: readonly string[]): Promise<number>;
 }

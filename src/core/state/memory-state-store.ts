@@ -3,6 +3,7 @@ import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, clock as clockKind, flag, number } from "../validation/option-kinds.ts";
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
+import type { DurableLog } from "./durable-log.ts";
 import { byName, inShards, type Moment, StateMemory } from "./state-memory.ts";
 import type {
   Commit,
@@ -23,6 +24,7 @@ import type {
 } from "./state-store.ts";
 import { StoreError } from "./store-error.ts";
 import { storeLimits } from "./store-limits.ts";
+import { type MailTable, StoreLog } from "./store-log.ts";
 
 /** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
@@ -30,6 +32,8 @@ export interface MemoryStateStoreOptions {
   readonly maxBytes?: number | undefined;
   /** Limit of agents with a state. Default: 100 000. */
   readonly maxEntries?: number | undefined;
+  /** Limit of the messages of one mailbox: an agent's told messages. Default: 10 000. */
+  readonly maxMailboxMessages?: number | undefined;
   /** Milliseconds after its last save until a state is forgotten, with all that belongs to its agent. Default: never. */
   readonly expireAfterMs?: number | undefined;
   /** Creates eTags. Default: random UUIDs. */
@@ -41,6 +45,7 @@ export interface MemoryStateStoreOptions {
 const shape = optionShape<MemoryStateStoreOptions>({
   maxBytes: number(anyRoom),
   maxEntries: number(anyRoom),
+  maxMailboxMessages: number(anyRoom),
   expireAfterMs: number(someTime),
   makeId: callable,
   clock: clockKind,
@@ -60,7 +65,9 @@ const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
  */
 export class MemoryStateStore implements StateStore {
   readonly writers = "one";
-  readonly log = undefined;
+  /** The mailboxes. They stay with the memory: stores that `reopen` has made share them. */
+  readonly log: DurableLog;
+  readonly #ownLog: StoreLog;
   #memory: StateMemory;
   readonly #clock: Clock;
   /** Of the last `open`; 0: never opened. */
@@ -74,9 +81,12 @@ export class MemoryStateStore implements StateStore {
     this.#memory = new StateMemory({
       maxBytes: options.maxBytes ?? 256 * 1024 * 1024,
       maxEntries: options.maxEntries ?? 100_000,
+      maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
       expireAfterMs: options.expireAfterMs ?? Number.POSITIVE_INFINITY,
       makeId: options.makeId ?? randomId,
     });
+    this.#ownLog = new StoreLog(this.#mailTable());
+    this.log = this.#ownLog;
   }
 
   /**
@@ -102,6 +112,7 @@ export class MemoryStateStore implements StateStore {
     memory.incarnation = incarnation;
     memory.newestGeneration = incarnation;
     memory.isHeld = true;
+    memory.onMail = () => this.#ownLog.wake();
     this.#incarnation = incarnation;
     return { incarnation, newestGeneration };
   }
@@ -164,6 +175,18 @@ export class MemoryStateStore implements StateStore {
 
   async settle(done: Settlements): Promise<void> {
     this.#write().settle(done);
+  }
+
+  #mailTable(): MailTable {
+    return {
+      readMail: async (query) => this.#read().readMail(query),
+      append: async (mailbox, message) => this.#write().append(mailbox, message, this.#moment()),
+      dropMail: async (place) => this.#write().dropMail(place),
+      bury: async (message, why) => this.#write().bury(message, why, this.#moment()),
+      deadLetters: async (query) => this.#read().dead.page(query, this.#clock.wallNow() - storeLimits.deadLetterMs),
+      replay: async (letters) => this.#write().replay(letters, this.#moment()),
+      drop: async (letters) => this.#write().drop(letters),
+    };
   }
 
   async stats(): Promise<StoreStats> {

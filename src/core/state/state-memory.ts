@@ -1,7 +1,17 @@
 import type { MakeId } from "../clock.ts";
 import { type AgentName, compareBytes, shardOf, textOfName } from "./agent-name.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import type { DeadReason, DurableMessage, KeptMessage } from "./durable-log.ts";
 import type { Epoch } from "./epoch.ts";
 import { judgeCommit, limitOver, remindersOver } from "./judge-commit.ts";
+import {
+  addedBytes,
+  sizeOfMail,
+  sizeOfMailId,
+  sizeOfRecord,
+  sizeOfRemembered,
+  sizeOfReminder,
+} from "./memory-sizes.ts";
 import type {
   Commit,
   CommitOutcome,
@@ -11,12 +21,15 @@ import type {
   StoredMail,
   StoredReminder,
 } from "./state-store.ts";
+import { StoreError } from "./store-error.ts";
 import { storeLimits } from "./store-limits.ts";
+import type { MailPageQuery } from "./store-log.ts";
 
 /** Limits of a `StateMemory`. */
 export interface StateMemoryLimits {
   readonly maxBytes: number;
   readonly maxEntries: number;
+  readonly maxMailboxMessages: number;
   readonly expireAfterMs: number;
   readonly makeId: MakeId;
 }
@@ -39,10 +52,6 @@ interface Remembered extends RememberedMessage {
   readonly atMs: number;
 }
 
-// Memory of an entry beside its names and bytes. Measured with 100 000 of each: 1,018 bytes for a record with an epoch, 738 for a reminder.
-const recordBytes = 1_050;
-const smallEntryBytes = 750;
-
 /** The data of memory stores, which several stores may share. */
 export class StateMemory {
   /** The one that was saved longest ago first. */
@@ -57,8 +66,13 @@ export class StateMemory {
   newestGeneration = 0;
   /** Whether the newest opening has not been closed. */
   isHeld = false;
+  readonly dead = new DeadLetters();
+  /** Called when mail was written. */
+  onMail: () => void = () => undefined;
   /** Places of mail by its receiver. */
   readonly #placesOf = new Map<string, Set<number>>();
+  /** When the ids came that mailboxes were given; the oldest first. */
+  readonly #mailIds = new Map<string, number>();
   readonly #remembered = new Map<string, readonly Remembered[]>();
   readonly #limits: StateMemoryLimits;
   #bytes = 0;
@@ -83,19 +97,20 @@ export class StateMemory {
       if (change.at === "cancel") this.#removeReminder(name, change.name);
       else this.#setReminder(name, { ...change, agent: copyOfName(commit.agent), attempts: 0 });
     }
-    for (const mail of commit.mail) this.#keepMail(mail, commit.agent, moment);
+    for (const mail of commit.mail) this.#keepMail(mail, commit.agent, moment.wallMs);
+    if (commit.mail.length > 0) this.onMail();
     if (commit.remembered.length > 0) this.#remember(name, commit.remembered, moment);
     this.newestGeneration = Math.max(this.newestGeneration, commit.epoch?.generation ?? 0);
     return { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 };
   }
 
   settle({ ticks, mail }: Settlements): void {
-    for (const { agent, name, seq, nextDueMs, attempts } of ticks) {
+    for (const { agent, name, seq, nextDueMs, attempts, rule } of ticks) {
       const ofAgent = textOfName(agent);
       const reminder = this.reminders.get(ofAgent)?.get(name);
       if (reminder?.seq !== seq) continue;
       if (nextDueMs === undefined) this.#removeReminder(ofAgent, name);
-      else this.#setReminder(ofAgent, { ...reminder, dueMs: nextDueMs, attempts });
+      else this.#setReminder(ofAgent, { ...reminder, dueMs: nextDueMs, attempts, rule: rule ?? reminder.rule });
     }
     for (const { place, nextMs, attempts } of mail) {
       const kept = this.mail.get(place);
@@ -103,6 +118,76 @@ export class StateMemory {
       if (nextMs === undefined) this.#removeMail(kept);
       else this.mail.set(place, { ...kept, nextMs, attempts });
     }
+  }
+
+  /** Adds a message to a mailbox. Throws a `StoreError` if there is no space. */
+  append(mailbox: AgentName, message: DurableMessage, { wallMs }: Moment): "kept" | "known" | "full" {
+    this.#forgetMailIds(wallMs);
+    const name = textOfName(mailbox);
+    const id = `${name}${message.id}`;
+    if (this.#mailIds.has(id)) return "known";
+    if (this.#mailboxIsFull(name, 1)) return "full";
+    const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame: message.frame };
+    const bytes = sizeOfMail({ ...mail, sender: mailbox }) + sizeOfMailId(id);
+    if (this.#bytes + bytes > this.#limits.maxBytes) {
+      throw new StoreError("full", `This store holds ${this.#limits.maxBytes} bytes and takes no more (maxBytes).`);
+    }
+    this.#mailIds.set(id, wallMs);
+    this.#bytes += sizeOfMailId(id);
+    this.#keepMail(mail, mailbox, message.sentAtMs);
+    this.onMail();
+    return "kept";
+  }
+
+  /** Reads a page of mail. */
+  readMail({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
+    const found: StoredMail[] = [];
+    const places = mailbox === undefined ? this.mail.keys() : (this.#placesOf.get(textOfName(mailbox)) ?? []);
+    let bytes = 0;
+    for (const place of places) {
+      const mail = place > after ? this.mail.get(place) : undefined;
+      if (mail === undefined) continue;
+      bytes += mail.frame.length;
+      if (found.length > 0 && (found.length >= limit || bytes > maxBytes)) break;
+      found.push({ ...mail, frame: new Uint8Array(mail.frame) });
+    }
+    return found;
+  }
+
+  dropMail(place: number): void {
+    const mail = this.mail.get(place);
+    if (mail !== undefined) this.#removeMail(mail);
+  }
+
+  /** Makes a dead letter of a message. One with a place that is not in its mailbox any more stays as it is. */
+  bury(message: KeptMessage, why: DeadReason, { wallMs }: Moment): void {
+    const mail = this.mail.get(message.place);
+    if (message.place !== 0 && mail === undefined) return;
+    if (mail !== undefined) this.#removeMail(mail);
+    for (const bytes of this.dead.forget(wallMs - storeLimits.deadLetterMs)) this.#bytes -= bytes;
+    this.#bytes += this.dead.add(message, why, wallMs);
+  }
+
+  /** Puts dead letters into their mailboxes again. */
+  replay(letters: readonly string[], { wallMs }: Moment): number {
+    let count = 0;
+    for (const letter of letters) {
+      const message = this.dead.get(letter);
+      if (message === undefined || this.#mailboxIsFull(textOfName(message.mailbox), 1)) continue;
+      this.#bytes -= this.dead.remove(letter);
+      const { id, mailbox: receiver, kind, frame } = message;
+      this.#keepMail({ id, receiver, kind, frame }, receiver, wallMs);
+      count += 1;
+    }
+    if (count > 0) this.onMail();
+    return count;
+  }
+
+  /** Drops dead letters. */
+  drop(letters: readonly string[]): number {
+    const known = letters.filter((letter) => this.dead.get(letter) !== undefined);
+    for (const letter of known) this.#bytes -= this.dead.remove(letter);
+    return known.length;
   }
 
   remembered(agent: AgentName, id: string, principal: string, { wallMs }: Moment): RememberedMessage | undefined {
@@ -126,15 +211,39 @@ export class StateMemory {
     const { maxBytes, maxEntries } = this.#limits;
     const reminders = remindersOver(commit, this.reminders.get(name)?.keys() ?? []);
     if (reminders !== undefined) return { at: "refused", limit: reminders };
-    const added = addedBytes(name, commit);
+    const addedToAll = addedBytes(name, commit);
     const freed = commit.write.at !== "keep" && stored !== undefined ? sizeOfRecord(name, stored.data) : 0;
-    if (added > 0 && this.#bytes - freed + added > maxBytes) {
+    if (addedToAll > 0 && this.#bytes - freed + addedToAll > maxBytes) {
       return { at: "refused", limit: `${maxBytes} bytes of agent state` };
     }
     if (commit.write.at === "put" && stored === undefined && this.records.size >= maxEntries) {
       return { at: "refused", limit: `${maxEntries} agents with a state` };
     }
+    const added = new Map<string, number>();
+    for (const { receiver } of commit.mail) {
+      const text = textOfName(receiver);
+      added.set(text, (added.get(text) ?? 0) + 1);
+    }
+    for (const [mailbox, count] of added) {
+      if (this.#mailboxIsFull(mailbox, count)) return { at: "refused", limit: this.#mailboxLimit };
+    }
     return undefined;
+  }
+
+  get #mailboxLimit(): string {
+    return `${this.#limits.maxMailboxMessages} messages of one mailbox`;
+  }
+
+  #mailboxIsFull(mailbox: string, added: number): boolean {
+    return (this.#placesOf.get(mailbox)?.size ?? 0) + added > this.#limits.maxMailboxMessages;
+  }
+
+  #forgetMailIds(wallMs: number): void {
+    for (const [id, atMs] of this.#mailIds) {
+      if (atMs > wallMs - storeLimits.mailIdMs) return;
+      this.#mailIds.delete(id);
+      this.#bytes -= sizeOfMailId(id);
+    }
   }
 
   /** Writes the record; returns the one that is stored then. */
@@ -212,7 +321,7 @@ export class StateMemory {
     this.#bytes -= sizeOfReminder(name, stored);
   }
 
-  #keepMail({ id, receiver, kind, frame }: Commit["mail"][number], sender: AgentName, { wallMs }: Moment): void {
+  #keepMail({ id, receiver, kind, frame }: Commit["mail"][number], sender: AgentName, atMs: number): void {
     this.#lastPlace += 1;
     const kept: StoredMail = {
       id,
@@ -221,9 +330,9 @@ export class StateMemory {
       receiver: copyOfName(receiver),
       sender: copyOfName(sender),
       place: this.#lastPlace,
-      keptAtMs: wallMs,
+      keptAtMs: atMs,
       attempts: 0,
-      nextMs: wallMs,
+      nextMs: atMs,
     };
     this.mail.set(kept.place, kept);
     const name = textOfName(receiver);
@@ -288,32 +397,4 @@ function copyOfName({ type, key }: AgentName): AgentName {
 
 function copyOfEpoch(epoch: Epoch | undefined): Epoch | undefined {
   return epoch && { generation: epoch.generation, era: epoch.era, number: epoch.number };
-}
-
-function addedBytes(name: string, { agent, write, reminders, mail, remembered }: Commit): number {
-  let bytes = write.at === "put" ? sizeOfRecord(name, write.data) : 0;
-  for (const change of reminders) if (change.at === "set") bytes += sizeOfReminder(name, change);
-  for (const one of mail) bytes += sizeOfMail({ ...one, sender: agent });
-  for (const one of remembered) bytes += sizeOfRemembered(name, one);
-  return bytes;
-}
-
-function sizeOfRecord(name: string, data: Uint8Array): number {
-  return recordBytes + 2 * name.length + data.length;
-}
-
-function sizeOfReminder(
-  agent: string,
-  { name, rule, message }: Pick<StoredReminder, "name" | "rule" | "message">,
-): number {
-  return smallEntryBytes + 2 * (agent.length + name.length + rule.length) + message.length;
-}
-
-function sizeOfRemembered(agent: string, { id, principal, answer }: RememberedMessage): number {
-  return smallEntryBytes + 2 * (agent.length + id.length + principal.length) + (answer?.length ?? 0);
-}
-
-function sizeOfMail({ id, receiver, sender, frame }: Pick<StoredMail, "id" | "receiver" | "sender" | "frame">): number {
-  const names = id.length + receiver.type.length + receiver.key.length + sender.type.length + sender.key.length;
-  return smallEntryBytes + 2 * names + frame.length;
 }

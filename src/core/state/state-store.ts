@@ -114,6 +114,8 @@ export interface ReminderTick {
   /** Undefined: the reminder is over. */
   readonly nextDueMs: number | undefined;
   readonly attempts: number;
+  /** Replaces the rule. Undefined: it stays. */
+  readonly rule?: string | undefined;
 }
 
 /** Mail as it is stored. */

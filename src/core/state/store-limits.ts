@@ -17,6 +17,12 @@ export const storeLimits = {
   answerBytes: 16 * kiB,
   /** Milliseconds for which a message is remembered. */
   rememberedMs: dayMs,
+  /** Messages of one mailbox. */
+  mailboxMessages: 10_000,
+  /** Milliseconds for which a mailbox knows the ids of messages that it was given. */
+  mailIdMs: 10 * 60 * 1_000,
+  /** Milliseconds for which a dead letter is kept. */
+  deadLetterMs: 30 * dayMs,
   /** Records of a page of `list`, if the query names no number. */
   listed: 1_000,
   /** Records of a page of `list` at most. */

@@ -5,8 +5,11 @@ import type {
   RegisterFactoryOptions,
   SendOptions,
   SendOptionsWithAnswer,
+  TellOptions,
 } from "../agent-runtime.ts";
 import type { Agent } from "../agents/agent.ts";
+import { lifeKinds } from "../agents/agent-life.ts";
+import { sharingKinds } from "../agents/sharing.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
@@ -20,12 +23,23 @@ import {
   messageType,
   milliseconds,
   number,
+  type OptionKind,
   signal,
   subscription,
   text,
   word,
 } from "./option-kinds.ts";
 import { anyTime } from "./option-values.ts";
+
+const idempotencyKey: OptionKind = {
+  expected: "a text of 1 to 256 characters",
+  accepts: isIdempotencyKey,
+};
+
+/** Whether a value may name a call for its agent. */
+export function isIdempotencyKey(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= 256;
+}
 
 // Its names and values have their own check, which also copies them.
 const metadata = { ...fields, expected: 'an object of texts, { tenant: "acme" }' };
@@ -38,16 +52,27 @@ const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknow
   scope: fields,
   metadata,
   messageId: text,
+  idempotencyKey,
   answer: messageType,
 });
 
-const eventShape = optionShape<PublishOptions>({ sender: agentId, signal, metadata, messageId: text });
+const toldShape = optionShape<TellOptions>({ sender: agentId, metadata, idempotencyKey });
+
+const eventShape = optionShape<PublishOptions>({
+  sender: agentId,
+  signal,
+  metadata,
+  immediately: flag,
+  messageId: text,
+});
 
 const getShape = optionShape<GetOptions>({ ...waitKinds, lazy: flag });
 
 const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
   ...waitKinds,
   ...turnKinds,
+  ...lifeKinds,
+  ...sharingKinds,
   expectedClass: callable,
   subscriptions: listOf(subscription),
   whenTaken: word("fail", "wait"),
@@ -67,6 +92,13 @@ export function assertCall(message: unknown, recipient: unknown, options: unknow
   assertMessage(message);
   assertAgentId(recipient, "recipient");
   if (options !== undefined) assertOptions(options, callShape, "sendMessage");
+}
+
+/** Checks the arguments of a told message, as `assertCall` does for a call. */
+export function assertTold(message: unknown, recipient: unknown, options: unknown): void {
+  assertMessage(message);
+  assertAgentId(recipient, "recipient");
+  if (options !== undefined) assertOptions(options, toldShape, "tell");
 }
 
 /** Checks the arguments of an event, as `assertCall` does for a call. */

@@ -71,6 +71,8 @@ export const logger = withMethods("a logger", "debug", "info", "warn", "error");
 
 export const clock = withMethods("a clock", "now", "wallNow", "setTimer");
 
+export const stateStore = withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit");
+
 export const agentId: OptionKind = {
   expected: 'an AgentId, such as new AgentId("greeter", "ada")',
   accepts: (value) => value instanceof AgentId || hasTexts(value, "type", "key"),

@@ -6,7 +6,7 @@ export interface CallDeadlinesParts {
   readonly clock: Clock;
   /** The timeout of calls whose caller wants no shorter one. 0: none. */
   readonly commonMs: number;
-  /** A call has timed out; it must leave the pending ones at once. */
+  /** A call has timed out. It must leave the pending ones at once, unless a commit decides it. */
   readonly onDue: (call: PendingCall) => void;
 }
 
@@ -46,6 +46,11 @@ export class CallDeadlines {
   remove(call: PendingCall): void {
     if (call.timeoutMs === this.#parts.commonMs) return this.#leave(call);
     call.timer?.cancel();
+  }
+
+  /** Whether the time of a call that has not left is up. */
+  isOver({ dueMs }: PendingCall): boolean {
+    return dueMs !== 0 && this.#parts.clock.now() >= dueMs;
   }
 
   /** Stops the timer. Call it when no call is left and none will come. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../../core/internal.ts";
+import { deadlockText, type ErrorCode } from "../../core/internal.ts";
 import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
@@ -7,7 +7,7 @@ import { shuttingDownText } from "../sessions/admission.ts";
 /** An error with which the host itself answers a call. */
 export interface CallFailure {
   readonly text: string;
-  readonly errorType: "UndeliverableException" | "Timeout";
+  readonly errorType: "UndeliverableException" | "Timeout" | "HandlerError";
   // protocol.md §11.3
   /** For Troupe's callers, beside the class. */
   readonly code: ErrorCode;
@@ -38,10 +38,21 @@ export const callFailure = {
     code: "timed-out",
     notHandled: false,
   }),
+  // protocol.md §11.13
+  /** The call and others wait for each other. Its handler has hardly begun, but the host can't be sure. */
+  deadlock: (ring: string): CallFailure => ({
+    text: deadlockText(ring),
+    errorType: "HandlerError",
+    code: "deadlock",
+    notHandled: false,
+  }),
   /** The host ends, and its target has the call. */
   cutShort: () => mayBeHandled(shuttingDownText, "shutting-down"),
   /** The host ends, and did not take the call. */
   shuttingDown: () => undeliverable(shuttingDownText, "shutting-down"),
+  /** No worker of a shared type could get the agent. */
+  notPlaced: ({ code, reason }: { readonly code: "undeliverable" | "overloaded"; readonly reason: string }) =>
+    undeliverable(reason, code),
   noTarget: () => undeliverable("The request names no target agent."),
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>

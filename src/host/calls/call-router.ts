@@ -1,9 +1,9 @@
-import type { Clock, MakeId } from "../../core/internal.ts";
+import type { MakeId } from "../../core/internal.ts";
 import {
   type CancelFrame,
   type CancelReason,
-  decodeFrame,
   encodeFrame,
+  epochEntry,
   type FrameBytes,
   type FrameHead,
   type PeekedRequest,
@@ -12,22 +12,27 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
+  withoutEpoch,
+  withoutMailMarks,
   withoutPath,
-  withoutTroupeKeys,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { CallOccurrence, HostObserver } from "../observer.ts";
-import { whyInvalidAgentType } from "../registry/name-checks.ts";
+import type { Located, Placement } from "../placement/placement.ts";
+import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
-import type { Peer, PeerTable, SendOutcome } from "../sessions/peer.ts";
-import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
-import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
-import { CallTable, costOfCall } from "./call-table.ts";
-import type { DotnetAnswers } from "./dotnet-answers.ts";
+import type { Peer, PeerTable } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
+import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
+import { type CallBounds, unknownTarget, whyNotSent, whyNotTaken } from "./call-refusals.ts";
+import { CallRings } from "./call-rings.ts";
+import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
+import { sourceOf } from "./request-source.ts";
+import { StockChains } from "./stock-chains.ts";
 
 /** The reason for which the host could not read a frame. */
 export interface BadFrame {
@@ -36,37 +41,34 @@ export interface BadFrame {
   readonly isOverload: boolean;
 }
 
-export interface CallBounds {
-  readonly maxPendingCalls: number;
-  readonly maxPendingCallsPerSession: number;
-}
-
-export interface CallRouterParts {
+export interface CallRouterParts extends CallOutcomesParts {
   readonly bounds: CallBounds;
   readonly callTimeoutMs: number;
   readonly channelWaitMs: number;
-  readonly clock: Clock;
   /** Runs what may be long: the ends of a worker's calls. */
   readonly batches: BatchRunner;
   readonly makeId: MakeId;
-  readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
+  readonly placement: Placement;
   readonly peers: PeerTable;
-  readonly dotnetAnswers: DotnetAnswers;
-  readonly observer: HostObserver | undefined;
+  /** The caller of the calls that the host keeps. */
+  readonly courier?: Peer | undefined;
 }
 
 // protocol.md H1–H7
 /** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome. */
 export class CallRouter {
   readonly #bounds: CallBounds;
-  readonly #clock: Clock;
   readonly #counters: MutableHostCounters;
   readonly #owners: TypeOwners;
+  readonly #placement: Placement;
   readonly #peers: PeerTable;
-  readonly #dotnetAnswers: DotnetAnswers;
-  readonly #observer: HostObserver | undefined;
+  readonly #outcomes: CallOutcomes;
+  readonly #courier: Peer | undefined;
   readonly #calls: CallTable;
+  /** Takes the workers' reports of calls that wait for their turn. */
+  readonly rings: CallRings;
+  readonly #chains = new StockChains();
   readonly #held: HeldCalls;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
@@ -76,13 +78,13 @@ export class CallRouter {
 
   constructor(parts: CallRouterParts) {
     const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
-    this.#dotnetAnswers = parts.dotnetAnswers;
+    this.#courier = parts.courier;
     this.#bounds = bounds;
-    this.#clock = clock;
     this.#counters = counters;
     this.#owners = owners;
+    this.#placement = parts.placement;
     this.#peers = peers;
-    this.#observer = observer;
+    this.#outcomes = new CallOutcomes(parts);
     this.#calls = new CallTable({
       clock,
       makeId,
@@ -91,8 +93,17 @@ export class CallRouter {
       isTimed: observer !== undefined,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
-        this.#batches.add(call.caller.id, [() => this.#timeOut(call)]);
+        this.#batches.add(call.caller.id, [() => this.#timeOut(call)], call.caller.account.party);
       },
+      onNotedLeft: (call) => {
+        this.rings.forget(call);
+        if (call.stockPath !== undefined) this.#chains.forget(call, call.stockPath);
+      },
+    });
+    this.rings = new CallRings({
+      counters,
+      callNamed: (idText) => this.#calls.named(idText),
+      onRing: (call, ring) => this.#breakRing(call, ring),
     });
     this.#batches = batches;
     this.#held = new HeldCalls(clock, channelWaitMs, (call) => {
@@ -108,21 +119,70 @@ export class CallRouter {
   route(caller: Peer, request: PeekedRequest): void {
     this.#counters.calls += 1;
     const { targetType, targetKey } = request;
-    if (this.#isDraining) return this.#refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
-    if (targetType === undefined) return this.#refuse(caller, requestIdText(request), callFailure.noTarget());
+    if (this.#isDraining)
+      return this.#outcomes.refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
+    if (targetType === undefined) return this.#outcomes.refuse(caller, requestIdText(request), callFailure.noTarget());
+    const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
+    if (shared !== undefined) return this.#routeShared(caller, request, shared);
     const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
-      return this.#refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
-    const refusal = this.#whyNotTaken(caller, request, targetType);
-    if (refusal !== undefined) return this.#refuse(caller, requestIdText(request), refusal, targetType);
+      return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
+    const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
+    if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const target = this.#peers.of(clientId);
-    const bare = target?.traits.isAnnounced === false ? withoutPath(request) : request;
-    const frame = spliceRequestId(bare, this.#calls.idBytesOf(call));
-    if (target !== undefined) return this.#forward(call, frame, target);
-    const failure = this.#held.hold(clientId, call, frame);
+    const onPath = this.#chains.onPath(caller, request);
+    if (target !== undefined) return this.#forward(call, this.#frameFor(target, call, onPath), target);
+    const failure = this.#held.hold(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
     if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+  }
+
+  // protocol.md §11.13
+  /**
+   * Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. `entry`: one more field
+   * of the request.
+   */
+  #frameFor(target: Peer, call: PendingCall, given: PeekedRequest, entry?: Uint8Array): FrameBytes {
+    const id = this.#calls.idBytesOf(call);
+    const isMarked = call.caller === this.#courier && !target.traits.capabilities.has("mail");
+    const request = isMarked ? withoutMailMarks(given) : given;
+    if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
+    const { bare, path } = withoutPath(request);
+    this.#chains.keep(call, target, request.targetKey, path);
+    return spliceRequestId(bare, id, entry);
+  }
+
+  // protocol.md §11.14
+  /** Takes a call to an agent of a shared type to the worker that holds the agent. */
+  #routeShared(caller: Peer, request: PeekedRequest, type: SharedType): void {
+    const { targetKey } = request;
+    const refusal = whyNotTaken(caller, request, type.name, { calls: this.#calls, bounds: this.#bounds });
+    if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
+    const located = this.#placement.locate(type, targetKey, { caller, payer: caller });
+    if (located.at === "nowhere")
+      return this.#outcomes.refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
+    const callerId = requestIdBytes(request);
+    const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
+    this.#sendPlaced(call, withoutEpoch(this.#chains.onPath(caller, request)), located);
+  }
+
+  #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {
+    if (located.at === "expected") {
+      const failure = this.#held.hold(located.clientId, call, spliceRequestId(request, this.#calls.idBytesOf(call)));
+      if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+      return;
+    }
+    const { peer, epoch } = located;
+    const entry = epoch === undefined ? undefined : epochEntry(epoch);
+    this.#forward(call, this.#frameFor(peer, call, request, entry), peer);
+  }
+
+  /** Places a call anew that waited for a channel. */
+  #placeAgain(call: PendingCall, request: PeekedRequest, type: SharedType): void {
+    const located = this.#placement.locate(type, request.targetKey, { caller: call.caller, payer: call.caller });
+    if (located.at !== "nowhere") this.#sendPlaced(call, request, located);
+    else if (this.#calls.take(call)) this.#fail(call, callFailure.notPlaced(located));
   }
 
   /** Takes an answer that came on a worker's channel. */
@@ -137,37 +197,38 @@ export class CallRouter {
       return;
     }
     this.#calls.take(call);
-    const flaw = call.caller.dotnet && this.#dotnetAnswers.flawOf(response, call.targetType);
-    if (flaw !== undefined) return this.#replaceAnswer(call, flaw);
-    const answer = call.caller.traits.isAnnounced ? response : withoutTroupeKeys(response);
-    const frame = spliceRequestId(answer, call.callerId);
-    switch (call.caller.send(frame, "answer")) {
-      case "queued":
-        this.#counters.answers += 1;
-        if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "answered", undefined));
-        return;
-      case "too-large":
-        return this.#fail(
-          call,
-          callFailure.answerTooLarge(call.targetType, frame.byteLength, call.caller.traits.maxFrameBytes),
-        );
-      case "full":
-      case "closed":
-        // The caller has left, or the host has just cut it off: no caller takes the answer.
-        this.#counters.lateAnswers += 1;
-        if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", "caller-gone"));
-        return;
-    }
+    this.#outcomes.answer(call, response);
   }
 
-  /** Gives a caller of .NET's what the options allow in place of an answer that it can't read. */
-  #replaceAnswer(call: PendingCall, flaw: CallFailure): void {
-    const isSent = this.#sendFailure(call.caller, callerIdText(call), flaw);
-    if (isSent) this.#counters.answers += 1;
-    if (this.#observer === undefined) return;
-    this.#observer(
-      isSent ? this.#occurrence(call, "answered", undefined) : this.#occurrence(call, "failed", flaw.code),
-    );
+  // protocol.md §11.15
+  /**
+   * Keeps the call of an answer that rides on a commit. From now on the commit decides it: no end of its worker, no time limit and no
+   * drain ends it. Undefined: there is no such call, or it is not this worker's.
+   */
+  keepForCommit(from: Peer, response: PeekedResponse): PendingCall | undefined {
+    const call = this.#calls.answeredBy(response);
+    if (call?.target !== from) return undefined;
+    call.commits += 1;
+    return call;
+  }
+
+  /**
+   * The commit of a kept call is decided. A call that is still pending continues, unless it should have ended meanwhile. `failure`: for a
+   * caller whose worker is gone.
+   */
+  releaseFromCommit(call: PendingCall, failure: ((agentType: string) => CallFailure) | undefined): void {
+    call.commits -= 1;
+    if (call.commits > 0 || !this.#calls.has(call)) return;
+    if (call.target?.isOpen !== true) return this.#end(call, (failure ?? callFailure.disconnected)(call.targetType));
+    if (this.#isDraining) return this.#cutShort(call);
+    if (!this.#calls.isOverdue(call)) return;
+    this.#counters.timedOutCalls += 1;
+    if (this.#calls.take(call)) this.#timeOut(call);
+  }
+
+  /** Whether a worker that leaves has given up the type. It may still have calls of it. */
+  hasGivenUp(peer: Peer, agentType: string): boolean {
+    return this.#leaving.get(peer)?.has(agentType) === true;
   }
 
   /** A worker gives up one of its own calls. Other workers' ids, and those of calls with an outcome, change nothing. */
@@ -177,11 +238,25 @@ export class CallRouter {
     else this.#abandon(call, reason);
   }
 
+  // protocol.md §11.16
+  /**
+   * Ends a kept call whose handler has not begun, as far as the host can know. False: it continues. Its worker decides about a call that it
+   * has: one whose handler has begun is finished there, and its answer is dropped.
+   */
+  withdraw(courier: Peer, requestId: string): boolean {
+    const call = courier.outgoingCalls.named(requestId);
+    if (call === undefined || call.commits > 0) return false;
+    if (call.target !== undefined && !call.target.traits.capabilities.has("mail")) return false;
+    this.#abandon(call, "withdrawn");
+    return true;
+  }
+
   /** Ends a call of which the host could read only the beginning of the request or of the answer. */
   giveUp(from: Peer, head: FrameHead, { reason, isOverload }: BadFrame): void {
     if (head.kind === "request") {
+      this.#counters.calls += 1;
       const failure = isOverload ? callFailure.noRoom(reason) : callFailure.unreadableRequest(reason);
-      return this.#refuse(from, head.requestId, failure);
+      return this.#outcomes.refuse(from, head.requestId, failure);
     }
     const call = this.#calls.named(head.requestId);
     if (call === undefined || call.target !== from) return;
@@ -192,42 +267,28 @@ export class CallRouter {
     this.#fail(call, failure);
   }
 
-  /** Answers a call that never entered the table. */
-  #refuse(caller: Peer, requestId: string, failure: CallFailure, targetType = ""): void {
-    this.#countFailure(failure);
-    if (this.#observer !== undefined) {
-      const about = { callerId: caller.id, targetId: undefined, targetType, code: failure.code };
-      this.#observer({ at: "call", ...about, outcome: "failed", ms: 0 });
-    }
-    this.#sendFailure(caller, requestId, failure);
-  }
-
-  /** Returns whether the caller's queue took the answer. A caller of .NET's may get none. */
-  #sendFailure(caller: Peer, requestId: string, failure: CallFailure): boolean {
-    const { dotnet } = caller;
-    const bytes =
-      dotnet === undefined
-        ? failureAnswer(requestId, failure, caller.traits.isAnnounced)
-        : this.#dotnetAnswers.write(caller, dotnet, requestId, failure);
-    return bytes !== undefined && caller.send(bytes, "answer") === "queued";
-  }
-
   /** Only agents reach the given-up types of their own worker: a call without a source goes to the successor. */
   #ownTarget(caller: Peer, { targetType = "", bytes }: PeekedRequest): string | undefined {
     if (this.#leaving.size === 0 || this.#leaving.get(caller)?.has(targetType) !== true) return undefined;
-    return hasSource(bytes) ? caller.id : undefined;
+    return sourceOf(bytes) === undefined ? undefined : caller.id;
   }
 
   // protocol.md §11.2
   /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
   peerLeaving(peer: Peer, types: ReadonlySet<string>): void {
-    if (peer.isOpen && !this.#leaving.has(peer)) this.#leaving.set(peer, types);
+    if (!peer.isOpen || this.#leaving.has(peer)) return;
+    this.#leaving.set(peer, types);
+    this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */
   peerOpened(peer: Peer): void {
     for (const { call, frame } of this.#held.release(peer.id)) {
-      this.#forward(call, peer.traits.isAnnounced ? frame : pathless(frame), peer);
+      const request = peekFrame(frame);
+      if (request.kind !== "request") continue;
+      const shared = this.#owners.hasShared ? this.#owners.shared(call.targetType) : undefined;
+      if (shared !== undefined) this.#placeAgain(call, request, shared);
+      else this.#forward(call, this.#frameFor(peer, call, request), peer);
     }
   }
 
@@ -238,7 +299,7 @@ export class CallRouter {
    */
   peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
     const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
-    this.#batches.add(peer.id, this.#endingsOf(peer, failure));
+    this.#batches.add(peer.id, this.#endingsOf(peer, failure), peer.account.party);
   }
 
   *#endingsOf(
@@ -248,7 +309,7 @@ export class CallRouter {
     for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
     for (const call of incomingCalls.all()) {
       yield () => {
-        if (this.#calls.take(call)) this.#fail(call, failure(call.targetType));
+        if (call.commits === 0) this.#end(call, failure(call.targetType));
       };
     }
   }
@@ -278,20 +339,13 @@ export class CallRouter {
   }
 
   #cutShort(call: PendingCall): void {
-    const failure = call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort();
-    if (this.#calls.take(call)) this.#fail(call, failure);
+    if (call.commits > 0) return;
+    this.#end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
   }
 
-  /** Keeps the table of calls within its bounds. */
-  #whyNotTaken(caller: Peer, { requestId, targetKey }: PeekedRequest, targetType: string): CallFailure | undefined {
-    const { maxPendingCallsPerSession } = this.#bounds;
-    if (caller.outgoingCalls.size >= maxPendingCallsPerSession)
-      return callFailure.tooManyCalls(maxPendingCallsPerSession);
-    if (!this.#calls.mayOpen(caller)) return callFailure.tooManyCallsHere();
-    const idBytes = requestId.end - requestId.textStart;
-    if (idBytes > limits.requestIdBytes) return callFailure.longRequestId(idBytes);
-    const bytes = costOfCall(idBytes, targetType, targetKey);
-    return caller.account.mayTake(bytes) ? undefined : callFailure.noRoom(caller.account.whyNot(bytes));
+  /** Ends a call with a failure, if it has no outcome yet. */
+  #end(call: PendingCall, failure: CallFailure): void {
+    if (this.#calls.take(call)) this.#fail(call, failure);
   }
 
   #forward(call: PendingCall, frame: FrameBytes, target: Peer): void {
@@ -311,12 +365,20 @@ export class CallRouter {
     this.#fail(call, callFailure.timedOut(call.targetType, call.targetKey, call.timeoutMs));
   }
 
+  /** Fails a call that waits, by way of others, for itself. */
+  #breakRing(call: PendingCall, ring: string): void {
+    // A call that a commit decides waits for no turn any more.
+    if (call.commits > 0 || !this.#calls.take(call)) return;
+    this.#counters.deadlockedCalls += 1;
+    this.#tellTarget(call, "cancelled");
+    this.#fail(call, callFailure.deadlock(ring));
+  }
+
   /** Ends a call whose caller no longer waits for the outcome. */
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
     if (!this.#calls.take(call)) return;
-    this.#counters.abandonedCalls += 1;
-    if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "abandoned", reason));
+    this.#outcomes.abandon(call, reason);
     this.#tellTarget(call, reason);
   }
 
@@ -328,60 +390,9 @@ export class CallRouter {
     if (outcome === "full") this.#counters.lostNotices += 1;
   }
 
-  #occurrence(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): CallOccurrence {
-    const { caller, target, targetType, openedMs } = call;
-    const ms = this.#clock.now() - openedMs;
-    return { at: "call", callerId: caller.id, targetId: target?.id, targetType, outcome, code, ms };
-  }
-
-  #countFailure({ code }: CallFailure): void {
-    this.#counters.failedCalls += 1;
-    if (code === "overloaded") this.#counters.overloadedCalls += 1;
-  }
-
   /** Answers a call that has left the table with a failure. */
   #fail(call: PendingCall, failure: CallFailure): void {
     this.#held.forget(call);
-    this.#countFailure(failure);
-    if (this.#observer !== undefined) this.#observer(this.#occurrence(call, "failed", failure.code));
-    this.#sendFailure(call.caller, callerIdText(call), failure);
+    this.#outcomes.fail(call, failure);
   }
-}
-
-/** The quick reader does not read the source, which matters only here. */
-function hasSource(bytes: Uint8Array): boolean {
-  try {
-    const frame = decodeFrame(bytes);
-    return frame.kind === "request" && frame.source !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-function whyNotSent(
-  outcome: Exclude<SendOutcome, "queued">,
-  { targetType }: PendingCall,
-  frame: FrameBytes,
-  target: Peer,
-): CallFailure {
-  switch (outcome) {
-    case "too-large":
-      return callFailure.requestTooLarge(targetType, frame.byteLength, target.traits.maxFrameBytes);
-    case "full":
-      return callFailure.overloaded(targetType);
-    case "closed":
-      return callFailure.notReached(targetType);
-  }
-}
-
-/** The failure for a target without a worker. It tells apart types that no worker could register. */
-function unknownTarget(agentType: string): CallFailure {
-  const reason = whyInvalidAgentType(agentType);
-  return reason === undefined ? callFailure.unknownType(agentType) : callFailure.invalid(reason);
-}
-
-/** Returns a held call as a stock worker gets it. */
-function pathless(frame: Uint8Array): Uint8Array {
-  const peeked = peekFrame(frame);
-  return peeked.kind === "request" ? withoutPath(peeked).bytes : frame;
 }

@@ -18,6 +18,8 @@ export interface CallTableParts {
   readonly isTimed: boolean;
   /** The call has timed out and has left the table already. */
   readonly onTimeout: (call: PendingCall) => void;
+  /** A call leaves the table that was reported to wait for its turn, or whose path the host keeps. */
+  readonly onNotedLeft: (call: PendingCall) => void;
 }
 
 /** All calls without an outcome. The code that takes a call out must give the caller its outcome, so that there is exactly one. */
@@ -29,9 +31,12 @@ export class CallTable {
   readonly #share: FairShare;
   readonly #defaultTimeoutMs: number;
   readonly #clock: Clock | undefined;
+  readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
 
-  constructor({ clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout }: CallTableParts) {
+  constructor(parts: CallTableParts) {
+    const { clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout } = parts;
+    this.#onNotedLeft = parts.onNotedLeft;
     this.#share = new FairShare(maxCalls);
     this.#clock = isTimed ? clock : undefined;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
@@ -41,7 +46,7 @@ export class CallTable {
       clock,
       commonMs: defaultTimeoutMs,
       onDue: (call) => {
-        if (this.take(call)) onTimeout(call);
+        if (call.commits === 0 && this.take(call)) onTimeout(call);
       },
     });
   }
@@ -72,12 +77,15 @@ export class CallTable {
       targetType,
       targetKey: keptText(targetKey),
       heldBytes,
+      reportBytes: 0,
+      stockPath: undefined,
       timeoutMs,
       openedMs: this.#clock === undefined ? 0 : this.#clock.now(),
       dueMs: 0,
       timer: undefined,
       target: undefined,
       dueSlot: 0,
+      commits: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };
@@ -114,9 +122,19 @@ export class CallTable {
     return call !== undefined && this.idTextOf(call) === idText ? call : undefined;
   }
 
+  /** Whether a call has no outcome yet. */
+  has(call: PendingCall): boolean {
+    return this.#calls.get(call.hostId) === call;
+  }
+
+  isOverdue(call: PendingCall): boolean {
+    return this.#deadlines.isOver(call);
+  }
+
   /** Takes a call out. False: it was out already. */
   take(call: PendingCall): boolean {
     if (!this.#calls.delete(call.hostId)) return false;
+    if (call.reportBytes > 0 || call.stockPath !== undefined) this.#onNotedLeft(call);
     call.caller.account.release(call.heldBytes);
     this.#share.remove(call.caller.account.party);
     call.caller.outgoingCalls.delete(call);

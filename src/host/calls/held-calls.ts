@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../core/internal.ts";
 import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
+import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
@@ -30,7 +31,8 @@ export class HeldCalls {
   readonly #onExpired: (call: PendingCall) => void;
   readonly #queues = new Map<string, Queue>();
   readonly #queueOf = new Map<PendingCall, Queue>();
-  #bytes = 0;
+  /** Shares the bytes of all clients between the addresses of the callers. */
+  readonly #share = new FairShare(limits.heldBytes);
 
   /** `onExpired`: the channel did not come in time, and the call is no longer held. */
   constructor(clock: Clock, waitMs: number, onExpired: (call: PendingCall) => void) {
@@ -47,7 +49,7 @@ export class HeldCalls {
     const isFull =
       queue.waiting.size >= limits.heldCallsPerClient ||
       queue.bytes + frame.length > limits.heldBytesPerClient ||
-      this.#bytes + frame.length > limits.heldBytes;
+      !this.#share.mayAdd(call.caller.account.party, frame.length);
     if (isFull) return callFailure.overloaded(call.targetType);
     const { account } = call.caller;
     if (!account.take(frame.length + waitingBytes)) return callFailure.noRoom(account.whyNot(frame.length));
@@ -57,7 +59,7 @@ export class HeldCalls {
     });
     queue.waiting.set(call, { call, frame, timer });
     queue.bytes += frame.length;
-    this.#bytes += frame.length;
+    this.#share.add(account.party, frame.length);
     this.#queues.set(clientId, queue);
     this.#queueOf.set(call, queue);
     return undefined;
@@ -78,7 +80,7 @@ export class HeldCalls {
     held.timer.cancel();
     queue.waiting.delete(call);
     queue.bytes -= held.frame.length;
-    this.#bytes -= held.frame.length;
+    this.#share.remove(call.caller.account.party, held.frame.length);
     call.caller.account.release(held.frame.length + waitingBytes);
     this.#queueOf.delete(call);
     if (queue.waiting.size === 0) this.#queues.delete(queue.clientId);

@@ -13,7 +13,6 @@ import {
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { Principal } from "../principal.ts";
-import type { TypeOwners } from "../registry/type-owners.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
@@ -22,7 +21,8 @@ export interface ControlRouterParts {
   /** Runs what may be long: the answers for a channel that has ended. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  readonly owners: TypeOwners;
+  /** Returns the client that an agent's requests go to; undefined: there is none. */
+  readonly locate: (agentType: string, key: string, asker: ControlSession) => string | undefined;
   readonly sessions: ChannelTable<ControlSession>;
   /** Tells whether a principal may use a client id. */
   readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
@@ -44,12 +44,14 @@ export class ControlRouter {
     if (envelope === undefined) return;
     const isAsked = this.#waits.answered(from, envelope);
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
+    if (isEnding(envelope.body) && !this.#isOwn(from, envelope))
+      return this.#refuseEnding(from, envelope, envelope.body);
     const full = this.#waits.whyFull(from, envelope);
     if (full !== undefined && isControlRequest(envelope.body)) {
       this.#parts.counters.refusedByLimit += 1;
       return this.#refuse(from, envelope, envelope.body, full);
     }
-    const target = this.#find(envelope.destination);
+    const target = this.#find(envelope.destination, from);
     if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
     this.#parts.counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
@@ -57,11 +59,12 @@ export class ControlRouter {
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
+    const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
     if (this.#parts.sessions.of(session.id) === undefined) {
-      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)));
+      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)), party);
     }
-    this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)));
+    this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)), party);
   }
 
   *#forgettingsOf(waits: Iterable<ControlWait>): Iterable<() => void> {
@@ -90,24 +93,42 @@ export class ControlRouter {
     }
   }
 
-  #find(text: string): ControlSession | undefined {
-    const clientId = this.#clientAt(text);
+  #find(text: string, from: ControlSession): ControlSession | undefined {
+    const clientId = this.#clientAt(text, from);
     return clientId === undefined ? undefined : this.#parts.sessions.of(clientId);
   }
 
-  #clientAt(text: string): string | undefined {
+  #clientAt(text: string, from: ControlSession): string | undefined {
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
     return destination.kind === "client"
       ? destination.clientId
-      : this.#parts.owners.locate(destination.type, destination.key);
+      : this.#parts.locate(destination.type, destination.key, from);
   }
 
   // protocol.md §1.8
   /** Whether a request asks in the name of another principal's client, or an answer goes to one that has not asked for it. */
   #isForged(from: ControlSession, { destination, respondTo }: ControlEnvelope): boolean {
-    const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""));
+    const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""), from);
     return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
+  }
+
+  // protocol.md §1.8
+  /** Whether the target belongs to the principal of the asker. */
+  #isOwn(from: ControlSession, { destination }: ControlEnvelope): boolean {
+    const clientId = this.#clientAt(destination, from);
+    return clientId === undefined || this.#parts.clientIds.isFree(clientId, from.owner.principal);
+  }
+
+  /** Only workers of its own principal may end the activation of an agent, or have what is kept of it forgotten. */
+  #refuseEnding(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest): void {
+    const { counters, logger } = this.#parts;
+    counters.unroutableControlMessages += 1;
+    logger?.warn("a control message that would end another principal's agent is refused", { clientId: from.id });
+    const own = { ...envelope, respondTo: clientDestination(from.id) };
+    const error =
+      "A worker of another principal serves this agent. Only workers of that principal may deactivate or destroy it.";
+    from.send(encodeControl(controlReply(own, controlFailure(request, error))));
   }
 
   #refuseForged(from: ControlSession, envelope: ControlEnvelope): void {
@@ -139,9 +160,14 @@ export class ControlRouter {
   /** Answers for the target: to where the request says, or else to its sender. */
   #refuse(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
     const respondTo = envelope.respondTo ?? clientDestination(from.id);
-    const asker = this.#find(respondTo) ?? from;
+    const asker = this.#find(respondTo, from) ?? from;
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
+}
+
+/** Whether a request ends an activation. */
+function isEnding(body: ControlEnvelope["body"]): body is ControlRequest {
+  return body?.kind === "deactivate-request" || body?.kind === "destroy-request";
 }
 
 function whyUnroutable(destination: string): string {

@@ -7,24 +7,23 @@ import {
   type Logger,
   loggableError,
   type StateRecord,
-  type StateStore,
   StoreError,
 } from "../../core/internal.ts";
 import type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState, WireAgentId } from "../../protocol/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
+import type { HeldStore } from "../held-store.ts";
 
 const mismatchText =
   "The provided ETag does not match the current ETag. The state has been modified by another request.";
 
 // protocol.md §1.7
-/** GetState and SaveState of generations 1 and 2 over a state store. It opens the store when it is first needed. */
+/** GetState and SaveState of generations 1 and 2 over the host's state store. */
 export class LegacyState {
-  readonly #store: StateStore;
+  readonly #held: HeldStore;
   readonly #logger: Logger | undefined;
-  #opening: Promise<unknown> | undefined;
 
-  constructor(store: StateStore, logger: Logger | undefined) {
-    this.#store = store;
+  constructor(held: HeldStore, logger: Logger | undefined) {
+    this.#held = held;
     this.#logger = logger;
   }
 
@@ -42,7 +41,6 @@ export class LegacyState {
 
   /** Forgets a state, and all that belongs to its agent. False: there was none. */
   async delete(agent: WireAgentId): Promise<boolean> {
-    await this.#open();
     let eTag = (await this.#load(agent))?.eTag;
     while (eTag !== undefined) {
       const outcome = await this.#commit(agent, { at: "version", eTag }, { at: "delete" });
@@ -66,7 +64,6 @@ export class LegacyState {
 
   async #save({ agentId, eTag, data }: StoredState): Promise<RpcError | undefined> {
     if (agentId === undefined) return new RpcError(StatusCode.invalidArgument, "The state names no agent.");
-    await this.#open();
     const write = { at: "put", schemaVersion: 0, ...contentOf(data) } as const;
     const first = await this.#commit(agentId, eTag === "" ? { at: "anything" } : { at: "version", eTag }, write);
     // Any eTag is right while nothing is stored.
@@ -84,24 +81,16 @@ export class LegacyState {
   }
 
   async #load(agent: AgentName): Promise<StateRecord | undefined> {
-    const record = await this.#store.load(agent);
+    const record = await this.#held.readable.load(agent);
     return record === "unchanged" ? undefined : record;
   }
 
   async #commit(agent: AgentName, expected: Expected, write: Commit["write"]): Promise<CommitOutcome> {
     const commit = { agent, epoch: undefined, expected, write, reminders: [], mail: [], remembered: [] };
-    const [outcome] = await this.#store.commit([commit]);
+    const store = await this.#held.open();
+    const [outcome] = await store.commit([commit]);
     if (outcome === undefined) throw new StoreError("unavailable", "The state store gave no outcome for a commit.");
     return outcome;
-  }
-
-  /** Opens the store once. After a failure the next save tries again. */
-  #open(): Promise<unknown> {
-    this.#opening ??= this.#store.open().catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return this.#opening;
   }
 
   /** The text of a store's error may name files of this machine, so that only the log gets it. */

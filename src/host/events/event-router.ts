@@ -1,7 +1,16 @@
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
-import type { PeekedEvent } from "../../protocol/internal.ts";
+import {
+  formatRecipient,
+  type PeekedEvent,
+  spliceRecipients,
+  topicSourceOf,
+  withoutRecipients,
+} from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
@@ -10,6 +19,7 @@ import { DotnetEvents } from "./dotnet-events.ts";
 export interface EventRouterParts {
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
+  readonly placement: Placement;
   readonly topics: TopicIndex;
   readonly peers: PeerTable;
   readonly logger: Logger | undefined;
@@ -17,11 +27,16 @@ export interface EventRouterParts {
 }
 
 // protocol.md §3.2
-/** Sends an event's own bytes once to every worker that has a matching subscription, the publisher included. */
+/**
+ * Sends an event once to every worker that has a matching subscription, the publisher included. They get its own bytes. A worker with
+ * agents of shared types also gets their names.
+ */
 export class EventRouter {
   readonly #parts: EventRouterParts;
   /** The peers that get the event that the router works on. */
   readonly #targets: Peer[] = [];
+  /** The agents of shared types that the event is for, for each peer that is to be told. */
+  readonly #recipients = new Map<Peer, string[]>();
   readonly #dotnetEvents = new DotnetEvents();
   #number = 0;
 
@@ -29,48 +44,87 @@ export class EventRouter {
     this.#parts = parts;
   }
 
-  route(event: PeekedEvent): void {
+  /** Returns how many workers it was for. */
+  route(from: Peer, event: PeekedEvent): number {
     const { counters, logger, observer } = this.#parts;
     counters.events += 1;
     if (!isValidTopicType(event.topicType)) {
       counters.invalidEvents += 1;
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
-      return;
+      return 0;
     }
-    const absent = this.#find(event.topicType);
+    const absent = this.#find(from, event);
     const found = this.#targets.length;
     if (found === 0) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
     try {
-      for (const target of this.#targets) this.#deliver(event, target);
+      const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
+      for (const target of this.#targets) this.#deliver(own, target);
     } finally {
       this.#targets.length = 0;
+      if (this.#recipients.size > 0) this.#recipients.clear();
     }
-    if (observer === undefined) return;
+    if (observer === undefined) return found;
     const delivered = counters.deliveredEvents - deliveredBefore;
     observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    return found;
   }
 
   /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
-  #find(topicType: string): number {
+  #find(from: Peer, event: PeekedEvent): number {
     const { owners, topics, peers } = this.#parts;
     this.#number += 1;
     let absent: Set<string> | undefined;
-    topics.visit(topicType, (agentType) => {
+    let shared: Set<SharedType> | undefined;
+    topics.visit(event.topicType, (agentType) => {
+      const type = owners.hasShared ? owners.shared(agentType) : undefined;
+      if (type !== undefined) {
+        shared ??= new Set();
+        shared.add(type);
+        return;
+      }
       for (const clientId of owners.owners(agentType)) {
         const peer = peers.of(clientId);
         if (peer === undefined) {
           absent ??= new Set();
           absent.add(clientId);
-        } else if (peer.lastEvent !== this.#number) {
-          peer.lastEvent = this.#number;
-          this.#targets.push(peer);
-        }
+        } else this.#target(peer);
       }
     });
-    const absentCount = absent?.size ?? 0;
+    const absentCount = (absent?.size ?? 0) + (shared === undefined ? 0 : this.#findShared(from, event, shared));
     this.#parts.counters.skippedEvents += absentCount;
     return absentCount;
+  }
+
+  #target(peer: Peer): void {
+    if (peer.lastEvent === this.#number) return;
+    peer.lastEvent = this.#number;
+    this.#targets.push(peer);
+  }
+
+  // protocol.md §11.14
+  /** Finds the worker of the agent of each shared type. Returns how many have none. */
+  #findShared(from: Peer, event: PeekedEvent, types: Iterable<SharedType>): number {
+    const key = topicSourceOf(event);
+    let absent = 0;
+    let count = 0;
+    for (const type of types) {
+      count += 1;
+      // Subscribers choose how many agents an event is for: they could use up the share of the publisher's address.
+      const payer = count > limits.claimsOfEvent ? undefined : from;
+      const located = this.#parts.placement.locate(type, key, { caller: from, payer });
+      if (located.at !== "found") {
+        absent += 1;
+        continue;
+      }
+      const { peer, epoch } = located;
+      this.#target(peer);
+      if (epoch === undefined) continue;
+      const named = this.#recipients.get(peer) ?? [];
+      named.push(formatRecipient(type.name, epoch));
+      this.#recipients.set(peer, named);
+    }
+    return absent;
   }
 
   #deliver(event: PeekedEvent, target: Peer): void {
@@ -79,7 +133,9 @@ export class EventRouter {
       counters.filteredEvents += 1;
       return;
     }
-    switch (target.send(event.bytes, "event")) {
+    const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
+    const frame = named === undefined ? event.bytes : spliceRecipients(event, named.join(","));
+    switch (target.send(frame, "event")) {
       case "queued":
         counters.deliveredEvents += 1;
         return;

@@ -35,6 +35,18 @@ export class SharedOwners implements TypeOwners {
     return this.#owners.size;
   }
 
+  /** The owners share whole types, and no agent has a place that counts. */
+  readonly hasShared = false;
+  readonly era = 0;
+
+  shared(): undefined {
+    return undefined;
+  }
+
+  sharedTypes(): readonly never[] {
+    return [];
+  }
+
   types(): Iterable<string> {
     return this.#owners.keys();
   }

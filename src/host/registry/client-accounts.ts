@@ -70,6 +70,11 @@ export class ClientAccounts {
     return account;
   }
 
+  /** The peer address from which the client came first. A client that holds nothing has none. */
+  partyOf(clientId: string): string {
+    return this.#accounts.get(clientId)?.party ?? "";
+  }
+
   /** Closes the account of a client that holds nothing any more. */
   settle(clientId: string): void {
     if (this.#accounts.get(clientId)?.held === costOfClient(clientId)) this.forget(clientId);

@@ -34,6 +34,8 @@ export class Client implements SubscriptionHolder {
   /** Registrations from before the client came back that the registry has not entered again yet. */
   restoring: KeptRegistrations | undefined;
   state: ClientState;
+  /** The host has warned that the client serves exclusive types beside types that the host shares for it. */
+  isWarnedOfMix = false;
   /** The client has said that it stops, and registers nothing more. */
   isLeaving = false;
   reservation: Reservation | undefined;

@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
 import { method } from "../../protocol/internal.ts";
+import { FairCount, type FairCountOptions, type Place } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
 import { Client, type ClientState, type Reservation } from "./client.ts";
 import type { ClientAccounts } from "./client-accounts.ts";
@@ -18,6 +19,10 @@ export interface ClientsParts {
   /** Milliseconds in which the channel of an expected client must come. */
   readonly orphanMs: number;
   readonly bounds: ClientBounds;
+  /** Called before a client loses its place because another address needed it. */
+  readonly onGaveWay: FairCountOptions["onGaveWay"];
+  /** Others needed the place of a client: the host must forget it in a later turn. */
+  readonly giveWay: (clientId: string, reason: string) => void;
   /** The streams and calls of a client that wait for `authorize` now; all of them, or those of one method. */
   readonly pendingOf: (clientId: string, method?: string) => readonly Promise<unknown>[];
   /** Takes the memory of reservations. */
@@ -33,22 +38,25 @@ export class Clients {
   readonly #clients = new Map<string, Client>();
   /** Clients with a reservation: an index for the bound. */
   readonly #reserved: Reservations<Client>;
-  #liveCount = 0;
+  /** Shares the places of expected and serving clients between peer addresses. */
+  readonly #shared: FairCount;
+  readonly #places = new Map<string, Place>();
   #isClosed = false;
 
   constructor(parts: ClientsParts) {
     this.#parts = parts;
     const { maxClients, maxReservedEntries: maxEntries } = parts.bounds;
     this.#reserved = new Reservations({ maxClients, maxEntries });
+    this.#shared = new FairCount({ max: maxClients, onGaveWay: parts.onGaveWay });
   }
 
   get reservedCount(): number {
     return this.#reserved.size;
   }
 
-  /** True: no other client may register. */
-  get isFull(): boolean {
-    return this.#liveCount >= this.#parts.bounds.maxClients;
+  /** Whether another client of the address may register. One of another address may have to give way for that. */
+  mayAdd(party: string): boolean {
+    return this.#shared.mayTake(party);
   }
 
   /** A client that is expected or serving. */
@@ -63,7 +71,7 @@ export class Clients {
   }
 
   /** A client registers ahead of its channel: it becomes expected. */
-  expect(clientId: string, principal: Principal | undefined): Client {
+  expect(clientId: string, principal: Principal | undefined, party: string): Client {
     const { clock, orphanMs, onExpired } = this.#parts;
     const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     const timer = clock.setTimer(orphanMs, () =>
@@ -72,7 +80,7 @@ export class Clients {
       }),
     );
     const expected: ClientState = { at: "expected", timer };
-    this.#enter(client, expected);
+    this.#enter(client, expected, party);
     return client;
   }
 
@@ -80,13 +88,14 @@ export class Clients {
   arrive(
     clientId: string,
     principal: Principal | undefined,
+    party: string,
   ): { readonly client: Client; readonly before: KeptRegistrations | undefined } {
     const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     if (client.state.at === "expected") client.state.timer.cancel();
     const before = this.#dropReservation(client);
     before?.timer.cancel();
     client.isLeaving = false;
-    this.#enter(client, { at: "serving" });
+    this.#enter(client, { at: "serving" }, party);
     return { client, before: before?.kept };
   }
 
@@ -104,7 +113,7 @@ export class Clients {
     const { clientId, state, own, restoring } = client;
     if (state.at === "gone" || this.#clients.get(clientId) !== client) return;
     if (state.at === "expected") state.timer.cancel();
-    if (state.at !== "reserved") this.#liveCount -= 1;
+    this.#leavePlace(clientId);
     client.state = { at: "gone" };
     this.#clients.delete(clientId);
     const before = this.#dropReservation(client);
@@ -135,10 +144,22 @@ export class Clients {
     for (const { clientId } of this.#reserved.all()) this.#expireReservation(clientId);
   }
 
-  #enter(client: Client, state: ClientState): void {
-    if (client.state.at === "reserved") this.#liveCount += 1;
+  #enter(client: Client, state: ClientState, party: string): void {
+    const { clientId } = client;
+    if (client.state.at === "reserved") {
+      const reason = `This host keeps the registrations of ${this.#parts.bounds.maxClients} clients (maxSessions). This address had most of them, and others needed a place.`;
+      this.#places.set(
+        clientId,
+        this.#shared.take(party, () => this.#parts.giveWay(clientId, reason)),
+      );
+    }
     client.state = state;
     this.#clients.set(client.clientId, client);
+  }
+
+  #leavePlace(clientId: string): void {
+    this.#places.get(clientId)?.leave();
+    this.#places.delete(clientId);
   }
 
   #reserve(before: Client, reservation: Reservation): void {
@@ -147,7 +168,7 @@ export class Clients {
     client.reservation = reservation;
     client.inheritLosses(before);
     this.#clients.set(clientId, client);
-    this.#reserved.add(client, reservation.kept.entries);
+    this.#reserved.add(client, reservation.kept.entries, this.#parts.accounts.partyOf(clientId));
     for (let gone = this.#reserved.surplus(); gone !== undefined; gone = this.#reserved.surplus())
       this.#expireReservation(gone.clientId);
   }

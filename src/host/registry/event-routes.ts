@@ -1,4 +1,3 @@
-import type { BatchRunner } from "../batch-runner.ts";
 import { Multimap } from "./multimap.ts";
 import type { HeldSubscription } from "./subscription-book.ts";
 import { TopicIndex } from "./topic-index.ts";
@@ -6,7 +5,8 @@ import type { TypeOwners } from "./type-owners.ts";
 
 export interface EventRoutesParts {
   readonly owners: TypeOwners;
-  readonly batches: BatchRunner;
+  /** Does for a client what may be long. */
+  readonly work: (clientId: string, tasks: Iterable<() => void>) => void;
   /** The number of the subscription that came last. */
   readonly lastNumber: () => number;
 }
@@ -69,7 +69,7 @@ export class EventRoutes {
     });
     const walk: Walk = { done, isStale: true };
     this.#walks.set(agentType, walk);
-    this.#parts.batches.add(clientId, this.#settling(agentType, walk, finish));
+    this.#parts.work(clientId, this.#settling(agentType, walk, finish));
   }
 
   *#settling(agentType: string, walk: Walk, finish: () => void): Iterable<() => void> {

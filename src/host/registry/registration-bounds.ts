@@ -27,10 +27,10 @@ export class RegistrationBounds {
   }
 
   /** Returns why the host takes no more agent types of the client. */
-  whyNoMoreTypes(clientId: string): Refusal | undefined {
+  whyNoMoreTypes(clientId: string, party: string): Refusal | undefined {
     const { maxTypesPerClient } = this.#parts.bounds;
     const client = this.#parts.clients.find(clientId);
-    if (client === undefined) return this.#whyNoMoreClients(clientId);
+    if (client === undefined) return this.#whyNoMoreClients(clientId, party);
     if (client.own.types.size < maxTypesPerClient) return undefined;
     return this.#full(clientId, `This host takes ${maxTypesPerClient} agent types of one client.`);
   }
@@ -40,7 +40,7 @@ export class RegistrationBounds {
     const { clients, book } = this.#parts;
     const { maxSubscriptions, maxSubscriptionsPerClient } = this.#parts.bounds;
     const client = clients.find(clientId);
-    const tooManyClients = client === undefined ? this.#whyNoMoreClients(clientId) : undefined;
+    const tooManyClients = client === undefined ? this.#whyNoMoreClients(clientId, account.party) : undefined;
     if (tooManyClients !== undefined) return tooManyClients;
     if (client !== undefined && client.own.subscriptions.size >= maxSubscriptionsPerClient) {
       return this.#full(clientId, `This host takes ${maxSubscriptionsPerClient} subscriptions of one client.`);
@@ -57,9 +57,9 @@ export class RegistrationBounds {
     return account.mayTake(bytes) ? undefined : this.#full(clientId, account.whyNot(bytes));
   }
 
-  #whyNoMoreClients(clientId: string): Refusal | undefined {
+  #whyNoMoreClients(clientId: string, party: string): Refusal | undefined {
     const { clients, bounds } = this.#parts;
-    return clients.isFull ? this.#full(clientId, `This host takes ${bounds.maxSessions} clients.`) : undefined;
+    return clients.mayAdd(party) ? undefined : this.#full(clientId, `This host takes ${bounds.maxSessions} clients.`);
   }
 
   #full(clientId: string, reason: string): Refusal {

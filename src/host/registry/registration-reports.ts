@@ -3,6 +3,7 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { firstListed, limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import type { Client } from "./client.ts";
 import { keptText } from "./name-checks.ts";
 import type { HeldSubscription } from "./subscription-book.ts";
 import type { TypeOwners } from "./type-owners.ts";
@@ -92,6 +93,30 @@ export class RegistrationReports {
 
   subscriptionEntered({ pattern, holder }: HeldSubscription): void {
     this.#warnIfUseless(pattern.agentType, holder.clientId);
+  }
+
+  /** A worker shares a type under other terms than the first worker of the type, whose terms count. */
+  termsDiffer(clientId: string, agentType: string): void {
+    const text = "a worker shares an agent type under other terms than the first worker of the type, whose terms count";
+    this.#parts.logger?.warn(text, { agentType, clientId });
+  }
+
+  // protocol.md §11.14
+  /**
+   * Warns of a client that knows nothing of shared types, and serves such types beside exclusive ones. It makes agents of its shared
+   * types for each event that comes for its exclusive ones, wherever these agents are.
+   */
+  typesMayBeMixed(client: Client): void {
+    if (client.isWarnedOfMix) return;
+    const { owners, logger } = this.#parts;
+    const { clientId } = client;
+    const types = [...client.own.types];
+    const shared = types.filter((type) => owners.shared(type)?.unaware.has(clientId) === true);
+    if (shared.length === 0 || types.every((type) => owners.shared(type) !== undefined)) return;
+    client.isWarnedOfMix = true;
+    const text =
+      "a worker that knows nothing of shared types serves such types beside exclusive ones: an event for both may make a second agent there. Run two workers";
+    logger?.warn(text, { clientId, shared: firstListed(shared) });
   }
 
   /** Warns of the first subscriptions that others have for a type which is served from now on. The log would leave out the rest. */

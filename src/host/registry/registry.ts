@@ -1,6 +1,6 @@
-import type { Clock } from "../../core/internal.ts";
+import type { Clock, SharingTerms } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
-import type { MemoryAccount } from "../../transport/internal.ts";
+import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
 import type { Client } from "./client.ts";
@@ -31,6 +31,8 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly bounds: RegistryBounds;
   /** Others needed the space that a client's registrations take: the host forgets the client in a later turn. */
   readonly giveWay: (clientId: string, reason: string) => void;
+  /** Called before a client gives way because another address needed its place. Default: nothing. */
+  readonly onClientGaveWay?: ClientsParts["onGaveWay"];
   /** Opens an account for a list of subscriptions, which no client has to itself. `giveWay`: the list is forgotten. */
   readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
@@ -41,6 +43,8 @@ export interface Registrant {
   readonly principal?: Principal | undefined;
   /** The account of the connection that asks. Default: nothing is counted for a client that is new. */
   readonly account?: MemoryAccount | undefined;
+  /** The terms under which it shares the agent type. Default: it does not. */
+  readonly sharing?: SharingTerms | undefined;
 }
 
 // protocol.md H13, H14
@@ -61,6 +65,7 @@ export class Registry {
     this.#parts = parts;
     this.#book = new SubscriptionBook({
       comparesClients: !parts.allowMultipleOwners,
+      isShared: (agentType) => parts.owners.hasShared && parts.owners.shared(agentType) !== undefined,
       maxSubscriptions: parts.bounds.maxSubscriptions,
     });
     this.#accounts = new ClientAccounts(parts.giveWay);
@@ -72,11 +77,16 @@ export class Registry {
       bounds: { maxClients, maxReservedEntries },
       pendingOf: parts.pendingOf,
       accounts: this.#accounts,
+      onGaveWay: parts.onClientGaveWay ?? (() => undefined),
+      giveWay: parts.giveWay,
       onExpired: (client) => this.#expire(client),
     });
     const { owners, batches, openListAccount: openAccount } = parts;
     const book = this.#book;
-    this.#routes = new EventRoutes({ owners, batches, lastNumber: () => book.lastNumber });
+    this.#routes = new EventRoutes({
+      ...{ owners, lastNumber: () => book.lastNumber },
+      work: (clientId, tasks) => this.#work(clientId, tasks),
+    });
     this.listing = new SubscriptionListing({ book, batches, openAccount });
     this.#bounds = new RegistrationBounds({
       bounds: parts.bounds,
@@ -150,10 +160,10 @@ export class Registry {
 
   /** The client's channel is open: what it registered ahead stays from now on, and it gets back what it had before. */
   clientArrived(clientId: string, from: Registrant = {}): void {
-    const { client, before } = this.#clients.arrive(clientId, from.principal);
+    const { client, before } = this.#clients.arrive(clientId, from.principal, partyOfCall(from));
     if (before === undefined) return;
     client.restoring = before;
-    this.#parts.batches.add(clientId, this.#restorationsOf(client, before, from.account));
+    this.#work(clientId, this.#restorationsOf(client, before, from.account));
   }
 
   /** The client is gone with all that it registered. If it comes back within the grace, it finds that again. */
@@ -172,7 +182,7 @@ export class Registry {
     const { types, subscriptions } = client.takeOwn();
     this.#releaseTypes(clientId, types);
     this.#changeCount(-subscriptions.size);
-    this.#parts.batches.add(clientId, this.#removalsOf(subscriptions));
+    this.#work(clientId, this.#removalsOf(subscriptions));
     this.#reports.typesGivenUp(clientId, types);
     return types;
   }
@@ -196,17 +206,23 @@ export class Registry {
     const known = this.#clients.find(clientId);
     if (known?.isLeaving) return leaving;
     if (known?.own.types.has(agentType)) return { at: "registered" };
-    const tooMany = this.#bounds.whyNoMoreTypes(clientId);
+    const tooMany = this.#bounds.whyNoMoreTypes(clientId, partyOfCall(from));
     if (tooMany !== undefined) return tooMany;
     const account = this.#accounts.of(clientId, from.account);
     const bytes = registrationCost.type(agentType);
     const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
     if (noRoom !== undefined) return noRoom;
     const isFirst = owners.owners(agentType).length === 0;
-    const claim = owners.claim(agentType, clientId);
+    const claim = owners.claim(agentType, clientId, {
+      sharing: from.sharing,
+      principal: known?.principal ?? from.principal,
+    });
     if (claim.at === "held") return { at: "taken", by: claim.by };
+    if (claim.differs === true) this.#reports.termsDiffer(clientId, agentType);
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
-    (known ?? this.#clients.expect(clientId, from.principal)).addType(agentType);
+    const client = known ?? this.#clients.expect(clientId, from.principal, account.party);
+    client.addType(agentType);
+    if (owners.hasShared && from.sharing === undefined) this.#reports.typesMayBeMixed(client);
     account.add(bytes);
     if (isFirst) this.#routes.ownersChanged(agentType, clientId);
     this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));
@@ -225,7 +241,7 @@ export class Registry {
     this.listing.changed();
     if (client.isSweeping) return;
     client.isSweeping = true;
-    this.#parts.batches.add(clientId, this.#lossesOf(client));
+    this.#work(clientId, this.#lossesOf(client));
   }
 
   #addSubscription(clientId: string, { id, pattern }: WireSubscription, from: Registrant): SubscriptionOutcome {
@@ -245,7 +261,7 @@ export class Registry {
         const refusal =
           this.#bounds.whyNoMoreSubscriptions(clientId, account) ?? this.#bounds.whyNoRoom(clientId, account, bytes);
         if (refusal !== undefined) return refusal;
-        const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal);
+        const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal, account.party);
         return this.#enter({ id, pattern, holder, account });
       }
     }
@@ -311,7 +327,12 @@ export class Registry {
     this.#clients.leave(client, graceMs);
     this.#releaseTypes(clientId, own.types);
     this.#changeCount(-own.subscriptions.size);
-    this.#parts.batches.add(clientId, this.#removalsOf(own.subscriptions));
+    this.#work(clientId, this.#removalsOf(own.subscriptions));
+  }
+
+  /** Does what may be long, in turns with that of other addresses. */
+  #work(clientId: string, tasks: Iterable<() => void>): void {
+    this.#parts.batches.add(clientId, tasks, this.#accounts.partyOf(clientId));
   }
 
   /** A client gives types up. Types that have gone to another client stay there. */

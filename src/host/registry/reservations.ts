@@ -19,11 +19,12 @@ export interface ReservationBounds {
 // protocol.md §2.1
 /**
  * The reservations of each principal, within a common bound. Beyond it the oldest one goes of the principal that has most, so that
- * no principal takes those of another. All anonymous clients are one principal: there the oldest of all goes.
+ * no principal takes those of another. The anonymous clients of one peer address count as one principal.
  */
 export class Reservations<C extends ReservedClient> {
   readonly #bounds: ReservationBounds;
-  readonly #shares = new Map<string | undefined, Share<C>>();
+  readonly #shares = new Map<string, Share<C>>();
+  readonly #shareOf = new Map<C, string>();
   #clients = 0;
   #entries = 0;
 
@@ -40,8 +41,10 @@ export class Reservations<C extends ReservedClient> {
     return [...this.#shares.values()].flatMap(({ clients }) => [...clients.keys()]);
   }
 
-  add(client: C, entries: number): void {
-    const name = client.principal?.name;
+  /** `party`: the peer address of the client; it counts for an anonymous one. */
+  add(client: C, entries: number, party = ""): void {
+    const name = client.principal === undefined ? `of ${party}` : `by ${client.principal.name}`;
+    this.#shareOf.set(client, name);
     const share = this.#shares.get(name) ?? { clients: new Map<C, number>(), entries: 0 };
     this.#shares.set(name, share);
     share.clients.set(client, entries);
@@ -51,11 +54,12 @@ export class Reservations<C extends ReservedClient> {
   }
 
   remove(client: C): void {
-    const name = client.principal?.name;
+    const name = this.#shareOf.get(client) ?? "";
     const share = this.#shares.get(name);
     const entries = share?.clients.get(client);
     if (share === undefined || entries === undefined) return;
     share.clients.delete(client);
+    this.#shareOf.delete(client);
     share.entries -= entries;
     this.#clients -= 1;
     this.#entries -= entries;

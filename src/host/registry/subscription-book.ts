@@ -58,7 +58,7 @@ type Asker = Pick<SubscriptionHolder, "clientId" | "principal">;
 // protocol.md §5.2
 /**
  * All subscriptions in the order they came, found by id and by content. Two are equal when they are of one kind and have the
- * same id or the same content. The book compares those of one principal; where types are shared, those of one client only. It
+ * same id or the same content. The book compares those of one principal; for a type with several owners, those of one client only. It
  * never finds those that are not live.
  */
 export class SubscriptionBook {
@@ -66,13 +66,20 @@ export class SubscriptionBook {
   readonly #byId = new EqualsIndex<HeldSubscription>();
   readonly #byContent = new EqualsIndex<HeldSubscription>();
   readonly #comparesClients: boolean;
+  readonly #isShared: (agentType: string) => boolean;
   /** Shares the bound of subscriptions between the addresses of their clients. */
   readonly #share: FairShare;
   #lastNumber = 0;
 
-  constructor(options: { readonly comparesClients: boolean; readonly maxSubscriptions: number }) {
+  constructor(options: {
+    readonly comparesClients: boolean;
+    readonly maxSubscriptions: number;
+    /** Whether several clients may serve the agent type. Default: none. */
+    readonly isShared?: (agentType: string) => boolean;
+  }) {
     this.#share = new FairShare(options.maxSubscriptions);
     this.#comparesClients = options.comparesClients;
+    this.#isShared = options.isShared ?? (() => false);
   }
 
   /** Counts those that are not live too, until they are removed. */
@@ -95,7 +102,7 @@ export class SubscriptionBook {
     asker: Asker,
     { id, pattern }: { readonly id: string; readonly pattern: WirePattern },
   ): "known" | "exists" | undefined {
-    const scope = this.#scopeOf(asker);
+    const scope = this.#scopeOf(asker, pattern.agentType);
     const { clientId, principal } = asker;
     const equals = [
       ...this.#byId.of(id, scope).filter((held) => held.pattern.kind === pattern.kind),
@@ -110,7 +117,7 @@ export class SubscriptionBook {
 
   add(added: NewSubscription): HeldSubscription {
     this.#lastNumber += 1;
-    const held = new HeldSubscription(added, this.#lastNumber, this.#scopeOf(added.holder));
+    const held = new HeldSubscription(added, this.#lastNumber, this.#scopeOf(added.holder, added.pattern.agentType));
     this.#all.add(held);
     this.#share.add(held.account.party);
     this.#byId.add(held.id, held);
@@ -126,7 +133,9 @@ export class SubscriptionBook {
 
   /** The subscriptions of one client with this id. */
   ownWithId(asker: Asker, id: string): readonly HeldSubscription[] {
-    return this.#byId.of(id, this.#scopeOf(asker)).filter(({ holder }) => holder.clientId === asker.clientId);
+    const { clientId, principal } = asker;
+    const scopes = this.#comparesClients ? [principal?.name, ofClient(clientId)] : [ofClient(clientId)];
+    return scopes.flatMap((scope) => this.#byId.of(id, scope).filter(({ holder }) => holder.clientId === clientId));
   }
 
   /** All clients' subscriptions with this id. */
@@ -139,9 +148,14 @@ export class SubscriptionBook {
     return this.#all;
   }
 
-  #scopeOf({ clientId, principal }: Asker): string | undefined {
-    return this.#comparesClients ? principal?.name : clientId;
+  #scopeOf({ clientId, principal }: Asker, agentType: string): string | undefined {
+    return this.#comparesClients && !this.#isShared(agentType) ? principal?.name : ofClient(clientId);
   }
+}
+
+/** No principal has such a name by accident. */
+function ofClient(clientId: string): string {
+  return `\u0000${clientId}`;
 }
 
 function contentOf(pattern: WirePattern): string {

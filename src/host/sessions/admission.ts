@@ -4,6 +4,7 @@ import {
   type CallContext,
   FairCount,
   type FairCountOptions,
+  FairShare,
   partyOfCall,
   RpcError,
   StatusCode,
@@ -53,8 +54,8 @@ export class Admission {
   readonly #byPeer = new Map<string, { calls: number; bytes: number }>();
   /** The calls and streams of each client id that wait. */
   readonly #byClient = new Map<string, Set<PendingAdmission>>();
-  /** Bytes of the requests of all unary calls that wait. */
-  #bytes = 0;
+  /** Shares the bytes of the requests of all unary calls that wait between peer addresses. */
+  readonly #bytes = new FairShare(limits.pendingRequestBytes);
   #isDraining = false;
 
   constructor(parts: AdmissionParts) {
@@ -113,17 +114,22 @@ export class Admission {
 
   /** Throws `RpcError` when a limit of what waits is reached, for the host or for the connection. */
   #checkRoom(call: CallContext): void {
-    const { pendingAdmissionsPerPeer, pendingRequestBytes, pendingRequestBytesPerPeer } = limits;
+    const { pendingAdmissionsPerPeer, pendingRequestBytesPerPeer } = limits;
     const ofPeer = this.#byPeer.get(call.peer);
     if ((ofPeer?.calls ?? 0) >= pendingAdmissionsPerPeer)
       this.#limited(call, `${pendingAdmissionsPerPeer} calls of this connection`);
-    if (isOver(this.#bytes, call.requestBytes, pendingRequestBytes))
-      this.#limited(call, `Requests of ${this.#bytes} bytes`);
+    if (!this.#mayHold(call)) this.#limited(call, `Requests of ${this.#bytes.size} bytes`);
     const bytes = ofPeer?.bytes ?? 0;
     if (isOver(bytes, call.requestBytes, pendingRequestBytesPerPeer))
       this.#limited(call, `Requests of ${bytes} bytes of this connection`);
     // Last, since another call may have to give way for it.
     if (!this.#places.mayTake(partyOfCall(call))) this.#limited(call, `${this.#places.size} calls`);
+  }
+
+  /** Whether the bytes of a request find a place. A request that waits alone does: the transport bounds it. */
+  #mayHold(call: CallContext): boolean {
+    const { requestBytes } = call;
+    return requestBytes === undefined || this.#bytes.size === 0 || this.#bytes.mayAdd(partyOfCall(call), requestBytes);
   }
 
   #limited(call: CallContext, calls: string): never {
@@ -197,7 +203,7 @@ export class Admission {
   #enter(call: CallContext, pending: PendingAdmission): void {
     const { peer, requestBytes = 0 } = call;
     this.#pending.add(pending);
-    this.#bytes += requestBytes;
+    this.#bytes.add(partyOfCall(call), requestBytes);
     const { calls, bytes } = this.#byPeer.get(peer) ?? { calls: 0, bytes: 0 };
     this.#byPeer.set(peer, { calls: calls + 1, bytes: bytes + requestBytes });
     const clientId = call.metadata[clientIdKey] || undefined;
@@ -209,7 +215,7 @@ export class Admission {
   #leave(call: CallContext, pending: PendingAdmission): void {
     const { peer, requestBytes = 0 } = call;
     this.#pending.delete(pending);
-    this.#bytes -= requestBytes;
+    this.#bytes.remove(partyOfCall(call), requestBytes);
     const { calls, bytes } = this.#byPeer.get(peer) ?? { calls: 0, bytes: 0 };
     if (calls > 1) this.#byPeer.set(peer, { calls: calls - 1, bytes: bytes - requestBytes });
     else this.#byPeer.delete(peer);

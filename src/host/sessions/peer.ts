@@ -1,4 +1,10 @@
-import { type Capability, type FrameBytes, isAnnounced, readCapabilities } from "../../protocol/internal.ts";
+import {
+  type Capability,
+  type FrameBytes,
+  isAnnounced,
+  readCapabilities,
+  type WorkerIdentity,
+} from "../../protocol/internal.ts";
 import type { MemoryAccount, Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
@@ -33,6 +39,8 @@ export interface Peer {
   /** The client id of the worker. */
   readonly id: string;
   readonly traits: PeerTraits;
+  /** The identity that the worker gives itself. A stock worker has its client id for id and name. */
+  readonly worker: WorkerIdentity;
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;

@@ -1,6 +1,18 @@
 import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
 import type { Peer } from "./peer.ts";
 
+// protocol.md §11.13
+/** The path of a call to a worker that knows no paths. */
+export interface StockPath {
+  readonly target: Peer;
+  /** The agent that is called, `type/key`. */
+  readonly agent: string;
+  /** The value of `agpath`. */
+  readonly path: string;
+  /** Memory of all this, taken from the caller's account. */
+  readonly bytes: number;
+}
+
 // protocol.md H1
 /** A call between two peers without an outcome: who called under which id, and who was called. */
 export interface PendingCall {
@@ -13,6 +25,10 @@ export interface PendingCall {
   readonly targetKey: string;
   /** Memory of the call, taken from the caller's account. */
   readonly heldBytes: number;
+  /** Memory of the report that the call waits for its turn, taken from the target's account; 0: it is not reported. */
+  reportBytes: number;
+  /** Set for a call with a path to a worker that knows no paths. */
+  stockPath: StockPath | undefined;
   /** 0: no bound. */
   readonly timeoutMs: number;
   /** When the call came, by the host's clock; 0 while no observer wants to know. */
@@ -24,6 +40,9 @@ export interface PendingCall {
   timer: Timer | undefined;
   /** Undefined while the call waits for the target's channel. */
   target: Peer | undefined;
+  // protocol.md §11.15
+  /** Undecided commits that carry an answer to the call. While there is one, no end of its worker, time limit or drain ends the call. */
+  commits: number;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;

@@ -1,5 +1,5 @@
 import { type Clock, watchingClock } from "../../core/internal.ts";
-import { encodeFrame, type FrameBytes } from "../../protocol/internal.ts";
+import { encodeFrame, type FrameBytes, type WorkerIdentity } from "../../protocol/internal.ts";
 import {
   type MemoryAccount,
   type RpcStatus,
@@ -16,14 +16,18 @@ import { createIncomingCalls, createOutgoingCalls } from "./pending-call.ts";
 import { QueueBound, type QueueBounds } from "./queue-bound.ts";
 import { SignsOfLife } from "./signs-of-life.ts";
 
-/** A way for notices past all that waits on the worker's data channel: its side stream. */
-export interface NoticePath {
-  /** Bytes that have come from the worker on this path. */
+/** A stream of a worker that ends with its data channel. */
+export interface StreamBeside {
+  /** Bytes that have come from the worker on this stream. */
   readonly receivedBytes: number;
-  /** False: the path did not take the notice. */
-  send(notice: Uint8Array): boolean;
   /** `reason` is undefined when the worker has ended its data channel itself. */
   finish(status: RpcStatus, reason: CloseReason | undefined): void;
+}
+
+/** A way for notices past all that waits on the worker's data channel: its side stream. */
+export interface NoticePath extends StreamBeside {
+  /** False: the path did not take the notice. */
+  send(notice: Uint8Array): boolean;
 }
 
 /** The worker that opened a stream. */
@@ -42,6 +46,7 @@ export interface SessionParts {
   /** The number of the stream among all that were opened; a newer one has a higher number. */
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly worker: WorkerIdentity;
   readonly dotnet: DotnetWorker | undefined;
   readonly stream: ServerStream;
   /** The account of the worker's connection. */
@@ -68,6 +73,7 @@ export class Session implements Peer {
   readonly owner: StreamOwner;
   readonly openedAs: number;
   readonly traits: PeerTraits;
+  readonly worker: WorkerIdentity;
   readonly dotnet: DotnetWorker | undefined;
   readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
@@ -85,6 +91,7 @@ export class Session implements Peer {
   #sentFrames = 0;
   #asked = 0;
   #noticePath: NoticePath | undefined;
+  #stateStream: StreamBeside | undefined;
   #isOpen = true;
   #endedFor: CloseReason | undefined;
 
@@ -93,6 +100,7 @@ export class Session implements Peer {
     this.owner = parts.owner;
     this.openedAs = parts.openedAs;
     this.traits = parts.traits;
+    this.worker = parts.worker;
     this.dotnet = parts.dotnet;
     this.account = parts.account;
     this.#stream = parts.stream;
@@ -175,6 +183,17 @@ export class Session implements Peer {
     if (this.#noticePath === path) this.#noticePath = undefined;
   }
 
+  /** The stream by which the worker keeps its agents' states; the newest one counts. */
+  openStateStream(stream: StreamBeside): void {
+    this.#stateStream?.finish(replacedPath, "replaced");
+    if (this.#isOpen) this.#stateStream = stream;
+    else stream.finish(endedPath, this.#endedFor);
+  }
+
+  closeStateStream(stream: StreamBeside): void {
+    if (this.#stateStream === stream) this.#stateStream = undefined;
+  }
+
   /**
    * Ends the channel with a status after the frames that are queued. The host cuts off a worker that does not read them within
    * 5 s. `reason` is undefined when the worker ends the channel itself.
@@ -184,7 +203,7 @@ export class Session implements Peer {
     this.#isOpen = false;
     this.#signsOfLife?.stop();
     this.#endedFor = reason;
-    this.#noticePath?.finish(endedPath, reason);
+    this.#endBeside();
     this.#close.finish(status);
   }
 
@@ -199,8 +218,13 @@ export class Session implements Peer {
   markClosed(): void {
     this.#isOpen = false;
     this.#signsOfLife?.stop();
-    this.#noticePath?.finish(endedPath, this.#endedFor);
+    this.#endBeside();
     this.#close.done();
+  }
+
+  #endBeside(): void {
+    this.#noticePath?.finish(endedPath, this.#endedFor);
+    this.#stateStream?.finish(endedPath, this.#endedFor);
   }
 
   flushed(): Promise<void> {
@@ -212,7 +236,8 @@ export class Session implements Peer {
     if (timeoutMs === 0 || !traits.capabilities.has("heartbeat")) return undefined;
     return new SignsOfLife({
       ...{ clock: watchingClock(clock), afterMs, timeoutMs },
-      receivedBytes: () => this.#stream.receivedBytes + (this.#noticePath?.receivedBytes ?? 0),
+      receivedBytes: () =>
+        this.#stream.receivedBytes + (this.#noticePath?.receivedBytes ?? 0) + (this.#stateStream?.receivedBytes ?? 0),
       frames: () => ({ left: this.#sentFrames - this.queuedFrames, queued: this.#sentFrames }),
       ask: () => this.#askForSignOfLife(),
       onSilent: () => {

@@ -75,6 +75,7 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "message-too-large": plain("message-too-large"),
   "unexpected-answer": plain("unexpected-answer"),
   "loop-detected": plain("loop-detected"),
+  deadlock: plain("deadlock"),
   "not-authorized": plain("not-authorized"),
   "invalid-argument": plain("invalid-argument"),
   "not-found": plain("not-found"),
@@ -82,6 +83,11 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "wrong-class": plain("wrong-class"),
   "wrong-state": plain("wrong-state"),
   "state-unavailable": plain("state-unavailable"),
+  "state-conflict": plain("state-conflict"),
+  "state-unreadable": plain("state-unreadable"),
+  "state-too-new": plain("state-too-new"),
+  "state-too-large": plain("state-too-large"),
+  "invalid-state": plain("invalid-state"),
   "state-unknown": plain("state-unknown"),
   "tool-not-found": tool("ToolNotFoundException", ToolNotFoundException),
   "invalid-tool-arguments": tool("InvalidToolArgumentsException", InvalidToolArgumentsException),
@@ -170,7 +176,8 @@ function textOfObject({ name, detail }: RemoteFailure): string {
   return Object.keys(detail).length === 0 ? name : errorText(detail);
 }
 
-function isErrorCode(text: string): text is ErrorCode {
+/** Whether a text is an error code that this version knows. */
+export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(kinds, text);
 }
 

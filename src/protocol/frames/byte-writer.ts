@@ -56,6 +56,18 @@ export class ByteWriter {
     this.#at += bytes.length;
   }
 
+  /** Writes a field with a whole number up to 2^53 - 1; leaves out 0, as proto3 does. */
+  number(field: number, value: number): void {
+    if (value === 0) return;
+    this.#buffer[this.#at++] = field << 3;
+    let rest = value;
+    while (rest > 0x7f) {
+      this.#buffer[this.#at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#buffer[this.#at++] = rest;
+  }
+
   /** Writes the tag and length of a field whose content follows. */
   head(field: number, length: number): void {
     this.#buffer[this.#at++] = (field << 3) | 2;
@@ -105,6 +117,13 @@ export function textBytes(text: string): number {
 export function fieldBytes(length: number): number {
   let bytes = 2 + length;
   for (let rest = length >>> 7; rest > 0; rest >>>= 7) bytes += 1;
+  return bytes;
+}
+
+/** Returns the bytes of a field with a whole number; 0 if it is 0. */
+export function numberFieldBytes(value: number): number {
+  let bytes = value === 0 ? 0 : 2;
+  for (let rest = Math.floor(value / 0x80); rest > 0; rest = Math.floor(rest / 0x80)) bytes += 1;
   return bytes;
 }
 

@@ -1,13 +1,13 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type ChannelSignal, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
-import type { CancelFrame, CancelReason, HeartbeatFrame, LeavingFrame } from "./frame.ts";
+import type { CancelFrame, CancelReason, HeartbeatFrame, LeavingFrame, StuckFrame, UnstuckFrame } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
 import { fromWireHeartbeat, noticeTag, toWireHeartbeat } from "./heartbeat.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-type NoticeFrame = CancelFrame | LeavingFrame | HeartbeatFrame;
+type NoticeFrame = CancelFrame | LeavingFrame | StuckFrame | UnstuckFrame | HeartbeatFrame;
 
-const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone"];
+const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone", "withdrawn"];
 
 export function encodeNotice(frame: NoticeFrame): Uint8Array {
   const signal = create(SignalMessageSchema, { signal: { signal: toWireNotice(frame) } });
@@ -25,6 +25,12 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
       return cancelFrame(signal.value.requestId, signal.value.reason);
     case "leaving":
       return { kind: "leaving", graceMs: signal.value.graceMs };
+    case "stuck": {
+      const { requestId, path, behind } = signal.value;
+      return { kind: "stuck", requestId, path, behind };
+    }
+    case "unstuck":
+      return { kind: "unstuck", requestId: signal.value.requestId };
     case "heartbeat":
       return fromWireHeartbeat(signal.value);
     default:
@@ -66,6 +72,12 @@ function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
     }
     case "leaving":
       return { case: "leaving", value: { $typeName: "troupe.v1.Leaving", graceMs: frame.graceMs } };
+    case "stuck": {
+      const { requestId, path, behind } = frame;
+      return { case: "stuck", value: { $typeName: "troupe.v1.StuckCall", requestId, path, behind: [...behind] } };
+    }
+    case "unstuck":
+      return { case: "unstuck", value: { $typeName: "troupe.v1.UnstuckCall", requestId: frame.requestId } };
     case "heartbeat":
       return { case: "heartbeat", value: toWireHeartbeat(frame) };
   }

@@ -63,6 +63,14 @@ function assertFrame(frame: Frame): void {
     case "leaving":
       assertUint32(frame.graceMs, "The graceMs of a leaving frame");
       return;
+    case "stuck":
+      assertText(frame.requestId, "The requestId of a stuck frame");
+      assertText(frame.path, "The path of a stuck frame");
+      for (const token of frame.behind) assertText(token, "A token of a stuck frame");
+      return;
+    case "unstuck":
+      assertText(frame.requestId, "The requestId of an unstuck frame");
+      return;
     case "heartbeat":
       assertUint32(frame.seq, "The seq of a heartbeat frame");
       assertUint32(frame.leaseMs, "The leaseMs of a heartbeat frame");
@@ -73,8 +81,9 @@ function assertFrame(frame: Frame): void {
     case "empty":
       return;
     default: {
-      const known = "request, response, event, register-type, subscribe, ack, cancel, leaving, heartbeat or empty";
-      throw wrongValue(`The kind of a frame must be ${known}`, kind satisfies never);
+      const known =
+        "request, response, event, register-type, subscribe, ack, cancel, leaving, stuck, unstuck, heartbeat";
+      throw wrongValue(`The kind of a frame must be ${known} or empty`, kind satisfies never);
     }
   }
 }

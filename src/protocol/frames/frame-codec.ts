@@ -20,6 +20,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "ack":
     case "cancel":
     case "leaving":
+    case "stuck":
+    case "unstuck":
     case "empty":
       return encodeFrameGenerated(frame);
   }

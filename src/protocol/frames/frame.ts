@@ -76,7 +76,7 @@ export interface EventFrame {
  * Reason of a cancel notice: the caller's signal, the time limit of the caller or the host, or the end of the caller's
  * channel.
  */
-export type CancelReason = "cancelled" | "timed-out" | "caller-gone";
+export type CancelReason = "cancelled" | "timed-out" | "caller-gone" | "withdrawn";
 
 // protocol.md §11.2
 /** Notice that the caller no longer waits for the answer of a call. Sent to announced peers only. */
@@ -92,6 +92,25 @@ export interface LeavingFrame {
   readonly kind: "leaving";
   /** Milliseconds during which the peer still answers; a whole number below 2^32. */
   readonly graceMs: number;
+}
+
+// protocol.md §11.13
+/** Tells the host that a call has waited long for its turn. Sent only to a host that names `turns`. */
+export interface StuckFrame {
+  readonly kind: "stuck";
+  /** The host's id of the call. */
+  readonly requestId: string;
+  /** The turns that wait for the call, in the form of the metadata `agpath`. */
+  readonly path: string;
+  /** The tokens of the running turns for which the call waits. */
+  readonly behind: readonly string[];
+}
+
+// protocol.md §11.13
+/** Tells the host that the call does not wait any more for the turns that were reported last. */
+export interface UnstuckFrame {
+  readonly kind: "unstuck";
+  readonly requestId: string;
 }
 
 // protocol.md §11.12
@@ -115,6 +134,8 @@ export type Frame =
   | LegacyFrame
   | CancelFrame
   | LeavingFrame
+  | StuckFrame
+  | UnstuckFrame
   | HeartbeatFrame
   /** No arm of the oneof is set, or an unknown one. Receivers ignore it with a warning. */
   | { readonly kind: "empty" };

@@ -9,8 +9,16 @@ import { fromWirePayload, toWirePayload } from "./payload.ts";
 
 /** Encodes a frame with the generated code: the slow reference that tests compare the fast encoder with. */
 export function encodeFrameGenerated(frame: Frame): Uint8Array {
-  if (frame.kind === "cancel" || frame.kind === "leaving" || frame.kind === "heartbeat") return encodeNotice(frame);
-  return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
+  switch (frame.kind) {
+    case "cancel":
+    case "leaving":
+    case "stuck":
+    case "unstuck":
+    case "heartbeat":
+      return encodeNotice(frame);
+    default:
+      return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
+  }
 }
 
 /** Decodes a frame with the generated code. Throws what the parser throws. */
@@ -43,6 +51,8 @@ function toWire(frame: Frame): Message["message"] {
     // Notices are outside the oneof.
     case "cancel":
     case "leaving":
+    case "stuck":
+    case "unstuck":
     case "heartbeat":
     case "empty":
       return { case: undefined };

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe_control.proto.
  */
 export const file_troupe_control: GenFile = /*@__PURE__*/
-  fileDesc("ChR0cm91cGVfY29udHJvbC5wcm90bxIJdHJvdXBlLnYxIlEKFEFnZW50TWV0YWRhdGFSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQSFgoOb25seV9pZl9zZXJ2ZWQYAiABKAgiZQoVQWdlbnRNZXRhZGF0YVJlc3BvbnNlEgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhIKBWVycm9yGAQgASgJSACIAQFCCAoGX2Vycm9yYgZwcm90bzM", [file_agent_worker]);
+  fileDesc("ChR0cm91cGVfY29udHJvbC5wcm90bxIJdHJvdXBlLnYxIlEKFEFnZW50TWV0YWRhdGFSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQSFgoOb25seV9pZl9zZXJ2ZWQYAiABKAgiZQoVQWdlbnRNZXRhZGF0YVJlc3BvbnNlEgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhIKBWVycm9yGAQgASgJSACIAQFCCAoGX2Vycm9yIjsKFkRlYWN0aXZhdGVBZ2VudFJlcXVlc3QSIQoIYWdlbnRfaWQYASABKAsyDy5hZ2VudHMuQWdlbnRJZCI3ChdEZWFjdGl2YXRlQWdlbnRSZXNwb25zZRISCgVlcnJvchgBIAEoCUgAiAEBQggKBl9lcnJvciI4ChNEZXN0cm95QWdlbnRSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQiNAoURGVzdHJveUFnZW50UmVzcG9uc2USEgoFZXJyb3IYASABKAlIAIgBAUIICgZfZXJyb3JiBnByb3RvMw", [file_agent_worker]);
 
 /**
  * @generated from message troupe.v1.AgentMetadataRequest
@@ -72,4 +72,76 @@ export type AgentMetadataResponse = Message<"troupe.v1.AgentMetadataResponse"> &
  */
 export const AgentMetadataResponseSchema: GenMessage<AgentMetadataResponse> = /*@__PURE__*/
   messageDesc(file_troupe_control, 1);
+
+/**
+ * Ends the activation of an agent when its running turns have ended. The answer comes when it has ended.
+ *
+ * @generated from message troupe.v1.DeactivateAgentRequest
+ */
+export type DeactivateAgentRequest = Message<"troupe.v1.DeactivateAgentRequest"> & {
+  /**
+   * @generated from field: agents.AgentId agent_id = 1;
+   */
+  agentId?: AgentId | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.DeactivateAgentRequest.
+ * Use `create(DeactivateAgentRequestSchema)` to create a new message.
+ */
+export const DeactivateAgentRequestSchema: GenMessage<DeactivateAgentRequest> = /*@__PURE__*/
+  messageDesc(file_troupe_control, 2);
+
+/**
+ * @generated from message troupe.v1.DeactivateAgentResponse
+ */
+export type DeactivateAgentResponse = Message<"troupe.v1.DeactivateAgentResponse"> & {
+  /**
+   * @generated from field: optional string error = 1;
+   */
+  error?: string | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.DeactivateAgentResponse.
+ * Use `create(DeactivateAgentResponseSchema)` to create a new message.
+ */
+export const DeactivateAgentResponseSchema: GenMessage<DeactivateAgentResponse> = /*@__PURE__*/
+  messageDesc(file_troupe_control, 3);
+
+/**
+ * The same, and deletes what is kept of the agent.
+ *
+ * @generated from message troupe.v1.DestroyAgentRequest
+ */
+export type DestroyAgentRequest = Message<"troupe.v1.DestroyAgentRequest"> & {
+  /**
+   * @generated from field: agents.AgentId agent_id = 1;
+   */
+  agentId?: AgentId | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.DestroyAgentRequest.
+ * Use `create(DestroyAgentRequestSchema)` to create a new message.
+ */
+export const DestroyAgentRequestSchema: GenMessage<DestroyAgentRequest> = /*@__PURE__*/
+  messageDesc(file_troupe_control, 4);
+
+/**
+ * @generated from message troupe.v1.DestroyAgentResponse
+ */
+export type DestroyAgentResponse = Message<"troupe.v1.DestroyAgentResponse"> & {
+  /**
+   * @generated from field: optional string error = 1;
+   */
+  error?: string | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.DestroyAgentResponse.
+ * Use `create(DestroyAgentResponseSchema)` to create a new message.
+ */
+export const DestroyAgentResponseSchema: GenMessage<DestroyAgentResponse> = /*@__PURE__*/
+  messageDesc(file_troupe_control, 5);
 

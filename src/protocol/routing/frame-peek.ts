@@ -35,15 +35,36 @@ export function withoutTroupeKeys(response: PeekedResponse): PeekedResponse {
 }
 
 // protocol.md §11.13
-/** Returns the call for a target that has not announced itself: without the key `agpath`. */
-export function withoutPath(request: PeekedRequest): PeekedRequest {
-  if (!request.hasPath) return request;
+/** Returns the call for a target that knows no paths: without the key `agpath`, and the value of this key. */
+export function withoutPath(request: PeekedRequest): { readonly bare: PeekedRequest; readonly path: string } {
+  const path = request.hasPath ? readPath(request) : "";
+  return { bare: request.hasPath ? withMetadata(request, metadataKey.path, undefined) : request, path };
+}
+
+// protocol.md §11.13
+/** Returns the call with this path. */
+export function withPath(request: PeekedRequest, path: string): PeekedRequest {
+  return withMetadata(request, metadataKey.path, path);
+}
+
+function readPath({ bytes }: PeekedRequest): string {
+  try {
+    const frame = decodeFrame(bytes);
+    return (frame.kind === "request" && frame.metadata[metadataKey.path]) || "";
+  } catch {
+    return "";
+  }
+}
+
+/** Replaces one entry of the metadata; undefined takes it out. */
+function withMetadata(request: PeekedRequest, key: string, value: string | undefined): PeekedRequest {
   try {
     const frame = decodeFrame(request.bytes);
     if (frame.kind !== "request") return request;
-    const { [metadataKey.path]: _path, ...metadata } = frame.metadata;
-    const bare = peekFrame(encodeFrame({ ...frame, metadata }));
-    return bare.kind === "request" ? bare : request;
+    const { [key]: _before, ...others } = frame.metadata;
+    const metadata = value === undefined ? others : { ...others, [key]: value };
+    const changed = peekFrame(encodeFrame({ ...frame, metadata }));
+    return changed.kind === "request" ? changed : request;
   } catch {
     // The target cannot read such a call either, so it gets the call as it came.
     return request;

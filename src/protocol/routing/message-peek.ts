@@ -103,7 +103,7 @@ export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | u
     if (field === eventType) topicType = readLengthAndText(bytes, valueStart, reader.position);
     else if (field >= firstDataArm && field <= protoData) dataArm = field;
   }
-  return { kind: "event", bytes, topicType, hasProtoData: dataArm === protoData };
+  return { kind: "event", bytes, bodyStart, topicType, hasProtoData: dataArm === protoData };
 }
 
 /** `reader` has just stepped over the text field that began at `fieldStart`. */

@@ -49,7 +49,9 @@ export interface PeekedResponse {
 /** Topic type of an event, and the bytes of the event. */
 export interface PeekedEvent {
   readonly kind: "event";
+  /** The whole message. The event's own fields reach from `bodyStart` to the end. */
   readonly bytes: Uint8Array;
+  readonly bodyStart: number;
   /** `CloudEvent.type`, not validated. */
   readonly topicType: string;
   readonly hasProtoData: boolean;
@@ -62,7 +64,18 @@ export type PeekedFrame =
   | PeekedEvent
   | Extract<
       Frame,
-      { readonly kind: "register-type" | "subscribe" | "ack" | "cancel" | "leaving" | "heartbeat" | "empty" }
+      {
+        readonly kind:
+          | "register-type"
+          | "subscribe"
+          | "ack"
+          | "cancel"
+          | "leaving"
+          | "stuck"
+          | "unstuck"
+          | "heartbeat"
+          | "empty";
+      }
     >
   /**
    * The bytes are not a protobuf message. `head` names the call that they belong to, so that its caller can get an

@@ -22,6 +22,7 @@ export function joinFrame(frame: FrameBytes): Uint8Array {
 }
 
 const idTag = 0x0a;
+const noEntry = new Uint8Array(0);
 
 /** Returns the request id of a peeked call or answer as text. */
 export function requestIdText({ bytes, requestId }: PeekedRequest | PeekedResponse): string {
@@ -43,18 +44,23 @@ const scratchViews: Uint8Array[] = [];
 // protocol.md H1
 /**
  * Replaces the request id; all other bytes stay, without a copy. If the id occurs several times, another one is
- * appended, because the last occurrence counts.
+ * appended, because the last occurrence counts. `entry` is one more field, which goes behind the id.
  */
-export function spliceRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint8Array): SplicedFrame {
+export function spliceRequestId(
+  peeked: PeekedRequest | PeekedResponse,
+  id: Uint8Array,
+  entry: Uint8Array = noEntry,
+): SplicedFrame {
   const { bytes, bodyStart, requestId } = peeked;
   const isRepeated = requestId.count > 1;
   const cutStart = isRepeated ? bytes.length : requestId.count === 1 ? requestId.fieldStart : bodyStart;
   const cutEnd = isRepeated ? bytes.length : requestId.count === 1 ? requestId.end : bodyStart;
   const idLength = id.length === 0 && !isRepeated ? 0 : 1 + varintLength(id.length) + id.length;
-  const bodyLength = bytes.length - bodyStart - (cutEnd - cutStart) + idLength;
+  const addedLength = idLength + entry.length;
+  const bodyLength = bytes.length - bodyStart - (cutEnd - cutStart) + addedLength;
 
   const kept = cutStart - bodyStart;
-  const head = headOf(1 + varintLength(bodyLength) + kept + idLength);
+  const head = headOf(1 + varintLength(bodyLength) + kept + addedLength);
   head[0] = peeked.kind === "request" ? 0x0a : 0x12;
   let at = writeVarint(head, 1, bodyLength);
   // Canonical encoders write the id first, so usually nothing precedes it.
@@ -64,7 +70,9 @@ export function spliceRequestId(peeked: PeekedRequest | PeekedResponse, id: Uint
     head[at] = idTag;
     at = writeVarint(head, at + 1, id.length);
     head.set(id, at);
+    at += id.length;
   }
+  if (entry.length > 0) head.set(entry, at);
   return { head, rest: bytes.subarray(cutEnd), byteLength: head.length + bytes.length - cutEnd };
 }
 
@@ -87,13 +95,15 @@ export function asciiBytes(text: string): Uint8Array {
   return bytes;
 }
 
-function varintLength(value: number): number {
+/** Returns the bytes that a number takes in protobuf. */
+export function varintLength(value: number): number {
   let length = 1;
   for (let rest = value; rest >= 0x80; rest >>>= 7) length += 1;
   return length;
 }
 
-function writeVarint(target: Uint8Array, start: number, value: number): number {
+/** Writes a number as protobuf does; returns the position behind it. */
+export function writeVarint(target: Uint8Array, start: number, value: number): number {
   let at = start;
   let rest = value;
   for (; rest >= 0x80; rest >>>= 7) target[at++] = (rest & 0x7f) | 0x80;

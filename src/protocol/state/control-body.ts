@@ -10,7 +10,14 @@ import {
   SaveStateRequestSchema,
   SaveStateResponseSchema,
 } from "../gen/agent_worker_pb.ts";
-import { AgentMetadataRequestSchema, AgentMetadataResponseSchema } from "../gen/troupe_control_pb.ts";
+import {
+  AgentMetadataRequestSchema,
+  AgentMetadataResponseSchema,
+  DeactivateAgentRequestSchema,
+  DeactivateAgentResponseSchema,
+  DestroyAgentRequestSchema,
+  DestroyAgentResponseSchema,
+} from "../gen/troupe_control_pb.ts";
 import { anyPrefix } from "../wire-names.ts";
 import type { ControlBody } from "./control-messages.ts";
 
@@ -39,6 +46,14 @@ export function packControl(body: ControlBody): Any {
       const fields = { type, key, description, ...withError(error) };
       return pack(AgentMetadataResponseSchema, create(AgentMetadataResponseSchema, fields));
     }
+    case "deactivate-request":
+      return pack(DeactivateAgentRequestSchema, create(DeactivateAgentRequestSchema, withAgentId(body.agentId)));
+    case "deactivate-response":
+      return pack(DeactivateAgentResponseSchema, create(DeactivateAgentResponseSchema, withError(body.error)));
+    case "destroy-request":
+      return pack(DestroyAgentRequestSchema, create(DestroyAgentRequestSchema, withAgentId(body.agentId)));
+    case "destroy-response":
+      return pack(DestroyAgentResponseSchema, create(DestroyAgentResponseSchema, withError(body.error)));
     case "unknown":
       throw new TroupeError("invalid-message", `A control message of type ${body.typeUrl} can't be written.`);
   }
@@ -75,6 +90,14 @@ function unpackKnown({ typeUrl, value }: Any): ControlBody | undefined {
       const { type, key, description, error } = fromBinary(AgentMetadataResponseSchema, value);
       return { kind: "metadata-response", type, key, description, error };
     }
+    case DeactivateAgentRequestSchema.typeName:
+      return { kind: "deactivate-request", agentId: wireId(fromBinary(DeactivateAgentRequestSchema, value).agentId) };
+    case DeactivateAgentResponseSchema.typeName:
+      return { kind: "deactivate-response", error: fromBinary(DeactivateAgentResponseSchema, value).error };
+    case DestroyAgentRequestSchema.typeName:
+      return { kind: "destroy-request", agentId: wireId(fromBinary(DestroyAgentRequestSchema, value).agentId) };
+    case DestroyAgentResponseSchema.typeName:
+      return { kind: "destroy-response", error: fromBinary(DestroyAgentResponseSchema, value).error };
     default:
       return undefined;
   }

@@ -6,7 +6,7 @@ import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
 import { packControl, unpackControl } from "./control-body.ts";
 
 // protocol.md §1.2, §1.8
-/** A request on the control channel. The kind `metadata-request` is Troupe's own. */
+/** A request on the control channel. The kinds but `save-request` and `load-request` are Troupe's own. */
 export type ControlRequest =
   | { readonly kind: "save-request"; readonly agentId: WireAgentId | undefined }
   /** `state` is the agent's state as JSON text. */
@@ -16,9 +16,11 @@ export type ControlRequest =
       readonly agentId: WireAgentId | undefined;
       /** Asks only whether the worker serves the type: it creates no agent and leaves the description empty. */
       readonly onlyIfServed: boolean;
-    };
+    }
+  | { readonly kind: "deactivate-request"; readonly agentId: WireAgentId | undefined }
+  | { readonly kind: "destroy-request"; readonly agentId: WireAgentId | undefined };
 
-/** An answer on the control channel. The kind `metadata-response` is Troupe's own. */
+/** An answer on the control channel. The kinds but `save-response` and `load-response` are Troupe's own. */
 export type ControlAnswer =
   | { readonly kind: "save-response"; readonly state: string; readonly error: string | undefined }
   | { readonly kind: "load-response"; readonly error: string | undefined }
@@ -28,7 +30,9 @@ export type ControlAnswer =
       readonly key: string;
       readonly description: string;
       readonly error: string | undefined;
-    };
+    }
+  | { readonly kind: "deactivate-response"; readonly error: string | undefined }
+  | { readonly kind: "destroy-response"; readonly error: string | undefined };
 
 /** Body of an envelope on the control channel. */
 export type ControlBody =
@@ -65,9 +69,17 @@ export function decodeControl(bytes: Uint8Array): ControlEnvelope {
   });
 }
 
+const requestKinds: ReadonlySet<ControlBody["kind"]> = new Set([
+  "save-request",
+  "load-request",
+  "metadata-request",
+  "deactivate-request",
+  "destroy-request",
+]);
+
 /** Whether a body is a request. */
 export function isControlRequest(body: ControlBody | undefined): body is ControlRequest {
-  return body?.kind === "save-request" || body?.kind === "load-request" || body?.kind === "metadata-request";
+  return body !== undefined && requestKinds.has(body.kind);
 }
 
 // protocol.md §1.8
@@ -80,6 +92,10 @@ export function controlFailure(request: ControlRequest, error: string): ControlA
       return { kind: "load-response", error };
     case "metadata-request":
       return { kind: "metadata-response", type: "", key: "", description: "", error };
+    case "deactivate-request":
+      return { kind: "deactivate-response", error };
+    case "destroy-request":
+      return { kind: "destroy-response", error };
   }
 }
 

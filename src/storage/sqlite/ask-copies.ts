@@ -1,4 +1,12 @@
-import type { AgentName, Commit, Settlements, StateWrite } from "../../core/internal.ts";
+import type {
+  AgentName,
+  Commit,
+  DeadReason,
+  DurableMessage,
+  KeptMessage,
+  Settlements,
+  StateWrite,
+} from "../../core/internal.ts";
 
 // A store copies what it is given before its call returns. A thread gets only plain objects and whole buffers.
 
@@ -28,31 +36,24 @@ export function copyOfCommit({ agent, epoch, expected, write, reminders, mail, r
 
 export function copyOfSettlements({ ticks, mail }: Settlements): Settlements {
   return {
-    ticks: ticks.map(({ agent, name, seq, nextDueMs, attempts }) => {
-      return { agent: copyOfName(agent), name, seq, nextDueMs, attempts };
+    ticks: ticks.map(({ agent, name, seq, nextDueMs, attempts, rule }) => {
+      return { agent: copyOfName(agent), name, seq, nextDueMs, attempts, rule };
     }),
     mail: mail.map(({ place, nextMs, attempts }) => ({ place, nextMs, attempts })),
   };
 }
 
-/** Bytes of an object and its fields, beside texts and data. */
-const objectBytes = 200;
+export function copyOfMessage({ id, kind, frame, sentAtMs }: DurableMessage): DurableMessage {
+  return { id, kind, frame: new Uint8Array(frame), sentAtMs };
+}
 
-/** Returns about how many bytes a commit has while it waits. */
-export function sizeOfCommit({ agent, write, reminders, mail, remembered }: Commit): number {
-  let bytes = objectBytes + 2 * (agent.type.length + agent.key.length);
-  if (write.at === "put") bytes += write.data.length + 2 * write.contentType.length;
-  for (const change of reminders) {
-    bytes += objectBytes + 2 * change.name.length;
-    if (change.at === "set") bytes += 2 * change.rule.length + change.message.length;
-  }
-  for (const { id, receiver, frame } of mail) {
-    bytes += objectBytes + 2 * (id.length + receiver.type.length + receiver.key.length) + frame.length;
-  }
-  for (const { id, principal, answer } of remembered) {
-    bytes += objectBytes + 2 * (id.length + principal.length) + (answer?.length ?? 0);
-  }
-  return bytes;
+export function copyOfKept(message: KeptMessage): KeptMessage {
+  const { mailbox, place, priorTakeovers } = message;
+  return { ...copyOfMessage(message), mailbox: copyOfName(mailbox), place, priorTakeovers };
+}
+
+export function copyOfReason({ code, text, attempts }: DeadReason): DeadReason {
+  return { code, text, attempts };
 }
 
 function copyOfWrite(write: StateWrite): StateWrite {

@@ -1,7 +1,7 @@
 import type { StoreError } from "../../core/internal.ts";
-import type { Ask, AskOf, Reply } from "./asks.ts";
+import { type Ask, type AskOf, isWrite, type Reply, type WriteAsk } from "./asks.ts";
 import { toStoreError } from "./sqlite-error.ts";
-import type { StateDatabase, WriteAsk } from "./state-database.ts";
+import type { StateDatabase } from "./state-database.ts";
 
 /** Commits and bytes of one transaction. One call of `commit` is never divided. */
 const mostCommits = 256;
@@ -64,7 +64,7 @@ export class AskQueue {
       const ask = this.#waiting[this.#head];
       if (ask === undefined || isControl(ask)) break;
       if (isWrite(ask)) {
-        const size = ask.kind === "commit" ? ask.commits.length : ask.done.ticks.length + ask.done.mail.length;
+        const size = sizeOf(ask);
         const isOver = commits + size > mostCommits || bytes + ask.bytes > mostBytes;
         if (isOver && writes.length > 0) break;
         writes.push(ask);
@@ -100,6 +100,10 @@ export class AskQueue {
         return database.read((reads) => reads.due(ask.query));
       case "mail":
         return database.read((reads) => reads.mail(ask.query));
+      case "mailPage":
+        return database.read((reads) => reads.mailPage(ask.query));
+      case "deadLetters":
+        return database.readLog((log) => log.deadLetters(ask.query, ask.nowMs), { letters: [], isLast: true });
       case "stats":
         return database.read((reads) => reads.stats());
     }
@@ -135,6 +139,18 @@ function isControl(ask: Ask): ask is Control {
   return ask.kind === "open" || ask.kind === "look" || ask.kind === "close";
 }
 
-function isWrite(ask: Ask): ask is WriteAsk {
-  return ask.kind === "commit" || ask.kind === "settle";
+/** How many writes a question has. */
+function sizeOf(ask: WriteAsk): number {
+  switch (ask.kind) {
+    case "commit":
+      return ask.commits.length;
+    case "settle":
+      return ask.done.ticks.length + ask.done.mail.length;
+    case "replay":
+    case "drop":
+      return ask.letters.length;
+    case "append":
+    case "bury":
+      return 1;
+  }
 }

@@ -2,9 +2,15 @@ import type {
   AgentName,
   Commit,
   CommitOutcome,
+  DeadPage,
+  DeadQuery,
+  DeadReason,
   DueQuery,
+  DurableMessage,
+  KeptMessage,
   ListPage,
   ListQuery,
+  MailPageQuery,
   MailQuery,
   RememberedMessage,
   Settlements,
@@ -21,6 +27,12 @@ export interface Questions {
   readonly open: { readonly takesOver: boolean; readonly nowMs: number };
   readonly commit: { readonly commits: readonly Commit[]; readonly nowMs: number };
   readonly settle: { readonly done: Settlements };
+  readonly append: { readonly mailbox: AgentName; readonly message: DurableMessage; readonly nowMs: number };
+  readonly bury: { readonly message: KeptMessage; readonly why: DeadReason; readonly nowMs: number };
+  readonly replay: { readonly letters: readonly string[]; readonly nowMs: number };
+  readonly drop: { readonly letters: readonly string[] };
+  readonly mailPage: { readonly query: MailPageQuery };
+  readonly deadLetters: { readonly query: DeadQuery; readonly nowMs: number };
   readonly load: { readonly agent: AgentName; readonly unless: string | undefined };
   readonly remembered: {
     readonly agent: AgentName;
@@ -43,6 +55,13 @@ export interface Answers {
   readonly open: StoreOpening;
   readonly commit: readonly CommitOutcome[];
   readonly settle: undefined;
+  readonly append: "kept" | "known" | "full";
+  readonly bury: undefined;
+  /** How many there were. */
+  readonly replay: number;
+  readonly drop: number;
+  readonly mailPage: readonly StoredMail[];
+  readonly deadLetters: DeadPage;
   readonly load: StateRecord | "unchanged" | undefined;
   readonly remembered: RememberedMessage | undefined;
   readonly list: ListPage;
@@ -63,6 +82,19 @@ export type Ask = {
 
 export type AskOf<K extends Kind> = Ask & { readonly kind: K };
 
+/** Writes of the log, each of which has an answer. */
+export type LogAsk = AskOf<"append"> | AskOf<"bury"> | AskOf<"replay"> | AskOf<"drop">;
+
+/** Questions that write. Those that wait together are one transaction. */
+export type WriteAsk = AskOf<"commit"> | AskOf<"settle"> | LogAsk;
+
+const writes: ReadonlySet<Kind> = new Set<Kind>(["commit", "settle", "append", "bury", "replay", "drop"]);
+
+/** Whether a question writes. */
+export function isWrite(ask: Ask): ask is WriteAsk {
+  return writes.has(ask.kind);
+}
+
 /** A `StoreError` on its way between threads. */
 export interface StoreFailure {
   readonly storeCode: StoreErrorCode;
@@ -79,6 +111,7 @@ export interface DatabaseOptions {
   readonly file: string;
   readonly synchronous: "full" | "normal";
   readonly maxValueBytes: number;
+  readonly maxMailboxMessages: number;
   /** Infinity: no limit. */
   readonly maxFileBytes: number;
   readonly checksOnOpen: boolean;

@@ -1,6 +1,7 @@
 import type { DatabaseOptions } from "./asks.ts";
 import type { Database, SqliteDriver, Statement } from "./driver.ts";
-import { migrate, readSchemaVersion } from "./schema.ts";
+import { LogTables } from "./log-tables.ts";
+import { logSince, migrate, readSchemaVersion } from "./schema.ts";
 import { TableReads } from "./table-reads.ts";
 import { TableWrites } from "./table-writes.ts";
 
@@ -11,18 +12,22 @@ export class Connection {
   readonly writes: TableWrites;
   readonly #readMeta: Statement;
   readonly #writeMeta: Statement;
+  readonly #maxMailboxMessages: number;
+  #log: LogTables | undefined;
 
-  private constructor(database: Database, maxValueBytes: number, makeETag: () => string) {
+  private constructor(database: Database, options: DatabaseOptions, makeETag: () => string) {
+    const { maxValueBytes, maxMailboxMessages } = options;
     this.database = database;
+    this.#maxMailboxMessages = maxMailboxMessages;
     this.reads = new TableReads(database);
-    this.writes = new TableWrites(database, { maxValueBytes, makeETag });
+    this.writes = new TableWrites(database, { maxValueBytes, maxMailboxMessages, makeETag });
     this.#readMeta = database.prepare("select value from meta where name = ?");
     this.#writeMeta = database.prepare("insert or replace into meta(name, value) values(?, ?)");
   }
 
   /** Opens the file, and makes the tables of a new one. */
   static open(driver: SqliteDriver, options: DatabaseOptions, makeETag: () => string): Connection {
-    const { file, synchronous, busyTimeoutMs, maxValueBytes } = options;
+    const { file, synchronous, busyTimeoutMs } = options;
     const database = driver.open(file);
     try {
       database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
@@ -33,11 +38,24 @@ export class Connection {
       // An older program may hold a file of an older version, so that only `StateDatabase.open` migrates it.
       if (version === 0) migrate(database, file);
       if (options.maxFileBytes < Number.POSITIVE_INFINITY) limitPages(database, options.maxFileBytes);
-      return new Connection(database, maxValueBytes, makeETag);
+      return new Connection(database, options, makeETag);
     } catch (error) {
       database.close();
       throw error;
     }
+  }
+
+  /** Whether the file has the tables of the log. */
+  get hasLog(): boolean {
+    return (
+      this.#log !== undefined || Number(this.database.prepare("pragma user_version").get()?.user_version) >= logSince
+    );
+  }
+
+  /** The tables of the log. A file of an older version has them once it was opened to write. */
+  get log(): LogTables {
+    this.#log ??= new LogTables(this.database, this.#maxMailboxMessages);
+    return this.#log;
   }
 
   get sqliteVersion(): string {

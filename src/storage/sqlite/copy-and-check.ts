@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { errorText, loggableText, StoreError } from "../../core/internal.ts";
 import type { Database, SqliteDriver } from "./driver.ts";
+import { assertPlace } from "./file-place.ts";
 import { readSchemaVersion } from "./schema.ts";
 import { codeOf } from "./sqlite-error.ts";
 
@@ -13,6 +14,7 @@ export function copyDatabase(driver: SqliteDriver, file: string, target: string)
   if (existsSync(target)) {
     throw new StoreError("unavailable", `${loggableText(target)} exists. Name a file that does not, for the backup.`);
   }
+  assertPlace(target);
   const partial = `${target}.partial`;
   rmSync(partial, { force: true });
   try {
@@ -57,5 +59,6 @@ function withDatabase<T>(driver: SqliteDriver, file: string, use: (database: Dat
 }
 
 function assertFile(file: string): void {
+  assertPlace(file);
   if (!existsSync(file)) throw new StoreError("unavailable", `There is no state store ${loggableText(file)}.`);
 }

@@ -11,6 +11,7 @@ import {
   number,
   optionShape,
   type StateStore,
+  storeLimits,
   systemClock,
   word,
 } from "../../core/internal.ts";
@@ -29,6 +30,8 @@ export interface SqliteStoreOptions {
   readonly synchronous?: "full" | "normal" | undefined;
   /** Limit of one agent's state, and of one message, in bytes. A commit beyond it is refused. Default: 16 MiB. */
   readonly maxValueBytes?: number | undefined;
+  /** Limit of the messages of one mailbox: an agent's told messages. Default: 10 000. */
+  readonly maxMailboxMessages?: number | undefined;
   /**
    * Limit of the file, in bytes. A commit for which it has no space is refused as `full`. The log beside the file may take 64 MiB more.
    * Default: none.
@@ -49,6 +52,7 @@ export interface SqliteStoreOptions {
 const shape = optionShape<SqliteStoreOptions>({
   synchronous: word("full", "normal"),
   maxValueBytes: number(anyRoom),
+  maxMailboxMessages: number(anyRoom),
   maxFileBytes: number(anyRoom),
   maxQueuedBytes: number(anyRoom),
   thread: flag,
@@ -94,6 +98,7 @@ export async function openSqliteStoreWith(
     file: file === inMemory ? file : resolve(file),
     synchronous: options.synchronous ?? "full",
     maxValueBytes: options.maxValueBytes ?? 16 * 1024 * 1024,
+    maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
     maxFileBytes: options.maxFileBytes ?? Number.POSITIVE_INFINITY,
     checksOnOpen: options.checksOnOpen ?? false,
     busyTimeoutMs: parts.busyTimeoutMs ?? 5_000,

@@ -26,8 +26,23 @@ create table mail(
 create index mail_receiver on mail(type, key);
 `;
 
+/** Version 2: the log of mailboxes. */
+const logTables = `
+create table mail_ids(type blob not null, key blob not null, id blob not null, at integer not null, primary key(type, key, id));
+create index mail_ids_at on mail_ids(at);
+create table dead(
+  letter integer primary key autoincrement, type blob not null, key blob not null, id blob not null, kind text not null,
+  sent_at integer not null, place integer not null, code text not null, reason blob not null, attempts integer not null,
+  died_at integer not null, frame blob not null);
+create index dead_mailbox on dead(type, key);
+create index dead_died_at on dead(died_at);
+`;
+
 /** Each step leads to the next version of the schema; none is ever changed. */
-const steps: readonly string[] = [tables];
+const steps: readonly string[] = [tables, logTables];
+
+/** The first version that has the tables of the log. */
+export const logSince = 2;
 
 /** The version of the schema that this code knows. */
 export const schemaVersion = steps.length;

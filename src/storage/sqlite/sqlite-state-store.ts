@@ -5,11 +5,13 @@ import {
   type Commit,
   type CommitOutcome,
   type DueQuery,
+  type DurableLog,
   flag,
   type ListPage,
   type ListQuery,
   type Logger,
   type MailQuery,
+  type MailTable,
   nextTurn,
   type OpenStoreOptions,
   optionShape,
@@ -20,12 +22,14 @@ import {
   type StoredMail,
   type StoredReminder,
   StoreError,
+  StoreLog,
   type StoreOpening,
   type StoreStats,
   type Timer,
 } from "../../core/internal.ts";
-import { copyOfCommit, copyOfName, copyOfSettlements, sizeOfCommit } from "./ask-copies.ts";
-import type { Answers, Ask, Kind, Questions, Reply } from "./asks.ts";
+import { sizeOfCommit } from "../commit-size.ts";
+import { copyOfCommit, copyOfKept, copyOfMessage, copyOfName, copyOfReason, copyOfSettlements } from "./ask-copies.ts";
+import { type Answers, type Ask, isWrite, type Kind, type Questions, type Reply } from "./asks.ts";
 import { type Executor, type ExecutorEvents, toError } from "./executor.ts";
 
 /** The parts of a `SqliteStateStore`. */
@@ -59,7 +63,8 @@ const soundVersion = "3.51.3";
 /** A state store whose database an executor asks, in a thread or in this one. */
 export class SqliteStateStore implements StateStore {
   readonly writers = "one";
-  readonly log = undefined;
+  readonly log: DurableLog;
+  readonly #ownLog: StoreLog;
   readonly #parts: SqliteStateStoreParts;
   readonly #pending = new Map<number, Pending>();
   #gathered: Pending[] = [];
@@ -76,6 +81,8 @@ export class SqliteStateStore implements StateStore {
 
   constructor(parts: SqliteStateStoreParts) {
     this.#parts = parts;
+    this.#ownLog = new StoreLog(this.#mailTable());
+    this.log = this.#ownLog;
   }
 
   /** Opens the file. Rejects with a `StoreError`. */
@@ -107,7 +114,12 @@ export class SqliteStateStore implements StateStore {
 
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
-    return this.#ask("commit", () => ({ commits: commits.map(copyOfCommit), nowMs: this.#nowMs() }), bytes);
+    const hasMail = commits.some(({ mail }) => mail.length > 0);
+    const asked = this.#ask("commit", () => ({ commits: commits.map(copyOfCommit), nowMs: this.#nowMs() }), bytes);
+    if (!hasMail) return asked;
+    const outcomes = await asked;
+    this.#ownLog.wake();
+    return outcomes;
   }
 
   async remembered(agent: AgentName, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
@@ -137,6 +149,36 @@ export class SqliteStateStore implements StateStore {
 
   async stats(): Promise<StoreStats> {
     return this.#ask("stats", {});
+  }
+
+  #mailTable(): MailTable {
+    const nowMs = (): number => this.#nowMs();
+    const sizeOf = ({ frame }: { readonly frame: Uint8Array }) => smallAskBytes * 3 + frame.length;
+    return {
+      readMail: (query) =>
+        this.#ask("mailPage", { query: { ...query, mailbox: query.mailbox && copyOfName(query.mailbox) } }),
+      append: async (mailbox, message) => {
+        const ask = () => ({ mailbox: copyOfName(mailbox), message: copyOfMessage(message), nowMs: nowMs() });
+        const outcome = await this.#ask("append", ask, sizeOf(message));
+        if (outcome === "kept") this.#ownLog.wake();
+        return outcome;
+      },
+      dropMail: (place) => this.settle({ ticks: [], mail: [{ place, nextMs: undefined, attempts: 0 }] }),
+      bury: (message, why) =>
+        this.#ask(
+          "bury",
+          () => ({ message: copyOfKept(message), why: copyOfReason(why), nowMs: nowMs() }),
+          sizeOf(message),
+        ),
+      deadLetters: ({ mailbox, after, limit }) =>
+        this.#ask("deadLetters", { query: { mailbox: mailbox && copyOfName(mailbox), after, limit }, nowMs: nowMs() }),
+      replay: async (letters) => {
+        const count = await this.#ask("replay", { letters: [...letters], nowMs: nowMs() });
+        if (count > 0) this.#ownLog.wake();
+        return count;
+      },
+      drop: (letters) => this.#ask("drop", { letters: [...letters] }),
+    };
   }
 
   close(): Promise<void> {
@@ -238,8 +280,8 @@ export class SqliteStateStore implements StateStore {
     this.#parts.logger?.error("the thread of the state store is lost", { error });
     for (const { ask, isSent } of [...this.#pending.values()]) {
       if (!isSent) continue;
-      const isWrite = ask.kind === "commit" || ask.kind === "settle" || ask.kind === "open";
-      const failure = isWrite ? new StoreError("unknown", `${error.message} The commit may have happened.`) : error;
+      const isDone = isWrite(ask) || ask.kind === "open";
+      const failure = isDone ? new StoreError("unknown", `${error.message} The commit may have happened.`) : error;
       this.#settle(ask.id, ({ reject }) => reject(failure));
     }
   }

@@ -2,16 +2,19 @@ import { statSync } from "node:fs";
 import { hostname } from "node:os";
 import process from "node:process";
 import { type CommitOutcome, loggableText, StoreError, type StoreOpening } from "../../core/internal.ts";
-import type { AskOf, DatabaseOptions } from "./asks.ts";
+import type { Answers, AskOf, DatabaseOptions, WriteAsk } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import type { SqliteDriver } from "./driver.ts";
+import { assertPlace } from "./file-place.ts";
+import type { LogTables } from "./log-tables.ts";
 import { migrate } from "./schema.ts";
 import { codeOf, damagedError, goneError, isOfOneCommit, sqliteCode, toStoreError } from "./sqlite-error.ts";
 import { StoreLock } from "./store-lock.ts";
 import type { TableReads } from "./table-reads.ts";
 
-export type WriteAsk = AskOf<"commit"> | AskOf<"settle">;
-export type WriteResult = { readonly value: readonly CommitOutcome[] | undefined } | { readonly error: StoreError };
+/** The answer to a write. */
+type Written = Answers[WriteAsk["kind"]];
+export type WriteResult = { readonly value: Written } | { readonly error: StoreError };
 
 /** I/O errors in a row after which the file is opened again. */
 const mostIoErrors = 3;
@@ -41,6 +44,7 @@ export class StateDatabase {
     this.#driver = driver;
     this.#options = options;
     try {
+      if (options.file !== inMemory) assertPlace(options.file);
       this.#connection = this.#connect();
     } catch (error) {
       throw toStoreError(error, options.file);
@@ -76,6 +80,11 @@ export class StateDatabase {
     }
   }
 
+  /** Reads with the statements of the log. A file that no newer program has opened yet has no log: then it returns `without`. */
+  readLog<T>(use: (log: LogTables) => T, without: T): T {
+    return this.read(() => (this.#connection.hasLog ? use(this.#connection.log) : without));
+  }
+
   /** Writes all of it in one transaction. If one commit fails by itself, each is written in a transaction of its own. */
   write(asks: readonly WriteAsk[]): readonly WriteResult[] {
     try {
@@ -106,17 +115,14 @@ export class StateDatabase {
     return undefined;
   }
 
-  #writeTogether(asks: readonly WriteAsk[]): readonly (readonly CommitOutcome[] | undefined)[] {
+  #writeTogether(asks: readonly WriteAsk[]): readonly Written[] {
     this.#assertSound();
     if (this.#incarnation === 0) throw new StoreError("not-open", "Call open() before you write to this store.");
     const generation = this.#newestIn(asks);
     const connection = this.#connection;
     const write = () => {
       if (connection.number("incarnation") !== this.#incarnation) throw this.#fencedError();
-      const results = asks.map((ask) => {
-        if (ask.kind === "settle") return void connection.writes.settle(ask.done);
-        return ask.commits.map((commit) => connection.writes.commit(commit, ask.nowMs));
-      });
+      const results = asks.map((ask) => writeOf(ask, connection));
       if (generation > this.#newestGeneration) connection.setMeta("newest_generation", generation);
       this.#forget(asks);
       return results;
@@ -129,7 +135,7 @@ export class StateDatabase {
   }
 
   #writeAlone(ask: WriteAsk): WriteResult {
-    if (ask.kind === "settle") return this.#writeOne(ask);
+    if (ask.kind !== "commit") return this.#writeOne(ask);
     const outcomes: CommitOutcome[] = [];
     for (const commit of ask.commits) {
       const result = this.#writeOne({ ...ask, commits: [commit] });
@@ -138,7 +144,7 @@ export class StateDatabase {
         const isPartial = outcomes.some(({ at }) => at === "committed");
         return isPartial ? { error: new StoreError("unknown", result.error.message, { cause: result.error }) } : result;
       }
-      outcomes.push(...(result.value ?? []));
+      if (Array.isArray(result.value)) outcomes.push(...result.value);
     }
     return { value: outcomes };
   }
@@ -258,15 +264,34 @@ export class StateDatabase {
   }
 
   #forget(asks: readonly WriteAsk[]): void {
-    const nowMs = asks.reduce((latest, ask) => (ask.kind === "commit" ? Math.max(latest, ask.nowMs) : latest), 0);
+    const nowMs = asks.reduce((latest, ask) => ("nowMs" in ask ? Math.max(latest, ask.nowMs) : latest), 0);
     if (nowMs - this.#forgotAtMs < forgetEveryMs) return;
     this.#forgotAtMs = nowMs;
     this.#connection.writes.forget(nowMs);
+    this.#connection.log.forget(nowMs);
   }
 
   #readFileId(): string | undefined {
     if (this.#options.file === inMemory) return undefined;
     const found = statSync(this.#options.file, { bigint: true, throwIfNoEntry: false });
     return found && `${found.dev}:${found.ino}`;
+  }
+}
+
+/** Writes the answer to one question, inside the transaction of its caller. */
+function writeOf(ask: WriteAsk, { writes, log }: Connection): Written {
+  switch (ask.kind) {
+    case "commit":
+      return ask.commits.map((commit) => writes.commit(commit, ask.nowMs));
+    case "settle":
+      return void writes.settle(ask.done);
+    case "append":
+      return log.append(ask.mailbox, ask.message, ask.nowMs);
+    case "bury":
+      return void log.bury(ask.message, ask.why, ask.nowMs);
+    case "replay":
+      return log.replay(ask.letters, ask.nowMs);
+    case "drop":
+      return log.drop(ask.letters);
   }
 }

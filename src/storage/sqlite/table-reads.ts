@@ -3,6 +3,7 @@ import {
   type DueQuery,
   type ListPage,
   type ListQuery,
+  type MailPageQuery,
   type MailQuery,
   type RememberedMessage,
   type StateRecord,
@@ -11,12 +12,11 @@ import {
   type StoreStats,
   storeLimits,
 } from "../../core/internal.ts";
+import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
 import { bytesIn, mailIn, nameIn, numberIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
-/** Comes after each text in UTF-8. */
-const afterAll = Uint8Array.of(0xff);
 
 /** Reads the tables of a state store. */
 export class TableReads {
@@ -27,6 +27,10 @@ export class TableReads {
   readonly #reminders: Statement;
   readonly #due: Statement;
   readonly #mail: Statement;
+  readonly #mailSizes: Statement;
+  readonly #mailUpTo: Statement;
+  readonly #mailboxSizes: Statement;
+  readonly #mailboxUpTo: Statement;
   readonly #types: Statement;
   readonly #others: Statement;
 
@@ -46,6 +50,13 @@ export class TableReads {
       "select * from reminders where due < ? and (1 << shard) & ? order by due, seq limit ?",
     );
     this.#mail = database.prepare("select * from mail where place > ? and (1 << shard) & ? order by place limit ?");
+    // The lengths first: a page is bounded in bytes before its frames are read.
+    const sizes = "select place, length(frame) as bytes from mail";
+    const ofMailbox = "where type = ? and key = ? and place > ?";
+    this.#mailSizes = database.prepare(`${sizes} where place > ? order by place limit ?`);
+    this.#mailUpTo = database.prepare("select * from mail where place > ? and place <= ? order by place");
+    this.#mailboxSizes = database.prepare(`${sizes} ${ofMailbox} order by place limit ?`);
+    this.#mailboxUpTo = database.prepare(`select * from mail ${ofMailbox} and place <= ? order by place`);
     this.#types = database.prepare(
       "select type, count(*) as records, sum(length(data)) as bytes from state group by type order by type",
     );
@@ -90,6 +101,20 @@ export class TableReads {
     return this.#mail.all(after, maskOf(shards), limit).map(mailIn);
   }
 
+  mailPage({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
+    const of = mailbox === undefined ? [] : [toBlob(mailbox.type), toBlob(mailbox.key)];
+    const sizes = mailbox === undefined ? this.#mailSizes : this.#mailboxSizes;
+    const rows = mailbox === undefined ? this.#mailUpTo : this.#mailboxUpTo;
+    let last: number | undefined;
+    let bytes = 0;
+    for (const row of sizes.all(...of, after, limit)) {
+      bytes += numberIn(row, "bytes");
+      if (last !== undefined && bytes > maxBytes) break;
+      last = numberIn(row, "place");
+    }
+    return last === undefined ? [] : rows.all(...of, after, last).map(mailIn);
+  }
+
   stats(): StoreStats {
     const types = this.#types.all().map((row) => ({
       type: textIn(row, "type"),
@@ -114,31 +139,6 @@ export class TableReads {
 
 function listedIn(row: Row) {
   return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
-}
-
-/** The key with which a page of one type begins. */
-function firstKey(type: Uint8Array, prefix: Uint8Array, after: AgentName | undefined): Uint8Array {
-  if (after === undefined) return prefix;
-  const order = Buffer.compare(toBlob(after.type), type);
-  if (order !== 0) return order < 0 ? prefix : afterAll;
-  const next = nextAfter(toBlob(after.key));
-  return Buffer.compare(next, prefix) > 0 ? next : prefix;
-}
-
-/** The first text after this one. */
-function nextAfter(text: Uint8Array): Uint8Array {
-  const next = new Uint8Array(text.length + 1);
-  next.set(text);
-  return next;
-}
-
-/** The first bytes after all texts with this prefix. No byte of UTF-8 is 255, so that adding 1 is enough. */
-function endOf(prefix: Uint8Array): Uint8Array {
-  const end = Uint8Array.from(prefix);
-  const last = end.length - 1;
-  if (last < 0) return afterAll;
-  end[last] = (end[last] ?? 0) + 1;
-  return end;
 }
 
 /** Shards as bits. Undefined: all of them. */

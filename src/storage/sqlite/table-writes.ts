@@ -1,4 +1,5 @@
 import {
+  type AgentName,
   type Commit,
   type CommitOutcome,
   type Epoch,
@@ -20,12 +21,20 @@ interface Key {
   readonly key: Uint8Array;
 }
 
+/** Options of `TableWrites`. */
+export interface TableWritesOptions {
+  readonly maxValueBytes: number;
+  readonly maxMailboxMessages: number;
+  readonly makeETag: () => string;
+}
+
 /** Forgotten messages that one group deletes at most. */
 const mostForgotten = 1_000;
 
 /** Writes to the tables of a state store, inside the transaction of its caller. */
 export class TableWrites {
   readonly #maxValueBytes: number;
+  readonly #maxMailboxMessages: number;
   readonly #makeETag: () => string;
   readonly #version: Statement;
   readonly #put: Statement;
@@ -36,6 +45,7 @@ export class TableWrites {
   readonly #cancelReminder: Statement;
   readonly #moveReminder: Statement;
   readonly #endReminder: Statement;
+  readonly #mailboxSize: Statement;
   readonly #keepMail: Statement;
   readonly #postponeMail: Statement;
   readonly #dropMail: Statement;
@@ -43,8 +53,9 @@ export class TableWrites {
   readonly #trimRemembered: Statement;
   readonly #forget: Statement;
 
-  constructor(database: Database, options: { readonly maxValueBytes: number; readonly makeETag: () => string }) {
+  constructor(database: Database, options: TableWritesOptions) {
     this.#maxValueBytes = options.maxValueBytes;
+    this.#maxMailboxMessages = options.maxMailboxMessages;
     this.#makeETag = options.makeETag;
     const ofAgent = "where type = ? and key = ?";
     this.#version = database.prepare(`select etag, revision, generation, era, number from state ${ofAgent}`);
@@ -66,8 +77,9 @@ export class TableWrites {
     this.#cancelReminder = database.prepare(`delete from reminders ${ofAgent} and name = ?`);
     this.#moveReminder =
       database.prepare(`insert or replace into reminders(type, key, name, shard, due, attempts, rule, message)
-      select type, key, name, shard, ?, ?, rule, message from reminders ${ofAgent} and name = ? and seq = ?`);
+      select type, key, name, shard, ?, ?, coalesce(?, rule), message from reminders ${ofAgent} and name = ? and seq = ?`);
     this.#endReminder = database.prepare(`delete from reminders ${ofAgent} and name = ? and seq = ?`);
+    this.#mailboxSize = database.prepare(`select count(*) as n from mail ${ofAgent}`);
     this.#keepMail = database.prepare(`insert into mail(
       type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
       values(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`);
@@ -95,6 +107,9 @@ export class TableWrites {
     if (refusal !== undefined) return refusal;
     const reminders = commit.reminders.length === 0 ? undefined : remindersOver(commit, this.#namesOf(key));
     if (reminders !== undefined) return { at: "refused", limit: reminders };
+    if (commit.mail.length > 0 && this.#isOverMailbox(commit)) {
+      return { at: "refused", limit: `${this.#maxMailboxMessages} messages of one mailbox` };
+    }
     if (write.at === "delete") for (const deletion of this.#deletions) deletion.run(key.type, key.key);
     const version = this.#write(key, commit, stored, nowMs);
     this.#writeEffects(key, commit, nowMs);
@@ -102,10 +117,10 @@ export class TableWrites {
   }
 
   settle({ ticks, mail }: Settlements): void {
-    for (const { agent, name, seq, nextDueMs, attempts } of ticks) {
+    for (const { agent, name, seq, nextDueMs, attempts, rule } of ticks) {
       const tick = [toBlob(agent.type), toBlob(agent.key), toBlob(name), seq] as const;
       if (nextDueMs === undefined) this.#endReminder.run(...tick);
-      else this.#moveReminder.run(nextDueMs, attempts, ...tick);
+      else this.#moveReminder.run(nextDueMs, attempts, rule === undefined ? null : toBlob(rule), ...tick);
     }
     for (const { place, nextMs, attempts } of mail) {
       if (nextMs === undefined) this.#dropMail.run(place);
@@ -164,6 +179,21 @@ export class TableWrites {
     for (const isMail of new Set(remembered.map(({ answer }) => (answer === undefined ? 1 : 0)))) {
       this.#trimRemembered.run(type, key, isMail, type, key, isMail);
     }
+  }
+
+  /** Whether a commit has more mail than one of its receivers' mailboxes takes. */
+  #isOverMailbox({ mail }: Commit): boolean {
+    const added = new Map<string, { readonly receiver: AgentName; count: number }>();
+    for (const { receiver } of mail) {
+      const text = JSON.stringify([receiver.type, receiver.key]);
+      const known = added.get(text) ?? { receiver, count: 0 };
+      added.set(text, { receiver, count: known.count + 1 });
+    }
+    for (const { receiver, count } of added.values()) {
+      const row = this.#mailboxSize.get(toBlob(receiver.type), toBlob(receiver.key));
+      if (Number(row?.n) + count > this.#maxMailboxMessages) return true;
+    }
+    return false;
   }
 
   #storedVersion({ type, key }: Key): StoredVersion | undefined {

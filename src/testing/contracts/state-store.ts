@@ -3,6 +3,7 @@ import { effectCases } from "./state-store/effect-cases.ts";
 import { faultCases } from "./state-store/fault-cases.ts";
 import { groupCases } from "./state-store/group-cases.ts";
 import { listCases } from "./state-store/list-cases.ts";
+import { logCases } from "./state-store/log-cases.ts";
 import { openingCases } from "./state-store/opening-cases.ts";
 import { recordCases } from "./state-store/record-cases.ts";
 import { type StateStoreAdapter, StoreLab } from "./state-store/store-case.ts";
@@ -34,6 +35,7 @@ export function describeStateStore(name: string, adapter: StateStoreAdapter, run
     groups: groupCases,
     lists: listCases,
     "reminders, mail, remembered messages": effectCases,
+    "the log": logCases,
     openings: openingCases,
     faults: faultCases(adapter),
   };

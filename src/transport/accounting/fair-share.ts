@@ -14,23 +14,28 @@ export class FairShare {
     this.#max = max;
   }
 
-  /** Returns whether the party may have one more. */
-  mayAdd(party: string): boolean {
-    const wanted = (this.#held.get(party) ?? 0) + 1;
-    return this.#size < this.#max && wanted <= freeParts * (this.#max - this.#size);
+  /** The sum of all that the parties hold. */
+  get size(): number {
+    return this.#size;
   }
 
-  /** Counts one more; it checks no bound. */
-  add(party: string): void {
-    this.#size += 1;
-    this.#held.set(party, (this.#held.get(party) ?? 0) + 1);
+  /** Returns whether the party may have one more, or so much more. */
+  mayAdd(party: string, amount = 1): boolean {
+    const wanted = (this.#held.get(party) ?? 0) + amount;
+    return this.#size + amount <= this.#max && wanted <= freeParts * (this.#max - this.#size);
   }
 
-  /** Counts one less of a party that has one. */
-  remove(party: string): void {
+  /** Counts one more, or so much more; it checks no bound. */
+  add(party: string, amount = 1): void {
+    this.#size += amount;
+    this.#held.set(party, (this.#held.get(party) ?? 0) + amount);
+  }
+
+  /** Counts one less, or so much less, of a party that has it. */
+  remove(party: string, amount = 1): void {
     const held = this.#held.get(party) ?? 0;
-    this.#size -= 1;
-    if (held > 1) this.#held.set(party, held - 1);
+    this.#size -= amount;
+    if (held > amount) this.#held.set(party, held - amount);
     else this.#held.delete(party);
   }
 }

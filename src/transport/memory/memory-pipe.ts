@@ -1,10 +1,7 @@
 import { type FrameBytes, joinFrame } from "../../protocol/internal.ts";
 import { oversizeStatus, refuseOversize } from "../calls/call-errors.ts";
-import type { MessageLimits } from "../limits.ts";
+import { HEAD_BYTES, type MessageLimits } from "../limits.ts";
 import type { RpcStatus } from "../rpc-status.ts";
-
-/** Bytes of an oversize frame that the receiver gets. */
-const HEAD_BYTES = 512;
 
 /** Runs a task after the current one. Tasks run in the order given. */
 export type Schedule = (task: () => void) => void;

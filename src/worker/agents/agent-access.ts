@@ -67,6 +67,19 @@ export class AgentAccess {
     );
   }
 
+  deactivate(id: AgentId, how: "deactivate" | "destroy", options: WaitOptions): Promise<void> {
+    return waitFor(how === "destroy" ? `Destroying ${id}` : `Deactivating ${id}`, options, async () => {
+      if (this.#catalog.hasType(id.type))
+        return this.#catalog.deactivate(id, how === "destroy" ? "destroyed" : "asked");
+      const remote = this.#remote(id, options);
+      // protocol.md §1.8: no other host passes these requests on.
+      if (this.#services()?.isHostAnnounced === true) return remote.deactivate(id, how);
+      throw new NotAccessibleError(
+        `${id} does not live on this worker, and only a Troupe host can ask another worker to ${how} it. Ask the worker that serves ${id.type}.`,
+      );
+    });
+  }
+
   #remote(id: AgentId, { signal }: WaitOptions): RemoteAgents {
     const services = this.#services();
     if (services !== undefined) return new RemoteAgents(services.control, signal);

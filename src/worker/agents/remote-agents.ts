@@ -43,14 +43,27 @@ export class RemoteAgents {
     if (answer.kind !== "load-response") throw wrongAnswer(id, answer);
   }
 
+  /** Ends the activation of the agent, and deletes what is kept of it if it is to be destroyed. */
+  async deactivate(id: AgentId, how: "deactivate" | "destroy"): Promise<void> {
+    const answer = await this.#ask(id, { kind: `${how}-request`, agentId: toWireAgentId(id) });
+    if (answer.kind !== `${how}-response`) throw wrongAnswer(id, answer);
+  }
+
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
     const answer = await this.#control.request(agentDestination(id), request, this.#signal);
     const error = answer.error ?? "";
-    // Texts of the host itself name the agent already.
-    if (error !== "")
-      throw new NotAccessibleError(error.includes(`${id}`) ? error : `${id} on another worker: ${error}`);
+    if (error !== "") throw new NotAccessibleError(explained(error, id));
     return answer;
   }
+}
+
+/** Returns the text of an error answer, with what to do where no worker is there. */
+function explained(error: string, id: AgentId): string {
+  // Texts of the host itself name the agent already.
+  if (!error.includes(`${id}`)) return `${id} on another worker: ${error}`;
+  return error.endsWith(`serves the agent type ${id.type}.`)
+    ? `${error} Start a worker that registers the type, or correct the id.`
+    : error;
 }
 
 function wrongAnswer(id: AgentId, answer: ControlAnswer): Error {

@@ -1,4 +1,4 @@
-import { type Clock, errorText, TroupeError } from "../../core/internal.ts";
+import { type Clock, errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import type { ReconnectSettings } from "../reconnect-options.ts";
 import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
@@ -31,8 +31,8 @@ export interface ConnectWithRetryOptions<Found> {
 export type ConnectingStep = Extract<WorkerStatus, { readonly at: "connecting" | "waiting" }>;
 
 /**
- * Tries the addresses in turn, with a delay before each round, until one opens. Rejects with the last failure after
- * `maxAttempts`.
+ * Tries the addresses in turn, with a delay before each round, until one opens. Rejects after `maxAttempts` with the
+ * last failure of each address.
  */
 export async function connectWithRetry<Found>(
   options: ConnectWithRetryOptions<Found>,
@@ -40,6 +40,7 @@ export async function connectWithRetry<Found>(
   const { addresses, firstIndex, failedAttempts, maxAttempts, reconnect, random, clock, signal, onStep } = options;
   let round = options.failedRounds;
   let reason = options.reason;
+  const failures = new Map<string, string>();
   for (let tries = 0; ; tries += 1) {
     const isRoundBegin = tries % addresses.length === 0;
     if (isRoundBegin && round !== undefined) {
@@ -57,10 +58,19 @@ export async function connectWithRetry<Found>(
       return { found: await options.open(address), index };
     } catch (error) {
       signal.throwIfAborted();
-      if (attempt >= maxAttempts || !options.isWorthRetrying(error)) throw error;
       reason = errorText(error);
+      failures.set(address, reason);
+      if (!options.isWorthRetrying(error)) throw error;
+      if (attempt >= maxAttempts) throw failures.size > 1 ? noneReached([...failures.values()], error) : error;
     }
   }
+}
+
+/** Creates the error of a search over several addresses, with the last reason of each. */
+function noneReached(reasons: readonly string[], cause: unknown): Error {
+  if (!isUnreachable(cause)) return TroupeError.from(cause);
+  const text = `None of the ${reasons.length} hosts can be reached. ${reasons.join(" ")}`;
+  return new UndeliverableException(text, { code: "disconnected", cause });
 }
 
 type BackOff = Pick<ReconnectSettings, "initialDelayMs" | "maxDelayMs" | "factor" | "jitter">;

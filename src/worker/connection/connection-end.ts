@@ -105,10 +105,13 @@ export function endError(end: ConnectionEnd): Error {
       return new UndeliverableException(end.reason, { code: "disconnected" });
     case "refused":
       return end.code === "not-authorized"
-        ? new TroupeError("not-authorized", end.reason)
+        ? new TroupeError("not-authorized", `${end.reason} ${howToBeAdmitted}`)
         : new UndeliverableException(end.reason, { code: end.code });
   }
 }
+
+const howToBeAdmitted =
+  "Give the worker a token or a certificate that the host accepts (channelOptions.metadata, channelOptions.tls).";
 
 /** Describes the reason for the end of a connection, for people. */
 export function reasonOf(end: ConnectionEnd): string {

@@ -1,6 +1,6 @@
+// Over 400 lines: the one place that opens, watches and ends the streams of a connection.
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
-  announcementOf,
   clientIdKey,
   decodeFrame,
   type Frame,
@@ -10,7 +10,7 @@ import {
   readCapabilities,
 } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import type { WorkerSettings } from "../worker-options.ts";
+import { introductionOf, type WorkerSettings } from "../worker-options.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
@@ -18,6 +18,7 @@ import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
+import { StateStream } from "./state-stream.ts";
 import { atMost, withinLimit } from "./time-limits.ts";
 
 /** Answer of a generation 1 host to a registration; it comes on the data channel. */
@@ -67,6 +68,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly address: string;
   readonly outbox: Outbox;
   readonly services: Services;
+  /** Asks the host about states of agents. It opens with the first ask. */
+  readonly states: StateStream;
   /** Metadata of every call and stream of the connection. */
   readonly metadata: Metadata;
   /** Makes unary calls under the client id of this connection. One that a leaving link does not take goes over the next link. */
@@ -75,8 +78,13 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly linkLeaving: Promise<string>;
   /** Resolves when the data channel has ended; never rejects. */
   readonly closed: Promise<ConnectionEnd>;
-  /** Whether the host has said in its headers that it is .NET's gateway. */
+  // protocol.md §11.14, §11.15, §11.16
+  /** Whether the host has said in its headers that it is .NET's gateway, and that it keeps states, and mail. */
   isDotnetGateway = false;
+  keepsStates = false;
+  keepsMail = false;
+  /** Whether the host names the agents of shared types that an event is for. */
+  tellsRecipients = false;
   readonly #link: Link;
   /** Carries calls and streams over this link until it leaves, then over a newer one. */
   readonly #carrier: LinkCarrier;
@@ -135,22 +143,24 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.calls = this.#carrier;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...announcementOf(settings.heartbeatMs > 0 ? ["heartbeat"] : []) },
+      metadata: { ...this.metadata, ...introductionOf(settings) },
     });
+    const openStream = (name: string, receiver: StreamReceiver) => this.openStream(name, receiver).stream;
+    this.states = new StateStream({ settings, openStream });
     this.outbox = new Outbox({
-      ...{ stream: this.#stream, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
+      ...{ stream: this.#stream, states: this.states, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
       maxKeptMessages: whileDisconnected.maxQueuedMessages,
       maxKeptBytes: whileDisconnected.maxQueuedBytes,
     });
     this.#sideStream = new SideStream({
-      ...{ settings, onChange: () => this.review() },
-      openStream: (name, receiver) => this.openStream(name, receiver).stream,
+      ...{ settings, openStream, onChange: () => this.review() },
       onNotice: (frame) => options.onFrame(frame, this),
     });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
       askOthers: (heartbeat) => {
         this.#sideStream.sayHeartbeat(heartbeat);
+        this.states.sayHeartbeat(heartbeat);
         this.services.sayHeartbeat(heartbeat);
       },
     });
@@ -328,9 +338,13 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const { isAnnounced: isHostAnnounced, isDotnetGateway } = hostTraits(metadata);
     this.isDotnetGateway = isDotnetGateway;
     this.#keepAlive.heard();
-    this.outbox.takeHeaders(isHostAnnounced);
+    const capabilities = readCapabilities(metadata);
+    this.keepsStates = capabilities.has("states");
+    this.keepsMail = capabilities.has("mail");
+    this.outbox.takeHeaders(isHostAnnounced, capabilities.has("turns"));
     this.#accept();
-    if (readCapabilities(metadata).has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
+    this.tellsRecipients = capabilities.has("claims");
+    if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
   }
@@ -383,6 +397,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#heartbeat.stop();
     this.outbox.close(reason);
     this.services.close(reason);
+    this.states.close(reason);
     this.#sideStream.close();
     this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
   }

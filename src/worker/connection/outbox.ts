@@ -1,10 +1,20 @@
 import { type Clock, type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { type CancelReason, encodeFrame, type Frame, type HeartbeatFrame } from "../../protocol/internal.ts";
+import {
+  type CancelReason,
+  encodeFrame,
+  type Frame,
+  type HeartbeatFrame,
+  type StuckFrame,
+  type UnstuckFrame,
+} from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
+import type { StateStream } from "./state-stream.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface OutboxOptions {
   readonly stream: FrameStream;
+  /** The stream on which answers leave with commits. */
+  readonly states: StateStream;
   readonly maxMessageBytes: number;
   /** The limit towards a stock host. */
   readonly stockHostMaxBytes: number;
@@ -19,8 +29,8 @@ export interface OutboxOptions {
 export interface QueuedMessage {
   readonly kind: "call" | "event";
   readonly bytes: Uint8Array;
-  /** Makes the bytes for a stock host. Undefined: they are the same. */
-  readonly forStock?: (() => Uint8Array) | undefined;
+  /** Makes the bytes without the path of the call, for a host that does not know paths. Undefined: it has none. */
+  readonly withoutPath?: (() => Uint8Array) | undefined;
   /** Called when the message has gone to this connection. Not called after `onFailed`. */
   onSent?(outbox: Outbox): void;
   /** Called when the host refused the connection. The message waits again, as `waiting`. False: no caller needs it any more. */
@@ -42,7 +52,9 @@ const mostWaitingNotices = 1_000;
 // protocol.md §11.1
 type HostKind =
   /** The response headers have not come yet; notices wait. */
-  { readonly at: "unknown"; readonly waiting: Frame[] } | { readonly at: "announced" } | { readonly at: "stock" };
+  | { readonly at: "unknown"; readonly waiting: Frame[] }
+  | { readonly at: "announced"; readonly knowsTurns: boolean }
+  | { readonly at: "stock" };
 
 /** Sends the frames of one connection. The stream queues and batches them, not the outbox. */
 export class Outbox {
@@ -67,6 +79,11 @@ export class Outbox {
     this.#options = options;
   }
 
+  /** The stream of the same connection on which answers leave with commits. */
+  get states(): StateStream {
+    return this.#options.states;
+  }
+
   /** Number of calls that left here and have no outcome yet. */
   get outgoingCallsCount(): number {
     return this.#outgoingCallsCount;
@@ -80,6 +97,12 @@ export class Outbox {
   /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
   get isHostAnnounced(): boolean {
     return this.#host.at === "announced";
+  }
+
+  // protocol.md §11.13
+  /** Whether the host takes paths of calls, and reports of calls that wait for their turn. */
+  get knowsTurns(): boolean {
+    return this.#host.at === "announced" && this.#host.knowsTurns;
   }
 
   /** Whether the outbox keeps messages, because the host may still refuse the channel. */
@@ -201,6 +224,11 @@ export class Outbox {
     this.#notifyAnnounced({ kind: "cancel", requestId, reason });
   }
 
+  /** Tells a host that knows turns how long a call waits for its turn. Never throws. */
+  sayStuck(report: StuckFrame | UnstuckFrame): void {
+    if (this.knowsTurns) this.#notify(report);
+  }
+
   /** Tells an announced host that the worker leaves: it takes no more calls here, and gives up its agent types. Never throws. */
   sayLeaving(graceMs: number): void {
     this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
@@ -228,10 +256,10 @@ export class Outbox {
   }
 
   /** Notes the host's headers, or that the host seems to send none. */
-  takeHeaders(isHostAnnounced: boolean): void {
+  takeHeaders(isHostAnnounced: boolean, knowsTurns = false): void {
     const host = this.#host;
     if (host.at === "announced" || (host.at === "stock" && !isHostAnnounced)) return;
-    this.#host = { at: isHostAnnounced ? "announced" : "stock" };
+    this.#host = isHostAnnounced ? { at: "announced", knowsTurns } : { at: "stock" };
     if (isHostAnnounced && host.at === "unknown") for (const frame of host.waiting) this.#notify(frame);
     this.#onHeaders();
     this.#onHeaders = () => {};

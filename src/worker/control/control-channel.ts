@@ -117,7 +117,7 @@ export class ControlChannel {
       case "open":
         if (this.#isFull(state.stream)) throw tooSlow(state.stream.queuedBytes);
         this.#isWritable = state.stream.send(request.bytes);
-        if (!this.#isTaken) this.#unread.keep(request);
+        if (!this.#isTaken && !this.#unread.keep(request)) this.#unread.noteUnkept(request);
         return;
       case "waiting":
         if (!this.#unread.keep(request)) throw tooSlow(this.#options.settings.maxOutboxBytes);
@@ -147,6 +147,7 @@ export class ControlChannel {
     if (this.#isTaken) return;
     this.#isTaken = true;
     this.#unread.take();
+    this.#unread.takeUnkept();
   }
 
   #receive(bytes: Uint8Array): void {
@@ -229,6 +230,7 @@ export class ControlChannel {
     const error = isMissing ? noControlChannel : () => endedError(end);
     this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
     this.#unread.take();
+    this.#unread.takeUnkept();
     this.#pending.rejectAll(error);
   }
 
@@ -238,6 +240,7 @@ export class ControlChannel {
     if (this.#state.at !== "waiting") return;
     const unread = this.#unread.take();
     this.#state = { at: "closed" };
+    for (const id of this.#unread.takeUnkept()) this.#pending.reject(id, notReadError());
     if (!hasNext) {
       this.#pending.rejectAll(() => endedError(end));
       return;
@@ -259,6 +262,8 @@ const asked: { readonly [Kind in ControlRequest["kind"]]: string } = {
   "metadata-request": "describe itself",
   "save-request": "save its state",
   "load-request": "load a state",
+  "deactivate-request": "end its activation",
+  "destroy-request": "end for good",
 };
 
 function lateText({ agentId, kind }: ControlRequest, ms: number | undefined): string {
@@ -269,6 +274,12 @@ function lateText({ agentId, kind }: ControlRequest, ms: number | undefined): st
 
 function endedError(end: StreamEnd): Error {
   return new UndeliverableException(`Control channel: ${describeEnd(end)}`);
+}
+
+function notReadError(): Error {
+  const text =
+    "The host did not take the control channel, and more waited there than the worker keeps to send again (maxOutboxBytes). Send it again.";
+  return new UndeliverableException(text, { code: "disconnected", notHandled: true });
 }
 
 function tooSlow(bytes: number): Error {

@@ -11,7 +11,10 @@ import { inLoadContext } from "../load-context.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
 
-/** Creates a server that saves, loads and describes agents of a catalog for other workers. It makes agents that do not live yet. */
+/**
+ * Creates a server that saves, loads, describes and deactivates agents of a catalog for other workers. To save, load or describe one
+ * it makes an agent that does not live yet.
+ */
 // protocol.md §1.8
 export function createControlServer(catalog: AgentCatalog, logger: RuntimeLog): ControlServer {
   const answer = async (request: ControlRequest): Promise<ControlAnswer> => {
@@ -36,6 +39,12 @@ async function serve(request: ControlRequest, id: AgentId, catalog: AgentCatalog
     case "load-request":
       await catalog.loadState(id, parseState(request.state, id));
       return { kind: "load-response", error: undefined };
+    case "deactivate-request":
+      await catalog.deactivate(id, "asked");
+      return { kind: "deactivate-response", error: undefined };
+    case "destroy-request":
+      await catalog.deactivate(id, "destroyed");
+      return { kind: "destroy-response", error: undefined };
     case "metadata-request": {
       if (request.onlyIfServed) {
         return { kind: "metadata-response", type: id.type, key: id.key, description: "", error: undefined };

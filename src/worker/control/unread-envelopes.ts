@@ -10,6 +10,8 @@ export class UnreadEnvelopes {
   readonly #maxBytes: number;
   #all: UnreadEnvelope[] = [];
   #bytes = 0;
+  /** Ids of requests that were sent, and that found no space here. */
+  readonly #unkept: string[] = [];
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -22,6 +24,16 @@ export class UnreadEnvelopes {
     this.#all.push(envelope);
     this.#bytes = bytes;
     return true;
+  }
+
+  /** Notes a request that was sent and not kept. It can't be sent again. */
+  noteUnkept({ requestId }: UnreadEnvelope): void {
+    if (requestId !== undefined) this.#unkept.push(requestId);
+  }
+
+  /** Returns the ids of the requests that were sent and not kept, and forgets them. */
+  takeUnkept(): readonly string[] {
+    return this.#unkept.splice(0);
   }
 
   /** Returns those that were kept, in their order, and keeps them no longer. */

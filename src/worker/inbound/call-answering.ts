@@ -1,20 +1,34 @@
 import {
   type AgentCatalog,
   type AgentId,
+  type AgentName,
   type Deadline,
   type Delivery,
   type DeliveryOwner,
   type Dispatcher,
   deadlineAfter,
   HandlerContext,
+  isIdempotencyKey,
+  keyRefused,
   NamedIndexedSet,
+  type ReminderChange,
   remainingMs,
   TimedOutError,
   type TraceCarrier,
   TroupeError,
   UndeliverableException,
 } from "../../core/internal.ts";
-import { type CancelFrame, fromWireAgentId, pathOf, type RequestFrame, timeoutOf } from "../../protocol/internal.ts";
+import {
+  type CancelFrame,
+  fromWireAgentId,
+  isKeptCall,
+  metadataKey,
+  pathOf,
+  pathText,
+  type RequestFrame,
+  reminderOf,
+  timeoutOf,
+} from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
@@ -78,8 +92,39 @@ export class CallAnswering {
     const owed = this.#owed.named(requestId);
     // The host may send the notice twice (protocol.md §11.7).
     if (owed === undefined || owed.isCancelled) return;
+    // protocol.md §11.16: a handler that has begun goes on.
+    if (reason === "withdrawn" && owed.hasBegun) return;
     this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
+  }
+
+  // protocol.md §11.16
+  /**
+   * Drops the ticks of an agent that wait for their turn, and whose reminders were cancelled or set again. The host's own notice may come
+   * after the next turn has begun.
+   */
+  withdrawTicks({ type, key }: AgentName, changes: readonly ReminderChange[]): void {
+    for (const owed of this.#owed.all()) {
+      const { reminder, agentId } = owed.context ?? {};
+      if (owed.hasBegun || reminder === undefined || agentId?.type !== type || agentId.key !== key) continue;
+      const change = changes.findLast(({ name }) => name === reminder.name);
+      // The first tick of the reminder as it is set now may be here already.
+      if (change === undefined || (change.at === "set" && reminder.dueAt.getTime() >= change.dueMs)) continue;
+      const text = "The reminder was cancelled or set again before its tick had its turn.";
+      owed.abandon(new UndeliverableException(text, { notHandled: true }));
+    }
+  }
+
+  // protocol.md §11.13
+  /** Tells the host of a call that it has waited long behind these turns. */
+  reportWait({ context }: Delivery, behind: readonly string[]): void {
+    const { messageId: requestId, path } = context;
+    this.#owed.named(requestId)?.sayStuck({ kind: "stuck", requestId, path: pathText(path), behind });
+  }
+
+  /** Tells the host of a call that it does not wait any more behind the turns that were reported last. */
+  withdrawWait({ context: { messageId: requestId } }: Delivery): void {
+    this.#owed.named(requestId)?.sayStuck({ kind: "unstuck", requestId });
   }
 
   /** Cancels the calls of a connection that has ended; no answer can leave by it. */
@@ -190,6 +235,10 @@ export class CallAnswering {
     const { typeName = "", contentType = "", data = new Uint8Array(0) } = frame.payload ?? {};
     const message = registry.decode(typeName, contentType, data);
     if (!catalog.hasType(agentId.type)) throw new UndeliverableException(`Agent with name ${agentId.type} not found.`);
+    const key = frame.metadata[metadataKey.idempotency];
+    const isMail = isKeptCall(frame.metadata);
+    owed.isUnread = isMail;
+    if (key !== undefined && !isMail) assertKeyed(key, agentId, catalog);
     const messageId = frame.requestId;
     const context = new HandlerContext({
       sender,
@@ -201,13 +250,25 @@ export class CallAnswering {
       deadline,
       path: pathOf(frame.metadata),
       sentMetadata: frame.metadata,
+      reminder: isMail ? reminderOf(frame.metadata) : undefined,
     });
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
-    return { agentId, message, context, link, typeName, owed, handlerSlot };
+    const call: IncomingCall = { agentId, message, context, link, typeName, owed, handlerSlot };
+    if (key === undefined) return call;
+    if (!isMail) return { ...call, kept: { id: key, principal: "" } };
+    // An agent without a state remembers nothing.
+    return catalog.keepsState(agentId.type) ? { ...call, kept: { id: key, principal: "", isMail } } : call;
   }
+}
+
+/** Throws `invalid-argument` for a key that no agent could remember, and for one to an agent without a state. */
+function assertKeyed(key: string, agentId: AgentId, catalog: AgentCatalog): void {
+  if (!catalog.keepsState(agentId.type)) throw keyRefused(agentId);
+  if (isIdempotencyKey(key)) return;
+  throw new TroupeError("invalid-argument", "An idempotencyKey must be a text of 1 to 256 characters.");
 }
 
 function tooLate(): Error {

@@ -27,7 +27,7 @@ export class ConcurrencyLimiter {
   #waiting = 0;
   #waitingBytes = 0;
   #running = 0;
-  #isReleasing = false;
+  #isReleasePlanned = false;
 
   constructor(options: ConcurrencyLimiterOptions) {
     this.#options = options;
@@ -41,7 +41,12 @@ export class ConcurrencyLimiter {
     return this.#parked.size + this.#first.size + this.#waiting;
   }
 
+  /** Whether a message may begin now. It may not while others are parked, which begin before it. */
   get hasFree(): boolean {
+    return this.#hasSlot && this.#parked.size === 0 && this.#first.size === 0;
+  }
+
+  get #hasSlot(): boolean {
     return this.#running < this.#options.maxConcurrentHandlers;
   }
 
@@ -58,7 +63,7 @@ export class ConcurrencyLimiter {
   /** Whether this share of the bound is reached. Without a bound of handlers each agent's own bound counts alone. */
   #hasAtLeast(share: number): boolean {
     const { maxParkedMessages, maxParkedBytes, maxConcurrentHandlers } = this.#options;
-    if (maxConcurrentHandlers === Number.POSITIVE_INFINITY || (this.hasFree && this.#waiting === 0)) return false;
+    if (maxConcurrentHandlers === Number.POSITIVE_INFINITY || (this.#hasSlot && this.#waiting === 0)) return false;
     const bytes = this.#parkedBytes + this.#waitingBytes;
     return this.parkedCount >= share * maxParkedMessages || bytes >= share * maxParkedBytes;
   }
@@ -68,26 +73,36 @@ export class ConcurrencyLimiter {
     this.#running += 1;
   }
 
-  /** Ends the count of a handler and begins the next ones. */
+  /** Ends the count of a handler. The next ones begin in a microtask. */
   end(): void {
     const wasCrowded = this.isCrowded;
     this.#running -= 1;
-    // A handler that answers at once ends within `run`. The loop that started it begins the next one, without recursion.
-    if (this.#isReleasing) return;
-    this.#isReleasing = true;
-    try {
-      this.#beginThose(this.#first);
-      if (this.hasFree) this.#beginThose(this.#parked);
-    } finally {
-      this.#isReleasing = false;
-    }
+    if (this.#parked.size > 0 || this.#first.size > 0) this.#planRelease();
     // With a bound of 0 nothing was parked whose start would tell that there is room.
-    if (wasCrowded && !this.isCrowded) this.#options.onChange();
+    else if (wasCrowded && !this.isCrowded) this.#options.onChange();
+  }
+
+  /**
+   * Begins parked messages behind the microtasks that are due. Messages that have begun may wait there for an agent that was just
+   * made: they reach it before those that find it made.
+   */
+  #planRelease(): void {
+    if (this.#isReleasePlanned) return;
+    this.#isReleasePlanned = true;
+    queueMicrotask(() => {
+      try {
+        // A handler that answers at once ends within `run`. This loop begins the next one, without recursion.
+        this.#beginThose(this.#first);
+        this.#beginThose(this.#parked);
+      } finally {
+        this.#isReleasePlanned = false;
+      }
+    });
   }
 
   #beginThose(waiting: ReadonlySet<Parked>): void {
     for (const parked of waiting) {
-      if (!this.hasFree) return;
+      if (!this.#hasSlot) return;
       this.withdraw(parked);
       parked.run();
       // Those whose turn began meanwhile go before the others.

@@ -16,7 +16,13 @@ import {
   type TraceCarrier,
   TroupeError,
 } from "../../core/internal.ts";
-import { fromWireAgentId, fromWireSender, fromWireTopic, type WireEvent } from "../../protocol/internal.ts";
+import {
+  fromWireAgentId,
+  fromWireSender,
+  fromWireTopic,
+  recipientsIn,
+  type WireEvent,
+} from "../../protocol/internal.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -36,6 +42,15 @@ export interface EventDeliveryOptions {
   /** Agent types that are registered here and that another worker serves by now; it gets their events. */
   readonly elsewhere: ReadonlySet<string>;
 }
+
+/** The host that an event comes from. */
+export interface EventSource {
+  readonly isDotnetGateway: boolean;
+  /** Whether it names the agents of shared types that an event is for. */
+  readonly tellsRecipients: boolean;
+}
+
+const anyHost: EventSource = { isDotnetGateway: false, tellsRecipients: false };
 
 interface OpenedEvent {
   readonly message: unknown;
@@ -72,16 +87,20 @@ export class EventDelivery {
   }
 
   /** Delivers an event to its agents. Counts, logs and drops an event that it cannot read. Never throws. */
-  deliver(wire: WireEvent, isFromGateway = false): void {
-    const { subscriptions, elsewhere, registry, counts, settings } = this.#options;
+  deliver(wire: WireEvent, from: EventSource = anyHost): void {
+    const { subscriptions, elsewhere, registry, counts, settings, catalog } = this.#options;
+    const isFromGateway = from.isDotnetGateway;
     if (isFromGateway && wire.topicType === "" && wire.topicSource === "") return this.#passOverReplay(wire);
     let recipients: readonly AgentId[];
     let event: OpenedEvent;
     try {
       const topicId = fromWireTopic(wire.topicType, wire.topicSource);
       const sender = this.#sender(wire);
-      recipients = subscriptions.recipients(topicId).filter((id) => !id.equals(sender));
+      recipients = subscriptions.recipients(topicId);
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
+      if (recipients.length === 0) return this.#passOverUnrouted(topicId);
+      recipients = recipients.filter((id) => !id.equals(sender));
+      if (from.tellsRecipients && catalog.hasShared) recipients = this.#named(recipients, wire);
       if (recipients.length === 0) return;
       // An event without an id never counts as a duplicate.
       if (wire.id !== "" && this.#isRepeated(wire.id, isFromGateway)) {
@@ -98,6 +117,14 @@ export class EventDelivery {
       return;
     }
     for (const recipient of recipients) this.#take(recipient, event);
+  }
+
+  // protocol.md §11.14
+  /** Of shared types, an event is for those agents alone that the host names: others are in other workers. */
+  #named(recipients: readonly AgentId[], { attributes }: WireEvent): readonly AgentId[] {
+    const { catalog } = this.#options;
+    const named = recipientsIn(attributes);
+    return recipients.filter(({ type }) => catalog.sharingOf(type) === undefined || named.has(type));
   }
 
   // protocol.md §7
@@ -117,6 +144,14 @@ export class EventDelivery {
     settings.logger.debug("The gateway sent an event again without its topic. It was passed over.", {
       id: loggableText(id),
     });
+  }
+
+  /** No agent type of this worker subscribes to the topic any more, or another worker serves the type by now. */
+  #passOverUnrouted(topicId: TopicId): void {
+    const { counts, settings } = this.#options;
+    counts.unroutedEvents += 1;
+    const kind = "An event came that no agent of this worker gets";
+    settings.logger.debug(`${kind}: it is on ${loggableText(topicId.toString())}.`, undefined, kind);
   }
 
   #sender(wire: WireEvent): AgentId | undefined {

@@ -1,4 +1,4 @@
-import { type AgentId, type Clock, IndexedSet } from "../../core/internal.ts";
+import { type AgentId, type Clock, type HandlerContext, IndexedSet } from "../../core/internal.ts";
 import { atMost } from "../connection/time-limits.ts";
 
 /** A handler that runs, or a parked message. */
@@ -7,6 +7,8 @@ export interface Work {
   workSlot: number;
   /** The agent whose handler runs. Undefined while a call is parked. */
   readonly agentId?: AgentId | undefined;
+  /** The context of its handler. Undefined while a call is parked. */
+  readonly context?: HandlerContext | undefined;
   /** Gives the work up: aborts the signal of the handler, and sends an error if an answer is owed. */
   abandon(reason: Error): void;
 }
@@ -28,6 +30,11 @@ export class InFlight {
       names.push(agentId?.toString() ?? "a parked call");
     }
     return names;
+  }
+
+  /** Returns the contexts of the messages that an agent handles, or that wait for it. */
+  contextsAt(id: AgentId): HandlerContext[] {
+    return this.#works.all().flatMap(({ context }) => (context?.agentId?.equals(id) === true ? [context] : []));
   }
 
   add(work: Work): void {

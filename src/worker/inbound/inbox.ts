@@ -1,4 +1,4 @@
-import { loggableText, TroupeError } from "../../core/internal.ts";
+import { type AgentName, type Delivery, loggableText, type ReminderChange, TroupeError } from "../../core/internal.ts";
 import { type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
@@ -43,7 +43,7 @@ export class Inbox {
       case "event":
         if (this.intake !== "all") this.#options.counts.eventsAfterStop += 1;
         else if (this.#isOverloaded(connection)) this.#options.counts.droppedEvents += 1;
-        else this.#delivery.deliver(frame.event, connection.isDotnetGateway);
+        else this.#delivery.deliver(frame.event, connection);
         return;
       case "cancel":
         this.#answering.cancel(frame);
@@ -60,6 +60,8 @@ export class Inbox {
       case "register-type":
       case "subscribe":
       case "ack":
+      case "stuck":
+      case "unstuck":
         this.#options.settings.logger.warn(
           `The host sent a ${frame.kind}, which only workers send. It was passed over.`,
         );
@@ -77,6 +79,21 @@ export class Inbox {
   /** Handles the end of a connection. No answer can leave by it. */
   connectionEnded(connection: HostConnection): void {
     this.#answering.connectionEnded(connection.outbox);
+  }
+
+  /** Tells the host that a call has waited long for its turn behind these turns. */
+  reportWait(delivery: Delivery, behind: readonly string[]): void {
+    this.#answering.reportWait(delivery, behind);
+  }
+
+  /** Tells the host that a call does not wait any more behind the turns that were reported last. */
+  withdrawWait(delivery: Delivery): void {
+    this.#answering.withdrawWait(delivery);
+  }
+
+  /** Drops the ticks of an agent that wait for their turn, and whose reminders were cancelled or set again. */
+  withdrawTicks(agent: AgentName, changes: readonly ReminderChange[]): void {
+    this.#answering.withdrawTicks(agent, changes);
   }
 
   /** Drops a message that the worker cannot read. If its beginning names a call, the caller gets an error. */

@@ -11,10 +11,13 @@ import {
   encodeFrame,
   metadataKey,
   type ResponseFrame,
+  type StuckFrame,
   toWireError,
+  type UnstuckFrame,
   type WireMetadata,
 } from "../../protocol/internal.ts";
-import type { Outbox } from "../connection/outbox.ts";
+import { assertLength, type Outbox } from "../connection/outbox.ts";
+import type { StateStream } from "../connection/state-stream.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { Work } from "./in-flight.ts";
@@ -37,12 +40,16 @@ export class PendingResponse implements Work {
   carrier: TraceCarrier | undefined;
   /** Called when the handler need not run any more. Set while the call is parked. */
   onGivenUp: (() => void) | undefined;
+  /** Whether no caller reads the answer: it goes without a value. */
+  isUnread = false;
   readonly #outbox: Outbox;
   readonly #options: PendingResponseOptions;
   #context: HandlerContext | undefined;
   #abortReason: Error | undefined;
   #isPaid = false;
   #isCancelled = false;
+  /** The answer as it was to leave with a commit. It leaves by the data channel if there was nothing to write. */
+  #encoded: Uint8Array | undefined;
 
   constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions) {
     this.requestId = requestId;
@@ -51,7 +58,11 @@ export class PendingResponse implements Work {
   }
 
   get agentId(): AgentId | undefined {
-    return this.#context?.scope.agentId;
+    return this.#context?.agentId;
+  }
+
+  get context(): HandlerContext | undefined {
+    return this.#context;
   }
 
   /** Whether the caller has given the call up, and the handler knows. */
@@ -63,15 +74,44 @@ export class PendingResponse implements Work {
   succeed(result: unknown, target: AgentId, sender: AgentId | undefined): void {
     if (this.#isOver()) return;
     try {
-      const { registry, settings, log } = this.#options;
-      const payload = registry.encode(result, settings.preferredContentType);
+      const { log } = this.#options;
+      const encoded = this.#encoded;
+      const payload = encoded === undefined ? this.#payloadOf(result) : undefined;
       log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
       const metadata = this.carrier ?? noMetadata;
-      this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
+      if (encoded !== undefined) this.#outbox.write(encoded);
+      else this.#outbox.send({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
       this.#isPaid = true;
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  // protocol.md §11.15
+  /**
+   * Encodes the answer, so that it leaves with a commit. Undefined: no answer is due any more. Throws for an answer that can't be
+   * encoded or is too large.
+   */
+  encode(result: unknown): Uint8Array | undefined {
+    if (this.#isOver()) return undefined;
+    const payload = this.#payloadOf(result);
+    const metadata = this.carrier ?? noMetadata;
+    const bytes = encodeFrame({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
+    assertLength(bytes, this.#outbox.maxBytes);
+    this.#encoded = bytes;
+    return bytes;
+  }
+
+  /** The host has let the answer go with a commit. */
+  left(result: unknown, target: AgentId, sender: AgentId | undefined): void {
+    this.#isPaid = true;
+    const { log } = this.#options;
+    log?.message("MessageKind.RESPOND", "DeliveryStage.SEND", { message: result, sender: target, receiver: sender });
+  }
+
+  /** The way by which the answer can leave with a commit. Undefined: the connection has ended. */
+  get states(): StateStream | undefined {
+    return this.#outbox.isClosed ? undefined : this.#outbox.states;
   }
 
   /** Sends the failure. `notHandled`: no handler has seen the call. Never throws. */
@@ -93,6 +133,11 @@ export class PendingResponse implements Work {
     if (this.#abortReason !== undefined) context.abort(this.#abortReason);
   }
 
+  /** Tells the host of the call how long it waits for its turn. */
+  sayStuck(report: StuckFrame | UnstuckFrame): void {
+    if (!this.#isOver()) this.#outbox.sayStuck(report);
+  }
+
   /** Whether the answer leaves by this connection. */
   leavesBy(outbox: Outbox): boolean {
     return this.#outbox === outbox;
@@ -100,8 +145,7 @@ export class PendingResponse implements Work {
 
   /** Gives the work up: answers with the reason and aborts the handler. */
   abandon(reason: Error): void {
-    // A parked call has no context yet. One that waits for its turn has not begun either.
-    this.fail(reason, this.#context === undefined || this.#context.isWaiting);
+    this.fail(reason, !this.hasBegun);
     this.#abort(reason);
   }
 
@@ -110,6 +154,16 @@ export class PendingResponse implements Work {
     this.#isCancelled = true;
     this.#isPaid = true;
     this.#abort(reason);
+  }
+
+  /** Whether its handler has begun. A parked call has no context yet, and one that waits for its turn has not begun either. */
+  get hasBegun(): boolean {
+    return this.#context !== undefined && !this.#context.isWaiting;
+  }
+
+  #payloadOf(result: unknown) {
+    const { registry, settings } = this.#options;
+    return registry.encode(this.isUnread ? undefined : result, settings.preferredContentType);
   }
 
   /** Whether no answer is due any more. The host answers the calls of a connection that has ended. */

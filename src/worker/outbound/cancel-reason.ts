@@ -17,5 +17,7 @@ export function fromCancelReason(reason: CancelReason): TimedOutError | Cancelle
       return new UndeliverableException("The caller is gone: no caller waits for the answer any more.", {
         code: "caller-gone",
       });
+    case "withdrawn":
+      return new CancelledError("The host has withdrawn the message.");
   }
 }

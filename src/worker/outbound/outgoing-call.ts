@@ -41,8 +41,8 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
     return this.#sentBy;
   }
 
-  /** Makes the bytes without the path, for a stock host. Undefined: the call has no path. */
-  get forStock(): (() => Uint8Array) | undefined {
+  /** Makes the bytes without the path. Undefined: the call has none. */
+  get withoutPath(): (() => Uint8Array) | undefined {
     if (this.request.metadata[metadataKey.path] === undefined) return undefined;
     return () => {
       const { [metadataKey.path]: _path, ...metadata } = this.request.metadata;

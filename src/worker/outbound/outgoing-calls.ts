@@ -2,7 +2,7 @@ import {
   type AgentId,
   answerUndecidedText,
   assertAnswer,
-  assertPathLength,
+  assertWithinGuards,
   boundsOf,
   type CallBounds,
   type CallPath,
@@ -30,6 +30,7 @@ import {
   encodeFrame,
   fromWireError,
   isVoidPayload,
+  metadataKey,
   pathMetadata,
   type RequestFrame,
   type ResponseFrame,
@@ -151,8 +152,10 @@ export class OutgoingCalls {
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
     const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
-    if (path.length > 0) assertPathLength(path, recipient);
+    if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
     const onPath = pathMetadata(path);
+    const named =
+      options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     const isTold = bounds.timeoutMs !== undefined;
     const kept = isTold ? bounds : withLastResort(bounds);
     // The bounds begin here, so that an intervention can't take the call out of them.
@@ -180,7 +183,7 @@ export class OutgoingCalls {
       const number = this.#parts.nextRequestNumber();
       const requestId = settings.requestIdPrefix + number;
       const told = isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
-      const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath };
+      const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath, ...named };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
       const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
       this.#calls.add(number, call);

@@ -1,4 +1,5 @@
 import {
+  type AgentId,
   CancelledError,
   type CodecRegistry,
   DropMessage,
@@ -13,11 +14,12 @@ import {
   type PublishOptions,
   resolveTopic,
   type TopicId,
+  type TurnEffects,
   UndeliverableException,
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import { encodeFrame, toWireAgentId } from "../../protocol/internal.ts";
-import type { UndeliverableReason } from "../connection/outbox.ts";
+import { assertLength, type UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import type { SendQueue } from "./send-queue.ts";
@@ -30,6 +32,8 @@ export interface OutgoingEventsOptions {
   /** Undefined when no sink takes message-log records. */
   readonly log: MessageLog | undefined;
   readonly sendQueue: SendQueue;
+  /** Returns the effects of the turn of a persistent agent that publishes. Undefined: the event leaves at once. */
+  readonly effectsOf: (sender: AgentId | undefined) => TurnEffects | undefined;
 }
 
 /** Publishes the events of this worker. They go to the host, also events for its own agents. */
@@ -97,6 +101,12 @@ export class OutgoingEvents {
       attributes,
     };
     const bytes = encodeFrame({ kind: "event", event });
+    const effects = options.immediately === true ? undefined : this.#parts.effectsOf(sender);
+    if (effects !== undefined) {
+      assertLength(bytes, settings.maxMessageBytes);
+      effects.addEvent(bytes, bytes.length);
+      return;
+    }
     await traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
       sendQueue.publish(bytes, options.signal),
     );

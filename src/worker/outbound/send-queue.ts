@@ -241,7 +241,7 @@ export class SendQueue implements OutboundQueue {
       if (this.#isHeld || outbox?.isWritable !== true) return;
       const { departure } = waiting;
       const isLong = departure.bytes.length > outbox.maxBytes;
-      if ((isLong || departure.forStock !== undefined) && outbox.awaitsHeaders) {
+      if ((isLong || departure.withoutPath !== undefined) && outbox.awaitsHeaders) {
         void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
         return;
       }
@@ -259,9 +259,9 @@ export class SendQueue implements OutboundQueue {
    * connection, because this one has just ended. Throws `message-too-large`.
    */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
-    const { forStock } = departure;
-    if ((bytes.length > outbox.maxBytes || forStock !== undefined) && outbox.awaitsHeaders) return false;
-    const sent = forStock === undefined || outbox.isHostAnnounced ? bytes : forStock();
+    const { withoutPath } = departure;
+    if ((bytes.length > outbox.maxBytes || withoutPath !== undefined) && outbox.awaitsHeaders) return false;
+    const sent = withoutPath === undefined || outbox.knowsTurns ? bytes : withoutPath();
     if (!outbox.write(sent, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
     if (outbox.isKeeping) outbox.keep(departure);

@@ -1,3 +1,4 @@
+import type { SharingTerms } from "../../core/internal.ts";
 import {
   clientIdKey,
   decodeGetSubscriptionsResponse,
@@ -7,6 +8,7 @@ import {
   encodeRemoveSubscriptionRequest,
   isSamePattern,
   method,
+  sharingMetadata,
   type WireSubscription,
 } from "../../protocol/internal.ts";
 import type { Link, Metadata } from "../../transport/internal.ts";
@@ -30,6 +32,8 @@ export interface UnaryRegistryOptions {
   /** Whether the host is Troupe's. It keeps the ids of subscriptions, and may hold very many. */
   readonly isHostAnnounced: () => boolean;
   readonly firstRoundTrip: FirstRoundTrip;
+  /** Returns the terms under which the worker shares a type; undefined: it does not. */
+  readonly sharingOf: (agentType: string) => SharingTerms | undefined;
 }
 
 /**
@@ -49,7 +53,8 @@ export class UnaryRegistry implements HostRegistry {
   async registerType(agentType: string, signal?: AbortSignal): Promise<void> {
     try {
       await this.#options.firstRoundTrip.wait(signal);
-      await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal);
+      const terms = sharingMetadata(this.#options.sharingOf(agentType));
+      await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal, terms);
     } catch (error) {
       if (isNotImplemented(error)) throw error;
       const refusal = typeRefusalError(agentType, error, this.#options.isHostAnnounced());
@@ -100,8 +105,14 @@ export class UnaryRegistry implements HostRegistry {
     return listed.find((other) => isSamePattern(other.pattern, subscription.pattern))?.id ?? subscription.id;
   }
 
-  #call(name: string, request: Uint8Array, callerSignal: AbortSignal | undefined): Promise<Uint8Array> {
-    const { link, metadata, timeoutMs, signal: connectionSignal } = this.#options;
+  #call(
+    name: string,
+    request: Uint8Array,
+    callerSignal: AbortSignal | undefined,
+    more?: Metadata,
+  ): Promise<Uint8Array> {
+    const { link, metadata: own, timeoutMs, signal: connectionSignal } = this.#options;
+    const metadata = more === undefined ? own : { ...own, ...more };
     const signal = callerSignal === undefined ? connectionSignal : AbortSignal.any([connectionSignal, callerSignal]);
     return link.unary(name, request, { metadata, timeoutMs, signal });
   }

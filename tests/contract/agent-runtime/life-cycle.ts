@@ -35,6 +35,8 @@ const waits: readonly {
   { what: "agentMetadata", wait: (runtime, options) => runtime.agentMetadata(echoId, options) },
   { what: "agentSaveState", wait: (runtime, options) => runtime.agentSaveState(echoId, options) },
   { what: "agentLoadState", wait: (runtime, options) => runtime.agentLoadState(echoId, {}, options) },
+  { what: "deactivateAgent", wait: (runtime, options) => runtime.deactivateAgent(echoId, options) },
+  { what: "destroyAgent", wait: (runtime, options) => runtime.destroyAgent(echoId, options) },
   { what: "saveState", wait: (runtime, options) => runtime.saveState(options) },
   { what: "loadState", wait: (runtime, options) => runtime.loadState({}, options) },
 ];

@@ -1,55 +1,8 @@
 import { describe, expect, test } from "vitest";
-import {
-  AgentId,
-  BaseAgent,
-  type MessageContext,
-  type RegisterFactoryOptions,
-  type SendOptions,
-  withScope,
-} from "../../../src/core/index.ts";
+import { type MessageContext, type SendOptions, withScope } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
-import { Answer, Ask, type Stage, type Suite } from "./world.ts";
-
-type Body = (text: string, agent: Actor, context: MessageContext) => Promise<string> | string;
-
-/** An agent that answers what its function returns, and notes when that begins and ends. */
-class Actor extends BaseAgent {
-  readonly #body: Body;
-  readonly #log: string[];
-
-  constructor(body: Body, log: string[]) {
-    super("an actor");
-    this.#body = body;
-    this.#log = log;
-  }
-
-  protected override async onMessageImpl({ text }: { readonly text: string }, context: MessageContext) {
-    this.#log.push(`${this.id.type} begins ${text}`);
-    const answer = await this.#body(text, this, context);
-    this.#log.push(`${this.id.type} ends ${text}`);
-    return Answer({ text: answer });
-  }
-
-  async ask(type: string, text: string, options: SendOptions = {}): Promise<string> {
-    return (await this.sendMessage(Ask({ text }), new AgentId(type, "k"), options)).text;
-  }
-}
-
-type Roles = {
-  readonly [type: string]: readonly [home: "caller" | "callee", concurrency: "sequential" | "interleaved", body: Body];
-};
-
-async function cast(stage: Stage, roles: Roles): Promise<string[]> {
-  const log: string[] = [];
-  for (const [type, [home, concurrency, body]] of Object.entries(roles)) {
-    const options: RegisterFactoryOptions<Actor> = { concurrency };
-    await stage[home].registerFactory(type, () => new Actor(body, log), options);
-  }
-  return log;
-}
-
-const ask = async (stage: Stage, type: string, text: string) =>
-  (await stage.caller.sendMessage(Ask({ text }), new AgentId(type, "k"))).text;
+import { ask, type Body, cast } from "./actors.ts";
+import type { Suite, WorldOptions } from "./world.ts";
 
 const ways: [string, (context: MessageContext) => SendOptions][] = [
   ["with its signal", ({ signal }) => ({ signal })],
@@ -162,14 +115,19 @@ export function describeReEntrancy({ openStage }: Suite): void {
       );
     });
 
-    test("without end, fails as loop-detected after 32 turns", async () => {
-      await using stage = await openStage();
+    test.each<[string, WorldOptions["callee"], number]>([
+      ["9 turns of the agent", {}, 9],
+      ["as many as the option guards allows", { guards: { calls: { maxRevisits: 3 } } }, 4],
+      ["as many of all agents as the option guards allows", { guards: { calls: { maxDepth: 5 } } }, 5],
+      ["32 turns at most, without guards", { guards: false }, 32],
+    ])("without end, fails as loop-detected after %s", async (_how, callee, turns) => {
+      await using stage = await openStage({ callee: { ...callee } });
       const log = await cast(stage, { a: ["callee", "sequential", (text, a) => a.ask("a", text)] });
       await expect(ask(stage, "a", "again")).rejects.toMatchObject({
         code: "loop-detected",
         message: expect.stringContaining("a/k → a/k"),
       });
-      expect(log).toHaveLength(32);
+      expect(log).toHaveLength(turns);
     });
 
     test("tells its handler which turns wait for it", async () => {

@@ -7,8 +7,10 @@ import {
   type MessageContext,
   type MessageLogRecord,
   type RuntimeOptions,
+  type SingleThreadedAgentRuntimeOptions,
   TypeSubscription,
 } from "../../../src/core/index.ts";
+import { MemoryStateStore, type StateStore } from "../../../src/storage/index.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -22,9 +24,14 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** Options of runtimes that keep reminders. */
+type KeptOptions = Pick<SingleThreadedAgentRuntimeOptions, "cron">;
+
 export interface WorldOptions {
   readonly caller?: RuntimeOptions;
-  readonly callee?: RuntimeOptions;
+  readonly callee?: RuntimeOptions & KeptOptions;
+  /** The store of the callee's persistent agents. Default: in memory. */
+  readonly stateStore?: StateStore;
 }
 
 export type MakeWorld = (options: WorldOptions) => Promise<World>;
@@ -34,7 +41,9 @@ export type Deviation =
   /** Caller and callee are one runtime: nothing is remote. */
   | "one-runtime"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
-  | "calls-have-wire-ids";
+  | "calls-have-wire-ids"
+  /** No messages and reminders are kept for agents. */
+  | "keeps-nothing";
 
 export type Deviations = Partial<Record<Deviation, string>>;
 
@@ -161,7 +170,9 @@ export function createSuite(makeWorld: MakeWorld, deviations: Deviations): Suite
   return {
     async openStage(options = {}) {
       const logger = new RecordingLogger();
-      const world = await makeWorld({ caller: { logger, ...options.caller }, callee: { logger, ...options.callee } });
+      const { stateStore = new MemoryStateStore() } = options;
+      const ends = { caller: { logger, ...options.caller }, callee: { logger, ...options.callee } };
+      const world = await makeWorld({ ...ends, stateStore });
       for (const runtime of new Set([world.caller, world.callee])) {
         runtime.addMessageSerializer([Ask, Answer, Order, Note]);
       }

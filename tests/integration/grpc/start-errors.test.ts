@@ -1,12 +1,17 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TroupeError } from "troupe";
+import { DefaultTopicId, defineMessage, TroupeError } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { startFaultProxy } from "troupe/testing";
+import { StatusCode } from "troupe/transport";
 import { describe, expect, onTestFinished, test } from "vitest";
+import * as z from "zod";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 import { testCertificate, testKey } from "../../support/test-certificate.ts";
+
+const StringMessage = defineMessage("StringMessage", z.object({ text: z.string() }));
 
 /** Fails in one of Troupe's own errors; returns its code and text. */
 async function failureOf(act: () => unknown): Promise<{ readonly code: string; readonly message: string }> {
@@ -73,6 +78,54 @@ describe("a worker that can't be made or started says what to do:", () => {
     expect({ code, message }).toEqual({ code: "invalid-argument", message: expect.stringContaining(says) });
   });
 
+  test("a token that the host refuses", async () => {
+    const authorize = () => ({ code: StatusCode.unauthenticated, details: "wrong token" });
+    const { address } = await startHost("127.0.0.1:0", { authorize });
+    const { code, message } = await failureOf(() => startWorker(address));
+    expect({ code, message }).toEqual({
+      code: "not-authorized",
+      message: expect.stringMatching(/wrong token.*channelOptions\.metadata.*channelOptions\.tls/),
+    });
+  });
+
+  test("several hosts of which none answers are all named, each with its reason", async () => {
+    const { code, message } = await failureOf(() => startWorker(["127.0.0.1:1", "127.0.0.1:2"]));
+    expect({ code, message }).toEqual({
+      code: "disconnected",
+      message: expect.stringMatching(
+        /^None of the 2 hosts can be reached.*127\.0\.0\.1:1.*refused.*127\.0\.0\.1:2.*refused/,
+      ),
+    });
+  });
+
+  test("several addresses in one text", async () => {
+    const { code, message } = await failureOf(() => startWorker("127.0.0.1:1,127.0.0.1:2"));
+    expect({ code, message }).toEqual({
+      code: "invalid-argument",
+      message: expect.stringContaining('several addresses are an array: ["127.0.0.1:1", "127.0.0.1:2"]'),
+    });
+  });
+
+  test("a stop after it still says why the start failed", async () => {
+    const worker = new GrpcWorkerAgentRuntime("127.0.0.1:1", { reconnect: false });
+    const startAndStop = async () => {
+      try {
+        await worker.start();
+      } finally {
+        await worker.stop();
+      }
+    };
+    const { code, message } = await failureOf(startAndStop);
+    expect({ code, message }).toEqual({
+      code: "wrong-state",
+      message: expect.stringContaining("Nothing listens on 127.0.0.1:1 (connection refused)."),
+    });
+    expect(await failureOf(() => worker.publishMessage(StringMessage({ text: "" }), new DefaultTopicId()))).toEqual({
+      code: "wrong-state",
+      message: expect.stringContaining("Nothing listens on 127.0.0.1:1 (connection refused)."),
+    });
+  });
+
   test("an address that can't be read is refused also behind one that answers", async () => {
     const { address } = await startHost("127.0.0.1:0");
     const { code, message } = await failureOf(() => startWorker([address, "backup.example"]));
@@ -115,6 +168,38 @@ test.each(["TLSv1.3", "TLSv1.2"] as const)(
     expect(message).toContain("Check whether it uses TLS and whether it wants a client certificate.");
   },
 );
+
+describe("a host with TLS says in its log, once a minute for each address and reason, which client its handshake refused:", () => {
+  const tls = { cert: testCertificate, key: testKey, requestCert: true };
+
+  test.each([
+    ["one without a certificate", { ca: testCertificate }, "peer did not return a certificate"],
+    [
+      "one whose certificate is of another authority",
+      { ca: testCertificate, cert: testCertificate, key: testKey },
+      "its certificate is not accepted (DEPTH_ZERO_SELF_SIGNED_CERT)",
+    ],
+  ])("%s", async (_which, clientTls, reason) => {
+    const logger = new RecordingLogger();
+    const host = await startHost("127.0.0.1:0", { logger, channelOptions: { tls } });
+    const line = "a client is refused: its TLS handshake failed";
+    for (let count = 0; count < 3; count += 1) {
+      await failureOf(() => startWorker(host.address, { channelOptions: { tls: clientTls } }));
+    }
+    while (host.counters().transport.unopenedConnections < 3) await new Promise((resolve) => setImmediate(resolve));
+    const said = logger.lines.filter(({ text }) => text === line);
+    expect(said).toEqual([{ level: "info", text: line, fields: { address: "127.0.0.1", reason: expect.any(String) } }]);
+    expect(said[0]?.fields?.reason).toContain(reason);
+  });
+
+  test("not one that hangs up before it says anything, as a probe does", async () => {
+    const logger = new RecordingLogger();
+    const host = await startHost("127.0.0.1:0", { logger, channelOptions: { tls } });
+    connect(Number(host.address.split(":").at(-1)), "127.0.0.1").end();
+    while (host.counters().transport.unopenedConnections < 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(logger.lines).toEqual([]);
+  });
+});
 
 describe("a start against a peer that accepts and never answers says what was waited for", () => {
   test.each([

@@ -100,6 +100,22 @@ test("a state request on a new stream that a GOAWAY turned away gets its answer 
   expect(await worker.agentSaveState(still)).toEqual({ is: "here" });
 });
 
+test("state requests beyond maxOutboxBytes on a stream that was turned away fail at once, and do not wait for their time limit", async () => {
+  await using world = await openHostWithAgent(new RecordingLogger());
+  await using proxy = await new GoAwayProxy(world.host.address).listen();
+  await using worker = newMovingWorker(proxy.address, { maxOutboxBytes: 1, controlTimeoutMs: 1_000_000 });
+  await worker.start();
+  proxy.takingStreams[0]?.goAway("turned away");
+  const outcomes = await Promise.allSettled([1, 2, 3].map(() => worker.agentSaveState(still)));
+  expect(outcomes[0]).toEqual({ status: "fulfilled", value: { is: "here" } });
+  for (const outcome of outcomes.slice(1)) {
+    expect(outcome).toMatchObject({
+      status: "rejected",
+      reason: { code: "disconnected", message: expect.stringContaining("Send it again") },
+    });
+  }
+});
+
 test("the state of agents can be asked for after two GOAWAYs, the second while their worker registers anew", async () => {
   await using world = await openHostWithAgent(new RecordingLogger());
   const [release, moved] = [new Gate(), new Gate()];

@@ -3,27 +3,117 @@ import { hostTransports } from "../../support/host-transports.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 
 const metadata = { agpath: "h-1@a/k", mine: "kept" };
+const troupe = { isAnnounced: true, metadata: { agcaps: "turns" } } as const;
 
 describe.each(hostTransports)("the path of a call through the host over $name", ({ start }) => {
   it("reaches a worker of Troupe's", async () => {
     await using rig = await start();
-    const target = await new RawWorker(rig.dial(), "T", { isAnnounced: true }).join();
+    const target = await new RawWorker(rig.dial(), "T", troupe).join();
     await target.register("echo");
-    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+    const caller = await new RawWorker(rig.dial(), "C", troupe).join();
     caller.request("1", "echo/k", { metadata });
     expect((await target.nextRequest()).metadata).toEqual(metadata);
   });
 
-  it("does not reach a stock worker, also if the call has waited for its channel", async () => {
+  it.each([
+    ["a stock worker", {}],
+    ["a stock worker that names capabilities", { metadata: { agcaps: "turns" } }],
+    ["an announced worker that does not name turns", { isAnnounced: true, metadata: { agcaps: "heartbeat" } }],
+  ])("does not reach %s, also if the call has waited for its channel", async (_who, options) => {
     await using rig = await start({ channelWaitMs: 10_000 });
-    const target = new RawWorker(rig.dial(), "T");
+    const target = new RawWorker(rig.dial(), "T", options);
     await target.register("echo");
-    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+    const caller = await new RawWorker(rig.dial(), "C", troupe).join();
     caller.request("1", "echo/k", { metadata });
     await caller.settled();
     target.open();
     expect((await target.nextRequest()).metadata).toEqual({ mine: "kept" });
     caller.request("2", "echo/k", { metadata });
     expect((await target.nextRequest()).metadata).toEqual({ mine: "kept" });
+  });
+});
+
+describe.each(hostTransports)("a chain of calls through stock agents over $name", ({ start }) => {
+  /** A Troupe worker with `a`, and two stock workers with `p` and `q`. */
+  async function open(channelWaitMs?: number) {
+    const rig = await start(channelWaitMs === undefined ? {} : { channelWaitMs });
+    const a = await new RawWorker(rig.dial(), "A", troupe).join();
+    await a.register("a");
+    const p = await new RawWorker(rig.dial(), "P").join();
+    await p.register("p");
+    const q = await new RawWorker(rig.dial(), "Q").join();
+    await q.register("q");
+    return { a, p, q, rig, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
+  }
+  const source = (type: string, key = "k") => ({ source: { type, key } });
+
+  it("keeps the path of the call that the stock agent works on", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    expect((await p.nextRequest()).metadata).toEqual({ mine: "kept" });
+    p.request("2", "a/k", { ...source("p"), metadata: { theirs: "kept" } });
+    expect((await a.nextRequest()).metadata).toEqual({ theirs: "kept", agpath: "h-1@a/k" });
+  });
+
+  it("keeps the path through two stock agents in a row, whose workers do not see it", async () => {
+    await using world = await open();
+    const { a, p, q } = world;
+    a.request("1", "p/k", { metadata });
+    await p.nextRequest();
+    p.request("2", "q/k", source("p"));
+    expect((await q.nextRequest()).metadata).toEqual({});
+    q.request("3", "a/k", source("q"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k" });
+  });
+
+  it.each([
+    ["of another agent of the worker", source("p", "other")],
+    ["without a source", {}],
+    ["that has a path of its own", { ...source("p"), metadata: { agpath: "x-1@b/k" } }],
+  ])("says nothing about a call %s", async (_what, extra) => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    await p.nextRequest();
+    p.request("2", "a/k", extra);
+    expect((await a.nextRequest()).metadata).toEqual({ ...("metadata" in extra && extra.metadata) });
+  });
+
+  it("says nothing if the stock agent works on two calls with a path, until one has its answer", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    a.request("2", "p/k", { metadata: { agpath: "h-2@b/k" } });
+    const first = await p.nextRequest();
+    await p.nextRequest();
+    p.request("3", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({});
+    p.respond(first.requestId, "done");
+    await a.nextResponse();
+    p.request("4", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-2@b/k" });
+  });
+
+  it("keeps the longest path if the chain comes to the same stock agent several times", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    a.request("2", "p/k", { metadata: { agpath: "h-1@a/k,h-2@a/k" } });
+    await p.nextRequest();
+    await p.nextRequest();
+    p.request("3", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k,h-2@a/k" });
+  });
+
+  it("keeps no more of a path whose call has its outcome", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    const request = await p.nextRequest();
+    p.respond(request.requestId, "done");
+    await a.nextResponse();
+    p.request("2", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({});
   });
 });

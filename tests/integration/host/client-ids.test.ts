@@ -133,6 +133,26 @@ describe.each(hostTransports)("a client id that a principal uses, over $name", (
   });
 });
 
+describe.each(hostTransports)("an agent that another principal's worker serves, over $name", ({ start }) => {
+  it.each(["deactivate-request", "destroy-request"] as const)("is not ended by a stranger's %s", async (kind) => {
+    await using rig = await start({ authorize });
+    const worker = await new RawWorker(rig.dial("alice"), "W").join();
+    await worker.register("kept");
+    const target = await RawControl.open(rig.dial("alice"), "W");
+    const stranger = await RawControl.open(rig.dial("bob"), "B");
+    const own = await RawControl.open(rig.dial("alice"), "A");
+    const body = { kind, agentId: { type: "kept", key: "a" } };
+    for (const destination of ["agentid=kept/a", "clientid=W"]) {
+      stranger.send({ rpcId: "1", destination, respondTo: "clientid=B", body });
+      const error = expect.stringContaining("another principal");
+      expect(await stranger.next()).toMatchObject({ rpcId: "1", body: { error } });
+      expect(await target.settled()).toEqual([]);
+    }
+    own.send({ rpcId: "2", destination: "agentid=kept/a", respondTo: "clientid=A", body });
+    expect(await target.next()).toMatchObject({ rpcId: "2", body });
+  });
+});
+
 describe.each(hostTransports)("what another principal has registered, over $name", ({ start }) => {
   it("stands in the way of no subscription: same id, same content, and a worker removes its own alone", async () => {
     await using rig = await start({ authorize });

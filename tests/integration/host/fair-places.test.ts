@@ -104,6 +104,18 @@ describe.runIf(process.platform === "linux")("a worker from another address", ()
     expect((await modest.nextResponse()).error).toBe("");
   });
 
+  test("registers before its channel though one machine has registered as many clients: that one loses its newest", async () => {
+    await using rig = await TwoAddresses.start({ maxSessions: 4, registrationOrphanMs: 600_000 });
+    for (let nr = 0; nr < 4; nr += 1) await new RawWorker(rig.greedy(), `greedy ${nr}`).register(`greedy_${nr}`);
+    await expect(new RawWorker(rig.greedy(), "greedy 4").register("greedy_4")).rejects.toMatchObject(refusal);
+    await new RawWorker(rig.modest(), "modest").register("modest");
+    // It takes no place back from one that has half as much.
+    await rig.until(({ agentTypes }) => agentTypes === 4);
+    await expect(new RawWorker(rig.greedy(), "greedy 5").register("greedy_5")).rejects.toMatchObject(refusal);
+    await new RawWorker(rig.modest(), "modest").register("modest_2");
+    await expect(new RawWorker(rig.greedy(), "greedy 3").register("greedy_3")).rejects.toMatchObject(refusal);
+  });
+
   test("connects though one machine has all connections: that one loses its newest", async () => {
     await using rig = await TwoAddresses.start({ channelOptions: { maxConnections: 4 } });
     const crowd: RawWorker[] = [];

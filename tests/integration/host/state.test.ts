@@ -107,6 +107,7 @@ describe.each(hostTransports)("GetState and SaveState over $name", ({ start }) =
     const stateStore = new MemoryStateStore();
     await using first = await start({ stateStore });
     await save(new RawWorker(first.dial()), state("one"));
+    await first.host.stop();
     await using second = await start({ stateStore: stateStore.reopen() });
     expect((await get(new RawWorker(second.dial()))).state?.data).toEqual({ kind: "text", text: "one" });
   });

@@ -1,3 +1,4 @@
+import { constants } from "node:http2";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { HostOptions } from "../../../src/host/index.ts";
 import { encodeRegisterAgentRequest } from "../../../src/protocol/index.ts";
@@ -122,6 +123,31 @@ describe("a client that opens HTTP/2 and then", () => {
     await idle.closed;
     expect(host.counters.transport.idleConnections).toBe(1);
     expect(await busy.isAlive("busy")).toBe(true);
+    host.tried(1);
+  });
+
+  test.each([
+    ["a frame longer than HTTP/2 allows", frame(frameType.data, 0, 1, new Uint8Array(20_000))],
+    ["a ping of the wrong length", frame(frameType.ping, 0, 0, new Uint8Array(9))],
+  ])("sends %s gets a GOAWAY that says so, and is hung up on with the next ping", async (_what, bytes) => {
+    // Its silence would count as lost only much later.
+    const host = await start({ pingIntervalMs: 50, pingTimeoutMs: 1_000_000 });
+    const offender = await host.open();
+    let seen = 0;
+    offender.socket.on("data", () => {
+      for (const { type, flags, payload } of offender.received.slice(seen)) {
+        if (type === frameType.ping && flags === 0)
+          offender.write(frame(frameType.ping, flag.acknowledged, 0, payload));
+      }
+      seen = offender.received.length;
+    });
+    offender.write(headers(1));
+    await host.until(({ channels }) => channels === 3);
+    offender.write(bytes);
+    const { payload } = await offender.sees(({ type }) => type === frameType.goAway);
+    expect(Buffer.from(payload).readUInt32BE(4)).toBe(constants.NGHTTP2_FRAME_SIZE_ERROR);
+    await offender.closed;
+    expect(host.counters.transport.brokenConnections).toBe(1);
     host.tried(1);
   });
 

@@ -1,12 +1,13 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { HostOptions } from "../../../src/host/index.ts";
-import { encodeFrame, encodeRegisterAgentRequest, type Frame } from "../../../src/protocol/index.ts";
+import { decodeFrame, encodeFrame, encodeRegisterAgentRequest, type Frame } from "../../../src/protocol/index.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
 import { type GrpcListenerOptions, grpcDialer, StatusCode } from "../../../src/transport/index.ts";
 import { mutants } from "../../fuzz/campaign.ts";
 import { streamOf } from "../../fuzz/check-framing.ts";
 import { join } from "../../fuzz/mutate-bytes.ts";
+import { callFrame } from "../../hostile/support/frames.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { Offender } from "./offender.ts";
 import { PoisonedHost } from "./poisoned-host.ts";
@@ -137,6 +138,20 @@ describe("messages that are too long", () => {
     host.tried(21);
   });
 
+  test.each([
+    { what: "as it is", compressed: 0, pack: (frame: Uint8Array) => frame },
+    { what: "compressed", compressed: 1, pack: (frame: Uint8Array) => gzipSync(frame, { level: 0 }) },
+  ])("with a request id of 1,000 characters, $what, get the outcome of their call", async ({ compressed, pack }) => {
+    const host = await start({ maxReceiveMessageBytes: 100_000 });
+    const call = (await offend(host)).open("OpenChannel", { "grpc-encoding": "gzip" });
+    const requestId = "i".repeat(1_000);
+    await call.pour(message(pack(callFrame(requestId, { bytes: 200_000 })), undefined, compressed));
+    const answer = decodeFrame(await call.messages.take());
+    expect(answer).toMatchObject({ kind: "response", requestId });
+    expect(answer.kind === "response" && answer.error).toContain("100000");
+    host.tried(1);
+  });
+
   test("together, for none of them ends, find room for some and no more", async () => {
     const host = await start({ maxHeldBytes: 8 * 1024 * 1024 });
     const offender = await offend(host);
@@ -228,7 +243,9 @@ describe("a client that meddles", () => {
     meddler.send({ kind: "cancel", requestId, reason: "cancelled" });
     meddler.send({ kind: "cancel", requestId: "1", reason: "caller-gone" });
     expect(await meddler.settled()).toEqual([]);
-    expect(host.counters).toMatchObject({ strayAnswers: 1, lateAnswers: 500, pendingCalls: 1 });
+    expect(host.counters).toMatchObject({ strayAnswers: 1, lateAnswers: 500 });
+    // A call of the bystanders may be under way, too.
+    expect(host.host.sessions().find(({ clientId }) => clientId === "caller")?.outgoingCalls).toBe(1);
     expect(await caller.settled()).toEqual([]);
     target.respond(requestId, "from the one who was asked");
     expect(await caller.nextResponse()).toMatchObject({ requestId: "1", error: "" });

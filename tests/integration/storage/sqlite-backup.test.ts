@@ -84,3 +84,26 @@ test("a check names the faults of a damaged file", async () => {
     storeCode: "unavailable",
   });
 });
+
+test("a folder that does not exist, or in place of a file, is named in the error", async () => {
+  const folder = newFolder();
+  const [missing, file] = [join(folder, "missing"), join(folder, "store.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  await (await opened(file)).close();
+  const opens = [
+    () => openSqliteStoreWith(join(missing, "store.db"), {}, parts),
+    () => openSqliteStoreWith(join(missing, "store.db"), { thread: false }, {}),
+    () => backupSqliteStoreWith(file, join(missing, "backup.db"), parts),
+  ];
+  for (const open of opens) {
+    await expect(open()).rejects.toMatchObject({
+      storeCode: "unavailable",
+      message: expect.stringMatching(
+        /^There is no folder .*missing for .*\.db\. Make the folder, or name another file\.$/,
+      ),
+    });
+  }
+  for (const open of [() => openSqliteStoreWith(folder, {}, parts), () => checkSqliteStoreWith(folder, parts)]) {
+    await expect(open()).rejects.toMatchObject({ message: `${folder} is a folder. Name a file in it.` });
+  }
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AgentId, type RegisterFactoryOptions } from "../../../src/core/index.ts";
+import type { Capability } from "../../../src/protocol/internal.ts";
 import { Gate } from "../../support/gate.ts";
 import { next, requestFrame, responseFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent, type OnMessage } from "../../support/worker/function-agent.ts";
@@ -15,10 +16,11 @@ const callOn: OnMessage = async (_message, { signal }, agent) => {
   await agent.runtime.sendMessage(MyMessage({ content: "in" }), elsewhere, { signal, sender: agent.id });
 };
 
-describe.each([
-  ["a host of Troupe's", true],
-  ["a stock host", false],
-])("a call of a sequential agent's turn, at %s", (_title, isTroupe) => {
+describe.each<[string, boolean, readonly Capability[]]>([
+  ["a host of Troupe's", true, ["heartbeat", "turns"]],
+  ["a host of Troupe's that does not name turns", true, ["heartbeat"]],
+  ["a stock host", false, []],
+])("a call of a sequential agent's turn, at %s", (_title, isTroupe, capabilities) => {
   test.each<[RegisterFactoryOptions<FunctionAgent>["concurrency"], number | undefined]>([
     ["sequential", undefined],
     ["sequential", 5_000],
@@ -26,12 +28,13 @@ describe.each([
   ])("%s, with the time limit %s", async (concurrency, timeoutMs) => {
     await using host = await new ScriptedHost().listen();
     host.isTroupe = isTroupe;
+    host.capabilities = capabilities;
     const [worker, channel] = await host.worker({ defaultTimeoutMs: timeoutMs });
     worker.addMessageSerializer(MyMessage);
     await worker.registerFactory("outer", () => new FunctionAgent(callOn), { concurrency });
     channel.send(requestFrame("outer/k", { requestId: "h-7" }));
     const { metadata, requestId } = await next(channel, "request");
-    const hasPath = isTroupe && concurrency === "sequential";
+    const hasPath = capabilities.includes("turns") && concurrency === "sequential";
     expect(metadata.agpath).toBe(hasPath ? "h-7@outer/k" : undefined);
     expect(Object.hasOwn(metadata, "agpath")).toBe(hasPath);
     expect(Object.hasOwn(metadata, "agtimeoutms")).toBe(timeoutMs !== undefined);

@@ -197,10 +197,50 @@ describe("a worker on the control channel", () => {
     const nobody = new AgentId("nobody", "k");
     await expect(other.agentSaveState(nobody)).rejects.toMatchObject({
       code: "not-accessible",
-      message: "Agent nobody/k can't be reached: no worker with a control channel serves the agent type nobody.",
+      message:
+        "Agent nobody/k can't be reached: no worker with a control channel serves the agent type nobody. Start a worker that registers the type, or correct the id.",
     });
     await expect(other.tryGetUnderlyingAgentInstance(nobody)).rejects.toMatchObject({ code: "not-found" });
     await expect(other.tryGetUnderlyingAgentInstance(agentId)).rejects.toMatchObject({ code: "not-accessible" });
+  });
+
+  test("ends an agent's activation on another worker through our host, and says why it can't", async () => {
+    await using rig = await startRig();
+    const [one, other] = [await rig.worker(), await rig.worker()];
+    const reasons: string[] = [];
+    class Leaving extends FunctionAgent {
+      onDeactivate(reason: string): void {
+        reasons.push(reason);
+      }
+    }
+    await one.registerFactory("b", () => new Leaving());
+    const id = new AgentId("b", "k");
+    await one.get(id, undefined, { lazy: false });
+    await other.deactivateAgent(id);
+    await one.get(id, undefined, { lazy: false });
+    await other.destroyAgent(id);
+    expect(reasons).toEqual(["asked", "destroyed"]);
+    expect(one.counters()).toMatchObject({ activations: 2, deactivations: { asked: 1, destroyed: 1 } });
+    await one.registerAgentInstance(new FunctionAgent(), agentId);
+    await expect(other.deactivateAgent(agentId)).rejects.toMatchObject({
+      code: "not-accessible",
+      message: expect.stringContaining("a/k was registered as an instance"),
+    });
+    await expect(other.destroyAgent(new AgentId("nobody", "k"))).rejects.toMatchObject({
+      code: "not-accessible",
+      message: expect.stringContaining("no worker with a control channel serves the agent type nobody"),
+    });
+  });
+
+  test("asks no stock host to end an agent's activation", async () => {
+    await using host = await new ScriptedHost().listen();
+    const [worker] = await host.worker();
+    const control = await host.controls.take();
+    await expect(worker.deactivateAgent(agentId)).rejects.toMatchObject({
+      code: "not-accessible",
+      message: expect.stringContaining("only a Troupe host can ask another worker to deactivate it"),
+    });
+    expect(control.received.rest).toEqual([]);
   });
 
   test("says whose state is no JSON, at the agent's worker and at the one that asks", async () => {

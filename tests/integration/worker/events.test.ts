@@ -228,7 +228,7 @@ describe("events that reach a worker", () => {
     expect(made).toBe(1);
   });
 
-  test("an event on a topic that this worker did not subscribe to is ignored [§8.80]", async () => {
+  test("an event on a topic that this worker did not subscribe to is ignored, and counted [§8.80]", async () => {
     await using host = await new ScriptedHost().listen();
     const [worker, channel] = await host.worker();
     const seen = new Inbox<Seen>();
@@ -236,7 +236,19 @@ describe("events that reach a worker", () => {
     channel.send(eventFrame("other/k"));
     channel.send(eventFrame("t/k"));
     expect((await seen.take()).context.topicId?.toString()).toBe("t/k");
-    expect(worker.counters().unreadableEvents).toBe(0);
+    expect(worker.counters()).toMatchObject({ unreadableEvents: 0, unroutedEvents: 1 });
+    expect(host.logger.texts("debug").join()).toContain("other/k");
+  });
+
+  test("an event that comes back to its only recipient, the sender, is not counted as one that nobody gets", async () => {
+    await using host = await new ScriptedHost().listen();
+    const [worker, channel] = await host.worker();
+    const seen = new Inbox<Seen>();
+    await listen(worker, "a", seen);
+    channel.send(eventFrame("t/k", { sender: { type: "a", key: "k" } }));
+    channel.send(eventFrame("t/other"));
+    expect((await seen.take()).by).toBe("a/other");
+    expect(worker.counters().unroutedEvents).toBe(0);
   });
 
   test("an event that a gateway delivers twice reaches its agents once, by option, and is counted (§7)", async () => {

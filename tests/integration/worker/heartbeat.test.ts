@@ -110,8 +110,9 @@ test.each([
   const { sent, streams } = dialer.link(1);
   expect(sent).toEqual([]);
   expect(streams.find(({ method }) => method === "OpenControlChannel")?.sent).toEqual([]);
-  const isNamed = streams[0]?.metadata.agcaps === "heartbeat";
-  expect(isNamed).toBe(heartbeatMs === 15_000);
+  expect(streams[0]?.metadata.agcaps).toBe(
+    heartbeatMs === 15_000 ? "heartbeat,turns,states,claims,mail" : "turns,states,claims,mail",
+  );
 });
 
 test("an event counts as arrived once the heartbeat behind it is answered", async () => {

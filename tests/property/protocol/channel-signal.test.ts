@@ -19,7 +19,14 @@ const heartbeat = fc.record({
   isAnswer: fc.boolean(),
   leaseMs: uint32,
 });
-const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, heartbeat);
+const stuck = fc.record({
+  kind: fc.constant("stuck" as const),
+  requestId: id,
+  path: id,
+  behind: fc.array(id, { maxLength: 5 }),
+});
+const unstuck = fc.record({ kind: fc.constant("unstuck" as const), requestId: id });
+const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, stuck, unstuck, heartbeat);
 
 function written(init: MessageInitShape<typeof SignalMessageSchema>): Uint8Array {
   return toBinary(SignalMessageSchema, create(SignalMessageSchema, init));
@@ -52,6 +59,11 @@ describe("signals between Troupe's peers", () => {
     const hex = (frame: Frame) => Buffer.from(encodeFrame(frame)).toString("hex");
     expect(hex({ kind: "cancel", requestId: "7", reason: "timed-out" })).toBe("c23e100a0e0a0137120974696d65642d6f7574");
     expect(hex({ kind: "leaving", graceMs: 5000 })).toBe("c23e0512030888" + "27");
+    const behind = ["h1-4", "e2"];
+    expect(hex({ kind: "stuck", requestId: "h1-7", path: "h1-3@order/7", behind })).toBe(
+      "c23e204a1e0a0468312d37120c68312d33406f726465722f371a0468312d341a026532",
+    );
+    expect(hex({ kind: "unstuck", requestId: "h1-7" })).toBe("c23e0852060a0468312d37");
     expect(hex({ kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 })).toBe("c23e0472020807");
     expect(hex({ kind: "heartbeat", seq: 7, isAnswer: true, leaseMs: 3000 })).toBe("c23e097207080710" + "0118b817");
   });

@@ -97,6 +97,8 @@ const envelope: fc.Arbitrary<ControlEnvelope> = fc.record({
     fc.record({ kind: fc.constant("load-request" as const), agentId: maybeId, state: text }),
     fc.record({ kind: fc.constant("save-response" as const), state: text, error: maybeText }),
     fc.record({ kind: fc.constant("load-response" as const), error: maybeText }),
+    fc.record({ kind: fc.constantFrom("deactivate-request" as const, "destroy-request" as const), agentId: maybeId }),
+    fc.record({ kind: fc.constantFrom("deactivate-response" as const, "destroy-response" as const), error: maybeText }),
   ),
 });
 

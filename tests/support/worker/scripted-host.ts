@@ -6,7 +6,13 @@ import {
   method,
   serviceName,
 } from "../../../src/protocol/index.ts";
-import { announcement, type ControlEnvelope, decodeControl, encodeControl } from "../../../src/protocol/internal.ts";
+import {
+  announcementOf,
+  type Capability,
+  type ControlEnvelope,
+  decodeControl,
+  encodeControl,
+} from "../../../src/protocol/internal.ts";
 import {
   type CallContext,
   createMemoryNetwork,
@@ -49,6 +55,8 @@ export class ScriptedHost implements AsyncDisposable {
   hasControl = true;
   /** Whether it announces itself as Troupe's hosts do. */
   isTroupe = false;
+  /** The capabilities that a host of Troupe's names. */
+  capabilities: readonly Capability[] = [];
   /** Whether it ends a channel that its worker half-closes, as Troupe's hosts do. */
   endsChannels = false;
   readonly #workers: WorkerRuntime[] = [];
@@ -127,7 +135,7 @@ export class ScriptedHost implements AsyncDisposable {
 
   #stream(call: CallContext): ServerStreamReceiver {
     if (call.method === method.openChannel) {
-      const metadata = this.isTroupe ? announcement : {};
+      const metadata = this.isTroupe ? announcementOf(this.capabilities) : {};
       const channel = new ScriptedStream(call, { encode: encodeFrame, decode: decodeFrame }, this.channels, metadata);
       if (this.endsChannels) void channel.halfClosed.then(() => channel.stream.finish({ code: 0, details: "" }));
       return channel;

@@ -9,6 +9,15 @@ function optionsOf(...args: readonly string[]) {
   return hostOptionsOf(command.parse(args, { from: "user" }).opts<HostFlags>());
 }
 
+test("--heartbeat-timeout-ms and --own-only set the options of these names; their defaults are the host's own", () => {
+  expect(optionsOf()).toMatchObject({ heartbeatTimeoutMs: 30_000, ownOnly: false });
+  expect(optionsOf("--heartbeat-timeout-ms", "60000", "--own-only")).toMatchObject({
+    heartbeatTimeoutMs: 60_000,
+    ownOnly: true,
+  });
+  expect(() => optionsOf("--heartbeat-timeout-ms", "-1")).toThrow(/Not a whole number/);
+});
+
 test("--dotnet-errors says what .NET's workers get in place of an error; nothing unless it is given", () => {
   expect(optionsOf().dotnetErrors).toBe("withhold");
   expect(optionsOf("--dotnet-errors", "status").dotnetErrors).toBe("status");

@@ -84,6 +84,41 @@ it("gives every owner the same share, and keeps the order of each", () => {
   ).toBe("a, last");
 });
 
+it("lets a client pass a thousand client ids of another address", () => {
+  const { clock, work, add, ran, task } = setUp();
+  add("first", batchSize);
+  for (let nr = 0; nr < 1_000; nr += 1) {
+    work.add(
+      `greedy-${nr}`,
+      Array.from({ length: 100 }, () => task("greedy")),
+      "10.0.0.1",
+    );
+  }
+  work.add(
+    "modest",
+    Array.from({ length: 200 }, () => task("modest")),
+    "10.0.0.2",
+  );
+  ran();
+  clock.turn();
+  expect(countOf(ran(), "modest")).toBe(200);
+});
+
+it("keeps the order of a client's work, also if the client has come from another address", () => {
+  const { clock, work, add, ran, task } = setUp();
+  add("first", batchSize);
+  for (let nr = 0; nr < 100; nr += 1)
+    work.add(
+      `other-${nr}`,
+      Array.from({ length: 20 }, () => task("other")),
+      "10.0.0.1",
+    );
+  work.add("client", [task("leaves")], "10.0.0.1");
+  work.add("client", [task("comes back")], "10.0.0.2");
+  clock.turns();
+  expect(ran().filter((name) => name === "leaves" || name === "comes back")).toEqual(["leaves", "comes back"]);
+});
+
 it("runs what a task adds within the bound of the turn", () => {
   const { clock, work, ran, task } = setUp();
   const chain = (): void => {

@@ -57,6 +57,18 @@ describe("control envelopes", () => {
     );
   });
 
+  test("a request to end an activation, and to destroy an agent, has the bytes that protocol.md §11.8 gives", () => {
+    const asked = { rpcId: "1", destination: "agentid=a/b", respondTo: "clientid=c" };
+    const bytes = (kind: "deactivate-request" | "destroy-request") =>
+      Buffer.from(encodeControl({ ...asked, body: { kind, agentId: { type: "a", key: "b" } } })).toString("hex");
+    expect(bytes("deactivate-request")).toBe(
+      "0a0131120b6167656e7469643d612f621a0a636c69656e7469643d6322400a34747970652e676f6f676c65617069732e636f6d2f74726f7570652e76312e446561637469766174654167656e745265717565737412080a060a0161120162",
+    );
+    expect(bytes("destroy-request")).toBe(
+      "0a0131120b6167656e7469643d612f621a0a636c69656e7469643d63223d0a31747970652e676f6f676c65617069732e636f6d2f74726f7570652e76312e44657374726f794167656e745265717565737412080a060a0161120162",
+    );
+  });
+
   test.each<ControlBody>([
     { kind: "save-request", agentId: undefined },
     { kind: "load-request", agentId, state: "{}" },
@@ -65,6 +77,12 @@ describe("control envelopes", () => {
     { kind: "load-response", error: undefined },
     { kind: "load-response", error: "" },
     { kind: "metadata-response", type: "echo", key: "k", description: "d", error: undefined },
+    { kind: "deactivate-request", agentId },
+    { kind: "deactivate-response", error: undefined },
+    { kind: "deactivate-response", error: "no" },
+    { kind: "destroy-request", agentId },
+    { kind: "destroy-response", error: undefined },
+    { kind: "destroy-response", error: "" },
   ])("%o reads as it was written", (body) => {
     const envelope = { rpcId: "", destination: "", respondTo: undefined, body };
     expect(decodeControl(encodeControl(envelope))).toEqual(envelope);
@@ -89,6 +107,8 @@ describe("control envelopes", () => {
       { kind: "save-request", agentId },
       { kind: "load-request", agentId, state: "" },
       { kind: "metadata-request", agentId, onlyIfServed: false },
+      { kind: "deactivate-request", agentId },
+      { kind: "destroy-request", agentId },
     ] as const;
     for (const body of requests) {
       expect(isControlRequest(body)).toBe(true);

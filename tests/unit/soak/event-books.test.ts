@@ -101,6 +101,7 @@ describe("the account of what is missing", () => {
       unreadableFrames: 0,
       unreadableEvents: 0,
       emptyReplays: 0,
+      unroutedEvents: 0,
       eventsAfterStop: 0,
       duplicateEvents: 0,
       failedEventHandlers: 0,

@@ -14,6 +14,21 @@ test("a line has the time, the level, the text and the fields", () => {
   ]);
 });
 
+test("a value with blanks, quotes or nothing in it is quoted, so that a field ends where it seems to", () => {
+  const lines: string[] = [];
+  const logger = consoleLogger({ write: (line) => lines.push(line), now });
+  logger.info("refused", {
+    reason: "taken by W code=0",
+    id: "a=b",
+    name: 'the "best"',
+    empty: "",
+    address: "[::1]:50051",
+  });
+  expect(lines[0]).toContain(
+    'refused reason="taken by W code=0" id="a=b" name="the \\"best\\"" empty="" address=[::1]:50051',
+  );
+});
+
 test("entries below the level are not written", () => {
   const lines: string[] = [];
   const logger = consoleLogger({ level: "error", write: (line) => lines.push(line), now });

@@ -7,6 +7,7 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "
 import { AgentId, handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { protobufMessage } from "troupe/protobuf";
+import { openPostgresStore } from "troupe/storage/postgres";
 
 // The app sets the global provider up, as a program with OpenTelemetry does.
 const exporter = new InMemorySpanExporter();
@@ -37,3 +38,9 @@ assert.ok(
   `spans are recorded: ${names.join(", ")}`,
 );
 console.log(`${names.length} spans`);
+
+// No server listens there: `pg` tries to connect.
+await assert.rejects(openPostgresStore("postgres://127.0.0.1:1/none"), {
+  code: "state-unavailable",
+  message: /ECONNREFUSED/,
+});

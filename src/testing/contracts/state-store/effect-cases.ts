@@ -121,6 +121,18 @@ const reminderCases: readonly StoreCase[] = [
     },
   },
   {
+    promise: "settles a tick with another rule",
+    tryIt: async (lab) => {
+      const store = await lab.open();
+      await committed(store, commitOf({ reminders: [reminderAt("a", 1)] }));
+      const { agent: ofAgent, name, seq } = await onlyReminder(store);
+      const tick = { agent: ofAgent, name, seq, nextDueMs: 2, attempts: 0, rule: "every 2h" };
+      await store.settle({ ticks: [tick], mail: [] });
+      const again = await onlyReminder(store);
+      deepEqual([again.dueMs, again.rule, textOf(again.message)], [2, "every 2h", "a"]);
+    },
+  },
+  {
     promise: "ignores a tick of an older seq",
     tryIt: async (lab) => {
       let store = await lab.open();

@@ -12,6 +12,8 @@ export interface KeepAliveOptions {
   readonly isHeldBack?: () => boolean;
   /** Called when neither an answer nor any other byte came in time, and when the session has ended and its socket stays open. */
   readonly onDead: () => void;
+  /** Called when HTTP/2 has ended the session for an error of the peer, of which Node says nothing. Default: `onDead` in its time. */
+  readonly onBroken?: () => void;
 }
 
 /** Pings a session at an interval, until the returned function is called. Call it when the session has closed. */
@@ -29,6 +31,11 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
     if (session.closed && !isPeerLeaving) return later();
     awaitSign(bytesRead(session));
     const onAnswer = options.beforeAsking();
+    const { onBroken } = options;
+    if (onBroken !== undefined) {
+      const writtenBefore = bytesWritten(session);
+      afterRead(() => afterRead(() => !isStopped && isMute(session, writtenBefore) && onBroken()));
+    }
     ask(session, (error) => {
       if (isStopped) return;
       stop();
@@ -65,6 +72,22 @@ export function startKeepAlive(session: Http2Session, options: KeepAliveOptions)
 function ask(session: Http2Session, onAnswer: (error: Error | null) => void): void {
   if (session.closed) session.settings({}, onAnswer);
   else session.ping(onAnswer);
+}
+
+/**
+ * Whether the session sends nothing any more, although the socket would take it. After a frame that breaks HTTP/2, for instance one that is too
+ * long, nghttp2 sends a GOAWAY and then neither reads nor writes. Node does not tell.
+ */
+function isMute(session: Http2Session, writtenBefore: number): boolean {
+  if (session.destroyed || bytesWritten(session) !== writtenBefore) return false;
+  const handle: unknown = Reflect.get(session.socket, "_handle");
+  const queued: unknown =
+    typeof handle === "object" && handle !== null ? Reflect.get(handle, "writeQueueSize") : undefined;
+  return queued === 0 && (session.state.outboundQueueSize ?? 0) > 0;
+}
+
+function bytesWritten(session: Http2Session): number {
+  return session.socket?.bytesWritten ?? 0;
 }
 
 function bytesRead(session: Http2Session): number {

@@ -1,4 +1,5 @@
 import { constants, gunzipSync, inflateSync } from "node:zlib";
+import { HEAD_BYTES } from "../../limits.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 
 /** Value of `grpc-accept-encoding`. Troupe does not compress what it sends. */
@@ -25,9 +26,6 @@ export function inflaterFor(encoding: string | undefined): Inflate | undefined {
 function refuseCompressed(): never {
   throw new RpcError(StatusCode.internal, "A message is marked as compressed, but the call names no grpc-encoding.");
 }
-
-/** First bytes of a message, compressed, that are enough for its head. */
-const HEAD_BYTES = 512;
 
 /** First byte of everything in the format `gzip`. */
 const GZIP_MARK = 0x1f;

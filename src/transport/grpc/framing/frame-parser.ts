@@ -1,4 +1,5 @@
 import type { MemoryAccount } from "../../accounting/memory-account.ts";
+import { HEAD_BYTES } from "../../limits.ts";
 import { PREFIX_BYTES } from "./message-packing.ts";
 
 /** Receives the results of the parser, in the order of arrival. */
@@ -25,12 +26,11 @@ export interface FrameParserOptions {
   readonly maxMessageBytes: number;
   /** Account for the bytes of the unfinished message. Default: none. */
   readonly account?: MemoryAccount | undefined;
-  /** First bytes of a skipped message that are reported: the report waits for them. Default: 512. */
+  /** First bytes of a skipped message that are reported: the report waits for them. Default: `HEAD_BYTES`. */
   readonly headBytes?: number | undefined;
 }
 
 const EMPTY = new Uint8Array(0);
-const HEAD_BYTES = 512;
 /** Memory that an unfinished message costs beside its bytes. */
 const MESSAGE_COST_BYTES = 128;
 const GROWTHS = [4, 1.25];

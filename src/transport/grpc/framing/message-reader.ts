@@ -24,7 +24,7 @@ export interface MessageReaderOptions {
   readonly onBadMessage: (status: RpcStatus, head?: Uint8Array, isOverload?: boolean) => void;
   /** Account for the bytes of an unfinished message. Default: none. */
   readonly account?: MemoryAccount | undefined;
-  /** First bytes of a discarded message that `onBadMessage` waits for. Default: 512. */
+  /** First bytes of a discarded message that `onBadMessage` waits for. Default: `HEAD_BYTES`. */
   readonly headBytes?: number;
   readonly counters?: MessageCounters | undefined;
 }

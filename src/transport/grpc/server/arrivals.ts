@@ -38,9 +38,10 @@ export class Arrivals {
       if (!check(socket)) return;
       const arrival = this.#join(socket);
       const { lane } = arrival;
-      lane.charge(costMs);
+      // Not before: a charge may make the lane wait, and then it would not wait as a new one.
       this.#turns.admit(lane, () => {
         if (socket.destroyed) return;
+        lane.charge(costMs);
         this.#opening = arrival;
         for (const open of openers) open.call(server, socket);
         this.#opening = undefined;

@@ -9,14 +9,14 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
-import { type SecureContextOptions, Server as TlsServer } from "node:tls";
+import { type SecureContextOptions, type TLSSocket, Server as TlsServer } from "node:tls";
 import { createMemoryAccountant } from "../../accounting/fair-accountant.ts";
 import { FairCount } from "../../accounting/fair-count.ts";
 import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
-import type { LinkService, Listener, Listening } from "../../link.ts";
+import type { LinkService, Listener, Listening, ListenOptions } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { listenError } from "../../system-error.ts";
@@ -27,6 +27,7 @@ import { Arrivals } from "./arrivals.ts";
 import { bindServers, portOf } from "./binding.ts";
 import { Certificates } from "./certificates.ts";
 import { watchLoop } from "./late-loop.ts";
+import { refusedHandshake } from "./refused-handshake.ts";
 import { GOODBYE_MS, ServerConnection } from "./server-connection.ts";
 import { ServerDispatch } from "./server-dispatch.ts";
 import { type GrpcListenerOptions, type GrpcListenerSettings, toListenerSettings } from "./server-options.ts";
@@ -51,12 +52,12 @@ export function grpcListener(options: GrpcListenerOptions = {}): GrpcListener {
   const settings = toListenerSettings(options);
   const certificates = new Certificates(settings.tls);
   return {
-    async listen(text, services, { accountant = createMemoryAccountant() } = {}) {
+    async listen(text, services, { accountant = createMemoryAccountant(), onRefusedHandshake } = {}) {
       const address = parseAddress(text);
       if (address.secure && settings.tls === undefined) {
         throw new RpcError(StatusCode.invalidArgument, `${text} asks for TLS: pass the option tls, { cert, key }.`);
       }
-      const listening = new GrpcListening(services, { ...settings, accountant }, certificates);
+      const listening = new GrpcListening(services, { ...settings, accountant, onRefusedHandshake }, certificates);
       await listening.bind(address);
       return listening;
     },
@@ -76,6 +77,7 @@ export interface GrpcListener extends Listener {
 
 interface ListeningSettings extends GrpcListenerSettings {
   readonly accountant: MemoryAccountant;
+  readonly onRefusedHandshake: ListenOptions["onRefusedHandshake"];
 }
 
 type AnyServer = Http2Server | Http2SecureServer;
@@ -120,10 +122,12 @@ class GrpcListening implements Listening {
   }
 
   /** Attaches the handlers before the server is bound, so that the first connection is not missed. */
-  #attach(server: AnyServer, dispatch: ServerDispatch, settings: GrpcListenerSettings): void {
+  #attach(server: AnyServer, dispatch: ServerDispatch, settings: ListeningSettings): void {
     this.#arrivals.attach(server, (socket) => this.#onConnection(socket));
-    server.on("tlsClientError", () => {
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
       this.#counters.unopenedConnections += 1;
+      const refused = refusedHandshake(error, socket);
+      if (refused !== undefined) settings.onRefusedHandshake?.(refused);
     });
     server.on("session", (http2: ServerHttp2Session) => this.#onSession(http2, settings));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {

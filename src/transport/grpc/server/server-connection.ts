@@ -41,6 +41,7 @@ export class ServerConnection {
   readonly #http2: ServerHttp2Session;
   readonly #socket: Socket | undefined;
   readonly #guard: ConnectionGuard;
+  readonly #onBroken: () => void;
   #goodbye: NodeJS.Timeout | undefined;
   #reason: string | undefined;
 
@@ -48,15 +49,16 @@ export class ServerConnection {
     const { settings, counters, accountant, lane, onFlood } = parts;
     this.#http2 = http2;
     this.#socket = parts.socket;
+    this.#onBroken = () => {
+      counters.brokenConnections += 1;
+      onFlood();
+    };
     this.lane = lane;
     this.unfinished = new UnfinishedMessages(settings.messageTimeoutMs);
     const { remoteAddress, remotePort } = http2.socket;
     this.peer = remoteAddress === undefined ? "local socket" : `${formatHost(remoteAddress)}:${remotePort}`;
     http2.on("error", (error) => {
-      if (isBreach(error)) {
-        counters.brokenConnections += 1;
-        onFlood();
-      }
+      if (isBreach(error)) this.#onBroken();
       this.#reason ??= describeLoss(this.peer, error);
     });
     const cut = (reason: string, code: number): void => {
@@ -92,9 +94,13 @@ export class ServerConnection {
 
   /** Starts keep-alive pings: a client that stays silent for too long counts as lost. */
   watch(pingIntervalMs: number, pingTimeoutMs: number): void {
+    const onBroken = (): void => {
+      this.#onBroken();
+      this.cut(`${this.peer} broke HTTP/2.`);
+    };
     const onDead = (): void => this.cut(`${this.peer} did not answer a keep-alive ping within ${pingTimeoutMs} ms.`);
     const stop = startKeepAlive(this.#http2, {
-      ...{ intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs, onDead },
+      ...{ intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs, onDead, onBroken },
       isHeldBack: () => this.lane.isHeld,
       beforeAsking: this.acknowledgements.beforeAsking,
     });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { type Clock, realClock } from "../../../core/internal.ts";
 import type { MemoryAccount } from "../../accounting/memory-account.ts";
 import { toRpcStatus } from "../../calls/call-errors.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
@@ -35,12 +36,19 @@ export interface DispatchParts {
   readonly maxHeaderBytes: number;
   readonly requestTimeoutMs: number;
   readonly counters: MutableListenerCounters;
+  /** For the deadlines of calls. Default: the system's, also under fake timers. */
+  readonly clock?: Clock;
 }
 
 /** Headers of a call, in Node's merged form and as the flat list that arrived. */
 export interface CallHeaders {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
+}
+
+/** A call that waits for its turn, and when it came, by the clock of deadlines. */
+interface ArrivedCall extends CallHeaders {
+  readonly cameMs: number;
 }
 
 /** Memory of a call beside its headers, measured with 5 400 data channels: 7.6 KB in the heap, and what Node and nghttp2 have outside. */
@@ -56,10 +64,12 @@ type FinishNow = (status: RpcStatus) => void;
 export class ServerDispatch {
   readonly #services: ReadonlyMap<string, LinkService>;
   readonly #parts: DispatchParts;
+  readonly #clock: Clock;
 
   constructor(parts: DispatchParts) {
     this.#services = new Map(parts.services.map((service) => [service.serviceName, service]));
     this.#parts = parts;
+    this.#clock = parts.clock ?? realClock;
   }
 
   accept(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
@@ -81,11 +91,13 @@ export class ServerDispatch {
     this.#orRefuse(http2, () => {
       refuseLongHeaders(headerBytes, this.#parts.maxHeaderBytes);
       this.#charge(http2, headerBytes, origin.account);
-      origin.lane.run(() => this.#orRefuse(http2, () => this.#openCall(http2, { headers, rawHeaders }, origin)));
+      const cameMs = this.#clock.now();
+      const call = { headers, rawHeaders, cameMs };
+      origin.lane.run(() => this.#orRefuse(http2, () => this.#openCall(http2, call, origin)));
     });
   }
 
-  #openCall(http2: ServerHttp2Stream, { headers, rawHeaders }: CallHeaders, origin: CallOrigin): void {
+  #openCall(http2: ServerHttp2Stream, { headers, rawHeaders, cameMs }: ArrivedCall, origin: CallOrigin): void {
     if (http2.destroyed || http2.closed) return;
     // The caller has given up while the call waited. Node reports the end behind the data, which is read to no purpose.
     if (http2.aborted) {
@@ -93,10 +105,21 @@ export class ServerDispatch {
       return;
     }
     const request = readCallRequest(headers, this.#services);
-    if (request.timeoutMs === 0) throw new RpcError(deadlineExceeded.code, deadlineExceeded.details);
+    // The caller counts from its side; time in which the call waited for its turn is part of that.
+    const leftMs = request.timeoutMs === undefined ? undefined : request.timeoutMs - (this.#clock.now() - cameMs);
+    if (leftMs !== undefined && leftMs <= 0) throw new RpcError(deadlineExceeded.code, deadlineExceeded.details);
     const call = new ServerCall(request.method, fromRawHeaders(rawHeaders), origin);
     const finishNow = this.#serve(http2, { request, call, origin });
-    if (request.timeoutMs !== undefined) enforceDeadline(http2, request.timeoutMs, call, finishNow);
+    if (leftMs === undefined) return;
+    const stop = startDeadline(
+      leftMs,
+      () => {
+        call.abort(new RpcError(deadlineExceeded.code, deadlineExceeded.details));
+        finishNow(deadlineExceeded);
+      },
+      this.#clock,
+    );
+    http2.once("close", stop);
   }
 
   #orRefuse(http2: ServerHttp2Stream, open: () => void): void {
@@ -156,12 +179,3 @@ function showToCollector(bytes: number): void {
 }
 
 const deadlineExceeded: RpcStatus = { code: StatusCode.deadlineExceeded, details: "Deadline exceeded" };
-
-function enforceDeadline(http2: ServerHttp2Stream, timeoutMs: number, call: ServerCall, finishNow: FinishNow): void {
-  const status = deadlineExceeded;
-  const stop = startDeadline(timeoutMs, () => {
-    call.abort(new RpcError(status.code, status.details));
-    finishNow(status);
-  });
-  http2.once("close", stop);
-}

@@ -20,7 +20,7 @@ export interface FairTurnsOptions {
  *
  * A turn is what happens between two calls of `setImmediate`. While the time of the turn and the connection's share of it last, work
  * runs at once. What comes later waits in one of two lines, and its connection is not read meanwhile. Connections with short turns go
- * before the others while these have half of the time: a crowd that begins at once has used nothing yet, so its use alone does not
+ * before the others while these have half of the time. A crowd that begins at once has used nothing yet, so its use does not
  * tell it from them.
  */
 export class FairTurns implements Rounds {

@@ -55,7 +55,7 @@ const someMs = 0.1;
 /** One bit for each of the last turns, some of which may be busy. */
 const rememberedTurns = 0xff;
 const busyTurnsOfShort = 4;
-/** A connection with work in so many turns one after the other always has more. */
+/** A connection with work in three turns one after the other always has more. */
 const turnsOfBusy = 3;
 
 /** The turns of one connection: runs its work at once, or in order when its turn comes. */
@@ -269,8 +269,9 @@ export class Lane implements Due {
     this.#gate?.stop();
   }
 
-  /** Waits no more. For `FairTurns`. */
+  /** Waits no more. What it was charged while it waited still counts: it was not read then. For `FairTurns`. */
   release(): void {
+    this.refresh();
     this.#isHeld = false;
   }
 

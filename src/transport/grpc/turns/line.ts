@@ -4,8 +4,8 @@ import type { Lane } from "./lane.ts";
 import type { PartyQueue } from "./party-queue.ts";
 
 /**
- * A weighted fair queue with finish tags. The party goes first that would have used least after its turn, and of that the lane: one that uses
- * little goes before all that use much, whatever these have in line.
+ * A weighted fair queue with finish tags. The party goes first that would have used least after its turn, and of that the lane. One that uses
+ * little goes before all that use much.
  */
 export class Line {
   virtualMs = 0;

@@ -3,7 +3,7 @@ import { FIRST_READ_MS, SHORT_MS, UNKNOWN_MS, WORK_MS } from "./costs.ts";
 /** Part of a dear expectation that is left after each cheaper read or piece of work. */
 const calming = 0.75;
 
-/** How fast an expectation grows. */
+/** An expectation grows by this factor at most. */
 const learning = 2;
 const someMs = 0.1;
 
@@ -15,7 +15,7 @@ const rememberedReads = 0xff;
 const dearReadsOfShort = 4;
 
 /**
- * What the reads of one connection cost, and what the next one may cost. A read is work that follows on each other. The clock also measures
+ * Costs of the reads of one connection, and the expected cost of the next one. A read is work that follows on each other. The clock also measures
  * collections of garbage and other processes: so an expectation grows step by step, but at once by what is counted.
  */
 export class ReadCosts {

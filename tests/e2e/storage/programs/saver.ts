@@ -1,11 +1,12 @@
-// Saves counters of eight agents without end, and prints each number once it is acknowledged: node saver.ts FILE
+// Saves counters of eight agents without end, and prints each number once it is acknowledged: node saver.ts FILE or postgres://…
 // With `once` it saves each once, leaves the store open, and has nothing more to do. With `idle` it only opens the file.
 import process from "node:process";
 import type { Commit } from "troupe/storage";
+import { openPostgresStore } from "troupe/storage/postgres";
 import { openSqliteStore } from "troupe/storage/sqlite";
 
 const [file = "", mode = "endless"] = process.argv.slice(2);
-const store = await openSqliteStore(file);
+const store = file.startsWith("postgres:") ? await openPostgresStore(file) : await openSqliteStore(file);
 if (mode !== "idle") await store.open();
 
 function countOf(key: string, count: number): Commit {

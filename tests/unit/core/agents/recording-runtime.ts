@@ -14,8 +14,10 @@ import {
   type PublishOptions,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
+  type ReminderInfo,
   type SendOptions,
   type Subscription,
+  type TellOptions,
   type TopicId,
   TroupeError,
 } from "troupe";
@@ -30,6 +32,7 @@ export class RecordingRuntime implements AgentRuntime {
   readonly types: MessageType[] = [];
   readonly factories = new Map<string, AgentFactory>();
   lastSend: SendOptions | undefined;
+  lastTold: TellOptions | undefined;
   lastPublish: PublishOptions | undefined;
   answer: (message: unknown) => unknown = () => undefined;
   expectedClass: unknown;
@@ -51,6 +54,10 @@ export class RecordingRuntime implements AgentRuntime {
   async publishMessage(_message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void> {
     this.asked.push(`publish to ${topicId}`);
     this.lastPublish = options;
+  }
+  async tell(_message: unknown, recipient: AgentId, options?: TellOptions): Promise<void> {
+    this.asked.push(`tell ${recipient}`);
+    this.lastTold = options;
   }
   async registerFactory<T extends Agent>(
     type: string | AgentType,
@@ -75,6 +82,12 @@ export class RecordingRuntime implements AgentRuntime {
     }
     return id;
   }
+  async deactivateAgent(id: AgentId): Promise<void> {
+    this.asked.push(`deactivate ${id}`);
+  }
+  async destroyAgent(id: AgentId): Promise<void> {
+    this.asked.push(`destroy ${id}`);
+  }
   async addSubscription(subscription: Subscription): Promise<void> {
     if (this.#has(subscription)) throw new TroupeError("already-exists", "Subscription already exists");
     this.asked.push(`subscribe ${pattern(subscription)}`);
@@ -87,6 +100,9 @@ export class RecordingRuntime implements AgentRuntime {
   }
   async agentMetadata(id: AgentId): Promise<AgentMetadata> {
     return { type: id.type, key: id.key, description: "recorded" };
+  }
+  async agentReminders(): Promise<readonly ReminderInfo[]> {
+    return [];
   }
   async agentSaveState(id: AgentId): Promise<AgentState> {
     return { of: String(id) };
@@ -141,6 +157,7 @@ export function contextOf(given: Partial<MessageContext> = {}): MessageContext {
     topicId: undefined,
     isRpc,
     messageId: "m1",
+    reminder: undefined,
     metadata: {},
     signal: neverAborted,
     deadline: undefined,

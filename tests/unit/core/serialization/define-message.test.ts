@@ -171,7 +171,7 @@ describe("JSON", () => {
     const Anything = defineMessage("Anything", z.object({ value: z.unknown() }));
     const serialize = (value: unknown) => () => Anything.serialize(Anything({ value }));
     expect(serialize({ deep: [1, Number.NaN] })).toThrow(
-      "Anything can't be written as JSON: NaN (at value.deep[1]) has no JSON form. Give the message type a `json` codec",
+      "Anything can't be written as JSON: NaN (at value.deep[1]) has no JSON form. Declare a `json` codec",
     );
     expect(serialize(Number.POSITIVE_INFINITY)).toThrow("Infinity (at value)");
     expect(serialize(new Uint8Array(2))).toThrow("a Uint8Array (at value)");

@@ -6,7 +6,7 @@ import { DotnetAnswers } from "../../../../src/host/calls/dotnet-answers.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { limits } from "../../../../src/host/limits.ts";
-import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
+import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
 import type { FrameUse, Peer, SendOutcome } from "../../../../src/host/sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
@@ -20,11 +20,13 @@ import {
 } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { createUncountedAccount } from "../../../../src/transport/internal.ts";
+import { openPlacement } from "../../../support/open-placement.ts";
 import { TurnClock } from "../../../support/turn-clock.ts";
 
 /** A peer without a session: as a worker at another host would be. */
 class FarPeer implements Peer {
   readonly id: string;
+  readonly worker;
   readonly dotnet = undefined;
   readonly traits = {
     takesJsonEvents: true,
@@ -42,6 +44,7 @@ class FarPeer implements Peer {
 
   constructor(id: string) {
     this.id = id;
+    this.worker = { id, name: id, version: undefined, labels: {} };
   }
 
   send(frame: FrameBytes, use: FrameUse): SendOutcome {
@@ -57,10 +60,12 @@ class FarPeer implements Peer {
 function setUp({ clock = new ManualClock(), maxPendingCalls = 10 }: { clock?: Clock; maxPendingCalls?: number } = {}) {
   const [caller, target] = [new FarPeer("C"), new FarPeer("T")];
   const peers = new Map([caller, target].map((peer) => [peer.id, peer]));
-  const owners = new SoleOwner();
+  const owners = new TypeTable();
   owners.claim("a", "T");
   const counters = createHostCounters();
-  const shared = { counters, owners, peers: { of: (id: string) => peers.get(id) }, observer: undefined };
+  const table = { of: (id: string) => peers.get(id) };
+  const placement = openPlacement({ clock, owners, peers: table });
+  const shared = { counters, owners, placement, peers: table, observer: undefined };
   const calls = new CallRouter({
     ...shared,
     dotnetAnswers: new DotnetAnswers({ dotnetErrors: "withhold", counters, logger: undefined }),
@@ -153,11 +158,11 @@ it("ends the calls of a host that stops in batches", async () => {
 });
 
 it("sends an event to such a peer once, however many of its types match", () => {
-  const { target, events, topics } = setUp();
+  const { caller, target, events, topics } = setUp();
   topics.add({ kind: "type", topicType: "t", agentType: "a" });
   topics.add({ kind: "prefix", topicTypePrefix: "t", agentType: "a" });
   const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array() };
   const event = { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} };
-  events.route(peeked({ kind: "event", event }));
+  events.route(caller, peeked({ kind: "event", event }));
   expect(target.got).toMatchObject([["event", { kind: "event" }]]);
 });

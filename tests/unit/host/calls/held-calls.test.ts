@@ -4,22 +4,29 @@ import { limits } from "../../../../src/host/limits.ts";
 import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { createUncountedAccount } from "../../../../src/transport/internal.ts";
+import {
+  createMemoryAccountant,
+  createUncountedAccount,
+  type MemoryAccount,
+} from "../../../../src/transport/internal.ts";
 
-function call(targetKey: string): PendingCall {
-  // The caller plays no part in holding.
-  const caller = { account: createUncountedAccount() } as Peer;
+function call(targetKey: string, account: MemoryAccount = createUncountedAccount()): PendingCall {
+  // Of the caller, only the account plays a part in holding.
+  const caller = { account } as Peer;
   const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
   return {
     caller,
     ...ids,
     heldBytes: 0,
+    reportBytes: 0,
+    stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,
     dueMs: 0,
     timer: undefined,
     target: undefined,
     dueSlot: 0,
+    commits: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };
@@ -67,4 +74,19 @@ it("holds no more than so many calls and bytes for a client", () => {
 it("holds nothing when there is no wait", () => {
   const { held } = setUp(0);
   expect(held.hold("X", call("1"), frame)?.text).toBe("Client for agent type a disconnected.");
+});
+
+it("holds no more than two thirds of all bytes for the callers of one address, so that others find a place", () => {
+  const { held } = setUp(100);
+  const accountant = createMemoryAccountant({ maxBytes: 64 * limits.heldBytes });
+  const accountOf = (party: string) => accountant.openAccount({ party, name: "connection", giveWay: () => undefined });
+  const [greedy, modest] = [accountOf("10.0.0.1"), accountOf("10.0.0.2")];
+  const long = new Uint8Array(limits.heldBytesPerClient);
+  let count = 0;
+  while (held.hold(`greedy-${count}`, call("k", greedy), long) === undefined) count += 1;
+  expect(count * long.length).toBeLessThanOrEqual((limits.heldBytes * 3) / 4);
+  expect(held.hold("modest", call("k", modest), long)).toBeUndefined();
+  held.release("greedy-0");
+  held.release("greedy-1");
+  expect(held.hold("greedy-0", call("k", greedy), long)).toBeUndefined();
 });

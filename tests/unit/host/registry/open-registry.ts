@@ -1,6 +1,6 @@
 import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
-import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
+import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { Registry, type RegistryParts } from "../../../../src/host/registry/registry.ts";
 import { createUncountedAccount } from "../../../../src/transport/internal.ts";
 import { TurnClock } from "../../../support/turn-clock.ts";
@@ -12,7 +12,7 @@ export function openRegistry(options: Partial<RegistryParts> = {}): {
 } {
   const clock = new TurnClock();
   const registry = new Registry({
-    owners: new SoleOwner(),
+    owners: new TypeTable(),
     counters: createHostCounters(),
     clock,
     batches: new BatchRunner(clock),

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
 import type { HostOccurrence } from "../../../../src/host/observer.ts";
 import { SharedOwners } from "../../../../src/host/placement/shared-owners.ts";
-import { SoleOwner } from "../../../../src/host/placement/sole-owner.ts";
+import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import type { Registry } from "../../../../src/host/registry/registry.ts";
 import { exact, prefix } from "../../../support/raw-worker.ts";
 import { hasSettled, openRegistry } from "./open-registry.ts";
@@ -154,7 +154,7 @@ describe("a client that leaves and comes back", () => {
 });
 
 describe("a client that answers no calls", () => {
-  const deaf = () => openRegistry({ owners: new SoleOwner((clientId) => clientId === "deaf") });
+  const deaf = () => openRegistry({ owners: new TypeTable({ isDeaf: (clientId) => clientId === "deaf" }) });
 
   test("loses a type's subscriptions at once, and the host sweeps them in batches", () => {
     const { registry, clock } = deaf();

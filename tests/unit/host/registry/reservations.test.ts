@@ -22,6 +22,20 @@ it("the oldest of all goes where all clients are anonymous", () => {
   expect(reservations.all().map(({ id }) => id)).toEqual(["3", "4"]);
 });
 
+it("the oldest goes of the address that has most where all are anonymous, however long others have been there", () => {
+  const reservations = new Reservations<ReturnType<typeof client>>({ maxClients: 3, maxEntries: 100 });
+  reservations.add(client("a"), 1, "10.0.0.1");
+  const left: string[] = [];
+  for (const id of ["1", "2", "3", "4"]) {
+    reservations.add(client(id), 1, "10.0.0.2");
+    const surplus = reservations.surplus();
+    if (surplus === undefined) continue;
+    reservations.remove(surplus);
+    left.push(surplus.id);
+  }
+  expect(left).toEqual(["1", "2"]);
+});
+
 it("the oldest goes of the principal that has most, however long others have been there", () => {
   const reservations = new Reservations<ReturnType<typeof client>>({ maxClients: 3, maxEntries: 100 });
   const clients = [client("a", "A"), ...["1", "2", "3", "4"].map((id) => client(id, "B"))];

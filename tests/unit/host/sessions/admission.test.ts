@@ -5,7 +5,12 @@ import type { Authorize, HostOccurrence } from "../../../../src/host/index.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { Admission, PendingAdmission } from "../../../../src/host/sessions/admission.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { type CallContext, createMemoryAccountant, StatusCode } from "../../../../src/transport/index.ts";
+import {
+  type CallContext,
+  createMemoryAccountant,
+  type MemoryAccount,
+  StatusCode,
+} from "../../../../src/transport/index.ts";
 
 function setUp(authorize: Authorize) {
   const clock = new ManualClock();
@@ -23,10 +28,16 @@ function callOf(peer: string, requestBytes?: number): CallContext {
   return { method: "RegisterAgent", metadata: {}, peer, requestBytes, signal: new AbortController().signal };
 }
 
-function waiting(admission: Admission, peer: string, requestBytes?: number): PendingAdmission {
-  const admitted = admission.admit(callOf(peer, requestBytes));
+function waiting(admission: Admission, peer: string, requestBytes?: number, account?: MemoryAccount): PendingAdmission {
+  const admitted = admission.admit({ ...callOf(peer, requestBytes), account });
   if (!(admitted instanceof PendingAdmission)) throw new Error("It does not wait.");
   return admitted;
+}
+
+/** Accounts of connections from different addresses. */
+function accounts(): (party: string) => MemoryAccount {
+  const accountant = createMemoryAccountant({ maxBytes: 64 * limits.pendingRequestBytes });
+  return (party) => accountant.openAccount({ party, name: "connection", giveWay: () => undefined });
 }
 
 it("asks authorize no more once its bound of waiting calls is reached, though all answers fail later", async () => {
@@ -89,6 +100,7 @@ it("asks no more once the wait is over: an answer, a refusal and a second answer
 
 it("lets the requests of one connection take only their share of bytes while they wait, and all together a total", () => {
   const { admission, counters, occurrences } = setUp(() => new Promise<never>(() => {}));
+  const accountOf = accounts();
   const share = limits.pendingRequestBytesPerPeer;
   const place = expect.objectContaining({ code: StatusCode.resourceExhausted });
   const first = waiting(admission, "greedy", share - 1_000);
@@ -100,7 +112,7 @@ it("lets the requests of one connection take only their share of bytes while the
   first.cancel();
   waiting(admission, "greedy", share - 1_000);
   for (let held = 2 * share; held <= limits.pendingRequestBytes; held += share) {
-    waiting(admission, `modest ${held}`, share);
+    waiting(admission, `modest ${held}`, share, accountOf(`modest ${held}`));
   }
   expect(() => admission.admit(callOf("late", 1))).toThrow(place);
   expect(counters.refusedByLimit).toBe(2);
@@ -185,4 +197,24 @@ it("lets the newest of the address with most of the waiting calls give way to a 
   await expect(all.at(-1)?.outcome).rejects.toMatchObject({ code: StatusCode.resourceExhausted });
   const others = [...all.slice(0, -1), modest].map(({ outcome }) => outcome);
   expect(await Promise.race([...others, Promise.resolve("all wait")])).toBe("all wait");
+});
+
+it("lets the requests of one address that wait have two thirds of all bytes, so that others find a place", () => {
+  const { admission, counters } = setUp(() => new Promise<never>(() => {}));
+  const accountOf = accounts();
+  const [greedy, modest] = [accountOf("10.0.0.1"), accountOf("10.0.0.2")];
+  const bytes = limits.pendingRequestBytesPerPeer;
+  const all: PendingAdmission[] = [];
+  while (counters.refusedByLimit === 0) {
+    try {
+      all.push(waiting(admission, `10.0.0.1:${all.length}`, bytes, greedy));
+    } catch {
+      // The next look at the counter ends the loop.
+    }
+  }
+  expect(all.length * bytes).toBeLessThanOrEqual((limits.pendingRequestBytes * 3) / 4);
+  waiting(admission, "10.0.0.2:1", bytes, modest);
+  all[0]?.cancel();
+  all[1]?.cancel();
+  waiting(admission, "10.0.0.1:again", bytes, greedy);
 });

@@ -26,3 +26,17 @@ it("is free again when its party gives it back", () => {
 it.each([1, 2])("is all for a bound of %d", (max) => {
   expect(fill(new FairShare(max), "a")).toBe(max);
 });
+
+it("counts amounts as it counts places", () => {
+  const share = new FairShare(900);
+  expect(share.mayAdd("a", 901)).toBe(false);
+  share.add("a", 500);
+  expect([share.mayAdd("a", 300), share.mayAdd("a", 301), share.mayAdd("b", 400), share.mayAdd("b", 401)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+  share.remove("a", 500);
+  expect(share.mayAdd("b", 900)).toBe(true);
+});

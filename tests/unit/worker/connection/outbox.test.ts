@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { decodeFrame, encodeFrame, type Frame } from "../../../../src/protocol/index.ts";
-import type { FrameStream } from "../../../../src/transport/index.ts";
+import { createMemoryNetwork, type FrameStream } from "../../../../src/transport/index.ts";
 // Inside the room: users see only what it does to their calls.
 import { Outbox } from "../../../../src/worker/connection/outbox.ts";
+import { StateStream } from "../../../../src/worker/connection/state-stream.ts";
+import { workerSettings } from "../../../../src/worker/worker-options.ts";
 
 function signals() {
   const sent: Frame[] = [];
@@ -24,7 +26,11 @@ function signals() {
     ...{ pause: () => {}, resume: () => {}, end: () => {}, cancel: () => {}, flushed: async () => {} },
   };
   const bounds = { maxMessageBytes: 1_000, stockHostMaxBytes: 1_000, maxKeptMessages: 1, maxKeptBytes: 1_000 };
-  return { sent, to: new Outbox({ stream, onCall: () => {}, ...bounds }) };
+  const states = new StateStream({
+    settings: workerSettings({ dialer: createMemoryNetwork(), address: "memory:1" }),
+    openStream: () => stream,
+  });
+  return { sent, to: new Outbox({ stream, states, onCall: () => {}, ...bounds }) };
 }
 
 const first: Frame = { kind: "cancel", requestId: "1", reason: "cancelled" };

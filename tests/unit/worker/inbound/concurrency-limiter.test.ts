@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConcurrencyLimiter } from "../../../../src/worker/inbound/concurrency-limiter.ts";
 
-test("handlers that answer at once are all begun when a slot is free, in order, however many were parked", () => {
+test("handlers that answer at once are all begun when a slot is free, in order, however many were parked", async () => {
   const slots = new ConcurrencyLimiter({
     maxConcurrentHandlers: 1,
     maxParkedMessages: 100_000,
@@ -21,6 +21,7 @@ test("handlers that answer at once are all begun when a slot is free, in order, 
     slots.park({ bytes: 1, run });
   }
   slots.end();
+  await Promise.resolve();
   expect(begun).toEqual(Array.from({ length: 50_000 }, (_, index) => index));
   expect(new Set(running)).toEqual(new Set([1]));
   expect([slots.runningCount, slots.parkedCount]).toEqual([0, 0]);
@@ -65,7 +66,7 @@ test("messages that wait for their turn count as parked while handlers are bound
   expect([unbounded.parkedCount, unbounded.isCrowded, unbounded.isFull]).toEqual([4, false, false]);
 });
 
-test("a message whose turn has begun gets a slot before those that have not waited yet", () => {
+test("a message whose turn has begun gets a slot before those that have not waited yet", async () => {
   const bounds = { maxParkedMessages: 4, maxParkedBytes: 1_000, onChange: () => undefined };
   const slots = new ConcurrencyLimiter({ ...bounds, maxConcurrentHandlers: 1 });
   slots.begin();
@@ -74,5 +75,18 @@ test("a message whose turn has begun gets a slot before those that have not wait
   slots.parkFirst({ bytes: 1, run: () => begun.push("in turn") });
   expect(slots.parkedCount).toBe(2);
   slots.end();
+  await Promise.resolve();
   expect(begun).toEqual(["in turn", "parked"]);
+});
+
+test("a message that comes while a slot is free and others are parked does not overtake them", async () => {
+  const bounds = { maxParkedMessages: 4, maxParkedBytes: 1_000, onChange: () => undefined };
+  const slots = new ConcurrencyLimiter({ ...bounds, maxConcurrentHandlers: 1 });
+  slots.begin();
+  const begun: string[] = [];
+  slots.park({ bytes: 1, run: () => begun.push("parked") });
+  slots.end();
+  expect([slots.hasFree, begun]).toEqual([false, []]);
+  await Promise.resolve();
+  expect([slots.hasFree, begun]).toEqual([true, ["parked"]]);
 });

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/channel_signal.proto.
  */
 export const file_troupe_v1_channel_signal: GenFile = /*@__PURE__*/
-  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCKUAQoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIAEIICgZzaWduYWwiOQoNQ29udHJvbFNpZ25hbBIoCgloZWFydGJlYXQY6QcgASgLMhQudHJvdXBlLnYxLkhlYXJ0YmVhdCIwCgpDYW5jZWxDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIhsKB0xlYXZpbmcSEAoIZ3JhY2VfbXMYASABKA0iPQoJSGVhcnRiZWF0EgsKA3NlcRgBIAEoDRIRCglpc19hbnN3ZXIYAiABKAgSEAoIbGVhc2VfbXMYAyABKA1iBnByb3RvMw");
+  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCLmAQoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEiUKBXN0dWNrGAkgASgLMhQudHJvdXBlLnYxLlN0dWNrQ2FsbEgAEikKB3Vuc3R1Y2sYCiABKAsyFi50cm91cGUudjEuVW5zdHVja0NhbGxIABIpCgloZWFydGJlYXQYDiABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0SABCCAoGc2lnbmFsIjkKDUNvbnRyb2xTaWduYWwSKAoJaGVhcnRiZWF0GOkHIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXQiMAoKQ2FuY2VsQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIbCgdMZWF2aW5nEhAKCGdyYWNlX21zGAEgASgNIj0KCVN0dWNrQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGYmVoaW5kGAMgAygJIiEKC1Vuc3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkiPQoJSGVhcnRiZWF0EgsKA3NlcRgBIAEoDRIRCglpc19hbnN3ZXIYAiABKAgSEAoIbGVhc2VfbXMYAyABKA1iBnByb3RvMw");
 
 /**
  * agents.Message as far as it is ours.
@@ -54,6 +54,18 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
      */
     value: Leaving;
     case: "leaving";
+  } | {
+    /**
+     * @generated from field: troupe.v1.StuckCall stuck = 9;
+     */
+    value: StuckCall;
+    case: "stuck";
+  } | {
+    /**
+     * @generated from field: troupe.v1.UnstuckCall unstuck = 10;
+     */
+    value: UnstuckCall;
+    case: "unstuck";
   } | {
     /**
      * @generated from field: troupe.v1.Heartbeat heartbeat = 14;
@@ -139,6 +151,60 @@ export const LeavingSchema: GenMessage<Leaving> = /*@__PURE__*/
   messageDesc(file_troupe_v1_channel_signal, 4);
 
 /**
+ * Worker to host: a call that turns wait for has waited long for its own turn. Said again when it waits for other turns.
+ *
+ * @generated from message troupe.v1.StuckCall
+ */
+export type StuckCall = Message<"troupe.v1.StuckCall"> & {
+  /**
+   * the host's
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * the turns that wait for it, as in the metadata `agpath`
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * tokens of the running turns that it waits for
+   *
+   * @generated from field: repeated string behind = 3;
+   */
+  behind: string[];
+};
+
+/**
+ * Describes the message troupe.v1.StuckCall.
+ * Use `create(StuckCallSchema)` to create a new message.
+ */
+export const StuckCallSchema: GenMessage<StuckCall> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 5);
+
+/**
+ * Worker to host: the call does not wait any more for the turns that were said last.
+ *
+ * @generated from message troupe.v1.UnstuckCall
+ */
+export type UnstuckCall = Message<"troupe.v1.UnstuckCall"> & {
+  /**
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message troupe.v1.UnstuckCall.
+ * Use `create(UnstuckCallSchema)` to create a new message.
+ */
+export const UnstuckCallSchema: GenMessage<UnstuckCall> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 6);
+
+/**
  * Something to carry, so that no proxy ends a quiet stream. The worker asks, and the host answers on the same stream.
  *
  * @generated from message troupe.v1.Heartbeat
@@ -169,5 +235,5 @@ export type Heartbeat = Message<"troupe.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 5);
+  messageDesc(file_troupe_v1_channel_signal, 7);
 

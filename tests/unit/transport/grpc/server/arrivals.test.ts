@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { connect, createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import { createServer as createPlainServer, Socket } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { Arrivals } from "../../../../../src/transport/grpc/server/arrivals.ts";
+import { CONNECTION_MS } from "../../../../../src/transport/grpc/turns/costs.ts";
 import { FairTurns } from "../../../../../src/transport/grpc/turns/fair-turns.ts";
 import type { Lane } from "../../../../../src/transport/grpc/turns/lane.ts";
 
@@ -46,4 +48,24 @@ it("connections of one address take turns as one party, and those of another add
   expect(lanes.map(({ party }) => party.name)).toEqual(["127.0.0.1", "127.0.0.1", "0:0:0:0::/64"]);
   expect(lanes[0]?.party).toBe(lanes[1]?.party);
   expect(turns.size).toBe(3);
+});
+
+it("of a crowd of new connections those beyond a turn wait as new ones, of which one is in line, and cost when they are opened", () => {
+  const planned: (() => void)[] = [];
+  const turns = new FairTurns({ now: () => 0, later: (act) => planned.push(act) });
+  const server = createPlainServer();
+  let openedCount = 0;
+  server.on("connection", () => {
+    openedCount += 1;
+  });
+  new Arrivals(turns).attach(server, () => true);
+  const { party } = turns.join("local socket");
+  for (let count = 0; count < 100; count += 1) server.emit("connection", new Socket());
+  const atOnce = openedCount;
+  expect(atOnce).toBeLessThan(20);
+  expect(party.dear.newcomers).toBe(100 - atOnce - 1);
+  const usedMs = party.dear.usedMs;
+  for (let turn = 0; turn < 200; turn += 1) for (const act of planned.splice(0)) act();
+  expect(openedCount).toBeGreaterThan(atOnce);
+  expect(party.dear.usedMs - usedMs).toBeGreaterThanOrEqual((openedCount - atOnce) * CONNECTION_MS);
 });

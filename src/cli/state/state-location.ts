@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import {
+  errorText,
+  loggableText,
+  MemoryStateStore,
+  type StateStore,
+  StoreError,
+  TroupeError,
+} from "../../core/internal.ts";
+
+/** A place where agent states are kept, as `--state` names it. */
+export type StateLocation =
+  | { readonly kind: "sqlite"; readonly file: string }
+  | { readonly kind: "postgres"; readonly url: string }
+  | { readonly kind: "memory" };
+
+/** The options of a store that a command opens. */
+export interface OpenStateOptions {
+  readonly synchronous?: "full" | "normal" | undefined;
+  /** Makes a SQLite file that does not exist. Default: true. */
+  readonly creates?: boolean | undefined;
+  /** Runs SQLite in a thread of its own, so that a host does not wait for the disk. Default: true. */
+  readonly thread?: boolean | undefined;
+}
+
+/** The file of a command that names no other store, in the folder where it runs. */
+export const defaultStateFile = "troupe-data/state.db";
+
+/** Reads `sqlite:FILE`, `postgres://…` or `memory:`. Undefined: it is none of them. */
+export function parseStateLocation(text: string): StateLocation | undefined {
+  if (text === "memory:") return { kind: "memory" };
+  if (/^postgres(ql)?:\/\/./.test(text)) return { kind: "postgres", url: text };
+  const [, file] = /^sqlite:(.+)$/.exec(text) ?? [];
+  return file === undefined ? undefined : { kind: "sqlite", file };
+}
+
+/** Opens a store for reading; `open()` takes it for writing. Rejects with an error that says what to do. */
+export async function openState(location: StateLocation, options: OpenStateOptions = {}): Promise<StateStore> {
+  switch (location.kind) {
+    case "memory":
+      return new MemoryStateStore();
+    case "sqlite":
+      return openSqlite(location.file, options);
+    case "postgres":
+      return openPostgres(location.url);
+  }
+}
+
+/** The parts of `openDefaultState` that tests replace. */
+export interface DefaultStateParts {
+  readonly file?: string;
+  /** Rejects if there is no driver. */
+  readonly tryDriver?: () => Promise<void>;
+}
+
+/**
+ * The store of a host whose command names none: a SQLite file where there is a driver, else memory. `onMemory` gets the reason. Rejects
+ * if there is such a file and no driver: in memory, its agents would begin anew.
+ */
+export async function openDefaultState(
+  options: OpenStateOptions,
+  onMemory: (why: string) => void,
+  { file = defaultStateFile, tryDriver = trySqlite }: DefaultStateParts = {},
+): Promise<StateStore> {
+  try {
+    await tryDriver();
+  } catch (error) {
+    if (existsSync(file)) {
+      const text = `${loggableText(file)} has states of agents, and there is no SQLite to read them. ${errorText(error)}`;
+      throw new StoreError("unavailable", `${text}. Or start without them: --state memory:`, { cause: error });
+    }
+    onMemory(errorText(error));
+    return new MemoryStateStore();
+  }
+  makeFolder(dirname(file));
+  return openSqlite(file, options);
+}
+
+async function trySqlite(): Promise<void> {
+  const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
+  const trial = await openSqliteStore(":memory:", { thread: false });
+  await trial.close();
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const text = `The folder ${loggableText(folder)} for states of agents can't be made: ${errorText(cause)}.`;
+    throw new TroupeError("state-unavailable", `${text} Name another place with --state sqlite:FILE.`, { cause });
+  }
+}
+
+async function openSqlite(
+  file: string,
+  { synchronous, thread, creates = true }: OpenStateOptions,
+): Promise<StateStore> {
+  if (!creates && !existsSync(file)) {
+    throw new StoreError(
+      "unavailable",
+      `There is no state store ${loggableText(file)}. Name one with --state sqlite:FILE.`,
+    );
+  }
+  const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
+  return openSqliteStore(file, { synchronous, thread });
+}
+
+async function openPostgres(url: string): Promise<StateStore> {
+  const { openPostgresStore } = await import("../../storage/postgres/index.ts");
+  return openPostgresStore(url);
+}

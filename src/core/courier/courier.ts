@@ -1,0 +1,195 @@
+import type { Clock, Timer } from "../clock.ts";
+import { loggableError } from "../delivery/loggable.ts";
+import { TroupeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { AgentName } from "../state/agent-name.ts";
+import type { DurableLog, DurableMessage, ShardHold } from "../state/durable-log.ts";
+import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts";
+import { StoreError } from "../state/store-error.ts";
+import { CourierSlots, type Deliver } from "./courier-call.ts";
+import { MailboxDelivery } from "./mailbox-delivery.ts";
+import type { CommitListener } from "./observed-store.ts";
+import { ReminderFiring } from "./reminder-firing.ts";
+import { type RetryOptions, retrySettings } from "./retry-policy.ts";
+import type { CronPatterns } from "./when.ts";
+
+/** The parts of a `Courier`. */
+export interface CourierParts {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly deliver: Deliver;
+  /** Undefined: reminders with cron patterns can't be fired. */
+  readonly cron: CronPatterns | undefined;
+  readonly retry: RetryOptions | undefined;
+  /** Returns a number from 0 up to 1. */
+  readonly random: () => number;
+  /** Called when the first message of a mailbox begins to be under way, and when the last one has ended. */
+  readonly onBusy: (isBusy: boolean) => void;
+}
+
+/** Numbers of a courier, which only grow. */
+export interface CourierCounters {
+  readonly mailDelivered: number;
+  readonly deadLetters: number;
+  readonly remindersFired: number;
+  readonly remindersFailed: number;
+}
+
+const retakeMs = 2_000;
+
+/**
+ * Delivers the mail of a store and fires its reminders, as calls. This process holds the store. The courier has to hear of each commit:
+ * commit through an `ObservedStore`.
+ */
+export class Courier implements CommitListener {
+  readonly #parts: CourierParts;
+  readonly #reminders: ReminderFiring;
+  readonly #mail: MailboxDelivery | undefined;
+  readonly #holds = new Map<number, ShardHold>();
+  #token = 0;
+  #retakeTimer: Timer | undefined;
+  #state: "idle" | "running" | "stopped" = "idle";
+
+  constructor(parts: CourierParts) {
+    this.#parts = parts;
+    const { store, clock, logger, deliver, cron, random, onBusy } = parts;
+    const { log } = store;
+    const slots = new CourierSlots();
+    const settings = retrySettings(parts.retry);
+    const holdOf = (shard: number) => this.#holds.get(shard);
+    this.#mail = log && new MailboxDelivery({ log, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
+    const onLost = (error: StoreError) => this.#lose(error);
+    const bury = log && ((...letter: Parameters<DurableLog["bury"]>) => log.bury(...letter));
+    this.#reminders = new ReminderFiring({
+      store,
+      clock,
+      cron,
+      logger,
+      settings,
+      random,
+      slots,
+      deliver,
+      bury,
+      onLost,
+    });
+  }
+
+  get counters(): CourierCounters {
+    return {
+      mailDelivered: this.#mail?.delivered ?? 0,
+      deadLetters: this.#mail?.buried ?? 0,
+      remindersFired: this.#reminders.fired,
+      remindersFailed: this.#reminders.failed,
+    };
+  }
+
+  /** Begins. `token` is the store's incarnation: a higher one takes the mail from a lower one. Does nothing the second time. */
+  async start(token: number): Promise<void> {
+    if (this.#state !== "idle") return;
+    this.#state = "running";
+    this.#token = token;
+    this.#reminders.start();
+    await this.#takeShards();
+  }
+
+  /** Ends. What is under way is not settled, and comes again when a courier of this store starts. */
+  stop(): void {
+    if (this.#state === "stopped") return;
+    this.#state = "stopped";
+    this.#retakeTimer?.cancel();
+    this.#reminders.stop();
+    this.#mail?.stop();
+    for (const hold of this.#holds.values()) hold.leave().catch(() => undefined);
+    this.#holds.clear();
+  }
+
+  /** Keeps a message for an agent. Rejects with a `StoreError`; as `not-accessible` if the store has no mailboxes. */
+  async keep(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+    const { log } = this.#parts.store;
+    if (log === undefined) throw noMailboxes();
+    this.#mail?.expect(mailbox, message.id);
+    let outcome: "kept" | "known" | "full" | undefined;
+    try {
+      outcome = await log.append(mailbox, message);
+      return outcome;
+    } finally {
+      if (outcome !== "kept") this.#mail?.expectNoMore(mailbox, message.id);
+    }
+  }
+
+  onCommitting(commits: readonly Commit[]): void {
+    for (const { mail } of commits) for (const { receiver, id } of mail) this.#mail?.expect(receiver, id);
+  }
+
+  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void {
+    for (const [index, commit] of commits.entries()) this.#noteCommit(commit, outcomes?.[index]);
+  }
+
+  #noteCommit(commit: Commit, outcome: CommitOutcome | undefined): void {
+    if (outcome?.at === "committed") {
+      if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
+      this.#reminders.noteCommit(commit);
+      return;
+    }
+    for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
+  }
+
+  async #takeShards(): Promise<void> {
+    const { log } = this.#parts.store;
+    const mail = this.#mail;
+    if (log === undefined || mail === undefined) return;
+    try {
+      for (let shard = 0; shard < log.shards && this.#state === "running"; shard += 1) {
+        const hold = await log.take(shard, this.#token, {
+          onMessage: (message) => mail.take(message),
+          onLost: (reason) => this.#loseShard(shard, reason),
+        });
+        if (this.#state === "running") this.#holds.set(shard, hold);
+        else await hold.leave();
+      }
+    } catch (error) {
+      this.#loseShard(0, error);
+    }
+  }
+
+  /** All shards are taken again together, unless the store is lost. */
+  #loseShard(shard: number, reason: unknown): void {
+    this.#holds.delete(shard);
+    if (this.#state !== "running" || this.#retakeTimer !== undefined) return;
+    this.#mail?.clear();
+    for (const hold of this.#holds.values()) hold.leave().catch(() => undefined);
+    this.#holds.clear();
+    const error = loggableError(TroupeError.from(reason));
+    this.#parts.logger.warn("The mailboxes of the state store can't be read; they are taken again in 2 s", { error });
+    this.#retakeTimer = this.#parts.clock.setTimer(retakeMs, () => {
+      this.#retakeTimer = undefined;
+      void this.#retake();
+    });
+  }
+
+  async #retake(): Promise<void> {
+    try {
+      // Writes nothing; it fails if this process does not hold the store any more.
+      await this.#parts.store.settle({ ticks: [], mail: [] });
+    } catch (error) {
+      const isLost = error instanceof StoreError && (error.storeCode === "fenced" || error.storeCode === "closed");
+      if (isLost) this.#lose(error);
+      else this.#loseShard(0, error);
+      return;
+    }
+    await this.#takeShards();
+  }
+
+  #lose(error: StoreError): void {
+    if (this.#state !== "running") return;
+    this.#parts.logger.error("The state store is lost: reminders and mail end here", { error: loggableError(error) });
+    this.stop();
+  }
+}
+
+function noMailboxes(): TroupeError {
+  const text =
+    "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore or openSqliteStore.";
+  return new TroupeError("not-accessible", text);
+}

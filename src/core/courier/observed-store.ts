@@ -1,0 +1,117 @@
+import type { AgentName } from "../state/agent-name.ts";
+import type { DurableLog } from "../state/durable-log.ts";
+import type {
+  Commit,
+  CommitOutcome,
+  DueQuery,
+  ListPage,
+  ListQuery,
+  MailQuery,
+  OpenStoreOptions,
+  RememberedMessage,
+  Settlements,
+  StateRecord,
+  StateStore,
+  StoredMail,
+  StoredReminder,
+  StoreOpening,
+  StoreStats,
+} from "../state/state-store.ts";
+
+/** Hears of the commits that go to a store. */
+export interface CommitListener {
+  /** Called before the store gets them. */
+  onCommitting(commits: readonly Commit[]): void;
+  /** Called when they are decided, before those who wait for them. Undefined: the store has failed. */
+  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void;
+}
+
+/** A store that tells a listener of the commits that go through it. Everything else goes to the store as it is. */
+export class ObservedStore implements StateStore {
+  readonly #store: StateStore;
+  readonly #listener: CommitListener;
+  #opening: Promise<StoreOpening> | undefined;
+
+  constructor(store: StateStore, listener: CommitListener) {
+    this.#store = store;
+    this.#listener = listener;
+  }
+
+  get writers(): "one" | "many" {
+    return this.#store.writers;
+  }
+
+  get log(): DurableLog | undefined {
+    return this.#store.log;
+  }
+
+  /** Opens the store once; later calls have the same opening. After a failure the next call tries again. */
+  async open(options?: OpenStoreOptions): Promise<StoreOpening> {
+    this.#opening ??= this.#store.open(options);
+    const opening = this.#opening;
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  load(
+    agent: AgentName,
+    options?: { readonly unless?: string | undefined },
+  ): Promise<StateRecord | "unchanged" | undefined> {
+    return this.#store.load(agent, options);
+  }
+
+  async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    const hasEffects = commits.some(
+      ({ write, reminders, mail }) => write.at === "delete" || reminders.length > 0 || mail.length > 0,
+    );
+    if (!hasEffects) return this.#store.commit(commits);
+    this.#listener.onCommitting(commits);
+    let outcomes: readonly CommitOutcome[] | undefined;
+    try {
+      outcomes = await this.#store.commit(commits);
+      return outcomes;
+    } finally {
+      this.#listener.onDecided(commits, outcomes);
+    }
+  }
+
+  remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
+    return this.#store.remembered(agent, id, principal);
+  }
+
+  list(query?: ListQuery): Promise<ListPage> {
+    return this.#store.list(query);
+  }
+
+  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+    return this.#store.reminders(agent);
+  }
+
+  due(query: DueQuery): Promise<readonly StoredReminder[]> {
+    return this.#store.due(query);
+  }
+
+  mail(query: MailQuery): Promise<readonly StoredMail[]> {
+    return this.#store.mail(query);
+  }
+
+  settle(done: Settlements): Promise<void> {
+    return this.#store.settle(done);
+  }
+
+  stats(): Promise<StoreStats> {
+    return this.#store.stats();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#store.close();
+  }
+}

@@ -1,0 +1,357 @@
+import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
+import { type Due, DueHeap } from "../delivery/due-heap.ts";
+import { loggableError, loggableText } from "../delivery/loggable.ts";
+import { TroupeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { type AgentName, textOfName } from "../state/agent-name.ts";
+import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
+import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
+import { StoreError } from "../state/store-error.ts";
+import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
+import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
+import { decideRetry, type RetrySettings } from "./retry-policy.ts";
+import { type CronPatterns, dueAfter } from "./when.ts";
+
+/** The parts of `ReminderFiring`. */
+export interface ReminderFiringParts {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly cron: CronPatterns | undefined;
+  readonly logger: Logger;
+  readonly settings: RetrySettings;
+  readonly random: () => number;
+  readonly slots: CourierSlots;
+  readonly deliver: Deliver;
+  /** Makes a dead letter. Undefined: the store keeps none. */
+  readonly bury: ((message: KeptMessage, why: DeadReason) => Promise<void>) | undefined;
+  /** The store belongs to another process now, or is closed. */
+  readonly onLost: (error: StoreError) => void;
+}
+
+/** A reminder in memory, which waits for its time or for its agent. */
+interface Entry extends Due {
+  readonly key: string;
+  readonly agentKey: string;
+  readonly stored: StoredReminder;
+}
+
+/** A reminder that is being fired. */
+interface UnderWay {
+  readonly key: string;
+  delivery: CourierDelivery | undefined;
+}
+
+/** Reminders that are due so soon are read into memory. */
+const windowMs = 60_000;
+/** The longest sleep: the wall clock may be set meanwhile. */
+const longestSleepMs = 30_000;
+/** Reminders of one reading, and the bytes of the messages that stay in memory. */
+const mostRead = 1_000;
+const mostBytes = 16 * 1024 * 1024;
+/** Reminders that are set or settled within so many milliseconds are read together. */
+const gatherMs = 100;
+const storeRetryMs = 2_000;
+/** A reminder of a busy agent that is in the way of others waits so long in the store. */
+const postponeMs = 10_000;
+/** A reminder that can't be read waits so long for a program that can. */
+const unreadableMs = 60 * 60_000;
+
+/**
+ * Fires the reminders of a store, each at its time or later, never earlier. It reads those that are due within a minute, and goes by the
+ * wall clock. One reminder of an agent is under way at a time. A tick is written as fired when its handler has ended.
+ */
+export class ReminderFiring {
+  readonly #parts: ReminderFiringParts;
+  readonly #heap = new DueHeap<Entry>();
+  /** Reminders in memory that are not under way: in the heap, or behind another one of their agent. */
+  readonly #known = new Map<string, Entry>();
+  readonly #behind = new Map<string, Entry[]>();
+  readonly #underWay = new Map<string, UnderWay>();
+  #bytes = 0;
+  #order = 0;
+  #openedMs = 0;
+  #scanAtMs = 0;
+  /** Set while the store is read: reminders that commits have changed meanwhile. */
+  #changed: Set<string> | undefined;
+  /** Whether the last reading has left out reminders that are due within the window. */
+  #hasMore = false;
+  #needsSlot = false;
+  #timer: Timer | undefined;
+  #isStopped = true;
+  #fired = 0;
+  #failed = 0;
+  readonly #onSlot = (): void => this.#run();
+
+  constructor(parts: ReminderFiringParts) {
+    this.#parts = parts;
+  }
+
+  /** Ticks whose handlers have ended without an error. */
+  get fired(): number {
+    return this.#fired;
+  }
+
+  /** Ticks that were given up. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+    this.#openedMs = this.#nowMs;
+    this.#scanAtMs = this.#openedMs;
+    this.#run();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** Takes over what a commit that was written has changed. */
+  noteCommit({ agent, write, reminders }: Commit): void {
+    const agentKey = textOfName(agent);
+    if (write.at === "delete") {
+      for (const entry of [...this.#known.values()]) if (entry.agentKey === agentKey) this.#forget(entry.key);
+      if (this.#underWay.has(agentKey)) this.#underWay.get(agentKey)?.delivery?.withdraw();
+    }
+    for (const change of reminders) {
+      const key = keyOf(agentKey, change.name);
+      this.#forget(key);
+      const underWay = this.#underWay.get(agentKey);
+      if (underWay?.key === key) underWay.delivery?.withdraw();
+      if (change.at === "set") this.#expect(change.dueMs);
+    }
+  }
+
+  get #nowMs(): number {
+    return this.#parts.clock.wallNow();
+  }
+
+  #run(): void {
+    if (this.#isStopped) return;
+    const nowMs = this.#nowMs;
+    this.#needsSlot = false;
+    for (let first = this.#heap.first; first !== undefined && first.dueMs <= nowMs; first = this.#heap.first) {
+      if (this.#underWay.has(first.agentKey)) {
+        this.#heap.remove(first);
+        const behind = this.#behind.get(first.agentKey) ?? [];
+        this.#behind.set(first.agentKey, behind);
+        behind.push(first);
+        continue;
+      }
+      if (!this.#parts.slots.take(this.#onSlot)) {
+        this.#needsSlot = true;
+        break;
+      }
+      this.#forget(first.key);
+      void this.#handle(first);
+    }
+    if (this.#hasMore && this.#heap.size === 0) this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+    if (this.#changed === undefined && this.#scanAtMs <= nowMs) void this.#scan();
+    this.#sleep(nowMs);
+  }
+
+  #sleep(nowMs: number): void {
+    this.#timer?.cancel();
+    const firstMs = this.#needsSlot ? undefined : this.#heap.first?.dueMs;
+    const scanMs = this.#changed === undefined ? this.#scanAtMs : undefined;
+    const nextMs = Math.min(firstMs ?? longestTimerMs + nowMs, scanMs ?? longestTimerMs + nowMs);
+    const delayMs = Math.max(0, Math.min(nextMs - nowMs, longestSleepMs));
+    this.#timer = this.#parts.clock.setTimer(delayMs, () => this.#run());
+  }
+
+  /** A reminder in the store is due at a time, and must be read before that. */
+  #expect(dueMs: number): void {
+    const nowMs = this.#nowMs;
+    if (this.#changed === undefined && dueMs > nowMs + windowMs) return;
+    this.#scanAtMs = Math.min(this.#scanAtMs, Math.max(nowMs, Math.min(dueMs, nowMs + gatherMs)));
+    if (!this.#isStopped) this.#sleep(nowMs);
+  }
+
+  async #scan(): Promise<void> {
+    const changed = new Set<string>();
+    this.#changed = changed;
+    const nowMs = this.#nowMs;
+    this.#scanAtMs = nowMs + longestSleepMs;
+    try {
+      const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, limit: mostRead });
+      const added = this.#take(page, changed);
+      if (this.#hasMore && added === 0 && this.#heap.size === 0) this.#postponeBehind();
+    } catch (error) {
+      this.#storeFailed(error);
+      this.#scanAtMs = this.#nowMs + storeRetryMs;
+    } finally {
+      this.#changed = undefined;
+    }
+    this.#run();
+  }
+
+  /** Takes reminders that were read; returns how many are new. */
+  #take(page: readonly StoredReminder[], changed: ReadonlySet<string>): number {
+    this.#hasMore = page.length === mostRead;
+    let added = 0;
+    for (const stored of page) {
+      const agentKey = textOfName(stored.agent);
+      const key = keyOf(agentKey, stored.name);
+      const known = this.#known.get(key);
+      if (changed.has(key) || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) continue;
+      if (this.#bytes > 0 && this.#bytes + stored.message.length > mostBytes) {
+        this.#hasMore = true;
+        break;
+      }
+      this.#forget(key);
+      this.#order += 1;
+      const entry: Entry = { key, agentKey, stored, dueMs: stored.dueMs, dueOrder: this.#order, duePlace: -1 };
+      this.#known.set(key, entry);
+      this.#bytes += stored.message.length;
+      this.#heap.add(entry);
+      added += 1;
+    }
+    return added;
+  }
+
+  /** Moves reminders of busy agents on in the store, so that those of others can be read. */
+  #postponeBehind(): void {
+    const dueMs = this.#nowMs + postponeMs;
+    for (const { key, stored } of [...this.#behind.values()].flat()) {
+      this.#forget(key);
+      void this.#settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
+    }
+    this.#hasMore = false;
+    this.#scanAtMs = this.#nowMs + gatherMs;
+  }
+
+  /** Takes a reminder out of memory. */
+  #forget(key: string): void {
+    this.#changed?.add(key);
+    const entry = this.#known.get(key);
+    if (entry === undefined) return;
+    this.#known.delete(key);
+    this.#bytes -= entry.stored.message.length;
+    const behind = this.#behind.get(entry.agentKey);
+    const place = behind?.indexOf(entry) ?? -1;
+    if (behind === undefined || place < 0) return this.#heap.remove(entry);
+    behind.splice(place, 1);
+    if (behind.length === 0) this.#behind.delete(entry.agentKey);
+  }
+
+  async #handle({ key, agentKey, stored }: Entry): Promise<void> {
+    const underWay: UnderWay = { key, delivery: undefined };
+    this.#underWay.set(agentKey, underWay);
+    try {
+      await this.#fire(stored, underWay);
+    } catch (error) {
+      this.#parts.logger.error(`${shown(stored)} can't be fired`, { error: loggableError(TroupeError.from(error)) });
+      await this.#settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
+    } finally {
+      this.#underWay.delete(agentKey);
+      for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
+      this.#behind.delete(agentKey);
+      this.#parts.slots.free();
+      this.#run();
+    }
+  }
+
+  /** Throws if the rule can't be read, or not without `troupe/cron`. */
+  async #fire(stored: StoredReminder, underWay: UnderWay): Promise<void> {
+    const { cron, deliver } = this.#parts;
+    const { agent, name, attempts } = stored;
+    const [nowMs, openedMs] = [this.#nowMs, this.#openedMs];
+    const decision = decideTick(parseRule(stored.rule), { nowMs, openedMs, cron });
+    if (decision.at === "skip") return this.#goOn(stored, decision.next);
+    const { rule } = decision;
+    const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };
+    const id = `r:${name}@${rule.dueMs}`;
+    const call = {
+      agent,
+      id,
+      kind: "call",
+      frame: stored.message,
+      attempt: attempts + 1,
+      place: undefined,
+      reminder,
+    } as const;
+    underWay.delivery = deliver(call);
+    const outcome = await underWay.delivery.outcome;
+    if (this.#isStopped) return;
+    switch (outcome.at) {
+      case "withdrawn":
+        return this.#expect(this.#nowMs);
+      case "handled":
+        this.#fired += 1;
+        return this.#goOn(stored, afterFiring(rule, cron));
+      case "failed":
+        return this.#retry(stored, rule, outcome.error);
+    }
+  }
+
+  async #retry(stored: StoredReminder, rule: ReminderRule, error: TroupeError): Promise<void> {
+    const { cron, settings, random, logger, bury } = this.#parts;
+    const nowMs = this.#nowMs;
+    const tries = { attempts: stored.attempts, waits: rule.waits };
+    const decision = decideRetry(error, tries, { ageMs: nowMs - rule.dueMs, random: random(), settings });
+    const nextMs = dueAfter(rule.repeats, rule.dueMs, cron);
+    if (decision.at === "again" && (nextMs === undefined || nowMs + decision.delayMs < nextMs)) {
+      const { attempts, waits } = decision.tries;
+      const again = { nextDueMs: Math.ceil(nowMs + decision.delayMs), attempts, rule: formatRule({ ...rule, waits }) };
+      return this.#settle({ ...tickOf(stored), ...again });
+    }
+    this.#failed += 1;
+    const text = `${shown(stored)} has failed and is given up: ${error.message}`;
+    logger.error(loggableText(text), { error: loggableError(error) });
+    if (nextMs === undefined && bury !== undefined) {
+      const why =
+        decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
+      await this.#untilWritten(() => bury(letterOf(stored, rule), why));
+    }
+    return this.#goOn(stored, afterGivingUp(rule, cron));
+  }
+
+  /** Writes that the tick is over. */
+  #goOn(stored: StoredReminder, next: ReminderRule | undefined): Promise<void> {
+    const rule = next && formatRule(next);
+    return this.#settle({ ...tickOf(stored), nextDueMs: next?.dueMs, attempts: 0, rule });
+  }
+
+  async #settle(tick: ReminderTick): Promise<void> {
+    await this.#untilWritten(() => this.#parts.store.settle({ ticks: [tick], mail: [] }));
+    if (tick.nextDueMs !== undefined) this.#expect(tick.nextDueMs);
+  }
+
+  async #untilWritten(write: () => Promise<void>): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        return await write();
+      } catch (error) {
+        this.#storeFailed(error);
+        await new Promise<void>((resolve) => this.#parts.clock.setTimer(storeRetryMs, resolve));
+      }
+    }
+  }
+
+  #storeFailed(error: unknown): void {
+    const isLost = error instanceof StoreError && (error.storeCode === "fenced" || error.storeCode === "closed");
+    if (this.#isStopped) return;
+    if (isLost) return this.#parts.onLost(error);
+    const text = "The state store can't read or write reminders; it is asked again in 2 s";
+    this.#parts.logger.error(text, { error: loggableError(TroupeError.from(error)) });
+  }
+}
+
+function keyOf(agentKey: string, name: string): string {
+  return `${agentKey.length}:${agentKey}${name}`;
+}
+
+function tickOf({ agent, name, seq }: StoredReminder): { agent: AgentName; name: string; seq: number } {
+  return { agent, name, seq };
+}
+
+function letterOf({ agent, name, message }: StoredReminder, { dueMs }: ReminderRule): KeptMessage {
+  const id = `r:${name}@${dueMs}`;
+  return { id, kind: "call", frame: message, sentAtMs: dueMs, mailbox: agent, place: 0, priorTakeovers: 0 };
+}
+
+function shown({ agent, name }: StoredReminder): string {
+  return loggableText(`The reminder ${name} of ${agent.type}/${agent.key}`);
+}

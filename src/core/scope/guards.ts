@@ -1,0 +1,67 @@
+import type { AgentId } from "../agents/agent-id.ts";
+import { TroupeError } from "../errors.ts";
+import { options as optionsOf } from "../validation/assert-options.ts";
+import { number, type OptionKind } from "../validation/option-kinds.ts";
+import { type CallPath, nameInPath } from "./call-path.ts";
+
+/** Bounds of the turns that wait for one call. All are optional. */
+export interface CallGuardOptions {
+  /** Turns of sequential agents that may wait for a call, one for the other. At most 32, which is the default. */
+  readonly maxDepth?: number | undefined;
+  /** Turns of one agent among them that a call to this agent may have. Default 8. */
+  readonly maxRevisits?: number | undefined;
+}
+
+/** Bounds that end agents which call each other without end. All are optional. */
+export interface GuardOptions {
+  readonly calls?: CallGuardOptions | undefined;
+}
+
+/** The bounds with their defaults applied. */
+export interface Guards {
+  readonly maxDepth: number;
+  readonly maxRevisits: number;
+}
+
+// A missing turn would keep a call waiting, so that no path is cut.
+/** Turns that a path has at most. */
+const longestPath = 32;
+
+const guardOptions = optionsOf<GuardOptions>({
+  calls: optionsOf<CallGuardOptions>({
+    maxDepth: number({ from: 1, to: longestPath }),
+    maxRevisits: number({ from: 0 }),
+  }),
+});
+
+export const guardsKind: OptionKind = {
+  ...guardOptions,
+  expected: "false or an object of options",
+  accepts: (value) => value === false || guardOptions.accepts(value),
+};
+
+/** Applies the defaults. `false` leaves the bound that the form of a path has. */
+export function guardsOf(options: GuardOptions | false | undefined): Guards {
+  if (options === false) return { maxDepth: longestPath, maxRevisits: Number.POSITIVE_INFINITY };
+  const { maxDepth = longestPath, maxRevisits = 8 } = options?.calls ?? {};
+  return { maxDepth, maxRevisits };
+}
+
+/** Throws `loop-detected` for a call for which too many turns wait, one for the other, or too many of its own agent. */
+export function assertWithinGuards(path: CallPath, recipient: AgentId, { maxDepth, maxRevisits }: Guards): void {
+  if (path.length >= maxDepth) {
+    throw loopDetected(`${path.length} turns wait for the call to ${recipient}, one for the other`, path, recipient);
+  }
+  if (path.length <= maxRevisits) return;
+  const [recipientType, recipientKey] = [nameInPath(recipient.type), nameInPath(recipient.key)];
+  const revisits = path.filter(({ type, key }) => type === recipientType && key === recipientKey).length;
+  if (revisits <= maxRevisits) return;
+  throw loopDetected(`${revisits} turns of ${recipient} wait for the call to it`, path, recipient);
+}
+
+function loopDetected(what: string, path: CallPath, recipient: AgentId): TroupeError {
+  const chain = path.slice(-4).map(({ type, key }) => `${type}/${key}`);
+  const text = `${what}: ${path.length > chain.length ? "… → " : ""}${chain.join(" → ")} → ${recipient}. It was not sent.`;
+  const advice = "Do these agents call each other without end? If not, raise the bound (the runtime's option guards).";
+  return new TroupeError("loop-detected", `${text} ${advice}`);
+}

@@ -1,0 +1,43 @@
+import type { Commit, RememberedMessage, StoredMail, StoredReminder } from "./state-store.ts";
+
+// Memory of an entry beside its names and bytes. Measured with 100 000 of each: 1,018 bytes for a record with an epoch, 738 for a reminder.
+const recordBytes = 1_050;
+const smallEntryBytes = 750;
+
+/** Returns how many bytes a commit adds. `name`: that of its agent. */
+export function addedBytes(name: string, { agent, write, reminders, mail, remembered }: Commit): number {
+  let bytes = write.at === "put" ? sizeOfRecord(name, write.data) : 0;
+  for (const change of reminders) if (change.at === "set") bytes += sizeOfReminder(name, change);
+  for (const one of mail) bytes += sizeOfMail({ ...one, sender: agent });
+  for (const one of remembered) bytes += sizeOfRemembered(name, one);
+  return bytes;
+}
+
+export function sizeOfRecord(name: string, data: Uint8Array): number {
+  return recordBytes + 2 * name.length + data.length;
+}
+
+export function sizeOfReminder(
+  agent: string,
+  { name, rule, message }: Pick<StoredReminder, "name" | "rule" | "message">,
+): number {
+  return smallEntryBytes + 2 * (agent.length + name.length + rule.length) + message.length;
+}
+
+export function sizeOfRemembered(agent: string, { id, principal, answer }: RememberedMessage): number {
+  return smallEntryBytes + 2 * (agent.length + id.length + principal.length) + (answer?.length ?? 0);
+}
+
+export function sizeOfMailId(id: string): number {
+  return 150 + 2 * id.length;
+}
+
+export function sizeOfMail({
+  id,
+  receiver,
+  sender,
+  frame,
+}: Pick<StoredMail, "id" | "receiver" | "sender" | "frame">): number {
+  const names = id.length + receiver.type.length + receiver.key.length + sender.type.length + sender.key.length;
+  return smallEntryBytes + 2 * names + frame.length;
+}

@@ -1,0 +1,293 @@
+import { TroupeError } from "../errors.ts";
+import type { StateDefinition } from "./define-state.ts";
+import { type EffectsSavepoint, TurnEffects } from "./effects.ts";
+import { stateOfText, textOfState } from "./state-codec.ts";
+
+/** The reason for which a slot lost its state while a turn ran. */
+export interface LostState {
+  readonly error: TroupeError;
+  /** Whether another program has written the state, so that the message may be tried again. */
+  readonly isConflict: boolean;
+  /** Whether the turn that met the conflict ends the activation, since its message is tried again first. */
+  readonly isLeftLater?: boolean | undefined;
+}
+
+/** A turn that may change the state. */
+export interface WritingTurn {
+  /** The state to go back to. Undefined: that of the last commit. */
+  text: string | undefined;
+  effects: EffectsSavepoint | undefined;
+  wasDestroying: boolean;
+  /** Whether a part of the turn is written: it can't be tried again. */
+  hasCommitted: boolean;
+  /** Set when the state is lost. */
+  lost: LostState | undefined;
+}
+
+/** The part of a runtime that commits a slot. */
+export interface SlotHome {
+  saveNow(slot: StateSlot): Promise<void>;
+}
+
+/** A state as it was loaded. */
+export interface LoadedState<T extends object> {
+  readonly state: T;
+  /** Undefined: nothing is stored. */
+  readonly eTag: string | undefined;
+  /** Whether the handlers of the agent interleave. */
+  readonly isInterleaved: boolean;
+  readonly home: SlotHome;
+}
+
+/** Key under which a persistent agent has its slot. Copies of the package share it. `Symbol.for` has no unique type. */
+export const slotKey: unique symbol = Symbol.for("troupe.stateSlot") as never;
+
+/** Returns the slot of a persistent agent; undefined for an agent that keeps no state. */
+export function slotOf(agent: object): StateSlot | undefined {
+  // Only persistent agents have this property, and it is nothing else.
+  return Reflect.get(agent, slotKey) as StateSlot | undefined;
+}
+
+/**
+ * The state of one activation: the value that handlers change, its text at the last commit, and the turns that run. A turn that fails
+ * goes back to where it began, or to its last commit.
+ */
+export class StateSlot<T extends object = object> {
+  readonly definition: StateDefinition<T>;
+  /** The commit that is under way. Never rejects. */
+  committing: Promise<unknown> | undefined;
+  /** Whether the state is deleted when the turn ends. */
+  isDestroying = false;
+  /** Whether the activation ends with its outermost turn: the state was deleted. */
+  isDestroyed = false;
+  /** Whether `onActivate` or `onDeactivate` runs, and is not saved yet. */
+  isActivating = false;
+  #at: "empty" | "loaded" | "gone" = "empty";
+  #state: T | undefined;
+  /** The text of the last commit or, for a state that is saved by hand, of the last turn that went well. */
+  #text = "";
+  #storedText = "";
+  #eTag: string | undefined;
+  #home: SlotHome | undefined;
+  #isInterleaved = false;
+  #effects: TurnEffects | undefined;
+  /** The outermost first. */
+  #turns: WritingTurn[] = [];
+  #readers = 0;
+  readonly #onTurnEnd = new Set<() => void>();
+
+  constructor(definition: StateDefinition<T>) {
+    this.definition = definition;
+  }
+
+  /** `empty`: the state must be loaded before a turn. `gone`: the activation is over. */
+  get at(): "empty" | "loaded" | "gone" {
+    return this.#at;
+  }
+
+  get state(): T {
+    if (this.#state === undefined) throw notLoaded();
+    return this.#state;
+  }
+
+  set state(state: T) {
+    if (this.#state === undefined) throw notLoaded();
+    this.#state = state;
+  }
+
+  get eTag(): string | undefined {
+    return this.#eTag;
+  }
+
+  get storedText(): string {
+    return this.#storedText;
+  }
+
+  get isInterleaved(): boolean {
+    return this.#isInterleaved;
+  }
+
+  /** The effects of the turn that runs. */
+  get effects(): TurnEffects {
+    this.#effects ??= new TurnEffects();
+    return this.#effects;
+  }
+
+  get hasEffects(): boolean {
+    return this.#effects?.isEmpty === false;
+  }
+
+  /** The effects, if a turn runs that may have some. */
+  get turnEffects(): TurnEffects | undefined {
+    return this.#turns.length > 0 || this.isActivating ? this.effects : undefined;
+  }
+
+  /** The loss of the state, while a turn still runs that has lost it. */
+  get lostInTurn(): LostState | undefined {
+    return this.#at === "gone" ? this.#turns[0]?.lost : undefined;
+  }
+
+  get isWriting(): boolean {
+    return this.#turns.length > 0;
+  }
+
+  /** Takes the state that was loaded. */
+  fill({ state, eTag, isInterleaved, home }: LoadedState<T>): void {
+    this.#text = textOfState(this.definition, state);
+    this.#storedText = this.#text;
+    this.#state = state;
+    this.#eTag = eTag;
+    this.#isInterleaved = isInterleaved;
+    this.#home = home;
+    this.#effects = undefined;
+    this.isDestroying = false;
+    this.isDestroyed = false;
+    this.#at = "loaded";
+  }
+
+  /** Begins a turn that may change the state. Throws `invalid-state` when a turn around it has left what JSON can't hold. */
+  begin(): WritingTurn {
+    const isNested = this.#turns.length > 0 && !this.#isInterleaved;
+    this.isActivating = false;
+    const turn: WritingTurn = {
+      text: isNested ? textOfState(this.definition, this.state) : undefined,
+      effects: isNested && this.hasEffects ? this.effects.savepoint() : undefined,
+      wasDestroying: this.isDestroying,
+      hasCommitted: false,
+      lost: undefined,
+    };
+    this.#turns.push(turn);
+    return turn;
+  }
+
+  /** Whether a turn is nested in another one. */
+  isNested(turn: WritingTurn): boolean {
+    return this.#turns[0] !== turn;
+  }
+
+  /** Returns a promise while turns run that are nested in this one. Their caller may have given them up. */
+  nestedEnd(turn: WritingTurn): Promise<void> | undefined {
+    return this.#isInnermost(turn) ? undefined : this.#untilInnermost(turn);
+  }
+
+  /** Ends a turn that went well. */
+  end(turn: WritingTurn): void {
+    const at = this.#turns.indexOf(turn);
+    if (at >= 0) this.#turns.splice(at, 1);
+    if (this.#turns.length === 0 && !this.hasEffects) this.#effects = undefined;
+    for (const listener of this.#onTurnEnd) listener();
+  }
+
+  /** Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. */
+  rollBack(turn: WritingTurn): void {
+    if (!this.#isInterleaved && turn.lost === undefined && this.#at === "loaded") {
+      this.restore(turn.text ?? this.#text);
+      this.#effects?.rollBack(turn.effects);
+      this.isDestroying = turn.wasDestroying;
+    }
+    this.end(turn);
+  }
+
+  beginReading(): void {
+    this.#readers += 1;
+  }
+
+  endReading(): void {
+    this.#readers -= 1;
+  }
+
+  /** Whether the state is another one than before the turns that read. Only known while nothing writes. */
+  isChangedByReaders(): boolean {
+    if (this.#at !== "loaded" || this.isWriting || this.#isInterleaved || this.committing !== undefined) return false;
+    try {
+      return textOfState(this.definition, this.state) !== this.#text;
+    } catch {
+      return true;
+    }
+  }
+
+  /** Undoes what a reading turn has changed. */
+  undoReaders(): void {
+    this.restore(this.#text);
+  }
+
+  /** Makes the text the one to which failing turns go back. */
+  keep(text: string): void {
+    this.#text = text;
+  }
+
+  /** Notes that a commit is written: turns that run go back to it. `put`: the text that is stored now. */
+  committed(written: {
+    readonly put?: string;
+    readonly eTag?: string | undefined;
+    readonly effects: EffectsSavepoint;
+  }): void {
+    if (written.put !== undefined) {
+      this.#storedText = written.put;
+      this.#text = written.put;
+      this.#eTag = written.eTag;
+    }
+    this.#effects?.dropUntil(written.effects);
+    for (const turn of this.#turns) {
+      turn.hasCommitted = true;
+      turn.effects = undefined;
+      if (written.put !== undefined || this.definition.save === "each-message") turn.text = undefined;
+    }
+  }
+
+  /** Notes that the record was deleted. The agent begins anew. */
+  deleted(initial: T, effects: EffectsSavepoint): void {
+    const text = textOfState(this.definition, initial);
+    this.#state = initial;
+    this.isDestroying = false;
+    this.isDestroyed = true;
+    this.committed({ put: text, eTag: undefined, effects });
+  }
+
+  /** Ends the state of this activation, and the turns that run on it. `canReload`: the next turn loads it again. */
+  lose(lost: LostState, canReload: boolean): void {
+    for (const turn of this.#turns) turn.lost ??= lost;
+    this.isActivating = false;
+    this.#effects = undefined;
+    this.#at = canReload ? "empty" : "gone";
+  }
+
+  saveNow(): Promise<void> {
+    if (this.#home === undefined) return Promise.reject(notLoaded());
+    return this.#home.saveNow(this as unknown as StateSlot);
+  }
+
+  /** Reads the state of a text, unless it is the present one. */
+  restore(text: string): void {
+    let isSame = false;
+    try {
+      isSame = textOfState(this.definition, this.state) === text;
+    } catch {
+      // JSON can't hold it: it is another one.
+    }
+    if (!isSame) this.#state = stateOfText(this.definition, text);
+  }
+
+  #isInnermost(turn: WritingTurn): boolean {
+    return this.#isInterleaved || this.#turns.at(-1) === turn || !this.#turns.includes(turn);
+  }
+
+  async #untilInnermost(turn: WritingTurn): Promise<void> {
+    while (!this.#isInnermost(turn)) {
+      await new Promise<void>((resolve) => {
+        const listener = () => {
+          this.#onTurnEnd.delete(listener);
+          resolve();
+        };
+        this.#onTurnEnd.add(listener);
+      });
+    }
+  }
+}
+
+function notLoaded(): TroupeError {
+  return new TroupeError(
+    "wrong-state",
+    "The agent's state is not loaded yet. It is there in handlers and in onActivate, and not in the constructor or the factory.",
+  );
+}

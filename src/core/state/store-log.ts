@@ -1,0 +1,260 @@
+import { type AgentName, shardCount, shardOf, textOfName } from "./agent-name.ts";
+import type {
+  DeadLetter,
+  DeadQuery,
+  DeadReason,
+  DurableLog,
+  DurableMessage,
+  KeptMessage,
+  ShardHold,
+  ShardReader,
+} from "./durable-log.ts";
+import type { StoredMail } from "./state-store.ts";
+import { StoreError } from "./store-error.ts";
+
+/** Which part of the mail to read: by place, in pages that are bounded in bytes. A page has one message at least, if there is one. */
+export interface MailPageQuery {
+  /** Default: of all receivers. */
+  readonly mailbox?: AgentName | undefined;
+  readonly after: number;
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+/** One page of dead letters. */
+export interface DeadPage {
+  readonly letters: readonly DeadLetter[];
+  readonly isLast: boolean;
+}
+
+/** The tables of a store that its log is made of. Methods reject with a `StoreError`. */
+export interface MailTable {
+  readMail(query: MailPageQuery): Promise<readonly StoredMail[]>;
+  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
+  dropMail(place: number): Promise<void>;
+  bury(message: KeptMessage, why: DeadReason): Promise<void>;
+  deadLetters(query: DeadQuery): Promise<DeadPage>;
+  replay(letters: readonly string[]): Promise<number>;
+  drop(letters: readonly string[]): Promise<number>;
+}
+
+/** Messages that readers have and have not settled, at most, and their bytes. One longer message is handed over alone. */
+const mostUnsettled = 1_000;
+const mostUnsettledBytes = 16 * 1024 * 1024;
+/** Messages of one page, and their bytes. */
+const pageMessages = 256;
+const pageBytes = 4 * 1024 * 1024;
+
+/** A shard that is read. */
+interface Holding {
+  readonly token: number;
+  readonly reader: ShardReader;
+}
+
+/** A message that a reader has. */
+interface Handed {
+  readonly shard: number;
+  readonly bytes: number;
+}
+
+/** The log over the mail of a store with one writer. The store calls `wake` when mail was written. */
+export class StoreLog implements DurableLog {
+  readonly shards = shardCount;
+  readonly #table: MailTable;
+  readonly #holdings = new Map<number, Holding>();
+  /** By place. */
+  readonly #handed = new Map<number, Handed>();
+  #handedBytes = 0;
+  /** Mailboxes by their text, each with the place from which on its messages are spilled. */
+  readonly #spilled = new Map<string, { readonly mailbox: AgentName; from: number }>();
+  /** The last place that was read for the readers. */
+  #place = 0;
+  /** Whether mail may have come since it was last read. */
+  #hasMore = false;
+  #isReading = false;
+
+  constructor(table: MailTable) {
+    this.#table = table;
+  }
+
+  /** Whether messages may wait to be read for a reader. */
+  get isReading(): boolean {
+    return this.#isReading || (this.#hasMore && this.#hasRoom && this.#holdings.size > 0);
+  }
+
+  /** Reads what was written since the last time. */
+  wake(): void {
+    this.#hasMore = true;
+    this.#read();
+  }
+
+  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+    return this.#table.append(mailbox, message);
+  }
+
+  async take(shard: number, token: number, reader: ShardReader): Promise<ShardHold> {
+    const before = this.#holdings.get(shard);
+    if (before !== undefined && before.token > token) {
+      throw new StoreError("fenced", `Another reader has taken shard ${shard} of the log.`);
+    }
+    this.#release(shard);
+    const holding: Holding = { token, reader };
+    this.#holdings.set(shard, holding);
+    before?.reader.onLost("Another reader has taken the shard.");
+    this.#place = 0;
+    this.wake();
+    return {
+      settle: (message) => this.#settle(shard, holding, message),
+      leave: async () => {
+        if (this.#holdings.get(shard) !== holding) return;
+        this.#holdings.delete(shard);
+        this.#release(shard);
+      },
+    };
+  }
+
+  async spill(_shard: number, mailbox: AgentName, { place }: KeptMessage): Promise<void> {
+    const text = textOfName(mailbox);
+    const known = this.#spilled.get(text);
+    if (known === undefined) this.#spilled.set(text, { mailbox, from: place });
+    else known.from = Math.min(known.from, place);
+    this.#letGo(place);
+  }
+
+  async spilled(shard: number): Promise<readonly AgentName[]> {
+    return [...this.#spilled.values()].map(({ mailbox }) => mailbox).filter((mailbox) => shardOf(mailbox) === shard);
+  }
+
+  async *unspill(shard: number, mailbox: AgentName): AsyncGenerator<KeptMessage, void, undefined> {
+    const text = textOfName(mailbox);
+    for (;;) {
+      const known = this.#spilled.get(text);
+      if (known === undefined) return;
+      const query = { mailbox, after: known.from - 1, limit: pageMessages, maxBytes: pageBytes };
+      const page = await this.#table.readMail(query);
+      // What comes after this page may not have been read for the readers either.
+      if (page.length === 0) {
+        this.#spilled.delete(text);
+        this.#place = Math.min(this.#place, known.from - 1);
+        return this.wake();
+      }
+      for (const mail of page) {
+        known.from = mail.place + 1;
+        this.#hand(shard, mail);
+        yield toKept(mail);
+      }
+    }
+  }
+
+  async bury(message: KeptMessage, why: DeadReason): Promise<void> {
+    await this.#table.bury(message, why);
+    this.#letGo(message.place);
+  }
+
+  deadLetters(query: DeadQuery): Promise<DeadPage> {
+    return this.#table.deadLetters(query);
+  }
+
+  replay(letters: readonly string[]): Promise<number> {
+    return this.#table.replay(letters);
+  }
+
+  drop(letters: readonly string[]): Promise<number> {
+    return this.#table.drop(letters);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#handed.size < mostUnsettled && this.#handedBytes < mostUnsettledBytes;
+  }
+
+  async #settle(shard: number, holding: Holding, { place }: KeptMessage): Promise<"settled" | "lost"> {
+    if (this.#holdings.get(shard) !== holding) return "lost";
+    try {
+      await this.#table.dropMail(place);
+    } catch (error) {
+      if (!(error instanceof StoreError) || (error.storeCode !== "fenced" && error.storeCode !== "closed")) throw error;
+      this.#lose(error.message);
+      return "lost";
+    }
+    this.#letGo(place);
+    return "settled";
+  }
+
+  #hand(shard: number, { place, frame }: StoredMail): void {
+    if (this.#handed.has(place)) return;
+    this.#handed.set(place, { shard, bytes: frame.length });
+    this.#handedBytes += frame.length;
+  }
+
+  #letGo(place: number): void {
+    const handed = this.#handed.get(place);
+    if (handed === undefined) return;
+    this.#handed.delete(place);
+    this.#handedBytes -= handed.bytes;
+    this.#read();
+  }
+
+  /** Forgets what the reader of a shard has. */
+  #release(shard: number): void {
+    for (const [place, handed] of this.#handed) {
+      if (handed.shard !== shard) continue;
+      this.#handed.delete(place);
+      this.#handedBytes -= handed.bytes;
+    }
+    for (const [text, { mailbox }] of this.#spilled) if (shardOf(mailbox) === shard) this.#spilled.delete(text);
+  }
+
+  #lose(reason: string): void {
+    const readers = [...this.#holdings.values()].map(({ reader }) => reader);
+    for (const shard of [...this.#holdings.keys()]) this.#release(shard);
+    this.#holdings.clear();
+    for (const reader of readers) reader.onLost(reason);
+  }
+
+  #read(): void {
+    if (this.#isReading || !this.#hasMore || !this.#hasRoom || this.#holdings.size === 0) return;
+    this.#isReading = true;
+    void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      while (this.#hasMore && this.#hasRoom && this.#holdings.size > 0) await this.#readPage();
+    } catch (error) {
+      // The readers take the shards again when the store answers.
+      this.#lose(error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  async #readPage(): Promise<void> {
+    const limit = Math.min(pageMessages, mostUnsettled - this.#handed.size);
+    const maxBytes = Math.min(pageBytes, mostUnsettledBytes - this.#handedBytes);
+    this.#hasMore = false;
+    const from = this.#place;
+    const page = await this.#table.readMail({ after: from, limit, maxBytes });
+    if (page.length > 0) this.#hasMore = true;
+    // A shard was taken meanwhile, and is read from its oldest message on.
+    if (this.#place !== from) return;
+    for (const mail of page) {
+      this.#place = mail.place;
+      this.#handOver(mail);
+      if (this.#place !== mail.place) return;
+    }
+  }
+
+  #handOver(mail: StoredMail): void {
+    const shard = shardOf(mail.receiver);
+    const holding = this.#holdings.get(shard);
+    if (holding === undefined || this.#handed.has(mail.place)) return;
+    const spilled = this.#spilled.get(textOfName(mail.receiver));
+    if (spilled !== undefined && mail.place >= spilled.from) return;
+    this.#hand(shard, mail);
+    holding.reader.onMessage(toKept(mail));
+  }
+}
+
+function toKept({ id, kind, frame, keptAtMs, receiver, place }: StoredMail): KeptMessage {
+  return { id, kind, frame, sentAtMs: keptAtMs, mailbox: receiver, place, priorTakeovers: 0 };
+}

@@ -1,0 +1,105 @@
+import { RingWatch } from "../../core/internal.ts";
+import { parsePath, type StuckFrame, type UnstuckFrame } from "../../protocol/internal.ts";
+import { FairShare } from "../../transport/internal.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+
+export interface CallRingsParts {
+  readonly counters: MutableHostCounters;
+  /** Finds a pending call by the request id that its target sees. */
+  readonly callNamed: (idText: string) => PendingCall | undefined;
+  /** Ends the call of a ring that was reported last. `ring`: the agents of the ring, for the error. */
+  readonly onRing: (call: PendingCall, ring: string) => void;
+}
+
+// protocol.md §11.13
+/**
+ * The calls that workers report because they wait long for their turn, and the search for those that wait for each other. A worker may
+ * report only pending calls that it was sent. What is kept is on its account, and its address has a fair share of the reports.
+ */
+export class CallRings {
+  readonly #parts: CallRingsParts;
+  readonly #share = new FairShare(limits.stuckCalls);
+  readonly #watch: RingWatch<PendingCall>;
+
+  constructor(parts: CallRingsParts) {
+    this.#parts = parts;
+    this.#watch = new RingWatch({
+      maxCalls: limits.stuckCalls,
+      onRing: (call, ring) => {
+        this.#release(call);
+        parts.onRing(call, ring);
+      },
+    });
+  }
+
+  /** The number of calls that are reported now. */
+  get size(): number {
+    return this.#watch.size;
+  }
+
+  report(from: Peer, { requestId, path: text, behind }: StuckFrame): void {
+    const { counters } = this.#parts;
+    const call = this.#callOf(from, requestId);
+    // A forged report costs no reading of its path.
+    const path = call === undefined ? [] : parsePath(text);
+    if (call === undefined || path.length === 0 || !isWithinLimits(behind)) {
+      // The call has ended meanwhile, or the worker reports what it must not.
+      counters.unmatchedReports += 1;
+      return;
+    }
+    // A later report replaces the first one, whose place in the order stays.
+    if (call.reportBytes > 0) this.#release(call);
+    const bytes = costOf(text, path.length, behind);
+    const { account } = from;
+    if (!this.#share.mayAdd(account.party) || !account.take(bytes)) {
+      this.#watch.withdraw(call);
+      counters.unwatchedCalls += 1;
+      return;
+    }
+    this.#share.add(account.party);
+    call.reportBytes = bytes;
+    this.#watch.report(call, { path, behind });
+  }
+
+  withdraw(from: Peer, { requestId }: UnstuckFrame): void {
+    const call = this.#callOf(from, requestId);
+    if (call !== undefined) this.forget(call);
+  }
+
+  /** Forgets the report of a call, if there is one. */
+  forget(call: PendingCall): void {
+    if (call.reportBytes === 0) return;
+    this.#watch.withdraw(call);
+    this.#release(call);
+  }
+
+  #callOf(from: Peer, requestId: string): PendingCall | undefined {
+    const call = this.#parts.callNamed(requestId);
+    return call?.target === from ? call : undefined;
+  }
+
+  #release(call: PendingCall): void {
+    const { target, reportBytes } = call;
+    call.reportBytes = 0;
+    if (target === undefined) return;
+    target.account.release(reportBytes);
+    this.#share.remove(target.account.party);
+  }
+}
+
+function isWithinLimits(behind: readonly string[]): boolean {
+  if (behind.length === 0 || behind.length > limits.stuckBehind) return false;
+  return behind.every((token) => token.length <= limits.nameChars);
+}
+
+/** Memory of a report and of each of its turns, beside the texts: rounded up from the sizes of their objects and table entries. */
+const reportBytes = 500;
+const turnBytes = 450;
+
+function costOf(path: string, turns: number, behind: readonly string[]): number {
+  const tokens = behind.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
+  return reportBytes + turns * turnBytes + 2 * path.length + tokens;
+}

@@ -1,0 +1,112 @@
+import { type Logger, loggableError, type StateStore, StoreError, type StoreErrorCode } from "../core/internal.ts";
+import type { MutableHostCounters } from "./counters.ts";
+
+export interface HeldStoreParts {
+  readonly store: StateStore;
+  readonly takesOver: boolean;
+  readonly counters: MutableHostCounters;
+  readonly logger: Logger | undefined;
+  /** Called with the number of the opening when the store is open. */
+  readonly onOpen?: ((incarnation: number) => void) | undefined;
+}
+
+/** The state store of a host: opened when the host starts, or at the first use, and closed at the host's end. */
+export class HeldStore {
+  readonly #parts: HeldStoreParts;
+  #opening: Promise<StateStore> | undefined;
+  #incarnation = 0;
+  #closing: Promise<void> | undefined;
+  #isFencedLogged = false;
+
+  constructor(parts: HeldStoreParts) {
+    this.#parts = parts;
+  }
+
+  /** The number of this opening of the store; 0 before it is open. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get hasOpened(): boolean {
+    return this.#opening !== undefined;
+  }
+
+  /** Opens the store once; resolves to it. After a failure the next call tries again. */
+  open(): Promise<StateStore> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /** The store, also if it is not open. Reading does not need the opening. */
+  get readable(): StateStore {
+    return this.#parts.store;
+  }
+
+  /** Ends the opening when what was asked before is done. Never rejects. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /**
+   * Counts and logs a failure of the store; returns what may be said of it to a worker. The store's own text may name files of this machine.
+   * `byDefault`: the meaning of an error of another class than `StoreError`.
+   */
+  failed(
+    error: unknown,
+    what: string,
+    byDefault: "unavailable" | "unknown" = "unavailable",
+  ): { readonly code: "state-unavailable" | "state-unknown"; readonly text: string } {
+    const { counters, logger } = this.#parts;
+    const code = error instanceof StoreError ? error.storeCode : byDefault;
+    counters.storeErrors += 1;
+    if (code !== "fenced") logger?.error(what, { error: loggableError(error) });
+    else if (!this.#isFencedLogged) {
+      this.#isFencedLogged = true;
+      const text =
+        "another process has taken the state store over; this host keeps no states any more: stop one of the two";
+      logger?.error(text, { error: loggableError(error) });
+    }
+    return { code: code === "unknown" ? "state-unknown" : "state-unavailable", text: textOf(code) };
+  }
+
+  async #open(): Promise<StateStore> {
+    const { store, takesOver, onOpen } = this.#parts;
+    const { incarnation } = await store.open({ takesOver });
+    this.#incarnation = incarnation;
+    onOpen?.(incarnation);
+    return store;
+  }
+
+  async #close(): Promise<void> {
+    const { store, logger } = this.#parts;
+    // A store that opens now must be closed, too.
+    await this.#opening?.catch(() => undefined);
+    try {
+      await store.close();
+    } catch (error) {
+      logger?.error("the state store could not be closed", { error: loggableError(error) });
+    }
+  }
+}
+
+function textOf(code: StoreErrorCode): string {
+  switch (code) {
+    case "full":
+      return "The state store of the host is full. Its operator has to make space.";
+    case "overloaded":
+      return "The state store of the host has too much to do. Try again later.";
+    case "unknown":
+      return "The state store of the host can't say whether it has written.";
+    case "unavailable":
+    case "corrupt":
+    case "fenced":
+    case "in-use":
+    case "not-open":
+    case "closed":
+      return "The state store of the host can't be used now. The log of the host says why. Try again later.";
+  }
+}

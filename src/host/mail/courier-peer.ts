@@ -1,0 +1,62 @@
+import {
+  decodeFrame,
+  type FrameBytes,
+  fromWireError,
+  joinFrame,
+  type WorkerIdentity,
+} from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
+import type { Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
+import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
+
+/** Called with the end of a call: its error, or nothing if it was answered. */
+type Settle = (error: Error | undefined) => void;
+
+/** The caller of the calls that a host keeps. It has no channel: answers come back to it in this process. */
+export class CourierPeer implements Peer {
+  /** No client has this id. */
+  readonly id = "";
+  readonly traits: PeerTraits = {
+    ...{ takesJsonEvents: true, maxFrameBytes: Number.POSITIVE_INFINITY, isAnnounced: true },
+    ...{ capabilities: new Set(), reconnectGraceMs: 0 },
+  };
+  readonly worker: WorkerIdentity = { id: "", name: "", version: undefined, labels: {} };
+  readonly dotnet = undefined;
+  readonly isOpen = true;
+  readonly account: MemoryAccount;
+  readonly outgoingCalls = createOutgoingCalls();
+  readonly incomingCalls = createIncomingCalls();
+  lastEvent = 0;
+  readonly #underWay = new Map<string, Settle>();
+  #lastId = 0;
+
+  constructor(account: MemoryAccount) {
+    this.account = account;
+  }
+
+  /** Returns the request id of a new call. `settle` is called once, perhaps while the call is routed. */
+  begin(settle: Settle): string {
+    this.#lastId += 1;
+    const requestId = String(this.#lastId);
+    this.#underWay.set(requestId, settle);
+    return requestId;
+  }
+
+  /** Forgets a call. False: it has its end already. */
+  forget(requestId: string): boolean {
+    return this.#underWay.delete(requestId);
+  }
+
+  send(bytes: FrameBytes): SendOutcome {
+    const frame = decodeFrame(joinFrame(bytes));
+    if (frame.kind !== "response") return "queued";
+    const settle = this.#underWay.get(frame.requestId);
+    this.#underWay.delete(frame.requestId);
+    settle?.(frame.error === "" ? undefined : fromWireError(frame.error, frame.metadata, undefined));
+    return "queued";
+  }
+
+  notify(): SendOutcome {
+    return "queued";
+  }
+}

@@ -1,0 +1,48 @@
+import {
+  type AgentName,
+  assertStoredRule,
+  type CronPatterns,
+  type ErrorCode,
+  errorText,
+  ownReminderPrefix,
+  storeLimits,
+  TroupeError,
+} from "../../core/internal.ts";
+import { type CommitAsk, peekFrame } from "../../protocol/internal.ts";
+
+/** The reason for which a host keeps no commit. */
+export interface EffectsRefusal {
+  readonly code: ErrorCode;
+  readonly text: string;
+}
+
+/** Says why the reminders of a commit can't be kept; workers are not trusted to have checked. Undefined: they can. */
+export function whyNotReminders(
+  { agent, reminders }: Pick<CommitAsk, "agent" | "reminders">,
+  cron: CronPatterns | undefined,
+): EffectsRefusal | undefined {
+  for (const change of reminders) {
+    if (change.name.length === 0 || change.name.length > storeLimits.reminderNameCharacters) {
+      return invalid(`The name of a reminder must be a text of 1 to ${storeLimits.reminderNameCharacters} characters.`);
+    }
+    if (change.name.startsWith(ownReminderPrefix)) return invalid("The name of the reminder is reserved.");
+    if (change.at === "cancel") continue;
+    if (!isCallTo(agent, change.message)) return invalid("The message of a reminder is not a call to its agent.");
+    try {
+      assertStoredRule(change.rule, change.dueMs, cron);
+    } catch (error) {
+      const code = error instanceof TroupeError ? error.code : "invalid-argument";
+      return { code, text: `The host can't keep the reminder: ${errorText(error)}` };
+    }
+  }
+  return undefined;
+}
+
+function isCallTo({ type, key }: AgentName, message: Uint8Array): boolean {
+  const frame = peekFrame(message);
+  return frame.kind === "request" && frame.targetType === type && frame.targetKey === key;
+}
+
+function invalid(text: string): EffectsRefusal {
+  return { code: "invalid-message", text };
+}

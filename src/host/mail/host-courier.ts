@@ -1,0 +1,115 @@
+import {
+  type Clock,
+  type Commit,
+  type CommitListener,
+  type CommitOutcome,
+  Courier,
+  type CourierCall,
+  type CourierCounters,
+  type CourierDelivery,
+  type CourierOutcome,
+  type CronPatterns,
+  type Logger,
+  type RetryOptions,
+  type StateStore,
+  shardOf,
+  TroupeError,
+} from "../../core/internal.ts";
+import { withMailMarks } from "../../protocol/internal.ts";
+import type { CallRouter } from "../calls/call-router.ts";
+import type { CourierPeer } from "./courier-peer.ts";
+
+export interface HostCourierParts {
+  readonly store: StateStore;
+  /** Whether the store may hold reminders and mail of an earlier process. */
+  readonly isStoreGiven: boolean;
+  readonly peer: CourierPeer;
+  readonly calls: () => CallRouter;
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+  readonly random: () => number;
+  readonly cron: CronPatterns | undefined;
+  readonly retry: RetryOptions | undefined;
+}
+
+const noLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** The time of a kept call, in milliseconds. */
+const handlerTimeoutMs = 300_000;
+
+// protocol.md §11.16
+/** Fires the reminders of a host's store and delivers its mail, as calls to the workers of their agents. */
+export class HostCourier implements CommitListener {
+  readonly #parts: HostCourierParts;
+  readonly #courier: Courier;
+  /** The number of the store's opening; 0: it is not open. */
+  #incarnation = 0;
+  #isNeeded: boolean;
+
+  constructor(parts: HostCourierParts) {
+    const { store, clock, logger = noLog, random, cron, retry } = parts;
+    this.#parts = parts;
+    this.#isNeeded = parts.isStoreGiven;
+    this.#courier = new Courier({
+      ...{ store, clock, logger, random, cron, retry },
+      deliver: (call) => this.#deliver(call),
+      onBusy: () => undefined,
+    });
+  }
+
+  get counters(): CourierCounters {
+    return this.#courier.counters;
+  }
+
+  /** The store is open. */
+  opened(incarnation: number): void {
+    this.#incarnation = incarnation;
+    this.#startIfNeeded();
+  }
+
+  /** Ends, before the host ends its calls. What is under way is not settled: it comes again with the next opening of the store. */
+  stop(): void {
+    this.#courier.stop();
+  }
+
+  onCommitting(commits: readonly Commit[]): void {
+    this.#isNeeded = true;
+    this.#startIfNeeded();
+    this.#courier.onCommitting(commits);
+  }
+
+  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void {
+    this.#courier.onDecided(commits, outcomes);
+  }
+
+  #startIfNeeded(): void {
+    // It starts once, and never rejects: a store that fails is asked again.
+    if (this.#isNeeded && this.#incarnation > 0) void this.#courier.start(this.#incarnation);
+  }
+
+  #deliver(call: CourierCall): CourierDelivery {
+    const { peer, calls } = this.#parts;
+    let settle: (outcome: CourierOutcome) => void = () => {};
+    const outcome = new Promise<CourierOutcome>((resolve) => {
+      settle = resolve;
+    });
+    const requestId = peer.begin((error) =>
+      settle(error === undefined ? { at: "handled" } : { at: "failed", error: TroupeError.from(error) }),
+    );
+    const { id, attempt, place, reminder, agent, frame } = call;
+    const request = withMailMarks(frame, requestId, {
+      ...{ id, attempt, reminder, timeoutMs: handlerTimeoutMs },
+      place: place === undefined ? undefined : `${shardOf(agent)}.${place}`,
+    });
+    if (request === undefined) {
+      peer.forget(requestId);
+      settle({ at: "failed", error: new TroupeError("invalid-message", "The kept message is not a call.") });
+    } else calls().route(peer, request);
+    return {
+      outcome,
+      withdraw: () => {
+        if (calls().withdraw(peer, requestId) && peer.forget(requestId)) settle({ at: "withdrawn" });
+      },
+    };
+  }
+}

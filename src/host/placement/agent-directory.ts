@@ -1,0 +1,61 @@
+import type { Epoch } from "../../core/internal.ts";
+import type { SharedType } from "../registry/shared-type.ts";
+
+/** The place of one agent of a shared type: a worker holds it under an epoch. */
+export interface Claim {
+  readonly type: string;
+  readonly key: string;
+  readonly workerId: string;
+  readonly epoch: Epoch;
+}
+
+export type ClaimOutcome =
+  | { readonly at: "held"; readonly claim: Claim }
+  /** The directory takes no more claims now. */
+  | { readonly at: "full"; readonly reason: string };
+
+/** An agent that a worker is to hold. */
+export interface ClaimRequest {
+  readonly type: SharedType;
+  readonly key: string;
+  readonly workerId: string;
+  /** The address of the caller or publisher, with whose share of the directory the claim counts. */
+  readonly party: string;
+}
+
+export interface ClaimQuery {
+  readonly type?: string | undefined;
+  readonly workerId?: string | undefined;
+  /** The `next` of the page before. */
+  readonly after?: number | undefined;
+  /** Default 100. */
+  readonly limit?: number | undefined;
+}
+
+export interface ClaimPage {
+  readonly claims: readonly Claim[];
+  /** Undefined: this is the last page. */
+  readonly next: number | undefined;
+}
+
+/** Knows which worker holds which agent of a shared type. */
+export interface AgentDirectory {
+  /** Returns the present claim of an agent; undefined: no worker holds it. */
+  find(type: SharedType, key: string): Claim | undefined;
+  /** Whether this claim is the present one. */
+  holds(type: SharedType, key: string, workerId: string, epoch: Epoch): boolean;
+  /** Claims an agent for a worker unless another holds it; tells the holder either way. */
+  claim(request: ClaimRequest): ClaimOutcome;
+  /** Frees a claim. False: it is not the present one, and nothing has changed. */
+  letGo(type: SharedType, claim: Claim): boolean;
+  /** All claims of a worker are void from now on. What they take is freed in batches. */
+  workerGone(workerId: string): void;
+  /** The type has no owner any more: its claims are void, and freed in batches. */
+  typeGone(type: SharedType): void;
+  /** Returns a page of claims, for operators; a copy. */
+  list(query?: ClaimQuery): ClaimPage;
+  /** Returns an epoch that is higher than those of all earlier claims of the type or equal, and lower than those of later claims. */
+  newestEpoch(type: SharedType): Epoch;
+  countOf(workerId: string): number;
+  readonly size: number;
+}

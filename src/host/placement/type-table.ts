@@ -1,0 +1,146 @@
+import type { SharingTerms } from "../../core/internal.ts";
+import { isSamePrincipal } from "../principal.ts";
+import { SharedType } from "../registry/shared-type.ts";
+import {
+  granted,
+  type IsDeaf,
+  nobody,
+  type TypeClaim,
+  type TypeClaimant,
+  type TypeOwners,
+} from "../registry/type-owners.ts";
+
+export interface TypeTableOptions {
+  /** Clients that answer no calls. Default: none. */
+  readonly isDeaf?: IsDeaf;
+  /** Names of types that are shared whatever their owners say; a `*` at the end stands for any rest. Default: none. */
+  readonly sharedTypes?: readonly string[];
+  /** The owners of a shared type have changed. */
+  readonly onSharedChange?: () => void;
+  /** A shared type has lost its last owner. */
+  readonly onSharedGone?: (type: SharedType) => void;
+}
+
+// protocol.md H25, §11.14
+/**
+ * One owner per agent type, as at Python's host: the first client to claim it, until the client releases it. A type that its first owner
+ * shares, or that the host's `sharedTypes` name, has as many as register it so.
+ */
+export class TypeTable implements TypeOwners {
+  readonly #exclusive = new Map<string, readonly [string]>();
+  readonly #shared = new Map<string, SharedType>();
+  readonly #isDeaf: IsDeaf;
+  readonly #isSharedHere: (agentType: string) => boolean;
+  readonly #onSharedChange: () => void;
+  readonly #onSharedGone: (type: SharedType) => void;
+  #era = 0;
+
+  constructor(options: TypeTableOptions = {}) {
+    const { isDeaf, sharedTypes = [], onSharedChange, onSharedGone } = options;
+    this.#isDeaf = isDeaf ?? (() => false);
+    this.#isSharedHere = typePattern(sharedTypes);
+    this.#onSharedChange = onSharedChange ?? (() => undefined);
+    this.#onSharedGone = onSharedGone ?? (() => undefined);
+  }
+
+  get size(): number {
+    return this.#exclusive.size + this.#shared.size;
+  }
+
+  get era(): number {
+    return this.#era;
+  }
+
+  get hasShared(): boolean {
+    return this.#shared.size > 0;
+  }
+
+  *types(): Iterable<string> {
+    yield* this.#exclusive.keys();
+    yield* this.#shared.keys();
+  }
+
+  shared(agentType: string): SharedType | undefined {
+    return this.#shared.get(agentType);
+  }
+
+  sharedTypes(): Iterable<SharedType> {
+    return this.#shared.values();
+  }
+
+  claim(agentType: string, clientId: string, from: TypeClaimant = {}): TypeClaim {
+    const holder = this.#exclusive.get(agentType)?.[0];
+    if (holder !== undefined) return this.#claimExclusive(agentType, clientId, holder);
+    const known = this.#shared.get(agentType);
+    if (known !== undefined) return this.#join(known, clientId, from);
+    if (from.sharing === undefined && !this.#isSharedHere(agentType)) {
+      this.#exclusive.set(agentType, [clientId]);
+      return granted;
+    }
+    // Higher than that of any earlier type of this name, without remembering names.
+    this.#era += 1;
+    const { sharing: terms = plainTerms, principal } = from;
+    const type = new SharedType({ name: agentType, terms, principal, era: this.#era });
+    this.#shared.set(agentType, type);
+    return this.#join(type, clientId, from);
+  }
+
+  release(agentType: string, clientId: string): void {
+    if (this.#exclusive.get(agentType)?.[0] === clientId) {
+      this.#exclusive.delete(agentType);
+      return;
+    }
+    const type = this.#shared.get(agentType);
+    if (!type?.isOwner(clientId)) return;
+    type.delete(clientId);
+    this.#onSharedChange();
+    if (type.firstOwner !== undefined) return;
+    this.#shared.delete(agentType);
+    this.#era += 1;
+    this.#onSharedGone(type);
+  }
+
+  locate(agentType: string): string | undefined {
+    return this.#exclusive.get(agentType)?.[0];
+  }
+
+  owners(agentType: string): readonly string[] {
+    return this.#exclusive.get(agentType) ?? this.#shared.get(agentType)?.owners ?? nobody;
+  }
+
+  #claimExclusive(agentType: string, clientId: string, holder: string): TypeClaim {
+    if (holder === clientId) return granted;
+    if (!this.#isDeaf(holder)) return { at: "held", by: holder };
+    this.#exclusive.set(agentType, [clientId]);
+    return { at: "granted", from: holder };
+  }
+
+  /** Others that share the type must say so too, and belong to the principal of the first. */
+  #join(type: SharedType, clientId: string, { sharing, principal }: TypeClaimant): TypeClaim {
+    const first = type.firstOwner ?? clientId;
+    const mayJoin =
+      isSamePrincipal(type.principal, principal) && (sharing !== undefined || this.#isSharedHere(type.name));
+    if (!mayJoin) return { at: "held", by: first };
+    type.add(clientId, sharing !== undefined);
+    this.#onSharedChange();
+    return sharing === undefined || isSameTerms(type.terms, sharing) ? granted : { at: "granted", differs: true };
+  }
+}
+
+const plainTerms: SharingTerms = { placement: undefined, requires: {} };
+
+function isSameTerms(a: SharingTerms, b: SharingTerms): boolean {
+  const [left, right] = [Object.entries(a.requires), Object.entries(b.requires)];
+  return (
+    a.placement === b.placement &&
+    left.length === right.length &&
+    left.every(([name, value]) => b.requires[name] === value)
+  );
+}
+
+/** Returns whether a name is one of these; a `*` at the end stands for any rest. */
+function typePattern(names: readonly string[]): (agentType: string) => boolean {
+  const exact = new Set(names.filter((name) => !name.endsWith("*")));
+  const prefixes = names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  return (agentType) => exact.has(agentType) || prefixes.some((prefix) => agentType.startsWith(prefix));
+}

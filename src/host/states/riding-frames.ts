@@ -1,0 +1,83 @@
+import { type CommitAsk, type PeekedEvent, type PeekedResponse, peekFrame } from "../../protocol/internal.ts";
+import type { CallFailure } from "../calls/call-failures.ts";
+import type { CallRouter } from "../calls/call-router.ts";
+import type { EventRouter } from "../events/event-router.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+
+/** The routers of the data channel. */
+export interface FrameRouters {
+  readonly calls: CallRouter;
+  readonly events: EventRouter;
+}
+
+/** The answers and events of one commit. They leave when it is written, as if they had come on the worker's data channel. */
+export class RidingFrames {
+  readonly #from: Peer;
+  readonly #answers: readonly PeekedResponse[];
+  readonly #events: readonly PeekedEvent[];
+  /** The calls whose answers ride; the call router keeps them until they are released. */
+  #kept: readonly PendingCall[] = [];
+
+  private constructor(from: Peer, answers: readonly PeekedResponse[], events: readonly PeekedEvent[]) {
+    this.#from = from;
+    this.#answers = answers;
+    this.#events = events;
+  }
+
+  /** Reads the frames. Returns a text if one of them is not what it should be. */
+  static read(from: Peer, ask: Pick<CommitAsk, "answers" | "events">): RidingFrames | string {
+    const answers: PeekedResponse[] = [];
+    for (const bytes of ask.answers) {
+      const frame = peekFrame(bytes);
+      if (frame.kind !== "response") return "A message among the answers of the commit is not an answer.";
+      answers.push(frame);
+    }
+    const events: PeekedEvent[] = [];
+    for (const bytes of ask.events) {
+      const frame = peekFrame(bytes);
+      if (frame.kind !== "event") return "A message among the events of the commit is not an event.";
+      events.push(frame);
+    }
+    return new RidingFrames(from, answers, events);
+  }
+
+  /** From now on only the outcome of the commit ends the calls whose answers ride. */
+  keepCalls({ calls }: FrameRouters): void {
+    this.#kept = this.#answers
+      .map((answer) => calls.keepForCommit(this.#from, answer))
+      .filter((call) => call !== undefined);
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#answers.length + this.#events.length;
+  }
+
+  /** The commit is written: with each task one frame leaves. An event for many workers takes several tasks. */
+  *leaving({ calls, events }: FrameRouters): Iterable<() => void> {
+    for (const answer of this.#answers) yield () => calls.answer(this.#from, answer);
+    yield () => this.#release(calls, undefined);
+    let targets = 0;
+    for (const event of this.#events) {
+      yield () => {
+        targets = events.route(this.#from, event);
+      };
+      for (let left = targets; left > targetsPerTask; left -= targetsPerTask) yield doNothing;
+    }
+  }
+
+  /** The commit is not written. `failure`: for callers whose worker can't answer them any more. */
+  drop({ calls }: FrameRouters, failure: ((agentType: string) => CallFailure) | undefined): void {
+    this.#release(calls, failure);
+  }
+
+  #release(calls: CallRouter, failure: ((agentType: string) => CallFailure) | undefined): void {
+    for (const call of this.#kept) calls.releaseFromCommit(call, failure);
+    this.#kept = [];
+  }
+}
+
+/** Workers that get an event for the time of one task. */
+const targetsPerTask = 4;
+const doNothing = (): void => undefined;

@@ -1,0 +1,73 @@
+import type { AgentName, Epoch } from "../../core/internal.ts";
+import type { StateFailure } from "../../protocol/internal.ts";
+import type { CallRouter } from "../calls/call-router.ts";
+import type { AgentDirectory } from "../placement/agent-directory.ts";
+import type { SharedType } from "../registry/shared-type.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import type { Peer } from "../sessions/peer.ts";
+
+export interface StateRightsParts {
+  readonly owners: TypeOwners;
+  readonly directory: AgentDirectory;
+  readonly calls: CallRouter;
+}
+
+/** Era and number of an epoch, whose generation is the opening of the store. */
+export type Rank = Omit<Epoch, "generation">;
+
+/** Whether a worker may read and write the state of an agent. */
+export type StateRight =
+  | { readonly at: "granted"; readonly rank: Rank }
+  /** Another worker has the agent by now, under this epoch. */
+  | { readonly at: "superseded"; readonly epoch: Epoch }
+  | StateFailure;
+
+/** Says which worker may read and write the state of an agent, and under which epoch. */
+export class StateRights {
+  readonly #parts: StateRightsParts;
+
+  constructor(parts: StateRightsParts) {
+    this.#parts = parts;
+  }
+
+  /** `named`: the epoch that the worker names itself. */
+  of(from: Peer, agent: AgentName, named: Epoch | undefined): StateRight {
+    const { owners, calls } = this.#parts;
+    const { type } = agent;
+    // A worker that leaves has given up its types, and still finishes the calls that it took.
+    if (!owners.owners(type).includes(from.id) && !calls.hasGivenUp(from, type)) {
+      const text = `This worker does not serve the agent type ${JSON.stringify(type.slice(0, 100))}. Register the type first.`;
+      return notAuthorized(text);
+    }
+    const shared = owners.hasShared ? owners.shared(type) : undefined;
+    if (shared !== undefined) return this.#ofShared(from, agent, shared, named);
+    if (named !== undefined) {
+      return { at: "failed", code: "invalid-argument", text: "The agent's type is exclusive; name no epoch." };
+    }
+    // The era is higher than that of any claim from a time when the type was shared.
+    return { at: "granted", rank: { era: owners.era, number: 0 } };
+  }
+
+  // protocol.md §11.15
+  #ofShared(from: Peer, { type, key }: AgentName, shared: SharedType, named: Epoch | undefined): StateRight {
+    const { directory, calls } = this.#parts;
+    if (!from.traits.capabilities.has("claims") || shared.unaware.has(from.id)) {
+      const text = `The host shares the agent type ${type} (sharedTypes), and this worker does not. Register it with shared: true.`;
+      return notAuthorized(text);
+    }
+    const claim = directory.find(shared, key);
+    if (claim === undefined) {
+      // Its claims have ended with its notice. While no other worker has the agent, its last turns commit.
+      if (calls.hasGivenUp(from, type)) return { at: "granted", rank: directory.newestEpoch(shared) };
+      return notAuthorized(
+        "The host has sent this worker no message for the agent, so that the worker does not hold it.",
+      );
+    }
+    const isPresent = directory.holds(shared, key, from.worker.id, named ?? claim.epoch);
+    return isPresent ? { at: "granted", rank: claim.epoch } : { at: "superseded", epoch: claim.epoch };
+  }
+}
+
+function notAuthorized(text: string): StateFailure {
+  return { at: "failed", code: "not-authorized", text };
+}

@@ -1,0 +1,278 @@
+import type { AgentName, Clock, Commit, Epoch, ErrorCode, Mail, StateStore } from "../../core/internal.ts";
+import {
+  type CommitAsk,
+  type HostedOutcome,
+  type LoadAsk,
+  peekFrame,
+  type RememberedAsk,
+  type RemindersAsk,
+  type StateFailure,
+  type StatesAnswer,
+  type WireMail,
+} from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import { callFailure } from "../calls/call-failures.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { HeldStore } from "../held-store.ts";
+import { limits } from "../limits.ts";
+import type { CommitOccurrence, HostObserver } from "../observer.ts";
+import type { AgentDirectory } from "../placement/agent-directory.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import { shuttingDownText } from "../sessions/admission.ts";
+import type { Peer } from "../sessions/peer.ts";
+import { AgentOrder } from "./agent-order.ts";
+import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
+import { type Rank, StateRights } from "./state-rights.ts";
+
+type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk;
+
+/** An ask that a store serves: a heartbeat is none. */
+export type StoreAsk = ReadAsk | CommitAsk;
+
+type StoreAnswer = Exclude<StatesAnswer, { readonly kind: "heartbeat" | "empty" }>;
+
+/** An ask that the host has taken. */
+export interface TakenAsk {
+  readonly isCommit: boolean;
+  /** Asks the store, and returns the answer for the worker. Never rejects. */
+  run(): Promise<StoreAnswer>;
+  /** The ask is not served: no worker hears its answer, or the host needs its space. */
+  drop(): void;
+}
+
+/** Frames and mail of a commit, and the rank under which its worker writes. */
+interface CommitLoad {
+  readonly frames: RidingFrames;
+  readonly mail: readonly Mail[];
+  readonly rank: Rank;
+}
+
+/** Says which mail and reminders the host keeps; its courier hears of commits from the store. */
+export interface EffectsCourier {
+  /** Says why the mail and the reminders of a commit can't be kept. Undefined: they can. */
+  refusalOf(ask: CommitAsk): { readonly code: ErrorCode; readonly text: string } | undefined;
+}
+
+export interface StateServiceParts extends FrameRouters {
+  readonly held: HeldStore;
+  readonly owners: TypeOwners;
+  readonly directory: AgentDirectory;
+  /** Undefined: this host delivers no mail and fires no reminders, and refuses commits with them. */
+  readonly courier: EffectsCourier | undefined;
+  readonly clock: Clock;
+  /** Lets the frames of a commit go that has many. */
+  readonly batches: BatchRunner;
+  readonly counters: MutableHostCounters;
+  readonly observer: HostObserver | undefined;
+}
+
+// protocol.md §11.15
+/** Loads and commits the states of agents for the workers that serve them. */
+export class StateService {
+  readonly #parts: StateServiceParts;
+  readonly #rights: StateRights;
+  readonly #order = new AgentOrder();
+  /** Commits that were taken and are not decided. */
+  #undecided = 0;
+  #isDraining = false;
+  #onDecided: () => void = () => {};
+
+  constructor(parts: StateServiceParts) {
+    this.#parts = parts;
+    this.#rights = new StateRights(parts);
+  }
+
+  /** Takes an ask of a worker, or returns the answer that refuses it. A commit that was taken decides the calls whose answers ride on it. */
+  take(from: Peer, ask: StoreAsk): TakenAsk | StoreAnswer {
+    const refusal = this.#refusalOf(ask);
+    if (refusal !== undefined) return failedAnswer(ask, refusal);
+    const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : undefined);
+    if (right.at === "failed") return failedAnswer(ask, right);
+    if (right.at === "superseded") return this.#superseded(ask, right.epoch);
+    if (ask.kind !== "commit") return { isCommit: false, run: () => this.#read(ask), drop: () => undefined };
+    const frames = RidingFrames.read(from, ask);
+    if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
+    const mail = readMail(ask.mail);
+    if (typeof mail === "string") return failedAnswer(ask, failure("invalid-message", mail));
+    frames.keepCalls(this.#parts);
+    this.#undecided += 1;
+    return {
+      isCommit: true,
+      run: () => this.#commit(from, ask, { frames, mail, rank: right.rank }),
+      drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
+    };
+  }
+
+  /** Refuses what comes from now on. Resolves when all commits are decided. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#undecided === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDecided = resolve;
+    });
+  }
+
+  #refusalOf(ask: StoreAsk): StateFailure | undefined {
+    if (this.#isDraining) return failure("shutting-down", shuttingDownText);
+    if (ask.kind !== "commit") return undefined;
+    const { courier } = this.#parts;
+    if (courier !== undefined) {
+      const refusal = courier.refusalOf(ask);
+      return refusal && failure(refusal.code, refusal.text);
+    }
+    if (ask.mail.length > 0) return failure("not-accessible", "This host delivers no mail for its workers.");
+    if (ask.reminders.some(({ at }) => at === "set")) return failure("not-accessible", "This host fires no reminders.");
+    return undefined;
+  }
+
+  /** Another worker has the agent: what this one says of it is too old. */
+  #superseded(ask: StoreAsk, epoch: Epoch): StoreAnswer {
+    if (ask.kind !== "commit") return failedAnswer(ask, failure("shutting-down", supersededText));
+    this.#parts.counters.staleCommits += 1;
+    return { kind: "committed", seq: ask.seq, outcome: { at: "stale", epoch } };
+  }
+
+  #read(ask: ReadAsk): Promise<StoreAnswer> {
+    return this.#inOrder(ask.agent, async () => {
+      try {
+        return await this.#readFrom(this.#parts.held.readable, ask);
+      } catch (error) {
+        return failedAnswer(ask, { at: "failed", ...this.#parts.held.failed(error, "a state could not be read") });
+      }
+    });
+  }
+
+  async #readFrom(store: StateStore, ask: ReadAsk): Promise<StoreAnswer> {
+    const { seq, agent } = ask;
+    switch (ask.kind) {
+      case "load": {
+        this.#parts.counters.loads += 1;
+        const record = await store.load(agent, ask.unless === undefined ? {} : { unless: ask.unless });
+        if (record === undefined) return { kind: "loaded", seq, outcome: { at: "nothing" } };
+        if (record === "unchanged") return { kind: "loaded", seq, outcome: { at: "unchanged" } };
+        return { kind: "loaded", seq, outcome: { at: "record", record } };
+      }
+      case "reminders":
+        return { kind: "reminders", seq, outcome: { at: "listed", reminders: await store.reminders(agent) } };
+      case "remembered": {
+        const found = await store.remembered(agent, ask.id, ask.principal);
+        if (found === undefined) return { kind: "remembered", seq, outcome: { at: "nothing" } };
+        return { kind: "remembered", seq, outcome: { at: "found", answer: found.answer } };
+      }
+    }
+  }
+
+  #commit(from: Peer, ask: CommitAsk, { frames, mail, rank }: CommitLoad): Promise<StoreAnswer> {
+    const { clock, observer, counters } = this.#parts;
+    const takenMs = observer === undefined ? 0 : clock.now();
+    return this.#inOrder(ask.agent, async () => {
+      const outcome = await this.#write(ask, mail, rank);
+      if (outcome.at === "committed") counters.commits += 1;
+      else if (outcome.at === "conflict") counters.conflictingCommits += 1;
+      else if (outcome.at === "stale") counters.staleCommits += 1;
+      if (outcome.at === "committed") await this.#letGo(from, frames);
+      this.#decided(frames, outcome);
+      if (observer !== undefined) observer(occurrence(from, ask, outcome, clock.now() - takenMs));
+      return { kind: "committed", seq: ask.seq, outcome };
+    });
+  }
+
+  async #write(ask: CommitAsk, mail: readonly Mail[], { era, number }: Rank): Promise<HostedOutcome> {
+    const { held } = this.#parts;
+    let isAsked = false;
+    try {
+      const store = await held.open();
+      isAsked = true;
+      const commit = toCommit(ask, mail, { generation: held.incarnation, era, number });
+      const [outcome] = await store.commit([commit]);
+      if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
+      return outcome;
+    } catch (error) {
+      const { code, text } = held.failed(
+        error,
+        "a state could not be written",
+        // A store of the user's own may have written it.
+        isAsked ? "unknown" : "unavailable",
+      );
+      return { at: code === "state-unknown" ? "unknown" : "failed", code, text };
+    }
+  }
+
+  /** Lets the frames of a written commit go: those of a large one in batches, so that other messages get their turn. */
+  #letGo(from: Peer, frames: RidingFrames): Promise<void> | undefined {
+    const { batches } = this.#parts;
+    const tasks = frames.leaving(this.#parts);
+    if (frames.count <= limits.ridingFramesAtOnce) {
+      for (const task of tasks) task();
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      batches.add(frames, lastly(tasks, resolve), from.account.party);
+    });
+  }
+
+  /** Ends the hold of a commit on its calls. */
+  #decided(frames: RidingFrames, outcome: HostedOutcome): void {
+    if (outcome.at !== "committed")
+      frames.drop(this.#parts, "code" in outcome ? () => callFailure.ofTarget(outcome.text, outcome.code) : undefined);
+    this.#undecided -= 1;
+    if (this.#undecided === 0) this.#onDecided();
+  }
+
+  #inOrder(agent: AgentName, task: () => Promise<StoreAnswer>): Promise<StoreAnswer> {
+    return new Promise((resolve) => {
+      this.#order.run(agent, async () => resolve(await task()));
+    });
+  }
+}
+
+function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => void> {
+  yield* tasks;
+  done();
+}
+
+const supersededText = "Another worker has the agent by now. Try again.";
+const noSpaceText = "The host had no space for this commit. Try again later.";
+
+/** Creates the answer that refuses an ask. */
+export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outcome: StateFailure): StoreAnswer {
+  switch (kind) {
+    case "load":
+      return { kind: "loaded", seq, outcome };
+    case "commit":
+      return { kind: "committed", seq, outcome };
+    case "reminders":
+      return { kind: "reminders", seq, outcome };
+    case "remembered":
+      return { kind: "remembered", seq, outcome };
+  }
+}
+
+export function failure(code: ErrorCode, text: string): StateFailure {
+  return { at: "failed", code, text };
+}
+
+/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
+function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
+  const read: Mail[] = [];
+  for (const { id, message } of mail) {
+    const frame = peekFrame(message);
+    if (frame.kind !== "request" || frame.targetType === undefined) {
+      return "A message among the mail of the commit is not a call to an agent.";
+    }
+    read.push({ id, receiver: { type: frame.targetType, key: frame.targetKey }, kind: "call", frame: message });
+  }
+  return read;
+}
+
+// protocol.md §11.15
+/** The host sets the epoch, so that the store refuses a host and a worker that were superseded. */
+function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
+  const { agent, expected, write, reminders, remembered } = ask;
+  return { agent, epoch, expected, write, reminders, mail, remembered };
+}
+
+function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
+  const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
+  return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
+}

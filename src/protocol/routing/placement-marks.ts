@@ -1,0 +1,143 @@
+import { Buffer } from "node:buffer";
+import { type Epoch, formatEpoch, parseEpoch } from "../../core/internal.ts";
+import type { WireMetadata } from "../frames/frame.ts";
+import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
+import { nameAt, RawReader } from "../frames/raw-reader.ts";
+import { attribute, metadataKey } from "../wire-names.ts";
+import { peekFrame } from "./frame-peek.ts";
+import type { PeekedEvent, PeekedRequest } from "./peeked-frame.ts";
+import { type SplicedFrame, varintLength, writeVarint } from "./request-id.ts";
+
+const metadataTag = 0x32;
+const attributeTag = 0x2a;
+const eventArm = 0x1a;
+const sourceTag = 0x12;
+const keyTag = 0x0a;
+const valueTag = 0x12;
+const ceStringTag = 0x1a;
+const epochKey = text(keyTag, metadataKey.epoch);
+
+// protocol.md §11.14
+/** Returns the metadata entry `agepoch` of a call, as a field of the request. */
+export function epochEntry(epoch: Epoch): Uint8Array {
+  const value = formatEpoch(epoch);
+  // Key and value with their tags are shorter than 128 bytes, so that each length is one byte.
+  const bytes = new Uint8Array(2 + epochKey.length + 2 + value.length);
+  bytes[0] = metadataTag;
+  bytes[1] = bytes.length - 2;
+  bytes.set(epochKey, 2);
+  let at = 2 + epochKey.length;
+  bytes[at++] = valueTag;
+  bytes[at++] = value.length;
+  for (let digit = 0; digit < value.length; digit += 1) bytes[at + digit] = value.charCodeAt(digit);
+  return bytes;
+}
+
+/** Reads the epoch under which a host has sent a call; undefined: it names none that can be read. */
+export function epochOf(metadata: WireMetadata): Epoch | undefined {
+  const value = metadata[metadataKey.epoch];
+  return value === undefined ? undefined : epochIn(value);
+}
+
+/** Returns the call without an epoch that its caller has written: only hosts tell epochs. */
+export function withoutEpoch(request: PeekedRequest): PeekedRequest {
+  if (asBuffer(request.bytes).indexOf(metadataKey.epoch) < 0) return request;
+  try {
+    const frame = decodeFrame(request.bytes);
+    if (frame.kind !== "request" || !(metadataKey.epoch in frame.metadata)) return request;
+    const { [metadataKey.epoch]: _epoch, ...metadata } = frame.metadata;
+    const bare = peekFrame(encodeFrame({ ...frame, metadata }));
+    return bare.kind === "request" ? bare : request;
+  } catch {
+    // The target cannot read such a call either, so it gets the call as it came.
+    return request;
+  }
+}
+
+/** Returns the event without recipients that its publisher has written: only hosts name them. */
+export function withoutRecipients(event: PeekedEvent): PeekedEvent {
+  if (asBuffer(event.bytes).indexOf(attribute.recipients) < 0) return event;
+  try {
+    const frame = decodeFrame(event.bytes);
+    if (frame.kind !== "event" || !(attribute.recipients in frame.event.attributes)) return event;
+    const { [attribute.recipients]: _recipients, ...attributes } = frame.event.attributes;
+    const bare = peekFrame(encodeFrame({ kind: "event", event: { ...frame.event, attributes } }));
+    return bare.kind === "event" ? bare : event;
+  } catch {
+    // No worker can read such an event.
+    return event;
+  }
+}
+
+/** Returns the topic source of an event. Of a repeated field the last one counts. */
+export function topicSourceOf({ bytes, bodyStart }: PeekedEvent): string {
+  const reader = new RawReader(bytes, bodyStart, bytes.length);
+  let source = "";
+  while (!reader.atEnd) {
+    const tag = reader.number();
+    if (tag !== sourceTag) {
+      // The event was peeked, so it is well-formed.
+      if (tag < 0 || !reader.skip(tag & 7)) break;
+      continue;
+    }
+    const end = reader.length();
+    if (end < 0) break;
+    source = nameAt(bytes, reader.position, end);
+    reader.position = end;
+  }
+  return source;
+}
+
+/** Returns the frame of an event that names the agents of shared types that it is for. All other bytes stay, without a copy. */
+export function spliceRecipients({ bytes, bodyStart }: PeekedEvent, recipients: string): SplicedFrame {
+  const value = field(valueTag, text(ceStringTag, recipients));
+  const entry = field(attributeTag, Buffer.concat([text(keyTag, attribute.recipients), value]));
+  const bodyLength = bytes.length - bodyStart + entry.length;
+  const head = new Uint8Array(1 + varintLength(bodyLength) + entry.length);
+  head[0] = eventArm;
+  head.set(entry, writeVarint(head, 1, bodyLength));
+  return { head, rest: bytes.subarray(bodyStart), byteLength: head.length + bytes.length - bodyStart };
+}
+
+/** Returns how an event names one of its agents of shared types; several are joined by `,`. */
+export function formatRecipient(agentType: string, epoch: Epoch): string {
+  return `${agentType}=${formatEpoch(epoch)}`;
+}
+
+/** The agents of shared types that an event is for, by their types. */
+export function recipientsIn(attributes: WireMetadata): ReadonlyMap<string, Epoch> {
+  const value = attributes[attribute.recipients];
+  if (value === undefined) return noRecipients;
+  const recipients = new Map<string, Epoch>();
+  for (const part of value.split(",")) {
+    const at = part.indexOf("=");
+    const epoch = at < 1 ? undefined : epochIn(part.slice(at + 1));
+    if (epoch !== undefined) recipients.set(part.slice(0, at), epoch);
+  }
+  return recipients;
+}
+
+const noRecipients: ReadonlyMap<string, Epoch> = new Map();
+
+function epochIn(value: string): Epoch | undefined {
+  try {
+    return parseEpoch(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function text(tag: number, value: string): Uint8Array {
+  return field(tag, Buffer.from(value, "utf8"));
+}
+
+function field(tag: number, value: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + varintLength(value.length) + value.length);
+  bytes[0] = tag;
+  bytes.set(value, writeVarint(bytes, 1, value.length));
+  return bytes;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

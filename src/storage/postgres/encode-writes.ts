@@ -1,0 +1,160 @@
+import {
+  type Commit,
+  type CommitOutcome,
+  ownReminderPrefix,
+  type Settlements,
+  shardOf,
+  storeLimits,
+} from "../../core/internal.ts";
+import { idOfAgent, idOfMessage } from "./agent-id.ts";
+
+/** A commit or a settlement as `write_group` takes it. */
+export interface EncodedWrite {
+  /** Ids of the agents whose rows it may change. */
+  readonly agents: readonly string[];
+  /** Whether it changes the table of mail. */
+  readonly touchesMail: boolean;
+  /** Of its epoch; 0: it has none. */
+  readonly generation: number;
+  /** Everything but texts of users and bytes. */
+  readonly fields: object;
+  /** Texts and bytes; `fields` names them as [offset, length]. */
+  readonly bytes: Buffer;
+}
+
+type Slice = readonly [offset: number, length: number];
+
+/** Gathers texts and bytes. What it takes is copied by `joined`. */
+class ByteList {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  add(part: Uint8Array | string): Slice {
+    const bytes = typeof part === "string" ? Buffer.from(part) : part;
+    const slice = [this.#length, bytes.length] as const;
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+    return slice;
+  }
+
+  joined(): Buffer {
+    return Buffer.concat(this.#parts, this.#length);
+  }
+}
+
+/** Matches the eTags that a store makes. No other text is one. */
+const eTagPattern = /^[0-9a-z]+-[0-9a-z]+$/;
+
+/** Encodes a commit, with copies of its bytes. `nowMs`: wall clock. */
+export function encodeCommit(commit: Commit, nowMs: number): EncodedWrite {
+  const { agent, epoch, expected, write, reminders, mail, remembered } = commit;
+  const bytes = new ByteList();
+  const id = idOfAgent(agent);
+  const fields: Record<string, unknown> = { agent: id, kind: write.at, now: toWhole(nowMs), expected: expected.at };
+  if (epoch !== undefined) fields.epoch = [epoch.generation, epoch.era, epoch.number].map(toWhole);
+  // The server compares this text; one that it can't have sent becomes empty.
+  if (expected.at === "version") fields.version = eTagPattern.test(expected.eTag) ? expected.eTag : "";
+  if (write.at === "put" || reminders.length > 0 || mail.length > 0) {
+    fields.type = bytes.add(agent.type);
+    fields.key = bytes.add(agent.key);
+  }
+  if (write.at === "put") {
+    fields.schemaVersion = write.schemaVersion;
+    fields.contentType = bytes.add(write.contentType);
+    fields.data = bytes.add(write.data);
+  }
+  if (reminders.length > 0) Object.assign(fields, encodeReminders(commit, bytes));
+  if (mail.length > 0) {
+    fields.mail = mail.map(({ id: mailId, receiver, kind, frame }) => ({
+      ...{ receiver: idOfAgent(receiver), shard: shardOf(receiver), kind, id: bytes.add(mailId) },
+      ...{ type: bytes.add(receiver.type), key: bytes.add(receiver.key), frame: bytes.add(frame) },
+    }));
+  }
+  if (remembered.length > 0) {
+    fields.remembered = remembered.map((one) => {
+      const message = idOfMessage(one.principal, one.id);
+      return one.answer === undefined ? { message } : { message, answer: bytes.add(one.answer) };
+    });
+    if (remembered.some(({ answer }) => answer !== undefined)) fields.answers = true;
+    if (remembered.some(({ answer }) => answer === undefined)) fields.ids = true;
+  }
+  return {
+    agents: [id],
+    touchesMail: mail.length > 0 || write.at === "delete",
+    generation: epoch?.generation ?? 0,
+    fields,
+    bytes: bytes.joined(),
+  };
+}
+
+/** Encodes what became of reminders and mail. */
+export function encodeSettlements({ ticks, mail }: Settlements): EncodedWrite {
+  const bytes = new ByteList();
+  const agents = ticks.map(({ agent }) => idOfAgent(agent));
+  const fields = {
+    ticks: ticks.map(({ name, seq, nextDueMs, attempts, rule }, index) => {
+      const due = nextDueMs === undefined ? null : toWhole(nextDueMs);
+      const newRule = rule === undefined ? {} : { rule: bytes.add(rule) };
+      return { agent: agents[index], name: bytes.add(name), seq, due, attempts, ...newRule };
+    }),
+    mail: mail.map(({ place, nextMs, attempts }) => {
+      return { place, next: nextMs === undefined ? null : toWhole(nextMs), attempts };
+    }),
+  };
+  return { agents, touchesMail: mail.length > 0, generation: 0, fields, bytes: bytes.joined() };
+}
+
+/** Encodes the writes of one group. `makeETag` is asked for each that puts a record. */
+export function encodeGroup(writes: readonly EncodedWrite[], makeETag: () => string): { json: string; bytes: Buffer } {
+  let base = 1;
+  const fields = writes.map((write) => {
+    const isPut = "kind" in write.fields && write.fields.kind === "put";
+    const all = { ...write.fields, base, ...(isPut ? { etag: makeETag() } : {}) };
+    base += write.bytes.length;
+    return all;
+  });
+  return { json: JSON.stringify(fields), bytes: Buffer.concat(writes.map(({ bytes }) => bytes)) };
+}
+
+function encodeReminders({ agent, reminders }: Commit, bytes: ByteList): object {
+  const isSetAtLast = new Map(reminders.map(({ name, at }) => [name, at === "set"]));
+  const counted = [...isSetAtLast].filter(([name, isSet]) => isSet && !name.startsWith(ownReminderPrefix)).length;
+  return {
+    shard: shardOf(agent),
+    ...(reminders.some(({ at }) => at === "set") ? { newReminders: counted } : {}),
+    reminders: reminders.map((change) => {
+      const name = bytes.add(change.name);
+      if (change.at === "cancel") return { name };
+      return { name, due: toWhole(change.dueMs), rule: bytes.add(change.rule), message: bytes.add(change.message) };
+    }),
+  };
+}
+
+/** PostgreSQL keeps whole numbers; larger ones than JavaScript's whole numbers end there. */
+export function toWhole(value: number): number {
+  return Math.round(Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER));
+}
+
+/** Returns the ids of agents that a write may change. */
+export function agentsOf(writes: readonly EncodedWrite[]): readonly string[] {
+  return writes.flatMap(({ agents }) => agents);
+}
+
+/** Reads a result of `write_group`. */
+export function decodeOutcome(result: unknown): CommitOutcome {
+  if (!Array.isArray(result)) {
+    // A commit that PostgreSQL has refused for a limit of its own.
+    return { at: "refused", limit: (result as { readonly refused: string }).refused };
+  }
+  const [code, first, second, third] = result;
+  switch (code) {
+    case 0:
+      return { at: "committed", eTag: first, revision: second };
+    case 1:
+      return { at: "conflict", eTag: first ?? undefined };
+    case 2:
+      return { at: "stale", epoch: { generation: first, era: second, number: third } };
+    default:
+      return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
+  }
+}

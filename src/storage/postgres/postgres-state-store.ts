@@ -1,0 +1,280 @@
+import {
+  type AgentName,
+  assertOptions,
+  type Commit,
+  type CommitOutcome,
+  type DueQuery,
+  flag,
+  type ListPage,
+  type ListQuery,
+  type Logger,
+  limitOver,
+  type MailQuery,
+  type OpenStoreOptions,
+  optionShape,
+  type RememberedMessage,
+  type Settlements,
+  type StateRecord,
+  type StateStore,
+  type StoredMail,
+  type StoredReminder,
+  StoreError,
+  type StoreOpening,
+  type StoreStats,
+  storeLimits,
+} from "../../core/internal.ts";
+import { sizeOfCommit } from "../commit-size.ts";
+import { decodeOutcome, type EncodedWrite, encodeCommit, encodeSettlements } from "./encode-writes.ts";
+import { GroupQueue } from "./group-queue.ts";
+import { Fenced, GroupWriter, resultsOf } from "./group-writer.ts";
+import { isOfConnection, toStoreError } from "./postgres-error.ts";
+import { Slots } from "./slots.ts";
+import { fencedError, StoreOpener, type StoreOpenerParts } from "./store-opener.ts";
+import { type Read, TableReads } from "./table-reads.ts";
+
+/** The parts of a `PostgresStateStore`. */
+export interface PostgresStateStoreParts extends StoreOpenerParts {
+  /** Ends what the store has opened. */
+  readonly endPool: () => Promise<void>;
+  readonly logger: Logger | undefined;
+  readonly maxQueuedBytes: number;
+  readonly maxValueBytes: number;
+  /** Reads that run at a time. */
+  readonly mostReads: number;
+}
+
+const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
+/** Bytes of a question that has no data. */
+const smallAskBytes = 200;
+/** Of 100 failures the first is logged. */
+const failuresPerLine = 100;
+
+/** A state store in a schema of a PostgreSQL database. */
+export class PostgresStateStore implements StateStore {
+  readonly writers: "one" | "many";
+  readonly log = undefined;
+  readonly #parts: PostgresStateStoreParts;
+  readonly #reads: TableReads;
+  readonly #readSlots: Slots;
+  readonly #queue: GroupQueue;
+  readonly #opener: StoreOpener;
+  /** Of the last opening; 0: never opened. */
+  #incarnation = 0;
+  /** Resolves when the last `open` has ended. */
+  #opening: Promise<unknown> | undefined;
+  /** Whether the server may still carry out a write whose connection was lost. */
+  #isInDoubt = false;
+  #settling: Promise<void> | undefined;
+  /** The error with which a store ends that is damaged or fenced. */
+  #end: StoreError | undefined;
+  #asked = 0;
+  #queuedBytes = 0;
+  #failures = 0;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(parts: PostgresStateStoreParts) {
+    const { connections, clock, writers, schema, locks } = parts;
+    this.#parts = parts;
+    this.writers = writers;
+    this.#reads = new TableReads(schema.quoted);
+    this.#readSlots = new Slots(parts.mostReads);
+    this.#opener = new StoreOpener(parts);
+    const writer = new GroupWriter({
+      ...{ connections, quotedSchema: schema.quoted, locks },
+      opening: () => ({ writers, incarnation: this.#incarnation }),
+      settled: () => this.#settled(),
+      nowMs: () => clock.wallNow(),
+      failure: (error) => this.#failure(error, true),
+    });
+    this.#queue = new GroupQueue((group) => writer.write(group));
+  }
+
+  /** Looks at the schema, and makes a new one. Rejects with a `StoreError`. */
+  async start(): Promise<void> {
+    try {
+      await this.#opener.look();
+    } catch (error) {
+      throw toStoreError(error, this.#parts.place, false);
+    }
+  }
+
+  open(options: OpenStoreOptions = {}): Promise<StoreOpening> {
+    return this.#ask(smallAskBytes, async () => {
+      assertOptions(options, openShape, "open");
+      const { takesOver = false } = options;
+      const opening = (this.#opening ?? Promise.resolve()).then(() => this.#open(takesOver));
+      const ended = opening.catch(() => undefined);
+      this.#opening = ended;
+      void ended.then(() => {
+        if (this.#opening === ended) this.#opening = undefined;
+      });
+      return opening;
+    });
+  }
+
+  load(
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | "unchanged" | undefined> {
+    return this.#read(this.#reads.load(agent, options.unless));
+  }
+
+  commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
+    return this.#ask(bytes, async () => {
+      const nowMs = this.#parts.clock.wallNow();
+      const limits = commits.map((commit) => limitOver(commit, this.#parts.maxValueBytes, storeLimits.nameCharacters));
+      const allowed = commits.filter((_, index) => limits[index] === undefined);
+      const results = await this.#write(allowed.map((commit) => encodeCommit(commit, nowMs)));
+      let next = 0;
+      return limits.map((limit) => (limit === undefined ? decodeOutcome(results[next++]) : { at: "refused", limit }));
+    });
+  }
+
+  remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
+    return this.#read(this.#reads.remembered(agent, id, principal, this.#parts.clock.wallNow()));
+  }
+
+  list(query: ListQuery = {}): Promise<ListPage> {
+    return this.#read(this.#reads.list(query));
+  }
+
+  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+    return this.#read(this.#reads.reminders(agent));
+  }
+
+  due(query: DueQuery): Promise<readonly StoredReminder[]> {
+    return this.#read(this.#reads.due(query));
+  }
+
+  mail(query: MailQuery): Promise<readonly StoredMail[]> {
+    return this.#read(this.#reads.mail(query));
+  }
+
+  settle(done: Settlements): Promise<void> {
+    const bytes = smallAskBytes * (1 + done.ticks.length + done.mail.length);
+    return this.#ask(bytes, async () => void (await this.#write([encodeSettlements(done)])));
+  }
+
+  stats(): Promise<StoreStats> {
+    return this.#read(this.#reads.stats());
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Answers a question within the bound of bytes. `answer` copies what it needs before it waits. */
+  async #ask<T>(bytes: number, answer: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new StoreError("closed", "This store is closed.");
+    const { maxQueuedBytes } = this.#parts;
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > maxQueuedBytes) {
+      const text = `More than ${maxQueuedBytes} bytes would wait for the state store. Ask again later.`;
+      throw new StoreError("overloaded", text);
+    }
+    this.#asked += 1;
+    this.#queuedBytes += bytes;
+    try {
+      return await answer();
+    } finally {
+      this.#asked -= 1;
+      this.#queuedBytes -= bytes;
+      if (this.#asked === 0) this.#onIdle?.();
+    }
+  }
+
+  #read<T>({ statement, read }: Read<T>): Promise<T> {
+    const { connections } = this.#parts;
+    return this.#ask(smallAskBytes, () =>
+      this.#readSlots.run(async () => {
+        // A fenced store may read.
+        if (this.#end?.storeCode === "corrupt") throw this.#end;
+        try {
+          await this.#settled();
+          // The server may have closed a connection that was idle: another one answers.
+          const again = (error: unknown) => {
+            if (isOfConnection(error)) return connections.query(statement);
+            throw error;
+          };
+          return read(await connections.query(statement).catch(again));
+        } catch (error) {
+          throw this.#failure(error, false);
+        }
+      }),
+    );
+  }
+
+  async #write(writes: readonly EncodedWrite[]): Promise<readonly unknown[]> {
+    await this.#opening;
+    if (this.#end !== undefined) throw this.#end;
+    if (this.#incarnation === 0) throw new StoreError("not-open", "Call open() before you write to this store.");
+    return resultsOf(await this.#queue.add(writes));
+  }
+
+  async #open(takesOver: boolean): Promise<StoreOpening> {
+    if (this.#end !== undefined) throw this.#end;
+    try {
+      const opening = await this.#opener.open(takesOver, this.#incarnation);
+      this.#incarnation = opening.incarnation;
+      if (takesOver) this.#parts.logger?.warn("the state store was opened with takesOver", { ...opening });
+      return opening;
+    } catch (error) {
+      throw this.#failure(error, true);
+    }
+  }
+
+  /** After `unknown`, nothing is read or written before it is certain what became of that write. */
+  async #settled(): Promise<void> {
+    if (!this.#isInDoubt) return;
+    this.#settling ??= this.#renew().finally(() => {
+      this.#settling = undefined;
+    });
+    await this.#settling;
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const { incarnation } = await this.#opener.renew(this.#incarnation);
+      this.#incarnation = incarnation;
+    } catch (error) {
+      // What waits for this was not sent.
+      if (!(error instanceof Fenced)) throw toStoreError(error, this.#parts.place, false);
+      this.#failure(error, true);
+    }
+    this.#isInDoubt = false;
+  }
+
+  /** Turns an error into a `StoreError`, and keeps it if the store ends with it. */
+  #failure(error: unknown, isWrite: boolean): StoreError {
+    const failure =
+      error instanceof Fenced
+        ? fencedError(this.#parts.place, error.holder)
+        : toStoreError(error, this.#parts.place, isWrite);
+    if (failure.storeCode === "corrupt" || failure.storeCode === "fenced") this.#end ??= failure;
+    if (failure.storeCode === "unknown" && this.#incarnation !== 0) this.#isInDoubt = true;
+    if (failure.storeCode === "fenced") void this.#opener.release();
+    if (failure.storeCode !== "in-use") {
+      if (this.#failures % failuresPerLine === 0) {
+        this.#parts.logger?.error("the state store failed", { error: failure, failures: this.#failures + 1 });
+      }
+      this.#failures += 1;
+    }
+    return failure;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#asked > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await this.#opener.release();
+    await this.#parts.endPool();
+  }
+}

@@ -1,0 +1,212 @@
+import {
+  type AgentName,
+  type DueQuery,
+  type Epoch,
+  type ListedState,
+  type ListPage,
+  type ListQuery,
+  type MailQuery,
+  type RememberedMessage,
+  type StateRecord,
+  type StoredMail,
+  type StoredReminder,
+  type StoreStats,
+  storeLimits,
+} from "../../core/internal.ts";
+import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
+import { idOfAgent, idOfMessage } from "./agent-id.ts";
+import type { Row, Statement } from "./connections.ts";
+import { toWhole } from "./encode-writes.ts";
+import { indexedNameBytes } from "./schema.ts";
+
+/** Asks for something that is stored, and reads the answer. */
+export interface Read<T> {
+  readonly statement: Statement;
+  readonly read: (rows: readonly Row[]) => T;
+}
+
+/** Bytes as hex, whatever the server's bytea_output is. */
+const hex = (...columns: readonly string[]): string =>
+  columns.map((column) => `encode(${column}, 'hex') as ${column}`).join(", ");
+
+const recordColumns = `etag, revision, schema_version, ${hex("content_type")}, saved_at, generation, era, number`;
+const noBytes = Buffer.alloc(0);
+
+/** Reads the tables of a state store. */
+export class TableReads {
+  readonly #schema: string;
+
+  constructor(quotedSchema: string) {
+    this.#schema = quotedSchema;
+  }
+
+  load(agent: AgentName, unless: string | undefined): Read<StateRecord | "unchanged" | undefined> {
+    // A text from outside may hold NUL, which PostgreSQL does not take; no eTag has one.
+    const known = unless?.includes("\0") ? "" : (unless ?? "");
+    const text = `select ${recordColumns}, case when etag = $2 then null else encode(data, 'hex') end as data
+      from ${this.#schema}.state where agent = decode($1, 'hex')`;
+    return {
+      statement: { text, values: [idOfAgent(agent), known], name: this.#name("load") },
+      read: ([row]) => {
+        if (row === undefined) return undefined;
+        if (row.etag === unless) return "unchanged";
+        return { ...recordIn(row), data: bytesIn(row, "data") };
+      },
+    };
+  }
+
+  remembered(agent: AgentName, id: string, principal: string, nowMs: number): Read<RememberedMessage | undefined> {
+    const text = `select ${hex("answer")} from ${this.#schema}.remembered
+      where agent = decode($1, 'hex') and message = decode($2, 'hex') and at > $3`;
+    const values = [idOfAgent(agent), idOfMessage(principal, id), toWhole(nowMs) - storeLimits.rememberedMs];
+    return {
+      statement: { text, values, name: this.#name("remembered") },
+      read: ([row]) => row && { id, principal, answer: row.answer === null ? undefined : bytesIn(row, "answer") },
+    };
+  }
+
+  list({ type, keyPrefix = "", after, limit = storeLimits.listed }: ListQuery): Read<ListPage> {
+    const most = Math.max(1, Math.min(limit, storeLimits.mostListed));
+    const prefix = Buffer.from(keyPrefix);
+    const ofType = type === undefined ? undefined : Buffer.from(type);
+    const filter =
+      ofType === undefined
+        ? "(type, key) >= ($2, $3) and substr(key, 1, length($4::bytea)) = $4"
+        : "type = $2 and key >= $3 and key < $4";
+    const values =
+      ofType === undefined
+        ? [...this.#firstName(after), prefix]
+        : [ofType, firstKey(ofType, prefix, after), endOf(prefix)];
+    const from = `from ${this.#schema}.state where ${filter}`;
+    const part = (size: string): string =>
+      `(select type, key, ${recordColumns}, octet_length(data) as bytes ${from}
+        and octet_length(type) + octet_length(key) ${size} ${indexedNameBytes} order by type, key limit $1)`;
+    // Names too long for the index are few, and sorted by themselves.
+    const text = `select ${hex("type", "key")}, etag, revision, schema_version, content_type, saved_at, generation, era, number, bytes
+      from (${part("<=")} union all ${part(">")}) as found order by found.type, found.key limit $1`;
+    return {
+      statement: { text, values: [most + 1, ...values] },
+      read: (rows) => ({ records: rows.slice(0, most).map(listedIn), isLast: rows.length <= most }),
+    };
+  }
+
+  reminders(agent: AgentName): Read<readonly StoredReminder[]> {
+    const text = `${this.#selectReminders} where agent = decode($1, 'hex') order by r.name`;
+    return { statement: { text, values: [idOfAgent(agent)] }, read: (rows) => rows.map(reminderIn) };
+  }
+
+  due({ beforeMs, shards, limit }: DueQuery): Read<readonly StoredReminder[]> {
+    const text = `${this.#selectReminders} where due < $1 and ($2::integer[] is null or shard = any($2)) order by due, seq limit $3`;
+    const values = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit)];
+    return { statement: { text, values }, read: (rows) => rows.map(reminderIn) };
+  }
+
+  mail({ shards, after = 0, limit }: MailQuery): Read<readonly StoredMail[]> {
+    const columns = hex("type", "key", "sender_type", "sender_key", "id", "frame");
+    const text = `select place, ${columns}, kind, kept_at, attempts, next_at from ${this.#schema}.mail
+      where place > $1 and ($2::integer[] is null or shard = any($2)) order by place limit $3`;
+    const values = [toWhole(after), shards ? [...shards] : null, toWhole(limit)];
+    return { statement: { text, values }, read: (rows) => rows.map(mailIn) };
+  }
+
+  stats(): Read<StoreStats> {
+    const s = this.#schema;
+    const text = `select encode(t.type, 'hex') as type, t.records, t.bytes, (select count(*) from ${s}.reminders) as reminders,
+        (select count(*) from ${s}.mail) as mail
+      from (select true) as always left join (
+        select type, count(*) as records, sum(octet_length(data)) as bytes from ${s}.state group by type) as t on true
+      order by t.type`;
+    return { statement: { text, values: [] }, read: statsIn };
+  }
+
+  get #selectReminders(): string {
+    const columns = hex("type", "key", "name", "rule", "message");
+    return `select ${columns}, due, seq, attempts from ${this.#schema}.reminders r`;
+  }
+
+  #firstName(after: AgentName | undefined): readonly Uint8Array[] {
+    return after === undefined
+      ? [noBytes, noBytes]
+      : [Buffer.from(after.type), Buffer.from(nextAfter(Buffer.from(after.key)))];
+  }
+
+  #name(use: string): string {
+    return `troupe ${use} ${this.#schema}`.slice(0, 60);
+  }
+}
+
+function bytesIn(row: Row, column: string): Uint8Array {
+  return new Uint8Array(Buffer.from(row[column] ?? "", "hex"));
+}
+
+function textIn(row: Row, column: string): string {
+  return Buffer.from(row[column] ?? "", "hex").toString();
+}
+
+function numberIn(row: Row, column: string): number {
+  return Number(row[column]);
+}
+
+function nameIn(row: Row, type = "type", key = "key"): AgentName {
+  return { type: textIn(row, type), key: textIn(row, key) };
+}
+
+function epochIn(row: Row): Epoch | undefined {
+  if (row.generation === null) return undefined;
+  return { generation: numberIn(row, "generation"), era: numberIn(row, "era"), number: numberIn(row, "number") };
+}
+
+function recordIn(row: Row): Omit<StateRecord, "data"> {
+  return {
+    eTag: String(row.etag),
+    revision: numberIn(row, "revision"),
+    schemaVersion: numberIn(row, "schema_version"),
+    contentType: textIn(row, "content_type"),
+    savedAtMs: numberIn(row, "saved_at"),
+    epoch: epochIn(row),
+  };
+}
+
+function listedIn(row: Row): ListedState {
+  return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
+}
+
+function reminderIn(row: Row): StoredReminder {
+  return {
+    agent: nameIn(row),
+    name: textIn(row, "name"),
+    dueMs: numberIn(row, "due"),
+    rule: textIn(row, "rule"),
+    message: bytesIn(row, "message"),
+    seq: numberIn(row, "seq"),
+    attempts: numberIn(row, "attempts"),
+  };
+}
+
+function mailIn(row: Row): StoredMail {
+  return {
+    id: textIn(row, "id"),
+    receiver: nameIn(row),
+    kind: row.kind === "event" ? "event" : "call",
+    frame: bytesIn(row, "frame"),
+    place: numberIn(row, "place"),
+    sender: nameIn(row, "sender_type", "sender_key"),
+    keptAtMs: numberIn(row, "kept_at"),
+    attempts: numberIn(row, "attempts"),
+    nextMs: numberIn(row, "next_at"),
+  };
+}
+
+function statsIn(rows: readonly Row[]): StoreStats {
+  const types = rows
+    .filter(({ records }) => records !== null)
+    .map((row) => ({ type: textIn(row, "type"), records: numberIn(row, "records"), bytes: numberIn(row, "bytes") }));
+  const [first = {}] = rows;
+  return {
+    records: types.reduce((sum, { records }) => sum + records, 0),
+    bytes: types.reduce((sum, { bytes }) => sum + bytes, 0),
+    reminders: numberIn(first, "reminders"),
+    mail: numberIn(first, "mail"),
+    types,
+  };
+}

@@ -1,0 +1,139 @@
+import {
+  type AgentName,
+  type DeadLetter,
+  type DeadPage,
+  type DeadQuery,
+  type DeadReason,
+  type DurableMessage,
+  type KeptMessage,
+  shardOf,
+  storeLimits,
+} from "../../core/internal.ts";
+import { bytesIn, nameIn, numberIn, textIn, toBlob } from "./columns.ts";
+import type { Database, Row, Statement } from "./driver.ts";
+
+/** Rows that one group forgets at most, of each table. */
+const mostForgotten = 1_000;
+
+/** The mailboxes of a store as a log: its mail, the ids that mailboxes know, and dead letters. Writes are inside a transaction of the caller. */
+export class LogTables {
+  readonly #maxMailboxMessages: number;
+  readonly #knowsId: Statement;
+  readonly #addId: Statement;
+  readonly #size: Statement;
+  readonly #keep: Statement;
+  readonly #dropMail: Statement;
+  readonly #bury: Statement;
+  readonly #letter: Statement;
+  readonly #letters: Statement;
+  readonly #lettersOf: Statement;
+  readonly #dropLetter: Statement;
+  readonly #forgetIds: Statement;
+  readonly #forgetLetters: Statement;
+
+  constructor(database: Database, maxMailboxMessages: number) {
+    this.#maxMailboxMessages = maxMailboxMessages;
+    this.#knowsId = database.prepare("select at from mail_ids where type = ? and key = ? and id = ? and at > ?");
+    this.#addId = database.prepare("insert or replace into mail_ids(type, key, id, at) values(?, ?, ?, ?)");
+    this.#size = database.prepare("select count(*) as n from mail where type = ? and key = ?");
+    this.#keep = database.prepare(`insert into mail(
+      type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
+      values(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`);
+    this.#dropMail = database.prepare("delete from mail where place = ? returning place");
+    this.#bury = database.prepare(`insert into dead(
+      type, key, id, kind, sent_at, place, code, reason, attempts, died_at, frame) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#letter = database.prepare("select * from dead where letter = ?");
+    this.#letters = database.prepare("select * from dead where letter > ? and died_at > ? order by letter limit ?");
+    this.#lettersOf = database.prepare(
+      "select * from dead where type = ? and key = ? and letter > ? and died_at > ? order by letter limit ?",
+    );
+    this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
+    this.#forgetIds = database.prepare(
+      `delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? limit ${mostForgotten})`,
+    );
+    this.#forgetLetters = database.prepare(
+      `delete from dead where letter in (select letter from dead where died_at <= ? limit ${mostForgotten})`,
+    );
+  }
+
+  append(mailbox: AgentName, message: DurableMessage, nowMs: number): "kept" | "known" | "full" {
+    const named = [toBlob(mailbox.type), toBlob(mailbox.key), toBlob(message.id)] as const;
+    if (this.#knowsId.get(...named, nowMs - storeLimits.mailIdMs) !== undefined) return "known";
+    if (this.#isFull(mailbox)) return "full";
+    this.#addId.run(...named, nowMs);
+    this.#keepMail(mailbox, message, message.sentAtMs);
+    return "kept";
+  }
+
+  /** One that is not in its mailbox any more stays as it is. */
+  bury(message: KeptMessage, why: DeadReason, nowMs: number): void {
+    const { mailbox, id, kind, sentAtMs, place, frame } = message;
+    if (place !== 0 && this.#dropMail.get(place) === undefined) return;
+    this.#bury.run(
+      ...[toBlob(mailbox.type), toBlob(mailbox.key), toBlob(id), kind, sentAtMs, place],
+      ...[why.code, toBlob(why.text), why.attempts, nowMs, frame],
+    );
+  }
+
+  deadLetters({ mailbox, after = "0", limit }: DeadQuery, nowMs: number): DeadPage {
+    const bounds = [Number(after), nowMs - storeLimits.deadLetterMs, limit + 1] as const;
+    const rows =
+      mailbox === undefined
+        ? this.#letters.all(...bounds)
+        : this.#lettersOf.all(toBlob(mailbox.type), toBlob(mailbox.key), ...bounds);
+    return { letters: rows.slice(0, limit).map(letterIn), isLast: rows.length <= limit };
+  }
+
+  replay(letters: readonly string[], nowMs: number): number {
+    let count = 0;
+    for (const name of letters) {
+      const row = this.#letter.get(Number(name));
+      if (row === undefined) continue;
+      const letter = letterIn(row);
+      if (this.#isFull(letter.mailbox)) continue;
+      this.#dropLetter.get(Number(name));
+      this.#keepMail(letter.mailbox, letter, nowMs);
+      count += 1;
+    }
+    return count;
+  }
+
+  drop(letters: readonly string[]): number {
+    return letters.filter((letter) => this.#dropLetter.get(Number(letter)) !== undefined).length;
+  }
+
+  /** Deletes some of what is too old. */
+  forget(nowMs: number): void {
+    this.#forgetIds.run(nowMs - storeLimits.mailIdMs);
+    this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs);
+  }
+
+  #isFull({ type, key }: AgentName): boolean {
+    return Number(this.#size.get(toBlob(type), toBlob(key))?.n) >= this.#maxMailboxMessages;
+  }
+
+  #keepMail(mailbox: AgentName, { id, kind, frame }: DurableMessage, atMs: number): void {
+    const [type, key] = [toBlob(mailbox.type), toBlob(mailbox.key)];
+    this.#keep.run(type, key, shardOf(mailbox), type, key, toBlob(id), kind, atMs, atMs, frame);
+  }
+}
+
+function letterIn(row: Row): DeadLetter {
+  return {
+    letter: String(row.letter),
+    mailbox: nameIn(row),
+    id: textIn(row, "id"),
+    kind: row.kind === "event" ? "event" : "call",
+    frame: bytesIn(row, "frame"),
+    sentAtMs: numberIn(row, "sent_at"),
+    place: numberIn(row, "place"),
+    priorTakeovers: 0,
+    why: {
+      // Written from a `DeadReason`.
+      code: String(row.code) as DeadReason["code"],
+      text: textIn(row, "reason"),
+      attempts: numberIn(row, "attempts"),
+    },
+    diedAtMs: numberIn(row, "died_at"),
+  };
+}

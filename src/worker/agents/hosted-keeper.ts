@@ -1,0 +1,144 @@
+import {
+  type AgentName,
+  type Commit,
+  type Epoch,
+  type KeptCommit,
+  type KeptOutcome,
+  onlySends,
+  type RememberedMessage,
+  type ReminderChange,
+  type StateKeeper,
+  type StateRecord,
+  type StoredReminder,
+  TroupeError,
+  UndeliverableException,
+} from "../../core/internal.ts";
+import type { HostedOutcome, StateFailure, WireMail } from "../../protocol/internal.ts";
+import type { HostAnswer, HostAsk } from "../connection/state-stream.ts";
+
+/** A way to a host that keeps states. */
+export interface HostStates {
+  ask(ask: HostAsk): Promise<HostAnswer>;
+}
+
+/** The answers of this worker that may ride on commits. */
+export interface RidingAnswers {
+  has(frame: Uint8Array): boolean;
+  /** The way to the host that the answer must take. Undefined: its connection has ended, and no caller waits for it. */
+  wayOf(frame: Uint8Array): HostStates | undefined;
+  /** The host lets the answer go, so that the worker does not send it. */
+  left(frame: Uint8Array): void;
+}
+
+export interface HostedKeeperOptions {
+  /** The way to the present host; undefined without a connection. */
+  readonly host: () => HostStates | undefined;
+  readonly answers: RidingAnswers;
+  /** Sends an event that rides on no write. Must not throw. */
+  readonly sendEvent: (frame: Uint8Array) => void;
+  /** Called when reminders were set or cancelled, before those who wait for the commit. Must not throw. */
+  readonly remindersChanged: (agent: AgentName, changes: readonly ReminderChange[]) => void;
+}
+
+// protocol.md §11.15
+/** Keeps the persistent agents of a worker at its host. What leaves with a commit is the bytes of a frame. */
+export class HostedKeeper implements StateKeeper<Uint8Array> {
+  readonly #options: HostedKeeperOptions;
+
+  constructor(options: HostedKeeperOptions) {
+    this.#options = options;
+  }
+
+  async load(
+    agent: AgentName,
+    { epoch, unless }: { readonly epoch: Epoch | undefined; readonly unless?: string | undefined },
+  ): Promise<StateRecord | "unchanged" | undefined> {
+    const answer = await this.#host().ask({ kind: "load", agent, epoch, unless });
+    if (answer.kind !== "loaded") throw foreign(answer);
+    const { outcome } = answer;
+    if (outcome.at === "failed") throw errorOf(outcome);
+    if (outcome.at === "record") return outcome.record;
+    return outcome.at === "unchanged" ? "unchanged" : undefined;
+  }
+
+  async commit({ out, ...commit }: KeptCommit<Uint8Array>): Promise<KeptOutcome> {
+    const { answers, sendEvent } = this.#options;
+    const riding = out.filter((frame) => answers.has(frame));
+    const events = out.filter((frame) => !answers.has(frame));
+    if (onlySends(commit)) {
+      for (const event of events) sendEvent(event);
+      return { at: "committed", eTag: "", revision: 0 };
+    }
+    const [first] = riding;
+    const way = first && answers.wayOf(first);
+    // Without the connection that the call came by, no caller waits for the answer.
+    const sent = way === undefined ? [] : riding;
+    const outcome = await this.#commit(way, commit, { answers: sent, events });
+    if (outcome.at !== "committed") return outcome;
+    for (const answer of sent) answers.left(answer);
+    const { agent, reminders } = commit;
+    if (reminders.length > 0) this.#options.remindersChanged(agent, reminders);
+    return outcome;
+  }
+
+  async remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
+    const answer = await this.#host().ask({ kind: "remembered", agent, id, principal });
+    if (answer.kind !== "remembered") throw foreign(answer);
+    const { outcome } = answer;
+    if (outcome.at === "failed") throw errorOf(outcome);
+    return outcome.at === "found" ? { id, principal, answer: outcome.answer } : undefined;
+  }
+
+  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+    const answer = await this.#host().ask({ kind: "reminders", agent });
+    if (answer.kind !== "reminders") throw foreign(answer);
+    const { outcome } = answer;
+    if (outcome.at === "failed") throw errorOf(outcome);
+    return outcome.reminders.map((reminder) => ({ ...reminder, agent }));
+  }
+
+  async #commit(
+    way: HostStates | undefined,
+    commit: Commit,
+    frames: { readonly answers: readonly Uint8Array[]; readonly events: readonly Uint8Array[] },
+  ): Promise<KeptOutcome> {
+    try {
+      const mail = commit.mail.map(({ id, frame }): WireMail => ({ id, message: frame }));
+      const host = way ?? this.#host();
+      const answer = await host.ask({ kind: "commit", ...commit, ...frames, mail });
+      if (answer.kind !== "committed") throw foreign(answer);
+      return keptOutcome(answer.outcome);
+    } catch (thrown) {
+      const error = TroupeError.from(thrown);
+      return { at: error.code === "state-unknown" ? "unknown" : "failed", error };
+    }
+  }
+
+  #host(): HostStates {
+    const host = this.#options.host();
+    if (host !== undefined) return host;
+    const text = "The worker has no host now, which keeps the states of its agents.";
+    throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
+  }
+}
+
+function keptOutcome(outcome: HostedOutcome): KeptOutcome {
+  switch (outcome.at) {
+    case "failed":
+    case "unknown":
+      return { at: outcome.at, error: errorOf(outcome) };
+    case "committed":
+    case "conflict":
+    case "stale":
+    case "refused":
+      return outcome;
+  }
+}
+
+function errorOf({ code, text }: Pick<StateFailure, "code" | "text">): TroupeError {
+  return new TroupeError(code, text);
+}
+
+function foreign({ kind }: HostAnswer): TroupeError {
+  return new TroupeError("invalid-message", `The host gave an answer of another kind: ${kind}.`);
+}

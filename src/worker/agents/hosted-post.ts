@@ -1,0 +1,171 @@
+import {
+  type AgentId,
+  type AgentName,
+  type AgentPost,
+  assertReminderLength,
+  assertReminderName,
+  assertReminderOptions,
+  type Clock,
+  type CodecRegistry,
+  type CronPatterns,
+  DropMessage,
+  encodeKeptCall,
+  formatRule,
+  HandlerContext,
+  type InterventionChain,
+  type KeptCommit,
+  type Mail,
+  type MakeId,
+  MessageDroppedException,
+  type MessageLog,
+  NotAccessibleError,
+  type ReminderChange,
+  type ReminderInfo,
+  type ReminderOptions,
+  reminderInfos,
+  ruleOf,
+  type StateKeeper,
+  type TellOptions,
+  TroupeError,
+  type TurnEffects,
+  UndeliverableException,
+  type When,
+  withCheckedMetadata,
+} from "../../core/internal.ts";
+import { metadataKey } from "../../protocol/internal.ts";
+
+export interface HostedPostOptions {
+  readonly settings: {
+    readonly clock: Clock;
+    readonly makeId: MakeId;
+    readonly cron: CronPatterns | undefined;
+    readonly preferredContentType: string;
+  };
+  readonly registry: CodecRegistry;
+  readonly interventions: InterventionChain;
+  /** Undefined when no sink takes message-log records. */
+  readonly log: MessageLog | undefined;
+  /** Undefined: the worker has a store of its own, whose reminders and mail no courier takes. */
+  readonly keeper: StateKeeper<Uint8Array> | undefined;
+  /** Whether the present host keeps no mail, as far as it is known. */
+  readonly isMailless: () => boolean;
+  /** Whether this worker serves the type. */
+  readonly serves: (agentType: string) => boolean;
+  /** Returns the effects of the running turn of a persistent agent. */
+  readonly effectsOf: (agent: AgentId | undefined) => TurnEffects | undefined;
+}
+
+// protocol.md §11.16
+/** Keeps the told messages and the reminders of a worker's agents at its host. In a turn of a persistent agent they go with its commit. */
+export class HostedPost implements AgentPost {
+  readonly #options: HostedPostOptions;
+
+  constructor(options: HostedPostOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps a message for an agent. */
+  async tell(original: unknown, recipient: AgentId, given: TellOptions): Promise<void> {
+    const options = withCheckedMetadata(given);
+    const { settings, registry, interventions, log } = this.#options;
+    const { sender, metadata, idempotencyKey: id = settings.makeId() } = options;
+    if (sender === undefined || !this.#options.serves(sender.type)) {
+      const text = `A worker's host keeps a message only for an agent of this worker that sends it, so that nothing can be told to ${recipient}`;
+      throw new NotAccessibleError(`${text}. Call the agent's own tell, or name it as the sender.`);
+    }
+    this.#keeper();
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
+    const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
+    if (message === DropMessage) {
+      log?.dropped("MessageKind.DIRECT", { message: original, sender, receiver: recipient });
+      throw new MessageDroppedException();
+    }
+    const payload = registry.encode(message, settings.preferredContentType);
+    const kept = { ...metadata, [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
+    const receiver = nameOf(recipient);
+    const call = { requestId: id, sender: nameOf(sender), receiver, payload, metadata: kept };
+    const mail: Mail = { id, receiver, kind: "call", frame: encodeKeptCall(call) };
+    const effects = this.#options.effectsOf(sender);
+    if (effects !== undefined) return effects.addMail(mail);
+    return this.#commit(sender, { mail: [mail], reminders: [] }, `The mailbox of ${recipient}`);
+  }
+
+  async remind(agent: AgentId, name: string, when: When, message: unknown, options: ReminderOptions): Promise<void> {
+    assertReminderName(name);
+    assertReminderOptions(options);
+    this.#keeper();
+    const { settings, registry } = this.#options;
+    const rule = ruleOf(when, options, settings.clock.wallNow(), settings.cron);
+    const payload = registry.encode(message, settings.preferredContentType);
+    const frame = encodeKeptCall({
+      ...{ requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata: {} },
+    });
+    assertReminderLength(frame);
+    return this.#change(agent, { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message: frame });
+  }
+
+  async cancel(agent: AgentId, name: string): Promise<void> {
+    assertReminderName(name);
+    this.#keeper();
+    return this.#change(agent, { at: "cancel", name });
+  }
+
+  async list(agent: AgentId): Promise<readonly ReminderInfo[]> {
+    if (!this.#options.serves(agent.type)) {
+      const text = `${agent} does not live on this worker, and a host lists reminders only to the worker of their agent`;
+      throw new NotAccessibleError(`${text}. Ask there.`);
+    }
+    const stored = await this.#keeper().reminders(nameOf(agent));
+    return reminderInfos(stored, this.#options.effectsOf(agent)?.reminders ?? []);
+  }
+
+  async #intervened(message: unknown, recipient: AgentId, { sender, metadata }: TellOptions): Promise<unknown> {
+    const { interventions, settings } = this.#options;
+    const { makeId: messageId } = settings;
+    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, metadata });
+    return interventions.onSend(message, { messageContext, recipient });
+  }
+
+  async #change(agent: AgentId, change: ReminderChange): Promise<void> {
+    const effects = this.#options.effectsOf(agent);
+    if (effects !== undefined) return effects.addReminder(change);
+    return this.#commit(agent, { mail: [], reminders: [change] }, `The reminder ${change.name} of ${agent}`);
+  }
+
+  /** Writes at once, without a state. */
+  async #commit(agent: AgentId, effects: Pick<KeptCommit, "mail" | "reminders">, what: string): Promise<void> {
+    const outcome = await this.#keeper().commit({
+      ...{ agent: nameOf(agent), epoch: undefined, expected: { at: "anything" }, write: { at: "keep" } },
+      ...{ ...effects, remembered: [], out: [] },
+    });
+    switch (outcome.at) {
+      case "committed":
+        return;
+      case "failed":
+      case "unknown":
+        throw outcome.error;
+      case "refused": {
+        const text = `${what} is refused: the limit is ${outcome.limit}. Try again later.`;
+        throw new UndeliverableException(text, { code: "overloaded", notHandled: true });
+      }
+      case "conflict":
+      case "stale":
+        throw new TroupeError("state-conflict", `${what} is not kept: another host keeps the agent now. Try again.`);
+    }
+  }
+
+  #keeper(): StateKeeper<Uint8Array> {
+    const { keeper, isMailless } = this.#options;
+    if (keeper === undefined) {
+      const text = "A worker with a stateStore of its own keeps no messages and no reminders.";
+      throw new NotAccessibleError(`${text} Leave the stateStore to its host.`);
+    }
+    if (!isMailless()) return keeper;
+    const text = "The host of this worker keeps no messages and no reminders.";
+    throw new NotAccessibleError(`${text} Use a Troupe host with a MemoryStateStore or openSqliteStore.`);
+  }
+}
+
+function nameOf({ type, key }: AgentId): AgentName {
+  return { type, key };
+}

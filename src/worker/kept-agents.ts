@@ -1,0 +1,117 @@
+import {
+  type Agent,
+  type AgentCatalog,
+  type AgentName,
+  AnswerCodec,
+  type CodecRegistry,
+  createStateLayers,
+  type Delivery,
+  definitionOf,
+  errorText,
+  loggableText,
+  type RegisterFactoryOptions,
+  type ReminderChange,
+  type StateLayers,
+  type StateStore,
+  StoreKeeper,
+  sharingTerms,
+  TroupeError,
+} from "../core/internal.ts";
+import { HostedKeeper, type HostStates } from "./agents/hosted-keeper.ts";
+import type { PendingResponse } from "./inbound/pending-response.ts";
+import { RidingAnswers } from "./inbound/riding-answers.ts";
+import type { SendQueue } from "./outbound/send-queue.ts";
+import type { WorkerCounters } from "./worker-counters.ts";
+import type { WorkerSettings } from "./worker-options.ts";
+
+export interface KeptAgentsOptions {
+  readonly settings: Pick<WorkerSettings, "logger" | "preferredContentType">;
+  readonly registry: CodecRegistry;
+  readonly catalog: () => AgentCatalog;
+  readonly sendQueue: () => SendQueue;
+  readonly counts: WorkerCounters;
+  readonly stateStore: StateStore | undefined;
+  /** The way to the states at the present host; undefined without a connection. */
+  readonly hostStates: () => HostStates | undefined;
+  /** Reminders of an agent were set or cancelled: ticks that wait for their turn are not handled any more. */
+  readonly remindersChanged: (agent: AgentName, changes: readonly ReminderChange[]) => void;
+  /** Whether the present host keeps no states, as far as it is known. */
+  readonly isStateless: () => boolean;
+}
+
+/**
+ * Returns the layers that keep this worker's persistent agents: in its own store, else at its host. What leaves with a commit is the bytes
+ * of a frame.
+ */
+export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
+  const { settings, registry, catalog, sendQueue, counts, stateStore, hostStates, isStateless, remindersChanged } =
+    options;
+  const { logger, preferredContentType } = settings;
+  const onLost = (error: unknown) => {
+    counts.lostEvents += 1;
+    const kind = "An event of a persistent agent was lost";
+    logger.debug(loggableText(`${kind}: ${errorText(error)}`), undefined, kind);
+  };
+  const send = (frame: Uint8Array) => {
+    try {
+      sendQueue().publish(frame, undefined)?.catch(onLost);
+    } catch (error) {
+      onLost(error);
+    }
+  };
+  const common = {
+    isSequential: (type: string) => catalog().turnsOf(type) !== undefined,
+    forget: (...activation: Parameters<AgentCatalog["forget"]>) => catalog().forget(...activation),
+    codec: new AnswerCodec(registry, preferredContentType),
+  };
+  if (stateStore !== undefined) {
+    const own = new StoreKeeper<Uint8Array>({ store: stateStore, send });
+    const state = createStateLayers<Uint8Array>({
+      ...common,
+      keeper: () => own,
+      // An answer that can't be encoded fails its turn before the commit.
+      assertSendable: (_delivery, answer) => void registry.encode(answer, preferredContentType),
+    });
+    return { state, hosted: undefined };
+  }
+  const answers = new RidingAnswers();
+  const hosted = new HostedKeeper({ host: hostStates, answers, sendEvent: send, remindersChanged });
+  const state = createStateLayers<Uint8Array>({
+    ...common,
+    keeper: () => (isStateless() ? undefined : hosted),
+    loadsInstancesLate: true,
+    // `riding` encodes the answer, and fails the turn if it can't.
+    assertSendable: () => undefined,
+    riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>
+      owed && answers.encode({ owed, answer, target, sender: context.sender }),
+  });
+  return { state, hosted };
+}
+
+/** The layers of a worker's persistent agents, and the keeper at the host; undefined: the worker has a store of its own. */
+export interface KeptAgents {
+  readonly state: StateLayers<Uint8Array>;
+  readonly hosted: HostedKeeper | undefined;
+}
+
+/**
+ * Throws `invalid-argument` for a shared type whose agents would keep their state in a store that other workers can't write. An agent that
+ * goes to another worker would begin anew there.
+ */
+export function assertStateIsShared(
+  type: string,
+  options: RegisterFactoryOptions<Agent> = {},
+  stateStore: StateStore | undefined,
+): void {
+  const { expectedClass } = options;
+  if (stateStore?.writers !== "one" || definitionOf(expectedClass) === undefined) return;
+  if (sharingTerms(options, expectedClass) === undefined) return;
+  const text = `The agents of type ${type} are shared and keep a state, and no other worker can write this worker's own stateStore.`;
+  throw new TroupeError(
+    "invalid-argument",
+    `${text} Leave stateStore out, so that the host keeps the states, or give all workers one store for many writers.`,
+  );
+}
+
+/** A message that a handler works on, with the answer that it is owed if it is a call. */
+type CallDelivery = Delivery & { readonly owed?: PendingResponse | undefined };

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { formatEpoch, parseEpoch } from "../../../../src/core/internal.ts";
+import type { StateStore } from "../../../../src/storage/index.ts";
+import { MemoryStateStore } from "../../../../src/storage/index.ts";
+import { type HostRig, hostTransports } from "../../../support/host-transports.ts";
+import { RawStates } from "../../../support/raw-states.ts";
+import { RawWorker } from "../../../support/raw-worker.ts";
+
+const shared = { agshared: "1" };
+const room = { type: "room", key: "k" };
+
+/** A worker that keeps states at the host, with its stream for them. */
+async function startServer(rig: HostRig, clientId: string, terms: Record<string, string> = shared) {
+  const words = { agcaps: "states,claims", agworker: `worker-${clientId}` };
+  const worker = await new RawWorker(rig.dial(), clientId, { isAnnounced: true, metadata: words }).join();
+  await worker.register("room", terms);
+  await worker.register(`here-${clientId}`);
+  return { worker, states: new RawStates(worker.link, clientId) };
+}
+
+type Server = Awaited<ReturnType<typeof startServer>>;
+
+/** Calls `room/k`; returns who has it, who has not, and the epoch that the holder was told. */
+async function callRoom(caller: RawWorker, servers: readonly Server[]) {
+  caller.request("1", "room/k");
+  await caller.settled();
+  for (const server of servers) {
+    const [call] = await server.worker.settled();
+    if (call?.kind !== "request") continue;
+    server.worker.respond(call.requestId, "done");
+    await caller.nextResponse();
+    const others = servers.filter((other) => other !== server);
+    return { holder: server, others, epoch: parseEpoch(call.metadata.agepoch ?? "") };
+  }
+  throw new Error("no worker got the call");
+}
+
+async function epochStored(store: StateStore): Promise<string> {
+  const record = await store.load(room);
+  return record === undefined || record === "unchanged" || record.epoch === undefined ? "" : formatEpoch(record.epoch);
+}
+
+async function start3(rig: HostRig) {
+  const servers = [await startServer(rig, "A"), await startServer(rig, "B")];
+  const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+  return { servers, caller };
+}
+
+describe.each(hostTransports)("the state of a shared agent at the host over $name", ({ start }) => {
+  it("is written by the worker that has the agent, under the epoch that the host has told it", async () => {
+    const stateStore = new MemoryStateStore();
+    await using rig = await start({ stateStore });
+    const { servers, caller } = await start3(rig);
+    const { holder, epoch } = await callRoom(caller, servers);
+    holder.states.load("room/k");
+    expect((await holder.states.next()).outcome).toEqual({ at: "nothing" });
+    holder.states.commit("room/k", { epoch });
+    expect((await holder.states.next()).outcome.at).toBe("committed");
+    expect(await epochStored(stateStore)).toBe(formatEpoch(epoch));
+  });
+
+  it("is refused to a worker that does not have the agent, and its commit is stale", async () => {
+    const stateStore = new MemoryStateStore();
+    await using rig = await start({ stateStore });
+    const { servers, caller } = await start3(rig);
+    const { others, epoch } = await callRoom(caller, servers);
+    for (const { states } of others) {
+      states.load("room/k");
+      expect(await states.nextFailure()).toMatchObject({ code: "shutting-down" });
+      states.commit("room/k");
+      expect((await states.next()).outcome).toEqual({ at: "stale", epoch });
+      states.load("room/other");
+      expect(await states.nextFailure()).toMatchObject({ code: "not-authorized" });
+    }
+    expect((await stateStore.stats()).records).toBe(0);
+    expect(rig.host.counters()).toMatchObject({ commits: 0, staleCommits: 1 });
+  });
+
+  it("takes the last commits of a worker that leaves, until another worker has the agent", async () => {
+    const stateStore = new MemoryStateStore();
+    await using rig = await start({ stateStore });
+    const { servers, caller } = await start3(rig);
+    const { holder, others, epoch } = await callRoom(caller, servers);
+    holder.worker.send({ kind: "leaving", graceMs: 1_000 });
+    await holder.worker.settled();
+    holder.states.commit("room/k");
+    const { outcome } = await holder.states.next();
+    if (outcome.at !== "committed") throw new Error(`expected a commit, got ${outcome.at}`);
+    const next = await callRoom(caller, others);
+    expect(next.epoch.number).toBeGreaterThan(epoch.number);
+    const expected = { at: "version", eTag: outcome.eTag } as const;
+    holder.states.commit("room/k", { expected });
+    expect((await holder.states.next()).outcome).toEqual({ at: "stale", epoch: next.epoch });
+    next.holder.states.commit("room/k", { expected });
+    expect((await next.holder.states.next()).outcome.at).toBe("committed");
+    expect(await epochStored(stateStore)).toBe(formatEpoch(next.epoch));
+  });
+
+  it("goes over to an exclusive owner, and back to workers that share the type", async () => {
+    const stateStore = new MemoryStateStore();
+    await using rig = await start({ stateStore });
+    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+    let eTag: string | undefined;
+    for (const [clientId, terms] of [
+      ["A", shared],
+      ["B", {}],
+      ["D", shared],
+    ] as const) {
+      const server = await startServer(rig, clientId, terms);
+      caller.request("1", "room/k");
+      const call = await server.worker.nextRequest();
+      server.worker.respond(call.requestId, "done");
+      await caller.nextResponse();
+      server.states.commit("room/k", eTag === undefined ? {} : { expected: { at: "version", eTag } });
+      const { outcome } = await server.states.next();
+      if (outcome.at !== "committed") throw new Error(`expected a commit of ${clientId}, got ${outcome.at}`);
+      eTag = outcome.eTag;
+      server.worker.stream.cancel();
+      await caller.takeOver(`here-${clientId}`);
+    }
+  });
+
+  it("is refused to a worker that does not say that it shares the type, and the host names the remedy", async () => {
+    await using rig = await start({ sharedTypes: ["room"] });
+    const { states } = await startServer(rig, "A", {});
+    states.load("room/k");
+    const text = expect.stringContaining("Register it with shared: true.");
+    expect(await states.nextFailure()).toEqual({ at: "failed", code: "not-authorized", text });
+  });
+});

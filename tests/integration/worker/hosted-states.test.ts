@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { AgentId, defineMessage, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { startTestHost } from "../../../src/testing/index.ts";
+import { grpcDialer } from "../../../src/transport/index.ts";
+import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { GatedStore } from "../../support/gated-store.ts";
+import { Opened } from "../../support/opened.ts";
+import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
+import { RawStates } from "../../support/raw-states.ts";
+
+const Total = defineMessage("Total", z.object({ value: z.number() }));
+const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
+const Count = defineState(z.object({ total: z.number() }), { initial: { total: 0 } });
+
+class Counter extends persistentAgent(Count) {
+  static override readonly handlers = handlerTable<Counter>().rpc(Add, function ({ value }) {
+    this.state.total += value;
+    return Total({ value: this.state.total });
+  });
+}
+
+const id = new AgentId("counter", "a");
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+test("a persistent type is refused where the host keeps no states and the worker has no store", async () => {
+  await using host = await new RawGrpcHost().listen();
+  const refusal = { code: "not-accessible", message: expect.stringContaining("Give the worker a stateStore.") };
+  const ends = { address: host.address, dialer: grpcDialer(), logger: quiet };
+  const worker = new WorkerRuntime(ends);
+  await worker.start();
+  await expect(Counter.register(worker, "counter", () => new Counter("counts"))).rejects.toMatchObject(refusal);
+  await worker.stop();
+  const early = new WorkerRuntime(ends);
+  await Counter.register(early, "counter", () => new Counter("counts"));
+  await expect(early.start()).rejects.toMatchObject(refusal);
+  const own = new WorkerRuntime({ ...ends, stateStore: new MemoryStateStore() });
+  await own.start();
+  await Counter.register(own, "counter", () => new Counter("counts"));
+  await own.stop();
+  expect(host.calls.filter(({ method }) => method === "RegisterAgent")).toHaveLength(1);
+});
+
+test("a commit of which the outcome is not known fails its call as such, and the next message finds what is stored", async () => {
+  const stateStore = new GatedStore();
+  await using opened = new Opened();
+  const host = opened.use(await startTestHost({ stateStore }));
+  const worker = new WorkerRuntime({ ...host, logger: quiet });
+  const caller = new WorkerRuntime({ ...host, logger: quiet });
+  await Promise.all([worker.start(), caller.start()]);
+  await Counter.register(worker, "counter", () => new Counter("counts"));
+  const first = caller.sendMessage(Add({ value: 1 }), id);
+  const failed = expect(first).rejects.toMatchObject({ code: "state-unknown" });
+  const held = await stateStore.commits.take();
+  // Another stream under the worker's client id takes the place of its own.
+  const { clientId } = host.host.sessions().find(({ incomingCalls }) => incomingCalls === 1) ?? { clientId: "" };
+  const link = host.dialer.dial(host.address);
+  const usurper = new RawStates(link, clientId);
+  await failed;
+  stateStore.openGate();
+  held.write();
+  const second = caller.sendMessage(Add({ value: 1 }), id);
+  expect((await second).value).toBe(2);
+  await usurper.ended;
+  await link.close();
+  await Promise.all([worker.stop(), caller.stop()]);
+});
+
+test("what an agent changes in onDeactivate is written at the host before its worker leaves", async () => {
+  const stateStore = new GatedStore();
+  await using opened = new Opened();
+  const host = opened.use(await startTestHost({ stateStore }));
+  const worker = new WorkerRuntime({ ...host, logger: quiet });
+  const caller = new WorkerRuntime({ ...host, logger: quiet });
+  await Promise.all([worker.start(), caller.start()]);
+  class Parting extends Counter {
+    override onDeactivate(): void {
+      this.state.total += 100;
+    }
+  }
+  await Parting.register(worker, "counter", () => new Parting("counts"));
+  const first = caller.sendMessage(Add({ value: 1 }), id);
+  (await stateStore.commits.take()).write();
+  await first;
+  let isStopped = false;
+  const stopped = worker.stop().then(() => {
+    isStopped = true;
+  });
+  const last = await stateStore.commits.take();
+  expect(isStopped).toBe(false);
+  expect(host.host.sessions()).toHaveLength(2);
+  last.write();
+  await stopped;
+  stateStore.openGate();
+  const next = new WorkerRuntime({ ...host, logger: quiet });
+  await next.start();
+  await Counter.register(next, "counter", () => new Counter("counts"));
+  expect((await caller.sendMessage(Add({ value: 1 }), id)).value).toBe(102);
+  await Promise.all([next.stop(), caller.stop()]);
+});

@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test, vi } from "vitest";
+import { stateCommand } from "../../../src/cli/commands/state.ts";
+import { openDefaultState, parseStateLocation } from "../../../src/cli/state/state-location.ts";
+import { formatTable } from "../../../src/cli/table.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { openSqliteStore } from "../../../src/storage/sqlite/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "troupe-state-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs `troupe state …` in this process; resolves to what it prints. */
+async function run(...args: readonly string[]): Promise<string> {
+  let printed = "";
+  const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  try {
+    const command = stateCommand();
+    for (const one of [command, ...command.commands]) one.exitOverride().configureOutput({ writeErr: () => undefined });
+    await command.parseAsync([...args], { from: "user" });
+  } finally {
+    spy.mockRestore();
+  }
+  return printed;
+}
+
+test("a store is named as sqlite:FILE, as a PostgreSQL address or as memory:", () => {
+  expect(parseStateLocation("sqlite:a b.db")).toEqual({ kind: "sqlite", file: "a b.db" });
+  expect(parseStateLocation("postgres://u@h/d")).toEqual({ kind: "postgres", url: "postgres://u@h/d" });
+  expect(parseStateLocation("postgresql://h/d")).toEqual({ kind: "postgres", url: "postgresql://h/d" });
+  expect(parseStateLocation("memory:")).toEqual({ kind: "memory" });
+  for (const text of ["", "sqlite:", "agents.db", "postgres://", "mysql://h/d"])
+    expect(parseStateLocation(text)).toBeUndefined();
+});
+
+test("a table has its numbers at the right", () => {
+  expect(
+    formatTable(
+      ["key", "n"],
+      [
+        ["a", 1],
+        ["long", 100],
+      ],
+    ),
+  ).toBe("key     n\na       1\nlong  100");
+});
+
+test("an operator lists, shows, changes and deletes states of a store that no host holds", async () => {
+  const file = join(folder, "states.db");
+  const state = ["--state", `sqlite:${file}`];
+  await (await openSqliteStore(file, { thread: false })).close();
+  const text = join(folder, "state.json");
+  writeFileSync(text, '{"total":3}');
+  expect(await run("list", ...state)).toBe("no stored states\n");
+  expect(await run("set", "counter/7", text, ...state)).toBe("stored counter/7\n");
+  expect(await run("set", "counter/7", text, "--schema-version", "2", ...state)).toBe("stored counter/7\n");
+  expect(await run("list", ...state)).toMatch(/counter {2}7 +2 +2 +11 /);
+  expect(await run("get", "counter/7", ...state)).toMatch(
+    /revision 2, version 2, application\/json.*\n\{"total":3\}\n$/,
+  );
+  expect(JSON.parse(await run("get", "counter/7", "--json", ...state))).toMatchObject({
+    key: "7",
+    text: '{"total":3}',
+  });
+  expect(await run("list", "counter", "--prefix", "7", ...state)).toMatch(/counter {2}7 /);
+  expect(await run("list", "other", ...state)).toBe("no stored states\n");
+  expect(await run("delete", "counter/7", ...state)).toBe("deleted counter/7\n");
+  await expect(run("get", "counter/7", ...state)).rejects.toMatchObject({ code: "not-found" });
+});
+
+test("a wrong name, a missing file, a wrong state and a store that a host holds are refused with what to do", async () => {
+  const file = join(folder, "held.db");
+  const state = ["--state", `sqlite:${file}`];
+  await expect(run("list", ...state)).rejects.toThrow(/There is no state store .*--state sqlite:FILE/);
+  await expect(run("list", "--state", "agents.db")).rejects.toThrow(/write sqlite:FILE/);
+  await expect(run("list", "--state", "memory:")).rejects.toMatchObject({ code: "invalid-argument" });
+  await expect(run("get", "counter", ...state)).rejects.toThrow(/write type\/key/);
+  await expect(run("backup", "x.db", "--state", "postgres://h/d")).rejects.toThrow(/pg_dump/);
+  await using holder = await openSqliteStore(file, { thread: false });
+  await holder.open();
+  const text = join(folder, "broken.json");
+  writeFileSync(text, "{");
+  await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(/in use by process \d+.*no host holds/);
+  expect(await run("list", ...state)).toBe("no stored states\n");
+  await holder.close();
+  await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(/is not JSON/);
+});
+
+test("a host without SQLite keeps states in memory, unless there are states in its file", async () => {
+  const reasons: string[] = [];
+  const onMemory = (why: string) => reasons.push(why);
+  const tryDriver = () => Promise.reject(new Error("install a driver"));
+  const file = join(folder, "default", "state.db");
+  await using store = await openDefaultState({}, onMemory, { file, tryDriver });
+  expect(store).toBeInstanceOf(MemoryStateStore);
+  expect(reasons).toEqual(["install a driver"]);
+  await (await openDefaultState({ thread: false }, onMemory, { file })).close();
+  const refused = openDefaultState({}, onMemory, { file, tryDriver });
+  await expect(refused).rejects.toThrow(/state\.db has states of agents.*install a driver.*--state memory:/);
+});
+
+test("a folder for states that can't be made is named, with what to do", async () => {
+  const blocked = join(folder, "a-file");
+  writeFileSync(blocked, "");
+  const refused = openDefaultState({ thread: false }, () => undefined, { file: join(blocked, "inner", "state.db") });
+  await expect(refused).rejects.toThrow(/a-file.* can't be made: .*--state sqlite:FILE/);
+});

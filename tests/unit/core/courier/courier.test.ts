@@ -1,0 +1,324 @@
+import { describe, expect, test } from "vitest";
+import { Courier } from "../../../../src/core/courier/courier.ts";
+import type { CourierCall, CourierOutcome, Deliver } from "../../../../src/core/courier/courier-call.ts";
+import { ObservedStore } from "../../../../src/core/courier/observed-store.ts";
+import { formatRule, ruleOf } from "../../../../src/core/courier/reminder-rule.ts";
+import { type Commit, TroupeError } from "../../../../src/core/internal.ts";
+import { type AgentName, MemoryStateStore, StoreError } from "../../../../src/storage/index.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import { Inbox } from "../../../support/inbox.ts";
+import { RecordingLogger } from "../../../support/recording-logger.ts";
+
+const startMs = Date.UTC(2030, 0, 1);
+const frame = new Uint8Array([1]);
+const handled: CourierOutcome = { at: "handled" };
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function failed(code: "handler-failed" | "undeliverable"): CourierOutcome {
+  return { at: "failed", error: new TroupeError(code, "text") };
+}
+
+/** A call that a test ends. */
+interface OpenCall extends CourierCall {
+  end(outcome: CourierOutcome): void;
+  isWithdrawn: boolean;
+}
+
+/** A courier over a store in memory, whose calls the test answers. */
+class Lab {
+  readonly clock: ManualClock;
+  readonly memory: MemoryStateStore;
+  readonly store: ObservedStore;
+  readonly courier: Courier;
+  readonly calls = new Inbox<OpenCall>();
+  readonly logger = new RecordingLogger();
+  busy = false;
+  underWay = 0;
+  mostUnderWay = 0;
+  /** Answers at once, if a test sets it. */
+  answer: ((call: CourierCall) => CourierOutcome) | undefined;
+
+  constructor({ clock = new ManualClock(startMs), memory }: { clock?: ManualClock; memory?: MemoryStateStore } = {}) {
+    this.clock = clock;
+    this.memory = memory ?? new MemoryStateStore({ clock });
+    const listener: ConstructorParameters<typeof ObservedStore>[1] = {
+      onCommitting: (commits) => this.courier.onCommitting(commits),
+      onDecided: (commits, outcomes) => this.courier.onDecided(commits, outcomes),
+    };
+    this.store = new ObservedStore(this.memory, listener);
+    this.courier = new Courier({
+      ...{ store: this.store, clock, logger: this.logger, deliver: this.#deliver, cron: undefined },
+      ...{ retry: undefined, random: () => 0 },
+      onBusy: (isBusy) => {
+        this.busy = isBusy;
+      },
+    });
+  }
+
+  readonly #deliver: Deliver = (call) => {
+    this.underWay += 1;
+    this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
+    let end: (outcome: CourierOutcome) => void = () => undefined;
+    const outcome = new Promise<CourierOutcome>((resolve) => {
+      end = (ended) => {
+        this.underWay -= 1;
+        resolve(ended);
+      };
+    });
+    const open: OpenCall = { ...call, end, isWithdrawn: false };
+    if (this.answer === undefined) this.calls.put(open);
+    else end(this.answer(call));
+    return {
+      outcome,
+      withdraw: () => {
+        open.isWithdrawn = true;
+        end({ at: "withdrawn" });
+      },
+    };
+  };
+
+  static async started(options: ConstructorParameters<typeof Lab>[0] = {}): Promise<Lab> {
+    const lab = new Lab(options);
+    const { incarnation } = await lab.store.open();
+    await lab.courier.start(incarnation);
+    return lab;
+  }
+
+  async commit(parts: Partial<Commit>): Promise<void> {
+    const plain = {
+      agent: { type: "a", key: "k" },
+      epoch: undefined,
+      expected: { at: "anything" },
+      write: { at: "keep" },
+    } as const;
+    const [outcome] = await this.store.commit([{ ...plain, reminders: [], mail: [], remembered: [], ...parts }]);
+    expect(outcome?.at).toBe("committed");
+  }
+
+  /** Sets a reminder of an agent that is due after so many milliseconds. */
+  async remind(key: string, name: string, afterMs: number, message = frame): Promise<void> {
+    const rule = ruleOf({ after: afterMs }, {}, this.clock.wallNow(), undefined);
+    const change = { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message } as const;
+    await this.commit({ agent: { type: "a", key }, reminders: [change] });
+  }
+
+  async keep(key: string, id: string, message = frame): Promise<void> {
+    const sentAtMs = this.clock.wallNow();
+    const kept = await this.courier.keep({ type: "a", key }, { id, kind: "call", frame: message, sentAtMs });
+    expect(kept).toBe("kept");
+  }
+
+  /** Lets time pass in steps until a condition holds. */
+  async until(condition: () => boolean, stepMs = 1_000): Promise<void> {
+    for (let steps = 0; !condition(); steps += 1) {
+      if (steps > 5_000) throw new Error("it does not come");
+      this.clock.advance(stepMs);
+      await turn();
+    }
+  }
+}
+
+describe("a courier that delivers mail", () => {
+  test("has one message of a mailbox under way, and other mailboxes do not wait for it", async () => {
+    const lab = await Lab.started();
+    for (const id of ["1", "2"]) await lab.keep("x", id);
+    await lab.keep("y", "3");
+    const [first, other] = await lab.calls.takeMany(2);
+    expect([first?.id, other?.id]).toEqual(["1", "3"]);
+    expect(lab.calls.rest).toEqual([]);
+    first?.end(handled);
+    expect((await lab.calls.take()).id).toBe("2");
+  });
+
+  test("has at most 1,000 calls under way, of mail and reminders together", async () => {
+    const lab = await Lab.started();
+    for (let index = 0; index < 700; index += 1) {
+      await lab.keep(`m${index}`, "1");
+      await lab.remind(`r${index}`, "one", 1);
+    }
+    await lab.until(() => lab.calls.rest.length === 1_000, 10);
+    for (let round = 0; round < 5; round += 1) {
+      lab.clock.advance(1_000);
+      await turn();
+    }
+    expect(lab.mostUnderWay).toBe(1_000);
+    for (let count = 0; count < 1_400; count += 1) (await lab.calls.take()).end(handled);
+    await lab.until(() => lab.courier.counters.remindersFired === 700 && lab.courier.counters.mailDelivered === 700);
+    expect(lab.mostUnderWay).toBe(1_000);
+  });
+
+  test("gets through when more messages wait for a retry than fit into memory, in their order", async () => {
+    const lab = await Lab.started();
+    const seen = new Map<string, string[]>();
+    let isThere = false;
+    lab.answer = ({ agent: { key }, id }) => {
+      if (key.startsWith("away") && !isThere) return failed("undeliverable");
+      seen.set(key, [...(seen.get(key) ?? []), id]);
+      return handled;
+    };
+    // Each of these fills the window of the log with heads that wait; one has far more messages than stay in memory.
+    for (let index = 0; index < 1_500; index += 1) await lab.keep(`away${index}`, "1");
+    for (let index = 0; index < 300; index += 1) await lab.keep("away", `n${index}`);
+    for (let index = 0; index < 100; index += 1) await lab.keep("here", `n${index}`);
+    const ids = (count: number) => Array.from({ length: count }, (_, index) => `n${index}`);
+    await lab.until(() => seen.get("here")?.length === 100);
+    expect(seen.get("here")).toEqual(ids(100));
+    expect([...seen.keys()]).toEqual(["here"]);
+    isThere = true;
+    await lab.until(() => lab.courier.counters.mailDelivered === 1_900);
+    expect(seen.get("away")).toEqual(ids(300));
+    expect((await lab.memory.mail({ limit: 1 })).length).toBe(0);
+  });
+
+  test("is busy from the moment in which a message is kept until it is settled, and not while one waits for a retry", async () => {
+    const lab = await Lab.started();
+    const kept = lab.keep("x", "1");
+    expect(lab.busy).toBe(true);
+    await kept;
+    const call = await lab.calls.take();
+    expect(lab.busy).toBe(true);
+    call.end(failed("handler-failed"));
+    await turn();
+    expect(lab.busy).toBe(false);
+    lab.clock.advance(1_000);
+    const again = await lab.calls.take();
+    expect([again.attempt, lab.busy]).toEqual([2, true]);
+    again.end(handled);
+    await turn();
+    expect(lab.busy).toBe(false);
+    const mail = { id: "2", receiver: { type: "a", key: "x" }, kind: "call", frame } as const;
+    const committed = lab.commit({ mail: [mail] });
+    expect(lab.busy).toBe(true);
+    await committed;
+    (await lab.calls.take()).end(handled);
+    await turn();
+    expect(lab.busy).toBe(false);
+  });
+
+  test("settles again and again while the store does not answer, and delivers nothing twice", async () => {
+    const lab = await Lab.started();
+    lab.answer = () => handled;
+    const settle = lab.memory.settle.bind(lab.memory);
+    const drop = new StoreError("unavailable", "the store is away");
+    const table = Object.getOwnPropertyDescriptor(lab.memory, "settle");
+    expect(table).toBeUndefined();
+    await lab.remind("x", "one", 1_000);
+    lab.memory.settle = () => Promise.reject(drop);
+    await lab.until(() => lab.courier.counters.remindersFired === 1, 100);
+    await lab.until(() => lab.logger.texts("error").length >= 3);
+    lab.memory.settle = settle;
+    let left = 1;
+    await lab.until(() => {
+      void lab.memory.reminders({ type: "a", key: "x" }).then((all) => {
+        left = all.length;
+      });
+      return left === 0;
+    });
+    expect(lab.courier.counters.remindersFired).toBe(1);
+  });
+
+  test("ends when another process has taken the store", async () => {
+    const lab = await Lab.started();
+    await lab.keep("x", "1");
+    const call = await lab.calls.take();
+    const other = await Lab.started({ clock: lab.clock, memory: await takenOver(lab.memory) });
+    call.end(handled);
+    await lab.until(() => lab.logger.texts("error").some((text) => text.includes("lost")));
+    await lab.remind("x", "one", 1_000).catch(() => undefined);
+    const again = await other.calls.take();
+    expect(again.id).toBe("1");
+    again.end(handled);
+    await other.until(() => other.courier.counters.mailDelivered === 1);
+    expect(lab.calls.rest).toEqual([]);
+  });
+
+  test("drops the mail of an agent that is deleted", async () => {
+    const lab = await Lab.started();
+    const agent: AgentName = { type: "a", key: "x" };
+    for (const id of ["1", "2", "3"]) await lab.keep("x", id);
+    const call = await lab.calls.take();
+    await lab.commit({ agent, write: { at: "delete" } });
+    expect(call.isWithdrawn).toBe(true);
+    await turn();
+    await lab.keep("x", "4");
+    expect((await lab.calls.take()).id).toBe("4");
+  });
+});
+
+async function takenOver(memory: MemoryStateStore): Promise<MemoryStateStore> {
+  const other = memory.reopen();
+  const open = other.open.bind(other);
+  other.open = () => open({ takesOver: true });
+  return other;
+}
+
+describe("a courier that fires reminders", () => {
+  test("notices within 30 s that the wall clock was set, and fires nothing early when it goes back", async () => {
+    const lab = await Lab.started();
+    const real = lab.clock.wallNow.bind(lab.clock);
+    let steppedMs = 0;
+    lab.clock.wallNow = () => real() + steppedMs;
+    await lab.remind("x", "one", 3_600_000);
+    steppedMs = -7_200_000;
+    await lab.until(() => real() >= startMs + 3_700_000, 10_000);
+    expect(lab.calls.rest).toEqual([]);
+    steppedMs = 0;
+    const beforeMs = real();
+    await lab.until(() => lab.calls.rest.length === 1);
+    expect(real() - beforeMs).toBeLessThanOrEqual(31_000);
+  });
+
+  test("fires reminders that are due far away, more than fit into one reading, each once", async () => {
+    const lab = await Lab.started();
+    const fired: string[] = [];
+    lab.answer = ({ agent: { key }, reminder }) => {
+      expect(lab.clock.wallNow()).toBeGreaterThanOrEqual(reminder?.dueAt.getTime() ?? 0);
+      fired.push(key);
+      return handled;
+    };
+    for (let index = 0; index < 2_500; index += 1) await lab.remind(String(index), "one", 600_000 + (index % 7));
+    await lab.until(() => lab.courier.counters.remindersFired === 2_500, 5_000);
+    expect(new Set(fired).size).toBe(2_500);
+  });
+
+  test("does not let an agent that is busy keep back the reminders of others", async () => {
+    const lab = await Lab.started();
+    for (let index = 0; index < 1_000; index += 1) await lab.remind("busy", `r${index}`, 1_000);
+    for (const key of ["other", "third"]) await lab.remind(key, "one", 2_000);
+    const keys = new Set<string>();
+    await lab.until(() => {
+      for (const call of lab.calls.rest) keys.add(call.agent.key);
+      return keys.size === 3;
+    });
+    expect(lab.calls.rest.filter(({ agent }) => agent.key === "busy").length).toBe(1);
+  });
+
+  test("holds at most 16 MiB of messages, and fires all of them", async () => {
+    const lab = await Lab.started();
+    lab.answer = () => handled;
+    const long = new Uint8Array(64 * 1_024);
+    for (let index = 0; index < 600; index += 1) await lab.remind(String(index), "one", 1_000, long);
+    await lab.until(() => lab.courier.counters.remindersFired === 600, 500);
+  });
+
+  test("withdraws a tick whose reminder is cancelled while it is under way, and fires the one that replaces it", async () => {
+    const lab = await Lab.started();
+    await lab.remind("k", "one", 1_000);
+    await lab.until(() => lab.calls.rest.length === 1, 500);
+    const call = await lab.calls.take();
+    await lab.remind("k", "one", 5_000);
+    expect(call.isWithdrawn).toBe(true);
+    await lab.until(() => lab.calls.rest.length === 1, 500);
+    expect((await lab.calls.take()).reminder?.dueAt.getTime()).toBeGreaterThanOrEqual(startMs + 6_000);
+  });
+
+  test("logs a reminder that it can't read, and goes on with others", async () => {
+    const lab = await Lab.started();
+    const change = { at: "set", name: "odd", dueMs: startMs + 1, rule: "every 1h", message: frame } as const;
+    await lab.commit({ reminders: [change] });
+    await lab.remind("x", "one", 1_000);
+    await lab.until(() => lab.calls.rest.length === 1, 500);
+    expect(lab.logger.texts("error")[0]).toMatch(/The reminder odd of a\/k can't be fired/);
+  });
+});

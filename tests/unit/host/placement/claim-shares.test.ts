@@ -1,0 +1,71 @@
+import { expect, it } from "vitest";
+import { BatchRunner } from "../../../../src/host/batch-runner.ts";
+import { createHostCounters } from "../../../../src/host/counters.ts";
+import { EventRouter } from "../../../../src/host/events/event-router.ts";
+import { SoloDirectory } from "../../../../src/host/placement/solo-directory.ts";
+import { TypeTable } from "../../../../src/host/placement/type-table.ts";
+import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
+import type { Peer } from "../../../../src/host/sessions/peer.ts";
+import { createIncomingCalls, createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
+
+import { encodeFrame, peekFrame } from "../../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
+import { openPlacement } from "../../../support/open-placement.ts";
+
+function peerOf(id: string, party: string): Peer {
+  return {
+    id,
+    worker: { id, name: id, version: undefined, labels: {} },
+    dotnet: undefined,
+    traits: {
+      ...{ takesJsonEvents: true, maxFrameBytes: 1_000_000, isAnnounced: true, reconnectGraceMs: 0 },
+      capabilities: new Set(["claims"] as const),
+    },
+    isOpen: true,
+    account: createMemoryAccountant().openAccount({ party, name: `connection of ${party}`, giveWay: () => {} }),
+    outgoingCalls: createOutgoingCalls(),
+    incomingCalls: createIncomingCalls(),
+    lastEvent: 0,
+    send: () => "queued",
+    notify: () => "queued",
+  };
+}
+
+it("a worker that lets each event have many agents uses up its own share of the claims, not the publisher's", () => {
+  const clock = new ManualClock();
+  const counters = createHostCounters();
+  const publisher = peerOf("P", "publisher's address");
+  const greedy = peerOf("G", "greedy address");
+  const peers = { of: (id: string) => [publisher, greedy].find((peer) => peer.id === id) };
+  const owners = new TypeTable();
+  const topics = new TopicIndex();
+  const directory = new SoloDirectory({ maxClaims: 300, batches: new BatchRunner(clock), generation: () => 1 });
+  const placement = openPlacement({ clock, owners, peers, counters, directory });
+  for (const peer of [publisher, greedy]) placement.peerOpened(peer);
+  const sharing = { placement: undefined, requires: {} };
+  for (let at = 0; at < 250; at += 1) {
+    owners.claim(`greedy_${at}`, "G", { sharing });
+    topics.add({ kind: "prefix", topicTypePrefix: "", agentType: `greedy_${at}` });
+  }
+  owners.claim("own", "P", { sharing });
+  const router = new EventRouter({
+    ...{ counters, owners, placement, topics, peers },
+    logger: undefined,
+    observer: undefined,
+  });
+  const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array() };
+  const event = peekFrame(
+    encodeFrame({
+      kind: "event",
+      event: { id: "E", topicType: "t", topicSource: "s", sender: undefined, payload, attributes: {} },
+    }),
+  );
+  if (event.kind !== "event") throw new Error("expected an event");
+  router.route(publisher, event);
+  expect(counters.refusedClaims).toBeGreaterThan(0);
+  const own = owners.shared("own");
+  for (let key = 0; own !== undefined && key < 30; key += 1) {
+    expect(placement.locate(own, `${key}`, { caller: publisher, payer: publisher })).toMatchObject({ at: "found" });
+  }
+});
