@@ -71,5 +71,6 @@ async function reconnected(worker: WorkerRuntime): Promise<void> {
 
 describeAgentRuntime("two workers over the memory link, after their host was replaced", makeWorld, {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
-  "keeps-nothing": "a host keeps no messages and no reminders yet",
+  "keeps-nothing":
+    "a worker tells and reminds in the name of its agents, through its host: integration/worker/hosted-messages",
 });

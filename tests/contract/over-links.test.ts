@@ -39,7 +39,8 @@ function twoWorkers(
 
 const deviations = {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
-  "keeps-nothing": "a host keeps no messages and no reminders yet",
+  "keeps-nothing":
+    "a worker tells and reminds in the name of its agents, through its host: integration/worker/hosted-messages",
 };
 
 const overMemory = () => {

@@ -4,6 +4,7 @@ import { errorText, type Logger, type StateStore } from "../../core/internal.ts"
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
 import { keepHeapRoom } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
+import { parseAddress } from "../../transport/internal.ts";
 import { openDefaultState, openState } from "../state/state-location.ts";
 import { withAdvice } from "../state/store-error-text.ts";
 import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
@@ -24,11 +25,14 @@ export function hostCommand(): Command {
 async function runHost(flags: HostFlags): Promise<void> {
   keepHeapRoom();
   const logger = consoleLogger({ level: flags.logLevel });
+  // A text that is not an address leaves no file of states behind.
+  parseAddress(flags.address);
   const stateStore = await openStore(flags, logger);
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, logger });
   try {
     await host.start();
   } catch (error) {
+    await host.stop({ graceMs: 0 });
     await stateStore.close();
     throw withAdvice(error, { inUse: "Or take it over: --take-over." });
   }
