@@ -83,7 +83,7 @@ export type {
   ReminderTickInfo,
   When,
 } from "./courier/when.ts";
-export type { ActivationCounters } from "./delivery/activation-counters.ts";
+export type { ActivationCounters } from "./delivery/activations/activation-counters.ts";
 export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {
   CancelledError,

@@ -54,11 +54,19 @@ export {
   type ReminderTickInfo,
   type When,
 } from "./courier/when.ts";
-export { type ActivationCounters, copyOfCounters, createActivationCounters } from "./delivery/activation-counters.ts";
-export type { ActivationStates } from "./delivery/activation-states.ts";
-export type { TimerMessage } from "./delivery/activation-timers.ts";
-export { AgentCatalog, type AgentCatalogOptions, agentNotFound, type CatalogEnd } from "./delivery/agent-catalog.ts";
-export type { TurnSlot } from "./delivery/agent-turns.ts";
+export {
+  type ActivationCounters,
+  copyOfCounters,
+  createActivationCounters,
+} from "./delivery/activations/activation-counters.ts";
+export type { ActivationStates } from "./delivery/activations/activation-states.ts";
+export type { TimerMessage } from "./delivery/activations/activation-timers.ts";
+export {
+  AgentCatalog,
+  type AgentCatalogOptions,
+  agentNotFound,
+  type CatalogEnd,
+} from "./delivery/activations/agent-catalog.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export {
   abortError,
@@ -67,23 +75,24 @@ export {
   type CallBounds,
   errorBeforeSend,
   scopePathOf,
-} from "./delivery/call-bounds.ts";
-export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/deadline-queue.ts";
+} from "./delivery/calls/call-bounds.ts";
+export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delivery/calls/deadline-queue.ts";
+export { type Due, DueHeap } from "./delivery/calls/due-heap.ts";
+export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/calls/pending-call.ts";
+export { PendingCalls } from "./delivery/calls/pending-calls.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
-export { type Due, DueHeap } from "./delivery/due-heap.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
-export { AnswerCodec } from "./delivery/kept-answers.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
-export { LongWaits, type WaitReports } from "./delivery/long-waits.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
-export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/pending-call.ts";
-export { PendingCalls } from "./delivery/pending-calls.ts";
-export { keyRefused } from "./delivery/remembered-layer.ts";
-export { deadlockText, RingWatch } from "./delivery/ring-watch.ts";
-export { createStateLayers, type StateLayers } from "./delivery/state-layers.ts";
-export { type Turn, TurnQueue } from "./delivery/turn-queue.ts";
+export { AnswerCodec } from "./delivery/states/kept-answers.ts";
+export { keyRefused } from "./delivery/states/remembered-layer.ts";
+export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
+export type { TurnSlot } from "./delivery/turns/agent-turns.ts";
+export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
+export { deadlockText, RingWatch } from "./delivery/turns/ring-watch.ts";
+export { type Turn, TurnQueue } from "./delivery/turns/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
   CancelledError,

@@ -1,5 +1,5 @@
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
-import { type Due, DueHeap } from "../delivery/due-heap.ts";
+import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";

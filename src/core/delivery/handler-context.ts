@@ -10,8 +10,8 @@ import { type CallingTurn, type CallPath, noPath } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
-import { abortError } from "./call-bounds.ts";
-import { deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
+import { abortError } from "./calls/call-bounds.ts";
+import { deadlineQueueOf, type Expiring, nowhere } from "./calls/deadline-queue.ts";
 import { type MessageMetadata, noMetadata, receivedMetadata } from "./message-metadata.ts";
 
 export interface HandlerContextDetails {

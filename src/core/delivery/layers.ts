@@ -3,9 +3,9 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import type { HandlerInterceptor } from "../interceptor.ts";
 import type { TraceCarrier } from "../tracing.ts";
-import type { AgentCatalog } from "./agent-catalog.ts";
-import type { TurnSlot } from "./agent-turns.ts";
+import type { AgentCatalog } from "./activations/agent-catalog.ts";
 import type { HandlerContext } from "./handler-context.ts";
+import type { TurnSlot } from "./turns/agent-turns.ts";
 
 /** One message on its way to one agent. A runtime adds its own fields to the same object. */
 export interface Delivery {

@@ -1,7 +1,7 @@
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { TimedOutError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
-import { abortError, type CallBounds } from "./call-bounds.ts";
+import { abortError, type CallBounds } from "./calls/call-bounds.ts";
 
 /** Bounds of a call that waits for its agent type. */
 export interface TargetWait extends CallBounds {

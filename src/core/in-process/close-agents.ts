@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { AgentCatalog } from "../delivery/agent-catalog.ts";
+import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { errorText } from "../errors.ts";
 import type { Logger } from "../logger.ts";

@@ -1,12 +1,12 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import { IndexedSet } from "../collections/indexed-set.ts";
-import type { AgentCatalog } from "../delivery/agent-catalog.ts";
+import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
+import type { PendingCall } from "../delivery/calls/pending-call.ts";
 import type { DeliveryOwner, Dispatcher } from "../delivery/dispatcher.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
-import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { RuntimeLog } from "../limited-log.ts";

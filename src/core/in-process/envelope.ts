@@ -1,10 +1,10 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { IndexedSet } from "../collections/indexed-set.ts";
+import { PendingCall, undecidedText } from "../delivery/calls/pending-call.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
 import type { MessageMetadata } from "../delivery/message-metadata.ts";
-import { PendingCall, undecidedText } from "../delivery/pending-call.ts";
 import type { CancelledError, TimedOutError } from "../errors.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { MessageType } from "../serialization/message-type.ts";

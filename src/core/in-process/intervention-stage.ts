@@ -1,6 +1,6 @@
+import type { PendingCall } from "../delivery/calls/pending-call.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
-import type { PendingCall } from "../delivery/pending-call.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";

@@ -1,7 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { Clock } from "../clock.ts";
 import type { CourierDelivery, CourierOutcome } from "../courier/courier-call.ts";
-import type { AgentCatalog } from "../delivery/agent-catalog.ts";
+import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { CancelledError, TroupeError, UndeliverableException } from "../errors.ts";
 import { deadlineAfter } from "../scope/deadline.ts";

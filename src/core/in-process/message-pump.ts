@@ -1,5 +1,5 @@
 import { type Clock, nextTurn, realClock, type Timer } from "../clock.ts";
-import type { PendingCall } from "../delivery/pending-call.ts";
+import type { PendingCall } from "../delivery/calls/pending-call.ts";
 import { errorText, TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { untilAborted } from "../wait-options.ts";

@@ -1,6 +1,6 @@
 import type { Delivery } from "../delivery/layers.ts";
-import type { WaitReports } from "../delivery/long-waits.ts";
-import { deadlockText, RingWatch } from "../delivery/ring-watch.ts";
+import type { WaitReports } from "../delivery/turns/long-waits.ts";
+import { deadlockText, RingWatch } from "../delivery/turns/ring-watch.ts";
 import { TroupeError } from "../errors.ts";
 
 /**

@@ -16,19 +16,29 @@ import { type Clock, randomId, systemClock } from "../clock.ts";
 import { offerPost } from "../courier/agent-post.ts";
 import { type RetryOptions, retryKind } from "../courier/retry-policy.ts";
 import type { CronPatterns, ReminderInfo } from "../courier/when.ts";
-import { type ActivationCounters, copyOfCounters, createActivationCounters } from "../delivery/activation-counters.ts";
-import type { TimerMessage } from "../delivery/activation-timers.ts";
-import { AgentCatalog } from "../delivery/agent-catalog.ts";
-import { assertNotOwn, boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/call-bounds.ts";
+import {
+  type ActivationCounters,
+  copyOfCounters,
+  createActivationCounters,
+} from "../delivery/activations/activation-counters.ts";
+import type { TimerMessage } from "../delivery/activations/activation-timers.ts";
+import { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
+import {
+  assertNotOwn,
+  boundsOf,
+  errorBeforeSend,
+  type RuntimeBounds,
+  scopePathOf,
+} from "../delivery/calls/call-bounds.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
-import { AnswerCodec } from "../delivery/kept-answers.ts";
 import { createLayers, type Delivery } from "../delivery/layers.ts";
-import { LongWaits } from "../delivery/long-waits.ts";
 import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
-import { keyRefused } from "../delivery/remembered-layer.ts";
-import { createStateLayers } from "../delivery/state-layers.ts";
+import { AnswerCodec } from "../delivery/states/kept-answers.ts";
+import { keyRefused } from "../delivery/states/remembered-layer.ts";
+import { createStateLayers } from "../delivery/states/state-layers.ts";
+import { LongWaits } from "../delivery/turns/long-waits.ts";
 import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { DropMessage, InterventionChain } from "../intervention.ts";

@@ -1,6 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
-import type { AgentCatalog } from "../delivery/agent-catalog.ts";
+import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 
 // protocol.md §5.10
 /** The attributes of a `process` or `ack` span. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { DeadlineQueue } from "../../../src/core/delivery/deadline-queue.ts";
-import { PendingCall } from "../../../src/core/delivery/pending-call.ts";
+import { DeadlineQueue } from "../../../src/core/delivery/calls/deadline-queue.ts";
+import { PendingCall } from "../../../src/core/delivery/calls/pending-call.ts";
 import { deadlineAfter, setPatientTimer } from "../../../src/core/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StallingClock } from "../../support/stalling-clock.ts";

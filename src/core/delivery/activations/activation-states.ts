@@ -1,0 +1,28 @@
+import type { Agent } from "../../agents/agent.ts";
+import type { AgentId } from "../../agents/agent-id.ts";
+
+/** The states of the activations of one runtime. Agents that keep no state never reach it. */
+export interface ActivationStates {
+  /** Whether an instance loads its state with its first message, not when it is registered. */
+  readonly loadsInstancesLate: boolean;
+  /**
+   * Throws if agents of this class can't be kept here, or not with these turns. Called when a type is registered. Returns whether
+   * they keep a state.
+   */
+  assertKept(type: string, agentClass: unknown, isSequential: boolean): boolean;
+  /**
+   * Loads the state of a bound agent. Call it before `onActivate`, and `save` after that: what happens between is a turn.
+   * Undefined: this agent keeps no state.
+   */
+  load(agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> | undefined;
+  /** Commits what `onActivate` or `onDeactivate` has changed. Undefined: nothing has changed. Rejects if it is not written. */
+  save(agent: Agent): Promise<void> | undefined;
+  /** Call it before `onDeactivate`, and `save` or `drop` after that: what happens between is a turn. */
+  beginLastTurn?(agent: Agent): void;
+  /** Returns an agent whose `onActivate` or `onDeactivate` runs: no catalog finds it. */
+  activating?(id: AgentId): Agent | undefined;
+  /** Forgets the activation; nothing is saved. */
+  drop(agent: Agent): void;
+  /** Deletes all that is kept of an agent, which is not live now. Undefined: the agents of its type keep nothing. */
+  destroy(id: AgentId): Promise<void> | undefined;
+}

@@ -1,0 +1,419 @@
+// Over 400 lines: the tables of activations that begin, live, leave and are lost; what can stand apart is in the files beside it.
+import type { Agent } from "../../agents/agent.ts";
+import { AgentId } from "../../agents/agent-id.ts";
+import { type DeactivationReason, offerActivations } from "../../agents/agent-life.ts";
+import type { Clock } from "../../clock.ts";
+import { TroupeError, UndeliverableException } from "../../errors.ts";
+import { isThenable } from "../../thenable.ts";
+import type { HandlerContext } from "../handler-context.ts";
+import type { ActivationCounters } from "./activation-counters.ts";
+import type { ActivationStates } from "./activation-states.ts";
+import { ActivationTimers, type TimerMessage } from "./activation-timers.ts";
+import { AgentConstruction, type AgentConstructionOptions } from "./agent-construction.ts";
+import type { AgentKind } from "./agent-kind.ts";
+import { AgentUses } from "./agent-uses.ts";
+import { Beginning } from "./beginning.ts";
+import { Deactivations, type UnendedAgent } from "./deactivations.ts";
+import { LiveLimits } from "./live-limits.ts";
+import { isRunning, turnsEnded } from "./turns-ended.ts";
+
+export interface ActivationsOptions extends AgentConstructionOptions {
+  readonly clock: Clock;
+  readonly counts: ActivationCounters;
+  readonly states: ActivationStates | undefined;
+  readonly maxLiveAgents: number;
+  readonly deactivationTimeoutMs: number;
+  /** Returns the registered types by their name. */
+  readonly kinds: ReadonlyMap<string, AgentKind>;
+  /** Returns the contexts of the messages that an agent handles, or that wait for their turn there. */
+  readonly contextsAt: (id: AgentId) => readonly HandlerContext[];
+  /** Delivers the message of a timer as a turn of its agent. */
+  readonly deliverTimer: (message: TimerMessage) => void;
+  /** Called when an agent is found to keep a state. */
+  readonly onStateFound: (type: string) => void;
+}
+
+/** The reason for which an activation has lost its state. */
+export type LostReason = Extract<DeactivationReason, "stale" | "destroyed">;
+
+/** The ends of all activations of a runtime. */
+export interface ActivationEnds {
+  /**
+   * The last words that have not ended. Each promise resolves when an agent has had its own and that is saved. One that is being made has
+   * its own later.
+   */
+  readonly said: readonly Promise<void>[];
+  /** Each resolves when an agent is closed, and rejects if its `close` throws. */
+  readonly ended: readonly Promise<void>[];
+}
+
+/**
+ * The activations of one runtime's agents, from the factory to `close`. An agent has one at a time. Messages that come while one ends
+ * wait, and go to the next one in their order.
+ */
+export class Activations {
+  readonly #options: ActivationsOptions;
+  readonly #construction: AgentConstruction;
+  readonly #ends: Deactivations;
+  readonly #limits: LiveLimits;
+  readonly #uses: AgentUses;
+  readonly #timers: ActivationTimers;
+  /** Agents that are loaded, or whose `onActivate` runs. */
+  readonly #beginning = new Map<Agent, Beginning>();
+  /** Agents that are to be kept active from their activation on, with the time of their last use that this means. */
+  readonly #kept = new Map<Agent, number>();
+  /** Agents that leave when their turns have ended. */
+  readonly #leaving = new Map<Agent, Promise<boolean>>();
+  /** Ends of activations that have lost their state. */
+  readonly #losing = new Set<Promise<void>>();
+  /** Agents that were dropped while they were being made. */
+  readonly #dropped = new WeakSet<Agent>();
+  /** Ends the waits for turns. */
+  readonly #onClose = new Set<() => void>();
+  /** The number of closes. An activation that began before the last one makes no agent any more. */
+  #closes = 0;
+
+  constructor(options: ActivationsOptions) {
+    const { clock, counts, states, logger, kinds, runtime } = options;
+    this.#options = options;
+    this.#construction = new AgentConstruction(options);
+    this.#timers = new ActivationTimers({
+      clock,
+      isActive: (agent) => this.#beginning.has(agent) || this.#isLive(agent),
+      deliver: options.deliverTimer,
+    });
+    this.#ends = new Deactivations({
+      ...{ clock, states, counts, logger },
+      timers: this.#timers,
+      timeoutMs: options.deactivationTimeoutMs,
+    });
+    this.#limits = new LiveLimits({
+      ...{ clock, counts },
+      maxLiveAgents: options.maxLiveAgents,
+      kinds: () => kinds.values(),
+      isFull: () => this.#ends.isFull,
+      deactivate: (kind, key, reason) => this.#deactivateIdle(kind, key, reason),
+    });
+    this.#uses = new AgentUses(this.#limits);
+    this.#ends.onRoom = () => this.#limits.onRoom();
+    offerActivations(runtime, {
+      startTimer: (agent, start) => this.#timers.start(agent, start),
+      keepActive: (agent, ms) => this.#keepActive(agent, ms),
+    });
+  }
+
+  /** Agents that `close` has not ended yet, and those that a deactivation has not ended. */
+  get unended(): readonly UnendedAgent[] {
+    return this.#ends.unended;
+  }
+
+  /** Runs `use` so that the agent is not deactivated meanwhile for being idle, or for a cap. */
+  inUse(kind: AgentKind, key: string, use: () => unknown): unknown {
+    return this.#uses.run(kind, key, use);
+  }
+
+  /** Begins the activation of an agent that is neither live nor being made. */
+  begin(kind: AgentKind, id: AgentId): Promise<Agent> {
+    const made = this.#make(kind, id);
+    // No factory makes an instance. One that the user registers in this moment must find its place free.
+    return kind.source.by === "instances" ? made : this.keepWhileMade(kind, id.key, made);
+  }
+
+  /**
+   * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
+   * same promise. They reach the agent in their order, before messages that find it live.
+   */
+  keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
+    kind.making.set(key, made);
+    const closes = this.#closes;
+    made.then(
+      (agent) => {
+        // Not if the catalog has dropped it meanwhile: then the agent is closed, and another may be made under its key.
+        if (kind.making.get(key) !== made) {
+          if (closes === this.#closes) this.#dropped.add(agent);
+          return;
+        }
+        kind.making.delete(key);
+        kind.live.set(key, agent);
+        if (kind.tracked !== undefined) this.#track(kind, key, made);
+      },
+      () => kind.making.get(key) === made && kind.making.delete(key),
+    );
+    return made;
+  }
+
+  /** Binds an agent, loads its state and runs its `onActivate`. If that fails the agent is closed, and the promise rejects. */
+  async activate(agent: Agent, id: AgentId, { isInstance = false } = {}): Promise<Agent> {
+    const { states, counts, runtime } = this.#options;
+    await agent.bindIdAndRuntime(id, runtime);
+    const beginning = new Beginning();
+    this.#beginning.set(agent, beginning);
+    try {
+      const isLater = isInstance && states?.loadsInstancesLate === true;
+      const loading = isLater ? undefined : states?.load(agent, id);
+      if (loading !== undefined) {
+        this.#options.onStateFound(id.type);
+        beginning.isNew = (await loading).isNew;
+      }
+      const activated: unknown = agent.onActivate?.(beginning);
+      if (isThenable(activated)) await activated;
+      const saving = loading && states?.save(agent);
+      if (saving !== undefined) await saving;
+    } catch (error) {
+      this.#kept.delete(agent);
+      states?.drop(agent);
+      this.#timers.end(agent);
+      await this.#ends.close(id, agent);
+      throw error;
+    } finally {
+      this.#beginning.delete(agent);
+    }
+    counts.activations += 1;
+    return agent;
+  }
+
+  /**
+   * Ends an agent's activation when its running turns have ended, and resolves when it has ended. What comes for a sequential agent
+   * meanwhile goes to the next activation. Other agents take messages as long as a turn runs. Does nothing for an agent that is not live.
+   * `destroyed` rejects with `shutting-down` if the runtime ends before the state is deleted.
+   */
+  async deactivate(kind: AgentKind, id: AgentId, reason: DeactivationReason): Promise<void> {
+    const { key } = id;
+    const closes = this.#closes;
+    for (;;) {
+      if (reason === "destroyed" && closes !== this.#closes) throw notDestroyed(id);
+      const agent = kind.live.get(key);
+      const ending = kind.ending.get(key) ?? (agent && this.#leaving.get(agent));
+      if (agent !== undefined && ending === undefined) {
+        // One that has lost its state meanwhile is not destroyed: its next activation may have written another one.
+        if ((await this.#leave(kind, id, agent, reason)) || reason !== "destroyed") return;
+        continue;
+      }
+      const pending = ending ?? kind.making.get(key);
+      if (pending === undefined) return reason === "destroyed" ? this.#destroyAbsent(kind, id) : undefined;
+      await pending.catch(() => undefined);
+      if (ending !== undefined && reason !== "destroyed") return;
+    }
+  }
+
+  /**
+   * Ends an activation at once whose state is gone. The next message makes another one, and so do those that wait for their turn. A turn
+   * that still runs can write nothing. Nothing is saved.
+   */
+  lose(kind: AgentKind, id: AgentId, agent: Agent, reason: LostReason): void {
+    const { key } = id;
+    const isLive = kind.live.get(key) === agent;
+    if (isLive) kind.live.delete(key);
+    kind.turns?.move(agent, () => kind.live.get(key) ?? kind.making.get(key) ?? this.begin(kind, id));
+    if (!isLive) return;
+    const ended = this.#ends.end(id, agent, reason);
+    this.#losing.add(ended);
+    // It never rejects.
+    void ended.then(() => this.#losing.delete(ended));
+  }
+
+  /** Ends all activations of a type at once, also those that are just beginning. Nothing is saved. Returns the ends. */
+  drop(type: string, kind: AgentKind): readonly Promise<void>[] {
+    const { states } = this.#options;
+    const ended: Promise<void>[] = [];
+    // Before the live ones: the messages that wait there begin activations, which stay.
+    for (const [key, made] of [...kind.making]) {
+      kind.making.delete(key);
+      // Callers that wait for an agent which could not be made have the error.
+      made.then((agent) => states?.drop(agent)).catch(() => undefined);
+      const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
+      ended.push(this.#ends.endForGood(new AgentId(type, key), made, end));
+    }
+    for (const [key, agent] of [...kind.live]) {
+      states?.drop(agent);
+      this.lose(kind, new AgentId(type, key), agent, "stale");
+    }
+    ended.push(...this.#losing);
+    return ended;
+  }
+
+  isDropped(agent: Agent): boolean {
+    return this.#dropped.has(agent);
+  }
+
+  /**
+   * Ends every activation once, also those that are just beginning, and removes them at once. So a factory that ends later puts nothing
+   * into the next run, and this close ends nothing of that run. Agents are closed after `mayClose`.
+   */
+  close(mayClose: Promise<void> | undefined): ActivationEnds {
+    this.#closes += 1;
+    this.#limits.close();
+    for (const onClose of this.#onClose) onClose();
+    this.#onClose.clear();
+    this.#ends.releaseAll();
+    for (const beginning of this.#beginning.values()) beginning.abort(endedBefore("The activation of the agent"));
+    const said: Promise<void>[] = [];
+    const ended: Promise<void>[] = [];
+    for (const [type, kind] of this.#options.kinds) {
+      for (const [key, agent] of kind.live) {
+        const word = { isSaid: false, onSaid: () => {} };
+        const onSaid = () => {
+          word.isSaid = true;
+          word.onSaid();
+        };
+        ended.push(this.#ends.endForGood(new AgentId(type, key), agent, { onSaid, mayClose }));
+        // Most agents have none, or one that does not wait.
+        if (word.isSaid) continue;
+        said.push(
+          new Promise((resolve) => {
+            word.onSaid = resolve;
+          }),
+        );
+      }
+      for (const [key, made] of kind.making) {
+        ended.push(this.#ends.endForGood(new AgentId(type, key), made, { onSaid: () => undefined, mayClose }));
+      }
+      ended.push(...kind.ending.values());
+      kind.live.clear();
+      kind.making.clear();
+    }
+    ended.push(...this.#losing);
+    return { said, ended };
+  }
+
+  async #make(kind: AgentKind, id: AgentId): Promise<Agent> {
+    const mustWait = kind.ending.has(id.key) || (kind.tracked !== undefined && this.#ends.isFull);
+    const hasWaited = mustWait && (await this.#untilItMayBegin(kind, id));
+    let what = "constructing";
+    try {
+      const agent = await this.#construction.construct(kind, id);
+      what = "activating";
+      return await this.activate(agent, id);
+    } catch (error) {
+      this.#construction.report(id, what, error);
+      throw error;
+    } finally {
+      if (hasWaited) this.#ends.passOn();
+    }
+  }
+
+  /** Waits for the end of the last activation. If too many deactivations run, it waits for their ends, and returns true. */
+  async #untilItMayBegin({ ending, tracked }: AgentKind, id: AgentId): Promise<boolean> {
+    const closes = this.#closes;
+    await ending.get(id.key);
+    let hasWaited = false;
+    while (tracked !== undefined && this.#ends.isFull && closes === this.#closes) {
+      hasWaited = true;
+      await this.#ends.room();
+    }
+    if (closes !== this.#closes) throw endedBefore(`The activation of ${id}`);
+    return hasWaited;
+  }
+
+  /** A new agent is in use until the messages that waited for it have reached it. */
+  #track(kind: AgentKind, key: string, made: Promise<Agent>): void {
+    const { tracked } = kind;
+    const slot = tracked?.slotOf(key) ?? -1;
+    const agent = tracked?.agentAt(slot);
+    if (tracked === undefined || agent === undefined) return;
+    const keptMs = this.#kept.get(agent);
+    if (keptMs !== undefined) {
+      this.#kept.delete(agent);
+      tracked.keep(slot, keptMs);
+    }
+    tracked.hold(slot);
+    // The reactions of those messages come before this one.
+    void made.then(() => {
+      if (tracked.agentAt(slot) !== agent) return;
+      tracked.release(slot);
+      this.#limits.added(kind, slot);
+    });
+  }
+
+  #leave(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
+    const left = this.#leaveWhenFree(kind, id, agent, reason);
+    this.#leaving.set(agent, left);
+    const forget = () => this.#leaving.delete(agent);
+    left.then(forget, forget);
+    return left;
+  }
+
+  /** Returns false if the activation has ended in another way before its turns had ended. */
+  async #leaveWhenFree(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
+    kind.turns?.hold(agent);
+    while (kind.live.get(id.key) === agent) {
+      const running = this.#options.contextsAt(id).filter((context) => isRunning(kind, context));
+      if (running.length === 0) {
+        await this.#end(kind, id, agent, reason);
+        return true;
+      }
+      await turnsEnded(running, this.#onClose);
+    }
+    // The runtime has ended, or the agent has lost its state.
+    kind.turns?.forget(agent);
+    return false;
+  }
+
+  #deactivateIdle(kind: AgentKind, key: string, reason: DeactivationReason): void {
+    const agent = kind.live.get(key);
+    // It can't reject: nothing is destroyed.
+    if (agent !== undefined) void this.#end(kind, agent.id, agent, reason);
+  }
+
+  /** Ends an activation without turns. Until it has ended, messages wait for the next one. */
+  #end(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<void> {
+    const { key } = id;
+    kind.live.delete(key);
+    const over = this.#markEnding(kind, key);
+    kind.turns?.move(agent, () => kind.making.get(key) ?? this.begin(kind, id));
+    const ended = this.#ends.end(id, agent, reason);
+    const gone = reason === "destroyed" ? ended.then(() => this.#options.states?.destroy(id)) : ended;
+    gone.then(over, over);
+    return gone;
+  }
+
+  async #destroyAbsent(kind: AgentKind, id: AgentId): Promise<void> {
+    const destroying = this.#options.states?.destroy(id);
+    if (destroying === undefined) return;
+    const over = this.#markEnding(kind, id.key);
+    await destroying.finally(over);
+  }
+
+  /** From now on messages for the agent wait. Returns what ends that. */
+  #markEnding({ ending }: AgentKind, key: string): () => void {
+    let resolve!: () => void;
+    const ended = new Promise<void>((settle) => {
+      resolve = settle;
+    });
+    ending.set(key, ended);
+    return () => {
+      ending.delete(key);
+      resolve();
+    };
+  }
+
+  #isLive(agent: Agent): boolean {
+    const { type, key } = agent.id;
+    return this.#options.kinds.get(type)?.live.get(key) === agent;
+  }
+
+  #keepActive(agent: Agent, ms: number): void {
+    const { type, key } = agent.id;
+    if (typeof ms !== "number" || !(ms >= 0)) {
+      const text = `keepActive of ${agent.id} takes milliseconds of at least 0, not ${String(ms)}.`;
+      throw new TroupeError("invalid-argument", text);
+    }
+    const kind = this.#options.kinds.get(type);
+    if (kind?.tracked === undefined) return;
+    const usedMs = this.#options.clock.now() + ms - kind.limits.idleAfterMs;
+    if (this.#beginning.has(agent)) this.#kept.set(agent, usedMs);
+    else if (kind.tracked.get(key) === agent) kind.tracked.keep(kind.tracked.slotOf(key), usedMs);
+  }
+}
+
+function notDestroyed(id: AgentId): UndeliverableException {
+  const text = `The runtime ended before ${id} was destroyed, and its state is still there. Destroy it again.`;
+  return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
+}
+
+function endedBefore(what: string): UndeliverableException {
+  return new UndeliverableException(`${what} had not begun when the runtime ended.`, {
+    code: "shutting-down",
+    notHandled: true,
+  });
+}

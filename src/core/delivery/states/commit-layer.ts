@@ -1,0 +1,215 @@
+import type { Agent } from "../../agents/agent.ts";
+import { TroupeError } from "../../errors.ts";
+import { type StateSlot, slotOf, type WritingTurn } from "../../state/state-slot.ts";
+import type { RememberedMessage } from "../../state/state-store.ts";
+import { isThenable } from "../../thenable.ts";
+import { ActivationGone } from "../activations/activation-gone.ts";
+import type { Delivery, Layer } from "../layers.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
+import type { KeptStates } from "./kept-states.ts";
+
+/** The parts of the layers around the turns of persistent agents. */
+export interface CommitLayerOptions<Out> {
+  readonly states: KeptStates<Out>;
+  readonly answers: KeptAnswers<Out>;
+}
+
+/**
+ * Returns the layer that commits a turn of a persistent agent before its answer leaves, and undoes a turn that fails. It is inside the
+ * turn and outside all code of the user.
+ */
+export function commitLayer<Out>(options: CommitLayerOptions<Out>): Layer {
+  const turns = new CommittedTurns(options);
+  return (delivery, next, agent) => {
+    const slot = slotOf(agent);
+    return slot === undefined ? next() : turns.run({ delivery, next, agent, slot });
+  };
+}
+
+interface Run {
+  readonly delivery: Delivery;
+  readonly next: () => unknown;
+  readonly agent: Agent;
+  readonly slot: StateSlot;
+}
+
+class CommittedTurns<Out> {
+  readonly #states: KeptStates<Out>;
+  readonly #answers: KeptAnswers<Out>;
+
+  constructor({ states, answers }: CommitLayerOptions<Out>) {
+    this.#states = states;
+    this.#answers = answers;
+  }
+
+  run(run: Run): unknown {
+    const { slot, delivery } = run;
+    switch (slot.at) {
+      case "gone":
+        throw new ActivationGone(goneError(delivery), false);
+      case "empty":
+        return this.#reloaded(run);
+      case "loaded":
+        break;
+    }
+    this.#states.begun(slot);
+    const reads = !slot.isInterleaved && delivery.context.turn?.kind !== "alone";
+    return reads ? this.#read(run) : this.#write(run);
+  }
+
+  async #reloaded(run: Run): Promise<unknown> {
+    await this.#states.reload(run.slot, run.agent);
+    return this.run(run);
+  }
+
+  #write(run: Run): unknown {
+    const turn = run.slot.begin();
+    let answer: unknown;
+    try {
+      answer = run.next();
+    } catch (error) {
+      return this.#failed(run, turn, error);
+    }
+    if (isThenable(answer)) return this.#settle(run, turn, answer);
+    const nested = run.slot.nestedEnd(turn);
+    if (nested !== undefined)
+      return this.#settle(
+        run,
+        turn,
+        nested.then(() => answer),
+      );
+    return this.#end(run, turn, answer);
+  }
+
+  async #settle(run: Run, turn: WritingTurn, pending: PromiseLike<unknown>): Promise<unknown> {
+    let answer: unknown;
+    try {
+      answer = await pending;
+    } catch (error) {
+      return this.#failed(run, turn, error);
+    }
+    await run.slot.nestedEnd(turn);
+    return this.#end(run, turn, answer);
+  }
+
+  /** Commits a turn whose handler ended well. Makes no promise if there is nothing to write. */
+  #end(run: Run, turn: WritingTurn, answer: unknown): unknown {
+    const { slot, delivery } = run;
+    let written: Promise<void> | undefined;
+    try {
+      if (turn.lost !== undefined) throw turn.lost.error;
+      const { isRpc, topicId } = delivery.context;
+      const isCall = isRpc && topicId === undefined;
+      if (isCall) this.#answers.assertSendable(delivery, answer);
+      const remembered = isCall ? this.#remembered(delivery, answer) : delivery.kept;
+      const riding = isCall ? this.#answers.riding(delivery, answer) : undefined;
+      const { isInterleaved } = slot;
+      const isRepeatable =
+        !isInterleaved && !turn.hasCommitted && !slot.isNested(turn) && delivery.context.turn !== undefined;
+      written = this.#states.commit(slot, { at: "turn", remembered, answer: riding, isRepeatable });
+    } catch (error) {
+      return this.#undo(run, turn, error);
+    }
+    if (written === undefined) {
+      this.#ended(run, turn);
+      return answer;
+    }
+    return written.then(
+      () => {
+        this.#ended(run, turn);
+        return answer;
+      },
+      (error: unknown) => this.#undo(run, turn, error),
+    );
+  }
+
+  #ended({ slot }: Run, turn: WritingTurn): void {
+    slot.end(turn);
+    this.#leaveIfDestroyed(slot);
+  }
+
+  /** Ends the activation with its outermost turn if the state was deleted, also if that turn fails. */
+  #leaveIfDestroyed(slot: StateSlot): void {
+    if (!slot.isDestroyed || slot.isWriting || slot.at !== "loaded") return;
+    const error = new TroupeError("state-conflict", "The agent was destroyed. The next message makes it anew.");
+    this.#states.leave(slot, { error, isConflict: false }, "destroyed");
+  }
+
+  #failed(run: Run, turn: WritingTurn, error: unknown): unknown {
+    const nested = run.slot.nestedEnd(turn);
+    return nested === undefined ? this.#undo(run, turn, error) : nested.then(() => this.#undo(run, turn, error));
+  }
+
+  /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written. */
+  #undo({ slot }: Run, turn: WritingTurn, error: unknown): Promise<never> {
+    const isNested = slot.isNested(turn);
+    slot.rollBack(turn);
+    this.#leaveIfDestroyed(slot);
+    const { lost } = turn;
+    if (lost === undefined && slot.isInterleaved && slot.hasEffects) return this.#sendEffects(slot, error);
+    if (lost === undefined) throw error;
+    if (!lost.isConflict || turn.hasCommitted || isNested) throw lost.error;
+    const leave = lost.isLeftLater === true ? () => this.#states.leave(slot, lost) : undefined;
+    throw new ActivationGone(lost.error, true, leave);
+  }
+
+  /** Interleaved turns are not undone: their effects leave. Throws the error of the turn. */
+  async #sendEffects(slot: StateSlot, error: unknown): Promise<never> {
+    try {
+      await this.#states.commit(slot, { at: "turn" });
+    } catch {
+      // The turn has failed already, and its caller hears of that.
+    }
+    throw error;
+  }
+
+  #remembered({ kept }: Delivery, answer: unknown): RememberedMessage | undefined {
+    if (kept === undefined) return undefined;
+    const { id, principal } = kept;
+    // No caller reads the answer to mail.
+    return { id, principal, answer: kept.isMail === true ? undefined : this.#answers.encode(answer) };
+  }
+
+  #read(run: Run): unknown {
+    const { slot, next } = run;
+    slot.beginReading();
+    let answer: unknown;
+    try {
+      answer = next();
+    } catch (error) {
+      this.#haveRead(run);
+      throw error;
+    }
+    if (isThenable(answer)) return this.#settleRead(run, answer);
+    this.#haveRead(run);
+    return answer;
+  }
+
+  async #settleRead(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
+    try {
+      return await pending;
+    } finally {
+      this.#haveRead(run);
+    }
+  }
+
+  /** Throws `invalid-state` if a reading turn has changed the state. It does not look in production. */
+  #haveRead({ slot, delivery }: Run): void {
+    slot.endReading();
+    if (isProduction() || !slot.isChangedByReaders()) return;
+    slot.undoReaders();
+    const text = `A readOnly handler of ${delivery.agentId} has changed the state. The change is undone.`;
+    throw new TroupeError("invalid-state", `${text} Declare the handler without readOnly.`);
+  }
+}
+
+function goneError({ agentId }: Delivery): TroupeError {
+  return new TroupeError("state-conflict", `The activation of ${agentId} has ended. Try again.`);
+}
+
+/** Whether the program runs in production. Core knows no Node: elsewhere it is not. */
+function isProduction(): boolean {
+  // TypeScript knows nothing of `process` here.
+  const { process } = globalThis as { readonly process?: { readonly env?: { readonly NODE_ENV?: string } } };
+  return process?.env?.NODE_ENV === "production";
+}

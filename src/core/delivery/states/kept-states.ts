@@ -1,0 +1,334 @@
+import type { Agent } from "../../agents/agent.ts";
+import type { AgentId } from "../../agents/agent-id.ts";
+import { definitionOf } from "../../agents/persistent-agent.ts";
+import { handlersOf } from "../../agents/routed-agent.ts";
+import { TroupeError, UndeliverableException } from "../../errors.ts";
+import { jsonContentType } from "../../serialization/message-type.ts";
+import { TurnEffects } from "../../state/effects.ts";
+import { assertFits, bytesOfText, stateOfRecord, stateOfText, textOfState } from "../../state/state-codec.ts";
+import type { KeptCommit, StateKeeper } from "../../state/state-keeper.ts";
+import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
+import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
+import type { ActivationStates } from "../activations/activation-states.ts";
+
+/** Options of `KeptStates`. */
+export interface KeptStatesOptions<Out> {
+  /** Returns the keeper, made on first use. Undefined: this runtime has none now. */
+  readonly keeper: () => StateKeeper<Out> | undefined;
+  /** The error for a persistent type while there is no keeper. */
+  readonly refusal: (type: string) => TroupeError;
+  /** Whether the keeper knows an agent only when its type is registered: an instance then loads its state with its first message. */
+  readonly loadsInstancesLate?: boolean | undefined;
+  /** Whether the agents of a registered type have turns. */
+  readonly isSequential: (type: string) => boolean;
+  /** Ends an activation whose state is gone. False: the agent is an instance, which can't be made again. */
+  readonly forget: (id: AgentId, agent: Agent, reason: "stale" | "destroyed") => boolean;
+}
+
+/** The parts of a commit beside the state and its effects. */
+export interface CommitRequest<Out> {
+  /** `turn`: a turn ends well. `now`: the agent asks for it. */
+  readonly at: "turn" | "now";
+  /** The message that the turn has handled, if it is remembered. */
+  readonly remembered?: RememberedMessage | undefined;
+  /** The answer, if the keeper sends it. */
+  readonly answer?: Out | undefined;
+  /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
+  readonly isRepeatable?: boolean | undefined;
+}
+
+/** The place of a slot: its agent. */
+interface Place {
+  readonly agent: Agent;
+  readonly id: AgentId;
+}
+
+interface PreparedCommit<Out> {
+  readonly kept: KeptCommit<Out>;
+  /** The text that is put. Undefined: the record stays, or goes. */
+  readonly text: string | undefined;
+  readonly effects: ReturnType<TurnEffects["savepoint"]>;
+}
+
+const noEffects = new TurnEffects();
+const nothing = { at: "nothing" } as const;
+const anything = { at: "anything" } as const;
+const keep = { at: "keep" } as const;
+
+/** Loads and commits the states of the activations of one runtime. A slot has one commit under way; the others wait. */
+export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
+  readonly #options: KeptStatesOptions<Out>;
+  /** Types whose agents keep a state. */
+  readonly #keptTypes = new Set<string>();
+  readonly #places = new WeakMap<StateSlot, Place>();
+  /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
+  readonly #activating = new Map<string, Agent>();
+
+  constructor(options: KeptStatesOptions<Out>) {
+    this.#options = options;
+  }
+
+  get loadsInstancesLate(): boolean {
+    return this.#options.loadsInstancesLate === true;
+  }
+
+  assertKept(type: string, agentClass: unknown, isSequential: boolean): boolean {
+    const definition = definitionOf(agentClass);
+    if (definition === undefined) return false;
+    if (!isSequential && definition.save === "each-message") {
+      const text = `The agents of type ${type} interleave, and their state is saved with each message: turns would save each other's half.`;
+      throw new TroupeError(
+        "invalid-argument",
+        `${text} Register the type as sequential, or declare the state with save: "manual".`,
+      );
+    }
+    const handler = handlersOf(agentClass).find(({ turn, isReadOnly }) => turn === "interleaving" && !isReadOnly);
+    if (handler !== undefined && isSequential) {
+      const types = handler.types.map(({ typeName }) => typeName).join(", ");
+      const text = `The handler of ${types} in agents of type ${type} interleaves, and is not readOnly.`;
+      throw new TroupeError("invalid-argument", `${text} Beside another turn of a persistent agent it must be both.`);
+    }
+    if (this.#options.keeper() === undefined) throw this.#options.refusal(type);
+    this.#keptTypes.add(type);
+    return true;
+  }
+
+  load(agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> | undefined {
+    const slot = slotOf(agent);
+    return slot === undefined ? undefined : this.#activate(slot, agent, id);
+  }
+
+  save(agent: Agent): Promise<void> | undefined {
+    const slot = slotOf(agent);
+    if (slot === undefined || slot.at !== "loaded") return undefined;
+    // A turn that was given up is not over: the half that it has changed must not be written.
+    if (slot.isWriting && !slot.isInterleaved) return undefined;
+    this.begun(slot);
+    if (!slot.isWriting) return this.commit(slot, { at: "turn" });
+    // The runtime ends while a turn runs. What stands in the state now is a part of that turn: it must not be written.
+    return slot.committing === undefined ? undefined : this.#saveAfter(slot.committing, agent);
+  }
+
+  beginLastTurn(agent: Agent): void {
+    const slot = slotOf(agent);
+    if (slot === undefined || slot.at !== "loaded" || slot.isWriting) return;
+    slot.isActivating = true;
+    this.#activating.set(this.#placeOf(slot).id.toString(), agent);
+  }
+
+  drop(agent: Agent): void {
+    const slot = slotOf(agent);
+    if (slot === undefined) return;
+    this.begun(slot);
+    if (slot.at === "gone") return;
+    const error = new UndeliverableException("The activation of the agent has ended.", { code: "shutting-down" });
+    slot.lose({ error, isConflict: false }, false);
+  }
+
+  destroy(id: AgentId): Promise<void> | undefined {
+    return this.#keptTypes.has(id.type) ? this.#delete(id) : undefined;
+  }
+
+  async #delete(id: AgentId): Promise<void> {
+    const nothingElse = { reminders: [], mail: [], remembered: [], out: [] };
+    const write = { at: "delete" } as const;
+    const outcome = await this.#keeper(id.type).commit({
+      ...{ agent: nameOf(id), epoch: undefined, expected: anything, write },
+      ...nothingElse,
+    });
+    if (outcome.at === "committed") return;
+    throw outcome.at === "failed" || outcome.at === "unknown" ? outcome.error : ended(id);
+  }
+
+  /** Returns the agent while its `onActivate` or `onDeactivate` runs. */
+  activating(id: AgentId): Agent | undefined {
+    return this.#activating.size === 0 ? undefined : this.#activating.get(id.toString());
+  }
+
+  /** Notes that a turn begins: the activation is over. */
+  begun(slot: StateSlot): void {
+    if (!slot.isActivating) return;
+    slot.isActivating = false;
+    this.#activating.delete(this.#placeOf(slot).id.toString());
+  }
+
+  /** Loads the state of an agent again: of an instance, after another program has written it. */
+  async reload(slot: StateSlot, agent: Agent): Promise<void> {
+    await this.#fill(slot, agent, agent.id);
+  }
+
+  /** Finds the answer that the agent has given to a message of this id. */
+  remembered(id: AgentId, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
+    return this.#keeper(id.type).remembered(nameOf(id), messageId, principal);
+  }
+
+  saveNow(slot: StateSlot): Promise<void> {
+    try {
+      return this.commit(slot, { at: "now" }) ?? Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Commits what has changed. Undefined: there is nothing to write. Throws or rejects when nothing is written, or when that is not
+   * known; a conflict has ended the activation then.
+   */
+  commit(slot: StateSlot, request: CommitRequest<Out>): Promise<void> | undefined {
+    if (slot.committing !== undefined) return this.#commitAfter(slot, request);
+    const place = this.#placeOf(slot);
+    const prepared = this.#prepare(slot, request, place.id);
+    if (prepared === undefined) return undefined;
+    const written = this.#write(slot, prepared, place, request.isRepeatable === true);
+    const end = () => {
+      slot.committing = undefined;
+    };
+    slot.committing = written.then(end, end);
+    return written;
+  }
+
+  /** Ends the activation of a slot whose state is gone. */
+  leave(slot: StateSlot, lost: LostState, reason: "stale" | "destroyed" = "stale"): void {
+    const { id, agent } = this.#placeOf(slot);
+    this.#activating.delete(id.toString());
+    // The slot first: messages that wait for a turn find it gone.
+    slot.lose(lost, false);
+    if (!this.#options.forget(id, agent, reason)) slot.lose(lost, true);
+  }
+
+  /** A turn has ended, and its commit is under way: the agent's last changes are written after that. */
+  async #saveAfter(committing: Promise<unknown>, agent: Agent): Promise<void> {
+    await committing;
+    await this.save(agent);
+  }
+
+  async #commitAfter(slot: StateSlot, request: CommitRequest<Out>): Promise<void> {
+    while (slot.committing !== undefined) await slot.committing;
+    await this.commit(slot, request);
+  }
+
+  async #activate(slot: StateSlot, agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> {
+    const found = await this.#fill(slot, agent, id);
+    slot.isActivating = true;
+    this.#activating.set(id.toString(), agent);
+    return found;
+  }
+
+  async #fill(slot: StateSlot, agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> {
+    const { definition } = slot;
+    const isInterleaved = !this.#options.isSequential(id.type);
+    this.assertKept(id.type, agent.constructor, !isInterleaved);
+    this.#places.set(slot, { agent, id });
+    const record = await this.#keeper(id.type).load(nameOf(id), { epoch: undefined });
+    const isNew = record === undefined || record === "unchanged";
+    const state = isNew ? initialOf(slot) : stateOfRecord(definition, record, id.toString());
+    slot.fill({ state, eTag: isNew ? undefined : record.eTag, isInterleaved, home: this });
+    return { isNew };
+  }
+
+  #prepare(slot: StateSlot, request: CommitRequest<Out>, id: AgentId): PreparedCommit<Out> | undefined {
+    if (slot.at !== "loaded") throw ended(id);
+    const { definition, isInterleaved } = slot;
+    const deletes = request.at === "turn" && slot.isDestroying;
+    const savesState = !deletes && (request.at === "now" || definition.save === "each-message");
+    let write: StateWrite = deletes ? { at: "delete" } : keep;
+    let text: string | undefined;
+    if (savesState) {
+      const present = textOfState(definition, slot.state);
+      if (present !== slot.storedText) {
+        const data = bytesOfText(definition, present);
+        assertFits(definition, present);
+        text = present;
+        write = { at: "put", contentType: jsonContentType, schemaVersion: definition.version, data };
+      }
+    } else if (!deletes && !isInterleaved) slot.keep(textOfState(definition, slot.state));
+    const remembered = request.remembered === undefined ? [] : [request.remembered];
+    if (write.at === "keep" && !slot.hasEffects && remembered.length === 0) return undefined;
+    const { events, reminders, mail } = slot.hasEffects ? slot.effects : noEffects;
+    const expected: Expected = write.at === "keep" && !savesState ? anything : expectedOf(slot);
+    // The runtime that made these events is the keeper's.
+    const sent = [...events] as readonly Out[];
+    const out = request.answer === undefined ? sent : [...sent, request.answer];
+    const effects = slot.hasEffects ? slot.effects.savepoint() : noEffects.savepoint();
+    const kept = {
+      agent: nameOf(id),
+      epoch: undefined,
+      ...{ expected, write, reminders: deletes ? [] : [...reminders], mail: [...mail], remembered, out },
+    };
+    return { kept, text, effects };
+  }
+
+  async #write(
+    slot: StateSlot,
+    { kept, text, effects }: PreparedCommit<Out>,
+    { id }: Place,
+    isRepeatable: boolean,
+  ): Promise<void> {
+    const outcome = await this.#keeper(id.type).commit(kept);
+    switch (outcome.at) {
+      case "committed":
+        if (slot.at !== "loaded") return;
+        if (kept.write.at === "delete") slot.deleted(initialOf(slot), effects);
+        else if (text === undefined) slot.committed({ effects });
+        else slot.committed({ put: text, eTag: outcome.eTag, effects });
+        return;
+      case "refused":
+        throw new TroupeError(
+          "state-too-large",
+          `The store refuses the state of ${id}: it is over the limit of ${outcome.limit}. Nothing has changed.`,
+        );
+      case "failed":
+        throw outcome.error;
+      case "conflict":
+        if (!isRepeatable || slot.at !== "loaded") throw this.#lost(slot, conflict(id), true);
+        slot.lose({ error: conflict(id), isConflict: true, isLeftLater: true }, false);
+        throw conflict(id);
+      case "stale":
+        throw this.#lost(slot, ended(id), false);
+      case "unknown":
+        throw this.#lost(slot, outcome.error, false);
+    }
+  }
+
+  #lost(slot: StateSlot, error: TroupeError, isConflict: boolean): TroupeError {
+    if (slot.at === "loaded") this.leave(slot, { error, isConflict });
+    return error;
+  }
+
+  #keeper(type: string): StateKeeper<Out> {
+    const keeper = this.#options.keeper();
+    if (keeper === undefined) throw this.#options.refusal(type);
+    return keeper;
+  }
+
+  #placeOf(slot: StateSlot): Place {
+    const place = this.#places.get(slot);
+    if (place !== undefined) return place;
+    throw new TroupeError("wrong-state", "The agent's state is not loaded yet.");
+  }
+}
+
+function nameOf({ type, key }: AgentId): { readonly type: string; readonly key: string } {
+  return { type, key };
+}
+
+function initialOf({ definition }: StateSlot): object {
+  return stateOfText(definition, textOfState(definition, definition.initial));
+}
+
+function expectedOf({ eTag }: StateSlot): Expected {
+  return eTag === undefined ? nothing : { at: "version", eTag };
+}
+
+function conflict(id: AgentId): TroupeError {
+  const text = `The state of ${id} was written by another program while a handler ran. The message was tried twice`;
+  return new TroupeError(
+    "state-conflict",
+    `${text}, or a part of its turn was written before. Load the state, and try again.`,
+  );
+}
+
+function ended(id: AgentId): UndeliverableException {
+  const text = `The activation of ${id} has ended, and nothing of this turn is written. Try again.`;
+  return new UndeliverableException(text, { code: "shutting-down" });
+}

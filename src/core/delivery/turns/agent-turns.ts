@@ -1,0 +1,333 @@
+import type { Agent } from "../../agents/agent.ts";
+import type { TurnKind, TurnOptions } from "../../agents/turns.ts";
+import { UndeliverableException } from "../../errors.ts";
+import { isSameTurn, nameInPath } from "../../scope/call-path.ts";
+import { isThenable } from "../../thenable.ts";
+import { ActivationGone } from "../activations/activation-gone.ts";
+import type { HandlerContext, OwnTurn } from "../handler-context.ts";
+import type { Delivery } from "../layers.ts";
+import type { LongWaits, WatchedTurn } from "./long-waits.ts";
+import type { RunningPaths } from "./running-paths.ts";
+import { type Turn, type TurnLimits, TurnQueue } from "./turn-queue.ts";
+
+/** The handler slot of a message, in a runtime that bounds its handlers. A message that waits for its turn holds none. */
+export interface TurnSlot {
+  /** Bytes of the message. */
+  readonly bytes: number;
+  /** Whether the message needs no free slot, because a handler that holds one may wait for it. */
+  readonly isUrgent: boolean;
+  /** Gives the slot up, because the message waits. */
+  leave(): void;
+  /** Takes a slot again and calls `run`: at once, or when one is free. */
+  take(run: () => void): void;
+  /** Waits for no free slot any more: an urgent message waits behind this one. */
+  hurry(): void;
+  /** Gives up the slot, or the wait for one. Twice is fine. */
+  end(): void;
+}
+
+/** The parts that the turns of a runtime share. */
+export interface SharedTurns {
+  readonly paths: RunningPaths;
+  /** Makes the token of a turn: no other turn of the agent has it, in any runtime. */
+  readonly tokenOf: (delivery: Delivery) => string;
+  /** Hears of each change of a queue. Undefined: the runtime does not watch for calls that wait for each other. */
+  readonly longWaits: LongWaits | undefined;
+}
+
+/** The turns of the agents of one type. An agent that has nothing to do costs nothing. */
+export class AgentTurns {
+  readonly #limits: TurnLimits;
+  readonly #queues = new Map<Agent, TurnQueue<MessageTurn>>();
+  readonly #shared: SharedTurns;
+
+  constructor(
+    shared: SharedTurns,
+    { maxQueuedPerAgent = 1_000, maxQueuedBytesPerAgent = 16 * 1024 * 1024 }: TurnOptions,
+  ) {
+    this.#shared = shared;
+    this.#limits = { maxQueued: maxQueuedPerAgent, maxQueuedBytes: maxQueuedBytesPerAgent };
+  }
+
+  /**
+   * Runs `handle` in the message's turn: at once if the agent is free, else later. Throws `overloaded` when too many messages wait.
+   * Rejects with the reason when the message is given up while it waits. The context says `isWaiting` until `handle` runs. The agent
+   * that it gets is another object if the activation has ended while the message waited.
+   */
+  inTurn(
+    delivery: Delivery,
+    handle: (agent: Agent) => unknown,
+    agent: Agent,
+    kind = turnKindOf(agent, delivery),
+  ): unknown {
+    const { context, agentId } = delivery;
+    if (kind === "interleaving") {
+      context.isInterleaving = true;
+      return context.path.length === 0 ? handle(agent) : this.#shared.paths.around(agent, context, () => handle(agent));
+    }
+    const own = {
+      token: this.#shared.tokenOf(delivery),
+      type: nameInPath(agentId.type),
+      key: nameInPath(agentId.key),
+      kind,
+    };
+    const queue = this.#queueOf(agent);
+    const turn = new MessageTurn(kind, delivery, { own, agent, queue });
+    switch (queue.ask(turn)) {
+      case "begun":
+        if (queue.hasWaitingPath) this.#shared.longWaits?.changed(queue);
+        return this.#run(turn, handle);
+      case "waits":
+        if (turn.hasPath) this.#shared.longWaits?.changed(queue);
+        return this.#runLater(turn, handle);
+      case "full":
+        context.isWaiting = true;
+        throw queueIsFull(delivery, queue.waitingCount);
+    }
+  }
+
+  /** Whether a turn of the agent runs or waits. */
+  isBusy(agent: Agent): boolean {
+    return this.#queues.has(agent);
+  }
+
+  /** From now on no turn of the agent begins, but those for which all that run wait. `move` or `forget` ends that. */
+  hold(agent: Agent): void {
+    this.#queueOf(agent).hold();
+  }
+
+  /** The activation has ended, and nothing waits for it any more. */
+  forget(agent: Agent): void {
+    this.#queues.delete(agent);
+  }
+
+  /**
+   * The activation has ended: the messages that wait go to the next one, in their order. If `next` rejects, each of them has that
+   * error. `next` is called only if messages wait.
+   */
+  move(agent: Agent, next: () => Agent | Promise<Agent>): void {
+    const queue = this.#queues.get(agent);
+    const waiting = queue?.takeWaiting() ?? [];
+    this.#queues.delete(agent);
+    if (queue === undefined || waiting.length === 0) return;
+    for (const turn of waiting) turn.queue = undefined;
+    this.#shared.longWaits?.changed(queue);
+    const left = () => waiting.filter(({ isGivenUp }) => !isGivenUp);
+    Promise.resolve(next()).then(
+      (agentNow) => {
+        for (const turn of left()) this.#rejoin(turn, agentNow);
+      },
+      (error: unknown) => {
+        for (const turn of left()) turn.giveUp(error);
+      },
+    );
+  }
+
+  #rejoin(turn: MessageTurn, agent: Agent): void {
+    const queue = this.#queueOf(agent);
+    turn.agent = agent;
+    turn.queue = queue;
+    switch (queue.ask(turn)) {
+      case "begun":
+        return turn.begin(false);
+      case "waits":
+        if (turn.hasPath) this.#shared.longWaits?.changed(queue);
+        return;
+      case "full":
+        turn.giveUp(queueIsFull(turn.delivery, queue.waitingCount));
+    }
+  }
+
+  /** Runs the rest at once. Makes no promise for a handler that answers at once. */
+  #run(turn: MessageTurn, handle: (agent: Agent) => unknown): unknown {
+    turn.context.turn = turn.own;
+    this.#shared.paths.add(turn.agent, turn.context);
+    let answer: unknown;
+    try {
+      answer = handle(turn.agent);
+    } catch (error) {
+      this.#end(turn);
+      throw error;
+    }
+    if (isThenable(answer)) return this.#settle(turn, answer, handle);
+    this.#end(turn);
+    return answer;
+  }
+
+  async #settle(turn: MessageTurn, answer: PromiseLike<unknown>, handle: (agent: Agent) => unknown): Promise<unknown> {
+    let settled: unknown;
+    try {
+      settled = await answer;
+    } catch (error) {
+      if (ActivationGone.is(error) && error.leave !== undefined) return this.#again(turn, error, handle);
+      this.#end(turn);
+      throw error;
+    }
+    this.#end(turn);
+    return settled;
+  }
+
+  /** Ends the activation of a turn that met another writer. The message is tried once more, before those that wait. */
+  async #again(turn: MessageTurn, gone: ActivationGone, handle: (agent: Agent) => unknown): Promise<unknown> {
+    const { queue } = turn;
+    if (turn.isRepeated || queue === undefined) {
+      gone.leave?.();
+      this.#end(turn);
+      throw gone.error;
+    }
+    turn.isRepeated = true;
+    this.#shared.paths.delete(turn.agent, turn.context);
+    queue.putBack(turn);
+    const begun = this.#runLater(turn, handle);
+    gone.leave?.();
+    // An instance stays, and loads its state again.
+    if (turn.queue === queue) queue.resume();
+    return begun;
+  }
+
+  /** Waits in the async context of the message, so that its handler runs there. */
+  async #runLater(turn: MessageTurn, handle: (agent: Agent) => unknown): Promise<unknown> {
+    try {
+      await turn.begun(() => this.#end(turn));
+    } catch (error) {
+      this.#end(turn);
+      throw error;
+    }
+    return this.#run(turn, handle);
+  }
+
+  #queueOf(agent: Agent): TurnQueue<MessageTurn> {
+    const known = this.#queues.get(agent);
+    if (known !== undefined) return known;
+    const queue = new TurnQueue<MessageTurn>(this.#limits);
+    this.#queues.set(agent, queue);
+    return queue;
+  }
+
+  #end(turn: MessageTurn): void {
+    const { agent, queue } = turn;
+    this.#shared.paths.delete(agent, turn.context);
+    if (queue === undefined) return;
+    queue.end(turn);
+    this.#shared.longWaits?.changed(queue);
+    if (queue.isIdle && this.#queues.get(agent) === queue) this.#queues.delete(agent);
+  }
+}
+
+/** The place of a turn: its name in paths, and where it runs or waits. */
+interface TurnPlace {
+  readonly own: OwnTurn;
+  readonly agent: Agent;
+  readonly queue: TurnQueue<MessageTurn>;
+}
+
+/** The turn of one message. */
+class MessageTurn implements Turn, WatchedTurn {
+  readonly kind: Turn["kind"];
+  readonly delivery: Delivery;
+  seenMs: number | undefined;
+  /** Whether the message is tried for the second time. */
+  isRepeated = false;
+  /** As it stands in the paths of the calls that it makes. */
+  readonly own: OwnTurn;
+  /** The activation whose turn it is. */
+  agent: Agent;
+  /** Undefined while the next activation of the agent is being made. */
+  queue: TurnQueue<MessageTurn> | undefined;
+  #resolve: () => void = () => undefined;
+  #giveUp: (reason: unknown) => void = () => undefined;
+  #isGivenUp = false;
+
+  constructor(kind: Turn["kind"], delivery: Delivery, { own, agent, queue }: TurnPlace) {
+    this.kind = kind;
+    this.own = own;
+    this.agent = agent;
+    this.queue = queue;
+    this.delivery = delivery;
+  }
+
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** Ends the wait with this error. */
+  giveUp(reason: unknown): void {
+    this.#giveUp(reason);
+  }
+
+  get context(): HandlerContext {
+    return this.delivery.context;
+  }
+
+  get token(): string {
+    return this.own.token;
+  }
+
+  get hasPath(): boolean {
+    return this.context.path.length > 0;
+  }
+
+  isAwaitedBy(running: MessageTurn): boolean {
+    return this.context.path.some((turn) => isSameTurn(turn, running.own));
+  }
+
+  get bytes(): number {
+    return this.delivery.handlerSlot?.bytes ?? 0;
+  }
+
+  get isUrgent(): boolean {
+    return this.delivery.handlerSlot?.isUrgent ?? false;
+  }
+
+  /** Resolves when the turn and its slot are there. Rejects when the message is given up; `onGivenUp` is called at once then. */
+  async begun(onGivenUp: () => void): Promise<void> {
+    const { context, handlerSlot: slot } = this.delivery;
+    context.isWaiting = true;
+    let givenUp: { readonly reason: unknown } | undefined;
+    await new Promise<void>((resolve) => {
+      this.#resolve = resolve;
+      this.#giveUp = (reason) => {
+        givenUp ??= { reason };
+        this.#isGivenUp = true;
+        slot?.end();
+        onGivenUp();
+        resolve();
+      };
+      context.onAbort = this.#giveUp;
+      slot?.leave();
+      // Reading the signal makes the context follow the caller's signal and deadline. It may have aborted before.
+      if (context.signal.aborted && givenUp === undefined) this.#giveUp(context.signal.reason);
+    });
+    context.onAbort = undefined;
+    this.#giveUp = () => undefined;
+    if (givenUp !== undefined) throw givenUp.reason;
+    context.isWaiting = false;
+  }
+
+  begin(hurries: boolean): void {
+    const { context, handlerSlot: slot } = this.delivery;
+    this.seenMs = undefined;
+    context.turn = this.own;
+    if (slot === undefined) return this.#resolve();
+    if (hurries) slot.hurry();
+    slot.take(this.#resolve);
+  }
+
+  hurry(): void {
+    this.delivery.handlerSlot?.hurry();
+  }
+}
+
+/** A message whose `match` throws runs alone: the handler throws the same error to its caller. */
+function turnKindOf(agent: Agent, { message, context }: Delivery): TurnKind {
+  try {
+    return agent.turnKind?.(message, context) ?? "alone";
+  } catch {
+    return "alone";
+  }
+}
+
+function queueIsFull({ agentId }: Delivery, count: number): UndeliverableException {
+  const text = `${count} messages wait for their turn at ${agentId}, which takes no more (maxQueuedPerAgent, maxQueuedBytesPerAgent).`;
+  return new UndeliverableException(`${text} Try again later.`, { code: "overloaded", notHandled: true });
+}

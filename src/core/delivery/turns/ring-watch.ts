@@ -1,0 +1,151 @@
+import type { CallPath } from "../../scope/call-path.ts";
+
+/** A call that waits for its turn at a sequential agent, as its runtime reports it. */
+export interface WaitingCall {
+  /** The turns that wait for the call. */
+  readonly path: CallPath;
+  /** The tokens of the running turns for which the call waits. */
+  readonly behind: readonly string[];
+}
+
+/** A call that is reported, with its place in the order of first reports. */
+interface Reported<Call> extends WaitingCall {
+  readonly call: Call;
+  readonly order: number;
+}
+
+/** `from` waits for the turn `token`, and this turn waits for `to`. */
+interface Edge<Call> {
+  readonly from: Reported<Call>;
+  readonly token: string;
+  readonly to: Reported<Call>;
+}
+
+export interface RingWatchOptions<Call> {
+  /** Calls that are watched at once. Others are not part of any ring that is found. */
+  readonly maxCalls: number;
+  /**
+   * Called for the call of a ring that was reported last; it is not watched any more. Ends the call with an error. `ring`: the agents
+   * of the ring as text, beginning with the one whose turn made the call.
+   */
+  readonly onRing: (call: Call, ring: string) => void;
+}
+
+/** Agents that the text of a ring names at most. */
+const mostNames = 16;
+
+/**
+ * Finds calls that wait for each other. A reported call waits for running turns, and each of these may wait for other calls: those with
+ * the turn in their path. A way from a call back to itself is a ring, and nothing in it ever ends by itself. Costs nothing for
+ * calls that are not reported. A search takes time in proportion to what is reported.
+ */
+export class RingWatch<Call> {
+  readonly #options: RingWatchOptions<Call>;
+  readonly #calls = new Map<Call, Reported<Call>>();
+  /** The reported calls for which a turn waits, by its token. */
+  readonly #awaitedBy = new Map<string, Set<Reported<Call>>>();
+  #reports = 0;
+
+  constructor(options: RingWatchOptions<Call>) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  has(call: Call): boolean {
+    return this.#calls.has(call);
+  }
+
+  /** Takes the first report of a call, or a later one with other turns before it. Returns false if there is no place for the call. */
+  report(call: Call, { path, behind }: WaitingCall): boolean {
+    const known = this.#calls.get(call);
+    if (known === undefined && this.#calls.size >= this.#options.maxCalls) return false;
+    const order = known?.order ?? ++this.#reports;
+    if (known !== undefined) this.#remove(known);
+    const reported = { call, path, behind, order };
+    this.#calls.set(call, reported);
+    for (const { token } of path) this.#add(token, reported);
+    this.#resolveRings(reported);
+    return true;
+  }
+
+  /** Forgets a call that does not wait any more; an unknown one is fine. */
+  withdraw(call: Call): void {
+    const known = this.#calls.get(call);
+    if (known !== undefined) this.#remove(known);
+  }
+
+  /** Each way that a report adds goes through its call, so that each new ring has the call in it. */
+  #resolveRings(reported: Reported<Call>): void {
+    while (this.#calls.get(reported.call) === reported) {
+      const ring = this.#ringThrough(reported);
+      if (ring === undefined) return;
+      const intoLast = ring.reduce((last, edge, at) => (edge.to.order > (ring[last]?.to.order ?? 0) ? at : last), 0);
+      const fromLast = [...ring.slice(intoLast), ...ring.slice(0, intoLast)];
+      const last = ring[intoLast]?.to;
+      if (last === undefined) return;
+      this.#remove(last);
+      this.#options.onRing(last.call, textOf(fromLast));
+    }
+  }
+
+  /** Returns the shortest way from a call back to itself. It goes through each turn once. */
+  #ringThrough(start: Reported<Call>): readonly Edge<Call>[] | undefined {
+    const seen = new Set<string>();
+    const reachedBy = new Map<Reported<Call>, Edge<Call>>();
+    const reached = [start];
+    for (const from of reached) {
+      for (const token of from.behind) {
+        if (seen.has(token)) continue;
+        seen.add(token);
+        for (const to of this.#awaitedBy.get(token) ?? []) {
+          if (to === start) return wayTo({ from, token, to }, reachedBy);
+          if (reachedBy.has(to)) continue;
+          reachedBy.set(to, { from, token, to });
+          reached.push(to);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  #add(token: string, reported: Reported<Call>): void {
+    const awaited = this.#awaitedBy.get(token);
+    if (awaited === undefined) this.#awaitedBy.set(token, new Set([reported]));
+    else awaited.add(reported);
+  }
+
+  #remove(reported: Reported<Call>): void {
+    this.#calls.delete(reported.call);
+    for (const { token } of reported.path) {
+      const awaited = this.#awaitedBy.get(token);
+      if (awaited?.delete(reported) === true && awaited.size === 0) this.#awaitedBy.delete(token);
+    }
+  }
+}
+
+/** Returns the edges up to this one, from the beginning of the search on. */
+function wayTo<Call>(last: Edge<Call>, reachedBy: ReadonlyMap<Reported<Call>, Edge<Call>>): readonly Edge<Call>[] {
+  const way = [last];
+  for (let edge = reachedBy.get(last.from); edge !== undefined; edge = reachedBy.get(edge.from)) way.unshift(edge);
+  return way;
+}
+
+/** Names the agents of a ring, also those whose turns stand between two of its calls. */
+function textOf<Call>(ring: readonly Edge<Call>[]): string {
+  const names: string[] = [];
+  for (const { token, to } of ring) {
+    const first = to.path.findIndex((turn) => turn.token === token);
+    for (const { type, key } of to.path.slice(first)) names.push(`${type}/${key}`);
+  }
+  const shown = names.length <= mostNames ? names : [...names.slice(0, mostNames), "…"];
+  return [...shown, names[0]].join(" → ");
+}
+
+/** Returns the text of the error for the call of a ring that fails. */
+export function deadlockText(ring: string): string {
+  const advice = "Publish an event in place of one of these calls, or mark a handler that they wait for `interleaves`.";
+  return `These calls wait for each other: ${ring}. None of them can end, so this one has failed. ${advice}`;
+}

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { type Agent, type AgentId, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
+import { type AgentCatalog, HandlerContext } from "../../../../../src/core/internal.ts";
+import { Keeper, id as keeper } from "../../../../contract/agent-runtime/keepers.ts";
+import { Ask } from "../../../../contract/agent-runtime/world.ts";
+import { Gate } from "../../../../support/gate.ts";
+import { WatchedStore } from "../../../../support/watched-store.ts";
+import { id, open, settle } from "./noted-agents.ts";
+
+function contextOf(catalog: AgentCatalog, agentId: AgentId): HandlerContext {
+  const unsent = { sender: undefined, topicId: undefined, isRpc: true, messageId: "1" };
+  return new HandlerContext({ ...unsent, agentId, runtime: catalog.runtime });
+}
+
+describe("a shared type whose worker has lost its host", () => {
+  test("lets the messages that wait for their turn have it at an agent that stays", async () => {
+    const { catalog, factory, lines } = open({ states: undefined });
+    catalog.addFactory("a", factory, { concurrency: "sequential", shared: true });
+    const first = await catalog.agentFor(id);
+    const gate = new Gate();
+    const had: Agent[] = [];
+    const inTurn = (body: (agent: Agent) => unknown) => {
+      const delivery = { agentId: id, message: "x", context: contextOf(catalog, id), link: undefined };
+      return catalog.turnsOf("a")?.inTurn(delivery, body, first, "alone");
+    };
+    const held = inTurn(() => gate.opened);
+    const waiting = [1, 2].map(() => inTurn((agent) => had.push(agent)));
+    await catalog.dropShared();
+    await Promise.all(waiting);
+    const live = catalog.peek(id);
+    expect(live).toBeDefined();
+    expect(had).toEqual([live, live]);
+    expect(lines.filter((line) => line === "onDeactivate (stale)")).toHaveLength(1);
+    gate.open();
+    await held;
+  });
+
+  test("drops an agent that is just being made, and says so to the messages that waited for it", async () => {
+    const { catalog, factory } = open({ states: undefined });
+    catalog.addFactory("a", factory, { shared: true });
+    const made = catalog.agentFor(id);
+    await catalog.dropShared();
+    expect(catalog.isDropped(await made)).toBe(true);
+    const next = await catalog.agentFor(id);
+    expect(catalog.isDropped(next)).toBe(false);
+    expect(catalog.peek(id)).toBe(next);
+  });
+});
+
+test("destroyAgent rejects if the runtime ends before the state is deleted", async () => {
+  const running: HandlerContext[] = [];
+  const { catalog, factory, lines } = open({ contextsAt: () => running });
+  catalog.addFactory("a", factory);
+  await catalog.agentFor(id);
+  running.push(contextOf(catalog, id));
+  const destroyed = catalog.deactivate(id, "destroyed");
+  const rejected = expect(destroyed).rejects.toMatchObject({ code: "shutting-down" });
+  await settle();
+  await catalog.close();
+  await rejected;
+  expect(lines).not.toContain("destroy a/k");
+});
+
+test("a saveState that waits for a turn ends with the runtime, and no agent is made for it", async () => {
+  const store = new WatchedStore();
+  const inside = new Gate();
+  const gate = new Gate();
+  let made = 0;
+  const runtime = new SingleThreadedAgentRuntime({ stateStore: store });
+  await Keeper.register(runtime, "keeper", () => {
+    made += 1;
+    return new Keeper(() => {
+      inside.open();
+      return gate.opened;
+    });
+  });
+  await runtime.start();
+  const held = runtime.sendMessage(Ask({ text: "hold" }), keeper).catch(() => undefined);
+  await inside.opened;
+  const saved = expect(runtime.agentSaveState(keeper)).rejects.toMatchObject({ code: "shutting-down" });
+  await settle();
+  await runtime.close();
+  await saved;
+  gate.open();
+  await held;
+  await settle();
+  expect(made).toBe(1);
+});
+
+test("nothing of a turn that still runs when the runtime closes is saved, and none of its events leaves", async () => {
+  const store = new WatchedStore();
+  const inside = new Gate();
+  const gate = new Gate();
+  const runtime = new SingleThreadedAgentRuntime({ stateStore: store });
+  await Keeper.register(runtime, "keeper", () => {
+    return new Keeper(async (text, agent) => {
+      agent.state.total += Number(text);
+      if (text !== "2") return "";
+      inside.open();
+      await gate.opened;
+      return "";
+    });
+  });
+  await runtime.start();
+  await runtime.sendMessage(Ask({ text: "1" }), keeper);
+  const held = runtime.sendMessage(Ask({ text: "2" }), keeper).catch(() => undefined);
+  await inside.opened;
+  await runtime.close();
+  gate.open();
+  await held;
+  await settle();
+  expect(await store.stored(keeper)).toEqual({ total: 1, log: [] });
+});
