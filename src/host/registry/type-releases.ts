@@ -53,7 +53,8 @@ export class TypeReleases {
   makeFree(agentType: string): void {
     if (this.#waiting.isEmpty) return;
     for (const clientId of this.#parts.owners.owners(agentType)) {
-      for (const release of this.#waiting.of(clientId)) if (release.types.has(agentType)) this.#take(release, agentType);
+      for (const release of this.#waiting.of(clientId))
+        if (release.types.has(agentType)) this.#take(release, agentType);
     }
   }
 
