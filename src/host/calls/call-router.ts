@@ -12,7 +12,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
-  withoutEpoch,
+  withoutHostKeys,
   withoutMailMarks,
   withoutPath,
 } from "../../protocol/internal.ts";
@@ -116,8 +116,9 @@ export class CallRouter {
   }
 
   /** Takes a call that came on a worker's channel. */
-  route(caller: Peer, request: PeekedRequest): void {
+  route(caller: Peer, given: PeekedRequest): void {
     this.#counters.calls += 1;
+    const request = caller === this.#courier ? given : withoutHostKeys(given);
     const { targetType, targetKey } = request;
     if (this.#isDraining)
       return this.#outcomes.refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
@@ -164,7 +165,7 @@ export class CallRouter {
       return this.#outcomes.refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
-    this.#sendPlaced(call, withoutEpoch(this.#chains.onPath(caller, request)), located);
+    this.#sendPlaced(call, this.#chains.onPath(caller, request), located);
   }
 
   #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {
