@@ -31,8 +31,7 @@ import { CallRings } from "./call-rings.ts";
 import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
-import { sourceOf } from "./request-source.ts";
-import { StockChains } from "./stock-chains.ts";
+import { StockChains, sourceOf } from "./stock-chains.ts";
 
 /** The reason for which the host could not read a frame. */
 export interface BadFrame {
@@ -101,7 +100,7 @@ export class CallRouter {
       },
     });
     this.rings = new CallRings({
-      counters,
+      ...{ counters, batches },
       callNamed: (idText) => this.#calls.named(idText),
       onRing: (call, ring) => this.#breakRing(call, ring),
     });
