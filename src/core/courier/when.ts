@@ -109,7 +109,9 @@ const once: Repetition = { at: "once" };
 function firstOfEvery({ every, from }: Extract<When, { readonly every: unknown }>, nowMs: number) {
   const periodMs = millisecondsOf(every, "every");
   if (periodMs < shortestPeriodMs || periodMs > longestMs) {
-    throw invalid(`The period of a reminder must be from 1 s to 100 years, not ${describe(every)}`);
+    throw invalid(
+      `The period of a reminder must be from 1 s to 100 years, not ${typeof every === "number" ? `${every} ms` : describe(every)}`,
+    );
   }
   const repeats: Repetition = { at: "every", periodMs };
   if (from === undefined) return { dueMs: nowMs + periodMs, repeats };
@@ -159,7 +161,8 @@ function millisecondsOf(value: unknown, name: string): number {
     const ms = Math.ceil(Number(count) * unitMs[unit as keyof typeof unitMs]);
     if (ms <= longestMs) return ms;
   }
-  throw wrongValue(`The ${name} of a reminder must be milliseconds, or a text such as "30m", up to 100 years`, value);
+  const texts = 'a text such as "90s", "30m", "12h" or "7d"';
+  throw wrongValue(`The ${name} of a reminder must be a number of milliseconds, or ${texts}, up to 100 years`, value);
 }
 
 function timeOf(value: unknown, name: string): number {

@@ -58,6 +58,10 @@ export class StateDatabase {
 
   open({ takesOver, nowMs }: AskOf<"open">): StoreOpening {
     this.#assertSound();
+    if (this.#options.readOnly) {
+      const text = `${loggableText(this.#options.file)} was opened to read only. Open the store without readOnly.`;
+      throw new StoreError("unavailable", text);
+    }
     try {
       this.#takeLock(takesOver);
       const damage = this.#options.checksOnOpen ? this.#connection.findDamage() : undefined;
