@@ -84,8 +84,10 @@ export {
   controlReply,
   decodeControl,
   encodeControl,
+  formatControlError,
   isControlRequest,
   parseControlDestination,
+  parseControlError,
 } from "./state/control-messages.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export {
