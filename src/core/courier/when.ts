@@ -53,7 +53,7 @@ export interface ReminderInfo {
 /** Finds the times of cron patterns. `cronPatterns` of `troupe/cron` is one. */
 export interface CronPatterns {
   /**
-   * Returns the first time of a pattern that is later than `afterMs`, in milliseconds since 1970. Undefined: there is none. Throws
+   * Returns the first time of a pattern that is later than `afterMs`, in milliseconds since 1970, or undefined if the pattern never comes again. Throws
    * `invalid-argument` for a pattern or a time zone that it can't read.
    */
   next(pattern: string, timeZone: string, afterMs: number): number | undefined;
