@@ -157,31 +157,6 @@ export function describePersistentAgents(suite: Suite): void {
       expect(await cast.ask("1")).toBe("201");
     });
 
-    test("whose onActivate meets another writer says so, and is made anew for the next message", async () => {
-      const store = new WatchedStore();
-      await using stage = await suite.openStage({ stateStore: store });
-      class Starting extends persistentAgent(Kept) {
-        static override readonly handlers = handlerTable<Starting>().rpc(Ask, function () {
-          return Answer({ text: String(this.state.total) });
-        });
-
-        override onActivate(): void {
-          this.state.total += 1;
-        }
-      }
-      await Starting.register(stage.callee, "keeper", () => new Starting("counts its activations"));
-      store.beforeCommit = async () => {
-        store.beforeCommit = () => undefined;
-        await store.write(id, { total: 100, log: [] });
-      };
-      const refused = stage.caller.sendMessage(Ask({ text: "1" }), id);
-      await expect(refused).rejects.toMatchObject({
-        code: "state-conflict",
-        message: expect.stringMatching(/while the agent's onActivate or onDeactivate ran\. Nothing of that is written/),
-      });
-      expect((await stage.caller.sendMessage(Ask({ text: "2" }), id)).text).toBe("101");
-    });
-
     test("that met another writer gives the messages that wait to the next activation, in their order", async () => {
       const store = new WatchedStore();
       await using cast = await openCast(suite, add, { store });
