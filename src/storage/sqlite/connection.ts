@@ -66,7 +66,7 @@ export class Connection {
     try {
       return connect(file);
     } catch (error) {
-      // SQLite makes a file beside a database that it reads. Where it can't, nobody writes to the database either.
+      // SQLite makes a file beside a database that it reads. Where it can't, no program writes to the database either.
       if (error instanceof StoreError || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0)
         throw error;
       return connect(`${pathToFileURL(file)}?immutable=1`);
