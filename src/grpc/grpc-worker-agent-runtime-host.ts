@@ -10,6 +10,7 @@ import {
   TroupeError,
 } from "../core/internal.ts";
 import {
+  assertQueueFits,
   Host,
   type HostOptions,
   type HostStartOptions,
@@ -71,7 +72,7 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
     assertText(address, "The address of a host, such as 127.0.0.1:50051,");
     assertOptions(given, shape, "A host");
     const { channelOptions, ...options } = given;
-    assertQueueFits(options, channelOptions?.maxHeldBytes);
+    assertQueueFits(options, channelOptions?.maxHeldBytes, "channelOptions.maxHeldBytes");
     const listener = grpcListener({ maxHeldBytes: leastHeldBytes(options), ...channelOptions });
     this.servicer = new GrpcWorkerAgentRuntimeHostServicer(options);
     this.#listener = listener;
@@ -165,16 +166,6 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-/** Throws `invalid-argument` for a queue that its connection could never fill. */
-function assertQueueFits({ maxQueuedBytes }: HostOptions, maxHeldBytes = Number.POSITIVE_INFINITY): void {
-  if (maxQueuedBytes === undefined || maxQueuedBytes <= maxHeldBytes) return;
-  throw new TroupeError(
-    "invalid-argument",
-    `The option maxQueuedBytes (${maxQueuedBytes}) is more than channelOptions.maxHeldBytes (${maxHeldBytes}), which includes the ` +
-      "queue: raise maxHeldBytes to twice maxQueuedBytes, leave it out, or lower maxQueuedBytes.",
-  );
 }
 
 const defaultHeldBytes = 128 * 1024 * 1024;

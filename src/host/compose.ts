@@ -79,8 +79,8 @@ export function composeHost(hostOptions: HostOptions) {
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
     : new TypeTable({
         ...{ isDeaf, sharedTypes: options.sharedTypes },
-        onSharedChange: () => {
-          units.changed();
+        onSharedChange: (type) => {
+          units.changed(type);
           placement.changed();
         },
         onSharedGone: (type) => directory.typeGone(type),

@@ -28,6 +28,7 @@ import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import { HostServicer } from "./servicer.ts";
+import { assertQueueFits } from "./sessions/queue-bound.ts";
 import { startError } from "./start-error.ts";
 
 /** The listener that a host runs on, its address, and the servicer that it runs. */
@@ -111,6 +112,7 @@ export class Host implements AsyncDisposable {
     assertArgument(listener, "The listener of a host", listenerKind);
     assertText(address, "The address of a host, such as 127.0.0.1:50051,");
     if (servicer !== undefined) assertNoOptions(options);
+    else assertQueueFits(options, listener.maxHeldBytes);
     const ownServicer = servicer ?? new HostServicer(options);
     this.#listener = listener;
     this.#address = address;

@@ -5,3 +5,4 @@ export { Host } from "./host.ts";
 export type { InspectOptions } from "./inspection.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export { HostServicer } from "./servicer.ts";
+export { assertQueueFits } from "./sessions/queue-bound.ts";

@@ -14,6 +14,11 @@ export const limits = {
   placements: 500_000,
   /** Claims for one event that count with the share of its publisher's address. Further ones count with that of their worker's. */
   claimsOfEvent: 16,
+  /**
+   * Characters in which an event may name its agents of shared types to one worker: those of some 20 000 types with short names. The event
+   * does not reach the others.
+   */
+  recipientChars: 1024 * 1024,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */

@@ -47,7 +47,14 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
-export { peekFrame, readFrameHead, withoutPath, withoutTroupeKeys, withPath } from "./routing/frame-peek.ts";
+export {
+  peekFrame,
+  readFrameHead,
+  withoutHostKeys,
+  withoutPath,
+  withoutTroupeKeys,
+  withPath,
+} from "./routing/frame-peek.ts";
 export { isKeptCall, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export {
@@ -57,7 +64,6 @@ export {
   recipientsIn,
   spliceRecipients,
   topicSourceOf,
-  withoutEpoch,
   withoutRecipients,
 } from "./routing/placement-marks.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
@@ -78,8 +84,10 @@ export {
   controlReply,
   decodeControl,
   encodeControl,
+  formatControlError,
   isControlRequest,
   parseControlDestination,
+  parseControlError,
 } from "./state/control-messages.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export {

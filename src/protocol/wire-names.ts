@@ -63,6 +63,15 @@ export const metadataKey = {
   reminder: "agreminder",
 } as const;
 
+// protocol.md §11.14, §11.16
+/** Keys of the metadata of calls that only a host sets. It takes them out of calls that workers send. */
+export const hostKeys: readonly string[] = [
+  metadataKey.epoch,
+  metadataKey.mail,
+  metadataKey.attempt,
+  metadataKey.reminder,
+];
+
 // protocol.md §11.14
 /** Keys of the metadata of `OpenChannel`, with which a worker says which one it is. */
 export const workerKey = {

@@ -257,5 +257,7 @@ export interface RefusedHandshake {
 
 /** Opens servers. Rejects with an `RpcError` if it cannot listen on the address. */
 export interface Listener {
+  /** Bytes that one connection may make the host keep. Undefined: the listener has no bound of its own. */
+  readonly maxHeldBytes?: number | undefined;
   listen(address: string, services: readonly LinkService[], options?: ListenOptions): Promise<Listening>;
 }

@@ -8,6 +8,8 @@ const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "troup
 export interface ProgramOptions {
   /** Added to this process's environment; an undefined value takes a variable out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The id of the user and the group that it runs as; only root may choose. Default: those of this process. */
+  readonly user?: number;
 }
 
 /** What is left of a program that has ended. */
@@ -33,6 +35,7 @@ export class NodeProgram implements AsyncDisposable {
     this.#child = spawn(process.execPath, [...fromSource, join(root, file), ...args], {
       env,
       cwd: root,
+      ...(options.user !== undefined && { uid: options.user, gid: options.user }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AgentPlacement, placements } from "../../core/internal.ts";
+import { type AgentPlacement, placements, TroupeError } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
 import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
@@ -146,6 +146,20 @@ export function addHostFlags(command: Command): Command {
         .choices(["debug", "info", "warn", "error"])
         .default("info"),
     );
+}
+
+/** Throws `invalid-argument` for a flag that says nothing about the state store that is named. */
+export function assertStateFlags(command: Command): void {
+  const { state } = command.opts<HostFlags>();
+  const given = (flag: keyof HostFlags): boolean => command.getOptionValueSource(flag) === "cli";
+  if (given("takeOver") && state?.kind === "memory")
+    throw meaningless("--take-over", "no other host holds states in memory");
+  if (given("synchronous") && state !== undefined && state.kind !== "sqlite")
+    throw meaningless("--synchronous", "only a SQLite file has it");
+}
+
+function meaningless(flag: string, why: string): TroupeError {
+  return new TroupeError("invalid-argument", `${flag} does not go with this --state: ${why}. Leave ${flag} out.`);
 }
 
 /** Makes host options from the flags. Throws when a file can't be read or is not what its flag asks for. */

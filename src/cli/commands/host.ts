@@ -1,13 +1,12 @@
 import process from "node:process";
 import { Command } from "commander";
-import { errorText, type Logger, type StateStore } from "../../core/internal.ts";
+import { type CronPatterns, errorText, type Logger, type StateStore } from "../../core/internal.ts";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
 import { keepHeapRoom } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
-import { openDefaultState, openState } from "../state/state-location.ts";
-import { withAdvice } from "../state/store-error-text.ts";
-import { addHostFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
+import { openDefaultState, openState, withAdvice } from "../state/state-location.ts";
+import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
 
 /**
@@ -17,7 +16,8 @@ import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
 export function hostCommand(): Command {
   return addHostFlags(
     new Command("host").description("Start a host that TypeScript, Python and .NET workers connect to"),
-  ).action(async (flags: HostFlags) => {
+  ).action(async (flags: HostFlags, command: Command) => {
+    assertStateFlags(command);
     await runHost(flags);
   });
 }
@@ -28,7 +28,8 @@ async function runHost(flags: HostFlags): Promise<void> {
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
   const stateStore = await openStore(flags, logger);
-  const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, logger });
+  const cron = await installedCron();
+  const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, cron, logger });
   try {
     await host.start();
   } catch (error) {
@@ -61,6 +62,18 @@ async function openStore({ state, synchronous }: HostFlags, logger: Logger): Pro
   return openDefaultState({ synchronous }, (why) =>
     logger.warn(`states of agents are kept in memory and are lost with the host: ${why}`, { state: "memory:" }),
   );
+}
+
+/** Returns the cron patterns of `troupe/cron`. Undefined: `croner` is not installed, and the host refuses reminders with such patterns. */
+export async function installedCron(
+  importCron: () => Promise<{ readonly cronPatterns: CronPatterns }> = () => import("../../cron/index.ts"),
+): Promise<CronPatterns | undefined> {
+  try {
+    return (await importCron()).cronPatterns;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
 }
 
 /** IPv4 loopback, also mapped into IPv6, IPv6 loopback, the name for both, and a socket file. */

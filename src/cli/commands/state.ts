@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import {
   type AgentName,
   type Expected,
+  errorText,
   jsonContentType,
   type ListedState,
   loggableText,
@@ -13,8 +14,13 @@ import {
   StoreError,
   TroupeError,
 } from "../../core/internal.ts";
-import { defaultStateFile, openState, parseStateLocation, type StateLocation } from "../state/state-location.ts";
-import { withAdvice } from "../state/store-error-text.ts";
+import {
+  defaultStateFile,
+  openState,
+  parseStateLocation,
+  type StateLocation,
+  withAdvice,
+} from "../state/state-location.ts";
 import { formatTable } from "../table.ts";
 
 interface StateFlags {
@@ -44,7 +50,7 @@ export function stateCommand(): Command {
       .option("--prefix <key>", "only keys that begin so")
       .option("--limit <count>", "agents at most", wholeNumber, 1_000)
       .action(async (type: string | undefined, flags: ListFlags) => {
-        await using store = await openExisting(flags.state);
+        await using store = await openExisting(flags.state, { readOnly: true });
         print(flags, await listStates(store, type, flags), tableOf);
       }),
   );
@@ -52,7 +58,7 @@ export function stateCommand(): Command {
     withFlags(new Command("get").description("Show the state of one agent"))
       .argument("<agent>", "type/key", parseAgent)
       .action(async (agent: AgentName, flags: StateFlags) => {
-        await using store = await openExisting(flags.state);
+        await using store = await openExisting(flags.state, { readOnly: true });
         print(flags, shownRecord(agent, await recordOf(store, agent)), textOfRecord);
       }),
   );
@@ -67,7 +73,7 @@ export function stateCommand(): Command {
         wholeNumber,
       )
       .action(async (agent: AgentName, file: string, flags: SetFlags) => {
-        const data = readFileSync(file === "-" ? 0 : file);
+        const data = readInput(file);
         await using store = await openFree(flags.state);
         const stored = await find(store, agent);
         const { contentType = jsonContentType, schemaVersion = stored?.schemaVersion ?? 1 } = flags;
@@ -125,8 +131,8 @@ export function parseState(text: string): StateLocation {
   throw new InvalidArgumentError("Not a state store: write sqlite:FILE, postgres://USER@HOST/DATABASE or memory:.");
 }
 
-function openExisting(location: StateLocation): Promise<StateStore> {
-  if (location.kind !== "memory") return openState(location, { creates: false, thread: false });
+function openExisting(location: StateLocation, { readOnly = false } = {}): Promise<StateStore> {
+  if (location.kind !== "memory") return openState(location, { creates: false, thread: false, readOnly });
   throw new TroupeError("invalid-argument", "A store in memory lives in its host alone. Name a file or a database.");
 }
 
@@ -234,11 +240,28 @@ function parseAgent(text: string): AgentName {
   throw new InvalidArgumentError("Not an agent: write type/key, such as counter/7.");
 }
 
+/** Reads the state that an operator stores; `-` is standard input. */
+function readInput(file: string): Uint8Array {
+  try {
+    return readFileSync(file === "-" ? 0 : file);
+  } catch (cause) {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const why = isMissing ? "There is no such file" : loggableText(errorText(cause));
+    const text = `${nameOfInput(file)} can't be read: ${why}. Name a file with the state, or - for standard input.`;
+    throw new TroupeError("invalid-argument", text, { cause });
+  }
+}
+
+function nameOfInput(file: string): string {
+  return file === "-" ? "Standard input" : loggableText(file);
+}
+
 function assertJson(data: Uint8Array, file: string): void {
   try {
     JSON.parse(decoder.decode(data));
   } catch (cause) {
-    const text = `${loggableText(file)} is not JSON. Correct it, or name its --content-type.`;
+    const why = data.length === 0 ? "it is empty" : loggableText(errorText(cause));
+    const text = `${nameOfInput(file)} is not JSON: ${why}. Correct it, or name its --content-type.`;
     throw new TroupeError("invalid-argument", text, { cause });
   }
 }

@@ -20,6 +20,8 @@ export interface OpenStateOptions {
   readonly synchronous?: "full" | "normal" | undefined;
   /** Makes a SQLite file that does not exist. Default: true. */
   readonly creates?: boolean | undefined;
+  /** Opens a SQLite file that need not be writable. Default: false. */
+  readonly readOnly?: boolean | undefined;
   /** Runs SQLite in a thread of its own, so that a host does not wait for the disk. Default: true. */
   readonly thread?: boolean | undefined;
 }
@@ -94,7 +96,7 @@ function makeFolder(folder: string): void {
 
 async function openSqlite(
   file: string,
-  { synchronous, thread, creates = true }: OpenStateOptions,
+  { synchronous, thread, readOnly, creates = true }: OpenStateOptions,
 ): Promise<StateStore> {
   if (!creates && !existsSync(file)) {
     throw new StoreError(
@@ -103,10 +105,23 @@ async function openSqlite(
     );
   }
   const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
-  return openSqliteStore(file, { synchronous, thread });
+  return openSqliteStore(file, { synchronous, thread, readOnly });
 }
 
 async function openPostgres(url: string): Promise<StateStore> {
   const { openPostgresStore } = await import("../../storage/postgres/index.ts");
   return openPostgresStore(url);
+}
+
+/** Returns an error with the advice that an operator needs beside the store's own. Others come back as they are. */
+export function withAdvice(error: unknown, advice: { readonly inUse: string }): unknown {
+  if (!(error instanceof StoreError)) return error;
+  switch (error.storeCode) {
+    case "in-use":
+      return new TroupeError(error.code, `${errorText(error)} ${advice.inUse}`, { cause: error });
+    case "corrupt":
+      return new TroupeError(error.code, `${errorText(error)} (troupe state check tells more.)`, { cause: error });
+    default:
+      return error;
+  }
 }

@@ -157,6 +157,7 @@ export class Courier implements CommitListener {
   #loseShard(shard: number, reason: unknown): void {
     this.#holds.delete(shard);
     if (this.#state !== "running" || this.#retakeTimer !== undefined) return;
+    if (reason instanceof StoreError && reason.storeCode === "fenced") return this.#lose(reason);
     this.#mail?.clear();
     for (const hold of this.#holds.values()) hold.leave().catch(() => undefined);
     this.#holds.clear();

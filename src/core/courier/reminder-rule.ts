@@ -89,7 +89,7 @@ export function decideTick(
   }
 }
 
-/** Returns the rule of the tick after this one. Undefined: there is none. */
+/** Returns the rule of the tick after this one, or undefined if the reminder is over. */
 export function afterFiring(rule: ReminderRule, cron: CronPatterns | undefined): ReminderRule | undefined {
   return following(rule, 0, cron);
 }

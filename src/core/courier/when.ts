@@ -53,7 +53,7 @@ export interface ReminderInfo {
 /** Finds the times of cron patterns. `cronPatterns` of `troupe/cron` is one. */
 export interface CronPatterns {
   /**
-   * Returns the first time of a pattern that is later than `afterMs`, in milliseconds since 1970. Undefined: there is none. Throws
+   * Returns the first time of a pattern that is later than `afterMs`, in milliseconds since 1970, or undefined if the pattern never comes again. Throws
    * `invalid-argument` for a pattern or a time zone that it can't read.
    */
   next(pattern: string, timeZone: string, afterMs: number): number | undefined;
@@ -109,7 +109,9 @@ const once: Repetition = { at: "once" };
 function firstOfEvery({ every, from }: Extract<When, { readonly every: unknown }>, nowMs: number) {
   const periodMs = millisecondsOf(every, "every");
   if (periodMs < shortestPeriodMs || periodMs > longestMs) {
-    throw invalid(`The period of a reminder must be from 1 s to 100 years, not ${describe(every)}`);
+    throw invalid(
+      `The period of a reminder must be from 1 s to 100 years, not ${typeof every === "number" ? `${every} ms` : describe(every)}`,
+    );
   }
   const repeats: Repetition = { at: "every", periodMs };
   if (from === undefined) return { dueMs: nowMs + periodMs, repeats };
@@ -159,7 +161,8 @@ function millisecondsOf(value: unknown, name: string): number {
     const ms = Math.ceil(Number(count) * unitMs[unit as keyof typeof unitMs]);
     if (ms <= longestMs) return ms;
   }
-  throw wrongValue(`The ${name} of a reminder must be milliseconds, or a text such as "30m", up to 100 years`, value);
+  const texts = 'a text such as "90s", "30m", "12h" or "7d"';
+  throw wrongValue(`The ${name} of a reminder must be a number of milliseconds, or ${texts}, up to 100 years`, value);
 }
 
 function timeOf(value: unknown, name: string): number {

@@ -1,5 +1,5 @@
 import { errorText, TroupeError } from "../errors.ts";
-import { findLoss } from "./json-loss.ts";
+import { findLoss, findStop } from "./json-loss.ts";
 
 /**
  * Reads and writes the JSON text of a message. Give your own for numbers beyond 2^53, bytes or other special values.
@@ -74,14 +74,26 @@ function decodeText(typeName: string, bytes: Uint8Array): string {
 export const nativeJson: JsonCodec = {
   parse: (text) => JSON.parse(text),
   stringify: (value) => {
-    const text = JSON.stringify(value, undefined);
+    const text = textOf(value);
     const loss = findLoss(value);
-    if (loss !== undefined || text === undefined) {
-      throw new TypeError(`${loss ?? typeof value} has no JSON form. Declare a \`json\` codec that writes it`);
-    }
+    if (loss !== undefined || text === undefined) throw noForm(loss ?? typeof value);
     return text;
   },
 };
+
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value, undefined);
+  } catch (cause) {
+    // Deeper than the stack there is no path to name.
+    const stop = cause instanceof TypeError ? findStop(value) : undefined;
+    throw stop === undefined ? cause : noForm(stop, cause);
+  }
+}
+
+function noForm(what: string, cause?: unknown): TypeError {
+  return new TypeError(`${what} has no JSON form. Declare a \`json\` codec that writes it`, { cause });
+}
 
 const position = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/;
 

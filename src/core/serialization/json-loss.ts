@@ -11,6 +11,28 @@ export function findLoss(message: unknown): string | undefined {
   return foreignKind(message) ?? lossInOwn(message, "");
 }
 
+/** Returns the part of a value on which `JSON.stringify` fails, with its path: a bigint, or a cycle. Undefined: none was found. */
+export function findStop(value: unknown): string | undefined {
+  return stopIn(value, "", new Map());
+}
+
+/** `above`: the objects on the way here, with their paths. */
+function stopIn(value: unknown, path: string, above: Map<object, string>): string | undefined {
+  if (typeof value === "bigint") return `a bigint${at(path)}`;
+  if (typeof value !== "object" || value === null) return undefined;
+  const before = above.get(value);
+  if (before !== undefined) return `a reference back to ${before === "" ? "the whole" : before}${at(path)}`;
+  if (writesItself(value)) return undefined;
+  above.set(value, path);
+  for (const [key, field] of Object.entries(value)) {
+    const place = Array.isArray(value) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
+    const stop = stopIn(field, place, above);
+    if (stop !== undefined) return stop;
+  }
+  above.delete(value);
+  return undefined;
+}
+
 /** Whether the own fields of an object below the top show its whole content. */
 export function isShownByFields(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);

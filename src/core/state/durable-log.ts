@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import type { AgentName } from "./agent-name.ts";
+import type { StoreError } from "./store-error.ts";
 
 /** A message for a mailbox. */
 export interface DurableMessage {
@@ -48,8 +49,8 @@ export interface DeadQuery {
 export interface ShardReader {
   /** Gets each message, in the order of the log. */
   onMessage(message: KeptMessage): void;
-  /** Another reader has taken the shard, or the log can't be reached: stop at once. */
-  onLost(reason: string): void;
+  /** Another reader has taken the shard (`fenced`), or the log can't be reached: stop at once. */
+  onLost(error: StoreError): void;
 }
 
 /** A shard that a reader holds. */

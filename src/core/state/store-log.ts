@@ -95,12 +95,12 @@ export class StoreLog implements DurableLog {
   async take(shard: number, token: number, reader: ShardReader): Promise<ShardHold> {
     const before = this.#holdings.get(shard);
     if (before !== undefined && before.token > token) {
-      throw new StoreError("fenced", `Another reader has taken shard ${shard} of the log.`);
+      throw takenOver();
     }
     this.#release(shard);
     const holding: Holding = { token, reader };
     this.#holdings.set(shard, holding);
-    before?.reader.onLost("Another reader has taken the shard.");
+    before?.reader.onLost(takenOver());
     this.#place = 0;
     this.wake();
     return {
@@ -205,10 +205,11 @@ export class StoreLog implements DurableLog {
   }
 
   #lose(reason: string): void {
+    const error = new StoreError("unavailable", reason);
     const readers = [...this.#holdings.values()].map(({ reader }) => reader);
     for (const shard of [...this.#holdings.keys()]) this.#release(shard);
     this.#holdings.clear();
-    for (const reader of readers) reader.onLost(reason);
+    for (const reader of readers) reader.onLost(error);
   }
 
   #read(): void {
@@ -257,4 +258,9 @@ export class StoreLog implements DurableLog {
 
 function toKept({ id, kind, frame, keptAtMs, receiver, place }: StoredMail): KeptMessage {
   return { id, kind, frame, sentAtMs: keptAtMs, mailbox: receiver, place, priorTakeovers: 0 };
+}
+
+function takenOver(): StoreError {
+  const text = "Another runtime or host of this process delivers the mail of this state store by now.";
+  return new StoreError("fenced", `${text} Give each runtime and each host a store of its own.`);
 }

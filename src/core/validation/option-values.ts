@@ -38,6 +38,7 @@ export function describe(value: unknown): string {
       return String(value);
   }
   if (value === null) return "null";
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid Date" : "a Date";
   return Array.isArray(value) ? "a list" : `a value of ${value.constructor?.name || "no class"}`;
 }
 

@@ -1,6 +1,7 @@
 import { RingWatch } from "../../core/internal.ts";
 import { parsePath, type StuckFrame, type UnstuckFrame } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -8,6 +9,8 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 
 export interface CallRingsParts {
   readonly counters: MutableHostCounters;
+  /** Runs the search for a ring, which may be long. */
+  readonly batches: BatchRunner;
   /** Finds a pending call by the request id that its target sees. */
   readonly callNamed: (idText: string) => PendingCall | undefined;
   /** Ends the call of a ring that was reported last. `ring`: the agents of the ring, for the error. */
@@ -31,6 +34,10 @@ export class CallRings {
       onRing: (call, ring) => {
         this.#release(call);
         parts.onRing(call, ring);
+      },
+      work: (call, tasks) => {
+        const { id, account } = call.target ?? call.caller;
+        parts.batches.add(id, tasks, account.party);
       },
     });
   }

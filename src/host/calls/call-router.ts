@@ -12,7 +12,7 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
-  withoutEpoch,
+  withoutHostKeys,
   withoutMailMarks,
   withoutPath,
 } from "../../protocol/internal.ts";
@@ -31,8 +31,7 @@ import { CallRings } from "./call-rings.ts";
 import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
-import { sourceOf } from "./request-source.ts";
-import { StockChains } from "./stock-chains.ts";
+import { StockChains, sourceOf } from "./stock-chains.ts";
 
 /** The reason for which the host could not read a frame. */
 export interface BadFrame {
@@ -101,7 +100,7 @@ export class CallRouter {
       },
     });
     this.rings = new CallRings({
-      counters,
+      ...{ counters, batches },
       callNamed: (idText) => this.#calls.named(idText),
       onRing: (call, ring) => this.#breakRing(call, ring),
     });
@@ -116,8 +115,9 @@ export class CallRouter {
   }
 
   /** Takes a call that came on a worker's channel. */
-  route(caller: Peer, request: PeekedRequest): void {
+  route(caller: Peer, given: PeekedRequest): void {
     this.#counters.calls += 1;
+    const request = caller === this.#courier ? given : withoutHostKeys(given);
     const { targetType, targetKey } = request;
     if (this.#isDraining)
       return this.#outcomes.refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
@@ -164,7 +164,7 @@ export class CallRouter {
       return this.#outcomes.refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
-    this.#sendPlaced(call, withoutEpoch(this.#chains.onPath(caller, request)), located);
+    this.#sendPlaced(call, this.#chains.onPath(caller, request), located);
   }
 
   #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {

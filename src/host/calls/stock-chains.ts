@@ -1,7 +1,6 @@
-import { type PeekedRequest, parsePath, withPath } from "../../protocol/internal.ts";
+import { decodeFrame, type PeekedRequest, parsePath, withPath } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall, StockPath } from "../sessions/pending-call.ts";
-import { sourceOf } from "./request-source.ts";
 
 // protocol.md §11.13
 /**
@@ -57,3 +56,14 @@ export class StockChains {
 
 /** About what the entries of the tables take. */
 const keptBytes = 400;
+
+/** Returns the agent that makes a call, `type/key`, if the call names it. The quick reader does not read it, since it seldom matters. */
+export function sourceOf(bytes: Uint8Array): string | undefined {
+  try {
+    const frame = decodeFrame(bytes);
+    if (frame.kind !== "request" || frame.source === undefined) return undefined;
+    return `${frame.source.type}/${frame.source.key}`;
+  } catch {
+    return undefined;
+  }
+}

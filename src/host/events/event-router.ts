@@ -26,6 +26,12 @@ export interface EventRouterParts {
   readonly observer: HostObserver | undefined;
 }
 
+/** Agents of shared types that an event is for, as the frame for their worker names them. */
+interface Recipients {
+  readonly names: string[];
+  chars: number;
+}
+
 // protocol.md §3.2
 /**
  * Sends an event once to every worker that has a matching subscription, the publisher included. They get its own bytes. A worker with
@@ -36,7 +42,7 @@ export class EventRouter {
   /** The peers that get the event that the router works on. */
   readonly #targets: Peer[] = [];
   /** The agents of shared types that the event is for, for each peer that is to be told. */
-  readonly #recipients = new Map<Peer, string[]>();
+  readonly #recipients = new Map<Peer, Recipients>();
   readonly #dotnetEvents = new DotnetEvents();
   #number = 0;
 
@@ -118,13 +124,20 @@ export class EventRouter {
         continue;
       }
       const { peer, epoch } = located;
-      this.#target(peer);
-      if (epoch === undefined) continue;
-      const named = this.#recipients.get(peer) ?? [];
-      named.push(formatRecipient(type.name, epoch));
-      this.#recipients.set(peer, named);
+      if (epoch !== undefined && !this.#name(peer, formatRecipient(type.name, epoch))) absent += 1;
+      else this.#target(peer);
     }
     return absent;
+  }
+
+  /** Names an agent for its worker. False: the names of this event for the worker are as long as they may be. */
+  #name(peer: Peer, recipient: string): boolean {
+    const named = this.#recipients.get(peer) ?? { names: [], chars: 0 };
+    if (named.chars + recipient.length > limits.recipientChars) return false;
+    named.names.push(recipient);
+    named.chars += recipient.length + 1;
+    this.#recipients.set(peer, named);
+    return true;
   }
 
   #deliver(event: PeekedEvent, target: Peer): void {
@@ -134,7 +147,7 @@ export class EventRouter {
       return;
     }
     const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
-    const frame = named === undefined ? event.bytes : spliceRecipients(event, named.join(","));
+    const frame = named === undefined ? event.bytes : spliceRecipients(event, named.names.join(","));
     switch (target.send(frame, "event")) {
       case "queued":
         counters.deliveredEvents += 1;

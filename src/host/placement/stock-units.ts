@@ -28,15 +28,16 @@ export class StockUnits {
   readonly #places = new Map<string, string>();
   #bytes = 0;
   #units: ReadonlyMap<SharedType, StockUnit> | undefined;
-  readonly #splits = new Set<string>();
+  /** The units that no worker serves as a whole. */
+  #splits: ReadonlySet<string> = new Set();
 
   constructor(options: StockUnitsOptions) {
     this.#options = options;
   }
 
-  /** The owners of shared types have changed. */
-  changed(): void {
-    this.#units = undefined;
+  /** The owners of a shared type have changed. That concerns no unit as long as all of them know of shared types. */
+  changed(type: SharedType): void {
+    if (type.unaware.size > 0 || this.#units?.has(type) === true) this.#units = undefined;
   }
 
   /** Returns the unit of a type. Undefined: every owner of the type knows of shared types. */
@@ -68,49 +69,54 @@ export class StockUnits {
     }
   }
 
+  /** Takes time in proportion to the registrations of shared types, but for a logarithm. */
   #gather(): ReadonlyMap<SharedType, StockUnit> {
     const groups = new Map<SharedType, Set<SharedType>>();
-    const byClient = new Map<string, Set<SharedType>>();
+    /** One type of each client: its group is the client's. */
+    const typeOf = new Map<string, SharedType>();
     for (const type of this.#options.sharedTypes()) {
       for (const clientId of type.unaware) {
-        const group = groups.get(type) ?? new Set([type]);
-        groups.set(type, group);
-        const other = byClient.get(clientId) ?? group;
-        byClient.set(clientId, other);
-        if (other === group) continue;
-        for (const one of group) {
-          other.add(one);
-          groups.set(one, other);
+        const own = groups.get(type) ?? new Set([type]);
+        groups.set(type, own);
+        const other = groups.get(typeOf.get(clientId) ?? type);
+        typeOf.set(clientId, type);
+        if (other === undefined || other === own) continue;
+        const [small, large] = own.size < other.size ? [own, other] : [other, own];
+        for (const one of small) {
+          large.add(one);
+          groups.set(one, large);
         }
-        for (const [client, set] of byClient) if (set === group) byClient.set(client, other);
       }
     }
     const units = new Map<SharedType, StockUnit>();
+    const splits = new Set<string>();
     for (const group of new Set(groups.values())) {
-      const types = [...group].sort((a, b) => (a.name < b.name ? -1 : 1));
-      const [first] = types;
-      if (first === undefined) continue;
-      const clients = new Set(first.owners.filter((clientId) => types.every((type) => type.isOwner(clientId))));
-      const unit: StockUnit = { name: first.name, types, clients };
-      for (const type of types) units.set(type, unit);
-      this.#noteSplit(unit);
+      const unit = unitOf(group);
+      if (unit === undefined) continue;
+      for (const type of group) units.set(type, unit);
+      if (unit.clients.size > 0) continue;
+      const about = `${unit.types.length} ${unit.name}`;
+      splits.add(about);
+      if (!this.#splits.has(about)) this.#options.onSplit(unit);
     }
+    this.#splits = splits;
     if (groups.size === 0) {
       this.#places.clear();
       this.#bytes = 0;
-      this.#splits.clear();
     }
     return units;
   }
+}
 
-  #noteSplit(unit: StockUnit): void {
-    const name = unit.types.map((type) => type.name).join(",");
-    if (unit.clients.size > 0) this.#splits.delete(name);
-    else if (!this.#splits.has(name)) {
-      this.#splits.add(name);
-      this.#options.onSplit(unit);
-    }
-  }
+function unitOf(group: ReadonlySet<SharedType>): StockUnit | undefined {
+  const types = [...group].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const [first] = types;
+  if (first === undefined) return undefined;
+  const counts = new Map<string, number>();
+  for (const type of types) for (const owner of type.owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  const clients = new Set<string>();
+  for (const [clientId, count] of counts) if (count === types.length) clients.add(clientId);
+  return { name: first.name, types, clients };
 }
 
 /** Memory of a place: an entry of the map and the name. The id is the worker's. */

@@ -16,7 +16,7 @@ export interface TypeTableOptions {
   /** Names of types that are shared whatever their owners say; a `*` at the end stands for any rest. Default: none. */
   readonly sharedTypes?: readonly string[];
   /** The owners of a shared type have changed. */
-  readonly onSharedChange?: () => void;
+  readonly onSharedChange?: (type: SharedType) => void;
   /** A shared type has lost its last owner. */
   readonly onSharedGone?: (type: SharedType) => void;
 }
@@ -31,7 +31,7 @@ export class TypeTable implements TypeOwners {
   readonly #shared = new Map<string, SharedType>();
   readonly #isDeaf: IsDeaf;
   readonly #isSharedHere: (agentType: string) => boolean;
-  readonly #onSharedChange: () => void;
+  readonly #onSharedChange: (type: SharedType) => void;
   readonly #onSharedGone: (type: SharedType) => void;
   #era = 0;
 
@@ -93,7 +93,7 @@ export class TypeTable implements TypeOwners {
     const type = this.#shared.get(agentType);
     if (!type?.isOwner(clientId)) return;
     type.delete(clientId);
-    this.#onSharedChange();
+    this.#onSharedChange(type);
     if (type.firstOwner !== undefined) return;
     this.#shared.delete(agentType);
     this.#era += 1;
@@ -122,7 +122,7 @@ export class TypeTable implements TypeOwners {
       isSamePrincipal(type.principal, principal) && (sharing !== undefined || this.#isSharedHere(type.name));
     if (!mayJoin) return { at: "held", by: first };
     type.add(clientId, sharing !== undefined);
-    this.#onSharedChange();
+    this.#onSharedChange(type);
     return sharing === undefined || isSameTerms(type.terms, sharing) ? granted : { at: "granted", differs: true };
   }
 }

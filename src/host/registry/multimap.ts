@@ -5,6 +5,10 @@
 export class Multimap<V extends object> {
   readonly #entries = new Map<string, V | Set<V>>();
 
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
   has(name: string): boolean {
     return this.#entries.has(name);
   }

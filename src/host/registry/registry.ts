@@ -20,6 +20,7 @@ import {
 import { type HeldSubscription, type NewSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { SubscriptionListing } from "./subscription-listing.ts";
 import type { TopicIndex } from "./topic-index.ts";
+import { TypeReleases, type TypeReleasesParts } from "./type-releases.ts";
 
 export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, RegistrationReportsParts {
   readonly clock: Clock;
@@ -53,6 +54,7 @@ export class Registry {
   /** All subscriptions for GetSubscriptions, encoded. */
   readonly listing: SubscriptionListing;
   readonly #routes: EventRoutes;
+  readonly #releases: TypeReleases;
   readonly #book: SubscriptionBook;
   readonly #clients: Clients;
   readonly #accounts: ClientAccounts;
@@ -83,10 +85,9 @@ export class Registry {
     });
     const { owners, batches, openListAccount: openAccount } = parts;
     const book = this.#book;
-    this.#routes = new EventRoutes({
-      ...{ owners, lastNumber: () => book.lastNumber },
-      work: (clientId, tasks) => this.#work(clientId, tasks),
-    });
+    const work: TypeReleasesParts["work"] = (clientId, tasks) => this.#work(clientId, tasks);
+    this.#routes = new EventRoutes({ owners, work, lastNumber: () => book.lastNumber });
+    this.#releases = new TypeReleases({ owners, work, accounts: this.#accounts, routes: this.#routes });
     this.listing = new SubscriptionListing({ book, batches, openAccount });
     this.#bounds = new RegistrationBounds({
       bounds: parts.bounds,
@@ -180,7 +181,7 @@ export class Registry {
     client.restoring?.drop();
     if (client.state.at === "serving") this.#clients.beginLeaving(client);
     const { types, subscriptions } = client.takeOwn();
-    this.#releaseTypes(clientId, types);
+    this.#releases.release(clientId, types);
     this.#changeCount(-subscriptions.size);
     this.#work(clientId, this.#removalsOf(subscriptions));
     this.#reports.typesGivenUp(clientId, types);
@@ -212,6 +213,7 @@ export class Registry {
     const bytes = registrationCost.type(agentType);
     const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
     if (noRoom !== undefined) return noRoom;
+    this.#releases.makeFree(agentType);
     const isFirst = owners.owners(agentType).length === 0;
     const claim = owners.claim(agentType, clientId, {
       sharing: from.sharing,
@@ -235,7 +237,7 @@ export class Registry {
     this.#parts.logger?.info("a .NET worker that answers no calls loses an agent type", { agentType, clientId });
     const client = this.#clients.find(clientId);
     if (client === undefined) return;
-    if (client.deleteType(agentType)) this.#releaseTypes(clientId, [agentType]);
+    if (client.deleteType(agentType)) this.#releases.releaseNow(clientId, agentType);
     if (client.own.subscriptions.size === 0 && client.restoring === undefined) return;
     client.lose(agentType, this.#book.lastNumber);
     this.listing.changed();
@@ -325,7 +327,7 @@ export class Registry {
   #remove(client: Client, graceMs: number): void {
     const { clientId, own } = client;
     this.#clients.leave(client, graceMs);
-    this.#releaseTypes(clientId, own.types);
+    this.#releases.release(clientId, own.types);
     this.#changeCount(-own.subscriptions.size);
     this.#work(clientId, this.#removalsOf(own.subscriptions));
   }
@@ -333,18 +335,6 @@ export class Registry {
   /** Does what may be long, in turns with that of other addresses. */
   #work(clientId: string, tasks: Iterable<() => void>): void {
     this.#parts.batches.add(clientId, tasks, this.#accounts.partyOf(clientId));
-  }
-
-  /** A client gives types up. Types that have gone to another client stay there. */
-  #releaseTypes(clientId: string, types: Iterable<string>): void {
-    const { owners } = this.#parts;
-    const account = this.#accounts.of(clientId, undefined);
-    for (const agentType of types) {
-      owners.release(agentType, clientId);
-      account.release(registrationCost.type(agentType));
-      if (owners.owners(agentType).length === 0) this.#routes.ownersChanged(agentType, clientId);
-    }
-    this.#accounts.settle(clientId);
   }
 
   *#removalsOf(subscriptions: Iterable<HeldSubscription>): Iterable<() => void> {

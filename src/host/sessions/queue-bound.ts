@@ -1,3 +1,4 @@
+import { TroupeError } from "../../core/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse } from "./peer.ts";
 
@@ -6,6 +7,20 @@ export interface QueueBounds {
   readonly maxQueuedFrames: number;
   readonly maxQueuedBytes: number;
   readonly whenFull: "drop" | "disconnect";
+}
+
+/** Throws `invalid-argument` for a queue that its connection could never fill. `name`: of the option for `maxHeldBytes`. */
+export function assertQueueFits(
+  { maxQueuedBytes }: { readonly maxQueuedBytes?: number | undefined },
+  maxHeldBytes = Number.POSITIVE_INFINITY,
+  name = "maxHeldBytes",
+): void {
+  if (maxQueuedBytes === undefined || maxQueuedBytes <= maxHeldBytes) return;
+  throw new TroupeError(
+    "invalid-argument",
+    `The option maxQueuedBytes (${maxQueuedBytes}) is more than ${name} of the listener (${maxHeldBytes}), which includes the queue: ` +
+      "raise maxHeldBytes to twice maxQueuedBytes, leave it out, or lower maxQueuedBytes.",
+  );
 }
 
 interface Queue {

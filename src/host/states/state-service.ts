@@ -1,4 +1,13 @@
-import type { AgentName, Clock, Commit, Epoch, ErrorCode, Mail, StateStore } from "../../core/internal.ts";
+import {
+  type AgentName,
+  type Clock,
+  type Commit,
+  type Epoch,
+  type ErrorCode,
+  type Mail,
+  type StateStore,
+  textOfName,
+} from "../../core/internal.ts";
 import {
   type CommitAsk,
   type HostedOutcome,
@@ -20,7 +29,6 @@ import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { AgentOrder } from "./agent-order.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
 import { type Rank, StateRights } from "./state-rights.ts";
 
@@ -71,7 +79,8 @@ export interface StateServiceParts extends FrameRouters {
 export class StateService {
   readonly #parts: StateServiceParts;
   readonly #rights: StateRights;
-  readonly #order = new AgentOrder();
+  /** The last task of each agent that has one. */
+  readonly #last = new Map<string, Promise<unknown>>();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
   #isDraining = false;
@@ -219,10 +228,16 @@ export class StateService {
     if (this.#undecided === 0) this.#onDecided();
   }
 
+  /** Runs one task of an agent at a time, in the order in which they came. `task` must not reject. */
   #inOrder(agent: AgentName, task: () => Promise<StoreAnswer>): Promise<StoreAnswer> {
-    return new Promise((resolve) => {
-      this.#order.run(agent, async () => resolve(await task()));
+    const name = textOfName(agent);
+    const before = this.#last.get(name);
+    const answer = before === undefined ? task() : before.then(task);
+    this.#last.set(name, answer);
+    void answer.then(() => {
+      if (this.#last.get(name) === answer) this.#last.delete(name);
     });
+    return answer;
   }
 }
 

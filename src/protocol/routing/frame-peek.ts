@@ -1,11 +1,12 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
+import type { WireMetadata } from "../frames/frame.ts";
 import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
 import { decodeHeartbeatQuickly } from "../frames/heartbeat.ts";
 import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
-import { metadataKey } from "../wire-names.ts";
+import { hostKeys, metadataKey } from "../wire-names.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
 import type { FrameHead, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
 
@@ -47,6 +48,17 @@ export function withPath(request: PeekedRequest, path: string): PeekedRequest {
   return withMetadata(request, metadataKey.path, path);
 }
 
+// protocol.md §11.14, §11.16
+/** Returns the call without what only hosts say: its caller has written it. */
+export function withoutHostKeys(request: PeekedRequest): PeekedRequest {
+  return request.hasHostKeys ? changed(request, withoutHostEntries) : request;
+}
+
+/** Returns the metadata of a call without the entries that only hosts set. */
+export function withoutHostEntries(metadata: WireMetadata): WireMetadata {
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => !hostKeys.includes(key)));
+}
+
 function readPath({ bytes }: PeekedRequest): string {
   try {
     const frame = decodeFrame(bytes);
@@ -58,13 +70,17 @@ function readPath({ bytes }: PeekedRequest): string {
 
 /** Replaces one entry of the metadata; undefined takes it out. */
 function withMetadata(request: PeekedRequest, key: string, value: string | undefined): PeekedRequest {
+  return changed(request, ({ [key]: _before, ...others }) =>
+    value === undefined ? others : { ...others, [key]: value },
+  );
+}
+
+function changed(request: PeekedRequest, change: (metadata: WireMetadata) => WireMetadata): PeekedRequest {
   try {
     const frame = decodeFrame(request.bytes);
     if (frame.kind !== "request") return request;
-    const { [key]: _before, ...others } = frame.metadata;
-    const metadata = value === undefined ? others : { ...others, [key]: value };
-    const changed = peekFrame(encodeFrame({ ...frame, metadata }));
-    return changed.kind === "request" ? changed : request;
+    const peeked = peekFrame(encodeFrame({ ...frame, metadata: change(frame.metadata) }));
+    return peeked.kind === "request" ? peeked : request;
   } catch {
     // The target cannot read such a call either, so it gets the call as it came.
     return request;

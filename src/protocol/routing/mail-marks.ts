@@ -3,7 +3,7 @@ import { timeoutMetadata } from "../extension-metadata.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { metadataKey } from "../wire-names.ts";
-import { peekFrame } from "./frame-peek.ts";
+import { peekFrame, withoutHostEntries } from "./frame-peek.ts";
 import type { PeekedRequest } from "./peeked-frame.ts";
 
 // protocol.md §11.16
@@ -34,7 +34,8 @@ export function withMailMarks(frame: Uint8Array, requestId: string, marks: MailM
   return changed(frame, (metadata) => ({
     requestId,
     metadata: {
-      ...metadata,
+      // What a worker has told may have entries of this kind, too.
+      ...withoutHostEntries(metadata),
       ...timeoutMetadata(timeoutMs),
       [metadataKey.idempotency]: id,
       [metadataKey.attempt]: String(attempt),

@@ -11,7 +11,7 @@ import {
   stepOver,
   textAt,
 } from "../frames/raw-reader.ts";
-import { metadataKey } from "../wire-names.ts";
+import { hostKeys, metadataKey } from "../wire-names.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 
 // Each function walks over every field of one message. At a form that no canonical encoder writes, it returns
@@ -35,6 +35,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let targetId: { readonly type: string; readonly key: string } | undefined;
   let timeoutMs: number | undefined;
   let hasPath = false;
+  let hasHostKeys = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -46,6 +47,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
       // Of a repeated entry the last one counts, even if it is empty.
       if (value.isTimeout) timeoutMs = value.timeoutMs;
       else if (value.isPath) hasPath = true;
+      else if (value.isHostKey) hasHostKeys = true;
       continue;
     }
     const valueStart = reader.position;
@@ -65,6 +67,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     targetKey: targetId?.key ?? "",
     timeoutMs,
     hasPath,
+    hasHostKeys,
   };
 }
 
@@ -154,13 +157,22 @@ interface Entry {
   readonly isTroupeKey: boolean;
   /** Whether it is the path of a call. */
   readonly isPath: boolean;
+  /** Whether only hosts set the entry of a call. */
+  readonly isHostKey: boolean;
   readonly timeoutMs: number | undefined;
 }
 
-const otherEntry: Entry = { isTimeout: false, isTroupeKey: false, isPath: false, timeoutMs: undefined };
+const otherEntry: Entry = {
+  isTimeout: false,
+  isTroupeKey: false,
+  isPath: false,
+  isHostKey: false,
+  timeoutMs: undefined,
+};
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
 const pathEntry: Entry = { ...otherEntry, isPath: true };
+const hostEntry: Entry = { ...otherEntry, isHostKey: true };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -174,8 +186,9 @@ function readEntry(reader: RawReader): Entry | undefined {
   const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
   const isTroupeKey = !isTimeout && isTroupeKeyAt(bytes, reader.position, keyEnd);
   const isPath = isKey(metadataKey.path, bytes, reader.position, keyEnd);
+  const isHostKey = !isPath && isHostKeyAt(bytes, reader.position, keyEnd);
   reader.position = keyEnd;
-  const untimed = isTroupeKey ? troupeEntry : isPath ? pathEntry : otherEntry;
+  const untimed = isTroupeKey ? troupeEntry : isPath ? pathEntry : isHostKey ? hostEntry : otherEntry;
   if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
@@ -187,6 +200,11 @@ function readEntry(reader: RawReader): Entry | undefined {
 
 function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {
   return isKey(metadataKey.errorDetail, bytes, start, end) || isKey(metadataKey.notHandled, bytes, start, end);
+}
+
+function isHostKeyAt(bytes: Uint8Array, start: number, end: number): boolean {
+  for (const key of hostKeys) if (isKey(key, bytes, start, end)) return true;
+  return false;
 }
 
 function isKey(key: string, bytes: Uint8Array, start: number, end: number): boolean {

@@ -5,7 +5,7 @@ import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { nameAt, RawReader } from "../frames/raw-reader.ts";
 import { attribute, metadataKey } from "../wire-names.ts";
 import { peekFrame } from "./frame-peek.ts";
-import type { PeekedEvent, PeekedRequest } from "./peeked-frame.ts";
+import type { PeekedEvent } from "./peeked-frame.ts";
 import { type SplicedFrame, varintLength, writeVarint } from "./request-id.ts";
 
 const metadataTag = 0x32;
@@ -37,21 +37,6 @@ export function epochEntry(epoch: Epoch): Uint8Array {
 export function epochOf(metadata: WireMetadata): Epoch | undefined {
   const value = metadata[metadataKey.epoch];
   return value === undefined ? undefined : epochIn(value);
-}
-
-/** Returns the call without an epoch that its caller has written: only hosts tell epochs. */
-export function withoutEpoch(request: PeekedRequest): PeekedRequest {
-  if (asBuffer(request.bytes).indexOf(metadataKey.epoch) < 0) return request;
-  try {
-    const frame = decodeFrame(request.bytes);
-    if (frame.kind !== "request" || !(metadataKey.epoch in frame.metadata)) return request;
-    const { [metadataKey.epoch]: _epoch, ...metadata } = frame.metadata;
-    const bare = peekFrame(encodeFrame({ ...frame, metadata }));
-    return bare.kind === "request" ? bare : request;
-  } catch {
-    // The target cannot read such a call either, so it gets the call as it came.
-    return request;
-  }
 }
 
 /** Returns the event without recipients that its publisher has written: only hosts name them. */

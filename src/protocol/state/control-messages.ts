@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { isValidAgentType } from "../../core/internal.ts";
+import { type ErrorCode, errorText, isValidAgentType, TroupeError } from "../../core/internal.ts";
 import type { WireAgentId } from "../frames/frame.ts";
 import { fromBinary, parsing } from "../frames/from-binary.ts";
 import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
@@ -97,6 +97,31 @@ export function controlFailure(request: ControlRequest, error: string): ControlA
     case "destroy-request":
       return { kind: "destroy-response", error };
   }
+}
+
+/** Codes that the text of a failed request names: they say what became of a persistent agent's state. */
+const namedCodes: ReadonlySet<ErrorCode> = new Set([
+  "invalid-state",
+  "state-conflict",
+  "state-too-large",
+  "state-too-new",
+  "state-unavailable",
+  "state-unknown",
+  "state-unreadable",
+]);
+
+// protocol.md §1.8
+/** Formats why a request has failed. The code of a state's error goes before its text: `state-too-new: The state of …`. */
+export function formatControlError(error: unknown): string {
+  const text = errorText(error);
+  return error instanceof TroupeError && namedCodes.has(error.code) ? `${error.code}: ${text}` : text;
+}
+
+/** Reads what `formatControlError` has written. `code` undefined: the text names none. */
+export function parseControlError(error: string): { readonly code: ErrorCode | undefined; readonly text: string } {
+  const colon = error.indexOf(": ");
+  const code = [...namedCodes].find((name) => name === error.slice(0, colon));
+  return { code, text: code === undefined ? error : error.slice(colon + 2) };
 }
 
 /** Creates the envelope that answers a request: the same `rpcId`, sent to `respondTo`, with an empty `respondTo`. */

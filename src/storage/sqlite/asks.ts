@@ -109,6 +109,8 @@ export type Reply =
 /** The options of a database, which go to its thread. */
 export interface DatabaseOptions {
   readonly file: string;
+  /** Reads only: neither the file nor its folder need be writable. */
+  readonly readOnly: boolean;
   readonly synchronous: "full" | "normal";
   readonly maxValueBytes: number;
   readonly maxMailboxMessages: number;

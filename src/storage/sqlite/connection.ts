@@ -1,3 +1,6 @@
+import { statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { loggableText, StoreError } from "../../core/internal.ts";
 import type { DatabaseOptions } from "./asks.ts";
 import type { Database, SqliteDriver, Statement } from "./driver.ts";
 import { LogTables } from "./log-tables.ts";
@@ -28,6 +31,7 @@ export class Connection {
   /** Opens the file, and makes the tables of a new one. */
   static open(driver: SqliteDriver, options: DatabaseOptions, makeETag: () => string): Connection {
     const { file, synchronous, busyTimeoutMs } = options;
+    if (options.readOnly) return Connection.#openToRead(driver, options, makeETag);
     const database = driver.open(file);
     try {
       database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
@@ -42,6 +46,30 @@ export class Connection {
     } catch (error) {
       database.close();
       throw error;
+    }
+  }
+
+  /** Opens a file that it does not change, perhaps beside a host that writes to it. */
+  static #openToRead(driver: SqliteDriver, options: DatabaseOptions, makeETag: () => string): Connection {
+    const { file, busyTimeoutMs } = options;
+    const connect = (name: string): Connection => {
+      const database = driver.open(name, { readOnly: true });
+      try {
+        database.exec(`pragma busy_timeout = ${busyTimeoutMs}; pragma trusted_schema = off`);
+        if (readSchemaVersion(database, file) === 0) throw new StoreError("unavailable", emptyText(file));
+        return new Connection(database, options, makeETag);
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    };
+    try {
+      return connect(file);
+    } catch (error) {
+      // SQLite makes a file beside a database that it reads. Where it can't, no program writes to the database either.
+      if (error instanceof StoreError || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0)
+        throw error;
+      return connect(`${pathToFileURL(file)}?immutable=1`);
     }
   }
 
@@ -114,6 +142,10 @@ export class Connection {
   close(): void {
     this.database.close();
   }
+}
+
+function emptyText(file: string): string {
+  return `${loggableText(file)} is empty. A host or a program that opens it makes the store; name another file to read.`;
 }
 
 /** SQLite does not go below the pages that the file has. */

@@ -1,7 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { errorText, loggableText, StoreError } from "../../core/internal.ts";
-import type { Database, SqliteDriver } from "./driver.ts";
-import { assertPlace } from "./file-place.ts";
+import { assertPlace, type Database, type SqliteDriver } from "./driver.ts";
 import { readSchemaVersion } from "./schema.ts";
 import { codeOf } from "./sqlite-error.ts";
 

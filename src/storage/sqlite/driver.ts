@@ -1,5 +1,7 @@
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
-import { errorText, StoreError } from "../../core/internal.ts";
+import { errorText, loggableText, StoreError } from "../../core/internal.ts";
 
 /** A value in a table. Texts that users give are stored as bytes: some drivers cut a text at a NUL character. */
 export type SqlValue = null | number | string | Uint8Array;
@@ -62,4 +64,18 @@ function driverOf(name: string, loaded: unknown): SqliteDriver {
   // Both modules export this class. The types of Node 20 do not know its own.
   const { DatabaseSync } = loaded as { readonly DatabaseSync: DatabaseClass };
   return { name, open: (file, { readOnly = false } = {}) => new DatabaseSync(file, { readOnly }) };
+}
+
+/** Throws `unavailable` if no file can be at this place: its folder is missing, or a folder has the name. SQLite says neither. */
+export function assertPlace(file: string): void {
+  const folder = dirname(file);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new StoreError(
+      "unavailable",
+      `There is no folder ${loggableText(folder)} for ${loggableText(file)}. Make the folder, or name another file.`,
+    );
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new StoreError("unavailable", `${loggableText(file)} is a folder. Name a file in it.`);
+  }
 }

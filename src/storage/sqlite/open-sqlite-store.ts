@@ -13,6 +13,7 @@ import {
   type StateStore,
   storeLimits,
   systemClock,
+  TroupeError,
   word,
 } from "../../core/internal.ts";
 import type { DatabaseOptions } from "./asks.ts";
@@ -41,6 +42,8 @@ export interface SqliteStoreOptions {
   readonly maxQueuedBytes?: number | undefined;
   /** Runs SQLite in a thread of its own. Without it, this thread waits for the disk: for tests and tools. Default: true. */
   readonly thread?: boolean | undefined;
+  /** Only reads: the file must exist and need not be writable, and `open()` rejects. Default: false. */
+  readonly readOnly?: boolean | undefined;
   /** Checks the structure of the file when the store is opened. Default: false. */
   readonly checksOnOpen?: boolean | undefined;
   /** Takes the store's failures. Default: no log. */
@@ -56,6 +59,7 @@ const shape = optionShape<SqliteStoreOptions>({
   maxFileBytes: number(anyRoom),
   maxQueuedBytes: number(anyRoom),
   thread: flag,
+  readOnly: flag,
   checksOnOpen: flag,
   logger: loggerKind,
   clock: clockKind,
@@ -96,6 +100,7 @@ export async function openSqliteStoreWith(
   assertOptions(options, shape, "openSqliteStore");
   const databaseOptions: Omit<DatabaseOptions, "heldIncarnation"> = {
     file: file === inMemory ? file : resolve(file),
+    readOnly: options.readOnly ?? false,
     synchronous: options.synchronous ?? "full",
     maxValueBytes: options.maxValueBytes ?? 16 * 1024 * 1024,
     maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
@@ -155,4 +160,9 @@ export async function checkSqliteStoreWith(file: string, parts: SqliteParts): Pr
 
 function assertFileName(file: string): void {
   assertText(file, "The file of a state store, such as agents.db,");
+  if (file.trim() !== "") return;
+  throw new TroupeError(
+    "invalid-argument",
+    "The name of a state store's file is empty. Name a file, such as agents.db.",
+  );
 }

@@ -4,8 +4,7 @@ import process from "node:process";
 import { type CommitOutcome, loggableText, StoreError, type StoreOpening } from "../../core/internal.ts";
 import type { Answers, AskOf, DatabaseOptions, WriteAsk } from "./asks.ts";
 import { Connection } from "./connection.ts";
-import type { SqliteDriver } from "./driver.ts";
-import { assertPlace } from "./file-place.ts";
+import { assertPlace, type SqliteDriver } from "./driver.ts";
 import type { LogTables } from "./log-tables.ts";
 import { migrate } from "./schema.ts";
 import { codeOf, damagedError, goneError, isOfOneCommit, sqliteCode, toStoreError } from "./sqlite-error.ts";
@@ -58,6 +57,10 @@ export class StateDatabase {
 
   open({ takesOver, nowMs }: AskOf<"open">): StoreOpening {
     this.#assertSound();
+    if (this.#options.readOnly) {
+      const text = `${loggableText(this.#options.file)} was opened to read only. Open the store without readOnly.`;
+      throw new StoreError("unavailable", text);
+    }
     try {
       this.#takeLock(takesOver);
       const damage = this.#options.checksOnOpen ? this.#connection.findDamage() : undefined;

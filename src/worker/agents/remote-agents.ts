@@ -1,5 +1,17 @@
-import { type AgentId, type AgentMetadata, type AgentState, NotAccessibleError } from "../../core/internal.ts";
-import { agentDestination, type ControlAnswer, type ControlRequest, toWireAgentId } from "../../protocol/internal.ts";
+import {
+  type AgentId,
+  type AgentMetadata,
+  type AgentState,
+  NotAccessibleError,
+  TroupeError,
+} from "../../core/internal.ts";
+import {
+  agentDestination,
+  type ControlAnswer,
+  type ControlRequest,
+  parseControlError,
+  toWireAgentId,
+} from "../../protocol/internal.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import { formatState, parseState } from "../control/state-text.ts";
 
@@ -52,8 +64,9 @@ export class RemoteAgents {
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
     const answer = await this.#control.request(agentDestination(id), request, this.#signal);
     const error = answer.error ?? "";
-    if (error !== "") throw new NotAccessibleError(explained(error, id));
-    return answer;
+    if (error === "") return answer;
+    const { code, text } = parseControlError(error);
+    throw code === undefined ? new NotAccessibleError(explained(text, id)) : new TroupeError(code, explained(text, id));
   }
 }
 

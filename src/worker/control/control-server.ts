@@ -6,7 +6,13 @@ import {
   loggableText,
   type RuntimeLog,
 } from "../../core/internal.ts";
-import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/internal.ts";
+import {
+  type ControlAnswer,
+  type ControlRequest,
+  controlFailure,
+  formatControlError,
+  fromWireAgentId,
+} from "../../protocol/internal.ts";
 import { inLoadContext } from "../load-context.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
@@ -26,7 +32,7 @@ export function createControlServer(catalog: AgentCatalog, logger: RuntimeLog): 
     } catch (error) {
       const text = `A ${request.kind} over the control channel failed: ${errorText(error)}`;
       logger.warn(loggableText(text), { error: loggableError(error) }, "A request over the control channel failed");
-      return controlFailure(request, errorText(error));
+      return controlFailure(request, formatControlError(error));
     }
   };
   return (request) => inLoadContext(() => answer(request));

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { handlerTable, persistentAgent, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import { StoreError } from "../../../src/storage/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { WatchedStore } from "../../support/watched-store.ts";
-import { add, id, Keeper, openCast } from "./keepers.ts";
-import { Ask, Note, type Suite } from "./world.ts";
+import { add, id, Keeper, Kept, openCast } from "./keepers.ts";
+import { Answer, Ask, Note, type Suite } from "./world.ts";
 
 const topic = new TopicId("notes", "ada");
 
@@ -30,6 +30,31 @@ export function describeLostStates(suite: Suite): void {
       await store.write(id, { total: 10, log: [] });
       await Promise.all(["2", "3", "4"].map(ask));
       expect(await store.stored(id)).toEqual({ total: 19, log: ["2", "3", "4"] });
+    });
+
+    test("says so if its onActivate met that program, and is made anew for the next message", async () => {
+      const store = new WatchedStore();
+      await using stage = await suite.openStage({ stateStore: store });
+      class Starting extends persistentAgent(Kept) {
+        static override readonly handlers = handlerTable<Starting>().rpc(Ask, function () {
+          return Answer({ text: String(this.state.total) });
+        });
+
+        override onActivate(): void {
+          this.state.total += 1;
+        }
+      }
+      await Starting.register(stage.callee, "keeper", () => new Starting("counts its activations"));
+      store.beforeCommit = async () => {
+        store.beforeCommit = () => undefined;
+        await store.write(id, { total: 100, log: [] });
+      };
+      const refused = stage.caller.sendMessage(Ask({ text: "1" }), id);
+      await expect(refused).rejects.toMatchObject({
+        code: "state-conflict",
+        message: expect.stringMatching(/while the agent's onActivate or onDeactivate ran\. Nothing of that is written/),
+      });
+      expect((await stage.caller.sendMessage(Ask({ text: "2" }), id)).text).toBe("101");
     });
 
     test("sends no event of a turn that goes on without its state, also not with a turn of its next activation", async () => {

@@ -117,8 +117,9 @@ async function openRuntime(
   journal: Journal,
   stateStore: StateStore | undefined,
   clock: Clock,
+  logger = new RecordingLogger(),
 ): Promise<SingleThreadedAgentRuntime> {
-  const runtime = new SingleThreadedAgentRuntime({ clock, logger: new RecordingLogger(), stateStore });
+  const runtime = new SingleThreadedAgentRuntime({ clock, logger, stateStore });
   runtime.addMessageSerializer(types);
   await Order.register(runtime, "order", () => new Order(journal));
   await Stock.register(runtime, "stock", () => new Stock(journal));
@@ -176,6 +177,23 @@ describe("a turn of a persistent agent", () => {
     await runtime.tell(Reserve({ order: "2" }), stock);
     expect(await journal.reserved.take()).toBe("1 2");
   });
+});
+
+test("of two runtimes on one store the later one delivers, and the earlier one says once what is wrong", async () => {
+  const clock = new ManualClock(startMs);
+  const stateStore = new MemoryStateStore({ clock });
+  const [earlierJournal, laterJournal] = [new Journal(), new Journal()];
+  const logger = new RecordingLogger();
+  await using earlier = await openRuntime(earlierJournal, stateStore, clock, logger);
+  await earlier.tell(Reserve({ order: "1" }), stock);
+  expect(await earlierJournal.reserved.take()).toBe("1");
+  await using later = await openRuntime(laterJournal, stateStore, clock);
+  await later.tell(Reserve({ order: "2" }), stock);
+  expect(await laterJournal.reserved.take()).toBe("1 2");
+  await passes(clock, 60_000);
+  const lost = logger.lines.filter(({ level }) => level === "warn" || level === "error");
+  expect(lost).toMatchObject([{ level: "error", text: "The state store is lost: reminders and mail end here" }]);
+  expect(String(lost[0]?.fields?.error)).toMatch(/Another runtime or host of this process.*a store of its own/);
 });
 
 const stores: readonly [string, () => { open(clock: Clock): Promise<StateStore>; end(): void }][] = [

@@ -165,6 +165,24 @@ describe.each(hostTransports)("shared agent types at the host over $name", ({ st
     expect(events).toEqual([{ tenant: "acme" }, { tenant: "acme" }]);
   });
 
+  it("are told a worker in a frame of bounded length, however many and however long their names are", async () => {
+    await using rig = await start();
+    const worker = await troupeWorker(rig, "A");
+    const names = Array.from({ length: 1_100 }, (_, index) => `${index}-`.padEnd(1_000, "x"));
+    for (const name of names) {
+      await worker.register(name, shared);
+      await worker.subscribe(`s-${name.slice(0, 6)}`, exact("news", name));
+    }
+    worker.publish("news", "k");
+    const [event] = (await worker.settled()).flatMap((frame) =>
+      frame.kind === "event" ? [frame.event.attributes] : [],
+    );
+    const told = event?.agfor?.split(",") ?? [];
+    expect(event?.agfor?.length).toBeLessThanOrEqual(1024 * 1024);
+    expect(told.length).toBeGreaterThan(1_000);
+    expect(rig.host.counters().skippedEvents).toBe(names.length - told.length);
+  });
+
   it("belong to the principal of their first worker", async () => {
     const authorize: HostOptions["authorize"] = ({ metadata }) => ({ name: metadata.tenant ?? "acme" });
     await using rig = await start({ authorize });

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, test } from "vitest";
+import { describe, expect, it, onTestFinished, test } from "vitest";
 import { nextTurn, type StateStore, StoreError } from "../../../src/core/internal.ts";
 import {
   bytesOf,
@@ -10,35 +10,16 @@ import {
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { startFaultProxy } from "../../../src/testing/index.ts";
-import { openedRig, openRig, until } from "../../support/postgres-rig.ts";
-import { PostgresServer, postgresAbsence } from "../../support/postgres-server.ts";
+import { openedRig, openRig, recovers, until, withServer } from "../../support/postgres-rig.ts";
+import type { PostgresServer } from "../../support/postgres-server.ts";
 
-const absence = postgresAbsence();
 let server: PostgresServer;
-
-beforeAll(async () => {
-  if (absence === undefined) server = await PostgresServer.start();
-}, 60_000);
-afterAll(() => server?.[Symbol.asyncDispose]());
-beforeEach((context) => {
-  if (absence !== undefined) context.skip(absence);
+withServer((started) => {
+  server = started;
 });
 
 const ofKey = (key: string) => ({ agent: { type: "a", key } });
 const nameOf = (key: string) => ofKey(key).agent;
-
-/** Commits until the store has recovered. */
-async function recovers(store: StateStore): Promise<void> {
-  await until(() =>
-    committed(store, putOf("recovered", ofKey("recovered"))).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof StoreError) return false;
-        throw error;
-      },
-    ),
-  );
-}
 
 /** Saves counters of eight agents, each with a letter of the same number, and never the same number twice. */
 class Savers {

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { StateStore } from "../../../src/core/internal.ts";
 import { type SchemaStep, schemaSteps } from "../../../src/storage/postgres/schema.ts";
 import {
@@ -14,19 +14,13 @@ import {
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { openedRig, openRig, until } from "../../support/postgres-rig.ts";
-import { PostgresServer, postgresAbsence } from "../../support/postgres-server.ts";
+import { openedRig, openRig, until, withServer } from "../../support/postgres-rig.ts";
+import type { PostgresServer } from "../../support/postgres-server.ts";
 import { newSchema } from "../../support/postgres-stores.ts";
 
-const absence = postgresAbsence();
 let server: PostgresServer;
-
-beforeAll(async () => {
-  if (absence === undefined) server = await PostgresServer.start();
-}, 60_000);
-afterAll(() => server?.[Symbol.asyncDispose]());
-beforeEach((context) => {
-  if (absence !== undefined) context.skip(absence);
+withServer((started) => {
+  server = started;
 });
 
 const epochOf = (number: number, generation = 1) => ({ epoch: { generation, era: 0, number } });

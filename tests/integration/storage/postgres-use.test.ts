@@ -1,7 +1,6 @@
 import { inspect } from "node:util";
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { type StateStore, StoreError } from "../../../src/core/internal.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
 import {
   bytesOf,
   commitOf,
@@ -10,34 +9,15 @@ import {
   putOf,
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
-import { openedRig, openRig, until } from "../../support/postgres-rig.ts";
-import { PostgresServer, postgresAbsence } from "../../support/postgres-server.ts";
+import { openedRig, openRig, recovers, withServer } from "../../support/postgres-rig.ts";
+import type { PostgresServer } from "../../support/postgres-server.ts";
 
-const absence = postgresAbsence();
 let server: PostgresServer;
-
-beforeAll(async () => {
-  if (absence === undefined) server = await PostgresServer.start();
-}, 60_000);
-afterAll(() => server?.[Symbol.asyncDispose]());
-beforeEach((context) => {
-  if (absence !== undefined) context.skip(absence);
+withServer((started) => {
+  server = started;
 });
 
 const ofKey = (key: string) => ({ agent: { type: "a", key } });
-
-/** Commits until the store has recovered. */
-async function recovers(store: StateStore): Promise<void> {
-  await until(() =>
-    committed(store, putOf("recovered", ofKey("recovered"))).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof StoreError) return false;
-        throw error;
-      },
-    ),
-  );
-}
 
 describe("groups of commits in PostgreSQL", () => {
   it("a commit that PostgreSQL does not take fails alone", async () => {

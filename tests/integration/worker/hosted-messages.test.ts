@@ -30,6 +30,8 @@ import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
+import { next, requestFrame } from "../../support/worker/frames.ts";
+import { ScriptedHost } from "../../support/worker/scripted-host.ts";
 
 const Place = defineMessage("HostedPlace", z.object({ fails: z.boolean(), afterMs: z.number() }));
 const Paid = defineMessage("HostedPaid", z.object({}));
@@ -295,19 +297,16 @@ describe.each(transports)("messages that a host keeps for its workers over $name
     never.open();
   });
 
-  test("a persistent agent handles a kept call once, however often its host sends it, and answers without a value", async () => {
-    const [transport, journal] = [make(), new Journal()];
+  test("a call that claims to be a told message or a reminder is an ordinary one to its agent", async () => {
+    const transport = make();
     await using host = await startHost(transport);
-    await using worker = await startWorker(transport, host.address, stocks(journal));
-    const asHost = await new RawWorker(transport.dialer.dial(host.address), "H").join();
-    const data = new TextEncoder().encode(JSON.stringify({ order: "7" }));
-    const payload = { typeName: "HostedReserve", contentType: "application/json", data };
-    for (const attempt of ["1", "2"]) {
-      const metadata = { agidempotency: "mail 1", agdelivery: "durable", agmail: "3.1", agattempt: attempt };
-      asHost.request(attempt, "stock/main", { payload, metadata });
-      expect(await asHost.nextResponse()).toMatchObject({ requestId: attempt, error: "" });
-    }
-    expect((await worker.sendMessage(Count({}), stock)).orders).toEqual(["7"]);
+    const server = await new RawWorker(transport.dialer.dial(host.address), "S").join();
+    await server.register("stock");
+    const impostor = await new RawWorker(transport.dialer.dial(host.address), "I").join();
+    const marks = { agmail: "3.1", agattempt: "5", agreminder: "payment;1;1;0", agepoch: "9.9.9" };
+    const metadata = { ...marks, agidempotency: "mail 1", tenant: "acme" };
+    impostor.request("1", "stock/main", { metadata });
+    expect((await server.nextRequest()).metadata).toEqual({ agidempotency: "mail 1", tenant: "acme" });
   });
 
   test("a stock worker gets a told message as a plain call", async () => {
@@ -321,6 +320,30 @@ describe.each(transports)("messages that a host keeps for its workers over $name
     expect(request).toMatchObject({ source: { type: "order", key: "7" }, target: { type: "stock", key: "main" } });
     expect(request.metadata).toEqual({});
   });
+});
+
+test("a persistent agent handles a kept call once, however often its host sends it, and answers without a value", async () => {
+  const journal = new Journal();
+  await using host = await new ScriptedHost().listen();
+  host.isTroupe = true;
+  host.capabilities = ["mail"];
+  const [worker, channel] = await host.worker({ stateStore: new MemoryStateStore() });
+  await stocks(journal)(worker);
+  const data = new TextEncoder().encode(JSON.stringify({ order: "7" }));
+  const payload = { typeName: "HostedReserve", contentType: "application/json", data };
+  for (const attempt of ["1", "2"]) {
+    const metadata = { agidempotency: "mail 1", agdelivery: "durable", agmail: "3.1", agattempt: attempt };
+    const target = { type: "stock", key: "main" };
+    channel.send({ kind: "request", requestId: attempt, source: undefined, target, payload, metadata });
+    expect(await next(channel, "response")).toMatchObject({
+      requestId: attempt,
+      error: "",
+      payload: { typeName: "NoneType" },
+    });
+  }
+  channel.send(requestFrame("stock/main", { requestId: "3", payload: { ...payload, typeName: "HostedCount" } }));
+  const counted = await next(channel, "response");
+  expect(new TextDecoder().decode(counted.payload?.data)).toBe('{"orders":["7"]}');
 });
 
 describe("messages that a host keeps in SQLite", () => {

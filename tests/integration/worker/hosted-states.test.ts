@@ -42,6 +42,31 @@ test("a persistent type is refused where the host keeps no states and the worker
   expect(host.calls.filter(({ method }) => method === "RegisterAgent")).toHaveLength(1);
 });
 
+test("a worker that asks for the state of another's agent learns that a newer program has written it", async () => {
+  const stateStore = new MemoryStateStore();
+  await using opened = new Opened();
+  const host = opened.use(await startTestHost({ stateStore }));
+  const worker = new WorkerRuntime({ ...host, logger: quiet });
+  const asker = new WorkerRuntime({ ...host, logger: quiet });
+  for (const one of [worker, asker]) {
+    opened.use(one);
+    await one.start();
+  }
+  await Counter.register(worker, "counter", () => new Counter("counts"));
+  const write = {
+    at: "put",
+    contentType: "application/json",
+    schemaVersion: 2,
+    data: new TextEncoder().encode("{}"),
+  } as const;
+  const rest = { epoch: undefined, expected: { at: "anything" }, reminders: [], mail: [], remembered: [] } as const;
+  await stateStore.commit([{ agent: { type: id.type, key: id.key }, write, ...rest }]);
+  const tooNew = { code: "state-too-new", message: expect.stringContaining("The state of counter/a has version 2") };
+  await expect(worker.agentSaveState(id)).rejects.toMatchObject(tooNew);
+  await expect(asker.agentSaveState(id)).rejects.toMatchObject(tooNew);
+  await expect(asker.agentLoadState(id, { total: 1 })).rejects.toMatchObject(tooNew);
+});
+
 test("a commit of which the outcome is not known fails its call as such, and the next message finds what is stored", async () => {
   const stateStore = new GatedStore();
   await using opened = new Opened();

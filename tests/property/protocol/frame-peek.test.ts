@@ -18,7 +18,7 @@ const agentId = fc.record({ type: text, key: text });
 const payload = fc.record({ dataType: text, dataContentType: text, data: bytes });
 const metadata = fc
   .dictionary(
-    fc.oneof(text, fc.constantFrom("agtimeoutms", "agpath")),
+    fc.oneof(text, fc.constantFrom("agtimeoutms", "agpath", "agepoch", "agmail", "agattempt", "agreminder")),
     fc.oneof(text, fc.constantFrom("500", "0", "-1", "1e3")),
   )
   // protobuf-es keeps maps as plain objects, and this key does not survive in one.
@@ -76,7 +76,9 @@ function routingOf({ message }: Message): object {
       const own = metadata.agtimeoutms ?? "";
       const hasPath = metadata.agpath !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
-      return { kind: "request", requestId, targetType: target?.type, targetKey: target?.key ?? "", timeoutMs, hasPath };
+      const hasHostKeys = ["agepoch", "agmail", "agattempt", "agreminder"].some((key) => metadata[key] !== undefined);
+      const [targetType, targetKey] = [target?.type, target?.key ?? ""];
+      return { kind: "request", requestId, targetType, targetKey, timeoutMs, hasPath, hasHostKeys };
     }
     case "response":
       return { kind: "response", requestId: message.value.requestId };
@@ -90,8 +92,8 @@ function routingOf({ message }: Message): object {
 function routingOfPeek(peeked: PeekedFrame): object {
   switch (peeked.kind) {
     case "request": {
-      const { kind, targetType, targetKey, timeoutMs, hasPath } = peeked;
-      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs, hasPath };
+      const { kind, targetType, targetKey, timeoutMs, hasPath, hasHostKeys } = peeked;
+      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs, hasPath, hasHostKeys };
     }
     case "response":
       return { kind: "response", requestId: requestIdText(peeked) };

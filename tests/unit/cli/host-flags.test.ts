@@ -1,12 +1,17 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
-import { addHostFlags, type HostFlags, hostOptionsOf } from "../../../src/cli/commands/host-flags.ts";
+import { installedCron } from "../../../src/cli/commands/host.ts";
+import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "../../../src/cli/commands/host-flags.ts";
 
-function optionsOf(...args: readonly string[]) {
+function parsed(...args: readonly string[]): Command {
   const command = addHostFlags(new Command())
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
-  return hostOptionsOf(command.parse(args, { from: "user" }).opts<HostFlags>());
+  return command.parse(args, { from: "user" });
+}
+
+function optionsOf(...args: readonly string[]) {
+  return hostOptionsOf(parsed(...args).opts<HostFlags>());
 }
 
 test("--heartbeat-timeout-ms and --own-only set the options of these names; their defaults are the host's own", () => {
@@ -22,4 +27,23 @@ test("--dotnet-errors says what .NET's workers get in place of an error; nothing
   expect(optionsOf().dotnetErrors).toBe("withhold");
   expect(optionsOf("--dotnet-errors", "status").dotnetErrors).toBe("status");
   expect(() => optionsOf("--dotnet-errors", "payload")).toThrow(/withhold, status/);
+});
+
+test("flags that say nothing about the store that is named are refused, with what to do", () => {
+  const check = (...args: readonly string[]) => assertStateFlags(parsed(...args));
+  expect(() => check("--take-over", "--state", "memory:")).toThrow(
+    /--take-over does not go with.*Leave --take-over out/,
+  );
+  expect(() => check("--synchronous", "normal", "--state", "memory:")).toThrow(/--synchronous does not go with/);
+  expect(() => check("--synchronous", "full", "--state", "postgres://h/d")).toThrow(/only a SQLite file/);
+  check("--state", "memory:");
+  check("--take-over", "--state", "postgres://h/d");
+  check("--take-over", "--synchronous", "normal");
+});
+
+test("troupe host knows cron patterns where croner is installed, and starts without it", async () => {
+  expect((await installedCron())?.next("0 9 * * *", "UTC", 0)).toBe(9 * 3_600_000);
+  const missing = Object.assign(new Error("Cannot find package 'croner'"), { code: "ERR_MODULE_NOT_FOUND" });
+  expect(await installedCron(() => Promise.reject(missing))).toBeUndefined();
+  await expect(installedCron(() => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
@@ -7,6 +7,7 @@ import { openDefaultState, parseStateLocation } from "../../../src/cli/state/sta
 import { formatTable } from "../../../src/cli/table.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/index.ts";
+import { NodeProgram } from "../../support/node-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-state-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -87,7 +88,48 @@ test("a wrong name, a missing file, a wrong state and a store that a host holds 
   await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(/in use by process \d+.*no host holds/);
   expect(await run("list", ...state)).toBe("no stored states\n");
   await holder.close();
-  await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(/is not JSON/);
+  await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(/broken\.json is not JSON: .*--content-type/);
+  const empty = join(folder, "empty.json");
+  writeFileSync(empty, "");
+  await expect(run("set", "counter/7", empty, ...state)).rejects.toThrow(/is not JSON: it is empty/);
+  const missing = run("set", "counter/7", join(folder, "none.json"), ...state);
+  await expect(missing).rejects.toMatchObject({
+    code: "invalid-argument",
+    message: expect.stringMatching(
+      /none\.json can't be read: There is no such file\. Name a file.* - for standard input/,
+    ),
+  });
+});
+
+test("states of a file in a folder that nobody may write to are listed and shown, by a user without rights", async (context) => {
+  if (process.getuid?.() !== 0) return context.skip("needs root, to run a command as another user");
+  const closed = join(folder, "closed");
+  mkdirSync(closed);
+  chmodSync(folder, 0o755);
+  const file = join(closed, "states.db");
+  const text = join(folder, "shown.json");
+  writeFileSync(text, '{"total":3}');
+  await (await openSqliteStore(file, { thread: false })).close();
+  await run("set", "counter/7", text, "--state", `sqlite:${file}`);
+  for (const beside of ["-wal", "-shm"]) rmSync(`${file}${beside}`, { force: true });
+  chmodSync(file, 0o444);
+  chmodSync(closed, 0o555);
+  const asNobody = async (...args: readonly string[]): Promise<string> => {
+    const all = ["state", ...args, "--state", `sqlite:${file}`];
+    await using program = new NodeProgram("src/cli/main.ts", all, { user: 65_534 });
+    const { code, stdout, stderr } = await program.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return stdout;
+  };
+  expect(await asNobody("list")).toMatch(/counter {2}7 /);
+  expect(await asNobody("get", "counter/7")).toContain('{"total":3}');
+});
+
+test("reading a store changes nothing, and an empty file is no store", async () => {
+  const file = join(folder, "nothing.db");
+  writeFileSync(file, "");
+  await expect(run("list", "--state", `sqlite:${file}`)).rejects.toThrow(/nothing\.db is empty/);
+  expect(statSync(file).size).toBe(0);
 });
 
 test("a host without SQLite keeps states in memory, unless there are states in its file", async () => {

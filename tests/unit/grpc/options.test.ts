@@ -5,6 +5,8 @@ import {
   type GrpcWorkerAgentRuntimeHostOptions,
   type GrpcWorkerAgentRuntimeOptions,
 } from "troupe/grpc";
+import { Host } from "troupe/host";
+import { grpcListener } from "troupe/transport";
 import { describe, expect, test } from "vitest";
 
 const refusal = (name: string) => expect.objectContaining({ code: "invalid-argument", message: nameIn(name) });
@@ -52,6 +54,12 @@ describe("a value among the options that can't be meant is refused, naming the o
     ["maxReceiveMessageBytes", { channelOptions: { maxReceiveMessageBytes: 0 } }],
   ])("a host's %s %o", (name, options) => {
     expect(() => host(options)).toThrow(refusal(name));
+  });
+
+  test("a queue that the connections of the host's own listener could never fill", () => {
+    const parts = { listener: grpcListener({ maxHeldBytes: 32 * 2 ** 20 }), address: "127.0.0.1:0" };
+    expect(() => new Host(parts, { maxQueuedBytes: 64 * 2 ** 20 })).toThrow(refusal("maxHeldBytes"));
+    expect(() => new Host(parts, { maxQueuedBytes: 16 * 2 ** 20 })).not.toThrow();
   });
 
   test("a runtime's in process", () => {

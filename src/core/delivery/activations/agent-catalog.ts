@@ -196,7 +196,7 @@ export class AgentCatalog {
     return this.#kinds.has(type);
   }
 
-  /** Whether no type was ever registered that is sequential or has a limit. Then no message pays for turns and limits. */
+  /** True until a type is registered that is sequential or has a limit. While it is true, no message pays for turns and limits. */
   get isPlain(): boolean {
     return this.#isPlain;
   }

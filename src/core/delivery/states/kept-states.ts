@@ -35,6 +35,8 @@ export interface CommitRequest<Out> {
   readonly answer?: Out | undefined;
   /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
   readonly isRepeatable?: boolean | undefined;
+  /** Whether `onActivate` or `onDeactivate` has changed the state, and no message. */
+  readonly isOfLife?: boolean | undefined;
 }
 
 /** The place of a slot: its agent. */
@@ -103,8 +105,9 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (slot === undefined || slot.at !== "loaded") return undefined;
     // A turn that was given up is not over: the half that it has changed must not be written.
     if (slot.isWriting && !slot.isInterleaved) return undefined;
+    const isOfLife = slot.isActivating;
     this.begun(slot);
-    if (!slot.isWriting) return this.commit(slot, { at: "turn" });
+    if (!slot.isWriting) return this.commit(slot, { at: "turn", isOfLife });
     // The runtime ends while a turn runs. What stands in the state now is a part of that turn: it must not be written.
     return slot.committing === undefined ? undefined : this.#saveAfter(slot.committing, agent);
   }
@@ -179,7 +182,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const place = this.#placeOf(slot);
     const prepared = this.#prepare(slot, request, place.id);
     if (prepared === undefined) return undefined;
-    const written = this.#write(slot, prepared, place, request.isRepeatable === true);
+    const written = this.#write(slot, prepared, place, request);
     const end = () => {
       slot.committing = undefined;
     };
@@ -262,7 +265,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     slot: StateSlot,
     { kept, text, effects }: PreparedCommit<Out>,
     { id }: Place,
-    isRepeatable: boolean,
+    { isRepeatable = false, isOfLife = false }: CommitRequest<Out>,
   ): Promise<void> {
     const outcome = await this.#keeper(id.type).commit(kept);
     switch (outcome.at) {
@@ -280,9 +283,9 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
       case "failed":
         throw outcome.error;
       case "conflict":
-        if (!isRepeatable || slot.at !== "loaded") throw this.#lost(slot, conflict(id), true);
-        slot.lose({ error: conflict(id), isConflict: true, isLeftLater: true }, false);
-        throw conflict(id);
+        if (!isRepeatable || slot.at !== "loaded") throw this.#lost(slot, conflict(id, isOfLife), true);
+        slot.lose({ error: conflict(id, isOfLife), isConflict: true, isLeftLater: true }, false);
+        throw conflict(id, isOfLife);
       case "stale":
         throw this.#lost(slot, ended(id), false);
       case "unknown":
@@ -320,12 +323,12 @@ function expectedOf({ eTag }: StateSlot): Expected {
   return eTag === undefined ? nothing : { at: "version", eTag };
 }
 
-function conflict(id: AgentId): TroupeError {
-  const text = `The state of ${id} was written by another program while a handler ran. The message was tried twice`;
-  return new TroupeError(
-    "state-conflict",
-    `${text}, or a part of its turn was written before. Load the state, and try again.`,
-  );
+function conflict(id: AgentId, isOfLife: boolean): TroupeError {
+  const when = isOfLife ? "while the agent's onActivate or onDeactivate ran" : "while a handler ran";
+  const advice = isOfLife
+    ? "Nothing of that is written. Try again."
+    : "The message was tried twice, or a part of its turn was written before. Load the state, and try again.";
+  return new TroupeError("state-conflict", `The state of ${id} was written by another program ${when}. ${advice}`);
 }
 
 function ended(id: AgentId): UndeliverableException {

@@ -29,21 +29,28 @@ export interface RingWatchOptions<Call> {
    * of the ring as text, beginning with the one whose turn made the call.
    */
   readonly onRing: (call: Call, ring: string) => void;
+  /** Runs the tasks of a search in order, perhaps later. Each takes little time. Default: at once. */
+  readonly work?: (call: Call, tasks: Iterable<() => void>) => void;
 }
 
 /** Agents that the text of a ring names at most. */
 const mostNames = 16;
+/** Waiting calls that one task of a search looks at. */
+const callsAtOnce = 100;
 
 /**
  * Finds calls that wait for each other. A reported call waits for running turns, and each of these may wait for other calls: those with
  * the turn in their path. A way from a call back to itself is a ring, and nothing in it ever ends by itself. Costs nothing for
- * calls that are not reported. A search takes time in proportion to what is reported.
+ * calls that are not reported. A search takes time in proportion to what is reported, and goes in tasks. What is reported meanwhile has a
+ * search of its own, so that a ring is found from the call that closes it.
  */
 export class RingWatch<Call> {
   readonly #options: RingWatchOptions<Call>;
   readonly #calls = new Map<Call, Reported<Call>>();
   /** The reported calls for which a turn waits, by its token. */
   readonly #awaitedBy = new Map<string, Set<Reported<Call>>>();
+  /** Calls with a search that has not ended. */
+  readonly #searched = new Set<Call>();
   #reports = 0;
 
   constructor(options: RingWatchOptions<Call>) {
@@ -67,7 +74,10 @@ export class RingWatch<Call> {
     const reported = { call, path, behind, order };
     this.#calls.set(call, reported);
     for (const { token } of path) this.#add(token, reported);
-    this.#resolveRings(reported);
+    if (this.#searched.has(call)) return true;
+    this.#searched.add(call);
+    const { work = runAll } = this.#options;
+    work(call, this.#searches(call));
     return true;
   }
 
@@ -78,30 +88,55 @@ export class RingWatch<Call> {
   }
 
   /** Each way that a report adds goes through its call, so that each new ring has the call in it. */
-  #resolveRings(reported: Reported<Call>): void {
-    while (this.#calls.get(reported.call) === reported) {
-      const ring = this.#ringThrough(reported);
-      if (ring === undefined) return;
-      const intoLast = ring.reduce((last, edge, at) => (edge.to.order > (ring[last]?.to.order ?? 0) ? at : last), 0);
-      const fromLast = [...ring.slice(intoLast), ...ring.slice(0, intoLast)];
-      const last = ring[intoLast]?.to;
-      if (last === undefined) return;
-      this.#remove(last);
-      this.#options.onRing(last.call, textOf(fromLast));
+  *#searches(call: Call): Iterable<() => void> {
+    for (let reported = this.#calls.get(call); reported !== undefined; ) {
+      const search = this.#ringThrough(reported);
+      let step = search.next();
+      while (!step.done && this.#isCurrent(reported)) {
+        yield () => {
+          step = search.next();
+        };
+      }
+      const ring = step.done ? step.value : undefined;
+      if (ring !== undefined) this.#resolve(ring);
+      const latest = this.#calls.get(call);
+      // Without a ring, the search is over unless the call was reported anew meanwhile.
+      reported = ring === undefined && latest === reported ? undefined : latest;
     }
+    this.#searched.delete(call);
   }
 
-  /** Returns the shortest way from a call back to itself. It goes through each turn once. */
-  #ringThrough(start: Reported<Call>): readonly Edge<Call>[] | undefined {
+  #resolve(ring: readonly Edge<Call>[]): void {
+    // What has ended while the search went on waits for nothing any more.
+    if (!ring.every(({ to }) => this.#isCurrent(to))) return;
+    const intoLast = ring.reduce((last, edge, at) => (edge.to.order > (ring[last]?.to.order ?? 0) ? at : last), 0);
+    const fromLast = [...ring.slice(intoLast), ...ring.slice(0, intoLast)];
+    const last = ring[intoLast]?.to;
+    if (last === undefined) return;
+    this.#remove(last);
+    this.#options.onRing(last.call, textOf(fromLast));
+  }
+
+  #isCurrent(reported: Reported<Call>): boolean {
+    return this.#calls.get(reported.call) === reported;
+  }
+
+  /** Looks for the shortest way from a call back to itself. It goes through each turn once, and pauses now and then. */
+  *#ringThrough(start: Reported<Call>): Generator<undefined, readonly Edge<Call>[] | undefined> {
     const seen = new Set<string>();
     const reachedBy = new Map<Reported<Call>, Edge<Call>>();
     const reached = [start];
+    let looked = 0;
     for (const from of reached) {
       for (const token of from.behind) {
+        looked += 1;
+        if (looked % callsAtOnce === 0) yield;
         if (seen.has(token)) continue;
         seen.add(token);
         for (const to of this.#awaitedBy.get(token) ?? []) {
           if (to === start) return wayTo({ from, token, to }, reachedBy);
+          looked += 1;
+          if (looked % callsAtOnce === 0) yield;
           if (reachedBy.has(to)) continue;
           reachedBy.set(to, { from, token, to });
           reached.push(to);
@@ -124,6 +159,10 @@ export class RingWatch<Call> {
       if (awaited?.delete(reported) === true && awaited.size === 0) this.#awaitedBy.delete(token);
     }
   }
+}
+
+function runAll(_call: unknown, tasks: Iterable<() => void>): void {
+  for (const task of tasks) task();
 }
 
 /** Returns the edges up to this one, from the beginning of the search on. */

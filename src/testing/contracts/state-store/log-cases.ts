@@ -6,6 +6,7 @@ import {
   type KeptMessage,
   type ShardHold,
   type StateStore,
+  type StoreError,
   shardOf,
 } from "../../../core/internal.ts";
 import { agent, bytesOf, commitOf, committed, type StoreCase, type StoreLab, textOf } from "./store-case.ts";
@@ -28,7 +29,7 @@ async function openLog(lab: StoreLab): Promise<{ store: StateStore; log: Durable
 /** Reads one mailbox's shard, and waits for messages. */
 class Reading {
   readonly messages: KeptMessage[] = [];
-  lost: string | undefined;
+  lost: StoreError | undefined;
   hold: ShardHold | undefined;
   #onChange: () => void = () => undefined;
 
@@ -39,8 +40,8 @@ class Reading {
         reading.messages.push(message);
         reading.#onChange();
       },
-      onLost: (reason) => {
-        reading.lost = reason;
+      onLost: (error) => {
+        reading.lost = error;
       },
     });
     return reading;
@@ -134,7 +135,7 @@ const mailboxCases: readonly StoreCase[] = [
       const first = await Reading.of(log, 1);
       await first.has(1);
       const second = await Reading.of(log, 2);
-      ok(first.lost !== undefined);
+      equal(first.lost?.storeCode, "fenced");
       equal(await first.settle(0), "lost");
       await second.has(1);
       equal(await second.settle(0), "settled");

@@ -52,6 +52,7 @@ export function grpcListener(options: GrpcListenerOptions = {}): GrpcListener {
   const settings = toListenerSettings(options);
   const certificates = new Certificates(settings.tls);
   return {
+    maxHeldBytes: settings.maxHeldBytes,
     async listen(text, services, { accountant = createMemoryAccountant(), onRefusedHandshake } = {}) {
       const address = parseAddress(text);
       if (address.secure && settings.tls === undefined) {

@@ -36,6 +36,21 @@ function ticksAt(from: ReminderRule, nowMs: number): ReminderRule[] {
 }
 
 describe("when a reminder is due", () => {
+  test.each<[string, unknown, string]>([
+    ["an invalid Date", { at: new Date(Number.NaN) }, "must be a valid Date, not an invalid Date"],
+    [
+      "a Date in place of a period",
+      { every: new Date(0) },
+      'such as "90s", "30m", "12h" or "7d", up to 100 years, not a Date',
+    ],
+    ["a unit that there is not", { every: "1ms" }, 'or a text such as "90s", "30m", "12h" or "7d"'],
+    ["a period that is too short", { every: 1 }, "must be from 1 s to 100 years, not 1 ms"],
+  ])("%s is refused, saying what may be there", (_title, when, text) => {
+    expect(() => rule(when as When)).toThrow(
+      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(text) }),
+    );
+  });
+
   test.each<[When, number]>([
     [{ after: 1_500 }, 1_500],
     [{ after: "90s" }, 90_000],

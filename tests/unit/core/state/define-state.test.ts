@@ -1,8 +1,20 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineState, persistentAgent } from "../../../../src/core/index.ts";
+import { textOfState } from "../../../../src/core/state/state-codec.ts";
 
 const schema = z.object({ total: z.number() });
+
+test("what JSON can't hold in a state is named with its place", () => {
+  const Anything = defineState(z.object({ total: z.unknown() }), { initial: { total: 0 } });
+  const write = (total: unknown) => () => textOfState(Anything, { total });
+  const cycle: Record<string, unknown> = {};
+  cycle.self = [cycle];
+  expect(write({ list: [1n] })).toThrow(
+    expect.objectContaining({ code: "invalid-state", message: expect.stringContaining("a bigint (at total.list[0])") }),
+  );
+  expect(write(cycle)).toThrow("a reference back to total (at total.self[0]) has no JSON form");
+});
 
 test.each<[string, () => unknown, string]>([
   ["an initial state that does not fit", () => defineState(schema, { initial: { total: "0" } as never }), "total"],

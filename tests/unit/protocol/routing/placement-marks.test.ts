@@ -14,7 +14,7 @@ import {
   spliceRecipients,
   spliceRequestId,
   topicSourceOf,
-  withoutEpoch,
+  withoutHostKeys,
   withoutRecipients,
 } from "../../../../src/protocol/internal.ts";
 
@@ -56,16 +56,16 @@ describe("the epoch of a call", () => {
 
   it("is taken out where a caller has written it, also in a form that no encoder writes", () => {
     const bare = call({ tenant: "acme" });
-    expect(withoutEpoch(bare)).toBe(bare);
-    const forged = withoutEpoch(call({ tenant: "acme", agepoch: "9.9.9" }));
+    expect(withoutHostKeys(bare)).toBe(bare);
+    const forged = withoutHostKeys(call({ tenant: "acme", agepoch: "9.9.9" }));
     expect(forged.bytes).toEqual(bare.bytes);
     // The length of the key takes two bytes, where one would do.
     const entry = Buffer.from("0a870061676570 6f6368 1205392e392e39".replaceAll(" ", ""), "hex");
     const odd = Buffer.concat([bare.bytes.subarray(bare.bodyStart), Buffer.from([0x32, entry.length]), entry]);
     const bytes = Buffer.concat([Buffer.from([0x0a, odd.length]), odd]);
     expect(decodeFrame(bytes)).toMatchObject({ metadata: { agepoch: "9.9.9" } });
-    expect(decodeFrame(withoutEpoch(peekedCall(bytes)).bytes)).toMatchObject({ metadata: { tenant: "acme" } });
-    expect(withoutEpoch(peekedCall(bytes)).bytes).toEqual(bare.bytes);
+    expect(decodeFrame(withoutHostKeys(peekedCall(bytes)).bytes)).toMatchObject({ metadata: { tenant: "acme" } });
+    expect(withoutHostKeys(peekedCall(bytes)).bytes).toEqual(bare.bytes);
   });
 
   it("counts as not said where it can't be read", () => {
