@@ -64,6 +64,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
       return keeper;
     },
     isSequential: (type) => catalog.turnsOf(type) !== undefined,
+    runAhead: (type) => catalog.turnsOf(type)?.runAhead ?? 0,
     forget: (id, agent, reason) => catalog.forget(id, agent, reason),
     codec: new AnswerCodec(codecs),
     assertSendable: (delivery, answer) => outgoing.assertSendable(delivery, answer),
