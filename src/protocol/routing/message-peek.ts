@@ -35,6 +35,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let targetId: { readonly type: string; readonly key: string } | undefined;
   let timeoutMs: number | undefined;
   let hasPath = false;
+  let isTold = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -46,6 +47,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
       // Of a repeated entry the last one counts, even if it is empty.
       if (value.isTimeout) timeoutMs = value.timeoutMs;
       else if (value.isPath) hasPath = true;
+      else if (value.isDelivery) isTold = true;
       continue;
     }
     const valueStart = reader.position;
@@ -65,6 +67,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     targetKey: targetId?.key ?? "",
     timeoutMs,
     hasPath,
+    isTold,
   };
 }
 
@@ -154,13 +157,19 @@ interface Entry {
   readonly isTroupeKey: boolean;
   /** Whether it is the path of a call. */
   readonly isPath: boolean;
+  /** Whether it asks the host to keep the call. */
+  readonly isDelivery: boolean;
   readonly timeoutMs: number | undefined;
 }
 
-const otherEntry: Entry = { isTimeout: false, isTroupeKey: false, isPath: false, timeoutMs: undefined };
+const otherEntry: Entry = {
+  ...{ isTimeout: false, isTroupeKey: false, isPath: false, isDelivery: false },
+  timeoutMs: undefined,
+};
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
 const pathEntry: Entry = { ...otherEntry, isPath: true };
+const deliveryEntry: Entry = { ...otherEntry, isDelivery: true };
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -173,9 +182,8 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
   const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
   const isTroupeKey = !isTimeout && isTroupeKeyAt(bytes, reader.position, keyEnd);
-  const isPath = isKey(metadataKey.path, bytes, reader.position, keyEnd);
+  const untimed = isTroupeKey ? troupeEntry : entryAt(bytes, reader.position, keyEnd);
   reader.position = keyEnd;
-  const untimed = isTroupeKey ? troupeEntry : isPath ? pathEntry : otherEntry;
   if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
@@ -183,6 +191,11 @@ function readEntry(reader: RawReader): Entry | undefined {
   reader.position = end;
   if (!isTimeout) return untimed;
   return { ...emptyTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
+}
+
+function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
+  if (isKey(metadataKey.path, bytes, start, end)) return pathEntry;
+  return isKey(metadataKey.delivery, bytes, start, end) ? deliveryEntry : otherEntry;
 }
 
 function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {

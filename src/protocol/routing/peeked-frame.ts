@@ -33,6 +33,9 @@ export interface PeekedRequest {
   // protocol.md §11.13
   /** Whether the metadata has the key `agpath`, which only announced peers get. */
   readonly hasPath: boolean;
+  // protocol.md §11.16
+  /** Whether the metadata has the key `agdelivery`: the host keeps the call. */
+  readonly isTold: boolean;
 }
 
 /** Position of the request id of an answer, and the bytes that it stands in. */

@@ -82,7 +82,7 @@ export function describeReminders({ openStage, unless }: Suite): void {
       expect(tick).toMatchObject({ name: "tea", text: "drink it", dueAt, tick: 1, missed: 0 });
       await reminded.passes(10 * minuteMs, minuteMs);
       expect(reminded.ticks.rest).toEqual([]);
-      expect(await stage.caller.agentReminders(id)).toEqual([]);
+      expect(await stage.callee.agentReminders(id)).toEqual([]);
     });
 
     unless(

@@ -267,6 +267,9 @@ export function describeRunAhead(suite: Suite): void {
       const keyed = { idempotencyKey: "order-7" };
       const calls = [cast.ask("1"), cast.ask("2", keyed), cast.ask("2", keyed)];
       await cast.slow.asked.opened;
+      expect(await cast.begun.take()).toBe("1");
+      // At a host the second one asks for its key behind the commit.
+      await cast.seen();
       cast.slow.go.open();
       expect(await Promise.all(calls)).toEqual(["1", "3", "3"]);
       expect(await cast.stored()).toEqual({ total: 3, log: ["1", "2"] });

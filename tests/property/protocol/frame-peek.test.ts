@@ -75,8 +75,9 @@ function routingOf({ message }: Message): object {
       const { requestId, target, metadata } = message.value;
       const own = metadata.agtimeoutms ?? "";
       const hasPath = metadata.agpath !== undefined;
+      const isTold = metadata.agdelivery !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
-      return { kind: "request", requestId, targetType: target?.type, targetKey: target?.key ?? "", timeoutMs, hasPath };
+      return { kind: "request", requestId, targetType: target?.type, targetKey: target?.key ?? "", timeoutMs, hasPath, isTold };
     }
     case "response":
       return { kind: "response", requestId: message.value.requestId };
@@ -90,8 +91,8 @@ function routingOf({ message }: Message): object {
 function routingOfPeek(peeked: PeekedFrame): object {
   switch (peeked.kind) {
     case "request": {
-      const { kind, targetType, targetKey, timeoutMs, hasPath } = peeked;
-      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs, hasPath };
+      const { kind, targetType, targetKey, timeoutMs, hasPath, isTold } = peeked;
+      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs, hasPath, isTold };
     }
     case "response":
       return { kind: "response", requestId: requestIdText(peeked) };
