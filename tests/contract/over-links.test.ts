@@ -24,7 +24,12 @@ function twoWorkers(
     await host.start();
     const { address } = host;
     // Some handlers of the suite never end: their worker does not wait long for them.
-    const ends = { dialer, address, drainTimeoutMs: 200, ...(clock === undefined ? {} : { heartbeatMs: 0 }) };
+    const ends = {
+      dialer,
+      address,
+      drainTimeoutMs: 200,
+      ...(clock === undefined ? {} : { heartbeatMs: 0, keepAliveMs: 0 }),
+    };
     const caller = new WorkerRuntime({ ...ends, ...options.caller });
     const store = keptAt === "host" ? {} : { stateStore };
     const callee = new WorkerRuntime({ ...ends, ...options.callee, ...store });

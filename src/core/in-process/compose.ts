@@ -25,7 +25,7 @@ import { MessagePump } from "./message-pump.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { SingleThreadedAgentRuntimeOptions } from "./single-threaded-options.ts";
 
-/** What the parts of a runtime take from the runtime itself. */
+/** The things that the parts of a runtime take from the runtime itself. */
 export interface RuntimeOwner {
   readonly runtime: AgentRuntime;
   readonly logger: LimitedLog;

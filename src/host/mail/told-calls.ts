@@ -67,10 +67,7 @@ export class ToldCalls {
     const frame = decodeFrame(bytes);
     const id = frame.kind === "request" ? frame.metadata[metadataKey.idempotency] : undefined;
     if (frame.kind !== "request" || !isIdempotencyKey(id)) {
-      return callFailure.notKept(
-        "A told message needs an id of 1 to 256 characters (agidempotency).",
-        "invalid-message",
-      );
+      return callFailure.notKept("A told message needs an idempotencyKey of 1 to 256 characters.", "invalid-message");
     }
     const metadata = Object.fromEntries(Object.entries(frame.metadata).filter(([key]) => !callersKeys.includes(key)));
     const kept = encodeFrame({ ...frame, requestId: id, metadata });

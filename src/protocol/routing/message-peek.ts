@@ -170,6 +170,8 @@ const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
 const pathEntry: Entry = { ...otherEntry, isPath: true };
 const deliveryEntry: Entry = { ...otherEntry, isDelivery: true };
+/** Of answers; only announced callers get them. */
+const troupeKeys = [metadataKey.errorDetail, metadataKey.notHandled, metadataKey.final];
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -199,7 +201,7 @@ function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
 }
 
 function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {
-  return isKey(metadataKey.errorDetail, bytes, start, end) || isKey(metadataKey.notHandled, bytes, start, end);
+  return troupeKeys.some((key) => isKey(key, bytes, start, end));
 }
 
 function isKey(key: string, bytes: Uint8Array, start: number, end: number): boolean {

@@ -45,7 +45,7 @@ export interface PeekedResponse {
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
   // protocol.md §11.3
-  /** Whether the metadata has the key `agerrordetail` or `agnothandled`, which only announced peers get. */
+  /** Whether the metadata has the key `agerrordetail`, `agnothandled` or `agfinal`, which only announced peers get. */
   readonly hasTroupeKeys: boolean;
 }
 

@@ -57,7 +57,7 @@ export class TurnsAhead<Out> implements SlotAhead {
   #waitingBytes = 0;
   /** Turns that have only read, and wait for what they have read. */
   #readers = 0;
-  /** Turns that keep others from beginning, until there is room. */
+  /** Turns that keep others from beginning, until there is space. */
   #blocking: (() => void)[] = [];
   /** Steps that are written one by one, since a commit of several was refused. */
   #single = 0;
@@ -293,7 +293,7 @@ function newStep<Out>(what: Omit<Step<Out>, "written" | "resolve" | "reject">): 
     resolve = settle;
     reject = fail;
   });
-  // Several may wait for it, or nobody.
+  // Several callers may wait for it, or none.
   written.catch(() => undefined);
   return { ...what, written, resolve, reject };
 }
