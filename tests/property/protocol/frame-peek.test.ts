@@ -77,7 +77,15 @@ function routingOf({ message }: Message): object {
       const hasPath = metadata.agpath !== undefined;
       const isTold = metadata.agdelivery !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
-      return { kind: "request", requestId, targetType: target?.type, targetKey: target?.key ?? "", timeoutMs, hasPath, isTold };
+      return {
+        kind: "request",
+        requestId,
+        targetType: target?.type,
+        targetKey: target?.key ?? "",
+        timeoutMs,
+        hasPath,
+        isTold,
+      };
     }
     case "response":
       return { kind: "response", requestId: message.value.requestId };
