@@ -56,6 +56,8 @@ export type ErrorCode =
 export interface TroupeErrorOptions extends ErrorOptions {
   /** The stack on the other worker, if that worker sends stacks (its option `sendsStacks`). */
   readonly remoteStack?: string | undefined;
+  /** Whether the message fails as often as it is tried; see `TroupeError.isFinal`. Default: false. */
+  readonly isFinal?: boolean | undefined;
 }
 
 /** The base class of every error that Troupe raises on purpose. It has a stable `code`; its text says what to do next. */
@@ -64,6 +66,16 @@ export class TroupeError extends Error {
   readonly code: ErrorCode;
   /** The stack on the worker where it was thrown. Set only if it came from another worker that sends stacks. */
   declare readonly remoteStack?: string;
+  /**
+   * True: the message would fail again. A told message or a reminder whose handler throws such an error becomes a dead letter at once,
+   * instead of being tried again.
+   *
+   * @example
+   * ```ts
+   * throw new HandlerError("There is no such order.", { isFinal: true });
+   * ```
+   */
+  declare readonly isFinal?: true;
 
   /**
    * Turns any thrown value into a `TroupeError`. It returns a `TroupeError` as it is. Any other value becomes the `cause` of a
@@ -87,6 +99,7 @@ export class TroupeError extends Error {
     super(message, options);
     this.code = code;
     if (options?.remoteStack !== undefined) this.remoteStack = options.remoteStack;
+    if (options?.isFinal === true) this.isFinal = true;
   }
 }
 brandClass(TroupeError, "TroupeError");

@@ -85,7 +85,12 @@ export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
 export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
-export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
+export {
+  type MessageMetadata,
+  noMetadata,
+  receivedMetadata,
+  withCheckedMetadata,
+} from "./delivery/message-metadata.ts";
 export { AnswerCodec } from "./delivery/states/kept-answers.ts";
 export { keyRefused } from "./delivery/states/remembered-layer.ts";
 export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
@@ -121,7 +126,7 @@ export { type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
-export { CodecRegistry } from "./serialization/codec-registry.ts";
+export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,

@@ -59,6 +59,7 @@ export interface ChannelLifecycleParts {
   readonly calls: CallRouter;
   readonly states: StateService;
   readonly courier: { stop(): void } | undefined;
+  readonly told: { drain(): void };
   readonly control: ControlRouter;
   readonly router: Router;
   readonly observer: HostObserver | undefined;
@@ -222,6 +223,7 @@ export class ChannelLifecycle {
     courier?.stop();
     admission.drain();
     const written = states.drain();
+    this.#parts.told.drain();
     const ending = calls.drain();
     if (ending !== undefined) await Promise.race([ending, over]);
     // The calls whose answers ride on commits have their outcome then.

@@ -17,6 +17,7 @@ import { firstListed, limits } from "./limits.ts";
 import { CourierPeer } from "./mail/courier-peer.ts";
 import { whyNotReminders } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
+import { ToldCalls } from "./mail/told-calls.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { Placement } from "./placement/placement.ts";
@@ -163,8 +164,9 @@ export function composeHost(hostOptions: HostOptions) {
     courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
   });
   const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });
+  const told = new ToldCalls({ held, courier, clock, counters });
   const router = new Router({
-    calls,
+    ...{ calls, told },
     events,
     registration: new LegacyRegistration(registry, makeId),
     registry,
@@ -185,6 +187,7 @@ export function composeHost(hostOptions: HostOptions) {
       placement,
       workers,
       calls,
+      told,
       states,
       courier,
       control,

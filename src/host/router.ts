@@ -3,6 +3,7 @@ import { encodeFrame, type FrameHead, type HeartbeatFrame, peekFrame } from "../
 import type { BadFrame, CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
+import type { ToldCalls } from "./mail/told-calls.ts";
 import type { LegacyRegistration } from "./registry/legacy-registration.ts";
 import type { Registry } from "./registry/registry.ts";
 import { heartbeatAnswer } from "./sessions/heartbeat-answer.ts";
@@ -10,6 +11,8 @@ import type { Peer } from "./sessions/peer.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
+  /** Calls that the host keeps. */
+  readonly told: ToldCalls;
   readonly events: EventRouter;
   readonly registration: LegacyRegistration;
   readonly registry: Registry;
@@ -26,10 +29,12 @@ export class Router {
   }
 
   receive(peer: Peer, bytes: Uint8Array): void {
-    const { calls, events, registration, registry, counters, logger } = this.#parts;
+    const { calls, told, events, registration, registry, counters, logger } = this.#parts;
     const frame = peekFrame(bytes);
     switch (frame.kind) {
       case "request":
+        // Of any other peer the key means nothing: its call is a call.
+        if (frame.isTold && peer.traits.capabilities.has("mail")) return told.take(peer, frame);
         return calls.route(peer, frame);
       case "response":
         return calls.answer(peer, frame);

@@ -50,6 +50,7 @@ export const metadataKey = {
   errorStack: "agerrorstack",
   errorDetail: "agerrordetail",
   notHandled: "agnothandled",
+  final: "agfinal",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",

@@ -122,6 +122,13 @@ export class WorkerLifecycle {
     return connection !== undefined && !connection.keepsMail && !connection.outbox.awaitsHeaders;
   }
 
+  /** Whether the present host keeps mail. Undefined: there is no connection. */
+  async hostKeepsMail(): Promise<boolean | undefined> {
+    const connection = this.#supervisor.current;
+    if (connection?.outbox.awaitsHeaders === true) await connection.outbox.headersCame(this.#options.settings.clock);
+    return connection?.isOpen === true ? connection.keepsMail : undefined;
+  }
+
   /** Registry and control channel of the current connection; undefined without a connection. */
   get currentServices(): HostServices | undefined {
     return this.#supervisor.current?.services;

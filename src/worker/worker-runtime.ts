@@ -167,6 +167,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#post = new HostedPost({
       ...{ settings, registry, interventions, log, keeper: hosted, serves: (type) => catalog.hasType(type) },
       ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
+      ...{ hostKeepsMail: () => this.#lifecycle.hostKeepsMail(), keepCall: (call) => calls.keep(call) },
     });
     offerPost(this, this.#post);
     this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
@@ -366,8 +367,8 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   /**
-   * Keeps a message for an agent at the host. `sender` must be an agent of this worker, as it is for an agent's own `tell`. Rejects with
-   * `not-accessible` without one, at a host that keeps no messages, and for a worker with a `stateStore` of its own.
+   * Keeps a message for an agent at the host, and resolves when it is kept. Rejects with `not-accessible` at a host that keeps no messages,
+   * and in the name of an agent of this worker if it has a `stateStore` of its own. Rejects with `disconnected` while there is no host.
    */
   async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
     assertTold(message, recipient, options);

@@ -72,5 +72,5 @@ async function reconnected(worker: WorkerRuntime): Promise<void> {
 describeAgentRuntime("two workers over the memory link, after their host was replaced", makeWorld, {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
   "keeps-nothing":
-    "a worker tells and reminds in the name of its agents, through its host: integration/worker/hosted-messages",
+    "the worker has the store of these tests; its host keeps messages in its own, and no reminders of such a worker",
 });

@@ -60,7 +60,7 @@ export type RetryDecision =
 const firstWaitMs = 100;
 const longestWaitMs = 30_000;
 
-/** Errors that come again whenever the message does. */
+/** Codes of errors that come again whenever the message does. A handler marks others itself. */
 const finalCodes: ReadonlySet<string> = new Set([
   "invalid-message",
   "cant-handle",
@@ -91,8 +91,8 @@ export function decideRetry(
   return { at: "again", delayMs: wholeMs * (1 - settings.jitter * random), tries: { attempts: tried, waits: 0 } };
 }
 
-function isFinal({ code }: TroupeError): boolean {
-  return finalCodes.has(code);
+function isFinal({ code, isFinal: isMarked }: TroupeError): boolean {
+  return isMarked === true || finalCodes.has(code);
 }
 
 function isUndelivered(error: TroupeError): boolean {

@@ -1,4 +1,4 @@
-import { deadlockText, type ErrorCode } from "../../core/internal.ts";
+import { type AgentName, deadlockText, type ErrorCode } from "../../core/internal.ts";
 import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
@@ -63,6 +63,16 @@ export const callFailure = {
   tooManyCallsHere: () =>
     undeliverable(
       "The host has as many calls under way as it takes of this address or in all (maxPendingCalls). Try again later.",
+      "overloaded",
+    ),
+  // protocol.md §11.16
+  /** A told message that is not kept. `state-unknown`: it may be. */
+  notKept: (text: string, code: ErrorCode): CallFailure => ({
+    ...{ text, errorType: "HandlerError", code, notHandled: code !== "state-unknown" },
+  }),
+  fullMailbox: ({ type, key }: AgentName) =>
+    undeliverable(
+      `The mailbox of ${type}/${key} is full: its messages wait for the agent. Try again later.`,
       "overloaded",
     ),
   longRequestId: (bytes: number) =>

@@ -1,4 +1,5 @@
 import {
+  type AgentName,
   type Clock,
   type Commit,
   type CommitListener,
@@ -9,6 +10,7 @@ import {
   type CourierDelivery,
   type CourierOutcome,
   type CronPatterns,
+  type DurableMessage,
   type Logger,
   type RetryOptions,
   type StateStore,
@@ -70,6 +72,13 @@ export class HostCourier implements CommitListener {
   /** Ends, before the host ends its calls. What is under way is not settled: it comes again with the next opening of the store. */
   stop(): void {
     this.#courier.stop();
+  }
+
+  /** Keeps a message for an agent. The store must be open. Rejects with a `StoreError`. */
+  keep(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+    this.#isNeeded = true;
+    this.#startIfNeeded();
+    return this.#courier.keep(mailbox, message);
   }
 
   onCommitting(commits: readonly Commit[]): void {

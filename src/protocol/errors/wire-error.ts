@@ -34,7 +34,7 @@ export interface WireError {
 export interface ToWireErrorOptions {
   /** Whether to send the stack, which only Troupe's peers read. Default: false. */
   readonly withStack?: boolean;
-  /** Whether the host is Troupe's: then the answer tells what a handler threw. Default false. */
+  /** Whether the host is Troupe's: then the answer tells what a handler threw, and whether it is final. Default false. */
   readonly withDetail?: boolean;
 }
 
@@ -129,6 +129,8 @@ function written(thrown: unknown, options: ToWireErrorOptions): WireError {
     ...toolErrorMetadata(thrown),
     ...(stack === undefined ? {} : { [metadataKey.errorStack]: wellFormed(stack.slice(0, longestStack)) }),
     ...(hasDetail ? { [metadataKey.errorDetail]: toErrorDetail(thrown) } : {}),
+    // The host is Troupe's.
+    ...(options.withDetail === true && TroupeError.from(thrown).isFinal === true ? { [metadataKey.final]: "1" } : {}),
   };
   return { error: wellFormed(textOnWire(thrown)), metadata };
 }
@@ -157,7 +159,8 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
   const remote = isOfHandler ? parseErrorDetail(metadata[metadataKey.errorDetail]) : undefined;
   const shown = remote !== undefined && saysNothing(error) ? textOfObject(remote) : error;
   const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${shown}` : shown;
-  return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote }, metadata);
+  const isFinal = metadata[metadataKey.final] === "1";
+  return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote, isFinal }, metadata);
 }
 
 // protocol.md §11.3

@@ -20,13 +20,14 @@ export function peekFrame(bytes: Uint8Array): PeekedFrame {
 }
 
 // protocol.md §11.3
-/** Returns the answer for a caller that has not announced itself: without the keys `agerrordetail` and `agnothandled`. */
+/** Returns the answer for a caller that has not announced itself: without the keys `agerrordetail`, `agnothandled` and `agfinal`. */
 export function withoutTroupeKeys(response: PeekedResponse): PeekedResponse {
   if (!response.hasTroupeKeys) return response;
   try {
     const frame = decodeFrame(response.bytes);
     if (frame.kind !== "response") return response;
-    const { [metadataKey.errorDetail]: _detail, [metadataKey.notHandled]: _fact, ...metadata } = frame.metadata;
+    const { errorDetail, notHandled, final } = metadataKey;
+    const { [errorDetail]: _detail, [notHandled]: _fact, [final]: _mark, ...metadata } = frame.metadata;
     const bare = peekFrame(encodeFrame({ ...frame, metadata }));
     return bare.kind === "response" ? bare : response;
   } catch {

@@ -36,6 +36,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let timeoutMs: number | undefined;
   let hasPath = false;
   let hasHostKeys = false;
+  let isTold = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -48,6 +49,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
       if (value.isTimeout) timeoutMs = value.timeoutMs;
       else if (value.isPath) hasPath = true;
       else if (value.isHostKey) hasHostKeys = true;
+      else if (value.isDelivery) isTold = true;
       continue;
     }
     const valueStart = reader.position;
@@ -68,6 +70,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     timeoutMs,
     hasPath,
     hasHostKeys,
+    isTold,
   };
 }
 
@@ -159,20 +162,22 @@ interface Entry {
   readonly isPath: boolean;
   /** Whether only hosts set the entry of a call. */
   readonly isHostKey: boolean;
+  /** Whether it asks the host to keep the call. */
+  readonly isDelivery: boolean;
   readonly timeoutMs: number | undefined;
 }
 
 const otherEntry: Entry = {
-  isTimeout: false,
-  isTroupeKey: false,
-  isPath: false,
-  isHostKey: false,
+  ...{ isTimeout: false, isTroupeKey: false, isPath: false, isHostKey: false, isDelivery: false },
   timeoutMs: undefined,
 };
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
 const pathEntry: Entry = { ...otherEntry, isPath: true };
 const hostEntry: Entry = { ...otherEntry, isHostKey: true };
+const deliveryEntry: Entry = { ...otherEntry, isDelivery: true };
+/** Of answers; only announced callers get them. */
+const troupeKeys = [metadataKey.errorDetail, metadataKey.notHandled, metadataKey.final];
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -185,10 +190,8 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
   const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
   const isTroupeKey = !isTimeout && isTroupeKeyAt(bytes, reader.position, keyEnd);
-  const isPath = isKey(metadataKey.path, bytes, reader.position, keyEnd);
-  const isHostKey = !isPath && isHostKeyAt(bytes, reader.position, keyEnd);
+  const untimed = isTroupeKey ? troupeEntry : entryAt(bytes, reader.position, keyEnd);
   reader.position = keyEnd;
-  const untimed = isTroupeKey ? troupeEntry : isPath ? pathEntry : isHostKey ? hostEntry : otherEntry;
   if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
   const valueStart = reader.position;
@@ -198,8 +201,14 @@ function readEntry(reader: RawReader): Entry | undefined {
   return { ...emptyTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
 }
 
+function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
+  if (isKey(metadataKey.path, bytes, start, end)) return pathEntry;
+  if (isKey(metadataKey.delivery, bytes, start, end)) return deliveryEntry;
+  return isHostKeyAt(bytes, start, end) ? hostEntry : otherEntry;
+}
+
 function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {
-  return isKey(metadataKey.errorDetail, bytes, start, end) || isKey(metadataKey.notHandled, bytes, start, end);
+  return troupeKeys.some((key) => isKey(key, bytes, start, end));
 }
 
 function isHostKeyAt(bytes: Uint8Array, start: number, end: number): boolean {

@@ -36,6 +36,9 @@ export interface PeekedRequest {
   // protocol.md §11.14, §11.16
   /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt` or `agreminder`. */
   readonly hasHostKeys: boolean;
+  // protocol.md §11.16
+  /** Whether the metadata has the key `agdelivery`: the host keeps the call. */
+  readonly isTold: boolean;
 }
 
 /** Position of the request id of an answer, and the bytes that it stands in. */
@@ -45,7 +48,7 @@ export interface PeekedResponse {
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
   // protocol.md §11.3
-  /** Whether the metadata has the key `agerrordetail` or `agnothandled`, which only announced peers get. */
+  /** Whether the metadata has the key `agerrordetail`, `agnothandled` or `agfinal`, which only announced peers get. */
   readonly hasTroupeKeys: boolean;
 }
 

@@ -69,10 +69,9 @@ export class HostedKeeper implements StateKeeper<Uint8Array> {
       for (const event of events) sendEvent(event);
       return { at: "committed", eTag: "", revision: 0 };
     }
-    const [first] = riding;
-    const way = first && answers.wayOf(first);
-    // Without the connection that the call came by, no caller waits for the answer.
-    const sent = way === undefined ? [] : riding;
+    const way = riding.map((answer) => answers.wayOf(answer)).find((found) => found !== undefined);
+    // Of an answer without a connection no caller is left. One of another connection follows by that one.
+    const sent = way === undefined ? [] : riding.filter((answer) => answers.wayOf(answer) === way);
     const outcome = await this.#commit(way, commit, { answers: sent, events });
     if (outcome.at !== "committed") return outcome;
     for (const answer of sent) answers.left(answer);

@@ -33,6 +33,7 @@ import {
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import { metadataKey } from "../../protocol/internal.ts";
+import type { KeptCallRequest } from "../outbound/outgoing-calls.ts";
 
 export interface HostedPostOptions {
   readonly settings: {
@@ -49,6 +50,10 @@ export interface HostedPostOptions {
   readonly keeper: StateKeeper<Uint8Array> | undefined;
   /** Whether the present host keeps no mail, as far as it is known. */
   readonly isMailless: () => boolean;
+  /** Whether the present host keeps mail. Undefined: there is no connection. */
+  readonly hostKeepsMail: () => Promise<boolean | undefined>;
+  /** Gives the host a call to keep that no agent of this worker tells. */
+  readonly keepCall: (call: KeptCallRequest) => Promise<void>;
   /** Whether this worker serves the type. */
   readonly serves: (agentType: string) => boolean;
   /** Returns the effects of the running turn of a persistent agent. */
@@ -69,11 +74,9 @@ export class HostedPost implements AgentPost {
     const options = withCheckedMetadata(given);
     const { settings, registry, interventions, log } = this.#options;
     const { sender, metadata, idempotencyKey: id = settings.makeId() } = options;
-    if (sender === undefined || !this.#options.serves(sender.type)) {
-      const text = `A worker's host keeps a message only for an agent of this worker that sends it, so that nothing can be told to ${recipient}`;
-      throw new NotAccessibleError(`${text}. Call the agent's own tell, or name it as the sender.`);
-    }
-    this.#keeper();
+    const own = sender !== undefined && this.#options.serves(sender.type) ? sender : undefined;
+    if (own !== undefined) this.#keeper();
+    else await this.#assertHostKeepsMail();
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
     const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
     if (message === DropMessage) {
@@ -81,13 +84,14 @@ export class HostedPost implements AgentPost {
       throw new MessageDroppedException();
     }
     const payload = registry.encode(message, settings.preferredContentType);
+    if (own === undefined) return this.#options.keepCall({ id, sender, receiver: recipient, payload, metadata });
     const kept = { ...metadata, [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
     const receiver = nameOf(recipient);
-    const call = { requestId: id, sender: nameOf(sender), receiver, payload, metadata: kept };
+    const call = { requestId: id, sender: nameOf(own), receiver, payload, metadata: kept };
     const mail: Mail = { id, receiver, kind: "call", frame: encodeKeptCall(call) };
-    const effects = this.#options.effectsOf(sender);
+    const effects = this.#options.effectsOf(own);
     if (effects !== undefined) return effects.addMail(mail);
-    return this.#commit(sender, { mail: [mail], reminders: [] }, `The mailbox of ${recipient}`);
+    return this.#commit(own, { mail: [mail], reminders: [] }, `The mailbox of ${recipient}`);
   }
 
   async remind(agent: AgentId, name: string, when: When, message: unknown, options: ReminderOptions): Promise<void> {
@@ -154,6 +158,14 @@ export class HostedPost implements AgentPost {
     }
   }
 
+  async #assertHostKeepsMail(): Promise<void> {
+    const keepsMail = await this.#options.hostKeepsMail();
+    if (keepsMail === true) return;
+    if (keepsMail === false) throw mailless();
+    const text = "The worker has no host now, which keeps messages. Try again when it has one.";
+    throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
+  }
+
   #keeper(): StateKeeper<Uint8Array> {
     const { keeper, isMailless } = this.#options;
     if (keeper === undefined) {
@@ -161,9 +173,13 @@ export class HostedPost implements AgentPost {
       throw new NotAccessibleError(`${text} Leave the stateStore to its host.`);
     }
     if (!isMailless()) return keeper;
-    const text = "The host of this worker keeps no messages and no reminders.";
-    throw new NotAccessibleError(`${text} Use a Troupe host with a MemoryStateStore or openSqliteStore.`);
+    throw mailless();
   }
+}
+
+function mailless(): NotAccessibleError {
+  const text = "The host of this worker keeps no messages and no reminders.";
+  return new NotAccessibleError(`${text} Use a Troupe host with a MemoryStateStore or openSqliteStore.`);
 }
 
 function nameOf({ type, key }: AgentId): AgentName {

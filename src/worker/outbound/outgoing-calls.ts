@@ -10,11 +10,13 @@ import {
   type Deadline,
   DropMessage,
   deadlineAfter,
+  type EncodedMessage,
   errorBeforeSend,
   HandlerContext,
   type InterventionChain,
   MessageDroppedException,
   type MessageLog,
+  type MessageMetadata,
   type MessageType,
   messageTypeText,
   NumberMap,
@@ -48,6 +50,15 @@ import { saysNotTaken, TargetSearch } from "./target-search.ts";
 import { traced } from "./traced.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
+
+/** A call that the host keeps. */
+export interface KeptCallRequest {
+  readonly id: string;
+  readonly sender: AgentId | undefined;
+  readonly receiver: AgentId;
+  readonly payload: EncodedMessage;
+  readonly metadata: MessageMetadata | undefined;
+}
 
 export interface OutgoingCallsOptions {
   readonly settings: WorkerSettings;
@@ -89,6 +100,28 @@ export class OutgoingCalls {
     if (tracing === undefined) return this.#call(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
     return tracing.span("create", details, () => this.#call(message, recipient, options));
+  }
+
+  // protocol.md §11.16
+  /** Gives the host a call to keep. Resolves when it is kept; no agent has seen it then. Rejects with `overloaded` if its mailbox is full. */
+  async keep({ id, sender, receiver, payload, metadata }: KeptCallRequest): Promise<void> {
+    const { sendQueue, settings } = this.#parts;
+    sendQueue.assertRoom("call");
+    const requestId = settings.requestIdPrefix + this.#parts.nextRequestNumber();
+    const marks = { [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
+    const request: RequestFrame = {
+      ...{ kind: "request", requestId, payload, metadata: { ...metadata, ...marks } },
+      ...{ source: sender && toWireAgentId(sender), target: toWireAgentId(receiver) },
+    };
+    const frame = await this.#answerTo(new OutgoingCall(request, encodeFrame(request), sendQueue), {
+      ...{
+        bounds: lastResort,
+        deadline: deadlineAfter(lastResortMs, settings.clock),
+        recipient: receiver,
+        isTold: false,
+      },
+    });
+    if (frame.error !== "") throw fromWireError(frame.error, frame.metadata, undefined);
   }
 
   // W9
@@ -180,32 +213,35 @@ export class OutgoingCalls {
     let frame: ResponseFrame;
     for (;;) {
       sendQueue.assertRun(run);
-      const number = this.#parts.nextRequestNumber();
-      const requestId = settings.requestIdPrefix + number;
+      const requestId = settings.requestIdPrefix + this.#parts.nextRequestNumber();
       const told = isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
       const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath, ...named };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-      const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
-      this.#calls.add(number, call);
-      try {
-        try {
-          if (tracing === undefined) this.#post(call, timed);
-          else this.#postTraced(call, timed);
-        } catch (error) {
-          call.takeBack(error);
-          throw error;
-        }
-        frame = await call.promise;
-      } finally {
-        this.#calls.delete(number);
-        call.sentBy?.forget();
-      }
+      frame = await this.#answerTo(new OutgoingCall(request, encodeFrame(request), sendQueue), timed);
       if (search === undefined || !saysNotTaken(frame, recipient.type)) break;
       limits = await this.#nextAttempt(search);
     }
     const called = { recipient, messageType: payload.typeName };
     if (tracing === undefined && !interventions.seesResponse) return this.#open(frame, called, sender, promised);
     return this.#ack(frame, called, sender, promised, timed);
+  }
+
+  async #answerTo(call: OutgoingCall, timed: TimedBounds): Promise<ResponseFrame> {
+    const number = Number(call.request.requestId.slice(this.#parts.settings.requestIdPrefix.length));
+    this.#calls.add(number, call);
+    try {
+      try {
+        if (this.#parts.settings.tracing === undefined) this.#post(call, timed);
+        else this.#postTraced(call, timed);
+      } catch (error) {
+        call.takeBack(error);
+        throw error;
+      }
+      return await call.promise;
+    } finally {
+      this.#calls.delete(number);
+      call.sentBy?.forget();
+    }
   }
 
   #searchFor(

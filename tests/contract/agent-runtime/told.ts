@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, CantHandleException, type InterventionHandler, NotAccessibleError } from "../../../src/core/index.ts";
+import {
+  AgentId,
+  CantHandleException,
+  HandlerError,
+  type InterventionHandler,
+  NotAccessibleError,
+} from "../../../src/core/index.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
@@ -12,8 +18,8 @@ function tell(stage: Stage, text: string, options = {}): Promise<void> {
   return stage.caller.tell(Order({ text }), clerk, options);
 }
 
-/** Moves the clock on in small steps, until the promise is settled. */
-export async function passTime<T>(clock: ManualClock, pending: Promise<T>, stepMs = 1_000): Promise<T> {
+/** Moves the clock on in small steps, until the promise is settled. `rounds`: of the event loop for each step, for messages on their way. */
+export async function passTime<T>(clock: ManualClock, pending: Promise<T>, stepMs = 1_000, rounds = 1): Promise<T> {
   let isSettled = false;
   const settled = pending.finally(() => {
     isSettled = true;
@@ -21,7 +27,7 @@ export async function passTime<T>(clock: ManualClock, pending: Promise<T>, stepM
   settled.catch(() => undefined);
   while (!isSettled) {
     clock.advance(stepMs);
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let round = 0; round < rounds; round += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return settled;
 }
@@ -38,6 +44,14 @@ export function describeTold({ openStage, unless }: Suite): void {
       expect(context.sender?.toString()).toBe("customer/bea");
       expect(context.metadata).toEqual({ tenant: "acme" });
       expect(context.reminder).toBeUndefined();
+    });
+
+    unless("keeps-nothing", "a runtime tells without a sender", async () => {
+      await using stage = await openStage();
+      await stage.host("clerk", seeInto(stage.seen));
+      await tell(stage, "one", { idempotencyKey: "order 7" });
+      const { text, context } = await stage.seen.take();
+      expect([text, context.sender, context.metadata]).toEqual(["one", undefined, {}]);
     });
 
     unless("keeps-nothing", "an agent tells in its own name", async () => {
@@ -140,6 +154,25 @@ export function describeTold({ openStage, unless }: Suite): void {
       const { letters } = await stateStore.log.deadLetters({ limit: 10 });
       expect(letters.map(({ why }) => why)).toEqual([{ code: "cant-handle", text: "not mine", attempts: 1 }]);
     });
+
+    unless(
+      "keeps-nothing",
+      "a message whose handler says that its error is final is a dead letter at once",
+      async () => {
+        const clock = new ManualClock();
+        const stateStore = new MemoryStateStore({ clock });
+        await using stage = await openStage({ callee: { clock }, stateStore });
+        await stage.host("clerk", ({ text }) => {
+          if (text === "good") return stage.texts.put(text);
+          throw new HandlerError("There is no such order.", { isFinal: true });
+        });
+        await tell(stage, "bad");
+        await tell(stage, "good");
+        await stage.texts.take();
+        const { letters } = await stateStore.log.deadLetters({ limit: 10 });
+        expect(letters.map(({ why: { code, attempts } }) => [code, attempts])).toEqual([["handler-failed", 1]]);
+      },
+    );
 
     unless(
       "keeps-nothing",

@@ -75,10 +75,11 @@ function routingOf({ message }: Message): object {
       const { requestId, target, metadata } = message.value;
       const own = metadata.agtimeoutms ?? "";
       const hasPath = metadata.agpath !== undefined;
+      const isTold = metadata.agdelivery !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
       const hasHostKeys = ["agepoch", "agmail", "agattempt", "agreminder"].some((key) => metadata[key] !== undefined);
       const [targetType, targetKey] = [target?.type, target?.key ?? ""];
-      return { kind: "request", requestId, targetType, targetKey, timeoutMs, hasPath, hasHostKeys };
+      return { kind: "request", requestId, targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold };
     }
     case "response":
       return { kind: "response", requestId: message.value.requestId };
@@ -92,8 +93,11 @@ function routingOf({ message }: Message): object {
 function routingOfPeek(peeked: PeekedFrame): object {
   switch (peeked.kind) {
     case "request": {
-      const { kind, targetType, targetKey, timeoutMs, hasPath, hasHostKeys } = peeked;
-      return { kind, requestId: requestIdText(peeked), targetType, targetKey, timeoutMs, hasPath, hasHostKeys };
+      const { kind, targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold } = peeked;
+      return {
+        ...{ kind, requestId: requestIdText(peeked) },
+        ...{ targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold },
+      };
     }
     case "response":
       return { kind: "response", requestId: requestIdText(peeked) };

@@ -1,0 +1,98 @@
+import { type AgentName, type Clock, isIdempotencyKey, storeLimits } from "../../core/internal.ts";
+import { decodeFrame, encodeFrame, metadataKey, type PeekedRequest, requestIdText } from "../../protocol/internal.ts";
+import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { HeldStore } from "../held-store.ts";
+import { whyInvalidAgentType } from "../registry/name-checks.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { HostCourier } from "./host-courier.ts";
+
+export interface ToldCallsParts {
+  readonly held: HeldStore;
+  /** Undefined: this host keeps no mail. */
+  readonly courier: HostCourier | undefined;
+  readonly clock: Clock;
+  readonly counters: MutableHostCounters;
+}
+
+interface Told {
+  readonly id: string;
+  readonly receiver: AgentName;
+  readonly frame: Uint8Array;
+}
+
+/** Memory of a call beside its bytes, while the store keeps it. */
+const callBytes = 1_000;
+/** Keys of a call that mean nothing once no caller waits for it. */
+const callersKeys: readonly string[] = [metadataKey.path, metadataKey.timeoutMs, metadataKey.epoch];
+
+// protocol.md §11.16
+/** Keeps the calls that workers tell on their data channel, and answers each when it is kept: no handler has seen it then. */
+export class ToldCalls {
+  readonly #parts: ToldCallsParts;
+  #isDraining = false;
+
+  constructor(parts: ToldCallsParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes a call that asks to be kept. */
+  take(caller: Peer, request: PeekedRequest): void {
+    const { counters } = this.#parts;
+    counters.calls += 1;
+    const requestId = requestIdText(request);
+    const told = this.#read(request);
+    if ("errorType" in told) return this.#fail(caller, requestId, told);
+    const bytes = told.frame.length + callBytes;
+    if (!caller.account.take(bytes)) {
+      return this.#fail(caller, requestId, callFailure.noRoom(caller.account.whyNot(bytes)));
+    }
+    void this.#keep(caller, requestId, told).finally(() => caller.account.release(bytes));
+  }
+
+  /** Refuses what comes from now on. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  #read({ bytes, targetType, targetKey }: PeekedRequest): Told | CallFailure {
+    if (this.#isDraining) return callFailure.shuttingDown();
+    if (this.#parts.courier === undefined) return callFailure.notKept("This host keeps no messages.", "not-accessible");
+    if (targetType === undefined) return callFailure.noTarget();
+    const invalid = whyInvalidAgentType(targetType);
+    if (invalid !== undefined) return callFailure.invalid(invalid);
+    if (targetType.length > storeLimits.nameCharacters || targetKey.length > storeLimits.nameCharacters) {
+      return callFailure.invalid(`Type and key of the target have at most ${storeLimits.nameCharacters} characters.`);
+    }
+    const frame = decodeFrame(bytes);
+    const id = frame.kind === "request" ? frame.metadata[metadataKey.idempotency] : undefined;
+    if (frame.kind !== "request" || !isIdempotencyKey(id)) {
+      return callFailure.notKept("A told message needs an idempotencyKey of 1 to 256 characters.", "invalid-message");
+    }
+    const metadata = Object.fromEntries(Object.entries(frame.metadata).filter(([key]) => !callersKeys.includes(key)));
+    const kept = encodeFrame({ ...frame, requestId: id, metadata });
+    return { id, receiver: { type: targetType, key: targetKey }, frame: kept };
+  }
+
+  async #keep(caller: Peer, requestId: string, { id, receiver, frame }: Told): Promise<void> {
+    const { held, courier, clock, counters } = this.#parts;
+    let failure: CallFailure | undefined;
+    try {
+      await held.open();
+      const outcome = await courier?.keep(receiver, { id, kind: "call", frame, sentAtMs: clock.wallNow() });
+      if (outcome === "full") failure = callFailure.fullMailbox(receiver);
+    } catch (error) {
+      const { code, text } = held.failed(error, "a told message could not be kept", "unknown");
+      failure = callFailure.notKept(text, code);
+    }
+    if (failure !== undefined) return this.#fail(caller, requestId, failure);
+    counters.answers += 1;
+    caller.send(encodeFrame({ kind: "response", requestId, payload: undefined, error: "", metadata: {} }), "answer");
+  }
+
+  #fail(caller: Peer, requestId: string, failure: CallFailure): void {
+    this.#parts.counters.failedCalls += 1;
+    if (failure.code === "overloaded") this.#parts.counters.overloadedCalls += 1;
+    caller.send(failureAnswer(requestId, failure, caller.traits.isAnnounced), "answer");
+  }
+}
