@@ -1,11 +1,11 @@
-import { type AgentName, textOfName } from "../../core/internal.ts";
+import { type AgentName, ChurnedMap, textOfName } from "../../core/internal.ts";
 
 type Task = () => Promise<void>;
 
 /** Runs one task of an agent at a time, in the order in which they came. Tasks of different agents do not wait for each other. */
 export class AgentOrder {
   /** Of each agent with a running task: those that wait. */
-  readonly #waiting = new Map<string, Task[]>();
+  readonly #waiting = new ChurnedMap<string, Task[]>();
 
   /** `task` must not reject. */
   run(agent: AgentName, task: Task): void {
