@@ -102,10 +102,8 @@ export {
   UndeliverableException,
   type UndeliverableOptions,
 } from "./errors.ts";
-export {
-  SingleThreadedAgentRuntime,
-  type SingleThreadedAgentRuntimeOptions,
-} from "./in-process/single-threaded-agent-runtime.ts";
+export { SingleThreadedAgentRuntime } from "./in-process/single-threaded-agent-runtime.ts";
+export type { SingleThreadedAgentRuntimeOptions } from "./in-process/single-threaded-options.ts";
 export type { HandlerInterceptor, InterceptedDelivery } from "./interceptor.ts";
 export {
   DefaultInterventionHandler,

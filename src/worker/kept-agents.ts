@@ -61,6 +61,7 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
   };
   const common = {
     isSequential: (type: string) => catalog().turnsOf(type) !== undefined,
+    runAhead: (type: string) => catalog().turnsOf(type)?.runAhead ?? 0,
     forget: (...activation: Parameters<AgentCatalog["forget"]>) => catalog().forget(...activation),
     codec: new AnswerCodec(registry, preferredContentType),
   };

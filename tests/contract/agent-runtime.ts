@@ -24,6 +24,7 @@ import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeReminders } from "./agent-runtime/reminders.ts";
 import { describeRings } from "./agent-runtime/rings.ts";
 import { describeRollBack } from "./agent-runtime/roll-back.ts";
+import { describeRunAhead } from "./agent-runtime/run-ahead.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
 import { describeTold } from "./agent-runtime/told.ts";
@@ -59,6 +60,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeLostStates(suite);
     describeRollBack(suite);
     describeIdempotency(suite);
+    describeRunAhead(suite);
     describeInterventions(suite);
     describeHangingInterventions(suite);
     describeInterceptors(suite);

@@ -10,6 +10,8 @@ export class WatchedStore implements StateStore {
   readonly commits: Commit[] = [];
   /** Runs before each commit. A throw is the commit's outcome. */
   beforeCommit: (commit: Commit) => unknown = () => undefined;
+  /** Decides a commit in the store's place: nothing is written. Undefined: the store decides. */
+  decide: (commit: Commit) => CommitOutcome | undefined = () => undefined;
   /** Runs after each commit that was written. A throw is the commit's outcome. */
   afterCommit: (commit: Commit) => unknown = () => undefined;
   beforeLoad: (agent: Name) => unknown = () => undefined;
@@ -53,6 +55,8 @@ export class WatchedStore implements StateStore {
 
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     for (const commit of commits) await this.beforeCommit(commit);
+    const decided = commits.map((commit) => this.decide(commit)).filter((outcome) => outcome !== undefined);
+    if (decided.length > 0) return decided;
     const outcomes = await this.inner.commit(commits);
     for (const [at, commit] of commits.entries()) {
       if (outcomes[at]?.at !== "committed") continue;

@@ -5,21 +5,29 @@ import { programCommand } from "../../support/project.ts";
 import { absenceOf, type Keeping, type KeptStore, makeStore } from "./kept.ts";
 import type { StateLoad } from "./loads.ts";
 
+/** Agents without a state; with one; with one whose turns run ahead of its commits (`runAhead: 64`). */
+export type AgentKind = "plain" | "stored" | "ahead";
+
 /** Three processes: a host with a store, a target and a caller. */
 export class KeptCallContender implements Contender<StateLoad> {
   readonly name: string;
   readonly absent: string | undefined;
-  readonly #kind: "plain" | "stored";
+  readonly #kind: AgentKind;
   readonly #keeping: Keeping;
   readonly #group: ProcessGroup;
   #store: KeptStore | undefined;
 
-  constructor(name: string, kind: "plain" | "stored", keeping: Keeping) {
+  constructor(name: string, kind: AgentKind, keeping: Keeping) {
     this.name = name;
     this.absent = absenceOf(keeping);
     this.#kind = kind;
     this.#keeping = keeping;
     this.#group = new ProcessGroup(name);
+  }
+
+  /** Running ahead concerns agents that several calls wait for. */
+  carries({ recipients }: StateLoad): boolean {
+    return this.#kind !== "ahead" || recipients === "one";
   }
 
   async start(): Promise<void> {

@@ -13,6 +13,7 @@ export async function measureCalls(args: readonly string[]): Promise<void> {
       new KeptCallContender("SQLite, full", "stored", "sqlite-full"),
       new KeptCallContender("SQLite, normal", "stored", "sqlite-normal"),
       new KeptCallContender("memory", "stored", "memory"),
+      new KeptCallContender("SQLite, full, runAhead: 64", "ahead", "sqlite-full"),
       new KeptCallContender("PostgreSQL", "stored", "postgres"),
       new ByHandContender("NATS request(), JetStream KV by hand", "kv"),
       new ByHandContender("NATS request(), pg by hand", "pg"),

@@ -54,6 +54,8 @@ export abstract class BaseAgent implements Agent {
   static readonly subscriptions: readonly SubscriptionFactory[] = [];
   /** The turns of the class's agents, unless the registration says otherwise. Default: as the runtime says. */
   static readonly concurrency: AgentConcurrency | undefined = undefined;
+  /** Turns that may run while a commit is under way, if the registration does not say. */
+  static readonly runAhead: number | undefined = undefined;
   /** Whether several workers may serve the class's agents, unless the registration says otherwise. Default: false. */
   static readonly shared: boolean | undefined = undefined;
   /** The strategy by which a host chooses a worker for a shared agent, unless the registration says otherwise. Default: as the host says. */

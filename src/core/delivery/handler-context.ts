@@ -67,6 +67,8 @@ export class HandlerContext implements MessageContext {
   isInterleaving = false;
   /** Whether the handler has ended. */
   hasEnded = false;
+  /** Ends the turn before its answer leaves: the next turn may begin. Set at agents that run ahead of their commits. */
+  endTurn: (() => void) | undefined;
   /** Called once when the handler has ended. Set while an activation waits for that. */
   onEnded: (() => void) | undefined;
   readonly #runtime: AgentRuntime | undefined;

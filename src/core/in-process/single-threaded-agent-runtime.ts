@@ -1,4 +1,3 @@
-// Over 400 lines: every method of the AgentRuntime port with its overloads and comments; the work is done in the files beside it.
 import type {
   AgentRuntime,
   GetOptions,
@@ -12,52 +11,27 @@ import type {
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../agents/agent.ts";
 import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
-import { type Clock, randomId, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { offerPost } from "../courier/agent-post.ts";
-import { type RetryOptions, retryKind } from "../courier/retry-policy.ts";
-import type { CronPatterns, ReminderInfo } from "../courier/when.ts";
+import type { ReminderInfo } from "../courier/when.ts";
 import {
   type ActivationCounters,
   copyOfCounters,
   createActivationCounters,
 } from "../delivery/activations/activation-counters.ts";
-import type { TimerMessage } from "../delivery/activations/activation-timers.ts";
-import { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
-import {
-  assertNotOwn,
-  boundsOf,
-  errorBeforeSend,
-  type RuntimeBounds,
-  scopePathOf,
-} from "../delivery/calls/call-bounds.ts";
-import { Dispatcher } from "../delivery/dispatcher.ts";
-import { HandlerContext } from "../delivery/handler-context.ts";
-import { createLayers, type Delivery } from "../delivery/layers.ts";
-import { MessageLog, payloadText } from "../delivery/message-log.ts";
+import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
+import { assertNotOwn } from "../delivery/calls/call-bounds.ts";
 import { withCheckedMetadata } from "../delivery/message-metadata.ts";
-import { AnswerCodec } from "../delivery/states/kept-answers.ts";
-import { keyRefused } from "../delivery/states/remembered-layer.ts";
-import { createStateLayers } from "../delivery/states/state-layers.ts";
-import { LongWaits } from "../delivery/turns/long-waits.ts";
-import { type TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
-import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
-import { DropMessage, InterventionChain } from "../intervention.ts";
+import type { TypeArrivals } from "../delivery/type-arrivals.ts";
+import { UndeliverableException } from "../errors.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
-import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
-import { deadlineAfter } from "../scope/deadline.ts";
-import { assertWithinGuards, type Guards, guardsOf } from "../scope/guards.ts";
-import { CodecRegistry } from "../serialization/codec-registry.ts";
-import { messageTypeText } from "../serialization/message-index.ts";
+import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
-import type { StateKeeper } from "../state/state-keeper.ts";
-import type { StateStore } from "../state/state-store.ts";
-import { StoreKeeper } from "../state/store-keeper.ts";
 import type { Subscription } from "../topics/subscription.ts";
-import { SubscriptionTable } from "../topics/subscription-table.ts";
-import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
-import type { Tracing } from "../tracing.ts";
+import type { SubscriptionTable } from "../topics/subscription-table.ts";
+import type { TopicId } from "../topics/topic-id.ts";
 import {
   agentIdOf,
   assertAgentState,
@@ -65,7 +39,6 @@ import {
   assertSubscription,
   assertText,
 } from "../validation/assert-arguments.ts";
-import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import {
   assertAgentRequest,
   assertCall,
@@ -75,60 +48,15 @@ import {
   assertInstanceRegistration,
   assertTold,
 } from "../validation/call-options.ts";
-import { flag, number, stateStore, withMethods } from "../validation/option-kinds.ts";
-import { anyTime, someTime } from "../validation/option-values.ts";
 import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
 import { closeAgents } from "./close-agents.ts";
-import { LocalCall, type PublishEnvelope, type SendEnvelope } from "./envelope.ts";
-import { EnvelopeRouter } from "./envelope-router.ts";
-import { deliverKept } from "./kept-delivery.ts";
-import { KeptMessages } from "./kept-messages.ts";
-import { MessagePump } from "./message-pump.ts";
-import { createRingReports } from "./ring-reports.ts";
+import { composeRuntime } from "./compose.ts";
+import type { KeptMessages } from "./kept-messages.ts";
+import type { MessagePump } from "./message-pump.ts";
+import type { Outgoing, OutgoingCallOptions } from "./outgoing.ts";
+import { assertRuntimeOptions, type SingleThreadedAgentRuntimeOptions } from "./single-threaded-options.ts";
 
-/** Options of `SingleThreadedAgentRuntime`. All are optional. */
-export interface SingleThreadedAgentRuntimeOptions extends RuntimeOptions {
-  /**
-   * Whether the runtime only logs the failure of an event's handler. Default: true. False: the next `processNext`, `stop`,
-   * `stopWhenIdle` or `stopWhen` rejects with the error, and the runtime processes no more messages.
-   */
-  readonly ignoreUnhandledExceptions?: boolean | undefined;
-  /**
-   * Whether the runtime refuses calls, events and answers that a worker could not send, with `invalid-message`: plain values,
-   * undeclared objects, message types, promises. It checks only the type of a message, not its fields. Default: true. False: it
-   * delivers every value.
-   */
-  readonly checksMessages?: boolean | undefined;
-  /**
-   * Milliseconds that disposal gives handlers to finish before it stops. `close` and disposal give agents the same time to close,
-   * but at least 5 000. Default: 5 000.
-   */
-  readonly drainTimeoutMs?: number | undefined;
-  /**
-   * Store of the states of persistent agents, of reminders and of told messages. The runtime opens it when it starts; you close it.
-   * Default: a `MemoryStateStore`, which lives as long as the runtime object.
-   */
-  readonly stateStore?: StateStore | undefined;
-  /** Reads the cron patterns of reminders: `cronPatterns` of `troupe/cron`. Default: reminders can't have any. */
-  readonly cron?: CronPatterns | undefined;
-  /** Policy for told messages and reminders whose handler fails. */
-  readonly retry?: RetryOptions | undefined;
-  /** Milliseconds that the handler of a told message or of a reminder may take. Default: 300 000. */
-  readonly handlerTimeoutMs?: number | undefined;
-}
-
-const optionsShape = optionShape<SingleThreadedAgentRuntimeOptions>({
-  ...runtimeKinds,
-  ignoreUnhandledExceptions: flag,
-  checksMessages: flag,
-  drainTimeoutMs: number(anyTime),
-  stateStore,
-  cron: withMethods("the cronPatterns of troupe/cron", "next"),
-  retry: retryKind,
-  handlerTimeoutMs: number(someTime),
-});
-
-const noOptions: SendOptions & Partial<SendOptionsWithAnswer<unknown>> = Object.freeze({});
+const noOptions: OutgoingCallOptions = Object.freeze({});
 
 const stopText = "The stop of the runtime";
 
@@ -140,108 +68,43 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly logger: Logger;
   readonly ambient: AmbientContexts | undefined;
   readonly #catalog: AgentCatalog;
-  readonly #subscriptions = new SubscriptionTable();
-  readonly #codecs = new CodecRegistry();
+  readonly #subscriptions: SubscriptionTable;
+  readonly #codecs: CodecRegistry;
   readonly #pump: MessagePump;
   readonly #arrivals: TypeArrivals;
-  readonly #log: MessageLog | undefined;
-  readonly #tracing: Tracing | undefined;
+  readonly #kept: KeptMessages;
+  readonly #outgoing: Outgoing;
   readonly #clock: Clock;
-  readonly #makeId: () => string;
-  readonly #bounds: RuntimeBounds;
-  readonly #guards: Guards;
   readonly #drainTimeoutMs: number;
-  readonly #closeTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
   readonly #activationCounts = createActivationCounters();
   #droppedEvents = 0;
-  #stateKeeper: StateKeeper<PublishEnvelope> | undefined;
-  readonly #interventions: InterventionChain;
-  readonly #kept: KeptMessages;
-  readonly #checksMessages: boolean;
-  /** Interventions may replace a call's message: it is checked after them. */
-  readonly #checksCallsFirst: boolean;
 
   /** Throws `invalid-argument` for unknown options, and for values of a wrong kind. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
-    assertOptions(options, optionsShape, "SingleThreadedAgentRuntime");
-    const { ambient, tracing, messageLog, sequentialAgents, clock = systemClock } = options;
+    assertRuntimeOptions(options);
+    const { clock = systemClock, drainTimeoutMs = 5_000 } = options;
     this.logger = guardedLogger(options.logger ?? defaultLogger);
-    const logger = new LimitedLog(this.logger, clock);
-    this.#limitedLog = logger;
-    this.ambient = ambient;
-    this.#tracing = tracing;
+    this.ambient = options.ambient;
     this.#clock = clock;
-    this.#arrivals = new TypeArrivals(clock);
-    this.#makeId = options.makeId ?? randomId;
-    this.#bounds = { defaultTimeoutMs: options.defaultTimeoutMs, ambient };
-    this.#guards = guardsOf(options.guards);
-    this.#drainTimeoutMs = options.drainTimeoutMs ?? 5000;
-    this.#closeTimeoutMs = Math.max(this.#drainTimeoutMs, 5000);
-    this.#checksMessages = options.checksMessages ?? true;
-    const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
-    this.#interventions = interventions;
-    this.#checksCallsFirst = this.#checksMessages && !interventions.seesSend;
-    const toText = (message: unknown) => payloadText(message, this.#codecs);
-    this.#log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
-    const onTypeGone = (type: string) => this.#subscriptions.removeType(type);
-    const { stuckAfterMs: afterMs = 1_000 } = options;
-    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports: createRingReports() });
-    const {
-      states,
-      commitLayer,
-      layers: stateLayers,
-    } = createStateLayers<PublishEnvelope>({
-      keeper: () => this.#keeper(),
-      isSequential: (type) => this.#catalog.turnsOf(type) !== undefined,
-      forget: (id, agent, reason) => this.#catalog.forget(id, agent, reason),
-      codec: new AnswerCodec(this.#codecs),
-      assertSendable: (delivery, answer) => this.#assertSendable(delivery, answer),
-    });
-    const { maxLiveAgents, deactivationTimeoutMs } = options;
-    this.#catalog = new AgentCatalog({
-      ...{ runtime: this, ambient, messageLog, logger, onTypeGone, sequentialAgents, longWaits },
-      ...{ states, commitLayer, clock, maxLiveAgents, deactivationTimeoutMs },
+    this.#drainTimeoutMs = drainTimeoutMs;
+    this.#limitedLog = new LimitedLog(this.logger, clock);
+    const parts = composeRuntime(options, {
+      runtime: this,
+      logger: this.#limitedLog,
       counts: this.#activationCounts,
-      contextsAt: (id) => router.contextsAt(id),
-      deliverTimer: (timer) => this.#deliverTimer(timer),
-    });
-    const log = this.#log;
-    const layers = createLayers(options);
-    const router = new EnvelopeRouter({
-      dispatcher: new Dispatcher({ catalog: this.#catalog, logger, log, tracing, layers, stateLayers }),
-      catalog: this.#catalog,
-      subscriptions: this.#subscriptions,
-      interventions,
-      refusalOf: this.#checksMessages ? (message) => this.#codecs.refusalOf(message) : undefined,
-      refusalOfAnswer: this.#checksMessages
-        ? (answer, promised) => this.#codecs.refusalOfAnswer(answer, promised)
-        : undefined,
-      logger,
-      log,
-      tracing,
-      payloadText: toText,
-      onEventFailure: (error) => {
-        if (options.ignoreUnhandledExceptions === false) this.#pump.fail(error);
-      },
       onEventDropped: () => {
         this.#droppedEvents += 1;
       },
     });
-    this.#pump = new MessagePump(router, clock, logger);
-    const handlerTimeoutMs = options.handlerTimeoutMs ?? 300_000;
-    this.#kept = new KeptMessages({
-      ...{ store: options.stateStore, clock, logger, makeId: this.#makeId, codecs: this.#codecs },
-      ...{ cron: options.cron, retry: options.retry },
-      effectsOf: (agent) => this.#catalog.effectsOf(agent),
-      deliver: (delivery) =>
-        deliverKept(delivery, {
-          ...{ runtime: this, catalog: this.#catalog, clock, handlerTimeoutMs },
-          pump: this.#pump,
-        }),
-      hold: () => this.#pump.hold(),
-    });
-    offerPost(this, this.#kept);
+    this.#catalog = parts.catalog;
+    this.#subscriptions = parts.subscriptions;
+    this.#codecs = parts.codecs;
+    this.#arrivals = parts.arrivals;
+    this.#pump = parts.pump;
+    this.#kept = parts.kept;
+    this.#outgoing = parts.outgoing;
+    offerPost(this, parts.kept);
   }
 
   /** The number of calls, events and answers that wait in the queue. */
@@ -334,7 +197,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         const text = "Runtime stopped before the agent type of the call was registered.";
         return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
       });
-      await closeAgents(this.#catalog, this.#closeTimeoutMs, this.#clock, this.logger);
+      await closeAgents(this.#catalog, Math.max(this.#drainTimeoutMs, 5_000), this.#clock, this.logger);
       this.#limitedLog.flush();
     }
   }
@@ -370,9 +233,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#tracing === undefined) return this.#send(message, recipient, options);
-    const details = { destination: recipient, messageType: messageTypeText(message) };
-    return this.#tracing.span("create", details, () => this.#send(message, recipient, options));
+    return this.#outgoing.send(message, recipient, options);
   }
 
   async publishMessage<Message>(
@@ -381,31 +242,12 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     options: PublishOptions = {},
   ): Promise<void> {
     assertEvent(message, topicId, options);
-    const checked = withCheckedMetadata(options);
-    const topic = resolveTopic(topicId, options.sender, this.ambient);
-    if (this.#tracing === undefined) {
-      this.#publish(message, topic, checked);
-      return;
-    }
-    const details = { destination: topic, messageType: messageTypeText(message) };
-    this.#tracing.span("create", details, () => this.#publish(message, topic, checked));
+    this.#outgoing.publish(message, topicId, withCheckedMetadata(options));
   }
 
   async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
     assertTold(message, recipient, options);
-    const checked = withCheckedMetadata(options);
-    const { sender } = checked;
-    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
-    if (refusal !== undefined && !this.#interventions.seesSend) throw refusal;
-    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
-    if (!this.#interventions.seesSend) return this.#kept.tell(message, recipient, checked);
-    const { metadata } = checked;
-    const messageId = this.#makeId;
-    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, metadata });
-    const decided = await this.#interventions.onSend(message, { messageContext, recipient });
-    if (decided !== DropMessage) return this.#kept.tell(decided, recipient, checked);
-    this.#log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
-    throw new MessageDroppedException();
+    return this.#outgoing.tell(message, recipient, withCheckedMetadata(options));
   }
 
   async registerFactory<T extends Agent>(
@@ -528,135 +370,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
   }
 
-  #send(message: unknown, recipient: AgentId, options: Partial<SendOptionsWithAnswer<unknown>>): Promise<unknown> {
-    const { sender, metadata, idempotencyKey, messageId = this.#makeId } = options;
-    const bounds = boundsOf(options, this.#bounds);
-    const { signal, timeoutMs } = bounds;
-    const path = scopePathOf(options, this.ambient) ?? this.#catalog.pathOf(sender);
-    if (path.length > 0) assertWithinGuards(path, recipient, this.#guards);
-    const isBounded = signal !== undefined || timeoutMs !== undefined;
-    const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
-    if (tooLate !== undefined) return Promise.reject(tooLate);
-    const type = this.#codecs.typeOf(message);
-    if (type === undefined && this.#checksCallsFirst) {
-      const refusal = this.#codecs.refusalOf(message);
-      if (refusal !== undefined) return Promise.reject(refusal);
-    }
-    const { waitForTarget } = options;
-    if (waitForTarget !== undefined && !this.#catalog.hasType(recipient.type)) {
-      return this.#sendOnArrival(message, recipient, { ...options, ...bounds, waitForTarget });
-    }
-    this.#log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
-    if (!this.#catalog.hasType(recipient.type)) {
-      const hint = `no agent type ${recipient.type} is registered in this runtime.`;
-      return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`, { notHandled: true }));
-    }
-    if (idempotencyKey !== undefined && !this.#catalog.keepsState(recipient.type)) {
-      return Promise.reject(keyRefused(recipient));
-    }
-    const deadline = deadlineAfter(timeoutMs, this.#clock);
-    const context = new HandlerContext({
-      sender,
-      topicId: undefined,
-      isRpc: true,
-      messageId,
-      agentId: recipient,
-      runtime: this,
-      deadline,
-      isDeadlineWatched: true,
-      path,
-      metadata,
-    });
-    const call = new LocalCall(context, message, this.#pump);
-    if (isBounded) call.within(bounds, deadline, recipient);
-    const promised = options.answer ?? type?.answer;
-    const link = this.#tracing?.inject();
-    const envelope: SendEnvelope = {
-      kind: "send",
-      agentId: recipient,
-      message,
-      context,
-      link,
-      call,
-      slot: 0,
-      promised,
-      queue: undefined,
-    };
-    if (idempotencyKey === undefined) this.#pump.push(envelope);
-    else this.#pump.push({ ...envelope, kept: { id: idempotencyKey, principal: "" } });
-    return call.promise;
-  }
-
-  /** Sends the call when its agent type is registered, with the time that is left to it then. */
-  async #sendOnArrival(
-    message: unknown,
-    recipient: AgentId,
-    options: Partial<SendOptionsWithAnswer<unknown>> & TargetWait,
-  ): Promise<unknown> {
-    const { timeoutMs } = options;
-    const startMs = this.#clock.now();
-    await this.#arrivals.wait(recipient.type, options);
-    const left = timeoutMs === undefined ? undefined : timeoutMs - (this.#clock.now() - startMs);
-    return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
-  }
-
-  /** Its turn waits in the queue as every message. A runtime that has ended drops it. */
-  #deliverTimer({ agentId, message, onEnd }: TimerMessage): void {
-    const details = {
-      sender: agentId,
-      topicId: undefined,
-      isRpc: true,
-      messageId: this.#makeId,
-      agentId,
-      runtime: this,
-    };
-    const context = new HandlerContext(details);
-    const running = { agentId, message, context, link: undefined, call: undefined, slot: 0 };
-    this.#pump.push({ kind: "timer", ...running, onEnd, queue: undefined });
-  }
-
-  #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
-    const { sender, signal, metadata, messageId = this.#makeId() } = options;
-    const refusal = this.#checksMessages ? this.#codecs.refusalOf(message) : undefined;
-    if (refusal !== undefined) throw refusal;
-    const link = this.#tracing?.inject();
-    const event: PublishEnvelope = { kind: "publish", message, topicId, sender, messageId, signal, metadata, link };
-    const effects = options.immediately === true ? undefined : this.#catalog.effectsOf(sender);
-    if (effects === undefined) this.#pushEvent(event);
-    else effects.addEvent(event);
-  }
-
-  #pushEvent(event: PublishEnvelope): void {
-    const { message, sender, topicId: receiver } = event;
-    this.#log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver });
-    this.#pump.push(event);
-  }
-
-  /** Sends an event of a turn that is written. */
-  #sendKept(event: PublishEnvelope): void {
-    try {
-      this.#pushEvent(event);
-    } catch (error) {
-      this.#limitedLog.debug(`An event for ${event.topicId} was dropped: ${errorText(error)}`);
-    }
-  }
-
-  #keeper(): StateKeeper<PublishEnvelope> {
-    this.#stateKeeper ??= new StoreKeeper({
-      store: this.#kept.store,
-      send: (event) => this.#sendKept(event),
-    });
-    return this.#stateKeeper;
-  }
-
   /** Ends the courier, unless the runtime runs on: an aborted signal ends the wait alone. */
   #stopKept(): void {
     if (!this.#pump.isRunning) this.#kept.stop();
-  }
-
-  /** Throws `invalid-message` for an answer that a worker could not send. */
-  #assertSendable({ promised }: Delivery & Partial<Pick<SendEnvelope, "promised">>, answer: unknown): void {
-    const refusal = this.#checksMessages ? this.#codecs.refusalOfAnswer(answer, promised) : undefined;
-    if (refusal !== undefined) throw refusal;
   }
 }

@@ -14,6 +14,17 @@ export interface EffectsSavepoint {
   readonly bytes: number;
 }
 
+/** Effects that a commit has taken. */
+export interface TakenEffects<Out = unknown> {
+  readonly events: readonly Out[];
+  readonly reminders: readonly ReminderChange[];
+  readonly mail: readonly Mail[];
+  /** Of reminders, mail and encoded events. */
+  readonly bytes: number;
+}
+
+export const noEffects: TakenEffects<never> = { events: [], reminders: [], mail: [], bytes: 0 };
+
 /**
  * The effects of a turn of a persistent agent: events, reminders and mail. They leave when the turn's state is written,
  * and go when the turn fails.
@@ -45,6 +56,17 @@ export class TurnEffects<Out = unknown> {
   addMail(mail: Mail): void {
     this.#makeRoom(mail.frame.length);
     this.mail.push(mail);
+  }
+
+  /** Takes all out. */
+  take(): TakenEffects<Out> {
+    const { events, reminders, mail } = this;
+    const taken = { events, reminders, mail, bytes: this.#bytes };
+    this.events = [];
+    this.reminders = [];
+    this.mail = [];
+    this.#bytes = 0;
+    return taken;
   }
 
   /** Returns the present place. */

@@ -1,6 +1,6 @@
 import { TroupeError } from "../errors.ts";
 import type { StateDefinition } from "./define-state.ts";
-import { type EffectsSavepoint, TurnEffects } from "./effects.ts";
+import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";
 import { stateOfText, textOfState } from "./state-codec.ts";
 
 /** The reason for which a slot lost its state while a turn ran. */
@@ -10,6 +10,8 @@ export interface LostState {
   readonly isConflict: boolean;
   /** Whether the turn that met the conflict ends the activation, since its message is tried again first. */
   readonly isLeftLater?: boolean | undefined;
+  /** Whether the activation lives on: a turn that ran on what could not be written goes back like any that fails. */
+  readonly goesBack?: boolean | undefined;
 }
 
 /** A turn that may change the state. */
@@ -27,6 +29,20 @@ export interface WritingTurn {
 /** The part of a runtime that commits a slot. */
 export interface SlotHome {
   saveNow(slot: StateSlot): Promise<void>;
+}
+
+/** The turns of an agent that run ahead of their commits. */
+export interface SlotAhead {
+  /** Of the last turn whose commit is not decided. Rejects if it is not written. Undefined: all are decided. */
+  readonly last: Promise<void> | undefined;
+  /** The same of the turn that has handled this message, while its commit is not decided. */
+  remembering(id: string, principal: string): Promise<void> | undefined;
+  /** Calls `end` when another turn may begin: at once if there is room for one. */
+  letGo(end: () => void): void;
+  /** A turn has read what `read` writes. Resolves when it is written. Calls `end` as `letGo` does. */
+  afterRead(read: Promise<void>, end: () => void): Promise<void>;
+  /** The state is lost: nothing is written of turns whose commit has not begun. */
+  lost(lost: LostState): void;
 }
 
 /** A state as it was loaded. */
@@ -56,6 +72,8 @@ export class StateSlot<T extends object = object> {
   readonly definition: StateDefinition<T>;
   /** The commit that is under way. Never rejects. */
   committing: Promise<unknown> | undefined;
+  /** Undefined: each turn ends with its commit. */
+  ahead: SlotAhead | undefined;
   /** Whether the state is deleted when the turn ends. */
   isDestroying = false;
   /** Whether the activation ends with its outermost turn: the state was deleted. */
@@ -99,6 +117,11 @@ export class StateSlot<T extends object = object> {
     return this.#eTag;
   }
 
+  /** The text to which a turn goes back that fails. */
+  get text(): string {
+    return this.#text;
+  }
+
   get storedText(): string {
     return this.#storedText;
   }
@@ -125,6 +148,11 @@ export class StateSlot<T extends object = object> {
   /** The loss of the state, while a turn still runs that has lost it. */
   get lostInTurn(): LostState | undefined {
     return this.#at === "gone" ? this.#turns[0]?.lost : undefined;
+  }
+
+  /** The loss of the state of the turns that run now. */
+  get lostTurn(): LostState | undefined {
+    return this.#turns[0]?.lost;
   }
 
   get isWriting(): boolean {
@@ -154,7 +182,7 @@ export class StateSlot<T extends object = object> {
       effects: isNested && this.hasEffects ? this.effects.savepoint() : undefined,
       wasDestroying: this.isDestroying,
       hasCommitted: false,
-      lost: undefined,
+      lost: isNested ? this.lostTurn : undefined,
     };
     this.#turns.push(turn);
     return turn;
@@ -180,7 +208,8 @@ export class StateSlot<T extends object = object> {
 
   /** Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. */
   rollBack(turn: WritingTurn): void {
-    if (!this.#isInterleaved && turn.lost === undefined && this.#at === "loaded") {
+    const goesBack = turn.lost === undefined || turn.lost.goesBack === true;
+    if (!this.#isInterleaved && goesBack && this.#at === "loaded") {
       this.restore(turn.text ?? this.#text);
       this.#effects?.rollBack(turn.effects);
       this.isDestroying = turn.wasDestroying;
@@ -235,6 +264,37 @@ export class StateSlot<T extends object = object> {
     }
   }
 
+  /** Takes the effects so far for a commit. Turns that run go back to here, and so does the next one. */
+  takeForCommit(text: string): TakenEffects {
+    this.#text = text;
+    for (const turn of this.#turns) {
+      turn.effects = undefined;
+      turn.text = undefined;
+    }
+    return this.#effects?.take() ?? noEffects;
+  }
+
+  /** Notes that a text is stored. What stands in the state may be newer. */
+  stored(text: string, eTag: string): void {
+    this.#storedText = text;
+    this.#eTag = eTag;
+  }
+
+  /** Turns could not be written, on whose state others run. The state goes back when those end. */
+  goBack(text: string, lost: LostState): void {
+    this.#text = text;
+    for (const turn of this.#turns) {
+      turn.lost ??= lost;
+      turn.text = undefined;
+      turn.effects = undefined;
+      turn.wasDestroying = false;
+    }
+    if (this.isWriting) return;
+    this.restore(text);
+    this.#effects = undefined;
+    this.isDestroying = false;
+  }
+
   /** Notes that the record was deleted. The agent begins anew. */
   deleted(initial: T, effects: EffectsSavepoint): void {
     const text = textOfState(this.definition, initial);
@@ -250,6 +310,7 @@ export class StateSlot<T extends object = object> {
     this.isActivating = false;
     this.#effects = undefined;
     this.#at = canReload ? "empty" : "gone";
+    this.ahead?.lost(lost);
   }
 
   saveNow(): Promise<void> {

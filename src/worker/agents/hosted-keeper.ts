@@ -75,9 +75,9 @@ export class HostedKeeper implements StateKeeper<Hosted> {
       for (const event of events) this.#options.sendEvent(event);
       return { at: "committed", eTag: "", revision: 0 };
     }
-    const way = riding[0]?.way;
-    // Without the connection that the call came by, no caller waits for the answer.
-    const sent = way === undefined ? [] : riding;
+    const way = riding.map((answer) => answer.way).find((found) => found !== undefined);
+    // Of an answer without a connection no caller is left. One of another connection follows by that one.
+    const sent = way === undefined ? [] : riding.filter((answer) => answer.way === way);
     const outcome = await this.#commit(way, commit, { answers: sent.map(({ bytes }) => bytes), events });
     if (outcome.at !== "committed") return outcome;
     for (const answer of sent) answer.left();

@@ -4,7 +4,13 @@ import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "..
 import { AgentId, assertAgentType } from "../../agents/agent-id.ts";
 import { classLife, type DeactivationReason, type LifeOptions } from "../../agents/agent-life.ts";
 import { type SharingOptions, type SharingTerms, sharingTerms } from "../../agents/sharing.ts";
-import { classConcurrency, type TurnKind, type TurnOptions } from "../../agents/turns.ts";
+import {
+  assertMayRunAhead,
+  classConcurrency,
+  classRunAhead,
+  type TurnKind,
+  type TurnOptions,
+} from "../../agents/turns.ts";
 import type { AmbientContexts } from "../../ambient-contexts.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
@@ -422,9 +428,12 @@ export class AgentCatalog {
     if (keepsState) this.#persistentTypes.add(type);
     else this.#persistentTypes.delete(type);
     if (keepsState) this.#isPlain = false;
+    const runAhead = options.runAhead ?? classRunAhead(agentClass) ?? 0;
+    assertMayRunAhead(type, runAhead, { isSequential, keepsState: keepsState || agentClass === undefined });
     if (!isSequential) return undefined;
     const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
-    return new AgentTurns({ paths: this.paths, tokenOf, longWaits: this.#options.longWaits }, options);
+    const shared = { paths: this.paths, tokenOf, longWaits: this.#options.longWaits };
+    return new AgentTurns(shared, { ...options, runAhead });
   }
 
   async #inTurn<T>(id: AgentId, kind: TurnKind, body: (agent: Agent) => T | Promise<T>): Promise<T> {

@@ -114,6 +114,11 @@ class CommittedTurns<Out> {
       this.#ended(run, turn);
       return answer;
     }
+    if (slot.ahead !== undefined && !slot.isDestroying && !slot.isNested(turn)) {
+      slot.end(turn);
+      slot.ahead.letGo(() => run.delivery.context.endTurn?.());
+      return written.then(() => answer);
+    }
     return written.then(
       () => {
         this.#ended(run, turn);
@@ -171,7 +176,9 @@ class CommittedTurns<Out> {
   }
 
   #read(run: Run): unknown {
-    const { slot, next } = run;
+    const { slot, next, delivery } = run;
+    // A handler that interleaves may see the half of a turn in any case, and answers at once.
+    const read = delivery.context.turn === undefined ? undefined : slot.ahead?.last;
     slot.beginReading();
     let answer: unknown;
     try {
@@ -180,17 +187,25 @@ class CommittedTurns<Out> {
       this.#haveRead(run);
       throw error;
     }
-    if (isThenable(answer)) return this.#settleRead(run, answer);
+    if (isThenable(answer)) return this.#settleRead(run, answer, read);
     this.#haveRead(run);
-    return answer;
+    return read === undefined ? answer : this.#answerWritten(run, answer, read);
   }
 
-  async #settleRead(run: Run, pending: PromiseLike<unknown>): Promise<unknown> {
+  async #settleRead(run: Run, pending: PromiseLike<unknown>, read: Promise<void> | undefined): Promise<unknown> {
+    let answer: unknown;
     try {
-      return await pending;
+      answer = await pending;
     } finally {
       this.#haveRead(run);
     }
+    return read === undefined ? answer : this.#answerWritten(run, answer, read);
+  }
+
+  /** Answers what a turn has read that ran ahead of a commit, when that is written. */
+  async #answerWritten({ slot, delivery }: Run, answer: unknown, read: Promise<void>): Promise<unknown> {
+    await slot.ahead?.afterRead(read, () => delivery.context.endTurn?.());
+    return answer;
   }
 
   /** Throws `invalid-state` if a reading turn has changed the state. It does not look in production. */

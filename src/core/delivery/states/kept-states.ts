@@ -11,6 +11,8 @@ import type { KeptCommit, StateKeeper } from "../../state/state-keeper.ts";
 import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
 import type { ActivationStates } from "../activations/activation-states.ts";
+import { type CommitRequest, conflict, ended, expectedOf, refused } from "./commit-request.ts";
+import { TurnsAhead } from "./turns-ahead.ts";
 
 /** Options of `KeptStates`. */
 export interface KeptStatesOptions<Out> {
@@ -22,20 +24,10 @@ export interface KeptStatesOptions<Out> {
   readonly loadsInstancesLate?: boolean | undefined;
   /** Whether the agents of a registered type have turns. */
   readonly isSequential: (type: string) => boolean;
+  /** Turns of an agent of a registered type that may run while a commit is under way. */
+  readonly runAhead: (type: string) => number;
   /** Ends an activation whose state is gone. False: the agent is an instance, which can't be made again. */
   readonly forget: (id: AgentId, agent: Agent, reason: "stale" | "destroyed") => boolean;
-}
-
-/** The parts of a commit beside the state and its effects. */
-export interface CommitRequest<Out> {
-  /** `turn`: a turn ends well. `now`: the agent asks for it. */
-  readonly at: "turn" | "now";
-  /** The message that the turn has handled, if it is remembered. */
-  readonly remembered?: RememberedMessage | undefined;
-  /** The answer, if the keeper sends it. */
-  readonly answer?: Out | undefined;
-  /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
-  readonly isRepeatable?: boolean | undefined;
 }
 
 /** The place of a slot: its agent. */
@@ -52,7 +44,6 @@ interface PreparedCommit<Out> {
 }
 
 const noEffects = new TurnEffects();
-const nothing = { at: "nothing" } as const;
 const anything = { at: "anything" } as const;
 const keep = { at: "keep" } as const;
 
@@ -64,6 +55,8 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #places = new WeakMap<StateSlot, Place>();
   /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
   readonly #activating = new ChurnedMap<string, Agent>();
+  /** Of agents that run ahead of their commits. */
+  readonly #ahead = new WeakMap<StateSlot, TurnsAhead<Out>>();
 
   constructor(options: KeptStatesOptions<Out>) {
     this.#options = options;
@@ -176,6 +169,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
    * known; a conflict has ended the activation then.
    */
   commit(slot: StateSlot, request: CommitRequest<Out>): Promise<void> | undefined {
+    if (slot.ahead !== undefined) return this.#ahead.get(slot)?.take(request);
     if (slot.committing !== undefined) return this.#commitAfter(slot, request);
     const place = this.#placeOf(slot);
     const prepared = this.#prepare(slot, request, place.id);
@@ -224,7 +218,20 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const isNew = record === undefined || record === "unchanged";
     const state = isNew ? initialOf(slot) : stateOfRecord(definition, record, id.toString());
     slot.fill({ state, eTag: isNew ? undefined : record.eTag, isInterleaved, home: this });
+    const most = isInterleaved ? 0 : this.#options.runAhead(id.type);
+    if (most > 0) this.#letRunAhead(slot, id, most);
     return { isNew };
+  }
+
+  #letRunAhead(slot: StateSlot, id: AgentId, most: number): void {
+    const ahead = new TurnsAhead<Out>({
+      ...{ slot, id, most },
+      commit: (commit) => this.#keeper(id.type).commit(commit),
+      leave: (lost) => this.leave(slot, lost),
+      deleted: () => slot.deleted(initialOf(slot), noEffects.savepoint()),
+    });
+    this.#ahead.set(slot, ahead);
+    slot.ahead = ahead;
   }
 
   #prepare(slot: StateSlot, request: CommitRequest<Out>, id: AgentId): PreparedCommit<Out> | undefined {
@@ -274,10 +281,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
         else slot.committed({ put: text, eTag: outcome.eTag, effects });
         return;
       case "refused":
-        throw new TroupeError(
-          "state-too-large",
-          `The store refuses the state of ${id}: it is over the limit of ${outcome.limit}. Nothing has changed.`,
-        );
+        throw refused(id, outcome.limit);
       case "failed":
         throw outcome.error;
       case "conflict":
@@ -315,21 +319,4 @@ function nameOf({ type, key }: AgentId): { readonly type: string; readonly key: 
 
 function initialOf({ definition }: StateSlot): object {
   return stateOfText(definition, textOfState(definition, definition.initial));
-}
-
-function expectedOf({ eTag }: StateSlot): Expected {
-  return eTag === undefined ? nothing : { at: "version", eTag };
-}
-
-function conflict(id: AgentId): TroupeError {
-  const text = `The state of ${id} was written by another program while a handler ran. The message was tried twice`;
-  return new TroupeError(
-    "state-conflict",
-    `${text}, or a part of its turn was written before. Load the state, and try again.`,
-  );
-}
-
-function ended(id: AgentId): UndeliverableException {
-  const text = `The activation of ${id} has ended, and nothing of this turn is written. Try again.`;
-  return new UndeliverableException(text, { code: "shutting-down" });
 }

@@ -1,6 +1,6 @@
 import type { Agent } from "../../agents/agent.ts";
 import { TroupeError } from "../../errors.ts";
-import { slotOf } from "../../state/state-slot.ts";
+import { type SlotAhead, slotOf } from "../../state/state-slot.ts";
 import type { Delivery, Layer } from "../layers.ts";
 import type { CommitLayerOptions } from "./commit-layer.ts";
 
@@ -12,7 +12,9 @@ export function rememberedLayer<Out>({ states, answers }: CommitLayerOptions<Out
   /** The turns of interleaved agents that are under way. */
   const running = new WeakMap<Agent, Map<string, Promise<unknown>>>();
 
-  async function once(delivery: Delivery, next: () => unknown, kept: KeptId): Promise<unknown> {
+  async function once(delivery: Delivery, next: () => unknown, kept: KeptId, ahead?: SlotAhead): Promise<unknown> {
+    // The turn that has handled it may be ahead of its commit. If that fails, this one is behind it.
+    await ahead?.remembering(kept.id, kept.principal);
     const known = await states.remembered(delivery.agentId, kept.id, kept.principal);
     return known === undefined ? next() : answers.decode(known.answer);
   }
@@ -38,7 +40,7 @@ export function rememberedLayer<Out>({ states, answers }: CommitLayerOptions<Out
     if (slot === undefined) throw keyRefused(delivery.agentId);
     // A reading turn commits nothing, so that nothing is remembered.
     if (!slot.isInterleaved && context.turn?.kind !== "alone") return next();
-    const run = () => once(delivery, next, kept);
+    const run = () => once(delivery, next, kept, slot.ahead);
     return slot.isInterleaved ? oneAfterTheOther(agent, kept, run) : run();
   };
 }

@@ -41,11 +41,14 @@ export class AgentTurns {
   readonly #limits: TurnLimits;
   readonly #queues = new ChurnedMap<Agent, TurnQueue<MessageTurn>>();
   readonly #shared: SharedTurns;
+  /** Turns of a persistent agent that may run while a commit is under way. */
+  readonly runAhead: number;
 
   constructor(
     shared: SharedTurns,
-    { maxQueuedPerAgent = 1_000, maxQueuedBytesPerAgent = 16 * 1024 * 1024 }: TurnOptions,
+    { maxQueuedPerAgent = 1_000, maxQueuedBytesPerAgent = 16 * 1024 * 1024, runAhead = 0 }: TurnOptions,
   ) {
+    this.runAhead = runAhead;
     this.#shared = shared;
     this.#limits = { maxQueued: maxQueuedPerAgent, maxQueuedBytes: maxQueuedBytesPerAgent };
   }
@@ -142,6 +145,7 @@ export class AgentTurns {
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
   #run(turn: MessageTurn, handle: (agent: Agent) => unknown): unknown {
     turn.context.turn = turn.own;
+    if (this.runAhead > 0) turn.context.endTurn = () => this.#endAhead(turn);
     this.#shared.paths.add(turn.agent, turn.context);
     let answer: unknown;
     try {
@@ -203,6 +207,13 @@ export class AgentTurns {
     const queue = new TurnQueue<MessageTurn>(this.#limits);
     this.#queues.set(agent, queue);
     return queue;
+  }
+
+  /** Ends a turn whose answer waits for its commit. It gives its handler slot up, too. */
+  #endAhead(turn: MessageTurn): void {
+    turn.context.endTurn = undefined;
+    turn.delivery.handlerSlot?.end();
+    this.#end(turn);
   }
 
   #end(turn: MessageTurn): void {

@@ -1,0 +1,53 @@
+import type { AgentId } from "../../agents/agent-id.ts";
+import { TroupeError, UndeliverableException } from "../../errors.ts";
+import type { StateSlot } from "../../state/state-slot.ts";
+import type { Expected, RememberedMessage } from "../../state/state-store.ts";
+
+/** The parts of a commit beside the state and its effects. */
+export interface CommitRequest<Out> {
+  /** `turn`: a turn ends well. `now`: the agent asks for it. */
+  readonly at: "turn" | "now";
+  /** The message that the turn has handled, if it is remembered. */
+  readonly remembered?: RememberedMessage | undefined;
+  /** The answer, if the keeper sends it. */
+  readonly answer?: Out | undefined;
+  /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
+  readonly isRepeatable?: boolean | undefined;
+}
+
+const nothing = { at: "nothing" } as const;
+
+/** The version over which the next commit writes. */
+export function expectedOf({ eTag }: StateSlot): Expected {
+  return eTag === undefined ? nothing : { at: "version", eTag };
+}
+
+/** The error of a turn that met another writer, and is not tried again. */
+export function conflict(id: AgentId): TroupeError {
+  const text = `The state of ${id} was written by another program while a handler ran. The message was tried twice`;
+  return new TroupeError(
+    "state-conflict",
+    `${text}, or a part of its turn was written before. Load the state, and try again.`,
+  );
+}
+
+/** The same for an agent that runs ahead of its commits. */
+export function conflictAhead(id: AgentId): TroupeError {
+  const text = `The state of ${id} was written by another program. Its turns run ahead of their commits (runAhead)`;
+  return new TroupeError(
+    "state-conflict",
+    `${text}, and none is tried again by itself. Nothing of this turn is written. Try again.`,
+  );
+}
+
+/** The error of a turn whose activation has ended. */
+export function ended(id: AgentId): UndeliverableException {
+  const text = `The activation of ${id} has ended, and nothing of this turn is written. Try again.`;
+  return new UndeliverableException(text, { code: "shutting-down" });
+}
+
+/** The error of a turn whose commit is over a limit of the store. */
+export function refused(id: AgentId, limit: string): TroupeError {
+  const text = `The store refuses the state of ${id}: it is over the limit of ${limit}. Nothing has changed.`;
+  return new TroupeError("state-too-large", text);
+}

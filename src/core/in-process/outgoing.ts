@@ -1,0 +1,216 @@
+import type {
+  AgentRuntime,
+  PublishOptions,
+  SendOptions,
+  SendOptionsWithAnswer,
+  TellOptions,
+} from "../agent-runtime.ts";
+import type { AgentId } from "../agents/agent-id.ts";
+import type { Clock, MakeId } from "../clock.ts";
+import type { TimerMessage } from "../delivery/activations/activation-timers.ts";
+import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
+import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/calls/call-bounds.ts";
+import { HandlerContext } from "../delivery/handler-context.ts";
+import type { Delivery } from "../delivery/layers.ts";
+import type { MessageLog } from "../delivery/message-log.ts";
+import { keyRefused } from "../delivery/states/remembered-layer.ts";
+import type { TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
+import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
+import { DropMessage, type InterventionChain } from "../intervention.ts";
+import type { RuntimeLog } from "../limited-log.ts";
+import { deadlineAfter } from "../scope/deadline.ts";
+import { assertWithinGuards, type Guards } from "../scope/guards.ts";
+import type { CodecRegistry } from "../serialization/codec-registry.ts";
+import { messageTypeText } from "../serialization/message-index.ts";
+import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
+import type { Tracing } from "../tracing.ts";
+import { LocalCall, type PublishEnvelope, type SendEnvelope } from "./envelope.ts";
+import type { KeptMessages } from "./kept-messages.ts";
+import type { MessagePump } from "./message-pump.ts";
+
+/** The parts of a runtime that its outgoing messages need. */
+export interface OutgoingParts {
+  readonly runtime: AgentRuntime;
+  readonly catalog: AgentCatalog;
+  readonly codecs: CodecRegistry;
+  readonly arrivals: TypeArrivals;
+  readonly interventions: InterventionChain;
+  readonly pump: MessagePump;
+  readonly kept: () => KeptMessages;
+  readonly log: MessageLog | undefined;
+  readonly logger: RuntimeLog;
+  readonly tracing: Tracing | undefined;
+  readonly clock: Clock;
+  readonly makeId: MakeId;
+  readonly bounds: RuntimeBounds;
+  readonly guards: Guards;
+  readonly checksMessages: boolean;
+}
+
+/** Options of a call, which may name the type of its answer. */
+export type OutgoingCallOptions = SendOptions & Partial<SendOptionsWithAnswer<unknown>>;
+
+/** Puts the calls, events, told messages and timer messages of a runtime into its queue. */
+export class Outgoing {
+  readonly #parts: OutgoingParts;
+  /** Interventions may replace a call's message: it is checked after them. */
+  readonly #checksCallsFirst: boolean;
+
+  constructor(parts: OutgoingParts) {
+    this.#parts = parts;
+    this.#checksCallsFirst = parts.checksMessages && !parts.interventions.seesSend;
+  }
+
+  /** Sends a call. Its options are checked. */
+  send(message: unknown, recipient: AgentId, options: OutgoingCallOptions): Promise<unknown> {
+    const { tracing } = this.#parts;
+    if (tracing === undefined) return this.#send(message, recipient, options);
+    const details = { destination: recipient, messageType: messageTypeText(message) };
+    return tracing.span("create", details, () => this.#send(message, recipient, options));
+  }
+
+  /** Publishes an event. Its options are checked. */
+  publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
+    const { tracing, runtime } = this.#parts;
+    const topic = resolveTopic(topicId, options.sender, runtime.ambient);
+    if (tracing === undefined) {
+      this.#publish(message, topic, options);
+      return;
+    }
+    const details = { destination: topic, messageType: messageTypeText(message) };
+    tracing.span("create", details, () => this.#publish(message, topic, options));
+  }
+
+  /** Keeps a told message. Its options are checked. */
+  async tell(message: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
+    const { codecs, interventions, log, makeId: messageId } = this.#parts;
+    const { sender, metadata } = options;
+    const refusal = this.#parts.checksMessages ? codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined && !interventions.seesSend) throw refusal;
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    const kept = this.#parts.kept();
+    if (!interventions.seesSend) return kept.tell(message, recipient, options);
+    const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, metadata });
+    const decided = await interventions.onSend(message, { messageContext, recipient });
+    if (decided !== DropMessage) return kept.tell(decided, recipient, options);
+    log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
+    throw new MessageDroppedException();
+  }
+
+  /** Delivers the message of a timer. Its turn waits in the queue as every message. A runtime that has ended drops it. */
+  deliverTimer({ agentId, message, onEnd }: TimerMessage): void {
+    const { runtime, makeId: messageId, pump } = this.#parts;
+    const context = new HandlerContext({
+      ...{ sender: agentId, topicId: undefined, isRpc: true, messageId, agentId, runtime },
+    });
+    const running = { agentId, message, context, link: undefined, call: undefined, slot: 0 };
+    pump.push({ kind: "timer", ...running, onEnd, queue: undefined });
+  }
+
+  /** Sends an event of a turn that is written. */
+  sendKept(event: PublishEnvelope): void {
+    try {
+      this.#pushEvent(event);
+    } catch (error) {
+      this.#parts.logger.debug(`An event for ${event.topicId} was dropped: ${errorText(error)}`);
+    }
+  }
+
+  /** Throws `invalid-message` for an answer that a worker could not send. */
+  assertSendable({ promised }: Delivery & Partial<Pick<SendEnvelope, "promised">>, answer: unknown): void {
+    const refusal = this.#parts.checksMessages ? this.#parts.codecs.refusalOfAnswer(answer, promised) : undefined;
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #send(message: unknown, recipient: AgentId, options: OutgoingCallOptions): Promise<unknown> {
+    const { catalog, codecs, runtime, pump, clock, log, tracing } = this.#parts;
+    const { sender, metadata, idempotencyKey, messageId = this.#parts.makeId } = options;
+    const bounds = boundsOf(options, this.#parts.bounds);
+    const { signal, timeoutMs } = bounds;
+    const path = scopePathOf(options, runtime.ambient) ?? catalog.pathOf(sender);
+    if (path.length > 0) assertWithinGuards(path, recipient, this.#parts.guards);
+    const isBounded = signal !== undefined || timeoutMs !== undefined;
+    const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
+    if (tooLate !== undefined) return Promise.reject(tooLate);
+    const type = codecs.typeOf(message);
+    if (type === undefined && this.#checksCallsFirst) {
+      const refusal = codecs.refusalOf(message);
+      if (refusal !== undefined) return Promise.reject(refusal);
+    }
+    const { waitForTarget } = options;
+    if (waitForTarget !== undefined && !catalog.hasType(recipient.type)) {
+      return this.#sendOnArrival(message, recipient, { ...options, ...bounds, waitForTarget });
+    }
+    log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
+    if (!catalog.hasType(recipient.type)) {
+      const hint = `no agent type ${recipient.type} is registered in this runtime.`;
+      return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`, { notHandled: true }));
+    }
+    if (idempotencyKey !== undefined && !catalog.keepsState(recipient.type)) {
+      return Promise.reject(keyRefused(recipient));
+    }
+    const deadline = deadlineAfter(timeoutMs, clock);
+    const context = new HandlerContext({
+      sender,
+      topicId: undefined,
+      isRpc: true,
+      messageId,
+      agentId: recipient,
+      runtime,
+      deadline,
+      isDeadlineWatched: true,
+      path,
+      metadata,
+    });
+    const call = new LocalCall(context, message, pump);
+    if (isBounded) call.within(bounds, deadline, recipient);
+    const promised = options.answer ?? type?.answer;
+    const link = tracing?.inject();
+    const envelope: SendEnvelope = {
+      kind: "send",
+      agentId: recipient,
+      message,
+      context,
+      link,
+      call,
+      slot: 0,
+      promised,
+      queue: undefined,
+    };
+    if (idempotencyKey === undefined) pump.push(envelope);
+    else pump.push({ ...envelope, kept: { id: idempotencyKey, principal: "" } });
+    return call.promise;
+  }
+
+  /** Sends the call when its agent type is registered, with the time that is left to it then. */
+  async #sendOnArrival(
+    message: unknown,
+    recipient: AgentId,
+    options: OutgoingCallOptions & TargetWait,
+  ): Promise<unknown> {
+    const { clock, arrivals } = this.#parts;
+    const { timeoutMs } = options;
+    const startMs = clock.now();
+    await arrivals.wait(recipient.type, options);
+    const left = timeoutMs === undefined ? undefined : timeoutMs - (clock.now() - startMs);
+    return this.#send(message, recipient, { ...options, timeoutMs: left, waitForTarget: undefined });
+  }
+
+  #publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
+    const { codecs, tracing, catalog } = this.#parts;
+    const { sender, signal, metadata, messageId = this.#parts.makeId() } = options;
+    const refusal = this.#parts.checksMessages ? codecs.refusalOf(message) : undefined;
+    if (refusal !== undefined) throw refusal;
+    const link = tracing?.inject();
+    const event: PublishEnvelope = { kind: "publish", message, topicId, sender, messageId, signal, metadata, link };
+    const effects = options.immediately === true ? undefined : catalog.effectsOf(sender);
+    if (effects === undefined) this.#pushEvent(event);
+    else effects.addEvent(event);
+  }
+
+  #pushEvent(event: PublishEnvelope): void {
+    const { message, sender, topicId: receiver } = event;
+    this.#parts.log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver });
+    this.#parts.pump.push(event);
+  }
+}

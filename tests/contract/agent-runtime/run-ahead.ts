@@ -1,0 +1,434 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import {
+  AgentId,
+  defineMessage,
+  handlerTable,
+  persistentAgent,
+  type RegisterOptions,
+  TopicId,
+  TroupeError,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
+import { type CommitOutcome, StoreError } from "../../../src/storage/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { Inbox } from "../../support/inbox.ts";
+import { WatchedStore } from "../../support/watched-store.ts";
+import { add, type Body, ByHand, type Cast, id, Keeper, Kept, openCast } from "./keepers.ts";
+import { Answer, Ask, Note, Order, Probe, type Suite } from "./world.ts";
+
+const topic = new TopicId("ahead", "1");
+const Look = defineMessage("ContractLook", z.object({ text: z.string() }), { answer: Answer });
+
+/** A store whose first commit waits until the test lets it go. */
+class SlowStore extends WatchedStore {
+  readonly asked = new Gate();
+  readonly go = new Gate();
+  /** The outcome of the first commit: what it throws, or what it returns. */
+  first: () => CommitOutcome | undefined = () => undefined;
+  #commits = 0;
+
+  constructor() {
+    super();
+    this.beforeCommit = async () => {
+      this.#commits += 1;
+      if (this.#commits > 1) return;
+      this.asked.open();
+      await this.go.opened;
+      this.decide = () => {
+        this.decide = () => undefined;
+        return this.first();
+      };
+    };
+  }
+}
+
+interface AheadCast extends Cast {
+  readonly slow: SlowStore;
+  /** What bodies have begun with, in order. */
+  readonly begun: Inbox<string>;
+}
+
+async function openAhead(
+  suite: Suite,
+  { body = add, register }: { readonly body?: Body; readonly register?: RegisterOptions } = {},
+): Promise<AheadCast> {
+  const slow = new SlowStore();
+  const begun = new Inbox<string>();
+  const noted: Body = (text, agent, context) => {
+    begun.put(text);
+    return body(text, agent, context);
+  };
+  const cast = await openCast(suite, noted, { store: slow, register: { runAhead: 100, ...register } });
+  return { ...cast, slow, begun };
+}
+
+/** Asks one after the other, and waits until all have begun, while the first one's commit waits. */
+async function askAhead(cast: AheadCast, texts: readonly string[]): Promise<Promise<string>[]> {
+  const calls = texts.map((text) => cast.ask(text));
+  for (const call of calls) call.catch(() => undefined);
+  await cast.slow.asked.opened;
+  for (const text of texts) expect(await cast.begun.take()).toBe(text);
+  return calls;
+}
+
+function outcomesOf(calls: readonly Promise<string>[]): Promise<readonly string[]> {
+  return Promise.all(calls.map((call) => call.catch((error: unknown) => TroupeError.from(error).code)));
+}
+
+const unavailable = (): never => {
+  throw new StoreError("unavailable", "The disk is gone.");
+};
+
+export function describeRunAhead(suite: Suite): void {
+  describe("a persistent agent that runs ahead", () => {
+    test("handles further messages while a commit is under way, and one commit writes them all", async () => {
+      await using cast = await openAhead(suite);
+      const calls = await askAhead(cast, ["1", "2", "3", "4"]);
+      expect(await cast.seen()).toMatchObject({ total: 10 });
+      expect(cast.store.commits).toEqual([]);
+      cast.slow.go.open();
+      expect(await Promise.all(calls)).toEqual(["1", "3", "6", "10"]);
+      expect(cast.store.commits).toHaveLength(2);
+      expect(await cast.stored()).toEqual({ total: 10, log: ["1", "2", "3", "4"] });
+    });
+
+    test("answers nothing that is not written", async () => {
+      await using cast = await openAhead(suite);
+      const calls = await askAhead(cast, ["1", "2"]);
+      const answered: string[] = [];
+      for (const call of calls) void call.then((text) => answered.push(text));
+      await cast.seen();
+      expect(answered).toEqual([]);
+      cast.slow.go.open();
+      await Promise.all(calls);
+    });
+
+    test("begins no more turns than it may", async () => {
+      await using cast = await openAhead(suite, { register: { runAhead: 2 } });
+      const calls = ["1", "2", "3", "4"].map((text) => cast.ask(text));
+      await cast.slow.asked.opened;
+      for (const text of ["1", "2", "3"]) expect(await cast.begun.take()).toBe(text);
+      expect(await cast.seen()).toMatchObject({ log: ["1", "2", "3"] });
+      cast.slow.go.open();
+      expect(await Promise.all(calls)).toEqual(["1", "3", "6", "10"]);
+      expect(cast.store.commits.length).toBeGreaterThanOrEqual(3);
+    });
+
+    test("of which a class may say so", async () => {
+      const slow = new SlowStore();
+      await using stage = await suite.openStage({ stateStore: slow });
+      class Hasty extends Keeper {
+        static override readonly runAhead = 10;
+      }
+      await Hasty.register(stage.callee, "keeper", () => new Hasty(add));
+      const ask = async (text: string) => (await stage.caller.sendMessage(Ask({ text }), id)).text;
+      const calls = [ask("1"), ask("2")];
+      await slow.asked.opened;
+      const seen = await stage.caller.sendMessage(Order({ text: "" }), id, { answer: Answer });
+      expect(JSON.parse(seen.text)).toMatchObject({ total: 3 });
+      slow.go.open();
+      expect(await Promise.all(calls)).toEqual(["1", "3"]);
+    });
+
+    test("whose commit fails has changed nothing in all turns behind it, and goes on", async () => {
+      await using cast = await openAhead(suite);
+      cast.slow.first = unavailable;
+      const calls = await askAhead(cast, ["1", "2", "3"]);
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["state-unavailable", "state-unavailable", "state-unavailable"]);
+      await expect(calls[2]).rejects.toThrow("before this one could not be written");
+      expect(await cast.seen()).toEqual({ total: 0, log: [] });
+      expect(await cast.ask("5")).toBe("5");
+      expect(await cast.stored()).toEqual({ total: 5, log: ["5"] });
+      expect(cast.made).toHaveLength(1);
+    });
+
+    test("whose commit fails undoes a turn that still runs on its state", async () => {
+      const end = new Gate();
+      const body: Body = async (text, agent) => {
+        const answer = add(text, agent);
+        if (text === "2") await end.opened;
+        agent.state.log.push("late");
+        return answer;
+      };
+      await using cast = await openAhead(suite, { body });
+      cast.slow.first = unavailable;
+      const calls = await askAhead(cast, ["1", "2"]);
+      cast.slow.go.open();
+      await expect(calls[0]).rejects.toMatchObject({ code: "state-unavailable" });
+      end.open();
+      await expect(calls[1]).rejects.toMatchObject({ code: "state-unavailable" });
+      expect(await cast.ask("5")).toBe("5");
+      expect(await cast.stored()).toEqual({ total: 5, log: ["5", "late"] });
+    });
+
+    test("undoes a turn that fails, and no other one", async () => {
+      const body: Body = (text, agent) => {
+        const answer = add(text, agent);
+        if (text === "2") throw new Error("two is refused");
+        return answer;
+      };
+      await using cast = await openAhead(suite, { body });
+      const calls = await askAhead(cast, ["1", "2", "3"]);
+      await expect(calls[1]).rejects.toThrow("two is refused");
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["1", "handler-failed", "4"]);
+      expect(await cast.stored()).toEqual({ total: 4, log: ["1", "3"] });
+    });
+
+    test("publishes the events of its turns when they are written, in their order, and those of no other turn", async () => {
+      const heard = new Inbox<string>();
+      const body: Body = async (text, agent) => {
+        await agent.publishMessage(Note({ text }), topic);
+        if (text === "2") throw new Error("two is refused");
+        return add(text, agent);
+      };
+      await using cast = await openAhead(suite, { body });
+      await cast.stage.caller.registerFactory("hearer", () => new Probe(({ text }) => heard.put(text)));
+      await cast.stage.caller.addSubscription(new TypeSubscription("ahead", "hearer"));
+      const calls = await askAhead(cast, ["1", "2", "3", "4"]);
+      await cast.seen();
+      expect(heard.rest).toEqual([]);
+      cast.slow.go.open();
+      await outcomesOf(calls);
+      expect([await heard.take(), await heard.take(), await heard.take()]).toEqual(["1", "3", "4"]);
+      expect(heard.rest).toEqual([]);
+    });
+
+    test("whose commit fails publishes nothing of the turns behind it", async () => {
+      const heard = new Inbox<string>();
+      const body: Body = async (text, agent) => {
+        await agent.publishMessage(Note({ text }), topic);
+        return add(text, agent);
+      };
+      await using cast = await openAhead(suite, { body });
+      await cast.stage.caller.registerFactory("hearer", () => new Probe(({ text }) => heard.put(text)));
+      await cast.stage.caller.addSubscription(new TypeSubscription("ahead", "hearer"));
+      cast.slow.first = unavailable;
+      const calls = await askAhead(cast, ["1", "2"]);
+      cast.slow.go.open();
+      await outcomesOf(calls);
+      await cast.ask("3");
+      expect(await heard.take()).toBe("3");
+      expect(heard.rest).toEqual([]);
+    });
+
+    test("commits with saveNow what its turns before have changed, too", async () => {
+      const body: Body = async (text, agent) => {
+        const answer = add(text, agent);
+        if (text === "2") {
+          await agent.saveNow();
+          agent.state.log.push("not kept");
+          throw new Error("after the save");
+        }
+        return answer;
+      };
+      await using cast = await openAhead(suite, { body });
+      const calls = await askAhead(cast, ["1", "2"]);
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["1", "handler-failed"]);
+      expect(await cast.ask("3")).toBe("6");
+      expect(await cast.stored()).toEqual({ total: 6, log: ["1", "2", "3"] });
+    });
+
+    test("whose saveNow is not written fails its turn, also if the turn goes on", async () => {
+      const body: Body = async (text, agent) => {
+        const answer = add(text, agent);
+        if (text === "2") await agent.saveNow().catch(() => undefined);
+        return answer;
+      };
+      await using cast = await openAhead(suite, { body });
+      cast.slow.first = unavailable;
+      const calls = await askAhead(cast, ["1", "2"]);
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["state-unavailable", "state-unavailable"]);
+      expect(await cast.ask("3")).toBe("3");
+    });
+
+    test("that destroys itself lets no turn run on what it deletes", async () => {
+      const body: Body = (text, agent) => {
+        if (text === "end") agent.destroySelf();
+        else add(text, agent);
+        return agent.state.log.join(" ");
+      };
+      await using cast = await openAhead(suite, { body });
+      const calls = ["1", "end", "3"].map((text) => cast.ask(text));
+      await cast.slow.asked.opened;
+      for (const text of ["1", "end"]) expect(await cast.begun.take()).toBe(text);
+      cast.slow.go.open();
+      expect(await Promise.all(calls)).toEqual(["1", "1", "3"]);
+      expect(cast.made).toHaveLength(2);
+      expect(await cast.stored()).toEqual({ total: 3, log: ["3"] });
+    });
+
+    test("handles a message with an idempotencyKey once, also while its commit waits", async () => {
+      await using cast = await openAhead(suite);
+      const keyed = { idempotencyKey: "order-7" };
+      const calls = [cast.ask("1"), cast.ask("2", keyed), cast.ask("2", keyed)];
+      await cast.slow.asked.opened;
+      cast.slow.go.open();
+      expect(await Promise.all(calls)).toEqual(["1", "3", "3"]);
+      expect(await cast.stored()).toEqual({ total: 3, log: ["1", "2"] });
+    });
+
+    test("fails a message with the same key as one that could not be written, and runs no handler for it", async () => {
+      await using cast = await openAhead(suite);
+      cast.slow.first = unavailable;
+      const keyed = { idempotencyKey: "order-7" };
+      const calls = [cast.ask("2", keyed), cast.ask("2", keyed)];
+      await cast.slow.asked.opened;
+      await cast.seen();
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["state-unavailable", "state-unavailable"]);
+      expect(await cast.ask("2", keyed)).toBe("2");
+      expect(await cast.stored()).toEqual({ total: 2, log: ["2"] });
+    });
+
+    test("lets a call of its own turn in, and fails both with the commit before them", async () => {
+      const body: Body = async (text, agent, { signal }) => {
+        if (text !== "2") return add(text, agent);
+        add(text, agent);
+        const inner = await agent.sendMessage(Ask({ text: "3" }), id, { signal });
+        return `${inner.text} within ${text}`;
+      };
+      await using cast = await openAhead(suite, { body });
+      const calls = await askAhead(cast, ["1", "2"]);
+      expect(await cast.begun.take()).toBe("3");
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["1", "6 within 2"]);
+      expect(await cast.stored()).toEqual({ total: 6, log: ["1", "2", "3"] });
+    });
+
+    test("tries no message again after a conflict, and loads what was written", async () => {
+      await using cast = await openAhead(suite);
+      cast.slow.first = () => ({ at: "conflict" });
+      const calls = await askAhead(cast, ["1", "2"]);
+      await cast.store.write(id, { total: 40, log: [] });
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["state-conflict", "state-conflict"]);
+      expect(await cast.ask("2")).toBe("42");
+      expect(cast.begun.rest).toHaveLength(1);
+      expect(cast.made).toHaveLength(2);
+    });
+
+    test("knows after a commit of unknown outcome that nothing behind it is written", async () => {
+      await using cast = await openAhead(suite);
+      cast.slow.first = () => {
+        throw new StoreError("unknown", "The line is cut.");
+      };
+      const calls = await askAhead(cast, ["1", "2"]);
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["state-unknown", "state-unavailable"]);
+      expect(await cast.ask("5")).toBe("5");
+    });
+
+    test("fails of the turns that one commit would write only those from the first on that the store refuses", async () => {
+      await using cast = await openAhead(suite);
+      const calls = await askAhead(cast, ["1", "2", "300", "4"]);
+      const isTooMuch = (data: Uint8Array) => JSON.parse(new TextDecoder().decode(data)).total > 300;
+      cast.slow.first = () => {
+        cast.slow.decide = ({ write }) =>
+          write.at === "put" && isTooMuch(write.data) ? { at: "refused", limit: "300" } : undefined;
+        return undefined;
+      };
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["1", "3", "state-too-large", "state-too-large"]);
+      expect(await cast.stored()).toEqual({ total: 3, log: ["1", "2"] });
+    });
+
+    test("answers a handler that only reads when what it has read is written", async () => {
+      await using cast = await openReader(suite);
+      const written = cast.ask("1");
+      await cast.slow.asked.opened;
+      let isAnswered = false;
+      const looked = cast.look().finally(() => {
+        isAnswered = true;
+      });
+      await cast.slow.seen;
+      expect(await cast.shown()).toBe("1");
+      expect(isAnswered).toBe(false);
+      cast.slow.go.open();
+      expect(await Promise.all([written, looked])).toEqual(["1", "1"]);
+    });
+
+    test("fails a handler that has read what could not be written", async () => {
+      await using cast = await openReader(suite);
+      cast.slow.first = unavailable;
+      const calls = [cast.ask("1")];
+      await cast.slow.asked.opened;
+      calls.push(cast.look());
+      await cast.slow.seen;
+      cast.slow.go.open();
+      expect(await outcomesOf(calls)).toEqual(["state-unavailable", "state-unavailable"]);
+      expect(await cast.look()).toBe("0");
+    });
+
+    test("saves what it has changed when its activation ends", async () => {
+      await using cast = await openAhead(suite);
+      const calls = await askAhead(cast, ["1", "2"]);
+      const gone = cast.stage.callee.deactivateAgent(id);
+      cast.slow.go.open();
+      await gone;
+      expect(await Promise.all(calls)).toEqual(["1", "3"]);
+      expect(await cast.ask("3")).toBe("6");
+      expect(cast.made).toHaveLength(2);
+    });
+
+    test("can't be registered if it keeps no state", async () => {
+      await using stage = await suite.openStage();
+      const options = { concurrency: "sequential", runAhead: 1 } as const;
+      const registered = Probe.register(stage.callee, "probe", () => new Probe(), options);
+      await expect(registered).rejects.toMatchObject({ code: "invalid-argument" });
+      await expect(registered).rejects.toThrow("keep no state");
+    });
+
+    test("can't be registered if its handlers interleave", async () => {
+      await using stage = await suite.openStage();
+      class Loose extends persistentAgent(ByHand) {}
+      const options = { concurrency: "interleaved", runAhead: 1 } as const;
+      const registered = Loose.register(stage.callee, "loose", () => new Loose("is loose"), options);
+      await expect(registered).rejects.toMatchObject({ code: "invalid-argument" });
+      await expect(registered).rejects.toThrow("interleave");
+    });
+  });
+}
+
+/** A keeper with a handler that reads, and does not interleave. */
+async function openReader({ openStage }: Suite) {
+  const slow = Object.assign(new SlowStore(), { seen: Promise.resolve() });
+  const looked = new Gate();
+  slow.seen = looked.opened;
+  const stage = await openStage({ stateStore: slow });
+  class Reader extends persistentAgent(Kept) {
+    static override readonly handlers = handlerTable<Reader>()
+      .rpc(Ask, function ({ text }) {
+        this.state.total += Number(text);
+        return Answer({ text: String(this.state.total) });
+      })
+      .rpc(
+        Look,
+        function () {
+          looked.open();
+          return Answer({ text: String(this.state.total) });
+        },
+        { readOnly: true },
+      )
+      .rpc(
+        Order,
+        function () {
+          return Answer({ text: String(this.state.total) });
+        },
+        { readOnly: true, interleaves: true },
+      );
+  }
+  await Reader.register(stage.callee, "reader", () => new Reader("reads"), { runAhead: 10 });
+  const reader = new AgentId("reader", "ada");
+  return {
+    slow,
+    ask: async (text: string) => (await stage.caller.sendMessage(Ask({ text }), reader)).text,
+    look: async () => (await stage.caller.sendMessage(Look({ text: "" }), reader)).text,
+    shown: async () => (await stage.caller.sendMessage(Order({ text: "" }), reader, { answer: Answer })).text,
+    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+  };
+}
