@@ -90,7 +90,7 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
 
 /** The layers of a worker's persistent agents, and the keeper at the host; undefined: the worker has a store of its own. */
 export interface KeptAgents {
-  readonly state: StateLayers<Hosted>;
+  readonly state: StateLayers<Uint8Array> | StateLayers<Hosted>;
   readonly hosted: HostedKeeper | undefined;
 }
 
