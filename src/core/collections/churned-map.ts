@@ -3,8 +3,8 @@ const fewest = 32;
 
 /**
  * A `Map` for entries that come and go. A churned `Map` rebuilds its table, and each old table keeps the entries of the next alive until
- * a full collection: that cost a worker with persistent agents a third of its time. This one changes to a `Map` of its own before, to
- * which no old table leads. Where the keys are whole numbers, `NumberMap` costs less.
+ * a full collection. That cost a worker with persistent agents a quarter of its time. This one often changes to a new `Map`, to which no
+ * old table leads. Where the keys are whole numbers, `NumberMap` costs less.
  */
 export class ChurnedMap<K, V> {
   #map = new Map<K, V>();

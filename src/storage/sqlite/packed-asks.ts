@@ -1,8 +1,8 @@
 import type { Commit, CommitOutcome } from "../../core/internal.ts";
 import type { Ask, AskOf, Reply } from "./asks.ts";
 
-// What goes between threads is copied, object by object. A commit of a state alone, the usual one, takes a tenth of the time as text in a
-// list of such, with its bytes in one buffer for all; its outcome likewise.
+// What goes between threads is copied, object by object. The usual commit writes a state alone. It takes a tenth of the time as a part
+// of one text, with its bytes in one buffer for the whole group. Its outcome goes in one list likewise.
 
 /** Asks on their way to a thread. */
 export interface PackedAsks {

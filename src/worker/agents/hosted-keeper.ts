@@ -31,7 +31,7 @@ export interface HostedAnswer {
   left(): void;
 }
 
-/** What leaves with a commit: an answer, or the bytes of an event. */
+/** An answer, or the bytes of an event, that leaves with a commit. */
 export type Hosted = HostedAnswer | Uint8Array;
 
 export interface HostedKeeperOptions {
