@@ -55,8 +55,7 @@ const stateGoals: readonly Goal[] = [
     goal: { atLeast: 15_000 },
     unit: "/s",
     benchmark: "state-reminders",
-    measured: () =>
-      figureOf("state-reminders", "agents without state, SQLite, normal", "20,000 reminders due at once"),
+    measured: () => figureOf("state-reminders", "agents without state, SQLite, normal", "20,000 reminders due at once"),
   },
   {
     what: "10,000 agents of a lost worker, until all answer at another one",
@@ -72,8 +71,7 @@ const stateGoals: readonly Goal[] = [
     goal: { atMost: 100 },
     unit: "B",
     benchmark: "state-memory",
-    measured: () =>
-      moreOf("state-memory", "an agent, at the host", ["with a claim (shared)", "without"], "bytes"),
+    measured: () => moreOf("state-memory", "an agent, at the host", ["with a claim (shared)", "without"], "bytes"),
   },
   {
     what: "memory of an idle agent with idleAfterMs",
