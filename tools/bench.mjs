@@ -8,7 +8,10 @@ import { root, run, runNode } from "./run.mjs";
 import { ensurePrograms } from "./setup.mjs";
 
 /** In this order; `guard` is CI's. */
-const all = ["rpc", "events", "host-alone", "in-process", "start", "memory", "scale", "limits", "hostile", "summary"];
+const all = [
+  ...["rpc", "events", "host-alone", "in-process", "start", "memory", "state", "scale", "limits", "hostile"],
+  "summary",
+];
 
 const [name, ...args] = process.argv.slice(2);
 if (name === undefined) {

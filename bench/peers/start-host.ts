@@ -18,6 +18,7 @@ export async function startHost(group: ProcessGroup, kind: HostKind, flags: read
         "host",
         "--address",
         "127.0.0.1:0",
+        // A later flag of the caller counts.
         "--state",
         "memory:",
         ...flags,

@@ -1,25 +1,29 @@
-// `npm run bench -- state [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
-// Measures commits to the state stores: compare-and-set of 512 bytes, each saver with an agent of its own and one commit under way.
-import { compare } from "../support/comparing.ts";
-import { StoreContender } from "./contenders.ts";
-import { PlainPgContender, PostgresContender } from "./postgres-contenders.ts";
-import type { StoreLoad } from "./savers.ts";
+// `npm run bench -- state [PART …] [--rounds 5] [--seconds 1] [--warm-up 1] [--only NAME] [--loads TEXT]`
+// Measures what the states of agents cost. Parts: stores, calls, reminders, places, memory, beside, million.
+// Without a part it runs all. `million` takes `--agents 1000000`.
+import { measureBeside } from "./beside/measure-beside.ts";
+import { measureCalls } from "./calls/measure-calls.ts";
+import { measureMemory } from "./memory/measure-memory.ts";
+import { measureMillion } from "./million/measure-million.ts";
+import { measurePlaces } from "./places/measure-places.ts";
+import { measureReminders } from "./reminders/measure-reminders.ts";
+import { measureStores } from "./stores/measure-stores.ts";
 
-const loads: readonly StoreLoad[] = [1, 16, 64, 256].map((savers) => ({ savers }));
+const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  stores: measureStores,
+  calls: measureCalls,
+  reminders: measureReminders,
+  places: measurePlaces,
+  memory: measureMemory,
+  beside: measureBeside,
+  million: measureMillion,
+};
 
-await compare({
-  benchmark: "state",
-  title: "commits to a state store, each of 512 bytes",
-  unit: "commits/s",
-  contenders: [
-    new StoreContender("SQLite, full", { kind: "sqlite", synchronous: "full" }),
-    new StoreContender("SQLite, normal", { kind: "sqlite", synchronous: "normal" }),
-    new StoreContender("SQLite, full, in the main thread", { kind: "sqlite", synchronous: "full", thread: false }),
-    new StoreContender("memory", { kind: "memory" }),
-    new PostgresContender(),
-    new PlainPgContender(),
-  ],
-  baseline: "SQLite, full, in the main thread",
-  loads,
-  loadText: ({ savers }) => `${savers} savers`,
-});
+const args = process.argv.slice(2);
+const named = args.filter((arg) => arg in parts);
+const options = args.filter((arg) => !(arg in parts));
+for (const [part, measure] of Object.entries(parts)) {
+  if (named.length > 0 && !named.includes(part)) continue;
+  console.log(`\n--- ${part}\n`);
+  await measure(options);
+}

@@ -1,5 +1,5 @@
 import { formatNumber } from "../support/table.ts";
-import { figureOf, growthOf, timesOf, worstFloodMs } from "./results.ts";
+import { figureOf, growthOf, moreOf, timesOf, worstFloodMs } from "./results.ts";
 
 /** Goal for one figure, and where to find it in the results. */
 export interface Goal {
@@ -41,6 +41,56 @@ const own = (
   against: "–",
   measured: () => figureOf(benchmark, "Troupe", load, figure),
 });
+
+/** Goals for the states of agents. */
+const stateGoals: readonly Goal[] = [
+  {
+    what: "calls/s to persistent agents, SQLite full, 64 in flight",
+    goal: { atLeast: 0.25 },
+    ...times("state-calls", "64 in flight", ["SQLite, full", "no state"]),
+  },
+  {
+    what: "reminders fired/s to agents without a state, SQLite normal",
+    against: "–",
+    goal: { atLeast: 15_000 },
+    unit: "/s",
+    benchmark: "state-reminders",
+    measured: () => figureOf("state-reminders", "agents without state, SQLite, normal", "20,000 reminders due at once"),
+  },
+  {
+    what: "10,000 agents of a lost worker, until all answer at another one",
+    against: "–",
+    goal: { atMost: 1_000 },
+    unit: "ms",
+    benchmark: "state-places",
+    measured: () => figureOf("state-places", "no state", "10,000 agents", "ms"),
+  },
+  {
+    what: "memory of a claim at the host",
+    against: "–",
+    goal: { atMost: 100 },
+    unit: "B",
+    benchmark: "state-memory",
+    measured: () => moreOf("state-memory", "an agent, at the host", ["with a claim (shared)", "without"], "bytes"),
+  },
+  {
+    what: "memory of an idle agent with idleAfterMs",
+    against: "one without",
+    goal: { atMost: 40 },
+    unit: "B more",
+    benchmark: "state-memory",
+    measured: () =>
+      moreOf("state-memory", "an idle agent, at its worker", ["with a time (idleAfterMs)", "without"], "bytes"),
+  },
+  {
+    what: "p99 of other calls beside 64 writing ones, SQLite full",
+    against: "memory",
+    goal: { atMost: 5_000 },
+    unit: "µs more",
+    benchmark: "state-beside",
+    measured: () => moreOf("state-beside", "beside 64 writing calls", ["SQLite, full", "memory"], "p99Us"),
+  },
+];
 
 /**
  * The figures that Troupe must meet. Ratios compare contenders that ran in turn in the same minutes on the same
@@ -121,6 +171,7 @@ export const goals: readonly Goal[] = [
     benchmark: "hostile",
     measured: worstFloodMs,
   },
+  ...stateGoals,
 ];
 
 /** Returns a goal with its measured figure as the cells of a row. */

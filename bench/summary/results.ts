@@ -38,6 +38,17 @@ export function timesOf(
   return first === undefined || second === undefined ? undefined : ratioOf(first, second, figure);
 }
 
+/** How much more one contender's figure is than the other's: the difference of their medians. */
+export function moreOf(
+  benchmark: string,
+  load: string,
+  [one, other]: readonly [string, string],
+  figure: string,
+): number | undefined {
+  const [first, second] = [figureOf(benchmark, one, load, figure), figureOf(benchmark, other, load, figure)];
+  return first === undefined || second === undefined ? undefined : first - second;
+}
+
 /** How many times its own figure at one load a contender reaches at another. */
 export function growthOf(
   benchmark: string,

@@ -22,12 +22,14 @@ export interface Comparing<Load> extends ComparisonText {
   readonly rounds?: number;
   /** Seconds for which each contender runs under each load before the first round. Default 1. */
   readonly warmUpSeconds?: number;
+  /** Command-line options. Default: those of this process. */
+  readonly args?: readonly string[];
 }
 
 /** Runs a benchmark of interleaved rounds: measures, prints tables and absent contenders, and writes the results. Returns all rounds. */
 export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<readonly Series[]> {
   const { rounds: usualRounds = 5, seconds = 1, warmUpSeconds = 1 } = comparing;
-  const options = readPlanOptions({ rounds: usualRounds, seconds, warmUpSeconds });
+  const options = readPlanOptions({ rounds: usualRounds, seconds, warmUpSeconds }, comparing.args);
   const chosen = comparing.contenders.filter(({ name }) => name.includes(options.only));
   const loads = comparing.loads.filter((load) => comparing.loadText(load).includes(options.loads));
   const absent = chosen.filter((contender) => contender.absent !== undefined);

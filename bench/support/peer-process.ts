@@ -61,6 +61,12 @@ export class PeerProcess {
     return this.#until(`${pattern}`, () => this.#noise.map((line) => pattern.exec(line)?.[0]).find(Boolean));
   }
 
+  /** Sends SIGKILL; resolves when the process has ended. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+
   /** Closes its stdin and sends SIGTERM; one that has not ended after 5 s is killed. */
   async stop(): Promise<void> {
     if (this.#hasEnded) return;

@@ -17,9 +17,13 @@ interface PlanDefaults {
   readonly warmUpSeconds?: number;
 }
 
-/** `--rounds N --seconds S --warm-up S --only TEXT --loads TEXT`. Throws on anything else. */
-export function readPlanOptions(defaults: PlanDefaults = {}): PlanOptions {
+/** `--rounds N --seconds S --warm-up S --only TEXT --loads TEXT`. Throws on anything else. `args`: default those of this process. */
+export function readPlanOptions(
+  defaults: PlanDefaults = {},
+  args: readonly string[] = process.argv.slice(2),
+): PlanOptions {
   const { values } = parseArgs({
+    args: [...args],
     options: {
       rounds: { type: "string", default: String(defaults.rounds ?? 5) },
       seconds: { type: "string", default: String(defaults.seconds ?? 1) },

@@ -35,6 +35,7 @@ export {
   type Timer,
   watchingClock,
 } from "./clock.ts";
+export { ChurnedMap } from "./collections/churned-map.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";

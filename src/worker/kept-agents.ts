@@ -17,9 +17,9 @@ import {
   sharingTerms,
   TroupeError,
 } from "../core/internal.ts";
-import { HostedKeeper, type HostStates } from "./agents/hosted-keeper.ts";
+import { type Hosted, HostedKeeper, type HostStates } from "./agents/hosted-keeper.ts";
 import type { PendingResponse } from "./inbound/pending-response.ts";
-import { RidingAnswers } from "./inbound/riding-answers.ts";
+import { RidingAnswer } from "./inbound/riding-answer.ts";
 import type { SendQueue } from "./outbound/send-queue.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -75,23 +75,22 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
     });
     return { state, hosted: undefined };
   }
-  const answers = new RidingAnswers();
-  const hosted = new HostedKeeper({ host: hostStates, answers, sendEvent: send, remindersChanged });
-  const state = createStateLayers<Uint8Array>({
+  const hosted = new HostedKeeper({ host: hostStates, sendEvent: send, remindersChanged });
+  const state = createStateLayers<Hosted>({
     ...common,
     keeper: () => (isStateless() ? undefined : hosted),
     loadsInstancesLate: true,
     // `riding` encodes the answer, and fails the turn if it can't.
     assertSendable: () => undefined,
     riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>
-      owed && answers.encode({ owed, answer, target, sender: context.sender }),
+      owed && RidingAnswer.of({ owed, answer, target, sender: context.sender }),
   });
   return { state, hosted };
 }
 
 /** The layers of a worker's persistent agents, and the keeper at the host; undefined: the worker has a store of its own. */
 export interface KeptAgents {
-  readonly state: StateLayers<Uint8Array>;
+  readonly state: StateLayers<Uint8Array> | StateLayers<Hosted>;
   readonly hosted: HostedKeeper | undefined;
 }
 

@@ -1,5 +1,6 @@
 import {
   type AgentName,
+  ChurnedMap,
   type Clock,
   type Commit,
   type Epoch,
@@ -80,7 +81,7 @@ export class StateService {
   readonly #parts: StateServiceParts;
   readonly #rights: StateRights;
   /** The last task of each agent that has one. */
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #last = new ChurnedMap<string, Promise<unknown>>();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
   #isDraining = false;

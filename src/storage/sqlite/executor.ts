@@ -3,6 +3,7 @@ import { errorText, StoreError } from "../../core/internal.ts";
 import { AskQueue } from "./ask-queue.ts";
 import type { Ask, DatabaseOptions, Reply, StoreFailure } from "./asks.ts";
 import type { SqliteDriver } from "./driver.ts";
+import { type PackedReplies, packAsks, unpackReplies } from "./packed-asks.ts";
 import { StateDatabase } from "./state-database.ts";
 
 /** Answers the questions of a store. */
@@ -33,7 +34,7 @@ export type ThreadTask =
 /** A message of a thread. */
 export type ThreadMessage =
   | { readonly at: "ready"; readonly sqliteVersion: string }
-  | { readonly at: "replies"; readonly replies: readonly Reply[] }
+  | { readonly at: "replies"; readonly replies: PackedReplies }
   | { readonly at: "done"; readonly value: readonly string[] }
   | { readonly at: "failed"; readonly failure: StoreFailure };
 
@@ -67,7 +68,10 @@ export function startThreadExecutor(
   const worker = startWorker(threadFile, { kind: "serve", options });
   let isStopped = false;
   const executor = {
-    send: (asks: readonly Ask[]) => worker.postMessage(asks),
+    send: (asks: readonly Ask[]) => {
+      const packed = packAsks(asks);
+      worker.postMessage(packed, [packed.data.buffer]);
+    },
     keepAlive: (isWanted: boolean) => (isWanted ? worker.ref() : worker.unref()),
     stop: async () => {
       isStopped = true;
@@ -82,7 +86,7 @@ export function startThreadExecutor(
         isReady = true;
         resolve({ ...executor, sqliteVersion: message.sqliteVersion });
       } else if (message.at === "replies") {
-        onReplies(message.replies);
+        onReplies(unpackReplies(message.replies));
       } else if (message.at === "failed") {
         isStopped = true;
         reject(toError(message.failure));

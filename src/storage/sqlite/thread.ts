@@ -1,10 +1,10 @@
 // The program of a store's thread.
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { AskQueue } from "./ask-queue.ts";
-import type { Ask } from "./asks.ts";
 import { copyDatabase, findDamage } from "./copy-and-check.ts";
 import { loadDriver } from "./driver.ts";
 import type { ThreadMessage, ThreadTask } from "./executor.ts";
+import { type PackedAsks, packReplies, unpackAsks } from "./packed-asks.ts";
 import { toStoreError } from "./sqlite-error.ts";
 import { StateDatabase } from "./state-database.ts";
 
@@ -30,7 +30,7 @@ async function work(): Promise<void> {
       const queue = new AskQueue({
         database,
         file: options.file,
-        reply: (replies) => reply({ at: "replies", replies }),
+        reply: (replies) => reply({ at: "replies", replies: packReplies(replies) }),
         drain: () => {
           if (parentPort === null) return;
           for (
@@ -38,12 +38,12 @@ async function work(): Promise<void> {
             next !== undefined;
             next = receiveMessageOnPort(parentPort)
           ) {
-            queue.add(next.message);
+            queue.add(unpackAsks(next.message));
           }
         },
       });
-      parentPort?.on("message", (asks: readonly Ask[]) => {
-        queue.add(asks);
+      parentPort?.on("message", (asks: PackedAsks) => {
+        queue.add(unpackAsks(asks));
         queue.run();
       });
       return post({ at: "ready", sqliteVersion: database.sqliteVersion });

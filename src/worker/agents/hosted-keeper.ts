@@ -21,19 +21,22 @@ export interface HostStates {
   ask(ask: HostAsk): Promise<HostAnswer>;
 }
 
-/** The answers of this worker that may ride on commits. */
-export interface RidingAnswers {
-  has(frame: Uint8Array): boolean;
+/** An answer of this worker that rides on a commit. */
+export interface HostedAnswer {
+  /** The encoded answer. */
+  readonly bytes: Uint8Array;
   /** The way to the host that the answer must take. Undefined: its connection has ended, and no caller waits for it. */
-  wayOf(frame: Uint8Array): HostStates | undefined;
+  readonly way: HostStates | undefined;
   /** The host lets the answer go, so that the worker does not send it. */
-  left(frame: Uint8Array): void;
+  left(): void;
 }
+
+/** An answer, or the bytes of an event, that leaves with a commit. */
+export type Hosted = HostedAnswer | Uint8Array;
 
 export interface HostedKeeperOptions {
   /** The way to the present host; undefined without a connection. */
   readonly host: () => HostStates | undefined;
-  readonly answers: RidingAnswers;
   /** Sends an event that rides on no write. Must not throw. */
   readonly sendEvent: (frame: Uint8Array) => void;
   /** Called when reminders were set or cancelled, before those who wait for the commit. Must not throw. */
@@ -41,8 +44,8 @@ export interface HostedKeeperOptions {
 }
 
 // protocol.md §11.15
-/** Keeps the persistent agents of a worker at its host. What leaves with a commit is the bytes of a frame. */
-export class HostedKeeper implements StateKeeper<Uint8Array> {
+/** Keeps the persistent agents of a worker at its host. */
+export class HostedKeeper implements StateKeeper<Hosted> {
   readonly #options: HostedKeeperOptions;
 
   constructor(options: HostedKeeperOptions) {
@@ -61,20 +64,23 @@ export class HostedKeeper implements StateKeeper<Uint8Array> {
     return outcome.at === "unchanged" ? "unchanged" : undefined;
   }
 
-  async commit({ out, ...commit }: KeptCommit<Uint8Array>): Promise<KeptOutcome> {
-    const { answers, sendEvent } = this.#options;
-    const riding = out.filter((frame) => answers.has(frame));
-    const events = out.filter((frame) => !answers.has(frame));
+  async commit({ out, ...commit }: KeptCommit<Hosted>): Promise<KeptOutcome> {
+    const riding: HostedAnswer[] = [];
+    const events: Uint8Array[] = [];
+    for (const one of out) {
+      if (one instanceof Uint8Array) events.push(one);
+      else riding.push(one);
+    }
     if (onlySends(commit)) {
-      for (const event of events) sendEvent(event);
+      for (const event of events) this.#options.sendEvent(event);
       return { at: "committed", eTag: "", revision: 0 };
     }
-    const way = riding.map((answer) => answers.wayOf(answer)).find((found) => found !== undefined);
+    const way = riding.map((answer) => answer.way).find((found) => found !== undefined);
     // Of an answer without a connection no caller is left. One of another connection follows by that one.
-    const sent = way === undefined ? [] : riding.filter((answer) => answers.wayOf(answer) === way);
-    const outcome = await this.#commit(way, commit, { answers: sent, events });
+    const sent = way === undefined ? [] : riding.filter((answer) => answer.way === way);
+    const outcome = await this.#commit(way, commit, { answers: sent.map(({ bytes }) => bytes), events });
     if (outcome.at !== "committed") return outcome;
-    for (const answer of sent) answers.left(answer);
+    for (const answer of sent) answer.left();
     const { agent, reminders } = commit;
     if (reminders.length > 0) this.#options.remindersChanged(agent, reminders);
     return outcome;

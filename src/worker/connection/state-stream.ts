@@ -1,4 +1,4 @@
-import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { errorText, NumberMap, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   type CommitAsk,
   type CommittedAnswer,
@@ -62,7 +62,7 @@ const refusals: ReadonlySet<number> = new Set([
 export class StateStream {
   readonly #options: StateStreamOptions;
   /** Asks that were sent, by their number. */
-  readonly #asked = new Map<number, Asked>();
+  #asked = new NumberMap<Asked>();
   /** Asks that wait until the stream is open again. */
   #waiting: Asked[] = [];
   #state: State = "unopened";
@@ -124,7 +124,7 @@ export class StateStream {
     } catch (error) {
       return asked.reject(TroupeError.from(error));
     }
-    this.#asked.set(asked.ask.seq, asked);
+    this.#asked.add(asked.ask.seq, asked);
     this.#stream.send(bytes);
   }
 
@@ -193,8 +193,8 @@ export class StateStream {
 
   /** Asks that only read are sent again. A commit may have been written, unless it is certain that the host has read none. */
   #lose(isUnread: boolean): void {
-    const lost = [...this.#asked.values()];
-    this.#asked.clear();
+    const lost = this.#asked.values().sort((one, other) => one.ask.seq - other.ask.seq);
+    this.#asked = new NumberMap();
     for (const asked of lost) {
       if (isUnread || asked.ask.kind !== "commit") this.#waiting.push(asked);
       else asked.reject(unknown());

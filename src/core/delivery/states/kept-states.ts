@@ -2,6 +2,7 @@ import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
 import { definitionOf } from "../../agents/persistent-agent.ts";
 import { handlersOf } from "../../agents/routed-agent.ts";
+import { ChurnedMap } from "../../collections/churned-map.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import { jsonContentType } from "../../serialization/message-type.ts";
 import { TurnEffects } from "../../state/effects.ts";
@@ -53,7 +54,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #keptTypes = new Set<string>();
   readonly #places = new WeakMap<StateSlot, Place>();
   /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
-  readonly #activating = new Map<string, Agent>();
+  readonly #activating = new ChurnedMap<string, Agent>();
   /** Of agents that run ahead of their commits. */
   readonly #ahead = new WeakMap<StateSlot, TurnsAhead<Out>>();
 

@@ -1,5 +1,6 @@
 import type { Agent } from "../../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../../agents/turns.ts";
+import { ChurnedMap } from "../../collections/churned-map.ts";
 import { UndeliverableException } from "../../errors.ts";
 import { isSameTurn, nameInPath } from "../../scope/call-path.ts";
 import { isThenable } from "../../thenable.ts";
@@ -38,7 +39,7 @@ export interface SharedTurns {
 /** The turns of the agents of one type. An agent that has nothing to do costs nothing. */
 export class AgentTurns {
   readonly #limits: TurnLimits;
-  readonly #queues = new Map<Agent, TurnQueue<MessageTurn>>();
+  readonly #queues = new ChurnedMap<Agent, TurnQueue<MessageTurn>>();
   readonly #shared: SharedTurns;
   /** Turns of a persistent agent that may run while a commit is under way. */
   readonly runAhead: number;

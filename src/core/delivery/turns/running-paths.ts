@@ -1,4 +1,5 @@
 import type { Agent } from "../../agents/agent.ts";
+import { ChurnedMap } from "../../collections/churned-map.ts";
 import { type CallPath, joinedPath, noPath } from "../../scope/call-path.ts";
 import { isThenable } from "../../thenable.ts";
 import type { HandlerContext } from "../handler-context.ts";
@@ -8,9 +9,9 @@ import type { HandlerContext } from "../handler-context.ts";
  * not pass its signal on. Where nothing is sequential there are none.
  */
 export class RunningPaths {
-  readonly #contexts = new Map<Agent, Set<HandlerContext>>();
+  readonly #contexts = new ChurnedMap<Agent, Set<HandlerContext>>();
   /** The tokens of the turns that run. */
-  readonly #tokens = new Set<string>();
+  readonly #tokens = new ChurnedMap<string, true>();
 
   get isEmpty(): boolean {
     return this.#contexts.size === 0;
@@ -30,7 +31,7 @@ export class RunningPaths {
   }
 
   add(agent: Agent, context: HandlerContext): void {
-    if (context.turn !== undefined) this.#tokens.add(context.turn.token);
+    if (context.turn !== undefined) this.#tokens.set(context.turn.token, true);
     const contexts = this.#contexts.get(agent);
     if (contexts === undefined) this.#contexts.set(agent, new Set([context]));
     else contexts.add(context);

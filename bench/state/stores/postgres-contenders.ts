@@ -1,8 +1,8 @@
 import pg from "pg";
 import type { StateStore } from "troupe/storage";
 import { openPostgresStore } from "troupe/storage/postgres";
-import { MeasuredPostgres, postgresAbsence } from "../peers/postgres-server.ts";
-import type { Contender, Round } from "../support/contender.ts";
+import { MeasuredPostgres, postgresAbsence } from "../../peers/postgres-server.ts";
+import type { Contender, Round } from "../../support/contender.ts";
 import { measureSavers, type Saver, type StoreLoad, saverOf } from "./savers.ts";
 
 /** The store in PostgreSQL, on a server of its own. */

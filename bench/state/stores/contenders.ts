@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryStateStore, type StateStore } from "troupe/storage";
 import { openSqliteStore } from "troupe/storage/sqlite";
-import type { Contender, Round } from "../support/contender.ts";
+import type { Contender, Round } from "../../support/contender.ts";
 import { measureSavers, type StoreLoad, saverOf } from "./savers.ts";
 
 type StoreKind =

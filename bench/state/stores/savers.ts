@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { StateStore } from "troupe/storage";
-import type { Round } from "../support/contender.ts";
+import type { Round } from "../../support/contender.ts";
 
 /** Savers that write at the same time. */
 export interface StoreLoad {

@@ -1,0 +1,25 @@
+import { compare } from "../../support/comparing.ts";
+import { AgentMemory } from "./contenders.ts";
+
+/** Measures what an idle agent with a time or a cap takes in its worker, and a claim at the host. */
+export async function measureMemory(args: readonly string[]): Promise<void> {
+  await compare({
+    benchmark: "state-memory",
+    title: "memory of idle agents and of claims",
+    unit: "bytes",
+    contenders: [
+      new AgentMemory("with a claim (shared)", "shared"),
+      new AgentMemory("with a time (idleAfterMs)", "idle"),
+      new AgentMemory("with a cap (maxLive)", "capped"),
+      new AgentMemory("without", "plain"),
+    ],
+    baseline: "without",
+    loads: [
+      { text: "an idle agent, at its worker", of: "worker", agents: 100_000 },
+      { text: "an agent, at the host", of: "host", agents: 200_000 },
+    ],
+    loadText: ({ text }) => text,
+    ...{ seconds: 0, warmUpSeconds: 0, rounds: 3 },
+    args,
+  });
+}

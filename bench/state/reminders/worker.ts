@@ -1,0 +1,86 @@
+// The worker: `worker ADDRESS`. Sets reminders of many agents, each of one, and tells how fast and how late they come.
+import { AgentId, defineMessage, handlerTable, persistentAgent, RoutedAgent } from "troupe";
+import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { z } from "zod";
+import { LatencyRecorder } from "../../support/latencies.ts";
+import { commands, tell } from "../../support/peer-commands.ts";
+import { Count } from "../calls/messages.ts";
+import type { ReminderRound } from "./contenders.ts";
+
+const Due = defineMessage("Due", z.object({ dueMs: z.number() }));
+const Remind = defineMessage("Remind", z.object({ dueMs: z.number() }), { answer: Due });
+
+let lateness = new LatencyRecorder();
+let left = 0;
+let onLast = () => {};
+
+function came(dueMs: number): void {
+  lateness.record((Date.now() - dueMs) * 1_000);
+  left -= 1;
+  if (left === 0) onLast();
+}
+
+class Plain extends RoutedAgent {
+  static override readonly handlers = handlerTable<Plain>()
+    .rpc(Remind, async function ({ dueMs }) {
+      await this.remindMe("due", { at: new Date(dueMs) }, Due({ dueMs }));
+      return Due({ dueMs });
+    })
+    .rpc(Due, ({ dueMs }) => came(dueMs));
+}
+
+class Kept extends persistentAgent(Count) {
+  static override readonly handlers = handlerTable<Kept>()
+    .rpc(Remind, async function ({ dueMs }) {
+      await this.remindMe("due", { at: new Date(dueMs) }, Due({ dueMs }));
+      return Due({ dueMs });
+    })
+    .rpc(Due, function ({ dueMs }) {
+      this.state.total += 1;
+      came(dueMs);
+    });
+}
+
+const [address = ""] = process.argv.slice(2);
+const runtime = new GrpcWorkerAgentRuntime(address);
+await runtime.start();
+await Plain.register(runtime, "plain", () => new Plain("is reminded"));
+await Kept.register(runtime, "kept", () => new Kept("is reminded, and counts"));
+tell("ready");
+for await (const { type, count, spreadMs, settingMs } of commands<ReminderRound>()) {
+  // All are set before the first is due.
+  const firstMs = Date.now() + settingMs;
+  lateness = new LatencyRecorder();
+  left = count;
+  const last = new Promise<void>((resolve) => {
+    onLast = resolve;
+  });
+  const startMs = performance.now();
+  await setAll(type, count, (index) => firstMs + Math.floor((spreadMs * index) / count));
+  const setPerSecond = count / ((performance.now() - startMs) / 1_000);
+  const isLate = Date.now() > firstMs;
+  await last;
+  const tookMs = Date.now() - firstMs;
+  tell("round", {
+    count,
+    perSecond: count / (tookMs / 1_000),
+    setPerSecond,
+    ...lateness.summary(),
+    late: Number(isLate),
+  });
+}
+process.exit(0);
+
+/** Sets a reminder of each agent, 256 at a time. */
+async function setAll(type: string, count: number, dueMsOf: (index: number) => number): Promise<void> {
+  const sender = new AgentId("caller", "1");
+  let next = 0;
+  const setSome = async () => {
+    for (; next < count; ) {
+      const index = next;
+      next += 1;
+      await runtime.sendMessage(Remind({ dueMs: dueMsOf(index) }), new AgentId(type, String(index)), { sender });
+    }
+  };
+  await Promise.all(Array.from({ length: 256 }, setSome));
+}

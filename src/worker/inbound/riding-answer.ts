@@ -1,0 +1,41 @@
+import type { AgentId } from "../../core/internal.ts";
+import type { StateStream } from "../connection/state-stream.ts";
+import type { PendingResponse } from "./pending-response.ts";
+
+/** The parts of an answer. */
+export interface AnswerParts {
+  readonly owed: PendingResponse;
+  readonly answer: unknown;
+  readonly target: AgentId;
+  readonly sender: AgentId | undefined;
+}
+
+// protocol.md §11.15
+/** An answer that leaves with a commit. The host sends it when it has written. */
+export class RidingAnswer {
+  /** The encoded answer. */
+  readonly bytes: Uint8Array;
+  readonly #parts: AnswerParts;
+
+  private constructor(bytes: Uint8Array, parts: AnswerParts) {
+    this.bytes = bytes;
+    this.#parts = parts;
+  }
+
+  /** Encodes an answer for a commit. Undefined: no caller waits for it. Throws for an answer that can't be sent. */
+  static of(parts: AnswerParts): RidingAnswer | undefined {
+    const bytes = parts.owed.encode(parts.answer);
+    return bytes && new RidingAnswer(bytes, parts);
+  }
+
+  /** The stream of the connection that the call came by. Undefined: the connection has ended. */
+  get way(): StateStream | undefined {
+    return this.#parts.owed.states;
+  }
+
+  /** The host has let the answer go, so that the worker does not send it. */
+  left(): void {
+    const { owed, answer, target, sender } = this.#parts;
+    owed.left(answer, target, sender);
+  }
+}
