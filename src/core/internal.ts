@@ -59,7 +59,7 @@ export {
   copyOfCounters,
   createActivationCounters,
 } from "./delivery/activations/activation-counters.ts";
-export type { ActivationStates } from "./delivery/activations/activation-states.ts";
+export type { ActivationStates } from "./delivery/activations/activation-ports.ts";
 export type { TimerMessage } from "./delivery/activations/activation-timers.ts";
 export {
   AgentCatalog,

@@ -9,7 +9,7 @@ import { assertFits, bytesOfText, stateOfRecord, stateOfText, textOfState } from
 import type { KeptCommit, StateKeeper } from "../../state/state-keeper.ts";
 import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
-import type { ActivationStates } from "../activations/activation-states.ts";
+import type { ActivationStates } from "../activations/activation-ports.ts";
 
 /** Options of `KeptStates`. */
 export interface KeptStatesOptions<Out> {
