@@ -56,6 +56,13 @@ export class Router {
       case "heartbeat":
         return this.#answerHeartbeat(peer, frame);
       case "ack":
+      case "leave":
+      case "drain":
+      case "ask-leave":
+      case "returned":
+      case "left":
+      case "stay":
+      case "leaving-worker":
       case "empty":
         // Only hosts send acks.
         counters.emptyFrames += 1;

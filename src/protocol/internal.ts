@@ -6,13 +6,19 @@ export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
+  AskLeaveFrame,
   CancelFrame,
   CancelReason,
+  ClaimedAgent,
   Frame,
   HeartbeatFrame,
+  LeaveFrame,
+  LeaveReason,
   LeavingFrame,
+  LeavingNotice,
   RequestFrame,
   ResponseFrame,
+  ReturnedFrame,
   StuckFrame,
   UnstuckFrame,
   WireAgentId,
@@ -53,7 +59,9 @@ export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./ro
 export {
   epochEntry,
   epochOf,
+  formatLoneRecipient,
   formatRecipient,
+  isForRecipientsAlone,
   recipientsIn,
   spliceRecipients,
   topicSourceOf,
@@ -80,6 +88,7 @@ export {
   encodeControl,
   isControlRequest,
   parseControlDestination,
+  withControlEpoch,
 } from "./state/control-messages.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export {

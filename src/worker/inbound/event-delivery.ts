@@ -20,6 +20,7 @@ import {
   fromWireAgentId,
   fromWireSender,
   fromWireTopic,
+  isForRecipientsAlone,
   recipientsIn,
   type WireEvent,
 } from "../../protocol/internal.ts";
@@ -124,6 +125,7 @@ export class EventDelivery {
   #named(recipients: readonly AgentId[], { attributes }: WireEvent): readonly AgentId[] {
     const { catalog } = this.#options;
     const named = recipientsIn(attributes);
+    if (isForRecipientsAlone(attributes)) return recipients.filter(({ type }) => named.has(type));
     return recipients.filter(({ type }) => catalog.sharingOf(type) === undefined || named.has(type));
   }
 

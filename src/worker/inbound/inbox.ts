@@ -57,11 +57,20 @@ export class Inbox {
       case "empty":
         this.#options.settings.logger.warn("The host sent a message without content. It was passed over.");
         return;
+      case "leave":
+      case "drain":
+        // Agents of this worker leave with its connection alone.
+        return;
       case "register-type":
       case "subscribe":
       case "ack":
       case "stuck":
       case "unstuck":
+      case "ask-leave":
+      case "returned":
+      case "left":
+      case "stay":
+      case "leaving-worker":
         this.#options.settings.logger.warn(
           `The host sent a ${frame.kind}, which only workers send. It was passed over.`,
         );
