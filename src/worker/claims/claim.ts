@@ -3,14 +3,14 @@ import type { LeaveReason, ReturnReason } from "../../protocol/internal.ts";
 
 /** A message for an agent that the host has placed here, or one that the agent has set itself (a timer). */
 export interface ClaimedWork {
-  /** Whether a handler has seen it. */
-  readonly hasBegun: boolean;
+  /** Whether no handler has seen it. */
+  readonly mayGoBack: boolean;
   /** Whether a turn of the agent waits for it, so that it can't go elsewhere. */
   readonly isAwaited: boolean;
   /** The context of its handler. Undefined while a call is parked. */
   readonly context?: HandlerContext | undefined;
   /** Gives it back to the host; its handler does not begin any more. */
-  giveBack(reason: ReturnReason): void;
+  goBack(reason: ReturnReason): void;
 }
 
 /** A message as it came, for an agent that the host has placed here. */
@@ -72,7 +72,7 @@ export class Claim {
 
   /** Returns the messages that no handler has seen, in the order in which they came. */
   unbegun(): readonly ClaimedWork[] {
-    return [...(this.#works ?? [])].filter(({ hasBegun }) => !hasBegun);
+    return [...(this.#works ?? [])].filter(({ mayGoBack }) => mayGoBack);
   }
 
   contexts(): readonly HandlerContext[] {

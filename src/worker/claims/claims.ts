@@ -6,11 +6,13 @@ import {
   compareEpochs,
   type Epoch,
   type HandlerContext,
+  movedError,
   nameInPath,
+  noPath,
   type PlacedAgents,
 } from "../../core/internal.ts";
 import type { LeaveReason, LeavingNotice } from "../../protocol/internal.ts";
-import { Claim } from "./claim.ts";
+import { Claim, type ClaimedWork } from "./claim.ts";
 import { ClaimNotices } from "./claim-notices.ts";
 
 export interface ClaimsOptions {
@@ -31,7 +33,14 @@ export type Admission =
 /** Claims that the worker remembers after it has let them go. */
 const mostRemembered = 10_000;
 
-const ranks: Readonly<Record<LeaveReason, number>> = { idle: 0, capacity: 0, asked: 1, draining: 1, failed: 2, stale: 2 };
+const ranks: Readonly<Record<LeaveReason, number>> = {
+  idle: 0,
+  capacity: 0,
+  asked: 1,
+  draining: 1,
+  failed: 2,
+  stale: 2,
+};
 
 // protocol.md §11.14, §11.17
 /** The agents of shared types that the host has placed in this worker, each under the newest epoch that a message told. */
@@ -85,10 +94,20 @@ export class Claims implements PlacedAgents {
     return { at: "taken", claim, isAwaited: false };
   }
 
-  /** Whether a control request under this epoch finds the agent here, or may make it. */
-  admitRequest(agent: AgentName, epoch: Epoch): boolean {
-    const admission = this.admit(agent, epoch, []);
-    return admission.at === "taken";
+  /**
+   * Serves a request of the control channel under this epoch. The agent stays until it is served. Rejects if the agent leaves, or has left.
+   */
+  async during<T>(agent: AgentId, epoch: Epoch, serve: () => Promise<T>): Promise<T> {
+    const admission = this.admit(agent, epoch, noPath);
+    if (admission.at !== "taken") throw movedError(agent);
+    const { claim } = admission;
+    const work: ClaimedWork = { mayGoBack: false, isAwaited: false, goBack: () => undefined };
+    claim.begin(work);
+    try {
+      return await serve();
+    } finally {
+      claim.end(work);
+    }
   }
 
   /** Whether the claim is the present one of its agent. */
@@ -113,7 +132,7 @@ export class Claims implements PlacedAgents {
     for (const work of claim.unbegun()) {
       // A turn of the agent waits for it, or it waits for the agent that could not be made. It gets the error.
       if (work.isAwaited || (why === "failed" && work.context !== undefined)) continue;
-      work.giveBack(claim.returns);
+      work.goBack(claim.returns);
     }
   }
 
@@ -133,11 +152,6 @@ export class Claims implements PlacedAgents {
     this.#left.clear();
     this.notices.clear();
     return all;
-  }
-
-  /** A message that was refused may have been the first one of its agent. */
-  reviewed(claim: Claim): void {
-    if (claim.isIdle) this.#review(claim);
   }
 
   #admitTo(claim: Claim, path: CallPath): Admission {

@@ -1,9 +1,8 @@
 import type { AgentCatalog, DeactivationReason, Epoch } from "../../core/internal.ts";
-import { compareEpochs } from "../../core/internal.ts";
+import { AgentId, compareEpochs } from "../../core/internal.ts";
 import type { ClaimedAgent, LeaveFrame, LeaveReason } from "../../protocol/internal.ts";
 import { Claim } from "./claim.ts";
 import type { Claims } from "./claims.ts";
-import { AgentId } from "../../core/internal.ts";
 
 export interface LeavingOptions {
   readonly claims: Claims;
@@ -44,7 +43,7 @@ export class Leaving {
     for (const claim of this.#options.claims.clear()) {
       for (const work of claim.unbegun()) {
         dropped += 1;
-        work.giveBack("leaving");
+        work.goBack("leaving");
       }
     }
     this.#onHandedOver();
@@ -74,7 +73,7 @@ export class Leaving {
     }
     const wasWorthless = claim.state === "worthless";
     claim.state = "leaving";
-    for (const work of claim.unbegun()) if (!work.isAwaited) work.giveBack(claim.returns);
+    for (const work of claim.unbegun()) if (!work.isAwaited) work.goBack(claim.returns);
     // It never rejects.
     void this.#letGo(claim, wasWorthless ? "stale" : deactivationReason(reason));
   }

@@ -22,6 +22,8 @@ export interface ActivationStates {
   beginLastTurn?(agent: Agent): void;
   /** Returns an agent whose `onActivate` or `onDeactivate` runs: no catalog finds it. */
   activating?(id: AgentId): Agent | undefined;
+  /** Another program may write the states from now on: each agent asks whether its own is still the stored one before its next turn. */
+  doubt?(): void;
   /** Forgets the activation; nothing is saved. */
   drop(agent: Agent): void;
   /** Deletes all that is kept of an agent, which is not live now. Undefined: the agents of its type keep nothing. */

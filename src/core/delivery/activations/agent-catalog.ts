@@ -327,6 +327,11 @@ export class AgentCatalog {
     return this.#activations.unended;
   }
 
+  /** The host is lost that keeps the states: each agent asks for its state again before its next turn. */
+  hostLost(): void {
+    this.#options.states?.doubt?.();
+  }
+
   /**
    * Drops every agent of a shared type, live or being made: the next message makes it anew. Nothing of it is saved. A handler that runs
    * continues; that of a persistent agent commits nothing any more. Resolves when they are closed.
