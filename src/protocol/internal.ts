@@ -19,6 +19,7 @@ export type {
   RequestFrame,
   ResponseFrame,
   ReturnedFrame,
+  ReturnReason,
   StayFrame,
   StuckFrame,
   UnstuckFrame,
@@ -29,6 +30,7 @@ export type {
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
+export { mostAgentsOfNotice } from "./frames/leaving-notices.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
