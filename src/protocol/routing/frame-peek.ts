@@ -55,6 +55,12 @@ export function withoutHostKeys(request: PeekedRequest): PeekedRequest {
   return request.hasHostKeys ? changed(request, withoutHostEntries) : request;
 }
 
+// protocol.md §11.17
+/** Returns the call without the epoch under which a host has sent it to another worker. */
+export function withoutEpoch(request: PeekedRequest): PeekedRequest {
+  return request.hasHostKeys ? withMetadata(request, metadataKey.epoch, undefined) : request;
+}
+
 /** Returns the metadata of a call without the entries that only hosts set. */
 export function withoutHostEntries(metadata: WireMetadata): WireMetadata {
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => !hostKeys.includes(key)));

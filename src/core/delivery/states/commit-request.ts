@@ -42,6 +42,12 @@ export function conflictAhead(id: AgentId): TroupeError {
   );
 }
 
+/** The error of a turn whose state another program has written while the worker had no host. */
+export function written(id: AgentId): TroupeError {
+  const text = `The state of ${id} was written by another program while this worker had no host.`;
+  return new TroupeError("state-conflict", `${text} The next message loads it.`);
+}
+
 /** The error of a turn whose activation has ended. */
 export function ended(id: AgentId): UndeliverableException {
   const text = `The activation of ${id} has ended, and nothing of this turn is written. Try again.`;

@@ -14,24 +14,23 @@ class Way implements HostStates {
 
 test("of the answers in one commit only those of its own connection ride on it; the others follow by theirs", async () => {
   const [old, now] = [new Way(), new Way()];
-  const [first, second, lost] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
-  const ways = new Map([
-    [first, old],
-    [second, now],
-  ]);
-  const left: Uint8Array[] = [];
+  const left: number[] = [];
+  const answer = (number: number, way: Way | undefined) => ({
+    bytes: Uint8Array.of(number),
+    way,
+    left: () => left.push(number),
+  });
   const keeper = new HostedKeeper({
     host: () => now,
-    answers: { has: () => true, wayOf: (frame) => ways.get(frame), left: (frame) => left.push(frame) },
     sendEvent: () => undefined,
     remindersChanged: () => undefined,
   });
   const outcome = await keeper.commit({
     ...{ agent: { type: "a", key: "b" }, epoch: undefined, expected: { at: "nothing" }, write: { at: "delete" } },
-    ...{ reminders: [], mail: [], remembered: [], out: [lost, first, second] },
+    ...{ reminders: [], mail: [], remembered: [], out: [answer(3, undefined), answer(1, old), answer(2, now)] },
   });
   expect(outcome.at).toBe("committed");
   expect(now.asked).toEqual([]);
-  expect(old.asked).toMatchObject([{ kind: "commit", answers: [first] }]);
-  expect(left).toEqual([first]);
+  expect(old.asked).toMatchObject([{ kind: "commit", answers: [Uint8Array.of(1)] }]);
+  expect(left).toEqual([1]);
 });
