@@ -389,8 +389,8 @@ describe("an agent that leaves its worker, at the host", () => {
     expect(rig.host.counters()).toMatchObject({ heldMessages: 1_000, droppedEvents: 1 });
     caller.stream.cancel();
     await holder.takeOver("somebody");
-    for (let left = 1; left > 0; left = rig.host.counters().heldMessages) await holder.settled();
-    expect(rig.host.counters().pendingCalls).toBe(1);
+    for (let left = 1; left > 0; left = rig.host.counters().heldMessages) await new Promise(setImmediate);
+    expect(rig.host.counters().pendingCalls).toBe(0);
   });
 
   it("is one of at most 10,000 of its worker that leave at once [L2]", async () => {
@@ -416,7 +416,7 @@ describe("an agent that leaves its worker, at the host", () => {
     for (let from = 0; from < told.length; from += 1_000) {
       holder.send({ kind: "left", agents: told.slice(from, from + 1_000) });
     }
-    for (let left = 1; left > 0; left = rig.host.counters().leavingAgents) await holder.settled();
+    for (let left = 1; left > 0; left = rig.host.counters().leavingAgents) await new Promise(setImmediate);
     expect(rig.host.counters().claims).toBe(claimed.length + 1 - 10_000);
   });
 });
