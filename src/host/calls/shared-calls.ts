@@ -25,7 +25,7 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import { type CallTable, keptText } from "./call-table.ts";
 
-/** What the call router does for calls to agents of shared types. */
+/** The work of the call router for calls to agents of shared types. */
 export interface CallWays {
   /** Refuses a call that has not entered the table. Returns whether it did. */
   readonly mayEnter: (caller: Peer, request: PeekedRequest, agentType: string) => boolean;

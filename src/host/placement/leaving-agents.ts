@@ -34,7 +34,7 @@ const agentBytes = 800;
 /**
  * The agents of shared types that leave their workers, each by a handshake. What comes for such an agent waits. When it has left, the agent
  * is placed anew: first gets what its worker gave back, then what waited. Each agent has one claim at most, and a fixed way:
- * `leaving`, then `placing`, then it is no entry here.
+ * `leaving`, then `placing`, then it has no entry here.
  */
 export class LeavingAgents {
   readonly #parts: LeavingAgentsParts;

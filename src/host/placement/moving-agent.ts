@@ -35,7 +35,7 @@ export interface MovingAgent {
   reason: LeaveReason;
   /** Pays for this entry: the account of the worker that asked. */
   account: MemoryAccount;
-  /** What the worker gave back, which goes first, and what came since. */
+  /** Messages that the worker gave back, which go first, and those that came since. */
   readonly returned: Set<HeldMessage>;
   readonly held: Set<HeldMessage>;
   heldBytes: number;

@@ -75,7 +75,7 @@ export function withControlEpoch(envelope: Uint8Array, epoch: Epoch): Uint8Array
 }
 
 /**
- * Field 1000 with an epoch of zeros. A repeated message is merged: without it, an epoch of the sender's would show through where a number of the
+ * Field 1000 with an epoch of zeros. A repeated message is merged. Without it, an epoch of the sender's would show where a number of the
  * host's is 0 and not written.
  */
 const zeroEpoch = Uint8Array.of(0xc2, 0x3e, 6, 0x08, 0, 0x10, 0, 0x18, 0);
