@@ -1,3 +1,4 @@
+// Over 400 lines: one object starts and stops a run; what each step does is in the files that it imports.
 import {
   type AgentCatalog,
   assertNotAborted,
