@@ -242,7 +242,7 @@ export class WorkerLifecycle {
   }
 
   // protocol.md §11.17 L11
-  /** Handles that an operator wants the worker to stop. It stops by itself, whoever waits for that. */
+  /** Handles that an operator wants the worker to stop. It stops by itself. */
   onDrain(graceMs: number): void {
     if (!this.isRunning) return;
     this.#drainedMs = graceMs;
