@@ -1,3 +1,4 @@
+// Over 400 lines: one object starts and stops a run; what each step does is in the files that it imports.
 import {
   type AgentCatalog,
   assertNotAborted,
@@ -248,7 +249,7 @@ export class WorkerLifecycle {
   }
 
   // protocol.md §11.17 L11
-  /** Handles that an operator wants the worker to stop. It stops by itself, whoever waits for that. */
+  /** Handles that an operator wants the worker to stop. It stops by itself. */
   onDrain(graceMs: number): void {
     if (!this.isRunning) return;
     this.#drainedMs = graceMs;

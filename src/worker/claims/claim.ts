@@ -33,7 +33,7 @@ export class Claim {
   readonly id: AgentId;
   readonly epoch: Epoch;
   state: ClaimState = "held";
-  /** What the worker has asked the host for. Undefined: nothing that still counts. */
+  /** The reason for which the worker has asked the host to take the agent back. Undefined: it has not. */
   asked: LeaveReason | undefined;
   /** The reason for which messages go back. */
   returns: ReturnReason = "leaving";

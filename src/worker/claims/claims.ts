@@ -21,7 +21,7 @@ export interface ClaimsOptions {
   readonly send: (frame: LeavingNotice) => void;
 }
 
-/** What becomes of a message for an agent that the host has placed here. */
+/** The fate of a message for an agent that the host has placed here. */
 export type Admission =
   /** The agent takes it. */
   | { readonly at: "taken"; readonly claim: Claim; readonly isAwaited: boolean }
@@ -173,7 +173,7 @@ export class Claims implements PlacedAgents {
     this.#catalog().stays(claim.id);
   }
 
-  /** An agent that was never made, and has no message any more, must not stay at the host for ever. */
+  /** An agent that was never made, and has no message any more, must not stay at the host. */
   #review(claim: Claim): void {
     if (claim.state !== "held" || !this.isCurrent(claim) || this.#catalog().isPresent(claim.id)) return;
     this.ask(claim, "idle");

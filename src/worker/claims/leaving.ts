@@ -10,7 +10,7 @@ export interface LeavingOptions {
 }
 
 // protocol.md §11.17
-/** Lets agents of shared types go when the host says `leave`: what has not begun goes back, the turns that run end, then `left` is said. */
+/** Lets agents of shared types go when the host says `leave`. Messages that have not begun go back, and turns that run end. Then it says `left`. */
 export class Leaving {
   readonly #options: LeavingOptions;
   #isStopping = false;

@@ -58,7 +58,7 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly linkRenewed: (connection: HostConnection) => Promise<void>;
 }
 
-/** The bytes of a notice, which nobody needs. */
+/** The bytes of a notice, which are not kept. */
 const noBytes = new Uint8Array(0);
 
 /** Milliseconds that the last messages have to leave before the worker ends the channel. */

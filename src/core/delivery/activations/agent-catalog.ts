@@ -1,3 +1,4 @@
+// Over 400 lines: the one table of the agents of a runtime; all that can stand apart is in the files beside it.
 import type { AgentRuntime } from "../../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../../agents/agent.ts";
 import { AgentId } from "../../agents/agent-id.ts";

@@ -25,8 +25,8 @@ interface Wish {
 }
 
 /**
- * Lets activations end in order: the turns that run end first. An agent that a host has placed ends only when the host takes it back, so
- * its messages go to the next worker and none of them to the next activation here.
+ * Lets activations end in order: the turns that run end first. An agent that a host has placed ends only when the host takes it back. Its
+ * messages then go to the next worker, and none of them to the next activation here.
  */
 export class Departures {
   readonly #options: DeparturesOptions;
