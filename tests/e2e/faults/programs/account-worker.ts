@@ -1,0 +1,72 @@
+// A worker that shares three types of persistent agents: node account-worker.ts <address of its host> <its name>. An account adds entries, publishes
+// each to its watcher, may tell it to its auditor, and may remind itself of it. Each of them writes down which activation has written what.
+import process from "node:process";
+import { AgentId, defineState, handlerTable, persistentAgent, TopicId, TypeSubscription } from "troupe";
+import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { z } from "zod";
+import { Add, Added, Changed, Due, Lines, Noted, Read, topicType } from "./account-messages.ts";
+
+const Written = defineState(z.object({ lines: z.array(z.string()) }), { initial: { lines: [] } });
+let activations = 0;
+
+class Writer extends persistentAgent(Written) {
+  static override readonly shared = true;
+  readonly activation = `${process.pid}-${++activations}`;
+
+  /** Returns the number of lines. */
+  write(entry: string): number {
+    return this.state.lines.push(`${entry}@${this.activation}`);
+  }
+
+  read(): ReturnType<typeof Lines> {
+    return Lines({ lines: [...this.state.lines] });
+  }
+}
+
+class Account extends Writer {
+  static override readonly handlers = handlerTable<Account>()
+    .rpc(Add, async function ({ entry, tells, reminds }) {
+      const place = this.write(entry);
+      if (tells) await this.tell(Noted({ entry }), new AgentId("auditor", this.id.key));
+      await this.publishMessage(Changed({ entry }), new TopicId(topicType, this.id.key));
+      if (reminds) await this.remindMe(entry, { after: 50 }, Due({ entry }));
+      return Added({ place, by: this.activation });
+    })
+    .rpc(Due, function ({ entry }) {
+      this.write(`due ${entry}`);
+    })
+    .rpc(Read, function () {
+      return this.read();
+    });
+}
+
+class Auditor extends Writer {
+  static override readonly handlers = handlerTable<Auditor>()
+    .rpc(Noted, function ({ entry }) {
+      this.write(entry);
+    })
+    .rpc(Read, function () {
+      return this.read();
+    });
+}
+
+class Watcher extends Writer {
+  static override readonly handlers = handlerTable<Watcher>()
+    .event(Changed, function ({ entry }) {
+      this.write(entry);
+    })
+    .rpc(Read, function () {
+      return this.read();
+    });
+}
+
+const [address = "", name = ""] = process.argv.slice(2);
+const reconnect = { initialDelayMs: 20, maxDelayMs: 100, startWaits: true };
+const worker = new GrpcWorkerAgentRuntime(address, { name, reconnect });
+await worker.start();
+await Account.register(worker, "account", () => new Account("adds entries"));
+await Auditor.register(worker, "auditor", () => new Auditor("notes what it is told"));
+await Watcher.register(worker, "watcher", () => new Watcher("writes down what it sees"));
+await worker.addSubscription(new TypeSubscription(topicType, "watcher"));
+console.log("ready");
+await worker.stopWhenSignal();

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { seededRandom } from "../../../src/testing/seeded-random.ts";
+import { fact } from "../../support/load/facts.ts";
+import { faultsOf } from "./support/account-checks.ts";
+import { AccountLoad } from "./support/account-load.ts";
+import { KeptHost, newStateFile, startAccountWorker, startCaller, versionsIn } from "./support/account-world.ts";
+
+const accounts = Array.from({ length: 12 }, (_, at) => `account-${at}`);
+const names = ["one", "two", "three"] as const;
+const runsForMs = 60_000;
+
+/** What becomes of a worker. */
+type Fate = "killed" | "stopped" | "frozen for a moment" | "frozen until it is noticed";
+const fates = ["killed", "stopped", "frozen for a moment", "frozen until it is noticed"] as const;
+
+test("no acknowledged state is lost, and no two activations write, while three workers of shared types are killed, stopped and frozen in turn for a minute", {
+  timeout: 180_000,
+}, async () => {
+  const state = newStateFile();
+  const host = new KeptHost(state, ["--heartbeat-ms", "500", "--heartbeat-timeout-ms", "3000"]);
+  await host.start();
+  const workers = names.map((name) => startAccountWorker(host.address, name));
+  await Promise.all(workers);
+  const caller = await startCaller(host.address);
+  const versions = await versionsIn(state);
+  const load = new AccountLoad({
+    ...{ runtime: caller, name: "e", accounts, concurrency: 24 },
+    // The host lives all the time, and no call is given up by its caller.
+    hasChangedNothing: ({ code }) => code !== "state-unknown",
+  });
+  await load.untilAllAnswered();
+
+  const random = seededRandom(11);
+  const endMs = performance.now() + runsForMs;
+  let failedAtStops = 0;
+  const endured = new Map<Fate, number>();
+  for (let round = 0; performance.now() < endMs; round += 1) {
+    const at = round % names.length;
+    const fate = fates[round % fates.length] ?? "killed";
+    const worker = await workers[at];
+    if (worker === undefined) throw new Error("unreachable");
+    console.log(round, fate, performance.now());
+    await load.untilAnswered(random.between(10, 100));
+    endured.set(fate, (endured.get(fate) ?? 0) + 1);
+    const failedBefore = load.failures("shutting-down");
+    switch (fate) {
+      case "killed":
+        await worker.stop("SIGKILL");
+        break;
+      case "stopped":
+        expect(await worker.stop("SIGTERM")).toMatchObject({ code: 0 });
+        failedAtStops += load.failures("shutting-down") - failedBefore;
+        break;
+      case "frozen for a moment":
+        worker.signal("SIGSTOP");
+        await load.untilAnswered(20);
+        worker.signal("SIGCONT");
+        break;
+      case "frozen until it is noticed":
+        worker.signal("SIGSTOP");
+        await load.untilAllAnswered();
+        worker.signal("SIGCONT");
+        break;
+    }
+    await load.untilAnswered(random.between(10, 50));
+    await versions.look();
+    // The other two have their turns meanwhile.
+    if (!worker.isRunning) workers[at] = startAccountWorker(host.address, names[at] ?? "");
+  }
+  await load.untilAllAnswered();
+  await load.stop();
+  fact("workers of shared types", [...endured].map(([fate, times]) => `${times} ${fate}`).join(", "));
+  fact("their calls", load.totals);
+  fact("calls that failed as shutting-down at a SIGTERM", `${failedAtStops}`);
+
+  expect(await faultsOf([load], caller)).toEqual([]);
+  expect(versions.faults).toEqual([]);
+  expect(caller.pendingCallsCount).toBe(0);
+  expect(caller.counters()).toMatchObject({ unexpectedAnswers: 0 });
+  await caller.stop();
+  for (const worker of workers) expect(await (await worker).stop("SIGTERM")).toMatchObject({ code: 0 });
+  expect(await host.program.stop("SIGTERM")).toMatchObject({ code: 0 });
+});
