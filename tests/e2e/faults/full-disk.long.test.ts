@@ -27,7 +27,9 @@ test("on a full disk calls that change a state fail and say so, nothing acknowle
   await load.untilAnswered(100);
   fill(disk);
   await load.until(() => load.failures("state-unavailable") > 0);
-  expect(load.failed.get("state-unavailable")?.text).toMatch(/The state store of the host is full\. Its operator has to make space\./);
+  expect(load.failed.get("state-unavailable")?.text).toMatch(
+    /The state store of the host is full\. Its operator has to make space\./,
+  );
   // What only reads goes on.
   expect(await linesOf(caller, "account", "account-0")).not.toHaveLength(0);
   await versions.look();

@@ -5,7 +5,9 @@ import { z } from "zod";
 
 /** Adds an entry to an account, which may tell it to its auditor and remind itself of it; the answer has its place among the account's entries, from 1. */
 export const Added = defineMessage("Added", z.object({ place: z.number(), by: z.string() }));
-export const Add = defineMessage("Add", z.object({ entry: z.string(), tells: z.boolean(), reminds: z.boolean() }), { answer: Added });
+export const Add = defineMessage("Add", z.object({ entry: z.string(), tells: z.boolean(), reminds: z.boolean() }), {
+  answer: Added,
+});
 /** An entry, told to the auditor of its account. */
 export const Noted = defineMessage("Noted", z.object({ entry: z.string() }));
 /** An entry, published to the watchers of its account. */

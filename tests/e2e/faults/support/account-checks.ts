@@ -44,7 +44,9 @@ async function settledHistories(
     if (own === undefined || auditor === undefined || watcher === undefined) throw new Error("unreachable");
     const entries = new Set(own.map(entryOf));
     const added = [...entries].filter((entry) => !isDue(entry));
-    const isFired = added.every((entry) => !books.some(({ reminded }) => reminded.has(entry)) || entries.has(dueOf(entry)));
+    const isFired = added.every(
+      (entry) => !books.some(({ reminded }) => reminded.has(entry)) || entries.has(dueOf(entry)),
+    );
     if (isFired && auditor.length >= toldOf(added, books).length) return { account: own, auditor, watcher };
   }
 }
@@ -60,19 +62,25 @@ function faultsOfAccount(books: readonly AccountBook[], { account, auditor, watc
     ...repeated(activationsOf(auditor)).map((by) => `${by} has noted after another activation has`),
     ...repeated(activationsOf(watcher)).map((by) => `${by} has watched after another activation has`),
     ...repeated(watched).map((entry) => `the event of ${entry} was handled twice`),
-    ...watched.filter((entry) => !places.has(entry)).map((entry) => `the event of ${entry} came, and the entry is not there`),
+    ...watched
+      .filter((entry) => !places.has(entry))
+      .map((entry) => `the event of ${entry} came, and the entry is not there`),
   ];
-  if (auditor.map(entryOf).join() !== toldOf(added, books).join()) faults.push("what was told is not what was added, in its order");
+  if (auditor.map(entryOf).join() !== toldOf(added, books).join())
+    faults.push("what was told is not what was added, in its order");
   const known = new Set<string>();
   for (const { answered, refused, undecided } of books) {
     for (const [entry, place] of answered) {
       known.add(entry);
       if (places.get(entry) !== place) faults.push(`${entry} was answered at ${place} and is at ${places.get(entry)}`);
     }
-    for (const [entry, error] of refused) if (places.has(entry)) faults.push(`${entry} is there though its call failed: ${error}`);
+    for (const [entry, error] of refused)
+      if (places.has(entry)) faults.push(`${entry} is there though its call failed: ${error}`);
     for (const entry of undecided) known.add(entry);
   }
-  faults.push(...added.filter((entry) => !known.has(entry)).map((entry) => `${entry} is there, and nobody has added it`));
+  faults.push(
+    ...added.filter((entry) => !known.has(entry)).map((entry) => `${entry} is there, and nobody has added it`),
+  );
   return faults;
 }
 

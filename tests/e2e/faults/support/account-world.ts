@@ -1,12 +1,12 @@
 import { join } from "node:path";
+import { GrpcWorkerAgentRuntime } from "troupe/grpc";
+import { openPostgresStore } from "troupe/storage/postgres";
 import { onTestFinished } from "vitest";
 import { openSqliteStoreWith } from "../../../../src/storage/sqlite/open-sqlite-store.ts";
-import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { NodeProgram } from "../../../support/node-program.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
 import { newFolder } from "../../../support/sqlite-stores.ts";
 import { StoredVersions } from "./stored-versions.ts";
-import { openPostgresStore } from "troupe/storage/postgres";
 
 /** `troupe host` over a store, whose process a test ends and starts again at the same address. */
 export class KeptHost {
@@ -36,7 +36,11 @@ export class KeptHost {
 }
 
 /** Starts a worker of tests/e2e/faults/programs, and waits until it serves. */
-export async function startAccountWorker(address: string, name: string, ...args: readonly string[]): Promise<NodeProgram> {
+export async function startAccountWorker(
+  address: string,
+  name: string,
+  ...args: readonly string[]
+): Promise<NodeProgram> {
   const program = new NodeProgram("tests/e2e/faults/programs/account-worker.ts", [address, name, ...args]);
   onTestFinished(() => program[Symbol.asyncDispose]());
   await program.output(/ready/);

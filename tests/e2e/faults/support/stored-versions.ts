@@ -17,8 +17,12 @@ export class StoredVersions {
     for (const [name, older] of this.#newest) {
       const newer = found.get(name);
       if (newer === undefined) this.faults.push(`${name} is gone`);
-      else if (newer.revision < older.revision) this.faults.push(`${name} went from ${older.revision} to ${newer.revision}`);
-      else if (older.epoch !== undefined && (newer.epoch === undefined || compareEpochs(newer.epoch, older.epoch) < 0)) {
+      else if (newer.revision < older.revision)
+        this.faults.push(`${name} went from ${older.revision} to ${newer.revision}`);
+      else if (
+        older.epoch !== undefined &&
+        (newer.epoch === undefined || compareEpochs(newer.epoch, older.epoch) < 0)
+      ) {
         this.faults.push(`the epoch of ${name} went backwards`);
       }
     }
