@@ -8,6 +8,8 @@ export const Added = defineMessage("Added", z.object({ place: z.number(), by: z.
 export const Add = defineMessage("Add", z.object({ entry: z.string(), tells: z.boolean(), reminds: z.boolean() }), {
   answer: Added,
 });
+/** Adds an entry in a turn that goes on until the worker's process gets SIGUSR2. */
+export const AddSlowly = defineMessage("AddSlowly", z.object({ entry: z.string() }), { answer: Added });
 /** An entry, told to the auditor of its account. */
 export const Noted = defineMessage("Noted", z.object({ entry: z.string() }));
 /** An entry, published to the watchers of its account. */

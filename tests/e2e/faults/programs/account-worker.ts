@@ -1,10 +1,11 @@
 // A worker that shares three types of persistent agents: node account-worker.ts <address of its host> <its name>. An account adds entries, publishes
 // each to its watcher, may tell it to its auditor, and may remind itself of it. Each of them writes down which activation has written what.
+import { once } from "node:events";
 import process from "node:process";
 import { AgentId, defineState, handlerTable, persistentAgent, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { z } from "zod";
-import { Add, Added, Changed, Due, Lines, Noted, Read, topicType } from "./account-messages.ts";
+import { Add, Added, AddSlowly, Changed, Due, Lines, Noted, Read, topicType } from "./account-messages.ts";
 
 const Written = defineState(z.object({ lines: z.array(z.string()) }), { initial: { lines: [] } });
 let activations = 0;
@@ -30,6 +31,14 @@ class Account extends Writer {
       if (tells) await this.tell(Noted({ entry }), new AgentId("auditor", this.id.key));
       await this.publishMessage(Changed({ entry }), new TopicId(topicType, this.id.key));
       if (reminds) await this.remindMe(entry, { after: 50 }, Due({ entry }));
+      return Added({ place, by: this.activation });
+    })
+    .rpc(AddSlowly, async function ({ entry }) {
+      const place = this.write(entry);
+      const released = once(process, "SIGUSR2");
+      console.log(`adding ${entry}`);
+      await released;
+      console.log(`added ${entry}`);
       return Added({ place, by: this.activation });
     })
     .rpc(Due, function ({ entry }) {
