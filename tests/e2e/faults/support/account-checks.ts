@@ -43,19 +43,20 @@ async function settledHistories(
     );
     if (own === undefined || auditor === undefined || watcher === undefined) throw new Error("unreachable");
     const entries = new Set(own.map(entryOf));
-    const added = [...entries].filter((entry) => !isDue(entry));
+    const added = [...entries].filter(isAdded);
     const isFired = added.every(
       (entry) => !books.some(({ reminded }) => reminded.has(entry)) || entries.has(dueOf(entry)),
     );
-    if (isFired && auditor.length >= toldOf(added, books).length) return { account: own, auditor, watcher };
+    if (isFired && auditor.filter((line) => isAdded(entryOf(line))).length >= toldOf(added, books).length)
+      return { account: own, auditor, watcher };
   }
 }
 
 function faultsOfAccount(books: readonly AccountBook[], { account, auditor, watcher }: Histories): string[] {
   const entries = account.map(entryOf);
   const places = new Map(entries.map((entry, at) => [entry, at + 1]));
-  const added = entries.filter((entry) => !isDue(entry));
-  const watched = watcher.map(entryOf);
+  const added = entries.filter(isAdded);
+  const watched = watcher.map(entryOf).filter(isAdded);
   const faults = [
     ...repeated(entries).map((entry) => `${entry} is there twice`),
     ...repeated(activationsOf(account)).map((by) => `${by} has written after another activation has`),
@@ -66,7 +67,7 @@ function faultsOfAccount(books: readonly AccountBook[], { account, auditor, watc
       .filter((entry) => !places.has(entry))
       .map((entry) => `the event of ${entry} came, and the entry is not there`),
   ];
-  if (auditor.map(entryOf).join() !== toldOf(added, books).join())
+  if (auditor.map(entryOf).filter(isAdded).join() !== toldOf(added, books).join())
     faults.push("what was told is not what was added, in its order");
   const known = new Set<string>();
   for (const { answered, refused, undecided } of books) {
@@ -96,8 +97,9 @@ function dueOf(entry: string): string {
   return `due ${entry}`;
 }
 
-function isDue(entry: string): boolean {
-  return entry.startsWith("due ");
+/** Whether a caller has added it: neither a reminder nor a migration. */
+function isAdded(entry: string): boolean {
+  return !entry.startsWith("due ") && entry !== "migrated";
 }
 
 /** The activations in the order of their turns, each once for all that it has written in a row. */
