@@ -42,7 +42,7 @@ test("agents of a worker that is frozen in a turn go on elsewhere, and when it i
 });
 
 function add(caller: GrpcWorkerAgentRuntime, account: AgentId, entry: string) {
-  return caller.sendMessage(Add({ entry, tells: false, reminds: false }), account, { waitForTarget: 30_000 });
+  return caller.sendMessage(Add({ entry, tells: false, remindsAfterMs: 0 }), account, { waitForTarget: 30_000 });
 }
 
 /** Calls new agents until one is in another process; the test's own time limit is the end. */

@@ -20,12 +20,12 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
       call: { waitForTarget: 60_000, timeoutMs: 60_000 },
     });
     await load.untilAnswered(200);
-    // Due while nobody is there.
+    // Due when nothing runs any more.
     const later = new AgentId("account", "later");
     const due = Array.from({ length: 20 }, (_, at) => `r${at}`);
     await Promise.all(
       due.map((entry) =>
-        caller.sendMessage(Add({ entry, tells: true, reminds: true }), later, { waitForTarget: 30_000 }),
+        caller.sendMessage(Add({ entry, tells: true, remindsAfterMs: 2_000 }), later, { waitForTarget: 30_000 }),
       ),
     );
     await Promise.all([worker.stop(signal), host.program.stop(signal)]);

@@ -39,7 +39,6 @@ test("no acknowledged state is lost, and no two activations write, while three w
     const fate = fates[round % fates.length] ?? "killed";
     const worker = await workers[at];
     if (worker === undefined) throw new Error("unreachable");
-    console.log(round, fate, performance.now());
     await load.untilAnswered(random.between(10, 100));
     endured.set(fate, (endured.get(fate) ?? 0) + 1);
     const failedBefore = load.failures("shutting-down");

@@ -35,11 +35,11 @@ class Writer extends persistentAgent(Written) {
 
 class Account extends Writer {
   static override readonly handlers = handlerTable<Account>()
-    .rpc(Add, async function ({ entry, tells, reminds }) {
+    .rpc(Add, async function ({ entry, tells, remindsAfterMs }) {
       const place = this.write(entry);
       if (tells) await this.tell(Noted({ entry }), new AgentId("auditor", this.id.key));
       await this.publishMessage(Changed({ entry }), new TopicId(topicType, this.id.key));
-      if (reminds) await this.remindMe(entry, { after: 50 }, Due({ entry }));
+      if (remindsAfterMs > 0) await this.remindMe(entry, { after: remindsAfterMs }, Due({ entry }));
       return Added({ place, by: this.activation });
     })
     .rpc(AddSlowly, async function ({ entry }) {

@@ -174,7 +174,7 @@ export class AccountLoad {
   async #attempt(account: string, entry: string, options: SendOptions): Promise<TroupeError | undefined> {
     if (this.#isAbandoned) throw new Error("The test is over.");
     const book = this.#bookOf(account);
-    const message = Add({ entry, tells: book.told.has(entry), reminds: book.reminded.has(entry) });
+    const message = Add({ entry, tells: book.told.has(entry), remindsAfterMs: book.reminded.has(entry) ? 50 : 0 });
     try {
       const id = new AgentId("account", account);
       const { place } = await this.#options.runtime.sendMessage(message, id, options);
