@@ -47,7 +47,10 @@ test("workers of a newer version take over from older ones under load: each stat
   for (const worker of newer) expect(await worker.stop("SIGTERM")).toMatchObject({ code: 0 });
   const revisions = await versions.look();
   for (const account of accounts) {
-    const call = caller.sendMessage(Add({ entry: "x", tells: false, remindsAfterMs: 0 }), new AgentId("account", account));
+    const call = caller.sendMessage(
+      Add({ entry: "x", tells: false, remindsAfterMs: 0 }),
+      new AgentId("account", account),
+    );
     await expect(call).rejects.toMatchObject({ code: "state-too-new" });
   }
   expect(await versions.look()).toEqual(revisions);

@@ -5,9 +5,13 @@ import { z } from "zod";
 
 /** Adds an entry to an account, which may tell it to its auditor and remind itself of it; the answer has its place among the account's entries, from 1. */
 export const Added = defineMessage("Added", z.object({ place: z.number(), by: z.string() }));
-export const Add = defineMessage("Add", z.object({ entry: z.string(), tells: z.boolean(), remindsAfterMs: z.number() }), {
-  answer: Added,
-});
+export const Add = defineMessage(
+  "Add",
+  z.object({ entry: z.string(), tells: z.boolean(), remindsAfterMs: z.number() }),
+  {
+    answer: Added,
+  },
+);
 /** Adds an entry in a turn that goes on until the worker's process gets SIGUSR2. */
 export const AddSlowly = defineMessage("AddSlowly", z.object({ entry: z.string() }), { answer: Added });
 /** An entry, told to the auditor of its account. */
