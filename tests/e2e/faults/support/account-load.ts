@@ -6,7 +6,7 @@ export interface AccountLoadOptions {
   readonly runtime: AgentRuntime;
   /** For the names of its entries; no other load has it. */
   readonly name: string;
-  /** Called in turn. */
+  /** Called in turn, until it goes on with others. */
   readonly accounts: readonly string[];
   /** Calls in flight at any time. */
   readonly concurrency: number;
@@ -53,13 +53,15 @@ const storeCodes = new Set<string>(["state-unavailable", "state-unknown"]);
  * made once.
  */
 export class AccountLoad {
-  readonly books: ReadonlyMap<string, AccountBook>;
+  /** Of all accounts that it has called. */
+  readonly books = new Map<string, AccountBook>();
   /** The calls without a key that failed, by error code; and one text of each. */
   readonly failed = new Map<string, Failures>();
   /** The same of those with a key. */
   readonly again = new Map<string, Failures>();
   readonly #options: AccountLoadOptions;
   readonly #loops: Promise<unknown>;
+  #accounts: readonly string[];
   readonly #waiting = new Set<() => void>();
   /** After a failure of the store calls are made one after the other: all of them would fail as fast as they can. */
   #inTurn: Promise<unknown> = Promise.resolve();
@@ -70,12 +72,8 @@ export class AccountLoad {
 
   constructor(options: AccountLoadOptions) {
     this.#options = options;
-    this.books = new Map(
-      options.accounts.map((account) => [
-        account,
-        { answered: new Map(), refused: new Map(), undecided: new Set(), told: new Set(), reminded: new Set() },
-      ]),
-    );
+    this.#accounts = options.accounts;
+    this.#keepBooks();
     onTestFinished(() => {
       this.#isAbandoned = true;
     });
@@ -105,9 +103,15 @@ export class AccountLoad {
     await this.until(() => this.#answered >= enough);
   }
 
-  /** Waits until each account has answered a call that is made from now on. */
+  /** Calls these accounts from now on. */
+  goOnWith(accounts: readonly string[]): void {
+    this.#accounts = accounts;
+    this.#keepBooks();
+  }
+
+  /** Waits until each account that is called has answered a call that is made from now on. */
   async untilAllAnswered(): Promise<void> {
-    await this.#whileCalling(Promise.all([...this.books.keys()].map((account) => this.#addWithKey(account))));
+    await this.#whileCalling(Promise.all(this.#accounts.map((account) => this.#addWithKey(account))));
   }
 
   /** Waits until something holds, seen after each outcome. */
@@ -124,15 +128,22 @@ export class AccountLoad {
     await this.#loops;
   }
 
+  #keepBooks(): void {
+    for (const account of this.#accounts) {
+      const book = { answered: new Map(), refused: new Map(), undecided: new Set<string>() };
+      if (!this.books.has(account)) this.books.set(account, { ...book, told: new Set(), reminded: new Set() });
+    }
+  }
+
   /** Rejects if a call had an outcome that no call may have. */
   async #whileCalling(work: Promise<unknown>): Promise<void> {
     await Promise.race([work, this.#loops.then(() => work)]);
   }
 
   async #addEntries(first: number): Promise<void> {
-    const { accounts, concurrency, isKeyed = true } = this.#options;
+    const { concurrency, isKeyed = true } = this.#options;
     for (let turn = first; !this.#isOver; turn += concurrency) {
-      const account = accounts[turn % accounts.length] ?? "";
+      const account = this.#accounts[turn % this.#accounts.length] ?? "";
       if (isKeyed && Math.floor(turn / concurrency) % 2 === 0) await this.#addWithKey(account);
       else await this.#addOnce(account);
     }
