@@ -8,7 +8,7 @@ import { KeptHost, newStateFile, startAccountWorker, startCaller, versionsIn } f
 
 const accounts = Array.from({ length: 8 }, (_, at) => `account-${at}`);
 
-test("workers of a newer version take over from older ones under load: each state is migrated once, and an older worker that comes back changes none", {
+test("workers of a newer version take over from older ones under load: no call fails, each state is migrated once, and an older worker that comes back changes none", {
   timeout: 180_000,
 }, async () => {
   const state = newStateFile();
@@ -37,6 +37,7 @@ test("workers of a newer version take over from older ones under load: each stat
   await load.untilAllAnswered();
   await load.stop();
   fact("calls during a rolling upgrade", load.totals);
+  expect([...load.failed.keys(), ...load.again.keys()]).toEqual([]);
   expect(await faultsOf([load], caller)).toEqual([]);
   for (const account of accounts) {
     const lines = await linesOf(caller, "account", account);
