@@ -11,6 +11,7 @@ import {
 } from "../core/internal.ts";
 import {
   assertQueueFits,
+  type DrainWorkerOptions,
   Host,
   type HostOptions,
   type HostStartOptions,
@@ -153,6 +154,14 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
    */
   inspect(options?: InspectOptions) {
     return this.#host.inspect(options);
+  }
+
+  /**
+   * Lets a worker stop as an operator wants it. The host tells it to, and gives it no new agents of shared types. Those that it has move to
+   * other workers, and calls to them wait. Resolves when the worker holds no agent of a shared type any more. `workerId` is that of `inspect()`.
+   */
+  drainWorker(workerId: string, options?: DrainWorkerOptions) {
+    return this.#host.drainWorker(workerId, options);
   }
 
   /**

@@ -4,5 +4,6 @@ export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { InspectOptions } from "./inspection.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
+export type { DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer } from "./servicer.ts";
 export { assertQueueFits } from "./sessions/queue-bound.ts";

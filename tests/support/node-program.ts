@@ -44,6 +44,7 @@ export class NodeProgram implements AsyncDisposable {
     });
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr += chunk.toString();
+      this.#wake();
     });
     this.ended = new Promise((resolveEnded, rejectEnded) => {
       this.#child.once("error", rejectEnded);
@@ -56,13 +57,17 @@ export class NodeProgram implements AsyncDisposable {
   }
 
   /** The first match in what it has written to stdout so far or will write; rejects when it ends without one. */
-  async output(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(this.#stdout);
-      if (match !== null) return match;
-      if (this.#hasEnded) throw new Error(`it ended without ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
-      await new Promise<void>((wake) => this.#wakers.add(wake));
-    }
+  output(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#find(pattern, () => this.#stdout);
+  }
+
+  /** The same of what it writes to stderr. */
+  errorOutput(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#find(pattern, () => this.#stderr);
+  }
+
+  get isRunning(): boolean {
+    return !this.#hasEnded;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -77,6 +82,15 @@ export class NodeProgram implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hasEnded) await this.stop("SIGKILL");
+  }
+
+  async #find(pattern: RegExp, text: () => string): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(text());
+      if (match !== null) return match;
+      if (this.#hasEnded) throw new Error(`it ended without ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
+      await new Promise<void>((wake) => this.#wakers.add(wake));
+    }
   }
 
   #wake(): void {

@@ -77,6 +77,15 @@ export function goneError(file: string): StoreError {
   return new StoreError("corrupt", `The state store ${loggableText(file)} failed. ${goneAdvice}`);
 }
 
+/** The error for a write-ahead log that was deleted, moved or replaced while it was open. */
+export function logGoneError(file: string): StoreError {
+  const [log, memory] = ["-wal", "-shm"].map((end) => loggableText(file + end));
+  const what = `The state store ${loggableText(file)} failed. Its write-ahead log, ${log}, is gone or replaced.`;
+  const done = "The store has tried to write what was acknowledged into the file.";
+  const advice = `Stop what uses it, remove ${log} and ${memory}, check the file with checkSqliteStore, and start again.`;
+  return new StoreError("corrupt", `${what} ${done} ${advice}`);
+}
+
 /** The error for a file that a check has found to be damaged. */
 export function damagedError(file: string, damage: string): StoreError {
   return new StoreError(

@@ -7,7 +7,15 @@ import { Connection } from "./connection.ts";
 import { assertPlace, type SqliteDriver } from "./driver.ts";
 import type { LogTables } from "./log-tables.ts";
 import { migrate } from "./schema.ts";
-import { codeOf, damagedError, goneError, isOfOneCommit, sqliteCode, toStoreError } from "./sqlite-error.ts";
+import {
+  codeOf,
+  damagedError,
+  goneError,
+  isOfOneCommit,
+  logGoneError,
+  sqliteCode,
+  toStoreError,
+} from "./sqlite-error.ts";
 import { StoreLock } from "./store-lock.ts";
 import type { TableReads } from "./table-reads.ts";
 
@@ -33,6 +41,8 @@ export class StateDatabase {
   #eTags = 0;
   #newestGeneration = 0;
   readonly #fileId: string | undefined;
+  /** Of the write-ahead log, which stays the same file while this store is open. */
+  #logId: string | undefined;
   #ioErrors = 0;
   #forgotAtMs = 0;
   /** The error with which a store ends that is damaged or fenced. */
@@ -48,7 +58,7 @@ export class StateDatabase {
     } catch (error) {
       throw toStoreError(error, options.file);
     }
-    this.#fileId = this.#readFileId();
+    this.#fileId = this.#idOf(options.file);
   }
 
   get sqliteVersion(): string {
@@ -105,7 +115,7 @@ export class StateDatabase {
   look(): undefined {
     this.#assertNotDamaged();
     if (this.#options.file === inMemory) return undefined;
-    if (this.#readFileId() !== this.#fileId) throw this.#failure(goneError(this.#options.file));
+    this.#assertInPlace();
     const isHolder = this.#incarnation !== 0 && this.#end === undefined;
     if (isHolder) this.#lock ??= StoreLock.take(this.#driver, this.#options.file);
     return undefined;
@@ -121,6 +131,7 @@ export class StateDatabase {
   #writeTogether(asks: readonly WriteAsk[]): readonly Written[] {
     this.#assertSound();
     if (this.#incarnation === 0) throw new StoreError("not-open", "Call open() before you write to this store.");
+    this.#assertInPlace();
     const generation = this.#newestIn(asks);
     const connection = this.#connection;
     const write = () => {
@@ -180,6 +191,7 @@ export class StateDatabase {
     });
     this.#incarnation = opening.incarnation;
     this.#newestGeneration = opening.incarnation;
+    this.#logId = this.#idOf(`${this.#options.file}-wal`);
     this.#eTags = 0;
     return opening;
   }
@@ -274,9 +286,25 @@ export class StateDatabase {
     this.#connection.log.forget(nowMs);
   }
 
-  #readFileId(): string | undefined {
+  /**
+   * Throws if another file is in the place of the one that was opened, or none. SQLite writes on to a file that was deleted, so that all it
+   * acknowledges would be lost. Two looks take some microseconds, and a group of commits takes hundreds.
+   */
+  #assertInPlace(): void {
+    const { file } = this.#options;
+    if (file === inMemory) return;
+    if (this.#idOf(file) !== this.#fileId) throw this.#failure(goneError(file));
+    if (this.#logId === undefined) return;
+    const log = `${file}-wal`;
+    if (this.#idOf(log) === this.#logId) return;
+    // SQLite still has the log open. What it acknowledged and has only there goes into the file, for the next start.
+    this.#connection.emptyWriteAheadLog();
+    throw this.#failure(logGoneError(file));
+  }
+
+  #idOf(file: string): string | undefined {
     if (this.#options.file === inMemory) return undefined;
-    const found = statSync(this.#options.file, { bigint: true, throwIfNoEntry: false });
+    const found = statSync(file, { bigint: true, throwIfNoEntry: false });
     return found && `${found.dev}:${found.ino}`;
   }
 }

@@ -204,19 +204,43 @@ describe("a SQLite file that is not what it was", () => {
     await expect(rig.store.commit([putOf("x")])).rejects.toMatchObject({ storeCode: "corrupt" });
   });
 
-  it.each(["gone", "replaced"])("is noticed within 30 s if it is %s, and nothing is written then", async (how) => {
+  it.each(["gone", "replaced"])(
+    "is noticed by the next commit if it is %s, and nothing is written then",
+    async (how) => {
+      const { store, file } = await openedRig();
+      await committed(store, putOf("x"));
+      renameSync(file, `${file}.moved`);
+      if (how === "replaced") writeFileSync(file, readFileSync(`${file}.moved`));
+      await expect(store.commit([putOf("z")])).rejects.toMatchObject({
+        storeCode: "corrupt",
+        message: expect.stringContaining("Its file is gone, or another one is in its place."),
+      });
+      await expect(store.load(nameOf("x"))).rejects.toMatchObject({ storeCode: "corrupt" });
+    },
+  );
+
+  it.each(["gone", "replaced"])("is noticed within 30 s if it is %s and nobody writes", async (how) => {
     const { store, file, clock } = await openedRig();
     await committed(store, putOf("x"));
     clock.advance(30_000);
-    await committed(store, putOf("y"));
+    await loaded(store);
     renameSync(file, `${file}.moved`);
     if (how === "replaced") writeFileSync(file, readFileSync(`${file}.moved`));
     clock.advance(30_000);
-    await expect(store.commit([putOf("z")])).rejects.toMatchObject({
-      storeCode: "corrupt",
-      message: expect.stringContaining("Its file is gone, or another one is in its place."),
-    });
     await expect(store.load(nameOf("x"))).rejects.toMatchObject({ storeCode: "corrupt" });
+  });
+
+  it("is noticed by the next commit if its write-ahead log is deleted, and what was acknowledged stays", async () => {
+    const { store, file } = await openedRig();
+    await committed(store, putOf("x"));
+    rmSync(`${file}-wal`);
+    await expect(store.commit([putOf("y")])).rejects.toMatchObject({
+      storeCode: "corrupt",
+      message: expect.stringMatching(/write-ahead log, .*store\.db-wal, is gone or replaced\./),
+    });
+    await store.close();
+    const after = await openedRig(file);
+    expect(textOf((await loaded(after.store)).data)).toBe("x");
   });
 });
 

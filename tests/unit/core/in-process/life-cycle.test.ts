@@ -334,8 +334,10 @@ test("agents that message each other for ever leave room for timers", async () =
   );
   await runtime.start();
   await runtime.publishMessage(say("ping"), topic);
-  // The timer is what the test is about: it never fires if messages leave no room.
-  await new Promise((resolve) => setTimeout(resolve, 1));
+  // It never fires if messages leave no room.
+  const fired = new Gate();
+  setTimeout(() => fired.open(), 0);
+  await fired.opened;
   await runtime.stop();
 });
 
