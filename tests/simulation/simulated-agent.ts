@@ -206,22 +206,22 @@ export async function makeCall(
   );
   record.isBoundByCaller = plan.inheritsSignal && origin.context !== undefined;
   const isRepeated = plan.kept?.isRepeated === true;
-  const send = async (): Promise<Outcome> => {
+  const send = async (timeoutMs: number | undefined): Promise<Outcome> => {
     try {
       const key = isRepeated ? { idempotencyKey: record.name } : {};
-      const options = { sender: origin.sender, timeoutMs: plan.timeoutMs, signal, ...key };
+      const options = { sender: origin.sender, timeoutMs, signal, ...key };
       const message = plan.kept?.reads === true ? Look({ call: record.name }) : Task({ call: record.name });
       return { at: "answered", value: await runtime.sendMessage(message, target, options) };
     } catch (error) {
       return outcomeOf(error);
     }
   };
-  let outcome = await send();
+  let outcome = await send(plan.timeoutMs);
   while (isRepeated && outcome.at === "failed" && !finalCodes.has(outcome.code)) {
     ledger.trace.note(`${record.name} is called again after ${outcome.code} ${outcome.text}`);
     await new Promise<void>((resolve) => simulation.clock.setTimer(againMs, resolve));
     if (!process.isAlive || ledger.isRetired(process, ledger.moment())) break;
-    outcome = await send();
+    outcome = await send(undefined);
   }
   stop();
   ledger.closeCall(record, outcome);

@@ -124,8 +124,11 @@ function mayOverlap(earlier: Turn, later: Turn, ledger: Ledger): boolean {
 
 /** A call, an event, a told message, a tick: each has one line, however often it came. */
 function causesCountOnce({ kept }: Ledger, report: Report): void {
+  const story = new Story(kept);
   for (const [agent, all] of kept.written) {
-    for (const { list, revision } of all) {
+    for (const { list: lines, revision } of all) {
+      // A turn that fails after a part of it was stored may come again.
+      const list = lines.filter((line) => !story.mayComeAgain(line));
       const causes = list.map((line) => line.slice(0, line.indexOf("@")));
       const twice = causes.find((cause, index) => causes.indexOf(cause) !== index);
       if (twice === undefined) continue;

@@ -57,6 +57,12 @@ export class Story {
     return first?.list.some((line) => this.#isInside(this.#turns.get(line), turn)) === true;
   }
 
+  /** Whether the line is of a turn that did not end well, and that was stored in part. */
+  mayComeAgain(line: string): boolean {
+    const turn = this.#turns.get(line);
+    return turn !== undefined && turn.ended !== "well" && this.isExposed(turn);
+  }
+
   /** Whether the turn was stored at its end, with all its effects. */
   isKept(turn: Turn): boolean {
     return turn.ended === "well" && this.writtenAt(turn) !== undefined && !this.isExposed(turn);
