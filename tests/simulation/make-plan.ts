@@ -18,7 +18,7 @@ const topics = ["red", "green", "green-light"];
 const keys = ["a", "b"];
 
 /** The plan of a seed. `always`: it has persistent agents and these faults in any case. */
-export function makePlan(seed: number, always: readonly KeptFaultKind[] = []): Plan {
+export function makePlan(seed: number, always?: readonly KeptFaultKind[]): Plan {
   const dice = new Dice(seed, 1);
   const drawnSeats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
   const tangle = new Dice(seed, 2);

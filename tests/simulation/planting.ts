@@ -6,7 +6,7 @@ import type { Plant } from "./world-parts.ts";
 export interface PlantedBug {
   readonly name: string;
   readonly plant: Plant;
-  /** Every world has persistent agents and these faults: without them the bug shows itself rarely. */
+  /** Every world has persistent agents and these faults. Undefined: the dice decide. */
   readonly always?: readonly KeptFaultKind[];
   /** The checkers of which at least one must complain. */
   readonly caughtBy: readonly string[];

@@ -25,21 +25,25 @@ export interface KeptWorldOptions {
   readonly spanMs: number;
   /** Whether the world has faults at all. */
   readonly hasFaults: boolean;
-  /** Faults that it has in any case. */
+  /** Faults that it has in any case, and persistent agents. Undefined: the dice decide. */
   readonly always?: readonly KeptFaultKind[] | undefined;
 }
 
 /** Draws the persistent agents of a world, and what happens to them. */
 export function drawKept(options: KeptWorldOptions): KeptPart {
-  const { seed, seats, spanMs, hasFaults, always = [] } = options;
+  const { seed, seats, spanMs, hasFaults, always } = options;
   const dice = new Dice(seed, 3);
-  if (always.length === 0 && !dice.chance(0.5)) return { types: [], actions: [] };
+  const hasKept = dice.chance(0.5) || always !== undefined;
+  if (!hasKept) return { types: [], actions: [] };
   const types = Array.from({ length: Math.ceil(seats / 2) }, (_, first) => drawType(dice, first, seats));
   const draw = new KeptDice(dice, types, seats);
   const work = times(dice.between(6, 18), () => ({ atMs: dice.between(0, spanMs), action: draw.work() }));
   const kinds = hasFaults ? (dice.chance(0.4) ? [dice.pick(keptFaultKinds)] : keptFaultKinds) : [];
-  const drawn = kinds.length === 0 ? [] : times(dice.between(0, 3), () => dice.pick(kinds));
-  const faults = [...drawn, ...always].map((kind) => ({ atMs: dice.between(0, spanMs), action: draw.fault(kind) }));
+  const drawn = kinds.length === 0 ? [] : times(dice.between(1, 3), () => dice.pick(kinds));
+  const faults = [...drawn, ...(always ?? [])].map((kind) => ({
+    atMs: dice.between(0, spanMs),
+    action: draw.fault(kind),
+  }));
   return { types, actions: [...work, ...faults] };
 }
 
