@@ -106,8 +106,7 @@ export class EventDelivery {
       const placement = from.tellsRecipients && catalog.hasShared ? this.#placementOf(wire, from, bytes) : undefined;
       if (placement !== undefined) recipients = this.#named(recipients, placement);
       if (recipients.length === 0) return;
-      // An event without an id never counts as a duplicate.
-      // The host may send one again that was given back.
+      // An event without an id never counts as a duplicate. The host may send one again that was given back.
       if (wire.id !== "" && (placement?.named.size ?? 0) === 0 && this.#isRepeated(wire.id, isFromGateway)) {
         counts.duplicateEvents += 1;
         return;
