@@ -260,6 +260,8 @@ export class Ledger {
 
   /** Whether none of these was disturbed between the first moment and the second, or the end of the story. */
   wereQuiet(parties: readonly string[], from: number, to = this.#endOfStory): boolean {
+    // The end is no fault, and no quiet time either.
+    if (from >= this.#endOfStory) return false;
     // Whose channel the host has ended for reading too slowly is not known here.
     if (this.overflow().overflowedChannels > 0) return false;
     return parties.every((party) =>
