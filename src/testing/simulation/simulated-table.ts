@@ -16,7 +16,7 @@ export interface SimulatedStateStoreOptions {
   readonly dice: Dice;
   /** Returns the milliseconds that the store needs for the next answer. Default: 1 to 4, sometimes 40. */
   readonly latencyMs?: ((dice: Dice) => number) | undefined;
-  /** Called for each commit that has happened, also if nobody hears of it. */
+  /** Called for each commit that has happened, also if no caller hears of it. */
   readonly onCommitted?: ((commit: Commit, outcome: CommittedOutcome) => void) | undefined;
 }
 
@@ -67,7 +67,7 @@ export class SimulatedTable {
   }
 }
 
-/** What one process has asked of a table: done and answered in the order in which it was asked. */
+/** The asks of one process at a table. They are done and answered in their order. */
 export class AskQueue {
   readonly #table: SimulatedTable;
   readonly #clock: Clock;
@@ -86,7 +86,7 @@ export class AskQueue {
     void process?.killed.then(() => this.#lose());
   }
 
-  /** Whether the process is gone: nobody hears of anything any more. */
+  /** Whether the process is gone: it hears of no answer any more. */
   get isLost(): boolean {
     return this.#isLost;
   }
@@ -141,7 +141,7 @@ export class AskQueue {
     const count = writes.length === 0 ? 0 : this.#dice.between(0, writes.length);
     for (const ask of this.#asks) ask.isOver = true;
     this.#asks.length = 0;
-    // Nobody hears of an error.
+    // No caller hears of an error.
     for (const { run } of writes.slice(0, count)) this.#done = run().catch(() => undefined);
   }
 

@@ -211,6 +211,21 @@ export const plantedKeptBugs: readonly PlantedBug[] = [
     caughtBy: ["versions"],
   },
   { name: "agents that read beside a turn that writes", plant: { keptClass: ReadsAnyTime }, caughtBy: ["turns"] },
+  {
+    name: "a worker that gives back no message of an agent that leaves",
+    plant: { atWorker: () => meddler("returned", 1, () => true) },
+    caughtBy: ["outcomes", "failures", "recovery", "crash"],
+  },
+  {
+    name: "a worker that never says that its agents have left",
+    plant: { atWorker: () => meddler("left", 1, () => true) },
+    caughtBy: ["outcomes", "failures", "recovery", "crash", "leftovers"],
+  },
+  {
+    name: "a host that does not tell workers to let agents go",
+    plant: { atHost: () => meddler("leave", 1, () => true) },
+    caughtBy: ["outcomes", "failures", "recovery", "crash", "leftovers"],
+  },
   { name: "agents that come back to life", plant: { reusesAgents: true }, caughtBy: ["life"] },
   {
     name: "a worker that keeps idle agents, and more than its cap",

@@ -57,10 +57,10 @@ export class Story {
     return first?.list.some((line) => this.#isInside(this.#turns.get(line), turn)) === true;
   }
 
-  /** Whether the line is of a turn that did not end well, and that was stored in part. */
+  /** Whether the line is of a turn that was stored in part: the rest may have failed, also after its handler. */
   mayComeAgain(line: string): boolean {
     const turn = this.#turns.get(line);
-    return turn !== undefined && turn.ended !== "well" && this.isExposed(turn);
+    return turn !== undefined && this.isExposed(turn);
   }
 
   /** Whether the turn was stored at its end, with all its effects. */
