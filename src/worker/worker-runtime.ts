@@ -154,7 +154,7 @@ export class WorkerRuntime implements AgentRuntime {
     const elsewhere = new Set<string>();
     const inbox = new Inbox({
       ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
-      ...{ dispatcher, work: inFlight, slots: limiter, claims, leaving, notices: claims.notices },
+      ...{ dispatcher, work: inFlight, slots: limiter, claims, leaving },
       onDrain: (graceMs) => this.#lifecycle.onDrain(graceMs),
       onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
     });

@@ -29,6 +29,7 @@ export interface HostFlags extends TlsFlags {
   readonly placement: AgentPlacement;
   readonly versionPolicy: "newest" | "any";
   readonly maxClaims?: number;
+  readonly drainGraceMs?: number;
   readonly reflection: boolean;
   /** Undefined: the default of the command line. */
   readonly state?: StateLocation;
@@ -124,6 +125,11 @@ export function addHostFlags(command: Command): Command {
         .choices(["newest", "any"])
         .default("newest"),
     )
+    .option(
+      "--drain-grace-ms <ms>",
+      "time that shared agents have to leave a worker which stops (default: 10000)",
+      atLeast(1),
+    )
     .option("--max-claims <count>", "agents of shared types whose workers are known (default: 2000000)", atLeast(1))
     .addOption(
       new Option(
@@ -169,6 +175,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     ...given("maxSessions", flags.maxSessions),
     ...given("sharedTypes", flags.sharedTypes),
     ...given("maxClaims", flags.maxClaims),
+    ...given("drainGraceMs", flags.drainGraceMs),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),
     channelOptions: {

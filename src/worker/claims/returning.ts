@@ -1,7 +1,7 @@
 import type { ReturnReason } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import type { Claim } from "./claim.ts";
-import type { ClaimNotices } from "./claim-notices.ts";
+import type { Claims } from "./claims.ts";
 
 export interface Returned {
   readonly claim: Claim;
@@ -15,9 +15,10 @@ export interface Returned {
  * Gives a message back to the host by the channel on which it came. Returns false if it can't: the channel has ended, or the message is too
  * long with the words around it.
  */
-export function sendBack(notices: ClaimNotices, outbox: Outbox, { claim, reason, bytes }: Returned): boolean {
-  // What the worker has asked for this agent comes first.
-  notices.flush();
+export function sendBack(claims: Claims, outbox: Outbox, { claim, reason, bytes }: Returned): boolean {
+  // The host hears first that the agent leaves.
+  if (reason === "conflict") claims.ask(claim, "stale");
+  claims.notices.flush();
   const { type, key, epoch } = claim;
   return outbox.sayClaims({ kind: "returned", agents: [{ type, key, epoch }], reason, message: bytes });
 }

@@ -175,7 +175,7 @@ export class EventDelivery {
     const admission = epoch && catalog.sharingOf(recipient.type) && claims.admit(recipient, epoch, noPath);
     const claim = admission && admission.at !== "refused" ? admission.claim : undefined;
     const { runtime } = catalog;
-    const event = new IncomingEvent(recipient, opened, { runtime, claim, counts, notices: claims.notices });
+    const event = new IncomingEvent(recipient, opened, { runtime, claim, counts, claims });
     if (admission?.at === "returned") return void event.goBack(admission.claim.returns);
     work.add(event);
     if (slots.hasFree) this.#run(event);

@@ -10,7 +10,7 @@ import {
 } from "../../core/internal.ts";
 import type { ReturnReason, WireEvent } from "../../protocol/internal.ts";
 import type { Claim } from "../claims/claim.ts";
-import type { ClaimNotices } from "../claims/claim-notices.ts";
+import type { Claims } from "../claims/claims.ts";
 import { sendBack } from "../claims/returning.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
@@ -43,7 +43,7 @@ export interface IncomingEventOptions {
   /** The host's word that the agent is here. Undefined: the agent's type is exclusive. */
   readonly claim: Claim | undefined;
   readonly counts: WorkerCounters;
-  readonly notices: ClaimNotices;
+  readonly claims: Claims;
 }
 
 /** One event on its way to one agent. */
@@ -116,7 +116,7 @@ export class IncomingEvent implements Delivery, Work {
   #sendBack(reason: ReturnReason, claim: Claim): boolean {
     if (this.#placement === undefined) return false;
     const { outbox, bytes } = this.#placement;
-    return !outbox.isClosed && sendBack(this.#options.notices, outbox, { claim, reason, bytes });
+    return !outbox.isClosed && sendBack(this.#options.claims, outbox, { claim, reason, bytes });
   }
 }
 

@@ -19,7 +19,7 @@ import {
   type WireMetadata,
 } from "../../protocol/internal.ts";
 import type { Claim, PlacedMessage } from "../claims/claim.ts";
-import type { ClaimNotices } from "../claims/claim-notices.ts";
+import type { Claims } from "../claims/claims.ts";
 import { sendBack } from "../claims/returning.ts";
 import { assertLength, type Outbox } from "../connection/outbox.ts";
 import type { StateStream } from "../connection/state-stream.ts";
@@ -32,7 +32,7 @@ export interface PendingResponseOptions {
   readonly registry: CodecRegistry;
   readonly log: MessageLog | undefined;
   readonly counts: WorkerCounters;
-  readonly notices: ClaimNotices;
+  readonly claims: Claims;
 }
 
 const noMetadata: WireMetadata = Object.freeze({});
@@ -158,7 +158,7 @@ export class PendingResponse implements Work {
     this.#isGivenBack = true;
     const moved = movedError(placed.claim.id);
     const isOver = this.#isOver();
-    if (!isOver && !sendBack(this.#options.notices, this.#outbox, { ...placed, reason })) this.fail(moved, true);
+    if (!isOver && !sendBack(this.#options.claims, this.#outbox, { ...placed, reason })) this.fail(moved, true);
     this.#isPaid = true;
     this.#abort(moved);
   }

@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { AgentId, defineMessage, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
+import type { StateStore } from "../../../src/core/internal.ts";
+import { encodeFrame } from "../../../src/protocol/index.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { jsonPayload, requestFrame } from "../../support/worker/frames.ts";
+import { inShort, leave, type PlacingHost, placingHost, takeShort } from "../../support/worker/placing-host.ts";
+
+const Total = defineMessage("Total", z.object({ value: z.number() }));
+const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
+const Count = defineState(z.object({ total: z.number() }), { initial: { total: 0 } });
+const Newer = defineState(z.object({ total: z.number() }), {
+  initial: { total: 0 },
+  version: 2,
+  migrations: { 1: (old: { total: number }) => old },
+});
+
+/** A store that other programs write, too. */
+function sharedStore(): MemoryStateStore {
+  return Object.defineProperty(new MemoryStateStore(), "writers", { value: "many" });
+}
+
+/** A worker with the shared type `room` of persistent counters. A handler waits for the gate if its value is 0. */
+async function counters(host: PlacingHost, stateStore: StateStore) {
+  const gate = new Gate();
+  const seen: string[] = [];
+  class Counter extends persistentAgent(Count) {
+    static override readonly shared = true;
+    static override readonly handlers = handlerTable<Counter>().rpc(Add, async function ({ value }) {
+      seen.push(`add ${value}`);
+      if (value === 0) await gate.opened;
+      this.state.total += value;
+      return Total({ value: this.state.total });
+    });
+    override onDeactivate(reason: string): void {
+      seen.push(`ends: ${reason}`);
+    }
+  }
+  const [worker, channel] = await host.worker({ stateStore });
+  host.hurried.push(worker);
+  await Counter.register(worker, "room", () => new Counter("counts"));
+  return { worker, channel, gate, seen };
+}
+
+function add(value: number, requestId: string, number = 1) {
+  const metadata = { agepoch: `1.2.${number}` };
+  return requestFrame("room/a", { requestId, payload: jsonPayload("Add", { value }), metadata });
+}
+
+/** Writes the agent's state as another program would. */
+async function write(store: StateStore, total: number, schemaVersion = 1): Promise<void> {
+  await store.open();
+  const data = new TextEncoder().encode(JSON.stringify({ total }));
+  await store.commit([
+    {
+      agent: { type: "room", key: "a" },
+      epoch: undefined,
+      expected: { at: "anything" },
+      write: { at: "put", contentType: "application/json", schemaVersion, data },
+      ...{ reminders: [], mail: [], remembered: [] },
+    },
+  ]);
+}
+
+test("a turn that met another writer goes back as a conflict, and what comes goes back until the host says leave", async () => {
+  await using host = await placingHost();
+  const store = sharedStore();
+  const { channel, gate, seen } = await counters(host, store);
+  channel.send(add(1, "h1"));
+  expect(await takeShort(channel, 1)).toEqual(["answer h1"]);
+  // A state is written only if it has changed: this turn waits, and the next one adds.
+  channel.send(add(0, "h2"));
+  while (seen.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  channel.send(add(2, "h3"));
+  channel.send(add(3, "h4"));
+  await write(store, 100);
+  gate.open();
+  expect(await takeShort(channel, 4)).toEqual([
+    "answer h2",
+    "ask-leave stale a",
+    "returned conflict a@1",
+    "returned leaving a@1",
+  ]);
+  channel.send(add(4, "h5"));
+  const late = await channel.received.take();
+  expect(late).toMatchObject({ kind: "returned", message: new Uint8Array(encodeFrame(add(4, "h5"))) });
+  channel.send(leave(["a"], "stale"));
+  expect(await takeShort(channel, 1)).toEqual(["left a@1"]);
+  expect(seen).toEqual(["add 1", "add 0", "add 2", "ends: stale"]);
+  channel.send(add(2, "h3", 2));
+  expect(await channel.received.take()).toMatchObject({ payload: jsonPayload("Total", { value: 102 }) });
+});
+
+test("an agent whose stored state is newer than its class gives its messages back as unfit", async () => {
+  await using host = await placingHost();
+  const store = sharedStore();
+  await write(store, 7, Newer.version);
+  const { channel } = await counters(host, store);
+  channel.send(add(1, "h1"));
+  channel.send(add(2, "h2"));
+  expect(await takeShort(channel, 3)).toEqual(["ask-leave failed a", "returned unfit a@1", "returned unfit a@1"]);
+  channel.send(leave(["a"], "failed"));
+  expect(await takeShort(channel, 1)).toEqual(["left a@1"]);
+});
+
+test("destroyAgent of a shared agent waits for the host, and the state is gone before left is said", async () => {
+  await using host = await placingHost();
+  const store = sharedStore();
+  const { channel, worker } = await counters(host, store);
+  channel.send(add(1, "h1"));
+  await takeShort(channel, 1);
+  const destroyed = worker.destroyAgent(new AgentId("room", "a"));
+  expect(await takeShort(channel, 1)).toEqual(["ask-leave asked a"]);
+  channel.send(leave(["a"], "asked"));
+  expect(inShort(await channel.received.take())).toBe("left a@1");
+  expect(await store.load({ type: "room", key: "a" })).toBeUndefined();
+  await destroyed;
+});
