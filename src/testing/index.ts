@@ -43,6 +43,12 @@ export type { SimulatedLineOptions } from "./simulation/simulated-line.ts";
 export { SimulatedLine } from "./simulation/simulated-line.ts";
 export type { SimulatedProcessParts } from "./simulation/simulated-process.ts";
 export { SimulatedProcess } from "./simulation/simulated-process.ts";
+export { SimulatedStateStore } from "./simulation/simulated-state-store.ts";
+export type {
+  CommittedOutcome,
+  SimulatedStateStoreOptions,
+  SimulatedStoreFault,
+} from "./simulation/simulated-table.ts";
 export type { SimulationOptions } from "./simulation/simulation.ts";
 export { Simulation } from "./simulation/simulation.ts";
 export type { TestHost, TestHostOptions } from "./start-test-host.ts";

@@ -1,4 +1,6 @@
 import { hostCallTimeoutMs } from "./host-seat.ts";
+import { keptCheckers } from "./kept/kept-checkers.ts";
+import { Story } from "./kept/story.ts";
 import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
 import { ringOf } from "./rings.ts";
 
@@ -12,7 +14,8 @@ type Report = (text: string) => void;
 /** What Troupe promises, read off the ledger when all is over. */
 export function checkLedger(ledger: Ledger): readonly Breach[] {
   const found: Breach[] = [...ledger.breaches];
-  for (const [checker, check] of Object.entries(checkers)) check(ledger, (text) => found.push({ checker, text }));
+  for (const [checker, check] of [...Object.entries(checkers), ...Object.entries(keptCheckers)])
+    check(ledger, (text) => found.push({ checker, text }));
   return found;
 }
 
@@ -27,6 +30,12 @@ const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => v
   events: eventsComeOnceAndOnlyToSubscribers,
   losses: noEventIsLostWithoutAFault,
 };
+
+/** Whose trouble may touch a call: its host, its caller, and all who serve its type. */
+function partiesOf({ callerSeat, servers, plan }: CallRecord): readonly string[] {
+  const store = plan.kept === undefined ? [] : ["store"];
+  return ["host", `w${callerSeat}`, ...store, ...servers.map((seat) => `w${seat}`)];
+}
 
 /** Whoever still lives has an outcome for all that it asked. */
 function everythingHasAnOutcome({ calls, requests }: Ledger, report: Report): void {
@@ -55,8 +64,9 @@ function answersAreRight({ calls }: Ledger, report: Report): void {
 }
 
 function callsAreHandledOnce({ calls }: Ledger, report: Report): void {
-  for (const { name, runs, target } of calls) {
-    if (runs.length > 1) report(`${name} was handled ${runs.length} times`);
+  for (const { name, runs, target, plan } of calls) {
+    // A persistent agent may begin again what is not stored; the lines of its state are counted.
+    if (runs.length > 1 && plan.kept === undefined) report(`${name} was handled ${runs.length} times`);
     for (const { agent } of runs) if (agent !== target.toString()) report(`${name} to ${target} reached ${agent}`);
   }
 }
@@ -78,8 +88,8 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
   const { code, text } = outcome;
   const told = `failed with ${code} (${text})`;
   const waitedMs = endedMs - startedMs;
-  const parties = ["host", `w${call.callerSeat}`, `w${plan.target}`];
-  const isQuiet = ledger.wereQuiet(parties, call.startedAt, call.endedAt);
+  if (plan.kept?.isRepeated === true && code !== "handler-failed") return undefined;
+  const isQuiet = ledger.wereQuiet(partiesOf(call), call.startedAt, call.endedAt);
   switch (code) {
     case "handler-failed":
       return runs.some(({ ended }) => ended === "threw") ? undefined : `${told}, and its handler threw nothing`;
@@ -101,6 +111,13 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
     case "deadlock":
       // Another checker looks at these.
       return undefined;
+    case "state-unknown":
+    case "state-unavailable":
+      return isQuiet ? `${told}, and the store was well` : undefined;
+    case "state-conflict":
+      return ledger.kept.hasOtherWriters(target.toString()) || !isQuiet
+        ? undefined
+        : `${told}, and nobody else has written`;
     case "disconnected":
     case "shutting-down":
     case "wrong-state":
@@ -128,7 +145,7 @@ function deadlocksAreRings(ledger: Ledger, report: Report): void {
     if (code !== "timed-out" || ledger.hasSlots) continue;
     const ring = ringOf(call, ledger, endedMs, "as it is");
     if (ring === undefined || ringOf(call, ledger, endedMs - longestWayMs, "as it is") === undefined) continue;
-    const parties = ["host", ...ring.flatMap(({ callerSeat, plan }) => [`w${callerSeat}`, `w${plan.target}`])];
+    const parties = ring.flatMap(partiesOf);
     const fromMoment = Math.min(...ring.map(({ startedAt }) => startedAt));
     if (!ledger.wereQuiet(parties, fromMoment, call.endedAt)) continue;
     report(`${name} to ${target} timed out in a ring of ${ring.map((one) => one.name).join(", ")}`);
@@ -140,7 +157,7 @@ function handlersAreToldTheTruth(ledger: Ledger, report: Report): void {
   for (const call of ledger.calls) {
     const { name, runs, plan, abortedMs, isBoundByCaller, startedMs } = call;
     if (plan.behaviour.ends !== "patient") continue;
-    const parties = ["host", `w${call.callerSeat}`, `w${plan.target}`];
+    const parties = partiesOf(call);
     for (const { told, token, begunMs } of runs) {
       if (told === undefined) continue;
       const isQuiet = ledger.wereQuiet(parties, call.startedAt);
@@ -179,7 +196,8 @@ function eventsComeInOrder({ events }: Ledger, report: Report): void {
   const heard = new Map<string, { readonly at: number; readonly event: EventRecord }[]>();
   for (const event of events) {
     for (const { process, agent, at } of event.receipts) {
-      const way = `${event.process.name} to ${agent} in ${process}`;
+      // Events of a turn leave when that is stored: each agent's own keep their order.
+      const way = `${event.turn === undefined ? event.process.name : event.sender} to ${agent} in ${process}`;
       heard.set(way, [...(heard.get(way) ?? []), { at, event }]);
     }
   }
@@ -221,9 +239,12 @@ function noEventIsLostWithoutAFault(ledger: Ledger, report: Report): void {
 
 function lostEvents(ledger: Ledger): readonly string[] {
   const lost: string[] = [];
+  const story = new Story(ledger.kept);
   for (const event of ledger.events) {
     if (event.outcome !== "published" || !event.process.isAlive) continue;
+    if (event.turn !== undefined && !story.isKept(event.turn)) continue;
     for (const one of ledger.subscriptions) {
+      if (ledger.isKeptType(one.agentType)) continue;
       if (ledger.hasEnded(one.to) || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
       const agent = `${one.agentType}/news`;
       if (!one.matches(event.topic) || agent === String(event.sender)) continue;

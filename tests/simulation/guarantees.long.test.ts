@@ -1,3 +1,3 @@
 import { playSeeds } from "./play-seeds.ts";
 
-playSeeds({ first: 201, count: 1_800 });
+playSeeds({ first: 101, count: 1_900 });

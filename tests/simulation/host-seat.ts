@@ -1,31 +1,52 @@
 import { Host } from "../../src/host/index.ts";
-import type { SimulatedProcess } from "../../src/testing/index.ts";
+import type { SimulatedProcess, SimulatedStateStore } from "../../src/testing/index.ts";
 import type { Listener } from "../../src/transport/index.ts";
 import { aroundService } from "./around-streams.ts";
+import { observed } from "./kept/store-tap.ts";
 import type { Overflow } from "./ledger.ts";
 import type { WorldParts } from "./world-parts.ts";
 
-export const hostAddress = "host:7000";
+/** Hosts take turns at these: a second one opens the store while the first one still listens. */
+export const hostAddresses = ["host:7000", "host:7001"] as const;
 export const hostCallTimeoutMs = 20_000;
+
+const startAgainMs = 200;
+
+/** A host that runs. */
+interface Occupant {
+  readonly host: Host;
+  readonly process: SimulatedProcess;
+  stopListening: () => Promise<void>;
+}
 
 /** Where the host runs: one process after another. */
 export class HostSeat {
   /** All that ever ran here, for the checks at the end. */
   readonly processes: SimulatedProcess[] = [];
   readonly #parts: WorldParts;
+  readonly #store: SimulatedStateStore | undefined;
   readonly #onDisturbed: () => void;
-  #host: Host | undefined;
-  #process: SimulatedProcess | undefined;
+  #present: Occupant | undefined;
+  /** One that goes on although another one has the store. */
+  #leaving: Occupant | undefined;
+  /** Whether a host is to run. */
+  #isWanted = false;
+  #address: (typeof hostAddresses)[number] = hostAddresses[0];
   readonly #hosts: Host[] = [];
 
-  /** `onDisturbed`: the host goes, and every worker feels it. */
-  constructor(parts: WorldParts, onDisturbed: () => void) {
+  /** `store`: all hosts share it. `onDisturbed`: the host goes, and every worker feels it. */
+  constructor(parts: WorldParts, store: SimulatedStateStore | undefined, onDisturbed: () => void) {
     this.#parts = parts;
+    this.#store = store;
     this.#onDisturbed = onDisturbed;
   }
 
   get host(): Host | undefined {
-    return this.#host;
+    return this.#present?.host;
+  }
+
+  get address(): string {
+    return this.#address;
   }
 
   /** What all hosts so far have refused or dropped since a queue was full. */
@@ -39,37 +60,98 @@ export class HostSeat {
     };
   }
 
+  /** Starts one, and another one while the store can't be opened. */
   async start(): Promise<void> {
-    const { simulation, ledger, plan } = this.#parts;
-    const process = simulation.process(`host#${this.processes.length + 1}`);
-    this.processes.push(process);
-    const { clock, makeId } = process;
-    const dice = simulation.dice.fork(process.name);
-    const options = { clock, makeId, random: () => dice.next(), callTimeoutMs: hostCallTimeoutMs, ...plan.hostQueue };
-    this.#process = process;
-    this.#host = new Host({ listener: this.#listener(), address: hostAddress }, options);
-    this.#hosts.push(this.#host);
-    await ledger.follow(`${process.name} start`, process, this.#host.start());
-    ledger.recover("host");
+    this.#isWanted = true;
+    while (this.#isWanted && this.#present === undefined) {
+      const occupant = this.#make();
+      const { host, process } = occupant;
+      this.#present = occupant;
+      try {
+        await Promise.race([this.#parts.ledger.follow(`${process.name} start`, process, host.start()), process.killed]);
+      } catch (error) {
+        if (this.#store === undefined) throw error;
+        if (this.#present === occupant) this.#present = undefined;
+        await host.stop({ graceMs: 0 });
+        await this.#sleep(startAgainMs);
+        continue;
+      }
+      if (this.#present === occupant && this.#leaving === undefined) this.#parts.ledger.recover("host");
+      return;
+    }
   }
 
   /** As by SIGKILL: nobody says goodbye, and the address is free. */
   async kill(): Promise<void> {
     const { simulation } = this.#parts;
     this.#disturb();
-    this.#host = undefined;
-    this.#process?.kill();
+    this.#isWanted = false;
+    const occupant = this.#present;
+    this.#present = undefined;
+    occupant?.process.kill();
     for (const line of simulation.lines) line.cut();
-    await this.#stopListening();
+    await occupant?.stopListening();
   }
 
   async stop(graceMs: number): Promise<void> {
     const { ledger } = this.#parts;
-    const host = this.#host;
-    if (host === undefined) return;
+    const occupant = this.#present;
+    if (occupant === undefined) return;
     this.#disturb();
-    this.#host = undefined;
-    await ledger.follow(`${this.#process?.name} stop`, this.#process, host.stop({ graceMs }));
+    this.#isWanted = false;
+    this.#present = undefined;
+    await ledger.follow(`${occupant.process.name} stop`, occupant.process, occupant.host.stop({ graceMs }));
+  }
+
+  /** Starts the next host at the other address, which takes the store over; the one before goes on until this ends it. */
+  async replace(ends: "stop" | "kill", overlap: () => Promise<void>): Promise<void> {
+    const before = this.#present;
+    if (before === undefined || !this.#isWanted || this.#leaving !== undefined) return;
+    this.#leaving = before;
+    this.#disturb();
+    this.#present = undefined;
+    this.#address = this.#address === hostAddresses[0] ? hostAddresses[1] : hostAddresses[0];
+    const started = this.start();
+    await overlap();
+    if (ends === "kill") {
+      before.process.kill();
+      await before.stopListening();
+    } else {
+      const { ledger } = this.#parts;
+      await ledger.follow(`${before.process.name} stop`, before.process, before.host.stop({ graceMs: 500 }));
+    }
+    this.#leaving = undefined;
+    this.#onDisturbed();
+    await started;
+    if (this.#present !== undefined) this.#parts.ledger.recover("host");
+  }
+
+  #make(): Occupant {
+    const { simulation, plan } = this.#parts;
+    const process = simulation.process(`host#${this.processes.length + 1}`);
+    this.processes.push(process);
+    const { clock, makeId } = process;
+    const dice = simulation.dice.fork(process.name);
+    let stopListening = async () => {};
+    const listener = this.#listener((listening) => {
+      stopListening = () => listening.close(0);
+    });
+    const kept = this.#store && {
+      stateStore: observed(this.#store.reopen(process), this.#parts.plant),
+      takesOver: true,
+      retry: { attempts: 50, initialDelayMs: 200, maxDelayMs: 2_000 },
+    };
+    const options = {
+      clock,
+      makeId,
+      random: () => dice.next(),
+      callTimeoutMs: hostCallTimeoutMs,
+      ...plan.hostQueue,
+      ...kept,
+    };
+    const host = new Host({ listener, address: this.#address }, options);
+    this.#hosts.push(host);
+    return { host, process, stopListening: () => stopListening() };
   }
 
   #disturb(): void {
@@ -77,16 +159,18 @@ export class HostSeat {
     this.#onDisturbed();
   }
 
-  #stopListening: () => Promise<void> = async () => undefined;
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#parts.simulation.clock.setTimer(ms, resolve));
+  }
 
-  #listener(): Listener {
+  #listener(onListening: (listening: { close(graceMs: number): Promise<void> }) => void): Listener {
     const { simulation, plant } = this.#parts;
     return {
       listen: async (address, services) => {
         const atHost = plant?.atHost;
         const served = atHost === undefined ? services : services.map((one) => aroundService(one, atHost));
         const listening = await simulation.listener.listen(address, served);
-        this.#stopListening = () => listening.close(0);
+        onListening(listening);
         return listening;
       },
     };

@@ -1,6 +1,7 @@
 import { type AgentId, TroupeError } from "../../src/core/index.ts";
 import { errorText } from "../../src/core/internal.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
+import { KeptLedger, type Turn } from "./kept/kept-ledger.ts";
 import type { PlannedCall } from "./plan.ts";
 import type { Trace } from "./trace.ts";
 
@@ -25,6 +26,8 @@ export interface CallRecord {
   readonly plan: PlannedCall;
   readonly target: AgentId;
   readonly callerSeat: number;
+  /** Seats that serve the target's type. */
+  readonly servers: readonly number[];
   /** The call in whose handler this one was made. */
   readonly parent: CallRecord | undefined;
   readonly process: SimulatedProcess;
@@ -47,9 +50,13 @@ export interface EventRecord {
   readonly order: number;
   readonly topic: string;
   readonly sender: AgentId | undefined;
+  /** The turn of a persistent agent that published it: it leaves when that is written. */
+  readonly turn: Turn | undefined;
   readonly publishedAt: number;
   outcome: "published" | "refused" | undefined;
   readonly receipts: Receipt[];
+  /** Persistent agents whose handlers had it. */
+  readonly keptReceipts: string[];
 }
 
 export interface Receipt {
@@ -96,6 +103,9 @@ export class Ledger {
   readonly events: EventRecord[] = [];
   readonly subscriptions: SubscriptionRecord[] = [];
   readonly requests: RequestRecord[] = [];
+  readonly kept: KeptLedger;
+  /** The seats that serve a type of persistent agents. */
+  serversOf: (type: string) => readonly number[] = () => [];
   /** Agent types whose agents take one message after the other. */
   readonly sequentialTypes = new Set<string>();
   /** Whether a worker bounds its handlers, so that a call may wait for something else than its turn. */
@@ -116,6 +126,11 @@ export class Ledger {
   constructor(trace: Trace, now: () => number) {
     this.trace = trace;
     this.#now = now;
+    this.kept = new KeptLedger({ moment: () => this.moment(), now, note: (text) => trace.note(text) });
+  }
+
+  isKeptType(type: string): boolean {
+    return this.serversOf(type).length > 0;
   }
 
   /** Moments count what was written down, so that no two are the same. */
@@ -142,7 +157,7 @@ export class Ledger {
     this.breaches.push({ checker, text });
   }
 
-  openCall(details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "process" | "parent">): CallRecord {
+  openCall(details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "servers" | "process" | "parent">): CallRecord {
     const record: CallRecord = {
       ...details,
       name: `c${this.calls.length}`,
@@ -172,7 +187,7 @@ export class Ledger {
     );
   }
 
-  openEvent(details: Pick<EventRecord, "seat" | "process" | "topic" | "sender">): EventRecord {
+  openEvent(details: Pick<EventRecord, "seat" | "process" | "topic" | "sender" | "turn">): EventRecord {
     const order = this.events.length;
     const record: EventRecord = {
       ...details,
@@ -181,7 +196,9 @@ export class Ledger {
       publishedAt: this.moment(),
       outcome: undefined,
       receipts: [],
+      keptReceipts: [],
     };
+    details.turn?.effects.push(record.name);
     this.events.push(record);
     this.#eventsByName.set(record.name, record);
     this.trace.note(`${record.process.name} publishes ${record.name} on ${record.topic}`);
@@ -243,6 +260,8 @@ export class Ledger {
 
   /** Whether none of these was disturbed between the first moment and the second, or the end of the story. */
   wereQuiet(parties: readonly string[], from: number, to = this.#endOfStory): boolean {
+    // The end is no fault, and no quiet time either.
+    if (from >= this.#endOfStory) return false;
     // Whose channel the host has ended for reading too slowly is not known here.
     if (this.overflow().overflowedChannels > 0) return false;
     return parties.every((party) =>

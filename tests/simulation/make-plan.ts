@@ -1,22 +1,24 @@
 import { Dice } from "../../src/testing/index.ts";
+import { drawKept } from "./kept/kept-dice.ts";
+import type { KeptFaultKind } from "./kept/plan.ts";
 import {
   type Action,
   type Behaviour,
-  type Fault,
-  type FaultKind,
-  faultKinds,
+  type PlainFault,
+  type PlainFaultKind,
   type Plan,
   type PlannedAction,
   type PlannedCall,
   type PlannedSeat,
+  plainFaultKinds,
   type Work,
 } from "./plan.ts";
 
 const topics = ["red", "green", "green-light"];
 const keys = ["a", "b"];
 
-/** The plan of a seed. */
-export function makePlan(seed: number): Plan {
+/** The plan of a seed. `always`: it has persistent agents and these faults in any case. */
+export function makePlan(seed: number, always?: readonly KeptFaultKind[]): Plan {
   const dice = new Dice(seed, 1);
   const drawnSeats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
   const tangle = new Dice(seed, 2);
@@ -31,15 +33,17 @@ export function makePlan(seed: number): Plan {
   const faults = times(kinds.length === 0 ? 0 : dice.between(1, 5), () =>
     at(dice, spanMs, draw.fault(dice.pick(kinds))),
   );
+  const kept = drawKept({ seed, seats: seats.length, spanMs, hasFaults: kinds.length > 0, always });
   return {
     seed,
     seats,
+    kept: kept.types,
     windowBytes: dice.chance(0.5) ? dice.between(100, 3_000) : 4 * 1024 * 1024,
     highWaterBytes: dice.chance(0.5) ? dice.between(100, 2_000) : 1024 * 1024,
     hostQueue: dice.chance(0.3)
       ? { maxQueuedFrames: dice.between(12, 40), whenFull: dice.pick(["drop", "disconnect"]) }
       : undefined,
-    actions: [...work, ...faults, ...(isTangled ? knots(tangle, seats.length, spanMs) : [])].sort(
+    actions: [...work, ...faults, ...kept.actions, ...(isTangled ? knots(tangle, seats.length, spanMs) : [])].sort(
       (one, other) => one.atMs - other.atMs,
     ),
     lastToStop: dice.pick(["host", "workers"]),
@@ -48,10 +52,10 @@ export function makePlan(seed: number): Plan {
 }
 
 /** A fifth of the worlds is calm, a third has one kind of fault, the others have any. */
-function faultsOf(dice: Dice): readonly FaultKind[] {
+function faultsOf(dice: Dice): readonly PlainFaultKind[] {
   const draw = dice.next();
   if (draw < 0.2) return [];
-  return draw < 0.5 ? [dice.pick(faultKinds)] : faultKinds;
+  return draw < 0.5 ? [dice.pick(plainFaultKinds)] : plainFaultKinds;
 }
 
 function makeSeat(dice: Dice): PlannedSeat {
@@ -125,7 +129,7 @@ class PlanDice {
     return { do: "state", seat, target: this.seat(), what: dice.pick(["save", "load", "describe"]) };
   }
 
-  fault(kind: FaultKind): Fault {
+  fault(kind: PlainFaultKind): PlainFault {
     const dice = this.#dice;
     const seat = this.seat();
     const downMs = dice.between(0, 3_000);

@@ -1,3 +1,12 @@
+import {
+  type KeptBehaviour,
+  type KeptFault,
+  type KeptTarget,
+  type KeptWork,
+  keptFaultKinds,
+  type PlannedType,
+} from "./kept/plan.ts";
+
 /** What one handler does when it is called. */
 export interface Behaviour {
   /** Milliseconds before anything else. */
@@ -8,11 +17,15 @@ export interface Behaviour {
   readonly publishes: readonly string[];
   /** `patient` waits for its signal and then throws; `never` does not even that. */
   readonly ends: "answers" | "throws" | "never" | "patient";
+  /** What a turn of a persistent agent does beside. */
+  readonly kept?: KeptBehaviour | undefined;
 }
 
 export interface PlannedCall {
   /** The seat whose agent is asked; undefined: a type that nobody serves. */
   readonly target: number | undefined;
+  /** A persistent agent is asked, not that of a seat. */
+  readonly kept?: KeptTarget | undefined;
   readonly key: string;
   readonly timeoutMs: number | undefined;
   /** Milliseconds until the caller's signal aborts. */
@@ -24,6 +37,7 @@ export interface PlannedCall {
 
 /** What somebody asks of a runtime. */
 export type Work =
+  | KeptWork
   | { readonly do: "call"; readonly seat: number; readonly call: PlannedCall }
   | {
       readonly do: "publish";
@@ -43,7 +57,9 @@ export type Work =
     };
 
 /** What breaks, or is ended and begun again. */
-export type Fault =
+export type Fault = KeptFault | PlainFault;
+
+export type PlainFault =
   | { readonly do: "cut"; readonly seat: number }
   | { readonly do: "stall"; readonly seat: number; readonly forMs: number; readonly thenCut: boolean }
   | { readonly do: "slow-reader"; readonly seat: number; readonly forMs: number }
@@ -54,7 +70,7 @@ export type Fault =
 
 export type Action = Work | Fault;
 
-export const faultKinds = [
+export const plainFaultKinds = [
   "cut",
   "stall",
   "slow-reader",
@@ -64,7 +80,8 @@ export const faultKinds = [
   "kill-host",
   "restart-host",
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+export type PlainFaultKind = (typeof plainFaultKinds)[number];
+export const faultKinds = [...plainFaultKinds, ...keptFaultKinds] as const;
 
 export function isFault(action: Action): action is Fault {
   return faultKinds.some((kind) => kind === action.do);
@@ -79,6 +96,8 @@ export interface PlannedAction {
 export interface Plan {
   readonly seed: number;
   readonly seats: readonly PlannedSeat[];
+  /** Types of persistent agents. None: no worker keeps anything. */
+  readonly kept: readonly PlannedType[];
   readonly windowBytes: number;
   readonly highWaterBytes: number;
   /** What the host lets wait for one worker, and what it does with more; undefined: as much as it likes. */

@@ -1,18 +1,4 @@
-import { describe, expect, test } from "vitest";
-import { makePlan } from "./make-plan.ts";
+import { catchBugs } from "./catch-bugs.ts";
 import { plantedBugs } from "./planted-bugs.ts";
-import { runPlan } from "./run-plan.ts";
 
-/** So many worlds a bug has for showing itself. */
-const maxSeeds = 30;
-
-describe("the checkers catch", () => {
-  test.each(plantedBugs)("$name", { timeout: 60_000 }, async ({ plant, caughtBy }) => {
-    const complaints = new Set<string>();
-    for (let seed = 1; seed <= maxSeeds && !caughtBy.some((checker) => complaints.has(checker)); seed += 1) {
-      const { breaches } = await runPlan(makePlan(seed), { plant });
-      for (const { checker } of breaches) complaints.add(checker);
-    }
-    expect(caughtBy.filter((checker) => complaints.has(checker))).not.toEqual([]);
-  });
-});
+catchBugs(plantedBugs, 30);

@@ -1,36 +1,6 @@
-import { decodeFrame, encodeFrame, type Frame, type ResponseFrame } from "../../src/protocol/index.ts";
+import { decodeFrame, encodeFrame, type ResponseFrame } from "../../src/protocol/index.ts";
 import type { Gate } from "./around-streams.ts";
-import type { Plant } from "./world-parts.ts";
-
-export interface PlantedBug {
-  readonly name: string;
-  readonly plant: Plant;
-  /** The checkers of which at least one must complain. */
-  readonly caughtBy: readonly string[];
-}
-
-type Pass = (bytes: Uint8Array) => boolean;
-type Meddle<Kind extends Frame["kind"]> = (
-  frame: Extract<Frame, { readonly kind: Kind }>,
-  pass: Pass,
-  bytes: Uint8Array,
-) => boolean;
-
-/** A gate that meddles with each frame of one kind that goes out, every `period`th only. */
-function meddler<Kind extends Frame["kind"]>(kind: Kind, period: number, meddle: Meddle<Kind>): Gate {
-  let count = 0;
-  return {
-    out: (bytes, pass) => {
-      const frame = decodeFrame(bytes);
-      if (!isOf(frame, kind) || ++count % period !== 0) return pass(bytes);
-      return meddle(frame, pass, bytes);
-    },
-  };
-}
-
-function isOf<Kind extends Frame["kind"]>(frame: Frame, kind: Kind): frame is Extract<Frame, { readonly kind: Kind }> {
-  return frame.kind === kind;
-}
+import { meddler, type Pass, type PlantedBug } from "./planting.ts";
 
 function swapAnswers(): Gate {
   let first: ResponseFrame | undefined;

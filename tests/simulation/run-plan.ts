@@ -1,6 +1,7 @@
 import type { HostCounters } from "../../src/host/index.ts";
 import { type Breach, checkLedger } from "./checkers.ts";
 import { hostCallTimeoutMs } from "./host-seat.ts";
+import { keptType } from "./kept/kept-agent.ts";
 import type { Ledger } from "./ledger.ts";
 import { isFault, type Plan, type PlannedCall } from "./plan.ts";
 import { World } from "./world.ts";
@@ -31,6 +32,8 @@ export interface RunReport {
 const restMs = 400_000;
 /** How long hosts keep registrations of clients without a channel. */
 const orphanMs = 31_000;
+/** Turns are longer than their beginning, and a state takes its time. */
+const restlessMs = 5_000;
 const maxSteps = 200_000;
 
 const probe: Omit<PlannedCall, "target"> = {
@@ -145,8 +148,13 @@ class Play {
     const world = this.#world;
     const { ledger } = world;
     const first = ledger.calls.length;
+    const { plan } = world;
     for (const caller of world.seats) {
       for (const target of world.seats) this.#start(world.call(caller.index, { ...probe, target: target.index }));
+      for (const type of plan.kept.keys()) {
+        const kept = { type, reads: false, isRepeated: false };
+        this.#start(world.call(caller.index, { ...probe, target: undefined, kept }));
+      }
       this.#start(world.publish(caller.index, "red", 1, false));
     }
     await this.#until("the probes have ended", () => this.#underWay.size === 0);
@@ -161,7 +169,20 @@ class Play {
       calls = ledger.calls.length;
       await this.#until("nobody waits for an answer", () => ledger.openCalls === 0);
     }
+    await this.#untilDelivered();
     await this.#until("the lines are empty", () => this.#areLinesEmpty());
+  }
+
+  /** Told messages are handled and reminders over. */
+  async #untilDelivered(): Promise<void> {
+    const { kept, simulation, ledger } = this.#world;
+    if (kept === undefined) return;
+    const giveUpMs = simulation.clock.now() + restMs;
+    while ((await kept.leftToDeliver()) > 0 && simulation.clock.now() < giveUpMs) await this.#sleep(1_000);
+    const left = await kept.leftToDeliver();
+    if (left > 0) ledger.breach("leftovers", `${left} told messages and reminders are in the store at rest`);
+    await this.#until("nobody waits for an answer", () => ledger.openCalls === 0);
+    await kept.readDeadLetters();
   }
 
   /** Nobody waits for anything: then nothing may be pending. */
@@ -171,8 +192,35 @@ class Play {
       const pending = present?.worker.pendingCallsCount ?? 0;
       if (pending > 0) ledger.breach("leftovers", `${present?.process.name} has ${pending} pending calls at rest`);
     }
+    this.#checkLive();
     const pending = host.host?.counters().pendingCalls ?? 0;
     if (pending > 0) ledger.breach("leftovers", `the host has ${pending} pending calls at rest`);
+  }
+
+  /** Agents that had no turn for their idle time are gone, and no type has more than its cap. */
+  #checkLive(): void {
+    const { ledger, plan, simulation, seats } = this.#world;
+    const lastMs = new Map<string, number>();
+    for (const { activation, begunMs } of ledger.kept.turns) lastMs.set(activation.name, begunMs);
+    for (const [
+      index,
+      { idleAfterMs = Number.POSITIVE_INFINITY, maxLive = Number.POSITIVE_INFINITY },
+    ] of plan.kept.entries()) {
+      for (const { present } of seats) {
+        const live = ledger.kept.liveIn(present?.process, keptType(index));
+        if (live.length > maxLive) {
+          ledger.breach(
+            "leftovers",
+            `${live.length} agents of ${keptType(index)} are live in ${present?.process.name}, above ${maxLive}`,
+          );
+        }
+        for (const { name, agent } of live) {
+          const idleMs = simulation.clock.now() - (lastMs.get(name) ?? 0);
+          if (idleMs > idleAfterMs + restlessMs)
+            ledger.breach("leftovers", `${agent} (${name}) is live after ${idleMs} ms without a turn`);
+        }
+      }
+    }
   }
 
   async #end(): Promise<void> {
@@ -211,6 +259,7 @@ class Play {
       "channels",
       "controlChannels",
       "pendingCalls",
+      "claims",
       "agentTypes",
       "subscriptions",
       "reservedClients",

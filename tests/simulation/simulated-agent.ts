@@ -8,6 +8,8 @@ import {
   TopicId,
 } from "../../src/core/index.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
+import type { Turn } from "./kept/kept-ledger.ts";
+import { Look } from "./kept/messages.ts";
 import { type CallRecord, type Outcome, outcomeOf, type Run } from "./ledger.ts";
 import { Done, News, Ping, Task } from "./messages.ts";
 import type { PlannedCall } from "./plan.ts";
@@ -16,9 +18,11 @@ import type { WorldParts } from "./world-parts.ts";
 export interface SimulatedAgentParts extends WorldParts {
   readonly seat: number;
   readonly process: SimulatedProcess;
-  /** Whether the agent takes one message after the other. */
-  readonly isSequential: boolean;
 }
+
+/** Outcomes after which the same call is not made again. */
+const finalCodes: ReadonlySet<string> = new Set(["handler-failed", "cancelled", "wrong-state"]);
+const againMs = 700;
 
 /** An agent that does for each call what the plan says, and writes down all that reaches it. */
 export class SimulatedAgent implements Agent {
@@ -29,8 +33,12 @@ export class SimulatedAgent implements Agent {
   /** What its handlers handle: a call, or an event. */
   readonly #running = new Set<{ readonly call: CallRecord | undefined }>();
 
-  constructor(parts: SimulatedAgentParts) {
+  readonly #isSequential: boolean;
+
+  /** `isSequential`: it takes one message after the other. */
+  constructor(parts: SimulatedAgentParts, isSequential: boolean) {
     this.#parts = parts;
+    this.#isSequential = isSequential;
   }
 
   get id(): AgentId {
@@ -92,7 +100,10 @@ export class SimulatedAgent implements Agent {
   async #behave(call: CallRecord, context: MessageContext, run: Run): Promise<unknown> {
     const { delayMs, nested, publishes, ends } = call.plan.behaviour;
     if (delayMs > 0) await this.#sleep(delayMs);
-    for (const topic of publishes) await publish(this.#parts, this.#bound(), topic, this.id).catch(() => undefined);
+    for (const topic of publishes) {
+      const send: Send = (news, topicId) => this.#bound().publishMessage(news, topicId, { sender: this.id });
+      await publish(this.#parts, send, { topic, sender: this.id }).catch(() => undefined);
+    }
     for (const plan of nested) await makeCall(this.#parts, this.#bound(), plan, { sender: this.id, context, call });
     switch (ends) {
       case "answers":
@@ -128,8 +139,8 @@ export class SimulatedAgent implements Agent {
 
   /** Writes down a turn that runs beside one that does not wait for it. */
   async #inTurn<T>(call: CallRecord | undefined, body: () => Promise<T>): Promise<T> {
-    const { ledger, isSequential } = this.#parts;
-    if (isSequential && hasExactPath(call)) {
+    const { ledger } = this.#parts;
+    if (this.#isSequential && hasExactPath(call)) {
       for (const other of this.#running) {
         if (isAbove(other.call, call)) continue;
         const beside = other.call?.name ?? "an event";
@@ -156,13 +167,13 @@ export class SimulatedAgent implements Agent {
 }
 
 /** Whether one call waits for the other. */
-function isAbove(one: CallRecord | undefined, other: CallRecord | undefined): boolean {
+export function isAbove(one: CallRecord | undefined, other: CallRecord | undefined): boolean {
   for (let above = other?.parent; above !== undefined; above = above.parent) if (above === one) return true;
   return false;
 }
 
 /** A call without its handler's signal may have the paths of other handlers of its agent, too. */
-function hasExactPath(call: CallRecord | undefined): boolean {
+export function hasExactPath(call: CallRecord | undefined): boolean {
   for (let one = call; one?.parent !== undefined; one = one.parent) if (!one.plan.inheritsSignal) return false;
   return true;
 }
@@ -176,13 +187,15 @@ export interface CallOrigin {
 
 /** Makes a call and writes down its outcome; never rejects. */
 export async function makeCall(
-  { ledger, process, seat, simulation }: Omit<SimulatedAgentParts, "isSequential">,
+  parts: SimulatedAgentParts,
   runtime: AgentRuntime,
   plan: PlannedCall,
   origin: CallOrigin,
 ): Promise<void> {
-  const target = new AgentId(plan.target === undefined ? "nobody" : `type-${plan.target}`, plan.key);
-  const record = ledger.openCall({ plan, target, callerSeat: seat, process, parent: origin.call });
+  const { ledger, process, seat, simulation } = parts;
+  const target = new AgentId(targetType(plan), plan.key);
+  const servers = plan.kept === undefined ? [plan.target ?? 0] : (parts.plan.kept[plan.kept.type]?.seats ?? []);
+  const record = ledger.openCall({ plan, target, callerSeat: seat, servers, process, parent: origin.call });
   const { signal, stop } = bounds(
     plan,
     origin,
@@ -192,34 +205,55 @@ export async function makeCall(
     simulation.clock,
   );
   record.isBoundByCaller = plan.inheritsSignal && origin.context !== undefined;
-  let outcome: Outcome;
-  try {
-    const options = { sender: origin.sender, timeoutMs: plan.timeoutMs, signal };
-    outcome = { at: "answered", value: await runtime.sendMessage(Task({ call: record.name }), target, options) };
-  } catch (error) {
-    outcome = outcomeOf(error);
+  const isRepeated = plan.kept?.isRepeated === true;
+  const send = async (timeoutMs: number | undefined): Promise<Outcome> => {
+    try {
+      const key = isRepeated ? { idempotencyKey: record.name } : {};
+      const options = { sender: origin.sender, timeoutMs, signal, ...key };
+      const message = plan.kept?.reads === true ? Look({ call: record.name }) : Task({ call: record.name });
+      return { at: "answered", value: await runtime.sendMessage(message, target, options) };
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  };
+  let outcome = await send(plan.timeoutMs);
+  while (isRepeated && outcome.at === "failed" && !finalCodes.has(outcome.code)) {
+    ledger.trace.note(`${record.name} is called again after ${outcome.code} ${outcome.text}`);
+    await new Promise<void>((resolve) => simulation.clock.setTimer(againMs, resolve));
+    if (!process.isAlive || ledger.isRetired(process, ledger.moment())) break;
+    outcome = await send(undefined);
   }
   stop();
   ledger.closeCall(record, outcome);
 }
 
+export type Send = (news: ReturnType<typeof News>, topicId: TopicId) => Promise<void>;
+
 /** Publishes an event and writes down what came of it; rejects when it was refused. */
 export async function publish(
-  { ledger, process, seat }: Omit<SimulatedAgentParts, "isSequential">,
-  runtime: AgentRuntime,
-  topic: string,
-  sender: AgentId | undefined,
+  { ledger, process, seat }: SimulatedAgentParts,
+  send: Send,
+  {
+    topic,
+    sender,
+    turn,
+  }: { readonly topic: string; readonly sender: AgentId | undefined; readonly turn?: Turn | undefined },
 ): Promise<void> {
-  const record = ledger.openEvent({ seat, process, topic, sender });
+  const record = ledger.openEvent({ seat, process, topic, sender, turn });
   const message = News({ event: record.name });
   const topicId = new TopicId(topic, "news");
   try {
-    await ledger.follow(`publishing ${record.name}`, process, runtime.publishMessage(message, topicId, { sender }));
+    await ledger.follow(`publishing ${record.name}`, process, send(message, topicId));
     record.outcome = "published";
   } catch (error) {
     record.outcome = "refused";
     throw error;
   }
+}
+
+function targetType({ kept, target }: PlannedCall): string {
+  if (kept !== undefined) return `kept-${kept.type}`;
+  return target === undefined ? "nobody" : `type-${target}`;
 }
 
 function bounds(

@@ -1,4 +1,5 @@
-import { decodeFrame, type Frame } from "../../src/protocol/index.ts";
+import { decodeFrame, type Frame, type WireEvent } from "../../src/protocol/index.ts";
+import { isForRecipientsAlone, recipientsIn } from "../../src/protocol/internal.ts";
 import type { Dialer } from "../../src/transport/index.ts";
 import { aroundStreams } from "./around-streams.ts";
 import type { Ledger } from "./ledger.ts";
@@ -40,13 +41,14 @@ class ChannelBook {
     this.#ledger.trace.note(`${this.#name} > ${describe(frame)}`);
     if (frame.kind === "request") this.#open(this.#asked, frame.requestId, "sent");
     else if (frame.kind === "response") this.#answer(this.#asking, frame.requestId, "sent");
+    else if (frame.kind === "returned") this.#giveBack(decodeFrame(frame.message));
   }
 
   received(frame: Frame): void {
     this.#ledger.trace.note(`${this.#name} < ${describe(frame)}`);
     if (frame.kind === "request") this.#open(this.#asking, frame.requestId, "received");
     else if (frame.kind === "response") this.#answer(this.#asked, frame.requestId, "received");
-    else if (frame.kind === "event") this.#event(frame.event.id);
+    else if (frame.kind === "event") this.#event(frame.event);
   }
 
   #open(requests: Map<string, boolean>, requestId: string, how: string): void {
@@ -61,9 +63,19 @@ class ChannelBook {
     requests.set(requestId, true);
   }
 
-  #event(id: string): void {
-    if (this.#events.has(id)) this.#breach(`event ${id} was delivered twice in one session`);
-    this.#events.add(id);
+  /** The host may send it to this worker again. */
+  #giveBack(frame: Frame): void {
+    if (frame.kind === "request") this.#asking.delete(frame.requestId);
+  }
+
+  /** It comes once for all agents of exclusive types, and once for each activation of a shared one. */
+  #event({ id, attributes }: WireEvent): void {
+    const shared = [...recipientsIn(attributes)].map(([type, epoch]) => `${type} ${JSON.stringify(epoch)}`);
+    for (const recipient of isForRecipientsAlone(attributes) ? shared : ["", ...shared]) {
+      const name = `${id} ${recipient}`;
+      if (this.#events.has(name)) this.#breach(`event ${id} was delivered twice in one session, for "${recipient}"`);
+      this.#events.add(name);
+    }
   }
 
   #breach(text: string): void {

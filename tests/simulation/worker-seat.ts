@@ -9,7 +9,10 @@ import {
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
 import { aroundStreams, ReaderGate } from "./around-streams.ts";
-import { hostAddress } from "./host-seat.ts";
+import { hostAddresses } from "./host-seat.ts";
+import { KeptAgent, keptType } from "./kept/kept-agent.ts";
+import { Bell, Look, Note } from "./kept/messages.ts";
+import { lateDialer } from "./late-dialer.ts";
 import type { SubscriptionRecord } from "./ledger.ts";
 import { Done, News, Ping, Task } from "./messages.ts";
 import type { PlannedSeat } from "./plan.ts";
@@ -39,6 +42,7 @@ export class WorkerSeat {
   #disturbances = 0;
   #isWatched = false;
   #reader: ReaderGate | undefined;
+  #lateMs = 0;
 
   constructor(index: number, plan: PlannedSeat, parts: WorldParts) {
     this.index = index;
@@ -71,7 +75,7 @@ export class WorkerSeat {
     this.#present = { process, worker };
     this.occupants.push(this.#present);
     this.disturb();
-    worker.addMessageSerializer([Task, Done, News, Ping]);
+    worker.addMessageSerializer([Task, Done, News, Ping, Look, Note, Bell]);
     await this.#declare(process, worker);
     this.#isWanted = true;
     void this.#keepRunning(this.#present);
@@ -119,6 +123,19 @@ export class WorkerSeat {
     void this.#keepRunning(this.#present);
   }
 
+  /** The host loses the worker now; the worker notices so many milliseconds later. */
+  loseBehind(lateMs: number): void {
+    this.disturb();
+    this.#lateMs = lateMs;
+    this.line.cut();
+  }
+
+  /** The worker notices losses at once again. */
+  notice(): void {
+    this.#lateMs = 0;
+    this.disturb();
+  }
+
   slowDown(isSlow: boolean): void {
     this.#reader?.hold(isSlow);
   }
@@ -130,7 +147,7 @@ export class WorkerSeat {
     const subscription = isPrefix
       ? new TypePrefixSubscription(topic, this.agentType, id)
       : new TypeSubscription(topic, this.agentType, id);
-    await this.#subscribe(occupant.process, occupant.worker, subscription).catch(() => undefined);
+    await this.#subscribe(occupant.process, occupant.worker, { subscription }).catch(() => undefined);
   }
 
   async removeSubscription(): Promise<void> {
@@ -169,7 +186,8 @@ export class WorkerSeat {
     const { makeId } = process;
     const clock = plant?.keepsTimers ? keepingTimers(process.clock) : process.clock;
     const dice = this.#parts.simulation.dice.fork(process.name);
-    const reader = aroundStreams(process.dialer, () => {
+    const late = lateDialer(process.dialer, process.clock, () => this.#lateMs);
+    const reader = aroundStreams(late, () => {
       this.#reader = new ReaderGate();
       return this.#reader;
     });
@@ -195,7 +213,9 @@ export class WorkerSeat {
       maxConcurrentHandlers,
       ...(plant?.hidesRings && { stuckAfterMs: 0 }),
     };
-    return { ...options, dialer, address: hostAddress };
+    // A worker of a world without a store knows one host.
+    const address = this.#parts.plan.kept.length === 0 ? [hostAddresses[0]] : hostAddresses;
+    return { ...options, dialer, address };
   }
 
   async #declare(process: SimulatedProcess, worker: WorkerRuntime): Promise<void> {
@@ -206,7 +226,32 @@ export class WorkerSeat {
     await worker.registerFactory(this.agentType, () => this.#makeAgent(process), options);
     for (const topic of this.#plan.topics) {
       const id = `${process.name}-${topic}`;
-      await this.#subscribe(process, worker, new TypeSubscription(topic, this.agentType, id));
+      await this.#subscribe(process, worker, { subscription: new TypeSubscription(topic, this.agentType, id) });
+    }
+    await this.#declareKept(process, worker);
+  }
+
+  async #declareKept(process: SimulatedProcess, worker: WorkerRuntime): Promise<void> {
+    const { ledger, plan, plant } = this.#parts;
+    for (const [index, { seats, topics, placement, idleAfterMs, maxLive }] of plan.kept.entries()) {
+      if (!seats.includes(this.index)) continue;
+      const type = keptType(index);
+      ledger.sequentialTypes.add(type);
+      const { keptClass: expectedClass = KeptAgent, reusesAgents, keepsAll } = plant ?? {};
+      const made = new Map<string, KeptAgent>();
+      const make = ({ id }: { readonly id: AgentId }) => {
+        const before = reusesAgents === true ? made.get(id.key) : undefined;
+        const agent = before ?? new expectedClass({ ...this.#parts, seat: this.index, process });
+        made.set(id.key, agent);
+        return agent;
+      };
+      const life = keepsAll === true ? {} : { idleAfterMs, maxLive };
+      const shared = seats.length > 1 ? { shared: true, placement } : {};
+      await worker.registerFactory(type, make, { expectedClass, ...life, ...shared });
+      for (const topic of topics) {
+        const id = `${process.name}-${topic}-${type}`;
+        await this.#subscribe(process, worker, { subscription: new TypeSubscription(topic, type, id), type });
+      }
     }
   }
 
@@ -214,15 +259,19 @@ export class WorkerSeat {
     const { simulation } = this.#parts;
     const { makeMs } = this.#plan;
     if (makeMs > 0) await new Promise<void>((resolve) => simulation.clock.setTimer(makeMs, resolve));
-    return new SimulatedAgent({ ...this.#parts, seat: this.index, process, isSequential: this.#plan.sequentialAgents });
+    return new SimulatedAgent({ ...this.#parts, seat: this.index, process }, this.#plan.sequentialAgents);
   }
 
-  async #subscribe(process: SimulatedProcess, worker: WorkerRuntime, subscription: Subscription): Promise<void> {
+  async #subscribe(
+    process: SimulatedProcess,
+    worker: WorkerRuntime,
+    { subscription, type = this.agentType }: { readonly subscription: Subscription; readonly type?: string },
+  ): Promise<void> {
     const { ledger } = this.#parts;
     const record: SubscriptionRecord = {
       seat: this.index,
       process,
-      agentType: this.agentType,
+      agentType: type,
       matches: (topic) => subscription.isMatch(new TopicId(topic, "news")),
       asked: ledger.moment(),
       confirmed: undefined,
@@ -270,7 +319,8 @@ export class WorkerSeat {
     while (this.#isWatched) {
       const before = this.#disturbances;
       const isWell = await this.#ping();
-      if (isWell && before === this.#disturbances) {
+      // With two hosts nobody knows where the others are.
+      if (isWell && before === this.#disturbances && !ledger.isDisturbed("host")) {
         this.#isWatched = false;
         ledger.recover(this.name);
         return;

@@ -1,5 +1,7 @@
+import type { StateStore } from "../../src/core/internal.ts";
 import type { Simulation } from "../../src/testing/index.ts";
 import type { Gate } from "./around-streams.ts";
+import type { KeptAgent } from "./kept/kept-agent.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
 
@@ -14,6 +16,14 @@ export interface Plant {
   readonly mixesTurns?: boolean;
   /** Workers do not report calls that wait for their turn. */
   readonly hidesRings?: boolean;
+  /** Stands in the way between a host and its store. */
+  readonly aroundStore?: (store: StateStore) => StateStore;
+  /** The class of persistent agents, in place of `KeptAgent`. */
+  readonly keptClass?: typeof KeptAgent;
+  /** The factory gives back the agents that it has made before. */
+  readonly reusesAgents?: boolean;
+  /** Types are registered without their idle time and their cap. */
+  readonly keepsAll?: boolean;
   /** Calls that the worker makes beside those it is asked for. */
   readonly ghostCalls?: boolean;
 }

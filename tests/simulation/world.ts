@@ -1,9 +1,10 @@
 import { Simulation } from "../../src/testing/index.ts";
 import { HostSeat } from "./host-seat.ts";
+import { KeptWorld } from "./kept/kept-world.ts";
 import { Ledger } from "./ledger.ts";
 import { Ping } from "./messages.ts";
 import { type Action, type Fault, isFault, type Plan, type PlannedCall, type Work } from "./plan.ts";
-import { makeCall, publish } from "./simulated-agent.ts";
+import { makeCall, publish, type Send } from "./simulated-agent.ts";
 import { Trace } from "./trace.ts";
 import { WorkerSeat } from "./worker-seat.ts";
 import type { Plant, WorldParts } from "./world-parts.ts";
@@ -20,6 +21,8 @@ export class World {
   readonly ledger: Ledger;
   readonly host: HostSeat;
   readonly seats: readonly WorkerSeat[];
+  /** Undefined: no agent of this world is persistent. */
+  readonly kept: KeptWorld | undefined;
   readonly #parts: WorldParts;
   /** Faults that were in fact injected: one against an empty seat is none. */
   readonly faults = new Map<string, number>();
@@ -32,9 +35,14 @@ export class World {
     this.simulation = new Simulation({ seed: plan.seed, windowBytes, highWaterBytes, onTask });
     this.ledger = new Ledger(trace, () => this.simulation.clock.now());
     this.#parts = { plan, simulation: this.simulation, ledger: this.ledger, plant };
-    this.host = new HostSeat(this.#parts, () => {
+    this.kept =
+      plan.kept.length === 0
+        ? undefined
+        : new KeptWorld({ ...this.#parts, host: () => this.host, seats: () => this.seats });
+    this.host = new HostSeat(this.#parts, this.kept?.store, () => {
       for (const seat of this.seats) seat.disturb();
     });
+    this.ledger.serversOf = (type) => plan.kept[Number(type.slice("kept-".length))]?.seats ?? [];
     this.ledger.overflow = () => this.host.overflow();
     this.seats = plan.seats.map((seat, index) => new WorkerSeat(index, seat, this.#parts));
     // All lines are there before the host listens.
@@ -61,6 +69,11 @@ export class World {
         return this.#seat(action.seat).registerMore(action.name);
       case "state":
         return this.#state(action.seat, action.target, action.what);
+      case "tell":
+      case "deactivate":
+      case "destroy":
+      case "stock-save":
+        return this.kept?.work(action);
     }
   }
 
@@ -79,7 +92,8 @@ export class World {
     const { process, worker } = seat.present;
     const sender = byAgent ? seat.id("news") : undefined;
     const parts = { ...this.#parts, seat: index, process };
-    const published = Array.from({ length: count }, () => publish(parts, worker, topic, sender));
+    const send: Send = (news, topicId) => worker.publishMessage(news, topicId, { sender });
+    const published = Array.from({ length: count }, () => publish(parts, send, { topic, sender }));
     await Promise.allSettled(published);
   }
 
@@ -149,6 +163,8 @@ export class World {
         await this.host.stop(fault.graceMs);
         await this.sleep(fault.downMs);
         return this.host.start();
+      default:
+        return this.kept?.break(fault);
     }
   }
 

@@ -81,10 +81,12 @@ export function assertReminderOptions(options: unknown): void {
 /** Returns when a reminder that is set now is due first, and how it repeats. Throws `invalid-argument` for invalid times. */
 export function firstDue(
   when: When,
-  nowMs: number,
+  wallMs: number,
   cron: CronPatterns | undefined,
 ): { readonly dueMs: number; readonly repeats: Repetition } {
   const fields = oneKindOf(when);
+  // A clock may know parts of milliseconds; due times are whole, and not early.
+  const nowMs = Math.ceil(wallMs);
   if ("after" in fields)
     return { dueMs: withinReach(nowMs + millisecondsOf(fields.after, "after"), nowMs), repeats: once };
   if ("at" in fields) return { dueMs: Math.max(nowMs, withinReach(timeOf(fields.at, "at"), nowMs)), repeats: once };

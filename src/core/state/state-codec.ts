@@ -44,13 +44,17 @@ export function bytesOfText({ maxBytes }: Pick<Shape<object>, "maxBytes">, text:
   throw new TroupeError("state-too-large", `${error} Keep less in it, or raise maxBytes of defineState.`);
 }
 
+// protocol.md §1.7
+/** JSON, also as the text that a stock client has saved. */
+const readableTypes: ReadonlySet<string> = new Set([jsonContentType, "text/plain"]);
+
 /** Reads a stored record and migrates it. Throws `state-unreadable` or `state-too-new`; the text names the agent. */
 export function stateOfRecord<T extends object>(
   definition: StateDefinition<T>,
   { schemaVersion, contentType, data }: Pick<StateRecord, "schemaVersion" | "contentType" | "data">,
   agent: string,
 ): T {
-  if (bareContentType(contentType) !== jsonContentType) {
+  if (!readableTypes.has(bareContentType(contentType))) {
     throw unreadable(
       agent,
       schemaVersion,

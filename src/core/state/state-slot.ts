@@ -76,7 +76,7 @@ export class StateSlot<T extends object = object> {
   ahead: SlotAhead | undefined;
   /** Whether the state is deleted when the turn ends. */
   isDestroying = false;
-  /** Whether the activation ends with its outermost turn: the state was deleted. */
+  /** Whether the activation ends with its last turn: the state was deleted. */
   isDestroyed = false;
   /** Whether `onActivate` or `onDeactivate` runs, and is not saved yet. */
   isActivating = false;
@@ -157,6 +157,10 @@ export class StateSlot<T extends object = object> {
 
   get isWriting(): boolean {
     return this.#turns.length > 0;
+  }
+
+  get isReading(): boolean {
+    return this.#readers > 0;
   }
 
   /** Takes the state that was loaded. */

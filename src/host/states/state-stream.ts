@@ -39,7 +39,6 @@ export interface StateStreamParts {
 interface OpenStream {
   readonly stream: ServerStream;
   readonly bound: QueueBound;
-  readonly close: GracefulClose;
 }
 
 // protocol.md §11.15
@@ -48,6 +47,8 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
   readonly #parts: StateStreamParts;
   #asks: AskQueue | undefined;
   #open: OpenStream | undefined;
+  /** It outlives what is open: a wait for the worker ends with the stream. */
+  #close: GracefulClose | undefined;
   #endedFor: CloseReason | undefined;
   #isPaused = false;
   /** The worker does not read its answers. */
@@ -71,7 +72,8 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
       maxBytes: bounds.maxQueuedBytes,
       onAnswer: (answer) => this.#answer(answer),
     });
-    this.#open = { stream, bound: new QueueBound(stream, bounds, account), close: new GracefulClose(stream, clock) };
+    this.#open = { stream, bound: new QueueBound(stream, bounds, account) };
+    this.#close = new GracefulClose(stream, clock);
     session.openStateStream(this);
     onOpened();
   }
@@ -115,7 +117,7 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
   }
 
   onEnd(end: StreamEnd): void {
-    this.#open?.close.done();
+    this.#close?.done();
     this.#leave();
     this.#parts.onEnded(closingOf(end, this.#endedFor));
   }
@@ -126,7 +128,7 @@ export class StateStream implements ServerStreamReceiver, StreamBeside {
 
   finish(status: RpcStatus, reason: CloseReason | undefined): void {
     this.#endedFor ??= reason;
-    this.#open?.close.finish(status);
+    this.#close?.finish(status);
     this.#leave();
   }
 

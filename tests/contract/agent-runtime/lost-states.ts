@@ -5,7 +5,7 @@ import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { WatchedStore } from "../../support/watched-store.ts";
 import { add, id, Keeper, Kept, openCast } from "./keepers.ts";
-import { Answer, Ask, Note, type Suite } from "./world.ts";
+import { Answer, Ask, Note, Order, type Suite } from "./world.ts";
 
 const topic = new TopicId("notes", "ada");
 
@@ -146,6 +146,35 @@ export function describeLostStates(suite: Suite): void {
       expect(await cast.ask("1")).toBe("1");
       expect(cast.made).toHaveLength(2);
       expect(await cast.stored()).toEqual({ total: 1, log: ["1"] });
+    });
+
+    test("after a nested turn has destroyed it ends when the readOnly handler around that has ended", async () => {
+      await using stage = await suite.openStage({ stateStore: new WatchedStore() });
+      const seen: string[] = [];
+      class Reader extends persistentAgent(Kept) {
+        static override readonly handlers = handlerTable<Reader>()
+          .rpc(Ask, function () {
+            this.destroySelf();
+            return Answer({ text: "destroyed" });
+          })
+          .rpc(
+            Order,
+            async function (_order, { signal }) {
+              await this.sendMessage(Ask({ text: "inner" }), this.id, { signal });
+              seen.push("has read");
+              return Answer({ text: "read" });
+            },
+            { readOnly: true },
+          );
+
+        override onDeactivate(): void {
+          seen.push("ends");
+        }
+      }
+      await Reader.register(stage.callee, "keeper", () => new Reader("reads"));
+      await stage.caller.sendMessage(Order({ text: "read" }), id, { answer: Answer });
+      await stage.callee.deactivateAgent(id);
+      expect(seen).toEqual(["has read", "ends"]);
     });
 
     test("sends the events of onDeactivate when its last change is written, and none if that fails", async () => {

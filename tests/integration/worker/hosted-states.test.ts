@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { AgentId, defineMessage, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
+import { decodeGetStateAnswer, encodeAgentId, encodeStoredState } from "../../../src/protocol/internal.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { startTestHost } from "../../../src/testing/index.ts";
 import { grpcDialer } from "../../../src/transport/index.ts";
@@ -9,6 +10,7 @@ import { GatedStore } from "../../support/gated-store.ts";
 import { Opened } from "../../support/opened.ts";
 import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
 import { RawStates } from "../../support/raw-states.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
 
 const Total = defineMessage("Total", z.object({ value: z.number() }));
 const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
@@ -90,6 +92,23 @@ test("a commit of which the outcome is not known fails its call as such, and the
   await usurper.ended;
   await link.close();
   await Promise.all([worker.stop(), caller.stop()]);
+});
+
+test("an agent goes on with the state that a stock client has read and saved, also over a live activation", async () => {
+  await using host = await startTestHost();
+  const worker = new WorkerRuntime({ ...host, logger: quiet });
+  await worker.start();
+  await Counter.register(worker, "counter", () => new Counter("counts"));
+  await worker.sendMessage(Add({ value: 1 }), id);
+  const stock = new RawWorker(host.dialer.dial(host.address));
+  const agentId = { type: "counter", key: "a" };
+  const { state } = decodeGetStateAnswer(await stock.unary("GetState", encodeAgentId(agentId)));
+  expect(state?.data).toEqual({ kind: "text", text: '{"total":1}' });
+  const data = { kind: "text", text: '{"total":10}' } as const;
+  await stock.unary("SaveState", encodeStoredState({ agentId, eTag: state?.eTag ?? "", data }));
+  expect(await worker.sendMessage(Add({ value: 1 }), id)).toMatchObject({ value: 11 });
+  await stock.link.close();
+  await worker.stop();
 });
 
 test("what an agent changes in onDeactivate is written at the host before its worker leaves", async () => {

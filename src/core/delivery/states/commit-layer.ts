@@ -135,9 +135,9 @@ class CommittedTurns<Out> {
     this.#leaveIfDestroyed(slot);
   }
 
-  /** Ends the activation with its outermost turn if the state was deleted, also if that turn fails. */
+  /** Ends the activation with its last turn if the state was deleted, also if that turn fails. */
   #leaveIfDestroyed(slot: StateSlot): void {
-    if (!slot.isDestroyed || slot.isWriting || slot.at !== "loaded") return;
+    if (!slot.isDestroyed || slot.isWriting || slot.isReading || slot.at !== "loaded") return;
     const error = new TroupeError("state-conflict", "The agent was destroyed. The next message makes it anew.");
     this.#states.leave(slot, { error, isConflict: false }, "destroyed");
   }
@@ -213,6 +213,7 @@ class CommittedTurns<Out> {
   /** Throws `invalid-state` if a reading turn has changed the state. It does not look in production. */
   #haveRead({ slot, delivery }: Run): void {
     slot.endReading();
+    this.#leaveIfDestroyed(slot);
     if (isProduction() || !slot.isChangedByReaders()) return;
     slot.undoReaders();
     const text = `A readOnly handler of ${delivery.agentId} has changed the state. The change is undone.`;

@@ -68,6 +68,11 @@ describe("when a reminder is due", () => {
     expect(rule(when).dueMs - setMs).toBe(ms);
   });
 
+  test("it is due at a whole millisecond, never earlier, also on a clock that knows parts of one", () => {
+    for (const when of [{ after: 1 }, { every: "1h" }, { at: new Date(setMs) }] as const)
+      expect(ruleOf(when, { missed: "once" }, setMs + 0.25, cron).dueMs).toBe(rule(when).dueMs + 1);
+  });
+
   test("a rule is read back as it was written, and another text is refused", () => {
     for (const one of [rule({ after: 1 }), rule({ every: 1_000 }, "all"), rule({ cron: "* * * * *" }, "skip")]) {
       expect(parseRule(formatRule(one))).toEqual(one);

@@ -45,3 +45,26 @@ it("ends the stream of a worker for which the host has no space left, not even f
   states.onFrame(encodeStatesAsk({ kind: "load", seq: 1, agent, epoch: undefined, unless: undefined }));
   expect(aborted).toMatchObject([{ code: StatusCode.resourceExhausted }]);
 });
+
+it("waits for no worker any more when the stream of one that has left has ended", () => {
+  const accountant = createMemoryAccountant({ maxBytes: 1_000_000 });
+  const account = accountant.openAccount({ party: "p", name: "connection of p", giveWay: () => undefined });
+  const clock = new ManualClock();
+  const stream = { queuedFrames: 0, queuedBytes: 0, finish: () => undefined };
+  const session = { isOpen: true, owner: { address: "p" }, openStateStream: () => {}, closeStateStream: () => {} };
+  const states = new StateStream({
+    session: session as unknown as Session,
+    service: {} as unknown as StateService,
+    account,
+    bounds: { maxQueuedFrames: 10, maxQueuedBytes: 1_000, whenFull: "drop" },
+    clock,
+    counters: createHostCounters(),
+    onOpened: () => {},
+    onEnded: () => {},
+  });
+  states.onOpen(stream as unknown as ServerStream);
+  states.finish({ code: StatusCode.ok, details: "" }, undefined);
+  expect(clock.pendingTimers).toBe(1);
+  states.onEnd({ by: "peer" });
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -1,0 +1,90 @@
+import type { Activation, KeptLedger, Turn, Written } from "./kept-ledger.ts";
+
+/** What the states of a world say about its turns. */
+export class Story {
+  readonly #kept: KeptLedger;
+  readonly #turns: ReadonlyMap<string, Turn>;
+  /** The first state that has each line. */
+  readonly #firsts = new Map<string, Written>();
+  /** Activations with a turn that destroys the agent. */
+  readonly #destroyers: ReadonlySet<Activation>;
+  /** Agents, each with the causes that have a line. */
+  readonly #causes = new Map<string, Set<string>>();
+
+  constructor(kept: KeptLedger) {
+    this.#kept = kept;
+    this.#destroyers = new Set(kept.turns.filter(({ destroys }) => destroys).map(({ activation }) => activation));
+    this.#turns = new Map(kept.turns.map((turn) => [turn.token, turn]));
+    for (const [agent, all] of kept.written) {
+      const causes = new Set<string>();
+      this.#causes.set(agent, causes);
+      for (const written of all) {
+        for (const line of written.list) {
+          if (this.#firsts.has(line)) continue;
+          this.#firsts.set(line, written);
+          const cause = line.slice(0, line.indexOf("@"));
+          causes.add(cause);
+          // Of a tick, the reminder too.
+          causes.add(cause.split(".")[0] ?? cause);
+        }
+      }
+    }
+  }
+
+  turn(token: string): Turn | undefined {
+    return this.#turns.get(token);
+  }
+
+  /** When its line was stored first. Of a turn of an activation that destroys its agent: when the state was deleted. */
+  writtenAt(turn: Turn): number | undefined {
+    const first = this.#firsts.get(turn.token);
+    if (first !== undefined || turn.isReading || turn.ended !== "well" || !this.#destroyers.has(turn.activation))
+      return first?.at;
+    return this.#kept.written.get(turn.agent)?.find(({ write, at }) => write === "delete" && at > turn.begunAt)?.at;
+  }
+
+  /** When a turn's effect from that moment was written: with the agent's next commit. Infinity: never. */
+  effectAt({ agent }: Turn, moment: number): number {
+    return (
+      this.#kept.written.get(agent)?.find(({ at, isStock }) => !isStock && at > moment)?.at ?? Number.POSITIVE_INFINITY
+    );
+  }
+
+  /** Whether a turn that failed may have left its line: it had saved, or a call that came back to it was stored. */
+  isExposed(turn: Turn): boolean {
+    if (turn.hasSaved) return true;
+    const first = this.#firsts.get(turn.token);
+    return first?.list.some((line) => this.#isInside(this.#turns.get(line), turn)) === true;
+  }
+
+  /** Whether the line is of a turn that was stored in part: the rest may have failed, also after its handler. */
+  mayComeAgain(line: string): boolean {
+    const turn = this.#turns.get(line);
+    return turn !== undefined && this.isExposed(turn);
+  }
+
+  /** Whether the turn was stored at its end, with all its effects. */
+  isKept(turn: Turn): boolean {
+    return turn.ended === "well" && this.writtenAt(turn) !== undefined && !this.isExposed(turn);
+  }
+
+  /** Whether an agent has a line of that cause, or of a tick of that reminder. */
+  has(agent: string, cause: string): boolean {
+    return this.#causes.get(agent)?.has(cause) === true;
+  }
+
+  /** Whether the state was deleted after that moment, and all that was kept for the agent. */
+  hasDeleted(agent: string, since = 0): boolean {
+    return this.#kept.written.get(agent)?.some(({ write, at }) => write === "delete" && at > since) === true;
+  }
+
+  /** Whether others have written the agent's state: then a turn may be tried again, behind later ones. */
+  hasConflicts(agent: string): boolean {
+    return this.#kept.hasOtherWriters(agent);
+  }
+
+  #isInside(inner: Turn | undefined, outer: Turn): boolean {
+    if (inner === undefined || inner === outer || inner.activation !== outer.activation) return false;
+    return inner.begunAt > outer.begunAt && inner.endedAt < outer.endedAt;
+  }
+}
