@@ -14,8 +14,8 @@ class Way implements HostStates {
 
 test("of the answers in one commit only those of its own connection ride on it; the others follow by theirs", async () => {
   const [old, now] = [new Way(), new Way()];
-  const [first, second, lost] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
-  const ways = new Map([
+  const [first, second, lost] = [new Uint8Array([1]), new Uint8Array([2]), new Uint8Array([3])];
+  const ways = new Map<Uint8Array, Way>([
     [first, old],
     [second, now],
   ]);
