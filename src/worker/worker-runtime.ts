@@ -388,8 +388,8 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   /**
-   * Keeps a message for an agent at the host, and resolves when it is kept. Rejects with `not-accessible` at a host that keeps no messages,
-   * and in the name of an agent of this worker if it has a `stateStore` of its own. Rejects with `disconnected` while there is no host.
+   * Keeps a message for an agent at the host, and resolves when it is kept. Rejects with `not-accessible` at a host that keeps no messages.
+   * A worker with a `stateStore` of its own refuses it so in the name of its agents. Rejects with `disconnected` while there is no host.
    */
   async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
     assertTold(message, recipient, options);
