@@ -83,7 +83,7 @@ export { PendingCalls } from "./delivery/calls/pending-calls.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
-export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
+export { loggableError, loggableText, loggableUpTo, stackText } from "./delivery/loggable.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export { noMetadata, receivedMetadata, withCheckedMetadata } from "./delivery/message-metadata.ts";
 export { AnswerCodec } from "./delivery/states/kept-answers.ts";

@@ -7,6 +7,7 @@ import { ChannelLifecycle } from "./channel-lifecycle.ts";
 import { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
+import { HostAsks } from "./control/host-asks.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
@@ -18,6 +19,8 @@ import { CourierPeer } from "./mail/courier-peer.ts";
 import { whyNotReminders } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
+import { AgentOperations } from "./operations/agent-operations.ts";
+import { HostOperations } from "./operations/host-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { Placement } from "./placement/placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
@@ -162,7 +165,13 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ held, owners, directory, calls, events, clock, batches, counters, observer },
     courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
   });
-  const control = new ControlRouter({ counters, batches, locate, sessions: controlSessions, clientIds, logger });
+  const hostAsks = new HostAsks({ clock, makeId });
+  const control = new ControlRouter({
+    ...{ counters, batches, locate, sessions: controlSessions, hostAsks, clientIds, logger },
+  });
+  const agents = new AgentOperations({
+    ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
+  });
   const router = new Router({
     calls,
     events,
@@ -221,6 +230,7 @@ export function composeHost(hostOptions: HostOptions) {
     held,
     courier,
     legacyState: new LegacyState(held, logger),
+    operations: new HostOperations({ agents, held, accountant, clock }),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }

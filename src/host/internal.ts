@@ -4,4 +4,6 @@ export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { InspectOptions } from "./inspection.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
-export { HostServicer } from "./servicer.ts";
+export type { AgentOperations } from "./operations/agent-operations.ts";
+export type { HostOperations } from "./operations/host-operations.ts";
+export { HostServicer, operationsOf } from "./servicer.ts";

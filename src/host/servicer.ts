@@ -24,10 +24,14 @@ import { HealthService } from "./health-service.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
+import type { HostOperations } from "./operations/host-operations.ts";
 import type { HostOptions } from "./options.ts";
 import { isSamePrincipal } from "./principal.ts";
 import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
+
+/** Returns what the operator of a host may have done. It is no method, because it is not public. */
+export let operationsOf: (servicer: HostServicer) => HostOperations;
 
 // protocol.md §1
 /**
@@ -38,6 +42,10 @@ export class HostServicer {
   readonly #parts: HostComposition;
   readonly #health: HealthService;
   readonly #reflection: ReflectionServices | undefined;
+
+  static {
+    operationsOf = (servicer) => servicer.#parts.operations;
+  }
 
   /** Throws `invalid-argument` for invalid options. */
   constructor(options: HostOptions = {}) {

@@ -16,6 +16,7 @@ import type { Principal } from "../principal.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
+import type { HostAsks } from "./host-asks.ts";
 
 export interface ControlRouterParts {
   /** Runs what may be long: the answers for a channel that has ended. */
@@ -24,6 +25,8 @@ export interface ControlRouterParts {
   /** Returns the client that an agent's requests go to; undefined: there is none. */
   readonly locate: (agentType: string, key: string, asker: ControlSession) => string | undefined;
   readonly sessions: ChannelTable<ControlSession>;
+  /** What the host itself asks. */
+  readonly hostAsks: HostAsks;
   /** Tells whether a principal may use a client id. */
   readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
   readonly logger: Logger | undefined;
@@ -41,7 +44,7 @@ export class ControlRouter {
 
   route(from: ControlSession, bytes: Uint8Array): void {
     const envelope = this.#read(from, bytes);
-    if (envelope === undefined) return;
+    if (envelope === undefined || this.#parts.hostAsks.answered(from, envelope)) return;
     const isAsked = this.#waits.answered(from, envelope);
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     if (isEnding(envelope.body) && !this.#isOwn(from, envelope))
@@ -59,6 +62,7 @@ export class ControlRouter {
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
+    this.#parts.hostAsks.sessionEnded(session);
     const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
     if (this.#parts.sessions.of(session.id) === undefined) {

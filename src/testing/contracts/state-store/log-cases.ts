@@ -264,7 +264,8 @@ const letterCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "lists dead letters by their mailbox and in pages that are bounded in bytes, shows one alone, and drops them",
+    promise:
+      "lists dead letters by their mailbox and in pages that are bounded in bytes, shows one alone, and drops them",
     tryIt: async (lab) => {
       const opened = await openLog(lab);
       if (opened === undefined) return;
