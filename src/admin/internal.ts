@@ -3,12 +3,13 @@ export { AdminEntry, type HostFacts, isLoopback } from "./admin-entry.ts";
 export type { AdminHost } from "./admin-host.ts";
 export type { Page } from "./pages.ts";
 export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
-export { type DeadRow, lettersAtOnce } from "./routes/dead-letter-routes.ts";
+export { type DeadDetail, type DeadRow, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export {
   deleteState,
   type ListedRow,
   listStates,
+  type NewState,
   nameOf,
   putState,
   type ShownState,

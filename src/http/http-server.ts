@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { type Clock, type Logger, LimitedLog, TroupeError } from "../core/internal.ts";
+import { type Clock, LimitedLog, type Logger, TroupeError } from "../core/internal.ts";
 import { BearerToken } from "./bearer-token.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { answer } from "./exchange.ts";
@@ -114,7 +114,10 @@ export class HttpServer {
 }
 
 /** Answers what is no request of HTTP, or comes too slowly, and ends the connection. */
-function refuse(error: NodeJS.ErrnoException, socket: { readonly writable: boolean; end(text: string): void; destroy(): void }): void {
+function refuse(
+  error: NodeJS.ErrnoException,
+  socket: { readonly writable: boolean; end(text: string): void; destroy(): void },
+): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;
@@ -134,4 +137,3 @@ function statusLine(code: string | undefined): string {
       return "400 Bad Request";
   }
 }
-

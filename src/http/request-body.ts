@@ -14,7 +14,11 @@ export function hasBody({ headers }: IncomingMessage): boolean {
  */
 export async function readBody(
   request: IncomingMessage,
-  { maxBytes, account, signal }: { readonly maxBytes: number; readonly account: RequestAccount; readonly signal: AbortSignal },
+  {
+    maxBytes,
+    account,
+    signal,
+  }: { readonly maxBytes: number; readonly account: RequestAccount; readonly signal: AbortSignal },
 ): Promise<Buffer> {
   const declared = Number(request.headers["content-length"] ?? 0);
   if (declared > maxBytes) throw tooLong(maxBytes);
@@ -41,7 +45,9 @@ export async function readBody(
 }
 
 function tooLong(maxBytes: number): HttpProblem {
-  return new HttpProblem(413, "message-too-large", `The body of this request may have ${maxBytes} bytes.`, { closes: true });
+  return new HttpProblem(413, "message-too-large", `The body of this request may have ${maxBytes} bytes.`, {
+    closes: true,
+  });
 }
 
 export function noSpace(why: string): HttpProblem {

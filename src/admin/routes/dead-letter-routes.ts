@@ -2,7 +2,7 @@ import { type DeadLetter, type DurableLog, TroupeError } from "../../core/intern
 import { HttpProblem, type HttpRoute, type RequestQuery } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import { agentParameters, optionalAgentOf } from "../agent-names.ts";
-import { messageTypeOf, shownMessage } from "../kept-frames.ts";
+import { messageTypeOf, type ShownMessage, shownMessage } from "../kept-frames.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
 
 /** Bytes of messages that the store reads for one page. */
@@ -24,6 +24,14 @@ export interface DeadRow {
   readonly diedAt: string;
 }
 
+/** A dead letter with its message. */
+export interface DeadDetail extends DeadRow {
+  /** The id of the message, under which its agent remembers it. */
+  readonly id: string;
+  /** Null: the message can't be read. */
+  readonly message: ShownMessage | null;
+}
+
 export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
   const log = (): DurableLog => logOf(host);
   return [
@@ -40,9 +48,10 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
     },
     {
       ...{ method: "GET", path: "/v1/dead/letter", parameters: ["letter"] },
-      handle: async ({ query }) => {
+      handle: async ({ query }): Promise<DeadDetail> => {
         const [letter] = (await log().deadLetters({ letter: query.required("letter"), limit: 1 })).letters;
-        if (letter === undefined) throw new TroupeError("not-found", "There is no such dead letter. See troupe dead list.");
+        if (letter === undefined)
+          throw new TroupeError("not-found", "There is no such dead letter. See troupe dead list.");
         return { ...rowOf(letter), id: letter.id, message: shownMessage(letter.frame) };
       },
     },
@@ -67,7 +76,8 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
 
 function logOf({ store }: AdminHost): DurableLog {
   if (store.log !== undefined) return store.log;
-  const text = "The state store of this host has no mailboxes, so that there are no dead letters. SQLite and memory have them.";
+  const text =
+    "The state store of this host has no mailboxes, so that there are no dead letters. SQLite and memory have them.";
   throw new TroupeError("wrong-state", text);
 }
 

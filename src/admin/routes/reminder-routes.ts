@@ -1,4 +1,4 @@
-import { type AgentName, storeLimits, type StoredReminder, TroupeError } from "../../core/internal.ts";
+import { type AgentName, type StoredReminder, storeLimits, TroupeError } from "../../core/internal.ts";
 import type { HttpRoute } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import { agentOf, agentParameters, optionalAgentOf } from "../agent-names.ts";
@@ -65,7 +65,10 @@ async function nextDue({ store }: AdminHost, limit: number) {
 }
 
 async function cancel(host: AdminHost, agent: AgentName, name: string): Promise<void> {
-  if (name.length > storeLimits.reminderNameCharacters || !(await host.store.reminders(agent)).some((one) => one.name === name)) {
+  if (
+    name.length > storeLimits.reminderNameCharacters ||
+    !(await host.store.reminders(agent)).some((one) => one.name === name)
+  ) {
     const text = `${nameOf(agent)} has no such reminder. See troupe reminders list ${nameOf(agent)}.`;
     throw new TroupeError("not-found", text);
   }

@@ -59,7 +59,10 @@ export class HostAsks {
   ): Promise<ControlAnswer> {
     signal?.throwIfAborted();
     if (this.#waiting.size >= limits.hostAsks) {
-      throw new TroupeError("overloaded", `${this.#waiting.size} requests of the host wait for answers. Try again later.`);
+      throw new TroupeError(
+        "overloaded",
+        `${this.#waiting.size} requests of the host wait for answers. Try again later.`,
+      );
     }
     const rpcId = this.#parts.makeId();
     const destination = request.agentId === undefined ? "" : agentDestination(request.agentId);

@@ -117,7 +117,9 @@ export class AgentOperations {
       if (clientId === undefined) return undefined;
       const peer = peers.of(clientId);
       if (peer !== undefined) return peer;
-      throw new NotAccessibleError(`Worker ${clientId} serves ${agent.type}, and is not connected now. Try again later.`);
+      throw new NotAccessibleError(
+        `Worker ${clientId} serves ${agent.type}, and is not connected now. Try again later.`,
+      );
     }
     const claim = directory.find(shared, agent.key);
     return claim && workers.peerOf(claim.workerId);
