@@ -1,8 +1,14 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../src/core/internal.ts";
-import { httpLimits, type HttpRequest, type HttpRoute, HttpServer, type RequestAccount } from "../../../src/http/internal.ts";
-import { RecordingLogger } from "../../support/recording-logger.ts";
+import {
+  type HttpRequest,
+  type HttpRoute,
+  HttpServer,
+  httpLimits,
+  type RequestAccount,
+} from "../../../src/http/internal.ts";
 import { RawHttp, requestText } from "../../support/http/raw-http.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const token = "the-token";
 
@@ -36,7 +42,13 @@ async function serve(handle: (request: HttpRequest) => Promise<unknown> = async 
   const logger = new RecordingLogger();
   const routes: HttpRoute[] = [
     { method: "GET", path: "/here", parameters: ["name"], handle },
-    { method: "PUT", path: "/here", parameters: [], maxBodyBytes: 1_000, handle: async ({ body }) => ({ bytes: body.length }) },
+    {
+      method: "PUT",
+      path: "/here",
+      parameters: [],
+      maxBodyBytes: 1_000,
+      handle: async ({ body }) => ({ bytes: body.length }),
+    },
   ];
   const server = await HttpServer.open({
     ...{ host: "127.0.0.1", port: 0, token, routes, logger, clock: systemClock },

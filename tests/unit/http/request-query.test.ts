@@ -25,7 +25,9 @@ test("a number out of its limits, a parameter that a path lacks, too many of the
   expect(() => new RequestQuery("/?limit=0").whole("limit", { from: 1, to: 5 })).toThrow(/from 1 to 5/);
   expect(() => new RequestQuery("/?limit=1e1").whole("limit", { from: 1, to: 50 })).toThrow(/from 1 to 50/);
   expect(new RequestQuery("/?limit=5").whole("limit", { from: 1, to: 5 })).toBe(5);
-  expect(() => new RequestQuery("/?limt=5").assertOnly(["limit", "after"])).toThrow(/no parameter limt here.*limit, after/);
+  expect(() => new RequestQuery("/?limt=5").assertOnly(["limit", "after"])).toThrow(
+    /no parameter limt here.*limit, after/,
+  );
   expect(() => new RequestQuery(`/?${"a=1&".repeat(200)}`)).toThrow(/more than 128/);
   expect(() => new RequestQuery("/?type=%ff")).toThrow(/percent-encoded/);
 });
