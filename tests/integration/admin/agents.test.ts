@@ -58,7 +58,7 @@ describe("troupe agents", () => {
       { type: "counter", key: "x", sharing: "exclusive", workerId, epoch: null },
     ]);
     expect((await run(agentsCommand(), "room", ...rig.flags)).out).toMatch(
-      /^type {2}key {2}sharing[^]*room {2}a[^]*room {2}b/,
+      /^type {2}key {2}sharing[\s\S]*room {2}a[\s\S]*room {2}b/,
     );
     expect((await run(agentsCommand(), "--worker", "nobody", ...rig.flags)).out).toMatch(/^no agents/);
   });
@@ -91,7 +91,7 @@ describe("troupe agents", () => {
     await Counter.register(one, "counter", () => new Counter("a counter"));
     await one.sendMessage(Add({}), new AgentId("counter", "a/b"));
     expect((await run(agentsCommand(), "counter/a/b", ...rig.flags)).out).toMatch(
-      /counter {2}a\/b[^]*revision 1, version 1, \d+ bytes/,
+      /counter {2}a\/b[\s\S]*revision 1, version 1, \d+ bytes/,
     );
     expect((await run(agentsCommand(), "counter/", ...rig.flags)).out).toMatch(/nothing is stored/);
     await expect(run(agentsCommand(), "nowhere/x", ...rig.flags)).rejects.toMatchObject({

@@ -75,7 +75,7 @@ describe("an HTTP server", () => {
     expect(first).toMatch(/content-type: application\/json\r\n/);
     expect(first).toMatch(/cache-control: no-store\r\n/);
     raw.send(requestText({ target: "/here", token }));
-    await raw.until(/fine[^]*fine/);
+    await raw.until(/fine[\s\S]*fine/);
     raw.end();
   });
 
@@ -105,7 +105,7 @@ describe("an HTTP server", () => {
       detail: "There is nothing at /nowhere.",
     });
     const method = await ask({ method: "DELETE", target: "/here" });
-    expect(method).toMatch(/^HTTP\/1\.1 405 [^]*allow: GET, PUT\r\n/);
+    expect(method).toMatch(/^HTTP\/1\.1 405 [\s\S]*allow: GET, PUT\r\n/);
     expect(statusOf(await ask({ target: "/here?nam=x" }))).toMatch(/ 400 /);
     expect(statusOf(await ask({ target: "/here", body: "x" }))).toMatch(/ 400 /);
     expect(statusOf(await ask({ method: "PUT", target: "/here", body: "abc" }))).toMatch(/ 200 /);
@@ -135,8 +135,8 @@ describe("an HTTP server", () => {
   test("counts the bytes of bodies and answers, refuses those without space, and gives all of them back", async () => {
     const { ask, bytes } = await serve(async () => "y".repeat(600));
     bytes.most = 500;
-    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(501) })).toMatch(/ 503 [^]*no space for 501/);
-    expect(await ask({ target: "/here" })).toMatch(/ 503 [^]*no space for 602/);
+    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(501) })).toMatch(/ 503 [\s\S]*no space for 501/);
+    expect(await ask({ target: "/here" })).toMatch(/ 503 [\s\S]*no space for 602/);
     bytes.most = 1_000;
     expect(statusOf(await ask({ target: "/here" }))).toMatch(/ 200 /);
     expect(bytes.held).toBe(0);
@@ -189,7 +189,7 @@ describe("an HTTP server", () => {
     expect(statusOf(await ask({ target: "/here" }))).toMatch(/ 200 /);
     expect(server.connections).toBeLessThanOrEqual(httpLimits.connections);
     await strangers[0]?.closed;
-    await known.send(requestText({ target: "/here", token })).until(/fine[^]*fine/);
+    await known.send(requestText({ target: "/here", token })).until(/fine[\s\S]*fine/);
     for (const raw of [known, ...strangers]) raw.end();
   });
 
@@ -227,7 +227,7 @@ describe("an HTTP server", () => {
     const waiting = (await RawHttp.connect(port)).send(requestText({ target: "/here", token }));
     await reached;
     await server.close(60_000);
-    expect(await waiting.toEnd()).toMatch(/^HTTP\/1\.1 503 [^]*The host is stopping/);
+    expect(await waiting.toEnd()).toMatch(/^HTTP\/1\.1 503 [\s\S]*The host is stopping/);
     await Promise.all([idle.closed, half.closed]);
     await server.close(0);
   });
