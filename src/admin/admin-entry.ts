@@ -5,8 +5,9 @@ import { agentRoutes } from "./routes/agent-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { reminderRoutes } from "./routes/reminder-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
+import { workerRoutes } from "./routes/worker-routes.ts";
 
-/** What the admin entry says of its host. */
+/** The facts that the admin entry tells of its host. */
 export interface HostFacts {
   /** The name by which an operator picks this host. */
   readonly name: string;
@@ -47,7 +48,13 @@ export class AdminEntry {
     if (!isLoopback(address.host)) throw beyondLoopback(address.host);
     const routes = [
       { method: "GET", path: "/v1/host", parameters: [], handle: async () => facts } as const,
-      ...[...agentRoutes(host), ...reminderRoutes(host), ...deadLetterRoutes(host), ...stateRoutes(host)],
+      ...[
+        ...workerRoutes(host),
+        ...agentRoutes(host),
+        ...reminderRoutes(host),
+        ...deadLetterRoutes(host),
+        ...stateRoutes(host),
+      ],
     ];
     const { clock } = host;
     const openAccount = (giveWay: () => void) => host.openAccount(giveWay);

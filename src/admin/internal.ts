@@ -5,6 +5,7 @@ export type { Page } from "./pages.ts";
 export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
 export { type DeadDetail, type DeadRow, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
+export type { DrainReport, WorkerRow } from "./routes/worker-routes.ts";
 export {
   deleteState,
   type ListedRow,

@@ -59,7 +59,7 @@ export async function listStates(
   return { rows, next: isLast ? undefined : records.at(-1)?.agent };
 }
 
-/** What a list says of one agent; undefined: nothing is stored. It reads no state. */
+/** Returns the row that a list has of one agent; undefined: nothing is stored. It reads no state. */
 export async function findListed(store: StateStore, { type, key }: AgentName): Promise<ListedRow | undefined> {
   // The key itself comes before all longer ones.
   const { rows } = await listStates(store, { type, prefix: key, limit: 1 });

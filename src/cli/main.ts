@@ -6,9 +6,11 @@ import { errorText } from "../core/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
 import { agentsCommand } from "./commands/agents.ts";
 import { deadCommand } from "./commands/dead.ts";
+import { drainCommand } from "./commands/drain.ts";
 import { hostCommand } from "./commands/host.ts";
 import { remindersCommand } from "./commands/reminders.ts";
 import { stateCommand } from "./commands/state.ts";
+import { workersCommand } from "./commands/workers.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   readonly version: string;
@@ -18,7 +20,9 @@ const program = new Command("troupe")
   .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
   .version(version)
   .addCommand(hostCommand(version))
+  .addCommand(workersCommand())
   .addCommand(agentsCommand())
+  .addCommand(drainCommand())
   .addCommand(remindersCommand())
   .addCommand(deadCommand())
   .addCommand(stateCommand())

@@ -230,7 +230,7 @@ export function composeHost(hostOptions: HostOptions) {
     held,
     courier,
     legacyState: new LegacyState(held, logger),
-    operations: new HostOperations({ agents, held, accountant, clock }),
+    operations: new HostOperations({ agents, held, accountant, clock, inspection, drains }),
     inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }

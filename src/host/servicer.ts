@@ -30,7 +30,7 @@ import { isSamePrincipal } from "./principal.ts";
 import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
-/** Returns what the operator of a host may have done. It is no method, because it is not public. */
+/** Returns the operations for the operator of a host. A function, because a method would be public. */
 export let operationsOf: (servicer: HostServicer) => HostOperations;
 
 // protocol.md §1

@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import { httpLimits } from "./http-limits.ts";
 
 /**
- * The connections of a server. When it is full, a new one takes the place of the oldest that has not shown the token: so whoever holds
- * connections open without it keeps no operator out.
+ * The connections of a server. When it is full, a new one takes the place of the oldest that has not shown the token. So a client
+ * without the token keeps no operator out.
  */
 export class ConnectionTable {
   readonly #strangers = new Set<Socket>();

@@ -57,7 +57,7 @@ async function outcomeOf(
   { routes, token, log, onKnown }: ExchangeParts,
   { account, signal }: { readonly account: RequestAccount; readonly signal: AbortSignal },
 ): Promise<string> {
-  // Before anything else is read: whoever has no token learns nothing, and costs nothing more.
+  // Before anything else is read: a client without the token learns nothing, and costs nothing more.
   if (!token.isShownBy(request.headers.authorization)) {
     log.warn("a request without the token is refused", { address: request.socket.remoteAddress });
     throw unauthorized();
@@ -89,7 +89,7 @@ function named(query: RequestQuery): Readonly<Record<string, string>> {
 }
 
 function unauthorized(): HttpProblem {
-  const detail = "Show the token: Authorization: Bearer TOKEN. The host wrote it into its admin file.";
+  const detail = "Show the token in a header, `Authorization: Bearer TOKEN`. The host wrote it into its admin file.";
   const headers = { "www-authenticate": "Bearer" };
   return new HttpProblem(401, "not-authorized", detail, { closes: true, headers });
 }

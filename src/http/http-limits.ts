@@ -11,7 +11,7 @@ export const httpLimits = {
   answerMs: 60_000,
   /** Milliseconds for which a connection may be quiet between two requests. */
   quietMs: 5_000,
-  /** How often the server looks for connections that are too slow, in milliseconds. */
+  /** Milliseconds between two searches for connections that are too slow. */
   lookEveryMs: 1_000,
   requestsPerConnection: 1_000,
   /** Parameters of a query. */

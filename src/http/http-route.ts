@@ -3,11 +3,11 @@ import { loggableUpTo } from "../core/internal.ts";
 import { HttpProblem } from "./http-problem.ts";
 import type { RequestQuery } from "./request-query.ts";
 
-/** Takes the bytes that one request makes the process keep. `MemoryAccount` of the room transport is one. */
+/** Takes the bytes that one request makes the process keep. A `MemoryAccount` of the transport is one. */
 export interface RequestAccount {
   /** False: the bytes must not be kept. */
   take(bytes: number): boolean;
-  /** Why `take` has refused, for the client. */
+  /** The reason for which `take` has refused, for the client. */
   whyNot(bytes: number): string;
   /** Gives everything back. */
   close(): void;

@@ -12,7 +12,7 @@ export interface HttpServerOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** What every request has to show. */
+  /** The token that every request has to show. */
   readonly token: string;
   readonly routes: readonly HttpRoute[];
   readonly openAccount: (giveWay: () => void) => RequestAccount;
@@ -113,7 +113,7 @@ export class HttpServer {
   }
 }
 
-/** Answers what is no request of HTTP, or comes too slowly, and ends the connection. */
+/** Answers bytes that are not HTTP, or come too slowly, and ends the connection. */
 function refuse(
   error: NodeJS.ErrnoException,
   socket: { readonly writable: boolean; end(text: string): void; destroy(): void },

@@ -7,7 +7,7 @@ export class RequestQuery {
   readonly path: string;
   readonly #values: ReadonlyMap<string, readonly string[]>;
 
-  /** `target`: as it stands in the request line. Throws a problem for one that is no path. */
+  /** `target`: as it stands in the request line. Throws a problem for a target that is not a path. */
   constructor(target: string) {
     const mark = target.indexOf("?");
     this.path = mark < 0 ? target : target.slice(0, mark);
@@ -43,7 +43,7 @@ export class RequestQuery {
     return this.#values.get(name) ?? [];
   }
 
-  /** Throws a problem for a parameter with another name: one that is misspelt must not be passed over. */
+  /** Throws a problem for a parameter with another name: a wrong one must not be passed over. */
   assertOnly(names: readonly string[]): void {
     for (const name of this.#values.keys()) {
       if (names.includes(name)) continue;

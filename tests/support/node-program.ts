@@ -8,6 +8,8 @@ const fromSource = ["--import", join(root, "tools/typescript.mjs"), "-C", "troup
 export interface ProgramOptions {
   /** Added to this process's environment; an undefined value takes a variable out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The folder in which it runs. Default: the project's. */
+  readonly cwd?: string;
 }
 
 /** What is left of a program that has ended. */
@@ -32,7 +34,7 @@ export class NodeProgram implements AsyncDisposable {
     const env = { ...process.env, ...options.env };
     this.#child = spawn(process.execPath, [...fromSource, join(root, file), ...args], {
       env,
-      cwd: root,
+      cwd: options.cwd ?? root,
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
 
-/** What a host writes down for the other commands: where its admin entry is, and the token that it wants. */
+/** The file that a host writes for the other commands: the address of its admin entry, and the token that it wants. */
 export interface AdminFile {
   readonly url: string;
   readonly token: string;
@@ -47,7 +47,7 @@ export function removeAdminFile(file: string, token: string): void {
   }
 }
 
-/** Undefined: there is no such file, or it is no admin file. */
+/** Undefined: there is no such file, or it is another kind of file. */
 export function readAdminFile(file: string): AdminFile | undefined {
   try {
     const text = readFileSync(file, "utf8");

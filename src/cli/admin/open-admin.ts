@@ -35,8 +35,8 @@ export interface OpenedAdmin {
 }
 
 /**
- * Opens the admin entry of `troupe host` and writes its file. Without the flag `--admin` a failure is a line of the log, and the host goes
- * on without. Undefined: there is no entry.
+ * Opens the admin entry of `troupe host` and writes its file. Without the flag `--admin` a failure is a line of the log, and the host
+ * continues without it. Undefined: there is no entry.
  */
 export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promise<OpenedAdmin | undefined> {
   const { logger, location } = parts;
@@ -84,7 +84,7 @@ async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): P
   }
 }
 
-/** Reads `--admin`. Throws for what is no address. */
+/** Reads `--admin`. Throws for a text that is not such an address. */
 export function parseAdminAddress(text = "127.0.0.1:0"): { readonly host: string; readonly port: number } {
   const address = parseAddress(text);
   if (address.kind === "tcp" && !address.secure) return address;

@@ -25,7 +25,7 @@ export interface ControlRouterParts {
   /** Returns the client that an agent's requests go to; undefined: there is none. */
   readonly locate: (agentType: string, key: string, asker: ControlSession) => string | undefined;
   readonly sessions: ChannelTable<ControlSession>;
-  /** What the host itself asks. */
+  /** The requests of the host itself. */
   readonly hostAsks: HostAsks;
   /** Tells whether a principal may use a client id. */
   readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };

@@ -37,7 +37,7 @@ export interface ListedClaims {
   readonly next: number | undefined;
 }
 
-/** What an operator asks about agents and has done to them. The host places no agent for it. */
+/** Finds agents for an operator, and ends them at their workers. It places no agent. */
 export class AgentOperations {
   readonly #parts: AgentOperationsParts;
 

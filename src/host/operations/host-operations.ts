@@ -1,6 +1,8 @@
 import type { Clock, StateStore } from "../../core/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../../transport/internal.ts";
 import type { HeldStore } from "../held-store.ts";
+import type { HostSnapshot, Inspection, InspectOptions } from "../inspection.ts";
+import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "../placement/worker-drains.ts";
 import type { AgentOperations } from "./agent-operations.ts";
 
 export interface HostOperationsParts {
@@ -8,20 +10,36 @@ export interface HostOperationsParts {
   readonly held: HeldStore;
   readonly accountant: MemoryAccountant;
   readonly clock: Clock;
+  readonly inspection: Inspection;
+  readonly drains: WorkerDrains;
 }
 
-/** What the operator of a host may ask and have done, beside what is public. The admin entry is made of it. */
+/** The part of a host that only its operator uses. The admin entry is made of it. */
 export class HostOperations {
   readonly agents: AgentOperations;
   readonly clock: Clock;
   readonly #held: HeldStore;
   readonly #accountant: MemoryAccountant;
+  readonly #inspection: Inspection;
+  readonly #drains: WorkerDrains;
 
-  constructor({ agents, held, accountant, clock }: HostOperationsParts) {
+  constructor({ agents, held, accountant, clock, inspection, drains }: HostOperationsParts) {
     this.agents = agents;
+    this.#inspection = inspection;
+    this.#drains = drains;
     this.clock = clock;
     this.#held = held;
     this.#accountant = accountant;
+  }
+
+  /** Shows the present of the host. */
+  inspect(options: InspectOptions): Promise<HostSnapshot> {
+    return this.#inspection.inspect(options);
+  }
+
+  /** Has a worker let its agents go and stop. */
+  drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome> {
+    return this.#drains.drainWorker(workerId, options);
   }
 
   /** The state store that the host holds, for reading. */

@@ -77,14 +77,19 @@ describe("troupe reminders", () => {
     };
     const page = await list("clerk/1", "--limit", "2");
     expect(page.names).toEqual(["1 a", "1 b"]);
-    expect(await list("clerk/1", "--limit", "2", "--after", page.next ?? "")).toEqual({ names: ["1 c\u001b[2J"], next: null });
+    expect(await list("clerk/1", "--limit", "2", "--after", page.next ?? "")).toEqual({
+      names: ["1 c\u001b[2J"],
+      next: null,
+    });
     const due = (await list("--limit", "2")).names;
     expect(due.toSorted()).toEqual(["0 first", "1 b"]);
     const table = (await run(remindersCommand(), "list", "clerk/1", ...rig.flags)).out;
     expect(table).toMatch(/^type {3}key {2}name[\s\S]*clerk {2}1 {4}a[\s\S]*AdminDue/);
     expect(table).not.toContain("\u001b");
     expect(table).toContain("c\\u001b[2J");
-    expect((await run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).out).toBe("cancelled the reminder of clerk/1\n");
+    expect((await run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).out).toBe(
+      "cancelled the reminder of clerk/1\n",
+    );
     expect((await rig.store.reminders(clerk)).map(({ name }) => name)).toEqual(["b", "c\u001b[2J"]);
     await expect(run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).rejects.toMatchObject({
       code: "not-found",
@@ -104,7 +109,13 @@ describe("troupe dead", () => {
     const { rows, next } = JSON.parse(out) as { rows: { letter: string }[]; next: null };
     expect(next).toBeNull();
     const [one, two, three] = rows.map(({ letter }) => letter);
-    expect(rows[0]).toMatchObject({ type: "clerk", key: "1", messageType: "AdminOrder", code: "cant-handle", attempts: 1 });
+    expect(rows[0]).toMatchObject({
+      type: "clerk",
+      key: "1",
+      messageType: "AdminOrder",
+      code: "cant-handle",
+      attempts: 1,
+    });
     expect((await run(deadCommand(), "list", "clerk/2", ...rig.flags)).out).toBe("no dead letters\n");
     const shown = (await run(deadCommand(), "show", one ?? "", ...rig.flags)).out;
     expect(shown).toMatch(/clerk\/1 {2}AdminOrder {2}cant-handle[\s\S]*not mine\\u001b\[31m[\s\S]*\{"text":"one"\}/);
@@ -112,7 +123,9 @@ describe("troupe dead", () => {
     Clerk.takes = () => true;
     expect((await run(deadCommand(), "replay", one ?? "", three ?? "", ...rig.flags)).out).toBe("replayed 2 of 2\n");
     expect([await Clerk.taken.take(), await Clerk.taken.take()]).toEqual(["one", "three"]);
-    expect((await run(deadCommand(), "replay", one ?? "", ...rig.flags)).out).toMatch(/^replayed 0 of 1; the others are gone/);
+    expect((await run(deadCommand(), "replay", one ?? "", ...rig.flags)).out).toMatch(
+      /^replayed 0 of 1; the others are gone/,
+    );
     expect((await run(deadCommand(), "drop", two ?? "", ...rig.flags)).out).toBe("dropped 1 of 1\n");
     await expect(run(deadCommand(), "show", two ?? "", ...rig.flags)).rejects.toMatchObject({ code: "not-found" });
   });
@@ -122,12 +135,17 @@ describe("troupe dead", () => {
     await using worker = await clerkOf(rig);
     const other = new AgentId("clerk", "2");
     Clerk.takes = () => false;
-    for (let count = 0; count < 3; count += 1) await worker.tell(Order({ text: `no ${count}` }), clerk, { sender: boss });
+    for (let count = 0; count < 3; count += 1)
+      await worker.tell(Order({ text: `no ${count}` }), clerk, { sender: boss });
     await worker.tell(Order({ text: "other" }), other, { sender: boss });
     await untilDead(rig, 4);
-    expect((await run(deadCommand(), "replay", "--all", "--agent", "clerk/1", ...rig.flags)).out).toBe("replayed 3 of 3\n");
+    expect((await run(deadCommand(), "replay", "--all", "--agent", "clerk/1", ...rig.flags)).out).toBe(
+      "replayed 3 of 3\n",
+    );
     await untilDead(rig, 4);
-    expect((await run(deadCommand(), "drop", "--all", "--agent", "clerk/2", ...rig.flags)).out).toBe("dropped 1 of 1\n");
+    expect((await run(deadCommand(), "drop", "--all", "--agent", "clerk/2", ...rig.flags)).out).toBe(
+      "dropped 1 of 1\n",
+    );
     expect((await run(deadCommand(), "drop", "--all", ...rig.flags)).out).toBe("dropped 3 of 3\n");
     expect((await run(deadCommand(), "drop", "--all", ...rig.flags)).out).toBe("dropped 0 of 0\n");
     await expect(run(deadCommand(), "drop", ...rig.flags)).rejects.toThrow(/or write --all/);

@@ -135,7 +135,9 @@ describe("an HTTP server", () => {
   test("counts the bytes of bodies and answers, refuses those without space, and gives all of them back", async () => {
     const { ask, bytes } = await serve(async () => "y".repeat(600));
     bytes.most = 500;
-    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(501) })).toMatch(/ 503 [\s\S]*no space for 501/);
+    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(501) })).toMatch(
+      / 503 [\s\S]*no space for 501/,
+    );
     expect(await ask({ target: "/here" })).toMatch(/ 503 [\s\S]*no space for 602/);
     bytes.most = 1_000;
     expect(statusOf(await ask({ target: "/here" }))).toMatch(/ 200 /);
